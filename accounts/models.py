@@ -1,0 +1,100 @@
+"""Users and what they are to each other."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.gis.db.models import PointField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_superuser(self, email: str, username: str, password: str, **fields: Any) -> "User":
+        """Make a staff account from the command line (`manage.py createsuperuser`)."""
+        user = self.model(email=email.lower(), username=username, is_staff=True, is_superuser=True, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person: buyer, seller or staff. A deleted one stays as an anonymous row for the other sides' records."""
+
+    class Role(models.TextChoices):
+        BUYER = "buyer"
+        SELLER = "seller"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(max_length=254)
+    username = models.CharField(max_length=30)
+    phone = models.CharField(max_length=16, null=True, blank=True, help_text="E.164")
+    full_name = models.CharField(max_length=150, blank=True)
+    role = models.CharField(max_length=10, choices=Role, default=Role.BUYER)
+    bio = models.CharField(max_length=500, blank=True)
+    avatar = models.CharField(max_length=255, blank=True, help_text="Name in the media storage")
+    neighborhood = models.CharField(max_length=100, blank=True)
+    location = PointField(geography=True, null=True, blank=True, help_text="Home, never shown to others")
+
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    is_verified = models.BooleanField(default=False, help_text="Email or phone confirmed with a code")
+    has_verified_badge = models.BooleanField(default=False, help_text="Identity checked by staff")
+    banned_at = models.DateTimeField(null=True, blank=True)
+    ban_reason = models.CharField(max_length=500, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    token_version = models.PositiveIntegerField(default=0, help_text="A token of another version is refused")
+    last_login = None  # type: ignore[assignment]  # the guide names it last_login_at
+    last_login_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["username"]
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(Lower("email"), name="user_email_once"),
+            models.UniqueConstraint(Lower("username"), name="user_username_once"),
+            models.UniqueConstraint(fields=["phone"], name="user_phone_once"),
+        )
+        indexes = (models.Index(fields=["-created_at"]),)
+
+    def __str__(self) -> str:
+        return f"@{self.username}"
+
+
+class Follow(models.Model):
+    follower = models.ForeignKey(User, models.CASCADE, related_name="following")
+    followed = models.ForeignKey(User, models.CASCADE, related_name="followers")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["follower", "followed"], name="follow_once"),
+            models.CheckConstraint(condition=~Q(follower=models.F("followed")), name="follow_somebody_else"),
+        )
+        indexes = (models.Index(fields=["followed", "-created_at"]),)
+
+
+class Block(models.Model):
+    """Hides two people from each other, both ways, whoever made it."""
+
+    blocker = models.ForeignKey(User, models.CASCADE, related_name="blocks_made")
+    blocked = models.ForeignKey(User, models.CASCADE, related_name="blocks_received")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["blocker", "blocked"], name="block_once"),
+            models.CheckConstraint(condition=~Q(blocker=models.F("blocked")), name="block_somebody_else"),
+        )
+        indexes = (models.Index(fields=["blocked"]),)

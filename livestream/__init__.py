@@ -1,0 +1,1 @@
+"""Live streams: rooms, chat, reactions, video, replays, analytics."""

@@ -1,0 +1,1 @@
+"""Souk Loop: the composition root, which wires the apps together."""

@@ -1,0 +1,1 @@
+"""What every app stands on: errors, envelope, money, limits, jobs."""

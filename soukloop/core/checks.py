@@ -1,0 +1,30 @@
+"""Refuse a production start that is not safe to make."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Critical, register
+
+_EXAMPLES = ("change", "insecure", "example", "secret", "password")
+
+
+@register()
+def production_settings(app_configs: Any, **kwargs: Any) -> list[Critical]:
+    """Check the secret key and the hosts; DEBUG is for a developer's machine."""
+    problems = []
+    key = settings.SECRET_KEY
+    if settings.DEBUG:
+        return problems
+    if len(key) < 50 or len(set(key)) < 10 or any(word in key.lower() for word in _EXAMPLES):
+        problems.append(
+            Critical(
+                "SECRET_KEY is missing or weak.",
+                hint="At least 50 random characters: openssl rand -base64 48",
+                id="soukloop.E001",
+            )
+        )
+    if not settings.ALLOWED_HOSTS or any("*" in host for host in settings.ALLOWED_HOSTS):
+        problems.append(
+            Critical("ALLOWED_HOSTS names no host, or any.", hint="Name each host.", id="soukloop.E002")
+        )
+    return problems

@@ -1,0 +1,201 @@
+"""The one place where answers and errors get their shape: `{"success": …}`, always JSON under `/api/`."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+from rest_framework import exceptions as drf
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from soukloop.core import errors, jsonlib
+
+logger = logging.getLogger("soukloop.errors")
+
+
+class Bare(dict[str, Any]):
+    """Data that is the whole answer, as the guide prints `send-otp` and `verify-otp`."""
+
+
+def error_body(error: errors.DomainError) -> dict[str, Any]:
+    """Return `{"success": false, "error": {"code", "message", "details"}}`."""
+    return {
+        "success": False,
+        "error": {"code": error.code, "message": error.message, "details": error.details},
+    }
+
+
+class EnvelopeRenderer(BaseRenderer):
+    """Wrap what a view returns as `{"success": true, "data": …}`."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        response = renderer_context["response"] if renderer_context else None
+        if response is not None and response.status_code == 204:
+            return b""
+        if isinstance(data, Bare) or (response is not None and response.exception):
+            return jsonlib.dumps(data)
+        return jsonlib.dumps({"success": True, "data": data})
+
+
+class AlwaysJson(BaseContentNegotiation):
+    """Answer JSON whatever `Accept` asks for; pick the parser by `Content-Type`."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        content_type = (request.content_type or "").split(";")[0].strip().lower()
+        for parser in parsers:
+            if parser.media_type == content_type:
+                return parser
+        # A client that names no type, or curl's default one, most likely means JSON.
+        if content_type in ("", "text/plain", "application/x-www-form-urlencoded"):
+            for parser in parsers:
+                if parser.media_type == "application/json":
+                    return parser
+        return None
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return (renderers[0], renderers[0].media_type)
+
+
+def domain_error(exc: BaseException) -> errors.DomainError | None:
+    """Translate what Django, DRF, PostgreSQL or Redis raised; None for a fault of our own."""
+    match exc:
+        case errors.DomainError():
+            return exc
+        case drf.ValidationError():
+            return errors.ValidationFailed(details=_field_messages(exc.detail))
+        case drf.AuthenticationFailed() | drf.NotAuthenticated():
+            return errors.NotAuthenticated()
+        case drf.MethodNotAllowed():
+            return errors.MethodNotAllowed()
+        case drf.UnsupportedMediaType():
+            return errors.UnsupportedMediaType()
+        case drf.ParseError():
+            return errors.BadRequest("The body can't be read.", code="malformed_body")
+        case Http404() | drf.NotFound():
+            return errors.NotFound()
+        case PermissionDenied() | drf.PermissionDenied():
+            return errors.Forbidden()
+        case RequestDataTooBig() | TooManyFilesSent():
+            return errors.PayloadTooLarge()
+        case RedisError() | PoolTimeout() | InterfaceError() | OperationalError():
+            return errors.Unavailable()
+        case DatabaseError() if getattr(exc.__cause__, "sqlstate", "") in _RETRYABLE:
+            return errors.Unavailable()
+    return None
+
+
+# serialization_failure, deadlock_detected, lock_not_available, query_canceled
+_RETRYABLE = {"40001", "40P01", "55P03", "57014"}
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
+    """Render any exception of a view; what nobody foresaw is logged with its traceback and says 500."""
+    error = domain_error(exc)
+    if error is None:
+        logger.exception("unhandled error", exc_info=exc)
+        error = errors.ServerError()
+    elif error.status >= 500:
+        logger.error("%s: %s", error.code, exc)
+    headers = {}
+    if isinstance(error, errors.RateLimited):
+        headers["Retry-After"] = str(error.retry_after)
+    elif error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    elif error.status == 503:
+        headers["Retry-After"] = "2"
+    return Response(error_body(error), status=error.status, headers=headers)
+
+
+def _field_messages(detail: Any) -> dict[str, Any]:
+    if isinstance(detail, Mapping):
+        return {str(key): _messages(value) for key, value in detail.items()}
+    return {"non_field_errors": _messages(detail)}
+
+
+def _messages(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _messages(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_messages(item) for item in value]
+    return str(value)
+
+
+class JsonErrorsMiddleware:
+    """Replace any error under `/api/` that didn't come from a view: a bad host, a bad path, a crash."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if self.is_async:
+            return self._acall(request)
+        refusal = self._refusal(request)
+        return refusal or self._as_json(request, self.get_response(request))
+
+    async def _acall(self, request: HttpRequest) -> HttpResponse:
+        refusal = self._refusal(request)
+        return refusal or self._as_json(request, await self.get_response(request))
+
+    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
+        """Refuse what no view can use: PostgreSQL has no NUL in its texts."""
+        if not request.path.startswith("/api/"):
+            return None
+        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return self._response(errors.BadRequest("NUL characters aren't allowed.", code="nul_character"))
+        return None
+
+    def _as_json(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if response.status_code < 400 or not request.path.startswith("/api/"):
+            return response
+        if response.get("Content-Type", "").startswith("application/json"):
+            return response
+        kind = _BY_STATUS.get(response.status_code)
+        if kind is None:
+            kind = errors.ServerError if response.status_code >= 500 else errors.BadRequest
+        return self._response(kind(), status=response.status_code)
+
+    def _response(self, error: errors.DomainError, status: int | None = None) -> HttpResponse:
+        return HttpResponse(
+            jsonlib.dumps(error_body(error)),
+            status=status or error.status,
+            content_type="application/json",
+        )
+
+
+_BY_STATUS: dict[int, Callable[[], errors.DomainError]] = {
+    kind.status: kind
+    for kind in (
+        errors.BadRequest,
+        errors.NotAuthenticated,
+        errors.Forbidden,
+        errors.NotFound,
+        errors.MethodNotAllowed,
+        errors.PayloadTooLarge,
+        errors.UnsupportedMediaType,
+        errors.ServerError,
+        errors.Unavailable,
+    )
+}

@@ -1,0 +1,74 @@
+"""`Idempotency-Key`: a creating request that is sent again gets its first answer, not a second effect."""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from soukloop.core import jsonlib
+from soukloop.core.errors import BadRequest, IdempotencyMismatch
+from soukloop.core.models import IdempotencyRecord
+from soukloop.core.requests import client_ip
+
+Handler = Callable[..., Response]
+
+
+def idempotent(handler: Handler) -> Handler:
+    """Wrap a view's `post` so that its effect and its answer commit together, once per key and owner.
+
+    A concurrent twin waits at the unique index until the first has committed, then replays its answer. A
+    refused request leaves no record, so it may be corrected and sent again with the same key.
+    """
+
+    @functools.wraps(handler)
+    def wrapper(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return handler(view, request, *args, **kwargs)
+        if not key.strip() or len(key) > 255 or not key.isprintable():
+            raise BadRequest("Idempotency-Key: 1 to 255 printable characters.", code="bad_idempotency_key")
+        owner = f"user:{request.user.pk}" if request.user.is_authenticated else f"ip:{client_ip(request)}"
+        fingerprint = _fingerprint(request)
+        with transaction.atomic():
+            record, is_new = _claim(owner, key, fingerprint)
+            if not is_new:
+                if record.fingerprint != fingerprint:
+                    raise IdempotencyMismatch
+                return Response(
+                    orjson.Fragment(record.body),
+                    status=record.status,
+                    headers={"Idempotent-Replayed": "true"},
+                )
+            response = handler(view, request, *args, **kwargs)
+            record.status = response.status_code
+            record.body = jsonlib.dumps(response.data).decode()
+            record.save(update_fields=["status", "body"])
+            return response
+
+    wrapper.is_idempotent = True  # type: ignore[attr-defined]
+    return wrapper
+
+
+def _claim(owner: str, key: str, fingerprint: str) -> tuple[IdempotencyRecord, bool]:
+    cutoff = timezone.now() - settings.IDEMPOTENCY_TTL
+    IdempotencyRecord.objects.filter(owner=owner, key=key, created_at__lt=cutoff).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO core_idempotencyrecord (owner, key, fingerprint, body, created_at)"
+            " VALUES (%s, %s, %s, '', now()) ON CONFLICT (owner, key) DO NOTHING",
+            [owner, key, fingerprint],
+        )
+        is_new = cursor.rowcount == 1
+    return IdempotencyRecord.objects.get(owner=owner, key=key), is_new
+
+
+def _fingerprint(request: Request) -> str:
+    body = jsonlib.dumps(request.data) if isinstance(request.data, dict) else b""
+    return hashlib.sha256(b"\0".join([str(request.method).encode(), request.path.encode(), body])).hexdigest()

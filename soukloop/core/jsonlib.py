@@ -1,0 +1,43 @@
+"""JSON in and out: exact decimals, UTC times with `Z`, and nothing that isn't JSON."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from django.utils.encoding import force_str
+from django.utils.functional import Promise
+
+_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_OMIT_MICROSECONDS
+
+
+def dumps(value: Any) -> bytes:
+    """Encode to UTF-8 JSON. Decimals become numbers with their own places: `850.00`, not `850.0`."""
+    return orjson.dumps(value, default=_encode, option=_OPTIONS)
+
+
+def loads(raw: bytes | str) -> Any:
+    """Decode strictly: UTF-8 only, no NaN, no lone surrogates, bounded depth.
+
+    Raises ValueError.
+    """
+    return orjson.loads(raw)
+
+
+def isoformat(moment: datetime) -> str:
+    """Return ISO 8601 in UTC with `Z`, to the microsecond where there is one."""
+    return orjson.dumps(moment, option=orjson.OPT_UTC_Z).decode().strip('"')
+
+
+def _encode(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise TypeError("JSON has no number for this decimal")
+        return orjson.Fragment(format(value, "f").encode())
+    if isinstance(value, Promise):
+        return force_str(value)
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)

@@ -1,0 +1,55 @@
+"""Every Redis key: its name, what it holds, how long it lives. Losing any of them loses no truth."""
+
+from uuid import UUID
+
+ONLINE_USERS = "online_users"  # guide 3.3: hash user id → connections; made from the presence entries
+
+
+def otp(identifier: str) -> str:
+    """String, OTP_TTL: the code itself when DEBUG (guide 1.3), otherwise its keyed hash."""
+    return f"otp:{identifier}"
+
+
+def rate_limit(scope: str, who: str) -> str:
+    """Sorted set of the hits within the scope's window."""
+    return f"rate:{scope}:{who}"
+
+
+def ws_ticket(digest: str) -> str:
+    """String, WS_TICKET_TTL: the user and token version that one socket handshake may use."""
+    return f"ws_ticket:{digest}"
+
+
+def typing(conversation_id: UUID | str, user_id: UUID | str) -> str:
+    """String, 5 s (guide 3.5): somebody is writing."""
+    return f"typing:{conversation_id}:{user_id}"
+
+
+def presence(user_id: UUID | str) -> str:
+    """Sorted set of the user's live connections, scored by the time each was last heard of."""
+    return f"presence:{user_id}"
+
+
+def product_views() -> str:
+    """Hash product id → views not yet written to PostgreSQL."""
+    return "product_views"
+
+
+def stream_unique_viewers(stream_id: UUID | str) -> str:
+    """Set of user ids (guide 4.4)."""
+    return f"stream:{stream_id}:unique_viewers"
+
+
+def stream_viewers(stream_id: UUID | str) -> str:
+    """Sorted set of viewer sessions, scored by the time each was last heard of."""
+    return f"stream:{stream_id}:viewers"
+
+
+def stream_chat(stream_id: UUID | str) -> str:
+    """List of the last 100 chat messages, newest first (guide 4.5)."""
+    return f"stream:{stream_id}:chat"
+
+
+def stream_reactions(stream_id: UUID | str) -> str:
+    """Hash emoji → count (guide 4.6)."""
+    return f"stream:{stream_id}:reactions"

@@ -1,0 +1,47 @@
+"""How log lines look: JSON for machines, one calm line for a person at a terminal."""
+
+import logging
+import re
+from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
+
+from soukloop.core.requests import request_id
+
+# Last line of defence: tokens and keys have no business in a log, whoever put them there.
+_SECRETS = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|sk_[\w-]{8,}|((?:ticket|token|secret)=)[^&\s\"']+")
+
+
+def redact(text: str) -> str:
+    """Replace JWTs, stream keys, and ticket, token and secret parameters."""
+    return _SECRETS.sub(lambda match: f"{match.group(1) or ''}[redacted]", text)
+
+
+class RequestFilter(logging.Filter):
+    """Put the request's id on every record that is made while it is served."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = request_id.get()
+        return True
+
+
+class JsonFormatter(BaseJsonFormatter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(
+            "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s",
+            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
+            datefmt="%Y-%m-%dT%H:%M:%S%z",
+        )
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+class ConsoleFormatter(logging.Formatter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        duration = getattr(record, "duration_ms", None)
+        return redact(f"{line}  {duration} ms" if duration is not None else line)

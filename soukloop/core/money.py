@@ -1,0 +1,45 @@
+"""Amounts of money: decimals with two places, rounded half up."""
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+CENT = Decimal("0.01")
+
+
+def quantize(amount: Decimal) -> Decimal:
+    """Round to two places, half up."""
+    return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def share(amount: Decimal, rate: Decimal) -> tuple[Decimal, Decimal]:
+    """Split an amount into what `rate` takes and what is left; the two always add up to the amount."""
+    taken = quantize(amount * rate)
+    return taken, amount - taken
+
+
+class PriceField(serializers.DecimalField):
+    """A price: a positive JSON number (or a numeric string) with at most two places, below 10 million."""
+
+    default_error_messages = {
+        "not_a_number": "A price is a number.",
+        "not_positive": "A price is more than zero.",
+        "invalid": "A price is a number.",
+        "max_decimal_places": "A price has at most two decimal places.",
+        "max_value": "A price is below 10,000,000.",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=None, decimal_places=2, coerce_to_string=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, bool) or not isinstance(data, (int, float, str, Decimal)):
+            self.fail("not_a_number")
+        value = super().to_internal_value(data)
+        if value <= 0:
+            self.fail("not_positive")
+        if value > Decimal(settings.PRICE_MAX):
+            self.fail("max_value")
+        return quantize(value)

@@ -1,0 +1,78 @@
+"""Pages of lists: `page` and `per_page`, or an opaque `cursor` for the deep ones."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from rest_framework.request import Request
+
+from soukloop.core import jsonlib
+from soukloop.core.errors import ValidationFailed
+
+
+@dataclass(frozen=True)
+class Page:
+    number: int
+    size: int
+
+    @property
+    def offset(self) -> int:
+        return (self.number - 1) * self.size
+
+
+def page_of(request: Request) -> Page:
+    """Read `page` (from 1) and `per_page` (at most PAGE_SIZE_MAX); raises ValidationFailed."""
+    problems: dict[str, list[str]] = {}
+    number = _positive(request, "page", 1, 1_000_000, problems)
+    size = _positive(request, "per_page", settings.PAGE_SIZE, settings.PAGE_SIZE_MAX, problems)
+    if problems:
+        raise ValidationFailed(details=problems)
+    return Page(number, size)
+
+
+def paginate(
+    queryset: QuerySet[Any], page: Page, render: Callable[[Sequence[Any]], list[Any]]
+) -> dict[str, Any]:
+    """Return `{items, page, per_page, total, has_more}` in two queries, whatever the page holds."""
+    total = queryset.order_by().count()
+    rows = list(queryset[page.offset : page.offset + page.size]) if page.offset < total else []
+    return page_body(render(rows), page, total)
+
+
+def page_body(items: list[Any], page: Page, total: int) -> dict[str, Any]:
+    return {
+        "items": items,
+        "page": page.number,
+        "per_page": page.size,
+        "total": total,
+        "has_more": page.offset + len(items) < total,
+    }
+
+
+def encode_cursor(*position: Any) -> str:
+    """Pack the last item's sort values into an opaque, URL-safe string."""
+    return base64.urlsafe_b64encode(jsonlib.dumps(list(position))).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *kinds: Callable[[Any], Any]) -> list[Any]:
+    """Unpack a cursor and convert each value by its kind; raises ValidationFailed for one that isn't ours."""
+    try:
+        values = jsonlib.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(values, list) or len(values) != len(kinds):
+            raise ValueError("wrong length")
+        return [kind(value) for kind, value in zip(kinds, values, strict=True)]
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise ValidationFailed(details={"cursor": ["This cursor isn't one of ours."]}) from error
+
+
+def _positive(request: Request, name: str, default: int, most: int, problems: dict[str, list[str]]) -> int:
+    raw = request.query_params.get(name)
+    if raw is None or raw == "":
+        return default
+    if not (raw.isascii() and raw.isdigit()) or not 1 <= int(raw[:9]) <= most or len(raw) > 9:
+        problems[name] = [f"A whole number from 1 to {most}."]
+        return default
+    return int(raw)

@@ -1,0 +1,35 @@
+"""Read request bodies strictly and within bounds."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework.parsers import BaseParser
+
+from soukloop.core import jsonlib
+from soukloop.core.errors import BadRequest, PayloadTooLarge
+
+
+class JSONParser(BaseParser):
+    """Accept a JSON object in UTF-8 of at most `JSON_BODY_MAX_BYTES`; an empty body is an empty object."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        raw = stream.read(settings.JSON_BODY_MAX_BYTES + 1)
+        if len(raw) > settings.JSON_BODY_MAX_BYTES:
+            raise PayloadTooLarge
+        if not raw.strip():
+            return {}
+        try:
+            data = jsonlib.loads(raw)
+        except ValueError as error:
+            raise BadRequest(f"The body isn't valid JSON: {error}.", code="malformed_json") from error
+        if not isinstance(data, dict):
+            raise BadRequest("The body must be a JSON object.", code="malformed_json")
+        return data

@@ -1,0 +1,83 @@
+"""What is known about the request under way: its id, its client's address, its log line."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+logger = logging.getLogger("soukloop.request")
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def client_ip(request: HttpRequest) -> str:
+    """Return the address the client came from.
+
+    `X-Forwarded-For` is believed only as far as `TRUSTED_PROXIES` proxies of ours wrote it; the rest of the
+    header is the client's own invention.
+    """
+    peer = request.META.get("REMOTE_ADDR") or "unknown"
+    return forwarded_ip(peer, request.META.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def forwarded_ip(peer: str, forwarded_for: str) -> str:
+    """Return the address before the last `TRUSTED_PROXIES` hops."""
+    hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()] + [peer]
+    return hops[max(0, len(hops) - 1 - settings.TRUSTED_PROXIES)]
+
+
+class RequestMiddleware:
+    """Give each request an id, answer with it, and log one line when it is done (no query, no body)."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if self.is_async:
+            return self._acall(request)
+        started = self._start(request)
+        return self._finish(request, self.get_response(request), started)
+
+    async def _acall(self, request: HttpRequest) -> HttpResponse:
+        started = self._start(request)
+        return self._finish(request, await self.get_response(request), started)
+
+    def _start(self, request: HttpRequest) -> float:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id.set(given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex)
+        return time.perf_counter()
+
+    def _finish(self, request: HttpRequest, response: HttpResponse, started: float) -> HttpResponse:
+        response["X-Request-ID"] = request_id.get()
+        if request.path in ("/healthz", "/readyz") and response.status_code < 400:
+            return response
+        user = getattr(request, "authenticated_user_id", None)
+        logger.info(
+            "%s %s %s",
+            request.method,
+            request.path,
+            response.status_code,
+            extra={
+                "method": request.method,
+                "path": request.path,
+                "status": response.status_code,
+                "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+                "ip": client_ip(request),
+                **({"user_id": str(user)} if user else {}),
+            },
+        )
+        return response

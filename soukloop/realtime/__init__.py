@@ -1,0 +1,1 @@
+"""One realtime heart for both transports: rooms, events, commands, the hub."""

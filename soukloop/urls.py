@@ -1,0 +1,24 @@
+"""Where every URL goes."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from soukloop.core.health import healthz, readyz
+from soukloop.core.views import UnknownUrl
+
+api = [
+    path("auth/", include("accounts.urls.auth")),
+    path("users/", include("accounts.urls.users")),
+]
+
+urlpatterns = [
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
+    path("redoc", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include(api)),
+    re_path(r"^api(/|$)", UnknownUrl.as_view()),
+]
