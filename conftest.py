@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
+from soukloop.core.redis import redis_client
+
+pytest_plugins = ["soukloop.realtime.testing"]
+
 
 @pytest.fixture(autouse=True)
-def clean_redis(settings: Any) -> Iterator[None]:
-    """Start each test with an empty Redis and quick password hashing."""
-    from soukloop.core.redis import redis_client
-
+def clean_redis() -> None:
+    """Start each test with an empty Redis."""
     redis_client().flushdb()
-    yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -231,10 +231,12 @@ STREAM_NEIGHBORHOOD_RADIUS_KM = 5
 
 # --- Sockets --------------------------------------------------------------------------------------
 
+SOCKET_AUTHENTICATOR = "accounts.authentication.authenticate_socket"
 SOCKET_FRAME_MAX_BYTES = 64 * 1024
 SOCKET_QUEUE_MAX = 256  # frames waiting for one slow client
 SOCKET_COMMAND_THREADS = 16
 SOCKET_TICK = timedelta(milliseconds=250)
+SOCKET_HEARTBEAT = timedelta(seconds=20)
 PRESENCE_TTL = timedelta(seconds=60)
 
 # --- Media ----------------------------------------------------------------------------------------
@@ -309,6 +311,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "soukloop.core.openapi.wrap_in_envelope",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

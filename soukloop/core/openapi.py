@@ -1,15 +1,84 @@
-"""How the API describes itself: drf-spectacular, taught the envelope, the errors and the examples."""
+"""How the API describes itself: drf-spectacular, taught the envelope, the errors and `Idempotency-Key`."""
 
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+BARE = {"x-bare": True}
+"""Give to `@extend_schema(extensions=BARE)` where the answer is printed without `data` in the guide."""
+
+_ERROR = {
+    "type": "object",
+    "required": ["success", "error"],
+    "properties": {
+        "success": {"const": False},
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "details"],
+            "properties": {
+                "code": {"type": "string", "description": "Stable; see docs/errors.md"},
+                "message": {"type": "string", "description": "For people"},
+                "details": {"type": "object", "additionalProperties": True},
+            },
+        },
+    },
+}
+_ERROR_EXAMPLE = {
+    "success": False,
+    "error": {
+        "code": "validation_error",
+        "message": "Some fields are missing or wrong.",
+        "details": {"price": ["A price is more than zero."]},
+    },
+}
+_IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same key and body within 24 hours give the first answer again, not a second effect.",
+)
 
 
 class EnvelopeSchema(AutoSchema):
-    """Wrap each success in the envelope and add the error answer."""
+    """Describe the header of handlers that are wrapped in `idempotent`."""
 
-    def _get_response_for_code(
-        self, serializer: Any, status_code: Any, *args: Any, **kwargs: Any
-    ) -> dict[str, Any]:
-        response = super()._get_response_for_code(serializer, status_code, *args, **kwargs)
-        return response
+    def get_override_parameters(self) -> list[Any]:
+        name = getattr(self.view, "action", None) or self.method.lower()
+        handler = getattr(self.view, name, None)
+        return [_IDEMPOTENCY_KEY] if getattr(handler, "is_idempotent", False) else []
+
+
+def wrap_in_envelope(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Wrap each success's schema and examples in the envelope, and give each operation its error answer."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Error"] = _ERROR
+    components.setdefault("responses", {})["Error"] = {
+        "description": "Refused: the status says what kind, `error.code` why.",
+        "content": {
+            "application/json": {
+                "schema": {"$ref": "#/components/schemas/Error"},
+                "example": _ERROR_EXAMPLE,
+            }
+        },
+    }
+    for path in result.get("paths", {}).values():
+        for operation in path.values():
+            is_bare = operation.pop("x-bare", False)
+            for status, response in operation["responses"].items():
+                if status.startswith("2") and not is_bare:
+                    _wrap(response)
+            operation["responses"]["default"] = {"$ref": "#/components/responses/Error"}
+    return result
+
+
+def _wrap(response: dict[str, Any]) -> None:
+    for content in response.get("content", {}).values():
+        content["schema"] = {
+            "type": "object",
+            "required": ["success", "data"],
+            "properties": {"success": {"const": True}, "data": content.get("schema", {})},
+        }
+        for example in content.get("examples", {}).values():
+            if not (isinstance(example.get("value"), dict) and "success" in example["value"]):
+                example["value"] = {"success": True, "data": example.get("value")}

@@ -1,6 +1,10 @@
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class RealtimeConfig(AppConfig):
     name = "soukloop.realtime"
     label = "realtime"
+
+    def ready(self) -> None:
+        autodiscover_modules("events", "commands")

@@ -1,0 +1,103 @@
+"""A creating request sent twice has one effect and one answer."""
+
+import threading
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from rest_framework.test import APIClient
+
+from soukloop.core.models import IdempotencyRecord
+
+pytestmark = [pytest.mark.urls("soukloop.core.tests.urls")]
+
+URL = "/api/v1/test/create"
+
+
+def create(key: str | None = "key-1", **body: Any) -> Any:
+    headers = {"idempotency-key": key} if key is not None else {}
+    return APIClient(raise_request_exception=False).post(URL, body, headers=headers)
+
+
+def effects() -> int:
+    return IdempotencyRecord.objects.filter(owner="effect").count()
+
+
+@pytest.mark.django_db
+def test_the_first_answer_is_replayed_to_the_letter() -> None:
+    first, second = create(a=1), create(a=1)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.content == second.content
+    assert b'"price":850.00' in second.content
+    assert "Idempotent-Replayed" not in first
+    assert second["Idempotent-Replayed"] == "true"
+    assert effects() == 1
+
+
+@pytest.mark.django_db
+def test_without_a_key_each_request_counts() -> None:
+    create(key=None)
+    create(key=None)
+    assert effects() == 2
+
+
+@pytest.mark.django_db
+def test_another_body_with_the_same_key_is_422_and_changes_nothing() -> None:
+    create(a=1)
+    response = create(a=2)
+    assert response.status_code == 422
+    assert response.json()["error"]["code"] == "idempotency_mismatch"
+    assert effects() == 1
+
+
+@pytest.mark.django_db
+def test_a_refused_request_may_be_sent_again_with_its_key() -> None:
+    assert create(refuse=True).status_code == 409
+    assert create(a=1).status_code == 201
+    assert effects() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_crash_after_the_effect_takes_the_effect_back() -> None:
+    assert create(crash=True).status_code == 500
+    assert effects() == 0
+    assert create(a=1).status_code == 201
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("key", ["", " ", "x" * 256, "\u200f"])
+def test_a_key_that_is_none_is_refused(key: str) -> None:
+    response = create(key=key)
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "bad_idempotency_key"
+
+
+@pytest.mark.django_db
+def test_a_key_is_forgotten_after_a_day() -> None:
+    with time_machine.travel("2026-01-01T10:00:00Z", tick=False) as clock:
+        create(a=1)
+        IdempotencyRecord.objects.filter(key="key-1").update(created_at="2026-01-01T10:00:00Z")
+        clock.shift(86_401)
+        assert create(a=2).status_code == 201
+    assert effects() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_twins_have_one_effect_and_the_same_answer() -> None:
+    answers: list[bytes] = []
+    barrier = threading.Barrier(8)
+
+    def send() -> None:
+        barrier.wait()
+        answers.append(create(a=1).content)
+        connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert len(set(answers)) == 1
+    assert effects() == 1

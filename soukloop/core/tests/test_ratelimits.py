@@ -1,0 +1,113 @@
+"""Limits hold under bursts, slide with time, and never take the service down with Redis."""
+
+import threading
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from rest_framework.test import APIClient
+
+from soukloop.core import keys, ratelimits
+from soukloop.core.errors import RateLimited
+from soukloop.core.redis import redis_client
+
+pytestmark = pytest.mark.urls("soukloop.core.tests.urls")
+
+
+@pytest.fixture(autouse=True)
+def three_a_minute(settings: Any) -> None:
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "test_scope": (3, 60)}
+    settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
+
+
+def test_the_fourth_hit_is_refused_with_the_wait() -> None:
+    for _ in range(3):
+        ratelimits.hit("test_scope", "x")
+    with pytest.raises(RateLimited) as refusal:
+        ratelimits.hit("test_scope", "x")
+    assert 55 <= refusal.value.retry_after <= 60
+    ratelimits.hit("test_scope", "somebody else")
+
+
+def test_a_refused_hit_does_not_lengthen_the_wait() -> None:
+    for _ in range(10):
+        with suppress(RateLimited):
+            ratelimits.hit("test_scope", "x")
+    assert redis_client().zcard(keys.rate_limit("test_scope", "x")) == 3
+
+
+def test_the_window_slides() -> None:
+    for _ in range(3):
+        ratelimits.hit("test_scope", "x")
+    key = keys.rate_limit("test_scope", "x")
+    oldest = redis_client().zrange(key, 0, 0)[0]
+    redis_client().zincrby(key, -61_000, oldest)
+    ratelimits.hit("test_scope", "x")
+    with pytest.raises(RateLimited):
+        ratelimits.hit("test_scope", "x")
+
+
+def test_a_burst_gets_no_more_than_the_limit() -> None:
+    passed: list[int] = []
+    barrier = threading.Barrier(20)
+
+    def attempt() -> None:
+        barrier.wait()
+        try:
+            ratelimits.hit("test_scope", "burst")
+            passed.append(1)
+        except RateLimited:
+            pass
+
+    threads = [threading.Thread(target=attempt) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(passed) == 3
+
+
+@pytest.mark.django_db
+def test_the_answer_is_429_with_retry_after() -> None:
+    client = APIClient()
+    statuses = [client.get("/api/v1/test/limited").status_code for _ in range(4)]
+    assert statuses == [200, 200, 200, 429]
+    response = client.get("/api/v1/test/limited")
+    assert int(response["Retry-After"]) == response.json()["error"]["details"]["retry_after"]
+    assert response.json()["error"]["code"] == "rate_limited"
+
+
+@pytest.mark.django_db
+def test_loopback_is_left_alone_when_debugging_and_other_addresses_are_not(settings: Any) -> None:
+    settings.RATE_LIMIT_EXEMPT_LOOPBACK = True
+    client = APIClient()
+    assert [client.get("/api/v1/test/limited").status_code for _ in range(5)] == [200] * 5
+    settings.TRUSTED_PROXIES = 1
+    elsewhere = APIClient(headers={"x-forwarded-for": "203.0.113.9"})
+    assert [elsewhere.get("/api/v1/test/limited").status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_a_forged_forwarding_header_does_not_change_who_one_is(settings: Any, rf: Any) -> None:
+    settings.TRUSTED_PROXIES = 1
+    request = rf.get("/", headers={"x-forwarded-for": "1.1.1.1, 203.0.113.9"})
+    assert ratelimits.client_ip(request) == "203.0.113.9"
+    settings.TRUSTED_PROXIES = 0
+    assert ratelimits.client_ip(request) == "127.0.0.1"
+
+
+def test_a_subscriber_with_many_ipv6_addresses_is_one() -> None:
+    for last in range(3):
+        ratelimits.hit_ip("test_scope", f"2001:db8::{last}")
+    with pytest.raises(RateLimited):
+        ratelimits.hit_ip("test_scope", "2001:db8::ffff")
+
+
+def test_nobody_is_refused_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away:
+        def eval(self, *args: Any) -> None:
+            raise RedisConnectionError("refused")
+
+    monkeypatch.setattr(ratelimits, "redis_client", Away)
+    for _ in range(10):
+        ratelimits.hit("test_scope", "x")

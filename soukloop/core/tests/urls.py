@@ -1,0 +1,62 @@
+"""A few views that show what the core does, for its tests alone."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.urls import path
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from soukloop.core.errors import Conflict
+from soukloop.core.idempotency import idempotent
+from soukloop.core.models import IdempotencyRecord
+from soukloop.core.money import PriceField
+from soukloop.urls import urlpatterns as real_urlpatterns
+
+
+class PriceSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField(max_length=20)
+    price = PriceField()
+
+
+class OpenView(APIView):
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+
+class Echo(OpenView):
+    def post(self, request: Request) -> Response:
+        serializer = PriceSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return Response(serializer.validated_data)
+
+
+class Create(OpenView):
+    """Leaves one row an effect, so that effects can be counted."""
+
+    @idempotent
+    def post(self, request: Request) -> Response:
+        if request.data.get("refuse"):
+            raise Conflict("No.", code="refused")
+        row = IdempotencyRecord.objects.create(owner="effect", key=str(IdempotencyRecord.objects.count()))
+        if request.data.get("crash"):
+            raise RuntimeError("crash with a secret inside")
+        return Response({"id": row.pk, "price": Decimal("850.00")}, 201)
+
+
+class Limited(OpenView):
+    rate_scope = "test_scope"
+
+    def get(self, request: Request) -> Response:
+        return Response({})
+
+
+urlpatterns = [
+    path("api/v1/test/echo", Echo.as_view()),
+    path("api/v1/test/create", Create.as_view()),
+    path("api/v1/test/limited", Limited.as_view()),
+    *real_urlpatterns,
+]

@@ -1,0 +1,63 @@
+"""Publishing: from threads and loops, in order, on commit, with Redis away."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+from soukloop.realtime import events
+from soukloop.realtime.events import EventSpec, declare_event, publish, publish_on_commit
+from soukloop.realtime.publisher import publisher
+from soukloop.realtime.testing import Captured
+
+
+@pytest.fixture(autouse=True)
+def probe_event(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(events, "EVENTS", {})
+    declare_event(EventSpec("probe", "A test's.", {"n": 1}))
+    yield
+    publisher.flush()
+
+
+async def listen(room: str, count: int, ready: threading.Event) -> list[dict]:
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add(room, channel)
+    await asyncio.sleep(0.05)
+    ready.set()
+    return [await asyncio.wait_for(layer.receive(channel), 5) for _ in range(count)]
+
+
+def test_events_published_from_a_thread_arrive_in_order_as_ready_made_json() -> None:
+    ready = threading.Event()
+
+    def send() -> None:
+        ready.wait(5)
+        for n in range(50):
+            publish("user.1", "probe", {"n": n})
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    received = asyncio.run(listen("user.1", 50, ready))
+    thread.join()
+    assert [message["data"] for message in received] == [b'{"n":%d}' % n for n in range(50)]
+    assert received[0] == {"type": "event", "room": "user.1", "event": "probe", "data": b'{"n":0}'}
+
+
+def test_an_undeclared_event_is_a_mistake_of_ours() -> None:
+    with pytest.raises(LookupError, match="The event nobody:knows is not declared"):
+        publish("user.1", "nobody:knows", {})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_rolled_back_is_never_published(captured_events: Captured) -> None:
+    with transaction.atomic():
+        publish_on_commit("user.1", "probe", {"n": 1})
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        publish_on_commit("user.1", "probe", {"n": 2})
+        assert captured_events == []
+    assert captured_events == [("user.1", "probe", {"n": 2})]
