@@ -1,12 +1,61 @@
-"""stub"""
+"""Who is asking: bearer tokens for the API, sockets too, and passwords for the admin."""
 
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from accounts.identifiers import normal_identifier
+from accounts.models import User
+from accounts.selectors import user_by_identifier
+from accounts.tokens import user_of_access_token
+from soukloop.core import ratelimits
+from soukloop.core.errors import NotAuthenticated, RateLimited
+from soukloop.core.requests import client_ip
 
 
 class TokenAuthentication(BaseAuthentication):
-    def authenticate(self, request):
+    """`Authorization: Bearer <access token>`; a token that is there but not good is refused, not ignored."""
+
+    def authenticate(self, request: Request) -> tuple[User, str] | None:
+        scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        if not token.strip():
+            raise NotAuthenticated("The token isn't valid.", code="token_invalid")
+        user = user_of_access_token(token.strip())
+        request._request.authenticated_user_id = user.pk  # type: ignore[attr-defined]  # for the log line
+        return user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class IdentifierBackend(ModelBackend):
+    """Email, username or phone with a password, for the admin's login; counted like the API's."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> User | None:
+        if not username or not password:
+            return None
+        try:
+            if request is not None:
+                ratelimits.hit_ip("login_ip", client_ip(request))
+            ratelimits.hit("login_identifier", normal_identifier(username))
+        except RateLimited as error:
+            raise PermissionDenied from error
+        user = None if "\x00" in username else user_by_identifier(username)
+        if user is None:
+            User().set_password(password)  # takes the time a wrong password takes
+            return None
+        if user.check_password(password) and self.user_can_authenticate(user):
+            return user
         return None
-
-
-class IdentifierBackend:
-    pass

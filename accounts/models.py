@@ -7,8 +7,9 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.gis.db.models import PointField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
 
 
 class UserManager(BaseUserManager["User"]):
@@ -20,11 +21,11 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email__iexact=username)
+        return self.get(Exact(Lower("email"), Value((username or "").lower())))
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person: buyer, seller or staff. A deleted one stays as an anonymous row for the other sides' records."""
+    """A person: buyer, seller or staff. A deleted one stays as an anonymous row for the others' records."""
 
     class Role(models.TextChoices):
         BUYER = "buyer"
@@ -33,7 +34,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(max_length=254)
     username = models.CharField(max_length=30)
-    phone = models.CharField(max_length=16, null=True, blank=True, help_text="E.164")
+    # NULL, not empty, where there is none: the number is unique.
+    phone = models.CharField(max_length=16, null=True, blank=True, help_text="E.164")  # noqa: DJ001
     full_name = models.CharField(max_length=150, blank=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.BUYER)
     bio = models.CharField(max_length=500, blank=True)
@@ -41,7 +43,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     neighborhood = models.CharField(max_length=100, blank=True)
     location = PointField(geography=True, null=True, blank=True, help_text="Home, never shown to others")
 
-    is_active = models.BooleanField(default=True)
+    is_active = models.BooleanField(default=True, help_text="Neither banned nor deleted")
     is_staff = models.BooleanField(default=False)
     is_verified = models.BooleanField(default=False, help_text="Email or phone confirmed with a code")
     has_verified_badge = models.BooleanField(default=False, help_text="Identity checked by staff")
@@ -49,7 +51,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     ban_reason = models.CharField(max_length=500, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     token_version = models.PositiveIntegerField(default=0, help_text="A token of another version is refused")
-    last_login = None  # type: ignore[assignment]  # the guide names it last_login_at
+    last_login = None  # the guide names it last_login_at
     last_login_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -65,11 +67,49 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.UniqueConstraint(Lower("email"), name="user_email_once"),
             models.UniqueConstraint(Lower("username"), name="user_username_once"),
             models.UniqueConstraint(fields=["phone"], name="user_phone_once"),
+            models.CheckConstraint(
+                condition=Q(is_active=True, banned_at=None, deleted_at=None)
+                | Q(Q(banned_at__isnull=False) | Q(deleted_at__isnull=False), is_active=False),
+                name="user_active_unless_closed",
+            ),
         )
         indexes = (models.Index(fields=["-created_at"]),)
 
     def __str__(self) -> str:
         return f"@{self.username}"
+
+
+class RefreshFamily(models.Model):
+    """One login: the refresh token in force and the one before it, each known by its `jti`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="refresh_families")
+    current_jti = models.CharField(max_length=32)
+    previous_jti = models.CharField(max_length=32, blank=True)
+    rotated_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "refresh families"
+        indexes = (models.Index(fields=["rotated_at"]),)
+
+
+class OtpChallenge(models.Model):
+    """The latest one-time code for an email or phone, whether anybody has it or not.
+
+    Redis holds what a guess is compared with; this row counts the guesses, so that losing Redis gives nobody
+    more of them.
+    """
+
+    identifier = models.CharField(max_length=254, unique=True)
+    nonce = models.CharField(max_length=32, help_text="Changes with each code")
+    sealed_code = models.CharField(max_length=6, blank=True, help_text="Encrypted; empty once used or burned")
+    guesses = models.PositiveSmallIntegerField(default=0)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=Q(guesses__lte=5), name="otp_five_guesses"),)
 
 
 class Follow(models.Model):
