@@ -1,0 +1,40 @@
+"""What an inbox tells its owner's connections."""
+
+from typing import Any
+
+from notifications.models import Notification
+from soukloop.core import jsonlib
+from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
+from soukloop.realtime.rooms import user_room
+
+NOTIFICATION_NEW = declare_event(
+    EventSpec(
+        name="notification:new",
+        doc="Something is new in your inbox. A newer one may take an unread one's place, under the same id.",
+        example={
+            "notificationId": "7d2b6d0e-6f0e-4a52-9d0c-0f6f4a9d9c11",
+            "kind": "message_new",
+            "title": "testbuyer",
+            "body": "Hi! Is this item still available?",
+            "data": {"conversation_id": "0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa"},
+            "timestamp": "2025-10-18T10:00:00Z",
+        },
+        rooms=("user",),
+    )
+)
+
+
+def announce(notification: Notification) -> None:
+    """Tell the owner's connections on commit."""
+    publish_on_commit(user_room(notification.user_id), NOTIFICATION_NEW.name, _payload(notification))
+
+
+def _payload(notification: Notification) -> dict[str, Any]:
+    return {
+        "notificationId": notification.pk,
+        "kind": notification.kind,
+        "title": notification.title,
+        "body": notification.body,
+        "data": notification.data,
+        "timestamp": jsonlib.isoformat(notification.created_at),
+    }

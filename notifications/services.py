@@ -1,0 +1,122 @@
+"""Every write to an inbox."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.selectors import blocked_ids
+from notifications import events
+from notifications.models import BODY_MAX, TITLE_MAX, Notification
+from soukloop.core.jobs import enqueue
+
+BATCH = 1000
+
+
+@transaction.atomic
+def notify(
+    *,
+    user_ids: Iterable[UUID],
+    kind: str,
+    title: str,
+    body: str = "",
+    data: dict[str, Any] | None = None,
+    actor_id: UUID | None = None,
+    collapse_key: str | None = None,
+) -> int:
+    """Tell people something, each once, and return how many they are.
+
+    Left out are the banned and the deleted and, where an `actor_id` caused it, the actor and whoever is
+    blocked either way. With a `collapse_key` a newer notification takes the place of an unread one. Up to
+    BATCH people are written in the caller's transaction, more by jobs that it enqueues; `data` is plain JSON.
+    """
+    ids = _recipients(user_ids, actor_id)
+    content = {
+        "kind": kind,
+        "title": _cut(title, TITLE_MAX),
+        "body": _cut(body, BODY_MAX),
+        "data": data or {},
+        "collapse_key": collapse_key,
+    }
+    if len(ids) <= BATCH:
+        write_batch(batch_id=uuid.uuid4(), user_ids=ids, content=content)
+    else:
+        for start in range(0, len(ids), BATCH):
+            enqueue(
+                "notifications.write_batch",
+                batch_id=str(uuid.uuid4()),
+                user_ids=[str(user_id) for user_id in ids[start : start + BATCH]],
+                content=content,
+            )
+    return len(ids)
+
+
+@transaction.atomic
+def write_batch(*, batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, Any]) -> None:
+    """Write one row per person and announce it; a batch that was written before is left alone.
+
+    The ids follow from the batch and the person, so that a job that runs twice tells nobody twice.
+    """
+    rows = [
+        Notification(
+            id=uuid.uuid5(batch_id, str(user_id)), user_id=user_id, created_at=timezone.now(), **content
+        )
+        for user_id in user_ids
+    ]
+    if Notification.objects.filter(pk__in=[row.pk for row in rows]).exists():
+        return
+    replaced = _replace_unread(rows, content["collapse_key"]) if content["collapse_key"] else set()
+    new = [row for row in rows if row.user_id not in replaced]
+    # Another transaction may just have written the unread one of this key: then that one stands.
+    Notification.objects.bulk_create(new, batch_size=BATCH, ignore_conflicts=bool(content["collapse_key"]))
+    for row in new:
+        events.announce(row)
+
+
+def _replace_unread(rows: list[Notification], collapse_key: str) -> set[UUID]:
+    """Renew the unread notifications of this key and return whose they were."""
+    by_user = {row.user_id: row for row in rows}
+    unread = list(
+        Notification.objects.unread()
+        .filter(user_id__in=by_user, collapse_key=collapse_key)
+        .order_by("user_id")
+        .select_for_update()
+    )
+    for old in unread:
+        new = by_user[old.user_id]
+        old.title, old.body, old.data, old.created_at = new.title, new.body, new.data, new.created_at
+        events.announce(old)
+    Notification.objects.bulk_update(unread, ["title", "body", "data", "created_at"])
+    return {old.user_id for old in unread}
+
+
+@transaction.atomic
+def mark_read(*, actor: User, ids: Sequence[UUID] | None) -> int:
+    """Mark some of one's notifications as read, or all of them (None); return how many changed."""
+    unread = Notification.objects.of(actor.pk).unread()
+    if ids is not None:
+        unread = unread.filter(pk__in=ids)
+    # Locked in one order, so that two of their devices can't wait for each other in a ring.
+    locked = list(unread.order_by("pk").select_for_update().values_list("pk", flat=True))
+    return Notification.objects.filter(pk__in=locked).update(read_at=timezone.now())
+
+
+def mark_read_by_key(*, user_id: UUID, collapse_key: str) -> None:
+    """Mark what a person has seen elsewhere."""
+    Notification.objects.of(user_id).unread().filter(collapse_key=collapse_key).update(read_at=timezone.now())
+
+
+def _recipients(user_ids: Iterable[UUID], actor_id: UUID | None) -> list[UUID]:
+    wanted = User.objects.filter(pk__in=set(user_ids), is_active=True)
+    if actor_id is not None:
+        wanted = wanted.exclude(pk__in=blocked_ids(actor_id) | {actor_id})
+    # In one order everywhere, so that two batches over the same people can't wait for each other in a ring.
+    return list(wanted.order_by("pk").values_list("pk", flat=True))
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

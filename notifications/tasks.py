@@ -1,0 +1,16 @@
+"""Jobs that fill inboxes."""
+
+from typing import Any
+from uuid import UUID
+
+from procrastinate.contrib.django import app
+
+from notifications import services
+
+
+@app.task(name="notifications.write_batch")
+def write_batch(*, batch_id: str, user_ids: list[str], content: dict[str, Any]) -> None:
+    """Write one batch of a large audience."""
+    services.write_batch(
+        batch_id=UUID(batch_id), user_ids=[UUID(user_id) for user_id in user_ids], content=content
+    )
