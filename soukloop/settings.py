@@ -128,6 +128,7 @@ CHANNEL_LAYERS = {
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 # A worker says "alive" every 10 s; its jobs are put back when it has been silent this long.
 JOBS_STALLED_AFTER = timedelta(seconds=30)
+JOBS_ATTEMPTS_MAX = 5
 JOBS_KEPT_FOR = timedelta(days=7)
 
 # --- Accounts and authentication ------------------------------------------------------------------
@@ -223,10 +224,15 @@ TYPING_TTL = timedelta(seconds=5)
 
 # --- Live streams ---------------------------------------------------------------------------------
 
+STREAM_PRODUCTS_MAX = 50
+STREAM_MODERATORS_MAX = 50
 STREAM_CHAT_MAX_LENGTH = 500
 STREAM_CHAT_HISTORY = 100
 STREAM_REACTIONS = ["❤️", "🔥", "👍", "😂", "😮", "👏", "🎉", "💎"]
 STREAM_RECONNECT_WINDOW = timedelta(seconds=60)
+STREAM_NEVER_PUBLISHED_AFTER = timedelta(minutes=30)  # live all that time, and no encoder ever came
+STREAM_VIEWER_TTL = timedelta(seconds=60)  # a viewer's connection not heard of for so long is gone
+STREAM_COUNTERS_KEPT_FOR = timedelta(hours=1)  # in Redis, once the stream is over
 STREAM_NEIGHBORHOOD_RADIUS_KM = 5
 
 # --- Sockets --------------------------------------------------------------------------------------

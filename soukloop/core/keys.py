@@ -41,8 +41,13 @@ def stream_unique_viewers(stream_id: UUID | str) -> str:
 
 
 def stream_viewers(stream_id: UUID | str) -> str:
-    """Sorted set of viewer sessions, scored by the time each was last heard of."""
+    """Sorted set of `user:connection`, scored by the time each was last heard of."""
     return f"stream:{stream_id}:viewers"
+
+
+def stream_viewer_connections(stream_id: UUID | str) -> str:
+    """Hash user id → connections in the set above; its length is the number of people watching."""
+    return f"stream:{stream_id}:viewer_connections"
 
 
 def stream_chat(stream_id: UUID | str) -> str:
