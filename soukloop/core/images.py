@@ -1,0 +1,166 @@
+"""Pictures that people upload: checked by decoding, re-encoded without metadata, stored."""
+
+import io
+import threading
+import zipfile
+from dataclasses import dataclass
+from typing import IO
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from PIL import ExifTags, Image
+from rest_framework import serializers
+
+from soukloop.core.errors import BadRequest, PayloadTooLarge, Unavailable
+
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_MARKUP = (b"<script", b"<html", b"<!doctype", b"<?php", b"<svg")
+# A scan costs a pass over every pixel; cameras and editors write about ten of them.
+_MOST_JPEG_SCANS = 50
+# 40 million pixels are 160 MB while they are decoded: two at a time, the others wait.
+_decoding = threading.BoundedSemaphore(2)
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """`name` is for the database, `url` for clients; both are of the re-encoded picture."""
+
+    name: str
+    url: str
+    width: int
+    height: int
+
+
+class ImageUploadSerializer(serializers.Serializer[None]):
+    """One picture as `multipart/form-data`: JPEG, PNG or WebP, at most 10 MB."""
+
+    image = serializers.FileField()
+
+
+def store_image(upload: UploadedFile, *, folder: str) -> StoredImage:
+    """Decode, turn upright, shrink to IMAGE_MAX_SIDE, re-encode and store a picture.
+
+    JPEG comes out as JPEG; what has transparency as WebP. Raises BadRequest (image_invalid) for what isn't a
+    sound JPEG, PNG or WebP, PayloadTooLarge for too many bytes.
+    """
+    if (upload.size or 0) > settings.UPLOAD_MAX_BYTES:
+        raise PayloadTooLarge("The picture is too large.")
+    data = upload.read(settings.UPLOAD_MAX_BYTES + 1)
+    if len(data) > settings.UPLOAD_MAX_BYTES:
+        raise PayloadTooLarge("The picture is too large.")
+    _refuse_disguises(data)
+    encoded, extension, size = _reencode(io.BytesIO(data), settings.IMAGE_MAX_SIDE)
+    name = _save(f"{folder}/{uuid4().hex}.{extension}", encoded)
+    return StoredImage(name, default_storage.url(name), *size)
+
+
+def make_thumbnail(name: str, side: int) -> str:
+    """Store a copy of a stored picture that fits a square of `side` pixels; return the copy's name.
+
+    The name follows from the picture's, so asking again finds the same copy.
+    """
+    stem, _, extension = name.rpartition(".")
+    thumbnail = f"{stem}_{side}.{extension}"
+    if default_storage.exists(thumbnail):
+        return thumbnail
+    with default_storage.open(name) as stored:
+        encoded, _, _ = _reencode(io.BytesIO(stored.read()), side)
+    return _save(thumbnail, encoded)
+
+
+def public_url(name: str) -> str | None:
+    """Return the URL of a stored picture, or None where there is none."""
+    return default_storage.url(name) if name else None
+
+
+def delete_image(name: str) -> None:
+    """Remove a stored picture; it may be gone already."""
+    if name:
+        default_storage.delete(name)
+
+
+def _save(name: str, encoded: bytes) -> str:
+    try:
+        return default_storage.save(name, ContentFile(encoded))
+    except OSError as error:
+        raise Unavailable("Pictures can't be stored at the moment.") from error
+
+
+def _refuse_disguises(data: bytes) -> None:
+    """Refuse files that are a picture and something else too.
+
+    Re-encoding drops the something else; but nobody sends such a file by accident. A phone's own appendix
+    (a motion photo's video) is none of these.
+    """
+    lowered = data.lower()
+    if any(tag in lowered for tag in _MARKUP) or zipfile.is_zipfile(io.BytesIO(data)):
+        raise _invalid("This file is more than a picture.")
+    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > _MOST_JPEG_SCANS:
+        raise _invalid("This picture is built too strangely.")
+
+
+def _reencode(source: IO[bytes], side: int) -> tuple[bytes, str, tuple[int, int]]:
+    with _decoding:
+        try:
+            picture = _upright(_decode(source, side))
+            output = io.BytesIO()
+            if picture.mode == "RGBA":
+                picture.save(output, "WEBP", quality=85)
+                return output.getvalue(), "webp", picture.size
+            picture.save(output, "JPEG", quality=85, optimize=True)
+            return output.getvalue(), "jpg", picture.size
+        except BadRequest:
+            raise
+        # Pillow raises nearly anything for a hostile file: OSError, SyntaxError, struct.error, EOFError, …
+        except Exception as error:
+            raise _invalid("This isn't a sound JPEG, PNG or WebP picture.") from error
+
+
+def _decode(source: IO[bytes], side: int) -> Image.Image:
+    """Decode the first frame, in RGB or RGBA, already within a square of `side` pixels."""
+    opened = Image.open(source, formats=_FORMATS)  # reads the header only
+    if opened.width * opened.height > settings.IMAGE_MAX_PIXELS:
+        raise _invalid(f"A picture has at most {settings.IMAGE_MAX_PIXELS // 1_000_000} million pixels.")
+    opened.draft("RGB", (side, side))  # a large JPEG is decoded at a fraction of its size
+    orientation = _orientation(opened)
+    opened.load()
+    picture: Image.Image = opened
+    if picture.mode.startswith("I"):  # 16 bits of grey; converted directly, all but black would be white
+        picture = picture.convert("I").point(lambda grey: grey / 256).convert("L")
+    decoded = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    decoded.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    # A new image has no EXIF, no ICC profile, no text.
+    clean = Image.new(decoded.mode, decoded.size)
+    clean.paste(decoded)
+    clean.info["orientation"] = orientation
+    return clean
+
+
+def _orientation(picture: Image.Image) -> int:
+    try:
+        return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # a broken EXIF block doesn't make the picture unusable
+        return 1
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    turn = _TURNS.get(picture.info.pop("orientation"))
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _invalid(message: str) -> BadRequest:
+    return BadRequest(message, code="image_invalid", details={"image": [message]})

@@ -1,0 +1,279 @@
+"""What becomes of uploaded pictures, honest and hostile."""
+
+import io
+import resource
+import struct
+import subprocess
+import sys
+import textwrap
+import zipfile
+import zlib
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image, PngImagePlugin
+
+from soukloop.core.errors import BadRequest, PayloadTooLarge, Unavailable
+from soukloop.core.images import delete_image, make_thumbnail, public_url, store_image
+
+
+@pytest.fixture(autouse=True)
+def storage(settings, tmp_path):
+    settings.STORAGES = settings.STORAGES | {
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path), "base_url": "https://media.example/uploads/"},
+        }
+    }
+    return tmp_path
+
+
+def encoded(picture: Image.Image, kind: str, **options) -> bytes:
+    output = io.BytesIO()
+    picture.save(output, kind, **options)
+    return output.getvalue()
+
+
+def upload(data: bytes, name: str = "photo.jpg") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, data, content_type="image/jpeg")
+
+
+def stored(image) -> Image.Image:
+    return Image.open(default_storage.open(image.name))
+
+
+def refused(data: bytes, storage) -> BadRequest:
+    with pytest.raises(BadRequest) as caught:
+        store_image(upload(data), folder="products")
+    assert caught.value.code == "image_invalid"
+    assert list(caught.value.details) == ["image"]
+    assert list(storage.rglob("*")) == []
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_an_opaque_picture_is_stored_as_jpeg_under_a_random_name(kind):
+    first = store_image(upload(encoded(Image.new("RGB", (40, 30), "red"), kind)), folder="products")
+    second = store_image(upload(encoded(Image.new("RGB", (40, 30), "red"), kind)), folder="products")
+
+    assert (first.width, first.height) == (40, 30)
+    assert first.name.startswith("products/")
+    assert first.name.endswith(".jpg")
+    assert first.name != second.name
+    assert first.url == f"https://media.example/uploads/{first.name}" == public_url(first.name)
+    assert stored(first).format == "JPEG"
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_survives(mode):
+    picture = Image.new("RGBA", (20, 20), (255, 0, 0, 0)).convert(mode)
+    options = {"transparency": 0} if mode == "P" else {}
+    image = store_image(upload(encoded(picture, "PNG", **options)), folder="avatars")
+
+    assert image.name.endswith(".webp")
+    assert stored(image).convert("RGBA").getpixel((5, 5))[3] == 0
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "I;16", "YCbCr"])
+def test_every_colour_mode_comes_out_as_rgb(mode):
+    kind = "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"
+    source = (
+        Image.new("I;16", (8, 8), 0x8000) if mode == "I;16" else Image.new("L", (8, 8), 128).convert(mode)
+    )
+    image = store_image(upload(encoded(source, kind)), folder="products")
+    assert stored(image).mode == "RGB"
+    if mode != "1":
+        assert 115 <= stored(image).getpixel((4, 4))[0] <= 140
+
+
+def test_a_large_picture_is_shrunk_and_keeps_its_shape(settings):
+    image = store_image(upload(encoded(Image.new("RGB", (6000, 3000)), "JPEG")), folder="products")
+    assert (image.width, image.height) == (settings.IMAGE_MAX_SIDE, settings.IMAGE_MAX_SIDE // 2)
+    assert stored(image).size == (image.width, image.height)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "red_corner"),
+    [
+        (1, (40, 20), (0, 0)),
+        (2, (40, 20), (39, 0)),
+        (3, (40, 20), (39, 19)),
+        (4, (40, 20), (0, 19)),
+        (5, (20, 40), (0, 0)),
+        (6, (20, 40), (19, 0)),
+        (7, (20, 40), (19, 39)),
+        (8, (20, 40), (0, 39)),
+        (99, (40, 20), (0, 0)),
+    ],
+)
+def test_the_camera_s_orientation_is_applied(orientation, size, red_corner):
+    picture = Image.new("RGB", (40, 20), "blue")
+    picture.paste("red", (0, 0, 8, 8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = store_image(upload(encoded(picture, "JPEG", exif=exif, quality=95)), folder="products")
+
+    assert (image.width, image.height) == size
+    red, _, blue = stored(image).getpixel(red_corner)
+    assert red > 200 > 50 > blue
+
+
+def test_where_and_with_what_it_was_taken_is_dropped(storage):
+    exif = Image.Exif()
+    exif[0x010F] = "SecretCam"
+    exif.get_ifd(0x8825)[2] = (25.0, 4.0, 37.9)
+    data = encoded(
+        Image.new("RGB", (20, 20)), "JPEG", exif=exif, comment=b"SecretNote", icc_profile=b"SecretIcc"
+    )
+    image = store_image(upload(data), folder="products")
+    assert b"Secret" not in (storage / image.name).read_bytes()
+    assert not stored(image).getexif()
+
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("Author", "SecretName")
+    image = store_image(upload(encoded(Image.new("RGBA", (20, 20)), "PNG", pnginfo=notes)), folder="products")
+    assert b"Secret" not in (storage / image.name).read_bytes()
+
+
+def test_a_motion_photo_s_video_is_cut_off(storage):
+    data = encoded(Image.new("RGB", (20, 20)), "JPEG") + b"\x00\x00\x00\x18ftypmp42" + b"\x01" * 1000
+    image = store_image(upload(data), folder="products")
+    assert b"ftyp" not in (storage / image.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"hello",
+        b"\xff\xd8\xff\xe0 and so on",
+        b"<html><script>alert(1)</script></html>",
+        b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+        b"%PDF-1.7",
+        encoded(Image.new("RGB", (9, 9)), "GIF"),
+        encoded(Image.new("RGB", (9, 9)), "BMP"),
+        encoded(Image.new("RGB", (9, 9)), "TIFF"),
+        encoded(Image.effect_noise((99, 99), 50), "JPEG")[:-500],
+        encoded(Image.effect_noise((99, 99), 50), "PNG")[:-500],
+        encoded(Image.effect_noise((99, 99), 50), "WEBP")[:-500],
+        encoded(Image.new("RGB", (9, 9)), "JPEG") + b"<SCRIPT>alert(1)</SCRIPT>",
+        encoded(Image.new("RGB", (9, 9)), "JPEG", comment=b"<?php system($_GET[0]); ?>"),
+    ],
+    ids=range(14),
+)
+def test_what_is_no_sound_picture_is_refused_whatever_its_name(data, storage):
+    refused(data, storage)
+
+
+def test_a_picture_that_is_also_an_archive_is_refused(storage):
+    output = io.BytesIO(encoded(Image.new("RGB", (9, 9)), "JPEG"))
+    output.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(output, "a") as archive:
+        archive.writestr("payload.class", b"x")
+    refused(output.getvalue(), storage)
+
+
+def test_a_jpeg_of_a_thousand_scans_is_refused(storage):
+    data = encoded(Image.new("RGB", (9, 9)), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    refused(data[:-2] + scan * 1000 + b"\xff\xd9", storage)
+
+
+def test_too_many_bytes_are_413(settings, storage):
+    settings.UPLOAD_MAX_BYTES = 1000
+    data = encoded(Image.effect_noise((99, 99), 50), "PNG")
+    assert len(data) > 1000
+    with pytest.raises(PayloadTooLarge):
+        store_image(upload(data), folder="products")
+    assert list(storage.rglob("*")) == []
+
+
+def test_a_thumbnail_is_made_once(storage):
+    image = store_image(upload(encoded(Image.new("RGB", (400, 200)), "JPEG")), folder="products")
+    name = make_thumbnail(image.name, 100)
+    assert Image.open(storage / name).size == (100, 50)
+    assert make_thumbnail(image.name, 100) == name
+    assert len(list(storage.rglob("*.jpg"))) == 2
+
+
+def test_a_picture_can_be_deleted_twice(storage):
+    image = store_image(upload(encoded(Image.new("RGB", (4, 4)), "JPEG")), folder="products")
+    delete_image(image.name)
+    delete_image(image.name)
+    delete_image("")
+    assert not (storage / image.name).exists()
+    assert public_url("") is None
+
+
+def test_a_full_disk_is_503(storage, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(default_storage, "save", full)
+    with pytest.raises(Unavailable):
+        store_image(upload(encoded(Image.new("RGB", (4, 4)), "JPEG")), folder="products")
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(width: int, height: int, *extra: bytes) -> bytes:
+    """A PNG whose pixels are all there, packed to nearly nothing."""
+    packer = zlib.compressobj(9)
+    row = b"\x00" * (width + 1)
+    pixels = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = [png_chunk(b"IHDR", header), *extra, png_chunk(b"IDAT", pixels), png_chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_bombs_are_refused_with_little_memory(tmp_path):
+    """In a process of its own: each bomb would need gigabytes; refused, it needs next to none."""
+    text = zlib.compress(b"\x00" * 200_000_000)
+    bombs = {
+        "pixels.png": png(20_000, 20_000),
+        "text.png": png(9, 9, png_chunk(b"zTXt", b"note\x00\x00" + text)),
+        "profile.png": png(9, 9, png_chunk(b"iCCP", b"icc\x00\x00" + text)),
+        "claimed.png": png(9, 9).replace(struct.pack(">II", 9, 9), struct.pack(">II", 2**31 - 1, 2**31 - 1)),
+        "claimed.jpg": encoded(Image.new("L", (16, 16)), "JPEG").replace(
+            b"\x00\x10\x00\x10\x01", b"\xff\xff\xff\xff\x01"
+        ),
+    }
+    for name, data in bombs.items():
+        (tmp_path / name).write_bytes(data)
+    code = """
+        import os, resource, sys
+        os.environ["DJANGO_SETTINGS_MODULE"] = "soukloop.settings"
+        import django
+        django.setup()
+        from django.core.files.uploadedfile import SimpleUploadedFile
+        from soukloop.core.errors import BadRequest
+        from soukloop.core.images import store_image
+        for path in sys.argv[1:]:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            try:
+                store_image(SimpleUploadedFile("a.png", open(path, "rb").read()), folder="bombs")
+            except BadRequest as error:
+                after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                print(error.code, after - before < 64 * 1024)
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *sorted(str(tmp_path / name) for name in bombs)],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (30, 30)),
+    )
+    assert result.stdout.splitlines() == ["image_invalid True"] * len(bombs), result.stderr
+
+
+def test_of_an_animation_only_the_first_frame_is_decoded():
+    frames = [Image.new("RGB", (300, 300), colour) for colour in ("red", "green", "blue")]
+    for kind in ("PNG", "WEBP"):
+        data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+        image = store_image(upload(data), folder="products")
+        picture = stored(image)
+        assert getattr(picture, "n_frames", 1) == 1
+        assert picture.getpixel((150, 150))[0] > 200
