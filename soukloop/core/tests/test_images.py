@@ -10,7 +10,7 @@ import zipfile
 import zlib
 
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image, PngImagePlugin
 
@@ -210,7 +210,7 @@ def test_a_full_disk_is_503(storage, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(default_storage, "save", full)
+    monkeypatch.setattr(FileSystemStorage, "save", full)
     with pytest.raises(Unavailable):
         store_image(upload(encoded(Image.new("RGB", (4, 4)), "JPEG")), folder="products")
 
