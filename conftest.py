@@ -1,10 +1,14 @@
 """What every test needs: a clean Redis, no network outside loopback."""
 
+import importlib
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
+from django.db.models.signals import post_migrate
 
 from soukloop.core.redis import redis_client
 
@@ -15,6 +19,28 @@ pytest_plugins = ["soukloop.realtime.testing"]
 def clean_redis() -> None:
     """Start each test with an empty Redis."""
     redis_client().flushdb()
+
+
+@pytest.fixture(autouse=True)
+def no_old_jobs(request: pytest.FixtureRequest) -> None:
+    """Empty the job tables before a test that commits: their models are unmanaged, so no flush does it."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker and marker.kwargs.get("transaction"):
+        request.getfixturevalue("transactional_db")
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def categories_survive() -> None:
+    """Put the 12 categories back when a test in real transactions has emptied every table."""
+    migration = importlib.import_module("listings.migrations.0002_categories")
+
+    def restore(**kwargs: Any) -> None:
+        if not apps.get_model("listings", "Category").objects.exists():
+            migration.add(apps, None)
+
+    post_migrate.connect(restore, sender=apps.get_app_config("listings"), weak=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

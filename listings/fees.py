@@ -1,0 +1,16 @@
+"""What the marketplace takes of a price: 5 % in the Community feed, 15 % in Discover (guide 2.1, 2.2)."""
+
+from decimal import Decimal
+
+from django.conf import settings
+
+from soukloop.core.money import share
+
+
+def fee_rate(feed_type: str) -> Decimal:
+    return Decimal(settings.FEE_RATES[feed_type])
+
+
+def fee_and_payout(price: Decimal, feed_type: str) -> tuple[Decimal, Decimal]:
+    """Return the platform's fee and the seller's payout; they always add up to the price."""
+    return share(price, fee_rate(feed_type))

@@ -1,0 +1,49 @@
+"""Points on the map: the public one that stands for a private one, and distances in words."""
+
+import hashlib
+import hmac
+import math
+
+from django.conf import settings
+from django.contrib.gis.geos import Point
+
+# About 550 m: points closer than that to each other mostly share one offset.
+_CELL_DEGREES = 0.005
+_METRES_PER_DEGREE = 111_320
+
+_LABELS = (
+    (1, "Walking distance"),
+    (5, "Short drive"),
+    (20, "Across town"),
+    (60, "A drive away"),
+)
+
+
+def public_point(location: Point, *, seller_id: object) -> Point:
+    """Return the point that others measure distances to: at most LOCATION_OFFSET_MAX_M from the location.
+
+    The offset hangs on the seller and the place, not on the product: whoever lists fifty things at home, or
+    the same thing every week, always stands at the same false point: no average leads to the true one.
+    """
+    cell = f"{math.floor(location.y / _CELL_DEGREES)}:{math.floor(location.x / _CELL_DEGREES)}"
+    digest = hmac.digest(
+        settings.SECRET_KEY.encode(), f"public_point:{seller_id}:{cell}".encode(), hashlib.sha256
+    )
+    angle = int.from_bytes(digest[:8]) / 2**64 * math.tau
+    # Between a half and the whole: an offset near zero would be no offset. 1 % is left for the approximation.
+    metres = settings.LOCATION_OFFSET_MAX_M * 0.99 * (0.5 + int.from_bytes(digest[8:16]) / 2**65)
+    north = metres * math.cos(angle) / _METRES_PER_DEGREE
+    east = metres * math.sin(angle) / (_METRES_PER_DEGREE * max(0.01, math.cos(math.radians(location.y))))
+    return Point(
+        round((location.x + east + 180) % 360 - 180, 6),
+        round(min(90.0, max(-90.0, location.y + north)), 6),
+        srid=4326,
+    )
+
+
+def distance_label(distance_km: float) -> str:
+    """Say a distance as a person would (guide 2.4: "Walking distance")."""
+    for limit, label in _LABELS:
+        if distance_km < limit:
+            return label
+    return "Far away"

@@ -1,0 +1,194 @@
+"""Every write to products."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.gis.geos import Point
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from listings import hooks
+from listings.access import own_product
+from listings.fees import fee_and_payout
+from listings.models import Category, Product
+from listings.places import public_point
+from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
+
+
+@transaction.atomic
+def create_product(
+    *,
+    actor: User,
+    title: str,
+    price: Decimal,
+    category: Category,
+    condition: str,
+    feed_type: str,
+    description: str = "",
+    currency: str = settings.CURRENCY,
+    location: Point | None = None,
+    neighborhood: str = "",
+    image_urls: list[str] | None = None,
+    video_url: str = "",
+    video_thumbnail_url: str = "",
+    tags: list[str] | None = None,
+    accepts_offers: bool = True,
+    min_offer_price: Decimal | None = None,
+    auto_accept_price: Decimal | None = None,
+) -> Product:
+    """Put a product on sale, its fee by its feed (guide 2.1, 2.2).
+
+    Raises ValidationFailed for what doesn't go together, Forbidden for a buyer, Conflict at the limit of
+    active products.
+    """
+    if actor.role != User.Role.SELLER:
+        raise Forbidden("Only sellers may list products.", code="sellers_only")
+    product = Product(
+        seller=actor,
+        title=title,
+        description=description,
+        price=price,
+        currency=currency,
+        category=category,
+        condition=condition,
+        feed_type=feed_type,
+        location=location,
+        neighborhood=neighborhood,
+        image_urls=image_urls or [],
+        video_url=video_url,
+        video_thumbnail_url=video_thumbnail_url,
+        tags=tags or [],
+        accepts_offers=accepts_offers,
+        min_offer_price=min_offer_price,
+        auto_accept_price=auto_accept_price,
+    )
+    _settle(product)
+    _check_limit(actor)
+    product.save(force_insert=True)
+    return product
+
+
+@transaction.atomic
+def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any]) -> Product:
+    """Change some of a product's fields; the fee follows price and feed.
+
+    Raises ValidationFailed, NotFound, Forbidden, Conflict for one that is not on sale.
+    """
+    product = own_product(actor, product_id, lock=True)
+    _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
+    for name, value in changes.items():
+        setattr(product, name, value)
+    _settle(product)
+    product.save()
+    return product
+
+
+@transaction.atomic
+def delete_product(*, actor: User, product_id: UUID) -> None:
+    """Take a product away for good; its row stays for chats and sales. Raises Conflict for a sold one."""
+    product = own_product(actor, product_id, lock=True)
+    _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
+    product.status = Product.Status.DELETED
+    product.deleted_at = timezone.now()
+    product.save(update_fields=["status", "deleted_at", "updated_at"])
+    hooks.product_withdrawn(product, "deleted")
+
+
+def mark_sold(*, product: Product) -> None:
+    """Take a product off sale because an offer was accepted; the caller has locked its row.
+
+    Doesn't call the withdrawn hooks: the caller is the one who reacts. Raises Conflict unless it is on sale.
+    """
+    _require_status(product, Product.Status.ACTIVE)
+    product.status = Product.Status.SOLD
+    product.sold_at = timezone.now()
+    product.save(update_fields=["status", "sold_at", "updated_at"])
+
+
+def put_back_on_sale(*, product: Product) -> None:
+    """Undo a sale that was cancelled; the caller has locked the row. Raises Conflict unless it is sold."""
+    _require_status(product, Product.Status.SOLD)
+    product.status = Product.Status.ACTIVE
+    product.sold_at = None
+    product.save(update_fields=["status", "sold_at", "updated_at"])
+
+
+@transaction.atomic
+def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
+    """Have staff hide a product from everyone but its seller, who is told the reason."""
+    product = _product_for_staff(actor, product_id)
+    _require_status(product, Product.Status.ACTIVE, Product.Status.RESERVED, Product.Status.SOLD)
+    product.status = Product.Status.HIDDEN
+    product.hidden_reason = reason
+    product.save(update_fields=["status", "hidden_reason", "updated_at"])
+    hooks.product_withdrawn(product, "hidden")
+    return product
+
+
+@transaction.atomic
+def restore_product(*, actor: User, product_id: UUID) -> Product:
+    """Undo `hide_product`: on sale again, or sold if it was."""
+    product = _product_for_staff(actor, product_id)
+    _require_status(product, Product.Status.HIDDEN)
+    product.status = Product.Status.SOLD if product.sold_at else Product.Status.ACTIVE
+    product.hidden_reason = ""
+    product.save(update_fields=["status", "hidden_reason", "updated_at"])
+    return product
+
+
+def _product_for_staff(actor: User, product_id: UUID) -> Product:
+    if not actor.is_staff:
+        raise Forbidden
+    return Product.objects.select_for_update(of=("self",)).select_related("seller").get(pk=product_id)
+
+
+def _require_status(product: Product, *allowed: str) -> None:
+    if product.status not in allowed:
+        raise Conflict(
+            f"This product is {product.status}.",
+            code=f"product_{product.status}",
+            details={"status": product.status},
+        )
+
+
+def _check_limit(seller: User) -> None:
+    """Count under a lock on the seller, so that fifty parallel creations can't each see forty-nine."""
+    User.objects.select_for_update(no_key=True).only("pk").get(pk=seller.pk)
+    active = Product.objects.filter(
+        seller=seller, status__in=[Product.Status.ACTIVE, Product.Status.RESERVED]
+    ).count()
+    if active >= settings.ACTIVE_PRODUCTS_MAX:
+        raise Conflict(
+            f"A seller has at most {settings.ACTIVE_PRODUCTS_MAX} active products.",
+            code="active_products_limit",
+            details={"limit": settings.ACTIVE_PRODUCTS_MAX},
+        )
+
+
+def _settle(product: Product) -> None:
+    """Check what must go together and work out what follows from the rest."""
+    problems: dict[str, list[str]] = {}
+    if product.feed_type == Product.FeedType.DISCOVER and not product.video_url:
+        problems["video_url"] = ["A Discover product needs a video."]
+    if product.feed_type == Product.FeedType.COMMUNITY and product.location is None:
+        problems["location"] = ["A Community product needs a location."]
+    lowest, sure = product.min_offer_price, product.auto_accept_price
+    if lowest is not None and lowest > product.price:
+        problems["min_offer_price"] = ["The lowest offer can't be above the price."]
+    if sure is not None and sure > product.price:
+        problems["auto_accept_price"] = ["This can't be above the price."]
+    elif sure is not None and lowest is not None and sure < lowest:
+        problems["auto_accept_price"] = ["This can't be below the lowest offer."]
+    if problems:
+        raise ValidationFailed(details=problems)
+    product.platform_fee, product.seller_payout = fee_and_payout(product.price, product.feed_type)
+    if product.location is None:
+        product.public_location = None
+    else:
+        product.public_location = public_point(product.location, seller_id=product.seller_id)
+    images = product.image_urls
+    product.thumbnail_url = product.video_thumbnail_url or (images[0] if images else "")

@@ -1,0 +1,49 @@
+"""Products for tests: plain functions, unique by a counter."""
+
+import itertools
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.gis.geos import Point
+
+from accounts.models import User
+from accounts.tests.factories import make_seller
+from listings.fees import fee_and_payout
+from listings.models import Product
+from listings.places import public_point
+
+DUBAI_MARINA = Point(55.1369, 25.0772, srid=4326)
+DOWNTOWN = Point(55.2708, 25.2048, srid=4326)
+_numbers = itertools.count(1)
+
+
+def make_product(*, seller: User | None = None, **overrides: Any) -> Product:
+    """Save a Community product in Dubai Marina at AED 850; a Discover one gets its video.
+
+    Fee, payout and public point follow from the rest unless given. Skips the limit of active products.
+    """
+    seller = seller or make_seller()
+    fields: dict[str, Any] = {
+        "title": f"Nike Air Jordan 1 Retro High {next(_numbers)}",
+        "description": "Brand new, never worn. Size 42. Original box included.",
+        "price": Decimal("850.00"),
+        "category_id": "sneakers",
+        "condition": Product.Condition.NEW,
+        "feed_type": Product.FeedType.COMMUNITY,
+        "location": DUBAI_MARINA,
+        "neighborhood": "Dubai Marina",
+        "image_urls": ["https://example.com/image1.jpg"],
+        "thumbnail_url": "https://example.com/image1.jpg",
+        "tags": ["sneakers"],
+    } | overrides
+    if "category" in overrides:
+        del fields["category_id"]
+    if fields["feed_type"] == Product.FeedType.DISCOVER:
+        fields.setdefault("video_url", "https://example.com/video.m3u8")
+    fields["price"] = Decimal(fields["price"])
+    fee, payout = fee_and_payout(fields["price"], fields["feed_type"])
+    fields.setdefault("platform_fee", fee)
+    fields.setdefault("seller_payout", payout)
+    if fields["location"] is not None:
+        fields.setdefault("public_location", public_point(fields["location"], seller_id=seller.pk))
+    return Product.objects.create(seller=seller, **fields)
