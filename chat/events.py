@@ -1,0 +1,155 @@
+"""What a conversation tells the two who have it.
+
+Everything goes to people's own rooms: each connection of a person is in theirs, joined to the conversation or
+not, so that everyone hears a thing once.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from chat.models import Conversation, Message
+from soukloop.core import jsonlib
+from soukloop.realtime.events import EventSpec, declare_event, publish, publish_on_commit
+from soukloop.realtime.rooms import user_room
+
+_CONVERSATION = "0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa"
+_MESSAGE = "5f0c2c55-1f5e-4a3c-8f4b-0d9f8a1f6f10"
+_USER = "c1a2f4de-52b5-4f4b-9d3e-6a3c1f1b2c3d"
+
+MESSAGE_EXAMPLE = {
+    "messageId": _MESSAGE,
+    "conversationId": _CONVERSATION,
+    "seq": 2,
+    "userId": _USER,
+    "username": "testseller",
+    "content": "Yes! It's available. Would you like to see more photos?",
+    "messageType": "text",
+    "data": {},
+    "clientMessageId": "phone-17",
+    "timestamp": "2025-10-18T10:05:00.123456Z",
+}
+
+MESSAGE_NEW = declare_event(
+    EventSpec(
+        name="message:new",
+        doc="Somebody wrote in a conversation of yours; the writer's own connections hear it too. `userId`"
+        " and `username` are null when the platform itself speaks.",
+        example=MESSAGE_EXAMPLE,
+        rooms=("user",),
+    )
+)
+MESSAGE_HIDDEN = declare_event(
+    EventSpec(
+        name="message:hidden",
+        doc="Staff took a message's content away; its place in the conversation stays.",
+        example={"messageId": _MESSAGE, "conversationId": _CONVERSATION, "seq": 2},
+        rooms=("user",),
+    )
+)
+MESSAGES_READ = declare_event(
+    EventSpec(
+        name="messages:read",
+        doc="`userId` has read everything up to and with `upToSeq`; their other devices hear it too.",
+        example={"conversationId": _CONVERSATION, "userId": _USER, "upToSeq": 2},
+        rooms=("user",),
+    )
+)
+CONVERSATION_JOINED = declare_event(
+    EventSpec(
+        name="conversation:joined",
+        doc="You have joined. `messages` are those after your `afterSeq`; when they are too many it is empty"
+        " and `resync` is true: read them over REST.",
+        example={
+            "conversationId": _CONVERSATION,
+            "lastSeq": 2,
+            "messages": [MESSAGE_EXAMPLE],
+            "resync": False,
+        },
+        rooms=(),
+    )
+)
+TYPING_ACTIVE = declare_event(
+    EventSpec(
+        name="typing:active",
+        doc="The other side is writing. It holds for `expiresIn` seconds unless it is said again.",
+        example={
+            "conversationId": _CONVERSATION,
+            "userId": _USER,
+            "username": "testseller",
+            "expiresIn": 5,
+        },
+        rooms=("user",),
+        ephemeral=True,
+    )
+)
+TYPING_INACTIVE = declare_event(
+    EventSpec(
+        name="typing:inactive",
+        doc="The other side stopped writing, left, or has been silent for 5 seconds.",
+        example={"conversationId": _CONVERSATION, "userId": _USER, "username": "testseller"},
+        rooms=("user",),
+        ephemeral=True,
+    )
+)
+
+
+def message_payload(message: Message) -> dict[str, Any]:
+    """Return what `message:new` carries; the message's sender must be loaded."""
+    return {
+        "messageId": message.pk,
+        "conversationId": message.conversation_id,
+        "seq": message.seq,
+        "userId": message.sender_id,
+        "username": message.sender.username if message.sender else None,
+        "content": message.shown_content,
+        "messageType": message.message_type,
+        "data": message.shown_data,
+        "clientMessageId": message.client_message_id,
+        "timestamp": jsonlib.isoformat(message.created_at),
+    }
+
+
+def message_new(conversation: Conversation, message: Message) -> None:
+    _tell_both(conversation, MESSAGE_NEW.name, message_payload(message))
+
+
+def message_hidden(conversation: Conversation, message: Message) -> None:
+    _tell_both(
+        conversation,
+        MESSAGE_HIDDEN.name,
+        {"messageId": message.pk, "conversationId": conversation.pk, "seq": message.seq},
+    )
+
+
+def messages_read(conversation: Conversation, user_id: UUID) -> None:
+    _tell_both(
+        conversation,
+        MESSAGES_READ.name,
+        {
+            "conversationId": conversation.pk,
+            "userId": user_id,
+            "upToSeq": conversation.read_seq_of(user_id),
+        },
+    )
+
+
+def typing_active(conversation_id: UUID, user_id: UUID, username: str, other_id: UUID) -> None:
+    data = {
+        "conversationId": conversation_id,
+        "userId": user_id,
+        "username": username,
+        "expiresIn": int(settings.TYPING_TTL.total_seconds()),
+    }
+    publish(user_room(other_id), TYPING_ACTIVE.name, data)
+
+
+def typing_inactive(conversation_id: UUID, user_id: UUID, username: str, other_id: UUID) -> None:
+    data = {"conversationId": conversation_id, "userId": user_id, "username": username}
+    publish(user_room(other_id), TYPING_INACTIVE.name, data)
+
+
+def _tell_both(conversation: Conversation, event: str, data: dict[str, Any]) -> None:
+    for user_id in (conversation.buyer_id, conversation.seller_id):
+        publish_on_commit(user_room(user_id), event, data)

@@ -1,0 +1,168 @@
+"""Conversations between a buyer and a seller, and what was said in them."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.core.files.storage import default_storage
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Greatest, Least, Upper
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def of(self, user_id: uuid.UUID) -> "ConversationQuerySet":
+        """Keep those that the user takes part in."""
+        return self.filter(Q(buyer_id=user_id) | Q(seller_id=user_id))
+
+    def archived_by(self, user_id: uuid.UUID) -> "ConversationQuerySet":
+        return self.filter(_archived(user_id))
+
+    def not_archived_by(self, user_id: uuid.UUID) -> "ConversationQuerySet":
+        return self.exclude(_archived(user_id))
+
+    def without(self, user_ids: set[uuid.UUID]) -> "ConversationQuerySet":
+        """Leave out those in which one of these people takes part."""
+        if not user_ids:
+            return self
+        return self.exclude(buyer_id__in=user_ids).exclude(seller_id__in=user_ids)
+
+    def latest_first(self) -> "ConversationQuerySet":
+        return self.order_by(Coalesce("last_message_at", "created_at").desc(), "-id")
+
+
+def _archived(user_id: uuid.UUID) -> Q:
+    return Q(buyer_id=user_id, buyer_archived=True) | Q(seller_id=user_id, seller_archived=True)
+
+
+class Conversation(models.Model):
+    """What a buyer and a seller say to each other about one product, or about none.
+
+    The counters live on the row, because a message takes its lock anyway: `last_seq` numbers the messages
+    without gaps, each side's unread count is kept beside it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    buyer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="conversations_as_buyer")
+    seller = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="conversations_as_seller"
+    )
+    product = models.ForeignKey(
+        "listings.Product", models.PROTECT, related_name="conversations", null=True, blank=True
+    )
+    last_seq = models.PositiveBigIntegerField(default=0)
+    last_message = models.OneToOneField("Message", models.SET_NULL, related_name="+", null=True, blank=True)
+    last_message_at = models.DateTimeField(null=True, blank=True)
+    buyer_read_seq = models.PositiveBigIntegerField(default=0)
+    seller_read_seq = models.PositiveBigIntegerField(default=0)
+    unread_count_buyer = models.PositiveIntegerField(default=0)
+    unread_count_seller = models.PositiveIntegerField(default=0)
+    buyer_archived = models.BooleanField(default=False)
+    seller_archived = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["buyer", "seller", "product"], name="conversation_once"),
+            # Without a product neither is buying: whoever opens it first is called the buyer, and there is
+            # one, not one each way.
+            models.UniqueConstraint(
+                Least("buyer", "seller"),
+                Greatest("buyer", "seller"),
+                condition=Q(product=None),
+                name="conversation_once_without_product",
+            ),
+            models.CheckConstraint(condition=~Q(buyer=F("seller")), name="conversation_of_two"),
+            models.CheckConstraint(
+                condition=Q(buyer_read_seq__lte=F("last_seq"), seller_read_seq__lte=F("last_seq")),
+                name="conversation_read_what_was_said",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Conversation {self.pk}"
+
+    def is_buyer(self, user_id: uuid.UUID) -> bool:
+        return self.buyer_id == user_id
+
+    def other_id(self, user_id: uuid.UUID) -> uuid.UUID:
+        return self.seller_id if self.is_buyer(user_id) else self.buyer_id
+
+    def unread_count_of(self, user_id: uuid.UUID) -> int:
+        return self.unread_count_buyer if self.is_buyer(user_id) else self.unread_count_seller
+
+    def read_seq_of(self, user_id: uuid.UUID) -> int:
+        return self.buyer_read_seq if self.is_buyer(user_id) else self.seller_read_seq
+
+    def is_archived_by(self, user_id: uuid.UUID) -> bool:
+        return self.buyer_archived if self.is_buyer(user_id) else self.seller_archived
+
+
+class Message(models.Model):
+    """One message; numbered without gaps within its conversation, never changed, hidden only by staff."""
+
+    class Type(models.TextChoices):
+        TEXT = "text"
+        IMAGE = "image"
+        OFFER = "offer"
+        SYSTEM = "system"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    conversation = models.ForeignKey(Conversation, models.PROTECT, related_name="messages")
+    seq = models.PositiveBigIntegerField()
+    sender = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="messages_sent",
+        null=True,
+        blank=True,
+        help_text="Empty when the platform itself speaks",
+    )
+    message_type = models.CharField(max_length=10, choices=Type, default=Type.TEXT)
+    content = models.TextField(blank=True, help_text="Text, or the address of an image elsewhere")
+    data = models.JSONField(default=dict, blank=True, help_text="An offer, or an uploaded image")
+    client_message_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - unique
+    hidden_at = models.DateTimeField(null=True, blank=True)
+    hidden_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, blank=True
+    )
+    hidden_reason = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["conversation", "seq"], name="message_seq_once"),
+            models.UniqueConstraint(
+                fields=["conversation", "sender", "client_message_id"],
+                condition=Q(client_message_id__isnull=False),
+                name="message_client_id_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(hidden_at=None) | ~Q(hidden_reason=""), name="message_hidden_with_reason"
+            ),
+        )
+        indexes = (
+            # For staff, who search by words.
+            GinIndex(OpClass(Upper("content"), name="gin_trgm_ops"), name="message_content_trigrams"),
+        )
+
+    def __str__(self) -> str:
+        return f"Message {self.pk}"
+
+    @property
+    def shown_content(self) -> str:
+        """The text or an image's address; nothing once staff hid it."""
+        if self.hidden_at is not None:
+            return ""
+        if "upload" in self.data:
+            return default_storage.url(self.data["upload"])
+        return self.content
+
+    @property
+    def shown_data(self) -> dict[str, Any]:
+        if self.hidden_at is not None:
+            return {}
+        return {key: value for key, value in self.data.items() if key != "upload"}
