@@ -25,6 +25,7 @@ ROOT_URLCONF = "soukloop.urls"
 ASGI_APPLICATION = "soukloop.asgi.application"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+STAFF_TIME_ZONE = "Asia/Dubai"  # what the admin shows
 USE_TZ = True
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004",  # email is unique case-insensitively, by a constraint of its own
@@ -34,7 +35,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "daphne",  # before staticfiles: its runserver serves ASGI
-    "django.contrib.admin",
+    "soukloop.core.admin.StaffAdminConfig",  # django.contrib.admin with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -4,17 +4,21 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import Critical, register
+from django.core.exceptions import ImproperlyConfigured
 
 _EXAMPLES = ("change", "insecure", "example", "secret", "password")
 
 
 @register()
-def production_settings(app_configs: Any, **kwargs: Any) -> list[Critical]:
+def production_settings(app_configs: Any = None, **kwargs: Any) -> list[Critical]:
     """Check the secret key and the hosts; DEBUG is for a developer's machine."""
-    problems = []
-    key = settings.SECRET_KEY
     if settings.DEBUG:
-        return problems
+        return []
+    problems = []
+    try:
+        key = settings.SECRET_KEY
+    except ImproperlyConfigured:  # how Django says that it is empty
+        key = ""
     if len(key) < 50 or len(set(key)) < 10 or any(word in key.lower() for word in _EXAMPLES):
         problems.append(
             Critical(
@@ -28,3 +32,10 @@ def production_settings(app_configs: Any, **kwargs: Any) -> list[Critical]:
             Critical("ALLOWED_HOSTS names no host, or any.", hint="Name each host.", id="soukloop.E002")
         )
     return problems
+
+
+def refuse_unsafe_start() -> None:
+    """Raise ImproperlyConfigured with each problem: an ASGI server runs no system checks by itself."""
+    problems = production_settings()
+    if problems:
+        raise ImproperlyConfigured(" ".join(f"{problem.msg} ({problem.hint})" for problem in problems))

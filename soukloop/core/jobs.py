@@ -3,7 +3,11 @@
 from datetime import datetime
 from typing import Any
 
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
+
+RETRY = RetryStrategy(max_attempts=6, exponential_wait=3)
+"""For tasks that depend on something outside (mail, storage): again after 3, 9, 27, 81, 243 s."""
 
 
 def enqueue(

@@ -29,10 +29,12 @@ class PriceField(serializers.DecimalField):
         "invalid": "A price is a number.",
         "max_decimal_places": "A price has at most two decimal places.",
         "max_value": "A price is below 10,000,000.",
+        "max_digits": "A price is below 10,000,000.",
+        "max_whole_digits": "A price is below 10,000,000.",
     }
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_digits=None, decimal_places=2, coerce_to_string=False, **kwargs)
+        super().__init__(max_digits=26, decimal_places=2, coerce_to_string=False, **kwargs)
 
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, bool) or not isinstance(data, (int, float, str, Decimal)):

@@ -7,6 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     initial = True
+    # The extensions come before any table; everything else depends on accounts.
+    run_before = [("accounts", "0001_initial")]
 
     dependencies = [
     ]

@@ -1,0 +1,56 @@
+"""Huge bodies are refused before Django reads them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from soukloop.core.bodies import BodyLimit
+
+
+async def answer(*, headers: dict[bytes, bytes], chunks: Iterable[bytes], method: str = "POST") -> Any:
+    """Return (status, bytes the inner application read, chunks taken from the client)."""
+    received: list[bytes] = []
+    sent: list[Any] = []
+    pending = list(chunks)
+    taken = 0
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            received.append(message["body"])
+            if not message["more_body"]:
+                break
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> dict[str, Any]:
+        nonlocal taken
+        taken += 1
+        return {"type": "http.request", "body": pending.pop(0), "more_body": bool(pending)}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "headers": list(headers.items())}
+    await BodyLimit(inner)(scope, receive, send)
+    return sent[0]["status"], b"".join(received), taken
+
+
+async def test_a_small_body_passes_whole() -> None:
+    assert await answer(headers={}, chunks=[b"ab", b"cd"]) == (200, b"abcd", 2)
+
+
+async def test_a_declared_length_over_the_limit_is_refused_unread(settings: Any) -> None:
+    length = str(settings.JSON_BODY_MAX_BYTES + 1).encode()
+    assert await answer(headers={b"content-length": length}, chunks=[b"x"]) == (413, b"", 0)
+
+
+async def test_a_chunked_body_is_refused_as_soon_as_it_is_over(settings: Any) -> None:
+    settings.JSON_BODY_MAX_BYTES = 100
+    status, read, taken = await answer(headers={}, chunks=[b"x" * 60] * 50)
+    assert (status, read, taken) == (413, b"", 2)
+
+
+async def test_uploads_have_a_limit_of_their_own(settings: Any) -> None:
+    headers = {b"content-type": b"multipart/form-data; boundary=x", b"content-length": b"5000000"}
+    assert (await answer(headers=headers, chunks=[b"x"]))[0] == 200
+    headers[b"content-length"] = str(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1).encode()
+    assert (await answer(headers=headers, chunks=[b"x"]))[0] == 413
