@@ -1,0 +1,147 @@
+"""The staff's screens: state is read on them; what changes it are actions that call services."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import SimpleTemplateResponse, TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from soukloop.core.errors import DomainError
+
+Moderate = Callable[[Any, HttpRequest, Any, str], None]
+
+
+class StaffAdminConfig(AdminConfig):
+    """`django.contrib.admin` with our site in the place of its own."""
+
+    default_site = "soukloop.core.admin.StaffSite"
+
+
+class StaffSite(admin.AdminSite):
+    """The admin, with every time on it in the staff's own time zone."""
+
+    site_header = "Souk Loop"
+    site_title = "Souk Loop"
+    index_title = "Staff"
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        guarded = super().admin_view(view, cacheable)
+
+        @functools.wraps(guarded)
+        def in_staff_time(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            with timezone.override(ZoneInfo(settings.STAFF_TIME_ZONE)):
+                response = guarded(request, *args, **kwargs)
+                # Rendered by Django only after we have returned, in another time zone.
+                if isinstance(response, SimpleTemplateResponse):
+                    response.render()
+                return response
+
+        return in_staff_time
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
+        help_text="Kept in the history, for other staff.",
+    )
+
+
+class ReadOnlyStateAdmin(admin.ModelAdmin):
+    """A screen to look at rows; nothing on it is edited by hand, added or deleted.
+
+    Actions made with `reason_action` are offered for selected rows in the list and for a single row on its
+    own page. They need the model's "change" permission; looking needs "view".
+    """
+
+    change_form_template = "admin/state_change_form.html"
+    list_per_page = 50
+    show_full_result_count = False  # counting a big table costs more than showing a page of it
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_moderate_permission(self, request: HttpRequest) -> bool:
+        opts = self.model._meta
+        return request.user.has_perm(f"{opts.app_label}.change_{opts.model_name}")  # type: ignore[union-attr]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row_actions = [
+            {"name": name, "label": description}
+            for function, name, description in self.get_actions(request).values()
+            if getattr(function, "asks_reason", False)
+        ]
+        context = {"row_actions": row_actions, "action_checkbox_name": ACTION_CHECKBOX_NAME}
+        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+
+def reason_action(*, description: str, done: str) -> Callable[[Moderate], Callable[..., Any]]:
+    """Make an admin action of a method `(self, request, row, reason)` that calls a service for one row.
+
+    A page between lists the rows and asks for the reason. A row that the service refuses is named with the
+    refusal; the others are carried out. `done` is what they are then said to be ("banned").
+    """
+
+    def decorate(moderate: Moderate) -> Callable[..., Any]:
+        @admin.action(description=description, permissions=["moderate"])
+        @functools.wraps(moderate)
+        def run(self: Any, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:
+            form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+            rows = list(queryset)
+            if not form.is_valid():
+                return _ask(self, request, rows, form, description, moderate.__name__)
+            for row in rows:
+                try:
+                    moderate(self, request, row, form.cleaned_data["reason"])
+                except DomainError as error:
+                    self.message_user(request, f"{row}: {error.message}", messages.ERROR)
+                else:
+                    self.message_user(request, f"{row} is {done}.", messages.SUCCESS)
+            if len(rows) == 1:
+                opts = self.model._meta
+                page = f"{self.admin_site.name}:{opts.app_label}_{opts.model_name}_change"
+                return HttpResponseRedirect(reverse(page, args=[rows[0].pk]))
+            return None
+
+        run.asks_reason = True  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _ask(
+    screen: Any, request: HttpRequest, rows: list[Model], form: ReasonForm, description: str, action: str
+) -> TemplateResponse:
+    context = {
+        **screen.admin_site.each_context(request),
+        "title": description,
+        "opts": screen.model._meta,
+        "rows": rows,
+        "form": form,
+        "action": action,
+        "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        "media": screen.media,
+    }
+    return TemplateResponse(request, "admin/reason_action.html", context)
