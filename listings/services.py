@@ -1,6 +1,6 @@
 """Every write to products."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -115,6 +115,19 @@ def put_back_on_sale(*, product: Product) -> None:
     product.status = Product.Status.ACTIVE
     product.sold_at = None
     product.save(update_fields=["status", "sold_at", "updated_at"])
+
+
+def put_on_air(*, product_ids: Iterable[UUID], stream_id: UUID) -> None:
+    """Note that these products are shown in a live stream: the feeds show them first."""
+    Product.objects.filter(pk__in=list(product_ids)).update(live_stream_id=stream_id)
+
+
+def take_off_air(*, stream_id: UUID, product_ids: Iterable[UUID] | None = None) -> None:
+    """Undo `put_on_air`, for all of the stream's products unless some are named."""
+    products = Product.objects.filter(live_stream_id=stream_id)
+    if product_ids is not None:
+        products = products.filter(pk__in=list(product_ids))
+    products.update(live_stream_id=None)
 
 
 @transaction.atomic
