@@ -4,7 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 import environ
+
+django_stubs_ext.monkeypatch()  # lets `ModelAdmin[User]` and the like be written
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
