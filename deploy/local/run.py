@@ -1,0 +1,136 @@
+"""`make run`: everything in the foreground, and a summary of where it is."""
+
+import time
+import urllib.error
+import urllib.request
+
+from deploy.local import compose, environment, media, ownership, setup, stores
+from deploy.local.console import CannotGoOn, Step, paint, say
+from deploy.local.interruptions import Ended
+from deploy.local.places import ROOT, Instance, require_space
+from deploy.local.ports import require_free
+from deploy.local.processes import Service
+from deploy.local.supervisor import Supervisor
+from deploy.local.tools import run_logged
+from deploy.local.venv import PYTHON
+
+READY_WITHIN = 90.0
+
+
+def main(argv: list[str]) -> int:
+    """Set up, start, say where everything is, and stay until somebody ends it."""
+    person = environment.asked()
+    setup.ensure("Souk Loop", ["run", *argv], named=person, development=False)
+    require_space(setup.LATER_MB)
+    instance = Instance("run")
+    try:
+        with ownership.owned(instance):
+            _run(instance, person)
+    except Ended:
+        say("\nStopped; nothing is left running.")
+    return 0
+
+
+def _run(instance: Instance, person: dict[str, str]) -> None:
+    # Ports first: a busy one is known at once, before anything was started.
+    values = environment.of_run(instance, person, {})
+    for variable, what in (("PORT", "web"), ("RTMP_PORT", "video in"), ("MEDIA_PORT", "video out")):
+        require_free(int(values[variable]), variable, what)
+    urls, started = stores.start(instance, person)
+    values |= urls
+    environment.write(instance.env_file, values)
+    env = environment.of_process(values)
+    _migrate(instance, env)
+    demo = _seed(instance, env)
+
+    supervisor = Supervisor(instance)
+    for service, process in started.values():
+        supervisor.adopt(service, process)
+    with Step("processes") as step:
+        step.say("starting web, worker and media server")
+        # The compose file's `app` is the web process here.
+        supervisor.start(Service("web", compose.command("app", env), env=env))
+        supervisor.start(Service("worker", compose.command("worker", env), env=env))
+        supervisor.start(media.service(instance, environment.of_media(values)), quiet=True)
+        _wait_until_ready(supervisor, values["PORT"])
+        step.done("web, worker and media server answer")
+    _summary(values, demo)
+    supervisor.watch()
+
+
+def _migrate(instance: Instance, env: dict[str, str]) -> None:
+    with Step("migrate") as step:
+        step.say("bringing the tables up to date")
+        printed = run_logged(
+            [str(PYTHON), "manage.py", "migrate", "--noinput"],
+            log=instance.log("migrate"),
+            failure="The database could not be migrated.",
+            env=env,
+        )
+        applied = printed.count(" Applying ")
+        step.done(f"applied {applied} migrations" if applied else "up to date")
+
+
+def _seed(instance: Instance, env: dict[str, str]) -> str:
+    """Put the demo data in; returns what the command says about its logins."""
+    if not any(ROOT.glob("*/management/commands/seed_demo.py")):
+        return ""
+    with Step("demo data") as step:
+        step.say("putting the demo data in")
+        printed = run_logged(
+            [str(PYTHON), "manage.py", "seed_demo"],
+            log=instance.log("seed"),
+            failure="The demo data could not be put in.",
+            env=env,
+        )
+        step.done("in place")
+    return printed.strip("\n")
+
+
+def _wait_until_ready(supervisor: Supervisor, port: str) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    while (trouble := _trouble(port)) is not None:
+        supervisor.check()
+        if time.monotonic() > deadline:
+            log = supervisor.instance.log("web")
+            raise CannotGoOn(f"The web process is not ready after {READY_WITHIN:.0f} s: {trouble}", log=log)
+        time.sleep(0.05)
+    supervisor.check()
+
+
+def _trouble(port: str) -> str | None:
+    """Why the web process is not ready, or None when it is."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
+    except urllib.error.HTTPError as error:
+        return error.read(300).decode(errors="replace") or str(error)
+    except OSError as error:
+        return str(error)
+    return None
+
+
+def _summary(values: dict[str, str], demo: str) -> None:
+    base, rtmp, video = values["BASE_URL"], values["RTMP_URL"], values["MEDIA_URL"].rstrip("/")
+    rows = [
+        ("API", f"{base}/api/v1/"),
+        ("Docs", f"{base}/docs   {base}/redoc"),
+        ("Admin", f"{base}/admin/"),
+        ("Sockets", f"{base}/socket.io/   {base.replace('http', 'ws', 1)}/ws/"),
+        ("Video in", rtmp),
+        ("Video out", f"{video}/live/…"),
+        ("Settings", '.local/env   (for example: . .local/env; redis-cli -u "$REDIS_URL")'),
+        ("Logs", ".local/log/run"),
+    ]
+    say(f"\n{paint('Ready.', '1;32')} Ctrl-C ends everything.\n")
+    for name, text in rows:
+        say(f"  {paint(name.ljust(10), '1')}  {text}")
+    if demo:
+        say(f"\n{paint('Demo', '1')}\n")
+        for line in demo.splitlines():
+            say(f"  {line}")
+    say(f"\n{paint('Go live', '1')} with the stream key that POST /api/v1/streams/<id>/go-live answers:\n")
+    say("  OBS     Settings › Stream › Custom; keyframe interval 1 s")
+    say(f"          server {rtmp}   stream key sk_…")
+    say("  ffmpeg  ffmpeg -re -f lavfi -i testsrc2=s=1280x720:r=30 -f lavfi -i sine \\")
+    say("            -c:v libx264 -preset veryfast -tune zerolatency -g 30 -pix_fmt yuv420p -c:a aac \\")
+    say(f"            -f flv {rtmp}/sk_…\n")

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Fill the template in, make the directories, become nginx.
+set -eu
+: "${CALLBACK_URL:?is the address of the web process, for example http://app:8000}"
+: "${MEDIA_SECRET:?is the secret shared with the web process}"
+
+umask 022
+mkdir -p "$MEDIA_ROOT/live" "$MEDIA_ROOT/dash" "$MEDIA_ROOT/recordings" "$MEDIA_ROOT/vods" "$MEDIA_ROOT/uploads"
+(
+    umask 077 # the secret is in it
+    envsubst '$RTMP_PORT $MEDIA_PORT $CONTROL_LISTEN $CALLBACK_URL $MEDIA_SECRET $MEDIA_ROOT $STATE_DIR' \
+        <"$(dirname "$0")/nginx.conf.template" >"$STATE_DIR/nginx.conf"
+)
+exec nginx -p "$STATE_DIR" -c "$STATE_DIR/nginx.conf"
