@@ -36,7 +36,8 @@ def sql(statement: str, *arguments: Any) -> None:
 
 
 def job() -> ProcrastinateJob:
-    return ProcrastinateJob.objects.exclude(task_name="core.reap_stalled_jobs").get()
+    """Return the test's own job; a real worker also enqueues the periodic ones."""
+    return ProcrastinateJob.objects.get(task_name=WORKER_JOB)
 
 
 @contextmanager
