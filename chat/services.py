@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -16,6 +17,7 @@ from listings.access import product_visible_to
 from listings.models import Product
 from notifications.services import mark_read_by_key
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
+from soukloop.core.images import delete_image, store_image
 
 # What two people say to each other; what the server adds (offers, system messages) its own app announces.
 WRITTEN_BY_PEOPLE = (Message.Type.TEXT, Message.Type.IMAGE)
@@ -91,6 +93,32 @@ def send_message(
     conversation = conversation_of(actor, conversation_id, lock=True)
     _check_reachable(actor, conversation.other_id(actor.pk))
     return _append(conversation, actor, message_type, content, data, client_message_id)
+
+
+def send_image(
+    *, actor: User, conversation_id: UUID, upload: UploadedFile, client_message_id: str | None = None
+) -> Message:
+    """Store an uploaded picture and send it; raises as `send_message` and `store_image` do.
+
+    The picture is decoded before the conversation is locked: that takes a while.
+    """
+    conversation = conversation_of(actor, conversation_id)
+    _check_reachable(actor, conversation.other_id(actor.pk))
+    image = store_image(upload, folder="chat")
+    try:
+        message = send_message(
+            actor=actor,
+            conversation_id=conversation_id,
+            message_type=Message.Type.IMAGE,
+            data={"upload": image.name, "width": image.width, "height": image.height},
+            client_message_id=client_message_id,
+        )
+    except Exception:
+        delete_image(image.name)
+        raise
+    if message.data.get("upload") != image.name:  # sent before, under the same client_message_id
+        delete_image(image.name)
+    return message
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""Who is writing right now: a Redis key of 5 seconds (guide 3.5), told to the other side as it comes and goes."""
+"""Who is writing right now: a Redis key of 5 s (guide 3.5), told to the other side as it comes and goes."""
 
 import heapq
 import logging

@@ -10,6 +10,8 @@ from soukloop.core.views import UnknownUrl
 api = [
     path("auth/", include("accounts.urls.auth")),
     path("users/", include("accounts.urls.users")),
+    path("conversations", include("chat.urls")),
+    path("notifications", include("notifications.urls")),
 ]
 
 urlpatterns = [

@@ -7,10 +7,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from soukloop.core import jsonlib
 from soukloop.core.errors import ValidationFailed
+
+PAGE_PARAMETERS = [
+    OpenApiParameter("page", int, description="From 1"),
+    OpenApiParameter("per_page", int, description=f"{settings.PAGE_SIZE}, at most {settings.PAGE_SIZE_MAX}"),
+]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,245 @@
+"""Shapes of conversations and messages, in and out."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import URLValidator
+from rest_framework import serializers
+
+from accounts.models import User
+from chat.models import Conversation, Message
+from listings.models import Product
+from soukloop.core.images import ImageUploadSerializer, public_url
+
+_is_web_address = URLValidator(schemes=["http", "https"], message="An image is an http or https address.")
+IMAGE_ADDRESS_MAX = 2000
+
+
+class TextField(serializers.CharField):
+    """What a person wrote, kept to the letter; blank space alone says nothing."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=settings.MESSAGE_MAX_LENGTH, trim_whitespace=False, **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        value = super().run_validation(data)
+        if isinstance(value, str) and not value.strip() and (value or not self.allow_blank):
+            self.fail("blank")
+        return value
+
+
+class OpenConversationInput(serializers.Serializer[None]):
+    other_user_id = serializers.UUIDField()
+    product_id = serializers.UUIDField(required=False, allow_null=True, default=None)
+    initial_message = TextField(required=False, allow_blank=True, allow_null=True, default="")
+
+    def validate_initial_message(self, value: str | None) -> str:
+        return value or ""
+
+
+class MessageInput(serializers.Serializer[None]):
+    """A message as people may send it: a text, or the address of an image."""
+
+    message_type = serializers.ChoiceField(
+        choices=[Message.Type.TEXT, Message.Type.IMAGE],
+        default=Message.Type.TEXT,
+        error_messages={"invalid_choice": "People send text or image; the server adds the rest."},
+    )
+    content = TextField()
+    client_message_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["message_type"] == Message.Type.IMAGE:
+            _check_web_address(attrs["content"])
+        return attrs
+
+
+class ReadInput(serializers.Serializer[None]):
+    up_to_seq = serializers.IntegerField(
+        min_value=0, max_value=2**53, required=False, allow_null=True, default=None
+    )
+
+
+class MessagesQuery(serializers.Serializer[None]):
+    before_seq = serializers.IntegerField(min_value=1, max_value=2**53, required=False, default=None)
+    after_seq = serializers.IntegerField(min_value=0, max_value=2**53, required=False, default=None)
+    limit = serializers.IntegerField(
+        min_value=1, max_value=settings.PAGE_SIZE_MAX, required=False, default=50
+    )
+
+
+class ConversationsQuery(serializers.Serializer[None]):
+    archived = serializers.BooleanField(required=False, default=False)
+
+
+class MessageOutput(serializers.Serializer[None]):
+    """One message (guide 3.2)."""
+
+    id = serializers.UUIDField()
+    conversation_id = serializers.UUIDField()
+    seq = serializers.IntegerField(help_text="From 1, without gaps")
+    sender_id = serializers.UUIDField(allow_null=True, help_text="Null: the platform speaks")
+    message_type = serializers.ChoiceField(choices=Message.Type.choices)
+    content = serializers.CharField(help_text="The text, or an image's address")
+    data = serializers.DictField(  # type: ignore[assignment]
+        help_text="What an offer or a system message is about; an image's size"
+    )
+    client_message_id = serializers.CharField(allow_null=True)
+    is_hidden = serializers.BooleanField(help_text="Staff took the content away")
+    created_at = serializers.DateTimeField()
+
+
+class MessagesOutput(serializers.Serializer[None]):
+    items = MessageOutput(many=True)
+    has_more = serializers.BooleanField(help_text="In the direction that was asked for")
+    last_seq = serializers.IntegerField()
+
+
+class PersonOutput(serializers.Serializer[None]):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    full_name = serializers.CharField()
+    avatar_url = serializers.URLField(allow_null=True)
+    is_verified = serializers.BooleanField()
+    is_online = serializers.BooleanField()
+
+
+class ProductCardOutput(serializers.Serializer[None]):
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    price = serializers.FloatField()
+    currency = serializers.CharField()
+    thumbnail_url = serializers.URLField()
+    status = serializers.ChoiceField(choices=Product.Status.choices)
+
+
+class ConversationOutput(serializers.Serializer[None]):
+    """One conversation, as one of its two sides sees it (guide 3.1)."""
+
+    id = serializers.UUIDField()
+    buyer_id = serializers.UUIDField()
+    seller_id = serializers.UUIDField()
+    product_id = serializers.UUIDField(allow_null=True)
+    unread_count_buyer = serializers.IntegerField()
+    unread_count_seller = serializers.IntegerField()
+    unread_count = serializers.IntegerField(help_text="One's own of the two")
+    buyer_read_seq = serializers.IntegerField()
+    seller_read_seq = serializers.IntegerField()
+    last_seq = serializers.IntegerField()
+    last_message = MessageOutput(allow_null=True)
+    last_message_at = serializers.DateTimeField(allow_null=True)
+    is_archived = serializers.BooleanField()
+    other_user = PersonOutput()
+    product = ProductCardOutput(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class ConversationPageOutput(serializers.Serializer[None]):
+    items = ConversationOutput(many=True)
+    page = serializers.IntegerField()
+    per_page = serializers.IntegerField()
+    total = serializers.IntegerField()
+    has_more = serializers.BooleanField()
+
+
+class ReadOutput(serializers.Serializer[None]):
+    conversation_id = serializers.UUIDField()
+    up_to_seq = serializers.IntegerField()
+    unread_count = serializers.IntegerField()
+
+
+class ArchivedOutput(serializers.Serializer[None]):
+    conversation_id = serializers.UUIDField()
+    is_archived = serializers.BooleanField()
+
+
+class ImageInput(ImageUploadSerializer):
+    client_message_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
+
+
+class UnreadCountsOutput(serializers.Serializer[None]):
+    unread_count = serializers.IntegerField(help_text="Messages")
+    conversations = serializers.IntegerField(help_text="Conversations that have any")
+
+
+def conversation_body(conversation: Conversation, viewer_id: UUID, online: set[UUID]) -> dict[str, Any]:
+    """Return a ConversationOutput for one of the two."""
+    other = conversation.seller if conversation.is_buyer(viewer_id) else conversation.buyer
+    return {
+        "id": conversation.pk,
+        "buyer_id": conversation.buyer_id,
+        "seller_id": conversation.seller_id,
+        "product_id": conversation.product_id,
+        "unread_count_buyer": conversation.unread_count_buyer,
+        "unread_count_seller": conversation.unread_count_seller,
+        "unread_count": conversation.unread_count_of(viewer_id),
+        "buyer_read_seq": conversation.buyer_read_seq,
+        "seller_read_seq": conversation.seller_read_seq,
+        "last_seq": conversation.last_seq,
+        "last_message": message_body(conversation.last_message) if conversation.last_message else None,
+        "last_message_at": conversation.last_message_at,
+        "is_archived": conversation.is_archived_by(viewer_id),
+        "other_user": _person_body(other, other.pk in online),
+        "product": _product_body(conversation.product) if conversation.product else None,
+        "created_at": conversation.created_at,
+    }
+
+
+def message_body(message: Message) -> dict[str, Any]:
+    """Return a MessageOutput."""
+    return {
+        "id": message.pk,
+        "conversation_id": message.conversation_id,
+        "seq": message.seq,
+        "sender_id": message.sender_id,
+        "message_type": message.message_type,
+        "content": message.shown_content,
+        "data": message.shown_data,
+        "client_message_id": message.client_message_id,
+        "is_hidden": message.hidden_at is not None,
+        "created_at": message.created_at,
+    }
+
+
+def read_body(conversation: Conversation, viewer_id: UUID) -> dict[str, Any]:
+    """Return a ReadOutput."""
+    return {
+        "conversation_id": conversation.pk,
+        "up_to_seq": conversation.read_seq_of(viewer_id),
+        "unread_count": conversation.unread_count_of(viewer_id),
+    }
+
+
+def _person_body(person: User, is_online: bool) -> dict[str, Any]:
+    return {
+        "id": person.pk,
+        "username": person.username,
+        "full_name": person.full_name,
+        "avatar_url": public_url(person.avatar),
+        "is_verified": person.has_verified_badge,
+        "is_online": is_online,
+    }
+
+
+def _product_body(product: Product) -> dict[str, Any]:
+    return {
+        "id": product.pk,
+        "title": product.title,
+        "price": product.price,
+        "currency": product.currency,
+        "thumbnail_url": product.thumbnail_url,
+        "status": product.status,
+    }
+
+
+def _check_web_address(content: str) -> None:
+    if len(content) > IMAGE_ADDRESS_MAX:
+        raise serializers.ValidationError(
+            {"content": [f"An address has at most {IMAGE_ADDRESS_MAX} characters."]}
+        )
+    try:
+        _is_web_address(content)
+    except DjangoValidationError as error:
+        raise serializers.ValidationError({"content": error.messages}) from error

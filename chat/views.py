@@ -1,0 +1,218 @@
+"""Conversations over REST (guide 3.1, 3.2)."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.viewsets import ViewSet
+
+from accounts.models import User
+from chat import services
+from chat.access import conversation_of
+from chat.selectors import conversations_of, messages_of, online_among, unread_counts
+from chat.serializers import (
+    ArchivedOutput,
+    ConversationOutput,
+    ConversationPageOutput,
+    ConversationsQuery,
+    ImageInput,
+    MessageInput,
+    MessageOutput,
+    MessagesOutput,
+    MessagesQuery,
+    OpenConversationInput,
+    ReadInput,
+    ReadOutput,
+    UnreadCountsOutput,
+    conversation_body,
+    message_body,
+    read_body,
+)
+from soukloop.core.idempotency import idempotent
+from soukloop.core.pagination import PAGE_PARAMETERS, page_of, paginate
+
+_TAGS = ["Conversations"]
+
+
+class ConversationViewSet(ViewSet):
+    """One's conversations."""
+
+    rate_scope: Any = None
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Open a conversation, or find it",
+        description="One per buyer, seller and product: 201 when it was made now, 200 when it was there. The"
+        " product's seller is the seller; without a product, whoever opens first is the buyer. An"
+        " `initial_message` is sent either way.",
+        request=OpenConversationInput,
+        responses={201: ConversationOutput, 200: ConversationOutput},
+        examples=[
+            OpenApiExample(
+                "guide 3.1",
+                {
+                    "other_user_id": "c1a2f4de-52b5-4f4b-9d3e-6a3c1f1b2c3d",
+                    "product_id": "f3a1d3c5-5a53-4b44-8a0e-0f9a4d3c2b1a",
+                    "initial_message": "Hi! Is this item still available?",
+                },
+                request_only=True,
+            )
+        ],
+    )
+    @idempotent
+    def create(self, request: Request) -> Response:
+        data = _valid(OpenConversationInput, request.data)
+        conversation, is_new = services.open_conversation(actor=_user(request), **data)
+        return Response(_shown(request, conversation.pk), status=201 if is_new else 200)
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="List conversations, the latest first",
+        parameters=[ConversationsQuery, *PAGE_PARAMETERS],
+        responses=ConversationPageOutput,
+    )
+    def list(self, request: Request) -> Response:
+        query = _valid(ConversationsQuery, request.query_params)
+        user = _user(request)
+
+        def render(conversations: Any) -> list[Any]:
+            online = online_among({conversation.other_id(user.pk) for conversation in conversations})
+            return [conversation_body(conversation, user.pk, online) for conversation in conversations]
+
+        return Response(
+            paginate(conversations_of(user, archived=query["archived"]), page_of(request), render)
+        )
+
+    @extend_schema(tags=_TAGS, summary="Show a conversation", responses=ConversationOutput)
+    def retrieve(self, request: Request, conversation_id: UUID) -> Response:
+        return Response(_shown(request, conversation_id))
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Mark as read",
+        request=ReadInput,
+        responses=ReadOutput,
+        description="Up to and with `up_to_seq`, or to the end. The other side is told by `messages:read`.",
+    )
+    def read(self, request: Request, conversation_id: UUID) -> Response:
+        data = _valid(ReadInput, request.data)
+        user = _user(request)
+        conversation = services.mark_read(actor=user, conversation_id=conversation_id, **data)
+        return Response(read_body(conversation, user.pk))
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Archive",
+        request=None,
+        responses=ArchivedOutput,
+        description="A new message brings it back.",
+    )
+    def archive(self, request: Request, conversation_id: UUID) -> Response:
+        return self._set_archived(request, conversation_id, True)
+
+    @extend_schema(tags=_TAGS, summary="Bring back from the archive", request=None, responses=ArchivedOutput)
+    def unarchive(self, request: Request, conversation_id: UUID) -> Response:
+        return self._set_archived(request, conversation_id, False)
+
+    @extend_schema(tags=_TAGS, summary="Count what is unread", responses=UnreadCountsOutput)
+    def unread_count(self, request: Request) -> Response:
+        return Response(unread_counts(_user(request)))
+
+    def _set_archived(self, request: Request, conversation_id: UUID, archived: bool) -> Response:
+        services.set_archived(actor=_user(request), conversation_id=conversation_id, archived=archived)
+        return Response({"conversation_id": conversation_id, "is_archived": archived})
+
+
+class MessageViewSet(ViewSet):
+    """What is said in a conversation of one's own."""
+
+    rate_scope: Any = None
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Send a message",
+        description="A text, or the address of an image. The same `client_message_id` twice is one message.",
+        request=MessageInput,
+        responses={201: MessageOutput},
+        examples=[
+            OpenApiExample(
+                "guide 3.2",
+                {
+                    "message_type": "text",
+                    "content": "Yes! It's available. Would you like to see more photos?",
+                },
+                request_only=True,
+            )
+        ],
+    )
+    @idempotent
+    def create(self, request: Request, conversation_id: UUID) -> Response:
+        data = _valid(MessageInput, request.data)
+        message = services.send_message(actor=_user(request), conversation_id=conversation_id, **data)
+        return Response(message_body(message), status=201)
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Read messages",
+        description="In the order they were written: the next ones after `after_seq`, otherwise the latest"
+        " (before `before_seq`). Nothing is marked as read.",
+        parameters=[MessagesQuery],
+        responses=MessagesOutput,
+    )
+    def list(self, request: Request, conversation_id: UUID) -> Response:
+        query = _valid(MessagesQuery, request.query_params)
+        conversation = conversation_of(_user(request), conversation_id)
+        messages, has_more = messages_of(conversation, **query)
+        return Response(
+            {
+                "items": [message_body(message) for message in messages],
+                "has_more": has_more,
+                "last_seq": conversation.last_seq,
+            }
+        )
+
+
+class ImageMessageViewSet(ViewSet):
+    """Pictures as messages."""
+
+    parser_classes = (MultiPartParser,)
+    rate_scope = "upload"
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Send a picture",
+        description="JPEG, PNG or WebP of at most 10 MB; it is re-encoded without its metadata.",
+        request={"multipart/form-data": ImageInput},
+        responses={201: MessageOutput},
+    )
+    @idempotent
+    def create(self, request: Request, conversation_id: UUID) -> Response:
+        data = _valid(ImageInput, request.data)
+        message = services.send_image(
+            actor=_user(request),
+            conversation_id=conversation_id,
+            upload=data["image"],
+            client_message_id=data["client_message_id"],
+        )
+        return Response(message_body(message), status=201)
+
+
+def _shown(request: Request, conversation_id: UUID) -> dict[str, Any]:
+    user = _user(request)
+    conversation = conversation_of(user, conversation_id)
+    return conversation_body(conversation, user.pk, online_among({conversation.other_id(user.pk)}))
+
+
+def _user(request: Request) -> User:
+    return cast(User, request.user)
+
+
+def _valid(shape: type[Serializer[Any]], data: Any) -> dict[str, Any]:
+    """Return what the shape makes of the data; raises a validation error with a message per field."""
+    serializer = shape(data=data)
+    serializer.is_valid(raise_exception=True)
+    return cast(dict[str, Any], serializer.validated_data)

@@ -1,0 +1,16 @@
+"""Reads of an inbox."""
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from notifications.models import Notification
+
+
+def inbox_of(user: User, *, is_unread: bool = False) -> QuerySet[Notification]:
+    """Return a person's notifications, the latest first."""
+    notifications = Notification.objects.of(user.pk).order_by("-created_at", "-id")
+    return notifications.unread() if is_unread else notifications
+
+
+def unread_count(user: User) -> int:
+    return Notification.objects.of(user.pk).unread().count()

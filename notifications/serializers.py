@@ -1,0 +1,69 @@
+"""Shapes of an inbox, in and out."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from notifications.models import Notification
+
+IDS_MAX = 100
+
+
+class InboxQuery(serializers.Serializer[None]):
+    unread = serializers.BooleanField(required=False, default=False, help_text="Only what is unread")
+
+
+class MarkReadInput(serializers.Serializer[None]):
+    """Either some, by `ids`, or `all`."""
+
+    ids = serializers.ListField(
+        child=serializers.UUIDField(), required=False, allow_null=True, default=None, max_length=IDS_MAX
+    )
+    all = serializers.BooleanField(required=False, default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["all"] == (attrs["ids"] is not None):
+            raise serializers.ValidationError({"ids": ["Name some ids, or say all."]})
+        return attrs
+
+
+class NotificationOutput(serializers.Serializer[None]):
+    id = serializers.UUIDField()
+    kind = serializers.CharField(help_text="What happened, such as message_new")
+    title = serializers.CharField()
+    body = serializers.CharField()
+    data = serializers.DictField(help_text="Ids that a client opens")  # type: ignore[assignment]
+    is_read = serializers.BooleanField()
+    read_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class InboxOutput(serializers.Serializer[None]):
+    items = NotificationOutput(many=True)
+    page = serializers.IntegerField()
+    per_page = serializers.IntegerField()
+    total = serializers.IntegerField()
+    has_more = serializers.BooleanField()
+    unread_count = serializers.IntegerField()
+
+
+class UnreadCountOutput(serializers.Serializer[None]):
+    unread_count = serializers.IntegerField()
+
+
+class MarkReadOutput(UnreadCountOutput):
+    marked = serializers.IntegerField(help_text="How many were unread before")
+
+
+def notification_body(notification: Notification) -> dict[str, Any]:
+    """Return a NotificationOutput."""
+    return {
+        "id": notification.pk,
+        "kind": notification.kind,
+        "title": notification.title,
+        "body": notification.body,
+        "data": notification.data,
+        "is_read": notification.read_at is not None,
+        "read_at": notification.read_at,
+        "created_at": notification.created_at,
+    }

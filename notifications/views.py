@@ -1,0 +1,60 @@
+"""One's inbox over REST."""
+
+from typing import cast
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from accounts.models import User
+from notifications.selectors import inbox_of, unread_count
+from notifications.serializers import (
+    InboxOutput,
+    InboxQuery,
+    MarkReadInput,
+    MarkReadOutput,
+    UnreadCountOutput,
+    notification_body,
+)
+from notifications.services import mark_read
+from soukloop.core.pagination import PAGE_PARAMETERS, page_of, paginate
+
+_TAGS = ["Notifications"]
+
+
+class NotificationViewSet(ViewSet):
+    """What one was told, live by `notification:new`, later here."""
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="List notifications, the latest first",
+        parameters=[InboxQuery, *PAGE_PARAMETERS],
+        responses=InboxOutput,
+    )
+    def list(self, request: Request) -> Response:
+        query = InboxQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        user = cast(User, request.user)
+        inbox = inbox_of(user, is_unread=query.validated_data["unread"])
+        page = paginate(inbox, page_of(request), lambda rows: [notification_body(row) for row in rows])
+        return Response(page | {"unread_count": unread_count(user)})
+
+    @extend_schema(tags=_TAGS, summary="Count what is unread", responses=UnreadCountOutput)
+    def unread(self, request: Request) -> Response:
+        return Response({"unread_count": unread_count(cast(User, request.user))})
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Mark as read",
+        description="Some, by `ids`, or `all`. What isn't one's own or was read before is passed over.",
+        request=MarkReadInput,
+        responses=MarkReadOutput,
+        examples=[OpenApiExample("all of them", {"all": True}, request_only=True)],
+    )
+    def read(self, request: Request) -> Response:
+        data = MarkReadInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        user = cast(User, request.user)
+        marked = mark_read(actor=user, ids=data.validated_data["ids"])
+        return Response({"marked": marked, "unread_count": unread_count(user)})
