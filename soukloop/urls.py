@@ -11,6 +11,7 @@ api = [
     path("auth/", include("accounts.urls.auth")),
     path("users/", include("accounts.urls.users")),
     path("conversations", include("chat.urls")),
+    path("", include("offers.urls")),
     path("notifications", include("notifications.urls")),
 ]
 

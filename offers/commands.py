@@ -1,0 +1,81 @@
+"""What clients send over sockets about offers; each calls the service that REST calls."""
+
+from typing import Any
+
+from offers.events import OFFER_EXAMPLE, closed_example, offer_payload
+from offers.serializers import ACCEPTED_MESSAGE, CounterCommandInput, OfferIdInput, OfferInput
+from offers.services import negotiation
+from soukloop.realtime.commands import command
+from soukloop.realtime.sessions import Session
+
+_OFFER_ID = OFFER_EXAMPLE["offerId"]
+
+
+@command(
+    "offer:create",
+    input=OfferInput,
+    rate_scope="offer_create",
+    example={
+        "product_id": OFFER_EXAMPLE["productId"],
+        "offered_price": 700.00,
+        "message": "My final offer",
+        "client_offer_id": "phone-17",
+    },
+    ack_example=OFFER_EXAMPLE,
+)
+def create(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Offer a price to a product's seller. An earlier open offer of yours on it is replaced."""
+    offer = negotiation.create_offer(actor=session.user, **data)
+    return offer_payload(offer, session.user, offer.sale)
+
+
+@command(
+    "offer:counter",
+    input=CounterCommandInput,
+    rate_scope="offer_create",
+    example={"offer_id": _OFFER_ID, "offered_price": 780.00, "message": "780 and it's yours"},
+    ack_example=OFFER_EXAMPLE | {"parentId": _OFFER_ID, "offeredPrice": 780.00},
+)
+def counter(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Answer an offer made to you with another price; the acknowledgement is the new offer."""
+    offer = negotiation.counter_offer(actor=session.user, **data)
+    return offer_payload(offer, session.user, offer.sale)
+
+
+@command(
+    "offer:accept",
+    input=OfferIdInput,
+    example={"offer_id": _OFFER_ID},
+    ack_example=closed_example(
+        "accepted",
+        "accepted",
+        transactionId="9a1c7c1c-2f5e-4f6a-8a8e-3f1f5b0c0d77",
+        message=ACCEPTED_MESSAGE,
+    ),
+)
+def accept(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Accept an offer made to you: the product is sold, a transaction opened, every other offer declined."""
+    sale = negotiation.accept_offer(actor=session.user, **data)
+    return offer_payload(sale.offer, session.user, sale) | {"message": ACCEPTED_MESSAGE}
+
+
+@command(
+    "offer:decline",
+    input=OfferIdInput,
+    example={"offer_id": _OFFER_ID},
+    ack_example=closed_example("declined", "declined"),
+)
+def decline(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Decline an offer made to you."""
+    return offer_payload(negotiation.decline_offer(actor=session.user, **data), session.user)
+
+
+@command(
+    "offer:withdraw",
+    input=OfferIdInput,
+    example={"offer_id": _OFFER_ID},
+    ack_example=closed_example("withdrawn", "withdrawn"),
+)
+def withdraw(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Take your own offer back."""
+    return offer_payload(negotiation.withdraw_offer(actor=session.user, **data), session.user)

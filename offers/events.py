@@ -1,0 +1,177 @@
+"""What the two sides of an offer hear, and what a room of strangers does."""
+
+from datetime import datetime
+from typing import Any
+
+from accounts.models import User
+from listings.models import Product
+from offers.models import Offer, OfferEvent, Transaction
+from soukloop.core import jsonlib
+from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
+from soukloop.realtime.rooms import product_room, stream_room, user_room
+
+OFFER_EXAMPLE = {
+    "offerId": "5c1f3d0a-8f0e-4b6e-9f43-0c7f4f0b8f11",
+    "productId": "0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa",
+    "conversationId": "7d2b6d0e-6f0e-4a52-9d0c-0f6f4a9d9c11",
+    "buyerId": "2a9e2c50-07b5-4e0b-8a57-f1b1c1d0a001",
+    "sellerId": "2a9e2c50-07b5-4e0b-8a57-f1b1c1d0a002",
+    "madeBy": "2a9e2c50-07b5-4e0b-8a57-f1b1c1d0a001",
+    "parentId": None,
+    "offeredPrice": 700.00,
+    "originalPrice": 850.00,
+    "currency": "AED",
+    "message": "My final offer",
+    "status": "pending",
+    "closeReason": None,
+    "streamId": None,
+    "transactionId": None,
+    "expiresAt": "2025-10-19T10:00:00Z",
+    "createdAt": "2025-10-18T10:00:00Z",
+    "timestamp": "2025-10-18T10:00:00Z",
+}
+
+
+def closed_example(status: str, reason: str, **more: Any) -> dict[str, Any]:
+    return (
+        OFFER_EXAMPLE | {"status": status, "closeReason": reason, "timestamp": "2025-10-18T10:05:00Z"} | more
+    )
+
+
+def _declare(name: str, doc: str, example: dict[str, Any], *rooms: str) -> EventSpec:
+    return declare_event(EventSpec(name=name, doc=doc, example=example, rooms=rooms or ("user",)))
+
+
+CREATED = _declare("offer:created", "Your offer or counter-offer was made.", OFFER_EXAMPLE)
+NEW = _declare("offer:new", "Somebody makes you an offer, or counters yours.", OFFER_EXAMPLE)
+ACCEPTED = _declare(
+    "offer:accepted",
+    "An offer was accepted: the product is sold. Both sides hear it.",
+    closed_example("accepted", "accepted", transactionId="9a1c7c1c-2f5e-4f6a-8a8e-3f1f5b0c0d77"),
+)
+DECLINED = _declare(
+    "offer:declined",
+    "An offer was declined, by the other side or because the product is no longer to be had; `closeReason`"
+    " says which. Both sides hear it.",
+    closed_example("declined", "another_offer_accepted"),
+)
+COUNTERED = _declare(
+    "offer:countered",
+    "An offer was answered with a counter-offer, which comes as `offer:created` and `offer:new`. Both sides"
+    " hear it.",
+    closed_example("countered", "countered"),
+)
+WITHDRAWN = _declare(
+    "offer:withdrawn",
+    "An offer was taken back by its maker, or replaced by a newer one. Both sides hear it.",
+    closed_example("withdrawn", "replaced"),
+)
+EXPIRED = _declare(
+    "offer:expired", "An offer's time is over. Both sides hear it.", closed_example("expired", "expired")
+)
+CANCELLED = _declare(
+    "offer:cancelled",
+    "The sale that came of an offer was cancelled; the product is on sale again. Both sides hear it.",
+    closed_example("cancelled", "sale_cancelled", transactionId="9a1c7c1c-2f5e-4f6a-8a8e-3f1f5b0c0d77"),
+)
+FEED = _declare(
+    "offer:feed",
+    "The scrolling offers of a product or of the live stream that shows it: what was offered or accepted,"
+    " never by whom.",
+    {
+        "productId": OFFER_EXAMPLE["productId"],
+        "streamId": None,
+        "offeredPrice": 700.00,
+        "currency": "AED",
+        "status": "pending",
+        "timestamp": "2025-10-18T10:00:00Z",
+    },
+    "product",
+    "stream",
+)
+PRODUCT_SOLD = _declare(
+    "product:sold",
+    "The product was sold; nobody is named.",
+    {
+        "productId": OFFER_EXAMPLE["productId"],
+        "streamId": None,
+        "price": 750.00,
+        "currency": "AED",
+        "timestamp": "2025-10-18T10:05:00Z",
+    },
+    "product",
+    "stream",
+)
+
+CLOSINGS = {
+    OfferEvent.Kind.ACCEPTED: ACCEPTED,
+    OfferEvent.Kind.DECLINED: DECLINED,
+    OfferEvent.Kind.COUNTERED: COUNTERED,
+    OfferEvent.Kind.WITHDRAWN: WITHDRAWN,
+    OfferEvent.Kind.EXPIRED: EXPIRED,
+    OfferEvent.Kind.CANCELLED: CANCELLED,
+}
+
+
+def announce(offer: Offer, entry: OfferEvent, sale: Transaction | None = None) -> None:
+    """Tell the two sides, on commit, what an entry of the offer's history says."""
+    for user in (offer.buyer, offer.seller):
+        if entry.kind == OfferEvent.Kind.CREATED:
+            spec = CREATED if user.pk == offer.made_by_id else NEW
+        else:
+            spec = CLOSINGS[OfferEvent.Kind(entry.kind)]
+        data = offer_payload(offer, user, sale) | {"timestamp": jsonlib.isoformat(entry.created_at)}
+        publish_on_commit(user_room(user.pk), spec.name, data)
+
+
+def feed(offer: Offer, product: Product, at: datetime) -> None:
+    """Let the offer scroll by in the product's room and in the stream's, naming nobody."""
+    data = {
+        "productId": product.pk,
+        "streamId": product.live_stream_id,
+        "offeredPrice": offer.offered_price,
+        "currency": offer.currency,
+        "status": offer.status,
+        "timestamp": jsonlib.isoformat(at),
+    }
+    _to_onlookers(product, FEED, data)
+
+
+def product_sold(product: Product, sale: Transaction) -> None:
+    data = {
+        "productId": product.pk,
+        "streamId": product.live_stream_id,
+        "price": sale.price,
+        "currency": sale.currency,
+        "timestamp": jsonlib.isoformat(sale.created_at),
+    }
+    _to_onlookers(product, PRODUCT_SOLD, data)
+
+
+def _to_onlookers(product: Product, spec: EventSpec, data: dict[str, Any]) -> None:
+    publish_on_commit(product_room(product.pk), spec.name, data)
+    if product.live_stream_id:
+        publish_on_commit(stream_room(product.live_stream_id), spec.name, data)
+
+
+def offer_payload(offer: Offer, viewer: User, sale: Transaction | None = None) -> dict[str, Any]:
+    """Return an offer as one of its two sides reads it over sockets, in events and acknowledgements."""
+    return {
+        "offerId": offer.pk,
+        "productId": offer.product_id,
+        "conversationId": offer.conversation_id,
+        "buyerId": offer.buyer_id,
+        "sellerId": offer.seller_id,
+        "madeBy": offer.made_by_id,
+        "parentId": offer.parent_id,
+        "offeredPrice": offer.offered_price,
+        "originalPrice": offer.original_price,
+        "currency": offer.currency,
+        "message": offer.message,
+        "status": offer.status,
+        "closeReason": offer.close_reason_for(viewer) or None,
+        "streamId": offer.stream_id,
+        "transactionId": sale.pk if sale else None,
+        "expiresAt": jsonlib.isoformat(offer.expires_at),
+        "createdAt": jsonlib.isoformat(offer.created_at),
+    }

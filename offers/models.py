@@ -1,0 +1,225 @@
+"""Offers, the sales they become, and the history of both."""
+
+import uuid
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import User
+from chat.models import Conversation
+from listings.models import Product
+
+
+class OfferQuerySet(models.QuerySet["Offer"]):
+    def of(self, user: User) -> Self:
+        """Keep the offers that this person made or received."""
+        return self.filter(Q(buyer=user) | Q(seller=user))
+
+    def open_at(self, now: datetime) -> Self:
+        return self.filter(status=Offer.Status.PENDING, expires_at__gt=now)
+
+    def due_at(self, now: datetime) -> Self:
+        """Keep the offers whose time is over though no job has said so yet."""
+        return self.filter(status=Offer.Status.PENDING, expires_at__lte=now)
+
+    def in_status(self, status: str, now: datetime) -> Self:
+        """Keep what has this status at this moment, expiry job or no."""
+        due = Q(status=Offer.Status.PENDING, expires_at__lte=now)
+        if status == Offer.Status.EXPIRED:
+            return self.filter(due | Q(status=status))
+        return self.filter(status=status).exclude(due)
+
+
+class Offer(models.Model):
+    """A price that one side of a sale names to the other, and what became of it."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        ACCEPTED = "accepted"
+        DECLINED = "declined"
+        COUNTERED = "countered"
+        WITHDRAWN = "withdrawn"
+        EXPIRED = "expired"
+        CANCELLED = "cancelled"  # accepted, and then the sale was called off
+
+    class CloseReason(models.TextChoices):
+        ACCEPTED = "accepted"
+        DECLINED = "declined"
+        BELOW_MINIMUM = "below_minimum"  # the seller's secret: the buyer reads "declined"
+        ANOTHER_ACCEPTED = "another_offer_accepted"
+        PRODUCT_UNAVAILABLE = "product_unavailable"
+        PARTY_UNAVAILABLE = "party_unavailable"
+        COUNTERED = "countered"
+        WITHDRAWN = "withdrawn"
+        REPLACED = "replaced"
+        EXPIRED = "expired"
+        SALE_CANCELLED = "sale_cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    product = models.ForeignKey(Product, models.PROTECT, related_name="offers")
+    buyer = models.ForeignKey(User, models.PROTECT, related_name="offers_as_buyer")
+    seller = models.ForeignKey(User, models.PROTECT, related_name="offers_as_seller")
+    made_by = models.ForeignKey(User, models.PROTECT, related_name="offers_made")
+    conversation = models.ForeignKey(Conversation, models.PROTECT, related_name="offers")
+    parent = models.OneToOneField(
+        "self", models.PROTECT, null=True, related_name="counter", help_text="The offer this one counters"
+    )
+    offered_price = models.DecimalField(max_digits=9, decimal_places=2)
+    original_price = models.DecimalField(
+        max_digits=9, decimal_places=2, help_text="What the product cost when the offer was made"
+    )
+    currency = models.CharField(max_length=3, default=settings.CURRENCY)
+    message = models.CharField(max_length=1000, blank=True)
+    client_offer_id = models.CharField(
+        max_length=64, blank=True, help_text="The maker's own id, so that sending it again makes no second"
+    )
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    stream_id = models.UUIDField(null=True, help_text="The live stream it was made in")
+    expires_at = models.DateTimeField()
+    reminded_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    close_reason = models.CharField(max_length=30, choices=CloseReason, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = OfferQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["product"], condition=Q(status="accepted"), name="offer_one_accepted_per_product"
+            ),
+            models.UniqueConstraint(
+                fields=["product", "buyer"],
+                condition=Q(status="pending"),
+                name="offer_one_open_per_product_and_buyer",
+            ),
+            models.UniqueConstraint(
+                fields=["product", "made_by", "client_offer_id"],
+                condition=~Q(client_offer_id=""),
+                name="offer_once_per_client_id",
+            ),
+            models.CheckConstraint(condition=Q(offered_price__gt=0), name="offer_price_positive"),
+            models.CheckConstraint(condition=~Q(buyer=F("seller")), name="offer_between_two_people"),
+            models.CheckConstraint(
+                condition=Q(made_by=F("buyer")) | Q(made_by=F("seller")), name="offer_made_by_a_party"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="pending", closed_at=None, close_reason="")
+                | (~Q(status="pending") & Q(closed_at__isnull=False) & ~Q(close_reason="")),
+                name="offer_closed_with_time_and_reason",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["buyer", "-created_at"], name="offer_by_buyer"),
+            models.Index(fields=["seller", "-created_at"], name="offer_by_seller"),
+            models.Index(fields=["product", "-created_at"], name="offer_by_product"),
+            models.Index(fields=["expires_at"], condition=Q(status="pending"), name="offer_open_by_expiry"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.offered_price}"
+
+    @property
+    def recipient(self) -> User:
+        """The side that has to answer."""
+        return self.seller if self.made_by_id == self.buyer_id else self.buyer
+
+    @property
+    def sale(self) -> "Transaction | None":
+        """The sale it became, if it did."""
+        return getattr(self, "transaction", None)
+
+    def status_at(self, now: datetime) -> "Offer.Status":
+        """Return the status at this moment: past its time an open offer is expired, job or no job."""
+        if self.status == self.Status.PENDING and self.expires_at <= now:
+            return self.Status.EXPIRED
+        return self.Status(self.status)
+
+    def close_reason_for(self, viewer: User) -> str:
+        """Return why it was closed, as this side may know it: the minimum is the seller's secret."""
+        if self.close_reason == self.CloseReason.BELOW_MINIMUM and viewer.pk != self.seller_id:
+            return self.CloseReason.DECLINED
+        return self.close_reason
+
+
+class Transaction(models.Model):
+    """A sale both sides agreed on, with the fee as it was at that moment."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        CANCELLED = "cancelled"
+        COMPLETED = "completed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    offer = models.OneToOneField(Offer, models.PROTECT, related_name="transaction")
+    product = models.ForeignKey(Product, models.PROTECT, related_name="transactions")
+    buyer = models.ForeignKey(User, models.PROTECT, related_name="purchases")
+    seller = models.ForeignKey(User, models.PROTECT, related_name="sales")
+    price = models.DecimalField(max_digits=9, decimal_places=2)
+    currency = models.CharField(max_length=3)
+    fee_rate = models.DecimalField(max_digits=5, decimal_places=4)
+    platform_fee = models.DecimalField(max_digits=9, decimal_places=2)
+    seller_payout = models.DecimalField(max_digits=9, decimal_places=2)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    stream_id = models.UUIDField(null=True, db_index=True, help_text="The live stream it was sold in")
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    close_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["product"],
+                condition=~Q(status="cancelled"),
+                name="transaction_one_standing_per_product",
+            ),
+            models.CheckConstraint(
+                condition=Q(price=F("platform_fee") + F("seller_payout")),
+                name="transaction_fee_and_payout_make_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(price__gt=0, platform_fee__gte=0, seller_payout__gte=0),
+                name="transaction_amounts_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="pending", closed_at=None)
+                | (~Q(status="pending") & Q(closed_at__isnull=False)),
+                name="transaction_closed_with_time",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["buyer", "-created_at"], name="transaction_by_buyer"),
+            models.Index(fields=["seller", "-created_at"], name="transaction_by_seller"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.price}"
+
+
+class OfferEvent(models.Model):
+    """One line of an offer's history, written with the change it tells of and never touched again."""
+
+    class Kind(models.TextChoices):
+        CREATED = "created"
+        ACCEPTED = "accepted"
+        DECLINED = "declined"
+        COUNTERED = "countered"
+        WITHDRAWN = "withdrawn"
+        EXPIRED = "expired"
+        CANCELLED = "cancelled"
+
+    offer = models.ForeignKey(Offer, models.PROTECT, related_name="history")
+    kind = models.CharField(max_length=10, choices=Kind)
+    actor = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", help_text="Nobody: a rule or the clock did it"
+    )
+    reason = models.CharField(max_length=30, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["offer", "kind"], name="offer_event_once"),)
+        ordering = ("id",)

@@ -1,0 +1,249 @@
+"""Shapes of offers and sales, in and out."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from accounts.models import User
+from listings.models import Product
+from offers.models import Offer, Transaction
+from offers.selectors import MADE, RECEIVED
+from soukloop.core.images import public_url
+from soukloop.core.money import PriceField
+
+ACCEPTED_MESSAGE = "Offer accepted! Transaction created."  # guide 3.7
+
+
+class PriceInput(serializers.Serializer[None]):
+    """What names a price: an offer, and its counter."""
+
+    offered_price = PriceField(help_text="At most the asking price")
+    currency = serializers.ChoiceField(
+        choices=settings.CURRENCIES,
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="The product's own",
+    )
+    message = serializers.CharField(
+        max_length=1000,
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        default="",
+        help_text="To the other side",
+    )
+    client_offer_id = serializers.CharField(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        default="",
+        help_text="The client's own id: sent again, it gives the same offer",
+    )
+
+    def validate_message(self, value: str | None) -> str:
+        return value or ""
+
+    def validate_client_offer_id(self, value: str | None) -> str:
+        return value or ""
+
+
+class OfferInput(PriceInput):
+    product_id = serializers.UUIDField()
+
+
+class OfferIdInput(serializers.Serializer[None]):
+    """A socket command about an offer."""
+
+    offer_id = serializers.UUIDField()
+
+
+class CounterCommandInput(OfferIdInput, PriceInput):
+    """A counter-offer over a socket, where no address names the offer."""
+
+
+class CancelInput(serializers.Serializer[None]):
+    reason = serializers.CharField(
+        max_length=500, required=False, allow_blank=True, allow_null=True, default="", help_text="For staff"
+    )
+
+    def validate_reason(self, value: str | None) -> str:
+        return value or ""
+
+
+class OffersQuery(serializers.Serializer[None]):
+    direction = serializers.ChoiceField(
+        choices=[MADE, RECEIVED], required=False, default=None, help_text="Made by me, or made to me"
+    )
+    product_id = serializers.UUIDField(required=False, default=None)
+    status = serializers.ChoiceField(choices=Offer.Status.choices, required=False, default=None)
+
+
+class TransactionsQuery(serializers.Serializer[None]):
+    role = serializers.ChoiceField(
+        choices=["buyer", "seller"], required=False, default=None, help_text="What I am in it"
+    )
+    product_id = serializers.UUIDField(required=False, default=None)
+    status = serializers.ChoiceField(choices=Transaction.Status.choices, required=False, default=None)
+
+
+class OfferProductOutput(serializers.Serializer[None]):
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    price = serializers.FloatField()
+    currency = serializers.CharField()
+    thumbnail_url = serializers.CharField()
+    status = serializers.ChoiceField(choices=Product.Status.choices)
+
+
+class OfferSideOutput(serializers.Serializer[None]):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    full_name = serializers.CharField()
+    avatar_url = serializers.URLField(allow_null=True)
+    is_verified = serializers.BooleanField()
+
+
+class OfferOutput(serializers.Serializer[None]):
+    """An offer (guide 3.6), as one of its two sides sees it."""
+
+    id = serializers.UUIDField()
+    product_id = serializers.UUIDField()
+    buyer_id = serializers.UUIDField()
+    seller_id = serializers.UUIDField()
+    made_by = serializers.UUIDField(help_text="Who offers: the buyer, or the seller by a counter-offer")
+    conversation_id = serializers.UUIDField()
+    parent_id = serializers.UUIDField(allow_null=True, help_text="The offer this one counters")
+    offered_price = serializers.FloatField()
+    original_price = serializers.FloatField(help_text="The asking price when the offer was made")
+    currency = serializers.CharField()
+    message = serializers.CharField()
+    status = serializers.ChoiceField(choices=Offer.Status.choices)
+    close_reason = serializers.ChoiceField(choices=Offer.CloseReason.choices, allow_null=True)
+    stream_id = serializers.UUIDField(allow_null=True, help_text="The live stream it was made in")
+    transaction_id = serializers.UUIDField(allow_null=True)
+    client_offer_id = serializers.CharField(allow_null=True)
+    expires_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    product = OfferProductOutput()
+    other_user = OfferSideOutput()
+
+
+class OfferPageOutput(serializers.Serializer[None]):
+    items = OfferOutput(many=True)
+    page = serializers.IntegerField()
+    per_page = serializers.IntegerField()
+    total = serializers.IntegerField()
+    has_more = serializers.BooleanField()
+
+
+class TransactionOutput(serializers.Serializer[None]):
+    """A sale, as one of its two sides sees it; amounts as they were when the offer was accepted."""
+
+    id = serializers.UUIDField()
+    offer_id = serializers.UUIDField()
+    product_id = serializers.UUIDField()
+    buyer_id = serializers.UUIDField()
+    seller_id = serializers.UUIDField()
+    price = serializers.FloatField()
+    currency = serializers.CharField()
+    fee_rate = serializers.FloatField(help_text="0.05 in the Community feed, 0.15 in Discover")
+    platform_fee = serializers.FloatField()
+    seller_payout = serializers.FloatField()
+    status = serializers.ChoiceField(choices=Transaction.Status.choices)
+    stream_id = serializers.UUIDField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    product = OfferProductOutput()
+    other_user = OfferSideOutput()
+
+
+class TransactionPageOutput(serializers.Serializer[None]):
+    items = TransactionOutput(many=True)
+    page = serializers.IntegerField()
+    per_page = serializers.IntegerField()
+    total = serializers.IntegerField()
+    has_more = serializers.BooleanField()
+
+
+def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
+    """Return an OfferOutput for one of the two sides, with the status of this moment."""
+    status = offer.status_at(now)
+    is_silently_due = status != offer.status
+    return {
+        "id": offer.pk,
+        "product_id": offer.product_id,
+        "buyer_id": offer.buyer_id,
+        "seller_id": offer.seller_id,
+        "made_by": offer.made_by_id,
+        "conversation_id": offer.conversation_id,
+        "parent_id": offer.parent_id,
+        "offered_price": offer.offered_price,
+        "original_price": offer.original_price,
+        "currency": offer.currency,
+        "message": offer.message,
+        "status": status,
+        "close_reason": (
+            Offer.CloseReason.EXPIRED if is_silently_due else offer.close_reason_for(viewer) or None
+        ),
+        "stream_id": offer.stream_id,
+        "transaction_id": offer.sale.pk if offer.sale else None,
+        "client_offer_id": (offer.client_offer_id or None) if viewer.pk == offer.made_by_id else None,
+        "expires_at": offer.expires_at,
+        "closed_at": offer.expires_at if is_silently_due else offer.closed_at,
+        "created_at": offer.created_at,
+        "product": _product_body(offer.product),
+        "other_user": _side_body(offer.seller if viewer.pk == offer.buyer_id else offer.buyer),
+    }
+
+
+def accepted_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
+    """Return the offer with the sentence of guide 3.7 in the place of its message."""
+    return offer_body(offer, viewer, now) | {"message": ACCEPTED_MESSAGE}
+
+
+def transaction_body(sale: Transaction, viewer: User) -> dict[str, Any]:
+    """Return a TransactionOutput for one of the two sides."""
+    return {
+        "id": sale.pk,
+        "offer_id": sale.offer_id,
+        "product_id": sale.product_id,
+        "buyer_id": sale.buyer_id,
+        "seller_id": sale.seller_id,
+        "price": sale.price,
+        "currency": sale.currency,
+        "fee_rate": sale.fee_rate.normalize(),
+        "platform_fee": sale.platform_fee,
+        "seller_payout": sale.seller_payout,
+        "status": sale.status,
+        "stream_id": sale.stream_id,
+        "closed_at": sale.closed_at,
+        "created_at": sale.created_at,
+        "product": _product_body(sale.product),
+        "other_user": _side_body(sale.seller if viewer.pk == sale.buyer_id else sale.buyer),
+    }
+
+
+def _product_body(product: Product) -> dict[str, Any]:
+    return {
+        "id": product.pk,
+        "title": product.title,
+        "price": product.price,
+        "currency": product.currency,
+        "thumbnail_url": product.thumbnail_url,
+        "status": product.status,
+    }
+
+
+def _side_body(person: User) -> dict[str, Any]:
+    return {
+        "id": person.pk,
+        "username": person.username,
+        "full_name": person.full_name,
+        "avatar_url": public_url(person.avatar),
+        "is_verified": person.has_verified_badge,
+    }

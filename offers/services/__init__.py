@@ -1,0 +1,1 @@
+"""Every write to offers and sales, by noun."""

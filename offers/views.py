@@ -1,0 +1,192 @@
+"""Offers and sales over REST (guide 3.6, 3.7)."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.viewsets import ViewSet
+
+from accounts.models import User
+from offers import access, selectors
+from offers.models import Offer
+from offers.serializers import (
+    CancelInput,
+    OfferInput,
+    OfferOutput,
+    OfferPageOutput,
+    OffersQuery,
+    PriceInput,
+    TransactionOutput,
+    TransactionPageOutput,
+    TransactionsQuery,
+    accepted_body,
+    offer_body,
+    transaction_body,
+)
+from offers.services import negotiation, sales
+from soukloop.core.idempotency import idempotent
+from soukloop.core.pagination import PAGE_PARAMETERS, page_of, paginate
+
+_OFFERS, _TRANSACTIONS = ["Offers"], ["Transactions"]
+
+
+class OfferViewSet(ViewSet):
+    """The offers one made and received."""
+
+    rate_scope: Any = None
+
+    @extend_schema(
+        tags=_OFFERS,
+        summary="Make an offer",
+        description="At most the asking price. An earlier open offer of yours on the product is replaced; a"
+        " counter-offer of the seller's is answered. The seller's own rules may close or accept it at once:"
+        " read `status`. 403 `own_product`, 409 `offers_disabled` or `product_not_available`.",
+        request=OfferInput,
+        responses={201: OfferOutput},
+        examples=[
+            OpenApiExample(
+                "guide 3.6",
+                {
+                    "product_id": "0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa",
+                    "offered_price": 750.00,
+                    "message": "Would you accept 750 AED? I can pick up today.",
+                },
+                request_only=True,
+            )
+        ],
+    )
+    @idempotent
+    def create(self, request: Request) -> Response:
+        offer = negotiation.create_offer(actor=_user(request), **_valid(OfferInput, request.data))
+        return _shown(request, offer, status=201)
+
+    @extend_schema(
+        tags=_OFFERS,
+        summary="List offers, the latest first",
+        parameters=[OffersQuery, *PAGE_PARAMETERS],
+        responses=OfferPageOutput,
+    )
+    def list(self, request: Request) -> Response:
+        user, now = _user(request), timezone.now()
+        offers = selectors.offers_of(user, now=now, **_valid(OffersQuery, request.query_params))
+        return Response(
+            paginate(offers, page_of(request), lambda rows: [offer_body(offer, user, now) for offer in rows])
+        )
+
+    @extend_schema(tags=_OFFERS, summary="Show an offer", responses=OfferOutput)
+    def retrieve(self, request: Request, offer_id: UUID) -> Response:
+        return _shown(request, access.offer_of(_user(request), offer_id))
+
+    @extend_schema(
+        tags=_OFFERS,
+        summary="Accept an offer made to you",
+        description="The product is sold, a transaction is opened, every other offer on it declined. Of many"
+        " who try at once one wins; the others get 409 with what the offer is by then (`offer_accepted`,"
+        " `offer_withdrawn`, `offer_expired`, …), `product_not_available` or `price_lowered`.",
+        request=None,
+        responses=OfferOutput,
+        examples=[
+            OpenApiExample(
+                "guide 3.7",
+                {
+                    "id": "5c1f3d0a-8f0e-4b6e-9f43-0c7f4f0b8f11",
+                    "status": "accepted",
+                    "transaction_id": "9a1c7c1c-2f5e-4f6a-8a8e-3f1f5b0c0d77",
+                    "message": "Offer accepted! Transaction created.",
+                },
+                response_only=True,
+            )
+        ],
+    )
+    @idempotent
+    def accept(self, request: Request, offer_id: UUID) -> Response:
+        user = _user(request)
+        sale = negotiation.accept_offer(actor=user, offer_id=offer_id)
+        return Response(accepted_body(sale.offer, user, timezone.now()))
+
+    @extend_schema(tags=_OFFERS, summary="Decline an offer made to you", request=None, responses=OfferOutput)
+    @idempotent
+    def decline(self, request: Request, offer_id: UUID) -> Response:
+        return _shown(request, negotiation.decline_offer(actor=_user(request), offer_id=offer_id))
+
+    @extend_schema(
+        tags=_OFFERS,
+        summary="Answer an offer made to you with another price",
+        description="Closes that offer and answers with the new one, which the other side may accept, decline"
+        " or counter in turn.",
+        request=PriceInput,
+        responses=OfferOutput,
+        examples=[
+            OpenApiExample(
+                "a little more", {"offered_price": 780.00, "message": "780 and it's yours"}, request_only=True
+            )
+        ],
+    )
+    @idempotent
+    def counter(self, request: Request, offer_id: UUID) -> Response:
+        offer = negotiation.counter_offer(
+            actor=_user(request), offer_id=offer_id, **_valid(PriceInput, request.data)
+        )
+        return _shown(request, offer)
+
+    @extend_schema(tags=_OFFERS, summary="Take back your own offer", request=None, responses=OfferOutput)
+    @idempotent
+    def withdraw(self, request: Request, offer_id: UUID) -> Response:
+        return _shown(request, negotiation.withdraw_offer(actor=_user(request), offer_id=offer_id))
+
+
+class TransactionViewSet(ViewSet):
+    """One's sales and purchases."""
+
+    rate_scope: Any = None
+
+    @extend_schema(
+        tags=_TRANSACTIONS,
+        summary="List transactions, the latest first",
+        parameters=[TransactionsQuery, *PAGE_PARAMETERS],
+        responses=TransactionPageOutput,
+    )
+    def list(self, request: Request) -> Response:
+        user = _user(request)
+        rows = selectors.transactions_of(user, **_valid(TransactionsQuery, request.query_params))
+        return Response(
+            paginate(rows, page_of(request), lambda page: [transaction_body(sale, user) for sale in page])
+        )
+
+    @extend_schema(tags=_TRANSACTIONS, summary="Show a transaction", responses=TransactionOutput)
+    def retrieve(self, request: Request, transaction_id: UUID) -> Response:
+        user = _user(request)
+        return Response(transaction_body(access.transaction_of(user, transaction_id), user))
+
+    @extend_schema(
+        tags=_TRANSACTIONS,
+        summary="Cancel a pending transaction",
+        description="By either side. The product is on sale again.",
+        request=CancelInput,
+        responses=TransactionOutput,
+    )
+    @idempotent
+    def cancel(self, request: Request, transaction_id: UUID) -> Response:
+        user = _user(request)
+        sale = sales.cancel_transaction(
+            actor=user, transaction_id=transaction_id, **_valid(CancelInput, request.data)
+        )
+        return Response(transaction_body(sale, user))
+
+
+def _user(request: Request) -> User:
+    return cast(User, request.user)
+
+
+def _valid(shape: type[Serializer[Any]], data: Any) -> dict[str, Any]:
+    serializer = shape(data=data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
+
+
+def _shown(request: Request, offer: Offer, status: int = 200) -> Response:
+    return Response(offer_body(offer, _user(request), timezone.now()), status=status)
