@@ -1,0 +1,37 @@
+"""What the settings read is what `.env.example` explains."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+
+
+def test_env_example_names_each_variable_that_the_settings_read() -> None:
+    source = (ROOT / "soukloop" / "settings.py").read_text()
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z0-9_]+)"', source)) - {"TEST_DATABASE_NAME"}
+    explained = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    assert explained == read
+
+
+def test_env_example_explains_before_it_names() -> None:
+    """A comment or a sibling stands right above each variable."""
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    for above, line in pairwise(lines):
+        if re.match(r"[A-Z0-9_]+=", line):
+            assert above.startswith("#") or "=" in above, line
+
+
+def test_each_rate_limit_scope_in_use_is_set() -> None:
+    used: set[str] = set()
+    apps = [app for app in settings.INSTALLED_APPS if (ROOT / app.replace(".", "/")).is_dir()]
+    for path in (path for app in apps for path in (ROOT / app.replace(".", "/")).rglob("*.py")):
+        if "tests" in path.parts:
+            continue
+        source = path.read_text()
+        used |= set(re.findall(r'rate_scope(?:: [^=]+)? ?= ?"(\w+)"', source))
+        used |= set(re.findall(r'hit(?:_ip|_user|_request)?\(\s*"(\w+)"', source))
+    assert used <= set(settings.RATE_LIMITS), used - set(settings.RATE_LIMITS)
+    assert used
