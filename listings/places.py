@@ -19,26 +19,29 @@ _LABELS = (
 )
 
 
-def public_point(location: Point, *, seller_id: object) -> Point:
-    """Return the point that others measure distances to: at most LOCATION_OFFSET_MAX_M from the location.
+def offset_degrees(longitude: float, latitude: float, *, seller_id: object) -> tuple[float, float]:
+    """Return how far east and north the public point lies, in degrees; at most LOCATION_OFFSET_MAX_M.
 
     The offset hangs on the seller and the place, not on the product: whoever lists fifty things at home, or
     the same thing every week, always stands at the same false point: no average leads to the true one.
     """
-    cell = f"{math.floor(location.y / _CELL_DEGREES)}:{math.floor(location.x / _CELL_DEGREES)}"
+    cell = f"{math.floor(latitude / _CELL_DEGREES)}:{math.floor(longitude / _CELL_DEGREES)}"
     digest = hmac.digest(
         settings.SECRET_KEY.encode(), f"public_point:{seller_id}:{cell}".encode(), hashlib.sha256
     )
     angle = int.from_bytes(digest[:8]) / 2**64 * math.tau
-    # Between a half and the whole: an offset near zero would be no offset. 1 % is left for the approximation.
+    # From a half to the whole: an offset near zero would be none. The 1 % is for the flat-earth arithmetic.
     metres = settings.LOCATION_OFFSET_MAX_M * 0.99 * (0.5 + int.from_bytes(digest[8:16]) / 2**65)
-    north = metres * math.cos(angle) / _METRES_PER_DEGREE
-    east = metres * math.sin(angle) / (_METRES_PER_DEGREE * max(0.01, math.cos(math.radians(location.y))))
-    return Point(
-        round((location.x + east + 180) % 360 - 180, 6),
-        round(min(90.0, max(-90.0, location.y + north)), 6),
-        srid=4326,
-    )
+    east = metres * math.sin(angle) / (_METRES_PER_DEGREE * max(0.01, math.cos(math.radians(latitude))))
+    return east, metres * math.cos(angle) / _METRES_PER_DEGREE
+
+
+def public_point(location: Point, *, seller_id: object) -> Point:
+    """Return the point that others measure distances to."""
+    east, north = offset_degrees(location.x, location.y, seller_id=seller_id)
+    longitude = (location.x + east + 180) % 360 - 180
+    latitude = min(90.0, max(-90.0, location.y + north))
+    return Point(round(longitude, 6), round(latitude, 6), srid=4326)
 
 
 def distance_label(distance_km: float) -> str:

@@ -1,4 +1,4 @@
-"""Every write to products."""
+"""A product's life: listed, changed, sold, hidden, deleted."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal

@@ -1,0 +1,21 @@
+"""Every write to products."""
+
+from listings.services.products import (
+    create_product,
+    delete_product,
+    hide_product,
+    mark_sold,
+    put_back_on_sale,
+    restore_product,
+    update_product,
+)
+
+__all__ = [
+    "create_product",
+    "delete_product",
+    "hide_product",
+    "mark_sold",
+    "put_back_on_sale",
+    "restore_product",
+    "update_product",
+]

@@ -1,0 +1,65 @@
+"""Keeping the words that searches are corrected to and completed from."""
+
+import re
+from collections.abc import Iterable
+
+from django.db import connection, transaction
+
+from listings.models import SearchWord
+from listings.spelling import without_one_letter
+
+_EDGES = re.compile(r"^\W+|\W+$")
+_WORD_MAX = 40
+
+
+def learn_words(text: str) -> None:
+    """Add the words of a new title; ones that are known stay as they are."""
+    written = {word for piece in text.split() if 1 < len(word := _EDGES.sub("", piece)) <= _WORD_MAX}
+    if not written:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT word, written FROM unnest(%s::text[]) AS written,"
+            " unnest(to_tsvector('pg_catalog.simple', listings_split(listings_fold(written)))) AS t(word)",
+            [sorted(written)],
+        )
+        displays = {word: text for word, text in cursor.fetchall() if 1 < len(word) <= _WORD_MAX}
+    # In one order for everybody: two sellers who use the same new words wait for each other, not both ways.
+    _insert((word, displays[word].lower(), 1) for word in sorted(displays))
+
+
+@transaction.atomic
+def recount_words() -> int:
+    """Count again how many titles use each word, forget those that none does; returns how many are left."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(
+            "SELECT word, ndoc FROM ts_stat($$SELECT to_tsvector('pg_catalog.simple',"
+            " listings_split(listings_fold(title))) FROM listings_product"
+            " WHERE status = 'active' AND NOT seller_closed$$)"
+            " WHERE length(word) BETWEEN 2 AND %s ORDER BY word",
+            [_WORD_MAX],
+        )
+        counted = dict(cursor.fetchall())
+        known = set(SearchWord.objects.values_list("word", flat=True))
+        _insert((word, word, uses) for word, uses in counted.items() if word not in known)
+        cursor.execute(
+            "UPDATE listings_searchword SET uses = counted.uses"
+            " FROM unnest(%s::text[], %s::int[]) AS counted(word, uses)"
+            " WHERE listings_searchword.word = counted.word"
+            " AND listings_searchword.uses <> counted.uses",
+            [list(counted), list(counted.values())],
+        )
+    SearchWord.objects.filter(word__in=known - counted.keys()).delete()
+    return len(counted)
+
+
+def _insert(words: Iterable[tuple[str, str, int]]) -> None:
+    SearchWord.objects.bulk_create(
+        (
+            SearchWord(word=word, display=display, uses=uses, without_one_letter=without_one_letter(word))
+            for word, display, uses in words
+        ),
+        ignore_conflicts=True,
+        batch_size=2000,
+    )
