@@ -272,13 +272,26 @@ if env.str("MEDIA_STORAGE", default="local") == "s3":
             "custom_domain": None,
         },
     }
+    _replay_storage = {
+        "BACKEND": _media_storage["BACKEND"],
+        "OPTIONS": {**_media_storage["OPTIONS"], "location": "vods", "file_overwrite": True},
+    }
 else:
     _media_storage = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": str(MEDIA_ROOT / "uploads"), "base_url": f"{MEDIA_URL}uploads/"},
     }
+    _replay_storage = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": str(MEDIA_ROOT / "vods"),
+            "base_url": f"{MEDIA_URL}vods/",
+            "allow_overwrite": True,
+        },
+    }
 STORAGES = {
     "default": _media_storage,
+    "replays": _replay_storage,
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 STATIC_URL = "/static/"
