@@ -123,16 +123,15 @@ def message_hidden(conversation: Conversation, message: Message) -> None:
     )
 
 
-def messages_read(conversation: Conversation, user_id: UUID) -> None:
-    _tell_both(
-        conversation,
-        MESSAGES_READ.name,
-        {
-            "conversationId": conversation.pk,
-            "userId": user_id,
-            "upToSeq": conversation.read_seq_of(user_id),
-        },
-    )
+def messages_read(conversation: Conversation, user_id: UUID, *, is_shown_to_other: bool) -> None:
+    data = {
+        "conversationId": conversation.pk,
+        "userId": user_id,
+        "upToSeq": conversation.read_seq_of(user_id),
+    }
+    publish_on_commit(user_room(user_id), MESSAGES_READ.name, data)
+    if is_shown_to_other:
+        publish_on_commit(user_room(conversation.other_id(user_id)), MESSAGES_READ.name, data)
 
 
 def typing_active(conversation_id: UUID, user_id: UUID, username: str, other_id: UUID) -> None:

@@ -1,5 +1,6 @@
 """Every write to a conversation."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +11,14 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.selectors import blocked_between
-from chat import events
+from chat import events, typing
 from chat.access import conversation_of
 from chat.models import Conversation, Message
+from chat.selectors import online_among
+from chat.typing import Typist
 from listings.access import product_visible_to
 from listings.models import Product
-from notifications.services import mark_read_by_key
+from notifications.services import mark_read_by_key, notify
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.images import delete_image, store_image
 
@@ -42,7 +45,7 @@ def open_conversation(
     other = User.objects.filter(pk=other_user_id, is_active=True).first()
     if other is None:
         raise NotFound("There is no such person.", code="user_not_found")
-    _check_reachable(actor, other.pk)
+    check_reachable(actor, other.pk)
     if product_id is None:
         conversation, is_new = _without_product(actor, other)
     else:
@@ -91,7 +94,7 @@ def send_message(
     Raises NotFound, and Forbidden where one of the two blocked the other or the other's account is closed.
     """
     conversation = conversation_of(actor, conversation_id, lock=True)
-    _check_reachable(actor, conversation.other_id(actor.pk))
+    check_reachable(actor, conversation.other_id(actor.pk))
     return _append(conversation, actor, message_type, content, data, client_message_id)
 
 
@@ -103,7 +106,7 @@ def send_image(
     The picture is decoded before the conversation is locked: that takes a while.
     """
     conversation = conversation_of(actor, conversation_id)
-    _check_reachable(actor, conversation.other_id(actor.pk))
+    check_reachable(actor, conversation.other_id(actor.pk))
     image = store_image(upload, folder="chat")
     try:
         message = send_message(
@@ -184,6 +187,9 @@ def _append(
         ]
     )
     events.message_new(conversation, message)
+    if sender and message_type in WRITTEN_BY_PEOPLE:
+        _stop_typing(conversation, sender)
+        _tell_if_away(conversation, sender, message)
     return message
 
 
@@ -207,7 +213,8 @@ def mark_read(*, actor: User, conversation_id: UUID, up_to_seq: int | None = Non
         conversation.save(update_fields=["seller_read_seq", "unread_count_seller"])
     if not unread:
         mark_read_by_key(user_id=actor.pk, collapse_key=inbox_key(conversation.pk))
-    events.messages_read(conversation, actor.pk)
+    is_shown = _is_reachable(actor, conversation.other_id(actor.pk))
+    events.messages_read(conversation, actor.pk, is_shown_to_other=is_shown)
     return conversation
 
 
@@ -250,8 +257,37 @@ def inbox_key(conversation_id: UUID) -> str:
     return f"conversation:{conversation_id}"
 
 
-def _check_reachable(actor: User, other_id: UUID) -> None:
+def check_reachable(actor: User, other_id: UUID) -> None:
     """Refuse to write to who is blocked or gone, in words that don't say which, nor by whom."""
-    people = User.objects.filter(pk=other_id, is_active=True).exclude(blocked_between(actor.pk, "pk"))
-    if not people.exists():
+    if not _is_reachable(actor, other_id):
         raise Forbidden("You can't exchange messages with this person.", code="messaging_unavailable")
+
+
+def _is_reachable(actor: User, other_id: UUID) -> bool:
+    people = User.objects.filter(pk=other_id, is_active=True).exclude(blocked_between(actor.pk, "pk"))
+    return people.exists()
+
+
+def _tell_if_away(conversation: Conversation, sender: User, message: Message) -> None:
+    """Leave a notification to who isn't connected: one per conversation until it is read."""
+    other_id = conversation.other_id(sender.pk)
+    if online_among({other_id}):
+        return
+    notify(
+        user_ids=[other_id],
+        kind="message_new",
+        title=sender.full_name or sender.username,
+        body=message.content or "Sent a picture",
+        data={
+            "conversation_id": str(conversation.pk),
+            "message_id": str(message.pk),
+            "unread_count": conversation.unread_count_of(other_id),
+        },
+        actor_id=sender.pk,
+        collapse_key=inbox_key(conversation.pk),
+    )
+
+
+def _stop_typing(conversation: Conversation, sender: User) -> None:
+    typist = Typist(conversation.pk, sender.pk, sender.username, conversation.other_id(sender.pk))
+    transaction.on_commit(partial(typing.stop, typist), robust=True)

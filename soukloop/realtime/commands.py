@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from rest_framework.serializers import Serializer
 
@@ -11,6 +11,20 @@ from soukloop.realtime.sessions import Session
 Handler = Callable[[Session, dict[str, Any]], dict[str, Any] | None]
 LeftHook = Callable[[Session, str], None]
 HeartbeatHook = Callable[[dict[str, list[Session]]], None]
+
+
+class CommandInput(Serializer[None]):
+    """The shape of a command's data; names may come as in REST (`after_seq`) or as in events (`afterSeq`)."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        known = {_camel(name): name for name, _ in self.fields.items()}
+        as_declared = {known.get(name, name): value for name, value in data.items()}
+        return cast(dict[str, Any], super().to_internal_value(as_declared))
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,142 @@
+"""What clients do in conversations over a socket (guide 3.4, 3.5)."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework import serializers
+
+from chat import services, typing
+from chat.access import conversation_of
+from chat.events import CONVERSATION_JOINED, MESSAGE_EXAMPLE, message_payload
+from chat.models import Message
+from chat.selectors import acquaintances, messages_of
+from chat.serializers import MessageInput, ReadInput
+from chat.typing import Typist
+from soukloop.realtime.commands import CommandInput, command, on_left
+from soukloop.realtime.presence import register_audience
+from soukloop.realtime.rooms import conversation_room
+from soukloop.realtime.sessions import Session
+
+_EXAMPLE = {"conversation_id": MESSAGE_EXAMPLE["conversationId"]}
+
+register_audience(acquaintances)
+
+
+class ConversationCommand(CommandInput):
+    conversation_id = serializers.UUIDField()
+
+
+class JoinCommand(ConversationCommand):
+    after_seq = serializers.IntegerField(
+        min_value=0, max_value=2**53, required=False, allow_null=True, default=None
+    )
+
+
+class SendCommand(ConversationCommand, MessageInput):
+    pass
+
+
+class ReadCommand(ConversationCommand, ReadInput):
+    pass
+
+
+@command(
+    "conversation:join",
+    input=JoinCommand,
+    example=_EXAMPLE | {"afterSeq": 1},
+    ack_example={"conversationId": _EXAMPLE["conversation_id"], "lastSeq": 2},
+)
+def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Open a conversation: what is in it counts as read, and `conversation:joined` brings what you missed."""
+    conversation_id = data["conversation_id"]
+    conversation_of(session.user, conversation_id)
+    session.join(conversation_room(conversation_id))
+    conversation = services.mark_read(actor=session.user, conversation_id=conversation_id)
+    messages: list[Message] = []
+    has_more = False
+    if data["after_seq"] is not None:
+        messages, has_more = messages_of(
+            conversation, before_seq=None, after_seq=data["after_seq"], limit=settings.CATCH_UP_MAX
+        )
+    joined = {
+        "conversationId": conversation_id,
+        "lastSeq": conversation.last_seq,
+        "messages": [] if has_more else [message_payload(message) for message in messages],
+        "resync": has_more,
+    }
+    session.emit(CONVERSATION_JOINED.name, joined)
+    return {"conversationId": conversation_id, "lastSeq": conversation.last_seq}
+
+
+@command("conversation:leave", input=ConversationCommand, example=_EXAMPLE)
+def leave(session: Session, data: dict[str, Any]) -> None:
+    """Close a conversation; you stop typing in it. Its messages still reach you, as any of yours do."""
+    session.leave(conversation_room(data["conversation_id"]))
+
+
+@command(
+    "message:send",
+    input=SendCommand,
+    rate_scope="message_send",
+    example=_EXAMPLE
+    | {"message_type": "text", "content": MESSAGE_EXAMPLE["content"], "clientMessageId": "phone-17"},
+    ack_example=MESSAGE_EXAMPLE,
+)
+def send(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Write a text, or the address of an image. It is committed before it is acknowledged.
+
+    The same `clientMessageId` twice is one message, so send again whatever wasn't acknowledged.
+    """
+    return message_payload(services.send_message(actor=session.user, **data))
+
+
+@command(
+    "message:read",
+    input=ReadCommand,
+    example=_EXAMPLE | {"upToSeq": 2},
+    ack_example={"conversationId": _EXAMPLE["conversation_id"], "upToSeq": 2, "unreadCount": 0},
+)
+def read(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Mark as read, up to `upToSeq` or to the end; both sides are told by `messages:read`."""
+    conversation = services.mark_read(actor=session.user, **data)
+    return {
+        "conversationId": conversation.pk,
+        "upToSeq": conversation.read_seq_of(session.user_id),
+        "unreadCount": conversation.unread_count_of(session.user_id),
+    }
+
+
+@command("typing:start", input=ConversationCommand, rate_scope="typing", example=_EXAMPLE)
+def typing_start(session: Session, data: dict[str, Any]) -> None:
+    """Say that you are writing; it holds for 5 seconds, so say it again while you go on."""
+    typist = _typist(session, data["conversation_id"])
+    services.check_reachable(session.user, typist.other_id)
+    session.join(conversation_room(typist.conversation_id))  # so that typing ends when the connection does
+    session.state.setdefault("typing", {})[conversation_room(typist.conversation_id)] = typist
+    typing.start(typist)
+
+
+@command("typing:stop", input=ConversationCommand, rate_scope="typing", example=_EXAMPLE)
+def typing_stop(session: Session, data: dict[str, Any]) -> None:
+    """Say that you stopped writing."""
+    typist = _typist(session, data["conversation_id"])
+    session.state.get("typing", {}).pop(conversation_room(typist.conversation_id), None)
+    typing.stop(typist)
+
+
+@on_left("conversation")
+def stop_typing(session: Session, room: str) -> None:
+    typist = session.state.get("typing", {}).pop(room, None)
+    if typist is not None:
+        typing.stop(typist)
+
+
+def _typist(session: Session, conversation_id: UUID) -> Typist:
+    conversation = conversation_of(session.user, conversation_id)
+    return Typist(
+        conversation_id=conversation.pk,
+        user_id=session.user_id,
+        username=session.user.username,
+        other_id=conversation.other_id(session.user_id),
+    )
