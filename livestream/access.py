@@ -1,0 +1,138 @@
+"""The only door to a stream for a user."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.models import Follow, User
+from accounts.selectors import blocked_between
+from listings.models import Product
+from livestream.models import Stream, StreamModerator, StreamMute, StreamProduct, StreamQuerySet
+from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
+
+
+def visible_streams(user: User) -> StreamQuerySet:
+    """Return the streams this person may know of: no cancelled one of others, nobody's who is blocked."""
+    return (
+        Stream.objects.exclude(Q(status=Stream.Status.CANCELLED) & ~Q(seller=user))
+        .filter(seller__is_active=True)
+        .exclude(blocked_between(user.pk, "seller_id"))
+    )
+
+
+def watchable_streams(user: User) -> StreamQuerySet:
+    """Return the visible streams whose audience this person belongs to."""
+    return visible_streams(user).filter(
+        Q(audience=Stream.Audience.EVERYONE) | Q(seller=user) | _follows(user, "seller_id")
+    )
+
+
+def stream_visible_to(user: User, stream_id: UUID | str) -> Stream:
+    """Return a stream with its seller and category; raises NotFound."""
+    stream = visible_streams(user).select_related("seller", "category").filter(pk=stream_id).first()
+    if stream is None:
+        raise NotFound("There is no such stream.", code="stream_not_found")
+    return stream
+
+
+def own_stream(user: User, stream_id: UUID | str, *, lock: bool = False) -> Stream:
+    """Return the user's own stream, its row locked when asked for (inside a transaction).
+
+    Raises NotFound, or Forbidden for one that the user may see but that is somebody else's.
+    """
+    streams = Stream.objects.select_related("seller", "category")
+    if lock:
+        streams = streams.select_for_update(of=("self",), no_key=True)
+    stream = streams.filter(pk=stream_id, seller=user).first()
+    if stream is None:
+        stream_visible_to(user, stream_id)
+        raise Forbidden("This stream is somebody else's.", code="not_your_stream")
+    return stream
+
+
+def room_of(user: User, stream_id: UUID | str) -> Stream:
+    """Return a stream that this person may watch, in one query.
+
+    It carries `is_moderator` and `is_muted`. Raises NotFound, or Forbidden (`followers_only`).
+    """
+    stream = (
+        visible_streams(user)
+        .annotate(
+            is_follower=_follows(user, "seller_id"),
+            is_moderator=Exists(StreamModerator.objects.filter(stream=OuterRef("pk"), user=user)),
+            is_muted=Exists(StreamMute.objects.filter(stream=OuterRef("pk"), user=user)),
+        )
+        .filter(pk=stream_id)
+        .first()
+    )
+    if stream is None:
+        raise NotFound("There is no such stream.", code="stream_not_found")
+    if not may_watch(user, stream, is_follower=stream.is_follower):
+        raise Forbidden("Only followers may watch this stream.", code="followers_only")
+    return stream
+
+
+def may_watch(user: User, stream: Stream, *, is_follower: bool) -> bool:
+    return stream.audience == Stream.Audience.EVERYONE or stream.seller_id == user.pk or is_follower
+
+
+def moderated_stream(user: User, stream_id: UUID | str) -> Stream:
+    """Return a stream whose chat this person keeps in order: its host, a moderator named by the host, staff.
+
+    Raises NotFound or Forbidden.
+    """
+    if user.is_staff:
+        stream = Stream.objects.filter(pk=stream_id).first()
+        if stream is None:
+            raise NotFound("There is no such stream.", code="stream_not_found")
+        return stream
+    stream = room_of(user, stream_id)
+    if stream.seller_id != user.pk and not stream.is_moderator:
+        raise Forbidden("Only the host and the moderators may do this.", code="not_a_moderator")
+    return stream
+
+
+def locked_stream(stream_id: UUID | str) -> Stream:
+    """Return a stream with its row locked, whoever asks: for jobs and the media server's callbacks."""
+    return (
+        Stream.objects.select_related("seller", "category")
+        .select_for_update(of=("self",), no_key=True)
+        .get(pk=stream_id)
+    )
+
+
+def products_of(seller: User, product_ids: Sequence[UUID]) -> list[Product]:
+    """Return the seller's own products on sale, in the order asked for.
+
+    Raises ValidationFailed for one that doesn't exist or isn't on sale, Forbidden for somebody else's.
+    """
+    found = Product.objects.exclude(status=Product.Status.DELETED).in_bulk(list(product_ids))
+    if any(product.seller_id != seller.pk for product in found.values()):
+        raise Forbidden("A product is somebody else's.", code="not_your_product")
+    wrong = [str(pk) for pk in product_ids if pk not in found or not found[pk].is_available]
+    if wrong:
+        raise ValidationFailed(details={"product_ids": [f"Not on sale: {', '.join(wrong)}."]})
+    return [found[pk] for pk in product_ids]
+
+
+def product_in(stream: Stream, product_id: UUID | str, *, lock: bool = False) -> StreamProduct:
+    """Return a product as it is shown in a stream; raises NotFound."""
+    shown = StreamProduct.objects.select_related("product")
+    if lock:
+        shown = shown.select_for_update(of=("self",))
+    stream_product = shown.filter(stream=stream, product_id=product_id, removed_at=None).first()
+    if stream_product is None:
+        raise NotFound("This product isn't in the stream.", code="product_not_in_stream")
+    return stream_product
+
+
+def followed_by(user: User, seller_ids: Iterable[UUID]) -> set[UUID]:
+    """Return which of these sellers the user follows."""
+    return set(
+        Follow.objects.filter(follower=user, followed__in=set(seller_ids)).values_list("followed", flat=True)
+    )
+
+
+def _follows(user: User, column: str) -> Exists:
+    return Exists(Follow.objects.filter(follower=user, followed=OuterRef(column)))

@@ -1,0 +1,45 @@
+"""Where encoders publish and viewers watch; all of it follows from settings, so a CDN is configuration."""
+
+from django.conf import settings
+from django.core.files.storage import Storage, storages
+
+
+def rtmp_url() -> str:
+    return settings.RTMP_URL
+
+
+def hls_url(public_id: str) -> str:
+    return f"{settings.MEDIA_URL}live/{public_id}/index.m3u8"
+
+
+def dash_url(public_id: str) -> str:
+    return f"{settings.MEDIA_URL}live/{public_id}/manifest.mpd"
+
+
+def replay_storage() -> Storage:
+    """Return where replays are kept: a folder that the media server shows, or a bucket."""
+    return storages["replays"]
+
+
+def playlist_name(public_id: str) -> str:
+    return f"{public_id}.m3u8"
+
+
+def mp4_name(public_id: str) -> str:
+    return f"{public_id}/video.mp4"
+
+
+def poster_name(public_id: str) -> str:
+    return f"{public_id}/poster.jpg"
+
+
+def vod_url(public_id: str) -> str:
+    return replay_storage().url(playlist_name(public_id))
+
+
+def mp4_url(public_id: str) -> str:
+    return replay_storage().url(mp4_name(public_id))
+
+
+def poster_url(public_id: str) -> str:
+    return replay_storage().url(poster_name(public_id))

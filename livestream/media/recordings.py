@@ -1,0 +1,28 @@
+"""The files that the media server records: one FLV for each stay of an encoder."""
+
+import re
+from pathlib import Path
+
+from django.conf import settings
+
+_PUBLIC_ID = re.compile(r"stream_[0-9a-f]+")
+
+
+def folder() -> Path:
+    return Path(settings.MEDIA_ROOT) / "recordings"
+
+
+def of_stream(public_id: str) -> list[Path]:
+    """Return a stream's recordings, oldest first: their names end in the second of their start."""
+    return sorted(folder().glob(f"{public_id}-*.flv"))
+
+
+def public_id_of(path: str) -> str | None:
+    """Return which stream a recording belongs to; None for a name that isn't a recording's."""
+    found = _PUBLIC_ID.match(Path(path).name)
+    return found.group() if found else None
+
+
+def delete(public_id: str) -> None:
+    for path in of_stream(public_id):
+        path.unlink(missing_ok=True)

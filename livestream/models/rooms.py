@@ -1,0 +1,110 @@
+"""Who was in a stream's room, what they said and how they reacted."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from livestream.models.streams import Stream
+
+
+class ViewerSession(models.Model):
+    """One connection's stay in a stream. A person with two devices has two, and is one viewer."""
+
+    stream = models.ForeignKey(Stream, models.CASCADE, related_name="viewer_sessions")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    connection_id = models.CharField(max_length=64)
+    neighborhood = models.CharField(max_length=100, blank=True, help_text="The viewer's own, on that day")
+    joined_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    left_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["stream", "connection_id"],
+                condition=Q(left_at=None),
+                name="viewer_session_open_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(left_at=None) | Q(left_at__gte=models.F("joined_at")),
+                name="viewer_session_forwards",
+            ),
+        )
+        indexes = (models.Index(fields=["stream", "user"]),)
+
+
+class ViewerSample(models.Model):
+    """How many people watched in one minute of a stream, at the most."""
+
+    stream = models.ForeignKey(Stream, models.CASCADE, related_name="viewer_samples")
+    minute = models.DateTimeField()
+    viewers = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["stream", "minute"], name="viewer_sample_once"),)
+
+
+class ChatMessage(models.Model):
+    """One line of a stream's chat. A deleted one stays for moderation, out of everybody's sight."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    stream = models.ForeignKey(Stream, models.CASCADE, related_name="chat_messages")
+    seq = models.PositiveIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    message = models.CharField(max_length=settings.STREAM_CHAT_MAX_LENGTH)
+    client_message_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
+    created_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    deleted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["stream", "seq"], name="chat_message_seq_once"),
+            models.UniqueConstraint(
+                fields=["stream", "user", "client_message_id"],
+                condition=Q(client_message_id__isnull=False),
+                name="chat_message_client_id_once",
+            ),
+        )
+        indexes = (models.Index(fields=["stream", "user", "-created_at"]),)
+
+    def __str__(self) -> str:
+        return f"{self.seq}: {self.message[:60]}"
+
+
+class ReactionTotal(models.Model):
+    """How often one emoji was sent in a stream; Redis counts, a job writes it down every few seconds."""
+
+    stream = models.ForeignKey(Stream, models.CASCADE, related_name="reaction_totals")
+    emoji = models.CharField(max_length=16)
+    count = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["stream", "emoji"], name="reaction_total_once"),)
+
+
+class StreamModerator(models.Model):
+    """A viewer whom the host trusts with the chat."""
+
+    stream = models.ForeignKey(Stream, models.CASCADE, related_name="moderators")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["stream", "user"], name="stream_moderator_once"),)
+
+
+class StreamMute(models.Model):
+    """A viewer who may watch and not write."""
+
+    stream = models.ForeignKey(Stream, models.CASCADE, related_name="mutes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    muted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["stream", "user"], name="stream_mute_once"),)

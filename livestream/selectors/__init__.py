@@ -1,0 +1,1 @@
+"""Reads about streams, by noun: lists, audiences, figures, analytics, rooms, replays."""

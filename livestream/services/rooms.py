@@ -1,0 +1,160 @@
+"""Viewers: coming, staying, going. The rows are the truth; Redis counts who is there right now."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Value
+from django.db.models.functions import Greatest
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from accounts.models import User
+from livestream import access, events, live_counts, states
+from livestream.models import Stream, ViewerSample, ViewerSession
+from livestream.selectors import figures, rooms
+
+logger = logging.getLogger(__name__)
+
+
+def enter(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
+    """Note that somebody has come in to watch (guide 4.4); coming in again changes nothing.
+
+    The host's own devices aren't viewers. Raises NotFound, Forbidden (`followers_only`), Conflict.
+    """
+    stream = access.room_of(actor, stream_id)
+    states.check(stream, "join")
+    if stream.seller_id == actor.pk:
+        return stream
+    now = timezone.now()
+    with transaction.atomic():
+        ViewerSession.objects.bulk_create(
+            [
+                ViewerSession(
+                    stream=stream,
+                    user=actor,
+                    connection_id=connection_id,
+                    neighborhood=actor.neighborhood,
+                    joined_at=now,
+                    last_seen_at=now,
+                )
+            ],
+            ignore_conflicts=True,
+        )
+    there = live_counts.seen(stream.pk, [live_counts.member(actor.pk, connection_id)])
+    if there.viewers is not None:
+        stream.viewer_count = there.viewers
+        note_viewers(stream.pk, there.viewers)
+    if there.changed:
+        events.viewer_joined(
+            stream.pk, actor.pk, actor.username, stream.viewer_count, except_connection=connection_id
+        )
+        events.viewer_count(stream.pk, stream.viewer_count)
+    return stream
+
+
+def leave(*, stream_id: UUID, user_id: UUID, connection_id: str) -> None:
+    """Note that a connection has left, by its own wish or because it broke."""
+    now = timezone.now()
+    left = ViewerSession.objects.filter(stream=stream_id, connection_id=connection_id, left_at=None).update(
+        left_at=figures.not_before_joining(now), last_seen_at=now
+    )
+    there = live_counts.gone(stream_id, [live_counts.member(user_id, connection_id)])
+    if left and there.changed and there.viewers is not None:
+        note_viewers(stream_id, there.viewers)
+        events.viewer_left(stream_id, user_id, there.viewers)
+        events.viewer_count(stream_id, there.viewers)
+
+
+def stay(members: Mapping[UUID, Iterable[tuple[UUID, str]]]) -> None:
+    """Note that these connections, (user id, connection id) by stream, are alive."""
+    for stream_id, viewers in members.items():
+        names = [live_counts.member(user_id, connection_id) for user_id, connection_id in viewers]
+        live_counts.seen(stream_id, names)
+
+
+def note_viewers(stream_id: UUID, count: int) -> None:
+    """Write the number of viewers into the stream's row, unless somebody else is writing to it.
+
+    In a rush hundreds come in a second; waiting for one row in turn would make each of them late. The job
+    that looks every few seconds writes what was skipped here.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE livestream_stream SET viewer_count = %(count)s,"
+            " peak_viewers = greatest(peak_viewers, %(count)s) WHERE id ="
+            " (SELECT id FROM livestream_stream WHERE id = %(id)s AND status = 'live'"
+            " FOR NO KEY UPDATE SKIP LOCKED)",
+            {"count": count, "id": stream_id},
+        )
+
+
+def look_around(*, stream_id: UUID) -> int | None:
+    """See off who has silently gone, write down and tell how many are there; return how many.
+
+    None when Redis is away: then nobody is seen off, because nobody could have said that they are alive.
+    """
+    now = timezone.now()
+    try:
+        known = live_counts.connections(stream_id)
+        silent_since = live_counts.server_time() - settings.STREAM_VIEWER_TTL.total_seconds()
+    except RedisError as error:
+        logger.warning("viewers of stream %s not looked at: %s", stream_id, error)
+        return None
+    silent = {name: at for name, at in known.items() if at < silent_since}
+    live_counts.gone(stream_id, silent)
+    _close_silent(stream_id, silent)
+    _mark_seen(stream_id, [name for name in known if name not in silent], now)
+    _close_unknown(stream_id, now)
+    count = live_counts.viewers(stream_id)
+    if count is None:
+        return None
+    Stream.objects.live().filter(pk=stream_id).update(
+        viewer_count=count, peak_viewers=Greatest("peak_viewers", Value(count))
+    )
+    _sample(stream_id, now, count)
+    events.viewer_count(stream_id, count)
+    return count
+
+
+def close_forgotten_sessions() -> int:
+    """Close the stays that outlived their stream: somebody came in during the instant of its end."""
+    return rooms.open_in_ended_streams().update(left_at=rooms.end_of_stream())
+
+
+def _close_silent(stream_id: UUID, silent: Mapping[str, float]) -> None:
+    """Close the stays of connections whose process was killed, at the time they were last heard of."""
+    for name, at in silent.items():
+        last_seen = datetime.fromtimestamp(at, UTC)
+        ViewerSession.objects.filter(
+            stream=stream_id, connection_id=name.partition(":")[2], left_at=None
+        ).update(left_at=figures.not_before_joining(last_seen))
+
+
+def _mark_seen(stream_id: UUID, names: list[str], now: datetime) -> None:
+    ViewerSession.objects.filter(
+        stream=stream_id,
+        connection_id__in=[name.partition(":")[2] for name in names],
+        left_at=None,
+        last_seen_at__lt=now - settings.STREAM_VIEWER_TTL / 4,
+    ).update(last_seen_at=now)
+
+
+def _close_unknown(stream_id: UUID, now: datetime) -> None:
+    """Close the stays that nobody vouched for since Redis may have forgotten them."""
+    ViewerSession.objects.filter(
+        stream=stream_id, left_at=None, last_seen_at__lt=now - 2 * settings.STREAM_VIEWER_TTL
+    ).update(left_at=Greatest("last_seen_at", "joined_at"))
+
+
+def _sample(stream_id: UUID, now: datetime, count: int) -> None:
+    ViewerSample.objects.bulk_create(
+        [ViewerSample(stream_id=stream_id, minute=now.replace(second=0, microsecond=0), viewers=count)],
+        ignore_conflicts=True,
+    )
+    ViewerSample.objects.filter(
+        stream=stream_id, minute=now.replace(second=0, microsecond=0), viewers__lt=count
+    ).update(viewers=count)

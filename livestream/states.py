@@ -1,0 +1,50 @@
+"""The life of a stream, as data."""
+
+from livestream.models import Stream
+from soukloop.core.errors import Conflict
+
+S = Stream.Status
+
+# action: (the states it may start from, the state it leads to)
+TRANSITIONS: dict[str, tuple[frozenset[str], str]] = {
+    "go_live": (frozenset({S.SCHEDULED}), S.LIVE),
+    "end": (frozenset({S.LIVE}), S.ENDED),
+    "cancel": (frozenset({S.SCHEDULED}), S.CANCELLED),
+}
+
+# action: the states in which it is allowed; it leaves the state as it is
+ALLOWED_IN: dict[str, frozenset[str]] = {
+    "change_settings": frozenset({S.SCHEDULED}),
+    "change_products": frozenset({S.SCHEDULED, S.LIVE}),
+    "tag_product": frozenset({S.LIVE}),
+    "click_product": frozenset({S.LIVE, S.ENDED}),
+    "rotate_key": frozenset({S.LIVE}),
+    "join": frozenset({S.LIVE}),
+    "chat": frozenset({S.LIVE}),
+    "react": frozenset({S.LIVE}),
+    "moderate": frozenset({S.SCHEDULED, S.LIVE}),
+    "delete_message": frozenset({S.LIVE, S.ENDED}),
+}
+
+
+def move(stream: Stream, action: str) -> None:
+    """Set the state that the action leads to; raises Conflict (`stream_not_scheduled`, `stream_not_live`)."""
+    sources, target = TRANSITIONS[action]
+    _refuse_unless(stream, action, sources)
+    stream.status = target
+
+
+def check(stream: Stream, action: str) -> None:
+    """Raise Conflict when the stream's state doesn't allow the action."""
+    _refuse_unless(stream, action, ALLOWED_IN[action])
+
+
+def _refuse_unless(stream: Stream, action: str, sources: frozenset[str]) -> None:
+    if stream.status in sources:
+        return
+    needed = "scheduled" if S.SCHEDULED in sources else "live"
+    raise Conflict(
+        f"This stream is {stream.status}; only a {needed} one allows this.",
+        code=f"stream_not_{needed}",
+        details={"status": stream.status, "action": action},
+    )
