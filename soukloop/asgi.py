@@ -7,9 +7,46 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "soukloop.settings")
 django_application = get_asgi_application()
 
-from soukloop.core.bodies import BodyLimit  # noqa: E402 - apps must be ready first
-from soukloop.core.checks import refuse_unsafe_start  # noqa: E402
+from typing import Any  # noqa: E402 - apps must be ready first
 
-refuse_unsafe_start()
+from channels.routing import ProtocolTypeRouter  # noqa: E402
 
-application = BodyLimit(django_application)
+from soukloop.core.bodies import BodyLimit  # noqa: E402
+from soukloop.realtime import lifecycle  # noqa: E402
+from soukloop.realtime.routing import websockets  # noqa: E402
+from soukloop.realtime.socketio import PATH, SocketIoApp, SocketServer  # noqa: E402
+
+socketio_application = SocketIoApp(SocketServer())
+
+
+async def lifespan(scope: Any, receive: Any, send: Any) -> None:
+    """Start the hub before the first connection, where the server announces it (daphne doesn't)."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await lifecycle.start()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await lifecycle.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+class SocketIoFirst:
+    """Give `/socket.io/` to Socket.IO, on either protocol, and the rest to the next."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        app = socketio_application if (scope["path"] + "/").startswith(PATH) else self.app
+        await app(scope, receive, send)
+
+
+application = ProtocolTypeRouter(
+    {
+        "http": SocketIoFirst(BodyLimit(django_application)),
+        "websocket": SocketIoFirst(websockets),
+        "lifespan": lifespan,
+    }
+)

@@ -122,7 +122,7 @@ CACHES = {
 }
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "soukloop.realtime.layer.ChannelLayer",
         "CONFIG": {"hosts": [{"address": REDIS_URL}], "prefix": "soukloop"},
     },
 }

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-ONLINE_USERS = "online_users"  # guide 3.3: hash user id → connections; made from the presence entries
+ONLINE_USERS = "online_users"  # guide 3.3: set of user ids; made again from heartbeats when lost
+PRESENCE = "presence"  # sorted set of user ids, scored by the time any of their connections was last heard of
 
 
 def otp(identifier: str) -> str:

@@ -1,11 +1,83 @@
-"""Who is online, and who is told."""
+"""Who is online, and who is told: `online_users` in Redis, kept right by heartbeats."""
 
+import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from soukloop.core import jsonlib, keys
+from soukloop.core.redis import redis_client
+from soukloop.realtime.events import EventSpec, declare_event, publish
+from soukloop.realtime.rooms import user_room
+
+logger = logging.getLogger(__name__)
 
 Audience = Callable[[UUID], Iterable[UUID]]
 
 _audiences: list[Audience] = []
+
+declare_event(
+    EventSpec(
+        "user:online",
+        "Somebody you share a conversation with has come online.",
+        {
+            "userId": "6f1c2d1e-8d0b-4a52-9f0c-0a6f3a2b7c11",
+            "username": "testseller",
+            "timestamp": "2025-10-18T10:00:00Z",
+        },
+    )
+)
+declare_event(
+    EventSpec(
+        "user:offline",
+        "The last connection of somebody you share a conversation with is gone.",
+        {
+            "userId": "6f1c2d1e-8d0b-4a52-9f0c-0a6f3a2b7c11",
+            "username": "testseller",
+            "timestamp": "2025-10-18T10:05:00Z",
+        },
+    )
+)
+
+# Redis' own clock: web processes' clocks differ.
+_NOW = "local time = redis.call('TIME'); local now = time[1] * 1000 + math.floor(time[2] / 1000)\n"
+# KEYS: the user's connections, presence, online_users. ARGV: user, connection, TTL in ms.
+_HEARD = (
+    _NOW
+    + """
+redis.call('ZADD', KEYS[1], now, ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
+redis.call('ZADD', KEYS[2], now, ARGV[1])
+return redis.call('SADD', KEYS[3], ARGV[1])
+"""
+)
+_LEFT = (
+    _NOW
+    + """
+redis.call('ZREM', KEYS[1], ARGV[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
+if redis.call('ZCARD', KEYS[1]) > 0 then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[1])
+return redis.call('SREM', KEYS[3], ARGV[1])
+"""
+)
+# KEYS: presence, online_users. ARGV: TTL in ms. One process gets each name, however many sweep.
+_SWEEP = (
+    _NOW
+    + """
+local gone = {}
+for _, user in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1], 'LIMIT', 0, 500)) do
+  redis.call('ZREM', KEYS[1], user)
+  if redis.call('SREM', KEYS[2], user) == 1 then gone[#gone + 1] = user end
+end
+return gone
+"""
+)
 
 
 def register_audience(audience: Audience) -> Audience:
@@ -16,3 +88,76 @@ def register_audience(audience: Audience) -> Audience:
 
 def audience_of(user_id: UUID) -> set[UUID]:
     return {other for audience in _audiences for other in audience(user_id)} - {user_id}
+
+
+def online_among(user_ids: Iterable[UUID]) -> set[UUID]:
+    """Return those who are online; nobody while Redis is away."""
+    ids = list(user_ids)
+    if not ids:
+        return set()
+    try:
+        flags = redis_client().smismember(keys.ONLINE_USERS, [str(each) for each in ids])
+    except RedisError:
+        return set()
+    return {each for each, flag in zip(ids, flags, strict=True) if flag}
+
+
+def arrived(user_id: UUID, username: str, connection_id: str) -> None:
+    """Note a new connection; tell people if it is the person's first."""
+    try:
+        is_first = _heard(redis_client(), user_id, connection_id)
+    except RedisError as error:
+        logger.warning("presence not noted: %s", error)
+        return
+    if is_first:
+        _tell("user:online", user_id, username)
+
+
+def departed(user_id: UUID, username: str, connection_id: str) -> None:
+    """Note that a connection is gone; tell people if it was the person's last."""
+    try:
+        was_last = redis_client().eval(_LEFT, 3, *_keys(user_id), str(user_id), connection_id, _ttl_ms())
+    except RedisError as error:
+        logger.warning("presence not noted: %s", error)
+        return
+    if was_last:
+        _tell("user:offline", user_id, username)
+
+
+def heartbeat(connections: Iterable[tuple[UUID, str]]) -> None:
+    """Say that these connections live (which also rebuilds what Redis lost), then bury the dead.
+
+    The dead are those of whom no process has said so for PRESENCE_TTL: theirs was killed.
+    """
+    try:
+        pipeline = redis_client().pipeline(transaction=False)
+        for user_id, connection_id in connections:
+            _heard(pipeline, user_id, connection_id)
+        pipeline.execute()
+        gone = redis_client().eval(_SWEEP, 2, keys.PRESENCE, keys.ONLINE_USERS, _ttl_ms())
+    except RedisError as error:
+        logger.warning("presence not renewed: %s", error)
+        return
+    if gone:
+        ids = [UUID(raw.decode()) for raw in gone]
+        people = get_user_model().objects.filter(pk__in=ids).values_list("pk", "username")
+        for user_id, username in people:
+            _tell("user:offline", user_id, username)
+
+
+def _heard(client: Any, user_id: UUID, connection_id: str) -> Any:
+    return client.eval(_HEARD, 3, *_keys(user_id), str(user_id), connection_id, _ttl_ms())
+
+
+def _keys(user_id: UUID) -> tuple[str, str, str]:
+    return keys.presence(user_id), keys.PRESENCE, keys.ONLINE_USERS
+
+
+def _ttl_ms() -> int:
+    return int(settings.PRESENCE_TTL.total_seconds() * 1000)
+
+
+def _tell(event: str, user_id: UUID, username: str) -> None:
+    data = {"userId": user_id, "username": username, "timestamp": jsonlib.isoformat(timezone.now())}
+    for other in audience_of(user_id):
+        publish(user_room(other), event, data)

@@ -29,6 +29,8 @@ class SocketUser:
 class Connection(Protocol):
     """What a session needs of the hub; called from a command's thread."""
 
+    @property
+    def rooms(self) -> frozenset[str]: ...
     def join(self, room: str) -> None: ...
     def leave(self, room: str) -> None: ...
     def emit(self, event: str, data: dict[str, Any]) -> None: ...
@@ -41,7 +43,6 @@ class Session:
         self.connection_id = connection_id
         self.socket_user = socket_user
         self.user_id = socket_user.id
-        self.rooms: set[str] = set()
         self.state: dict[str, Any] = {}  # what an app wants to remember as long as the connection lasts
         self._connection = connection
         self._user: Any = None
@@ -58,6 +59,10 @@ class Session:
 
     def forget_user(self) -> None:
         self._user = None
+
+    @property
+    def rooms(self) -> frozenset[str]:
+        return self._connection.rooms
 
     def join(self, room: str) -> None:
         """Be in the room from now on: what is published after this call returns is received.

@@ -1,0 +1,82 @@
+"""An event as it goes over the wire: encoded once per process for each transport, whoever it is for."""
+
+import struct
+from enum import IntEnum
+
+from soukloop.core import jsonlib
+
+# Socket.IO over Engine.IO: message (4), event (2), then `["name",data]`.
+_SOCKETIO_PREFIX = b"42"
+
+
+class Wire(IntEnum):
+    """How a member wants its events."""
+
+    WEBSOCKET = 0
+    SOCKETIO = 1
+
+
+class Frame:
+    """One event: `{"event", "data"}` for WebSockets, `42["event",data]` for Socket.IO."""
+
+    __slots__ = ("_raw", "_texts", "data", "event", "is_ephemeral")
+
+    def __init__(self, event: str, data: bytes, *, is_ephemeral: bool = False) -> None:
+        self.event = event
+        self.data = data
+        self.is_ephemeral = is_ephemeral
+        self._texts: list[bytes | None] = [None, None]
+        self._raw: list[bytes | None] = [None, None]
+
+    @classmethod
+    def of(cls, text: bytes) -> "Frame":
+        """Make a frame of a text that is ready for its one receiver."""
+        frame = cls("", b"")
+        frame._texts = [text, text]
+        return frame
+
+    def text(self, wire: Wire) -> bytes:
+        """Return the message's text, UTF-8."""
+        text = self._texts[wire]
+        if text is None:
+            name = jsonlib.dumps(self.event)
+            if wire is Wire.WEBSOCKET:
+                text = b'{"event":' + name + b',"data":' + self.data + b"}"
+            else:
+                text = _SOCKETIO_PREFIX + b"[" + name + b"," + self.data + b"]"
+            self._texts[wire] = text
+        return text
+
+    def raw(self, wire: Wire) -> bytes:
+        """Return the WebSocket frame, ready for the transport."""
+        raw = self._raw[wire]
+        if raw is None:
+            raw = self._raw[wire] = websocket_frame(self.text(wire))
+        return raw
+
+
+class Batch:
+    """Events that go to the same members together: one write each instead of many."""
+
+    __slots__ = ("_raw", "frames")
+
+    def __init__(self, frames: list[Frame]) -> None:
+        self.frames = frames
+        self._raw: list[bytes | None] = [None, None]
+
+    def raw(self, wire: Wire) -> bytes:
+        raw = self._raw[wire]
+        if raw is None:
+            raw = b"".join([frame.raw(wire) for frame in self.frames])
+            self._raw[wire] = raw
+        return raw
+
+
+def websocket_frame(text: bytes) -> bytes:
+    """Wrap a text as one unmasked, uncompressed WebSocket frame (RFC 6455, 5.2), as servers send them."""
+    size = len(text)
+    if size < 126:
+        return struct.pack("!BB", 0x81, size) + text
+    if size < 65536:
+        return struct.pack("!BBH", 0x81, 126, size) + text
+    return struct.pack("!BBQ", 0x81, 127, size) + text
