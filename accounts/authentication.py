@@ -1,6 +1,6 @@
 """Who is asking: bearer tokens for the API, sockets too, and passwords for the admin."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
@@ -11,10 +11,13 @@ from rest_framework.request import Request
 from accounts.identifiers import normal_identifier
 from accounts.models import User
 from accounts.selectors import user_by_identifier
+from accounts.services.tickets import redeem_ws_ticket
 from accounts.tokens import user_of_access_token
 from soukloop.core import ratelimits
 from soukloop.core.errors import NotAuthenticated, RateLimited
+from soukloop.core.images import public_url
 from soukloop.core.requests import client_ip
+from soukloop.realtime.sessions import SocketUser
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -32,6 +35,11 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def current_user(request: Request) -> User:
+    """Return who is asking, in a view that only the logged-in reach."""
+    return cast(User, request.user)
 
 
 class IdentifierBackend(ModelBackend):
@@ -59,3 +67,19 @@ class IdentifierBackend(ModelBackend):
         if user.check_password(password) and self.user_can_authenticate(user):
             return user
         return None
+
+
+def authenticate_socket(*, token: str | None = None, ticket: str | None = None) -> SocketUser:
+    """Tell who a handshake's access token or one-use ticket stands for; raises NotAuthenticated."""
+    if token:
+        user = user_of_access_token(token)
+    elif ticket:
+        user = redeem_ws_ticket(ticket)
+    else:
+        raise NotAuthenticated
+    return SocketUser(
+        id=user.pk,
+        username=user.username,
+        avatar_url=public_url(user.avatar),
+        token_version=user.token_version,
+    )

@@ -1,13 +1,14 @@
 """Reads about people: who an identifier means, who hides from whom, who follows whom."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
 from accounts.identifiers import normal_email, normal_phone
-from accounts.models import Block, User
+from accounts.models import Block, Follow, User
 
 
 def user_by_identifier(identifier: str) -> User | None:
@@ -40,4 +41,54 @@ def blocked_between(user_id: UUID, other: str) -> Q:
     """
     return Q(Exists(Block.objects.filter(blocker_id=user_id, blocked_id=OuterRef(other)))) | Q(
         Exists(Block.objects.filter(blocked_id=user_id, blocker_id=OuterRef(other)))
+    )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many follow and are followed, and whether the viewer is among them."""
+
+    followers_count: int
+    following_count: int
+    is_following: bool
+
+
+def standing_of(user: User, viewer: User | None) -> Standing:
+    """Count follows of people who are still there."""
+    followers = Follow.objects.filter(followed=user, follower__is_active=True).count()
+    following = Follow.objects.filter(follower=user, followed__is_active=True).count()
+    is_following = viewer is not None and Follow.objects.filter(follower=viewer, followed=user).exists()
+    return Standing(followers, following, is_following)
+
+
+def followers_of(user: User, viewer: User) -> QuerySet[Follow]:
+    """Return who follows this person, newest first, without those who are hidden from the viewer."""
+    follows = Follow.objects.filter(followed=user, follower__is_active=True).select_related("follower")
+    return _as_seen_by(viewer, follows, "follower_id")
+
+
+def followed_by(user: User, viewer: User) -> QuerySet[Follow]:
+    """Return whom this person follows, newest first, without those who are hidden from the viewer."""
+    follows = Follow.objects.filter(follower=user, followed__is_active=True).select_related("followed")
+    return _as_seen_by(viewer, follows, "followed_id")
+
+
+def blocks_of(user: User) -> QuerySet[Block]:
+    """Return the blocks this person made, newest first."""
+    blocks = Block.objects.filter(blocker=user, blocked__deleted_at=None).select_related("blocked")
+    return blocks.order_by("-created_at", "-pk")
+
+
+def follower_ids(user_id: UUID) -> QuerySet[Follow, UUID]:
+    """Return the ids of the active people who follow this one, for announcements to all of them."""
+    return Follow.objects.filter(followed_id=user_id, follower__is_active=True).values_list(
+        "follower_id", flat=True
+    )
+
+
+def _as_seen_by(viewer: User, follows: QuerySet[Follow], other: str) -> QuerySet[Follow]:
+    return (
+        follows.exclude(blocked_between(viewer.pk, other))
+        .annotate(is_following=Exists(Follow.objects.filter(follower=viewer, followed=OuterRef(other))))
+        .order_by("-created_at", "-pk")
     )

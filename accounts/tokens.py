@@ -25,7 +25,7 @@ class TypedToken(Token):
 
 
 class AccessToken(TypedToken):
-    """`sub` is the user, `ver` their token version when it was made."""
+    """`sub` is the user, `ver` their token version when it was made, `fam` the login it came from."""
 
     token_type = "access"  # noqa: S105
     lifetime = api_settings.ACCESS_TOKEN_LIFETIME
@@ -38,9 +38,11 @@ class RefreshToken(TypedToken):
     lifetime = api_settings.REFRESH_TOKEN_LIFETIME
 
 
-def access_token_for(user: User) -> str:
+def access_token_for(user: User, family: RefreshFamily | None = None) -> str:
     """Mint an access token."""
     token = AccessToken()
+    if family is not None:
+        token["fam"] = str(family.pk)
     token["sub"] = str(user.pk)
     token["ver"] = user.token_version
     return str(token)

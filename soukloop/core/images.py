@@ -40,8 +40,8 @@ class ImageUploadSerializer(serializers.Serializer[None]):
     image = serializers.FileField()
 
 
-def store_image(upload: UploadedFile, *, folder: str) -> StoredImage:
-    """Decode, turn upright, shrink to IMAGE_MAX_SIDE, re-encode and store a picture.
+def store_image(upload: UploadedFile, *, folder: str, max_side: int | None = None) -> StoredImage:
+    """Decode, turn upright, shrink to `max_side` (IMAGE_MAX_SIDE), re-encode and store a picture.
 
     JPEG comes out as JPEG; what has transparency as WebP. Raises BadRequest (image_invalid) for what isn't a
     sound JPEG, PNG or WebP, PayloadTooLarge for too many bytes.
@@ -52,7 +52,7 @@ def store_image(upload: UploadedFile, *, folder: str) -> StoredImage:
     if len(data) > settings.UPLOAD_MAX_BYTES:
         raise PayloadTooLarge("The picture is too large.")
     _refuse_disguises(data)
-    encoded, extension, size = _reencode(io.BytesIO(data), settings.IMAGE_MAX_SIDE)
+    encoded, extension, size = _reencode(io.BytesIO(data), max_side or settings.IMAGE_MAX_SIDE)
     name = _save(f"{folder}/{uuid4().hex}.{extension}", encoded)
     return StoredImage(name, default_storage.url(name), *size)
 

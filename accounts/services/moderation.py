@@ -1,0 +1,72 @@
+"""What staff do to accounts, each with a reason that stays in the account's history."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import hooks
+from accounts.access import locked_user
+from accounts.models import User
+from accounts.services.logins import end_all_logins
+from soukloop.core.errors import Conflict, Forbidden
+from soukloop.core.stafflog import log_staff_action
+
+
+def ban(*, actor: User, user_id: UUID, reason: str) -> User:
+    """Shut somebody out: tokens and sockets end, upper apps withdraw what they offer.
+
+    Raises Conflict (already_banned, account_deleted), Forbidden for oneself and, unless one is a superuser,
+    for other staff.
+    """
+    with transaction.atomic():
+        user = _locked(actor, user_id)
+        if user.banned_at is not None:
+            raise Conflict("This account is banned already.", code="already_banned")
+        user.banned_at = timezone.now()
+        user.ban_reason = reason
+        user.is_active = False
+        user.save(update_fields=["banned_at", "ban_reason", "is_active", "updated_at"])
+        end_all_logins(user, "account_banned")
+        hooks.account_closed(user)
+        log_staff_action(actor=actor, row=user, message=f"Banned: {reason}")
+        return user
+
+
+def unban(*, actor: User, user_id: UUID, reason: str) -> User:
+    """Let somebody in again; what was withdrawn stays so until they offer it again. Raises Conflict (not_banned)."""
+    with transaction.atomic():
+        user = _locked(actor, user_id)
+        if user.banned_at is None:
+            raise Conflict("This account isn't banned.", code="not_banned")
+        user.banned_at = None
+        user.ban_reason = ""
+        user.is_active = True
+        user.save(update_fields=["banned_at", "ban_reason", "is_active", "updated_at"])
+        log_staff_action(actor=actor, row=user, message=f"Unbanned: {reason}")
+        return user
+
+
+def set_verified_badge(*, actor: User, user_id: UUID, is_given: bool, reason: str) -> User:
+    """Give or take the badge of a checked identity; raises Conflict (badge_unchanged)."""
+    with transaction.atomic():
+        user = _locked(actor, user_id)
+        if user.has_verified_badge == is_given:
+            state = "has the badge already" if is_given else "has no badge"
+            raise Conflict(f"This account {state}.", code="badge_unchanged")
+        user.has_verified_badge = is_given
+        user.save(update_fields=["has_verified_badge", "updated_at"])
+        verb = "given" if is_given else "taken"
+        log_staff_action(actor=actor, row=user, message=f"Verified badge {verb}: {reason}")
+        return user
+
+
+def _locked(actor: User, user_id: UUID) -> User:
+    if actor.pk == user_id:
+        raise Forbidden("Have a colleague do this to your own account.")
+    user = locked_user(user_id)
+    if user.deleted_at is not None:
+        raise Conflict("This account was deleted.", code="account_deleted")
+    if user.is_staff and not actor.is_superuser:
+        raise Forbidden("Only a superuser may do this to staff.")
+    return user

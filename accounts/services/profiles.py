@@ -1,0 +1,105 @@
+"""A person's own account: profile, picture, and its end."""
+
+from functools import partial
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts import hooks
+from accounts.access import locked_user
+from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
+from accounts.services import otp
+from accounts.services.logins import end_all_logins
+from accounts.services.passwords import check_current_password
+from accounts.services.registration import refuse_taken, save_unique
+from soukloop.core.errors import NotAuthenticated, ValidationFailed
+from soukloop.core.images import delete_image, store_image
+
+AVATAR_SIDE = 512
+_CONTACTS = ("email", "phone")
+
+
+def update_profile(*, actor: User, current_password: str | None, **changes: Any) -> User:
+    """Change one's profile; a new email or phone needs the password, and is unverified.
+
+    Otherwise a stolen access token would be enough to move an account to another mailbox and reset its
+    password. Raises ValidationFailed, Conflict (email_taken, username_taken, phone_taken).
+    """
+    with transaction.atomic():
+        user = locked_user(actor.pk)
+        changed = [field for field, value in changes.items() if getattr(user, field) != value]
+        if any(field in _CONTACTS for field in changed):
+            if current_password is None:
+                message = "Give your password to change email or phone."
+                raise ValidationFailed(details={"current_password": [message]})
+            check_current_password(user, current_password, "current_password")
+            user.is_verified = False
+        for field in changed:
+            setattr(user, field, changes[field])
+        refuse_taken(user, [field for field in (*_CONTACTS, "username") if field in changed])
+        if changed:
+            save_unique(user, update_fields=[*changed, "is_verified", "updated_at"])
+        return user
+
+
+def set_avatar(*, actor: User, upload: UploadedFile) -> User:
+    """Replace one's picture; raises as `store_image`."""
+    image = store_image(upload, folder="avatars", max_side=AVATAR_SIDE)
+    return _replace_avatar(actor, image.name)
+
+
+def remove_avatar(*, actor: User) -> User:
+    return _replace_avatar(actor, "")
+
+
+def _replace_avatar(actor: User, name: str) -> User:
+    with transaction.atomic():
+        user = locked_user(actor.pk)
+        transaction.on_commit(partial(delete_image, user.avatar), robust=True)
+        user.avatar = name
+        user.save(update_fields=["avatar", "updated_at"])
+        return user
+
+
+def delete_account(*, actor: User, password: str) -> None:
+    """Close one's account for good.
+
+    The row stays, nameless, for the other sides of its conversations and sales; everything personal on it
+    goes. Raises ValidationFailed for a wrong password.
+    """
+    with transaction.atomic():
+        # Before the person's row, as redeeming a code does.
+        contacts = [actor.email, actor.phone or ""]
+        challenges = list(OtpChallenge.objects.select_for_update().filter(identifier__in=contacts))
+        user = locked_user(actor.pk)
+        if user.deleted_at is not None:
+            raise NotAuthenticated("This account was deleted.", code="account_deleted")
+        check_current_password(user, password, "password")
+        for challenge in challenges:
+            otp.void(challenge)
+            challenge.delete()
+        transaction.on_commit(partial(delete_image, user.avatar), robust=True)
+        _anonymise(user)
+        RefreshFamily.objects.filter(user=user).delete()
+        Follow.objects.filter(Q(follower=user) | Q(followed=user)).delete()
+        Block.objects.filter(Q(blocker=user) | Q(blocked=user)).delete()
+        end_all_logins(user, "account_deleted")
+        hooks.account_closed(user)
+
+
+def _anonymise(user: User) -> None:
+    user.email = f"{user.pk.hex}@deleted.invalid"
+    user.username = f"deleted_{user.pk.hex[:22]}"
+    user.phone = None
+    user.full_name = "Deleted user"
+    user.bio = user.avatar = user.neighborhood = user.ban_reason = ""
+    user.location = None
+    user.is_active = user.is_staff = user.is_superuser = user.has_verified_badge = False
+    user.deleted_at = timezone.now()
+    user.set_unusable_password()
+    user.save()
+    user.groups.clear()
+    user.user_permissions.clear()

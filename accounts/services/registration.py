@@ -1,0 +1,70 @@
+"""Making an account."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
+
+from accounts.models import User
+from accounts.services.passwords import check_new_password
+from soukloop.core.errors import Conflict
+
+_MESSAGES = {
+    "email": "An account with this email exists.",
+    "username": "This username is taken.",
+    "phone": "An account with this phone number exists.",
+}
+_CONSTRAINTS = {"user_email_once": "email", "user_username_once": "username", "user_phone_once": "phone"}
+
+
+def register(
+    *, email: str, username: str, password: str, phone: str | None, full_name: str, role: str
+) -> User:
+    """Make an account (guide 1.1); email and phone come normalised.
+
+    Raises ValidationFailed for a weak password, Conflict (email_taken, username_taken, phone_taken).
+    """
+    user = User(email=email, username=username, phone=phone, full_name=full_name, role=role)
+    check_new_password(password, user)
+    refuse_taken(user, ["email", "username", "phone"])
+    user.set_password(password)
+    save_unique(user)
+    return user
+
+
+def refuse_taken(user: User, fields: list[str]) -> None:
+    """Raise Conflict that names each of these fields whose value is somebody else's."""
+    taken = [
+        field for field in fields if User.objects.filter(_same(user, field)).exclude(pk=user.pk).exists()
+    ]
+    if taken:
+        raise _conflict(taken)
+
+
+def save_unique(user: User, **options: Any) -> None:
+    """Save; when somebody took a value in the meantime, raise Conflict."""
+    try:
+        with transaction.atomic():
+            user.save(**options)
+    except IntegrityError as error:
+        constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+        if constraint not in _CONSTRAINTS:
+            raise
+        raise _conflict([_CONSTRAINTS[constraint]]) from error
+
+
+def _same(user: User, field: str) -> Any:
+    value = getattr(user, field)
+    if field == "phone":
+        return Q(phone=value) if value else Q(pk=None)
+    return Exact(Lower(field), Value(value.lower()))
+
+
+def _conflict(taken: list[str]) -> Conflict:
+    return Conflict(
+        _MESSAGES[taken[0]],
+        code=f"{taken[0]}_taken",
+        details={field: [_MESSAGES[field]] for field in taken},
+    )

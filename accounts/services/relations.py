@@ -1,0 +1,60 @@
+"""Follows and blocks."""
+
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Q
+
+from accounts.access import visible_user
+from accounts.models import Block, Follow, User
+from soukloop.core.errors import BadRequest, NotFound
+
+
+def follow(*, actor: User, user_id: UUID) -> User:
+    """Follow somebody, once; raises NotFound, BadRequest (not_yourself)."""
+    _refuse_self(actor, user_id)
+    with transaction.atomic():
+        _lock_pair(actor.pk, user_id)
+        user = visible_user(actor, user_id)
+        Follow.objects.get_or_create(follower=actor, followed=user)
+        return user
+
+
+def unfollow(*, actor: User, user_id: UUID) -> User:
+    """Stop following somebody, if one does; raises NotFound."""
+    Follow.objects.filter(follower=actor, followed_id=user_id).delete()
+    return visible_user(actor, user_id)
+
+
+def block(*, actor: User, user_id: UUID) -> None:
+    """Hide the two from each other and end their follows; raises NotFound, BadRequest (not_yourself)."""
+    _refuse_self(actor, user_id)
+    with transaction.atomic():
+        _lock_pair(actor.pk, user_id)
+        if not User.objects.filter(pk=user_id, deleted_at=None).exists():
+            raise NotFound("There is no such person.")
+        Block.objects.get_or_create(blocker=actor, blocked_id=user_id)
+        Follow.objects.filter(
+            Q(follower=actor, followed_id=user_id) | Q(follower_id=user_id, followed=actor)
+        ).delete()
+
+
+def unblock(*, actor: User, user_id: UUID) -> None:
+    """Take back one's own block; the other side's stays."""
+    Block.objects.filter(blocker=actor, blocked_id=user_id).delete()
+
+
+def _refuse_self(actor: User, user_id: UUID) -> None:
+    if actor.pk == user_id:
+        raise BadRequest("That is you.", code="not_yourself")
+
+
+def _lock_pair(a_id: UUID, b_id: UUID) -> None:
+    """Let the two people's follows and blocks happen one after the other.
+
+    Otherwise a follow could slip in beside the block that forbids it. Locking the people's rows would make
+    all followers of a popular seller wait for each other.
+    """
+    first, second = sorted([str(a_id), str(b_id)])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"pair:{first}:{second}"])

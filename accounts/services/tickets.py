@@ -1,0 +1,36 @@
+"""Tickets for browsers' sockets, which can't send a header and mustn't put a token into a URL."""
+
+import hashlib
+import secrets
+
+from django.conf import settings
+
+from accounts.models import User
+from accounts.tokens import check_user
+from soukloop.core import keys
+from soukloop.core.errors import NotAuthenticated
+from soukloop.core.redis import redis_client
+
+
+def issue_ws_ticket(*, actor: User) -> str:
+    """Return a ticket for one handshake within WS_TICKET_TTL; Redis holds its digest only."""
+    ticket = secrets.token_urlsafe(32)
+    value = f"{actor.pk}:{actor.token_version}"
+    redis_client().set(keys.ws_ticket(_digest(ticket)), value, ex=settings.WS_TICKET_TTL)
+    return ticket
+
+
+def redeem_ws_ticket(ticket: str) -> User:
+    """Use up a ticket and return whom it was issued to.
+
+    Raises NotAuthenticated (ticket_invalid, token_revoked, account_banned, account_deleted).
+    """
+    value = redis_client().getdel(keys.ws_ticket(_digest(ticket)))
+    if not isinstance(value, bytes):
+        raise NotAuthenticated("This ticket was used or has expired.", code="ticket_invalid")
+    user_id, _, version = value.decode().partition(":")
+    return check_user(User.objects.filter(pk=user_id).first(), int(version))
+
+
+def _digest(ticket: str) -> str:
+    return hashlib.sha256(ticket.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""REST about people, by noun."""

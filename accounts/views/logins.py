@@ -1,0 +1,190 @@
+"""Registering, logging in and out, tokens and tickets."""
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import serializers as shapes
+from accounts.authentication import TokenAuthentication, current_user
+from accounts.models import User
+from accounts.services import logins, registration, tickets
+from accounts.tokens import AccessToken, decode
+from soukloop.core.errors import NotAuthenticated
+from soukloop.core.idempotency import idempotent
+
+_USER = {
+    "id": "6f8a4b9e-5c39-4a4f-8f0b-0f6f8f7f3c11",
+    "email": "testbuyer@soukloop.com",
+    "username": "testbuyer",
+    "role": "buyer",
+    "is_verified": False,
+}
+_TOKENS = {
+    "access_token": "eyJ...",
+    "refresh_token": "eyJ...",
+    "token_type": "bearer",
+    "expires_in": 1800,
+    "user": _USER,
+}
+
+
+def login_body(login: logins.Login) -> dict[str, Any]:
+    """Return the tokens and the person, as the guide prints them."""
+    return {
+        "access_token": login.access_token,
+        "refresh_token": login.refresh_token,
+        "token_type": "bearer",
+        "expires_in": int(AccessToken.lifetime.total_seconds()),
+        "user": shapes.MeSerializer(login.user).data,
+    }
+
+
+class Anonymous(APIView):
+    """For who isn't logged in: a stale token in the header is ignored."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+
+class Register(Anonymous):
+    rate_scope = "register"
+
+    @extend_schema(
+        summary="Register",
+        tags=["auth"],
+        request=shapes.RegisterSerializer,
+        responses={201: shapes.LoginAnswerSerializer},
+        examples=[
+            OpenApiExample(
+                "Buyer",
+                {
+                    "email": "testbuyer@soukloop.com",
+                    "username": "testbuyer",
+                    "password": "Test123!@#",
+                    "phone": "+971501234567",
+                    "full_name": "Test Buyer",
+                    "role": "buyer",
+                },
+                request_only=True,
+            ),
+            OpenApiExample("Registered", _TOKENS, response_only=True, status_codes=["201"]),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        created = self._create(request)
+        # Outside what is kept for a replay: tokens don't lie about in a table, and a replay's are fresh.
+        user = User.objects.get(pk=created.data["id"])
+        return Response(login_body(logins.open_login(user)), status=201)
+
+    @idempotent
+    def _create(self, request: Request) -> Response:
+        shape = shapes.RegisterSerializer(data=request.data)
+        shape.is_valid(raise_exception=True)
+        user = registration.register(**shape.validated_data)
+        return Response({"id": user.pk}, status=201)
+
+
+class LogIn(Anonymous):
+    rate_scope = "login_ip"
+
+    @extend_schema(
+        summary="Log in by email, username or phone",
+        tags=["auth"],
+        request=shapes.LoginSerializer,
+        responses=shapes.LoginAnswerSerializer,
+        examples=[
+            OpenApiExample(
+                "By email",
+                {"identifier": "testbuyer@soukloop.com", "password": "Test123!@#"},
+                request_only=True,
+            ),
+            OpenApiExample("Logged in", _TOKENS, response_only=True),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        shape = shapes.LoginSerializer(data=request.data)
+        shape.is_valid(raise_exception=True)
+        return Response(login_body(logins.log_in(**shape.validated_data)))
+
+
+class Refresh(Anonymous):
+    rate_scope = "refresh"
+
+    @extend_schema(
+        summary="Exchange a refresh token for a new pair",
+        description="A refresh token is good for one use. Access tokens already handed out stay good.",
+        tags=["auth"],
+        request=shapes.RefreshSerializer,
+        responses=shapes.LoginAnswerSerializer,
+        examples=[
+            OpenApiExample("Refresh", {"refresh_token": "eyJ..."}, request_only=True),
+            OpenApiExample("New pair", _TOKENS, response_only=True),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        shape = shapes.RefreshSerializer(data=request.data)
+        shape.is_valid(raise_exception=True)
+        return Response(login_body(logins.refresh(**shape.validated_data)))
+
+
+class LogOut(Anonymous):
+    rate_scope = "refresh"
+
+    @extend_schema(
+        summary="End one login",
+        description="The login of the refresh token, or without one that of the access token in the header.",
+        tags=["auth"],
+        request=shapes.LogoutSerializer,
+        responses=shapes.MessageSerializer,
+        examples=[
+            OpenApiExample("Log out", {"refresh_token": "eyJ..."}, request_only=True),
+            OpenApiExample("Logged out", {"message": "Logged out"}, response_only=True),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        shape = shapes.LogoutSerializer(data=request.data)
+        shape.is_valid(raise_exception=True)
+        refresh_token = shape.validated_data.get("refresh_token")
+        if refresh_token:
+            logins.log_out(refresh_token=refresh_token)
+        else:
+            authenticated = TokenAuthentication().authenticate(request)
+            if authenticated is None:
+                raise NotAuthenticated
+            logins.end_login(family_id=decode(AccessToken, authenticated[1]).get("fam"))
+        return Response({"message": "Logged out"})
+
+
+class LogOutEverywhere(APIView):
+    @extend_schema(
+        summary="End every login",
+        description="Every access and refresh token is refused from now on; sockets are closed.",
+        tags=["auth"],
+        request=None,
+        responses=shapes.MessageSerializer,
+        examples=[OpenApiExample("Logged out", {"message": "Logged out everywhere"}, response_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        logins.log_out_everywhere(actor=current_user(request))
+        return Response({"message": "Logged out everywhere"})
+
+
+class WsTicket(APIView):
+    rate_scope = "ws_ticket"
+
+    @extend_schema(
+        summary="Get a ticket for one socket handshake",
+        description="For browsers: connect to `/ws/?ticket=…` within its time, once.",
+        tags=["auth"],
+        request=None,
+        responses=shapes.WsTicketSerializer,
+        examples=[OpenApiExample("Ticket", {"ticket": "kPz…", "expires_in": 30}, response_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        ticket = tickets.issue_ws_ticket(actor=current_user(request))
+        return Response({"ticket": ticket, "expires_in": int(settings.WS_TICKET_TTL.total_seconds())})

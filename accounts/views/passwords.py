@@ -1,0 +1,125 @@
+"""One-time codes and passwords."""
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import serializers as shapes
+from accounts.authentication import current_user
+from accounts.services import otp, passwords
+from accounts.views.logins import Anonymous, login_body
+from soukloop.core.envelope import Bare
+from soukloop.core.openapi import BARE
+
+
+class SendOtp(Anonymous):
+    rate_scope = "otp_send_ip"
+
+    @extend_schema(
+        summary="Send a one-time code",
+        description="The answer is the same whether anybody has this email or phone or not.",
+        tags=["auth"],
+        request=shapes.SendOtpSerializer,
+        responses=shapes.OtpSentSerializer,
+        extensions=BARE,
+        examples=[
+            OpenApiExample(
+                "By email", {"identifier": "testbuyer@soukloop.com", "type": "email"}, request_only=True
+            ),
+            OpenApiExample(
+                "Sent",
+                {"success": True, "message": "OTP sent to testbuyer@soukloop.com", "expires_in": 600},
+                response_only=True,
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        shape = shapes.SendOtpSerializer(data=request.data)
+        shape.is_valid(raise_exception=True)
+        identifier = shape.validated_data["identifier"]
+        otp.send_code(identifier=identifier)
+        seconds = int(settings.OTP_TTL.total_seconds())
+        return Response(Bare(success=True, message=f"OTP sent to {identifier}", expires_in=seconds))
+
+
+class VerifyOtp(Anonymous):
+    rate_scope = "otp_verify_ip"
+
+    @extend_schema(
+        summary="Verify a one-time code",
+        tags=["auth"],
+        request=shapes.VerifyOtpSerializer,
+        responses=shapes.OtpVerifiedSerializer,
+        extensions=BARE,
+        examples=[
+            OpenApiExample(
+                "Code", {"identifier": "testbuyer@soukloop.com", "otp_code": "123456"}, request_only=True
+            ),
+            OpenApiExample(
+                "Verified", {"success": True, "message": "OTP verified successfully"}, response_only=True
+            ),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        shape = shapes.VerifyOtpSerializer(data=request.data)
+        shape.is_valid(raise_exception=True)
+        data = shape.validated_data
+        otp.verify_code(identifier=data["identifier"], code=data["otp_code"])
+        return Response(Bare(success=True, message="OTP verified successfully"))
+
+
+class ResetPassword(Anonymous):
+    rate_scope = "otp_verify_ip"
+
+    @extend_schema(
+        summary="Set a new password with a one-time code",
+        description="Ends every login.",
+        tags=["auth"],
+        request=shapes.ResetPasswordSerializer,
+        responses=shapes.MessageSerializer,
+        examples=[
+            OpenApiExample(
+                "Reset",
+                {
+                    "identifier": "testbuyer@soukloop.com",
+                    "otp_code": "123456",
+                    "new_password": "Better456!@#",
+                },
+                request_only=True,
+            ),
+            OpenApiExample("Done", {"message": "Password changed"}, response_only=True),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        shape = shapes.ResetPasswordSerializer(data=request.data)
+        shape.is_valid(raise_exception=True)
+        data = shape.validated_data
+        passwords.reset_password(
+            identifier=data["identifier"], code=data["otp_code"], new_password=data["new_password"]
+        )
+        return Response({"message": "Password changed"})
+
+
+class ChangePassword(APIView):
+    @extend_schema(
+        summary="Change my password",
+        description="Ends every login, closes every socket, and answers a new login for this client.",
+        tags=["auth"],
+        request=shapes.ChangePasswordSerializer,
+        responses=shapes.LoginAnswerSerializer,
+        examples=[
+            OpenApiExample(
+                "Change",
+                {"current_password": "Test123!@#", "new_password": "Better456!@#"},
+                request_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        shape = shapes.ChangePasswordSerializer(data=request.data)
+        shape.is_valid(raise_exception=True)
+        return Response(
+            login_body(passwords.change_password(actor=current_user(request), **shape.validated_data))
+        )

@@ -1,0 +1,115 @@
+"""Other people: profiles, follows, blocks."""
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import serializers as shapes
+from accounts.access import visible_user
+from accounts.authentication import current_user
+from accounts.models import User
+from accounts.selectors import followed_by, followers_of, standing_of
+from accounts.services import relations
+from soukloop.core.idempotency import idempotent
+from soukloop.core.pagination import page_of, paginate
+
+
+def _profile(user: User, viewer: User | None) -> Response:
+    standing = standing_of(user, viewer)
+    return Response(
+        {
+            **shapes.person_body(user),
+            "bio": user.bio,
+            "followers_count": standing.followers_count,
+            "following_count": standing.following_count,
+            "is_following": standing.is_following,
+            "created_at": user.created_at,
+        }
+    )
+
+
+class Profile(APIView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(summary="Get somebody's profile", tags=["users"], responses=shapes.ProfileSerializer)
+    def get(self, request: Request, user_id: UUID) -> Response:
+        viewer = current_user(request) if request.user.is_authenticated else None
+        return _profile(visible_user(viewer, user_id), viewer)
+
+
+class Followed(APIView):
+    rate_scope = "follow"
+
+    @extend_schema(
+        summary="Follow somebody", tags=["users"], request=None, responses=shapes.ProfileSerializer
+    )
+    @idempotent
+    def post(self, request: Request, user_id: UUID) -> Response:
+        return _profile(relations.follow(actor=current_user(request), user_id=user_id), current_user(request))
+
+    @extend_schema(
+        summary="Stop following somebody", tags=["users"], request=None, responses=shapes.ProfileSerializer
+    )
+    def delete(self, request: Request, user_id: UUID) -> Response:
+        return _profile(
+            relations.unfollow(actor=current_user(request), user_id=user_id), current_user(request)
+        )
+
+
+class Blocked(APIView):
+    rate_scope = "follow"
+
+    @extend_schema(
+        summary="Block somebody",
+        description="Hides the two of you from each other, everywhere.",
+        tags=["users"],
+        request=None,
+        responses=shapes.MessageSerializer,
+    )
+    @idempotent
+    def post(self, request: Request, user_id: UUID) -> Response:
+        relations.block(actor=current_user(request), user_id=user_id)
+        return Response({"message": "Blocked"})
+
+    @extend_schema(
+        summary="Unblock somebody", tags=["users"], request=None, responses=shapes.MessageSerializer
+    )
+    def delete(self, request: Request, user_id: UUID) -> Response:
+        relations.unblock(actor=current_user(request), user_id=user_id)
+        return Response({"message": "Unblocked"})
+
+
+class Followers(APIView):
+    @extend_schema(summary="List who follows somebody", tags=["users"], responses=shapes.PeoplePageSerializer)
+    def get(self, request: Request, user_id: UUID) -> Response:
+        rows = followers_of(visible_user(current_user(request), user_id), current_user(request))
+        return Response(
+            paginate(
+                rows,
+                page_of(request),
+                lambda rows: [
+                    {**shapes.person_body(row.follower), "is_following": row.is_following} for row in rows
+                ],
+            )
+        )
+
+
+class Following(APIView):
+    @extend_schema(
+        summary="List whom somebody follows", tags=["users"], responses=shapes.PeoplePageSerializer
+    )
+    def get(self, request: Request, user_id: UUID) -> Response:
+        rows = followed_by(visible_user(current_user(request), user_id), current_user(request))
+        return Response(
+            paginate(
+                rows,
+                page_of(request),
+                lambda rows: [
+                    {**shapes.person_body(row.followed), "is_following": row.is_following} for row in rows
+                ],
+            )
+        )

@@ -1,0 +1,96 @@
+"""My own account."""
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import serializers as shapes
+from accounts.authentication import current_user
+from accounts.selectors import blocks_of
+from accounts.services import profiles
+from soukloop.core.images import ImageUploadSerializer
+from soukloop.core.pagination import page_of, paginate
+
+_ME = OpenApiExample(
+    "Me",
+    {
+        "id": "6f8a4b9e-5c39-4a4f-8f0b-0f6f8f7f3c11",
+        "email": "testbuyer@soukloop.com",
+        "username": "testbuyer",
+        "full_name": "Test Buyer",
+        "role": "buyer",
+        "is_verified": True,
+        "is_active": True,
+        "created_at": "2025-10-18T10:00:00Z",
+    },
+    response_only=True,
+)
+
+
+class Me(APIView):
+    @extend_schema(summary="Get me", tags=["auth"], responses=shapes.MeSerializer, examples=[_ME])
+    def get(self, request: Request) -> Response:
+        return Response(shapes.MeSerializer(current_user(request)).data)
+
+    @extend_schema(
+        summary="Change my profile",
+        description="A new email or phone needs `current_password` and has to be verified again.",
+        tags=["auth"],
+        request=shapes.UpdateMeSerializer,
+        responses=shapes.MeSerializer,
+        examples=[OpenApiExample("Bio", {"bio": "Sneakers, mostly size 42."}, request_only=True), _ME],
+    )
+    def patch(self, request: Request) -> Response:
+        shape = shapes.UpdateMeSerializer(data=request.data)
+        shape.is_valid(raise_exception=True)
+        changes = dict(shape.validated_data)
+        current_password = changes.pop("current_password", None)
+        user = profiles.update_profile(
+            actor=current_user(request), current_password=current_password, **changes
+        )
+        return Response(shapes.MeSerializer(user).data)
+
+    @extend_schema(
+        summary="Delete my account",
+        description="For good. What you wrote and sold stays with the other side, without your name.",
+        tags=["auth"],
+        request=shapes.DeleteAccountSerializer,
+        responses=shapes.MessageSerializer,
+        examples=[OpenApiExample("Password", {"password": "Test123!@#"}, request_only=True)],
+    )
+    def delete(self, request: Request) -> Response:
+        shape = shapes.DeleteAccountSerializer(data=request.data)
+        shape.is_valid(raise_exception=True)
+        profiles.delete_account(actor=current_user(request), **shape.validated_data)
+        return Response({"message": "Account deleted"})
+
+
+class Avatar(APIView):
+    parser_classes = (MultiPartParser,)
+    rate_scope = {"POST": "upload"}
+
+    @extend_schema(
+        summary="Upload my picture",
+        tags=["auth"],
+        request={"multipart/form-data": ImageUploadSerializer},
+        responses=shapes.MeSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        shape = ImageUploadSerializer(data=request.data)
+        shape.is_valid(raise_exception=True)
+        user = profiles.set_avatar(actor=current_user(request), upload=shape.validated_data["image"])
+        return Response(shapes.MeSerializer(user).data)
+
+    @extend_schema(summary="Remove my picture", tags=["auth"], request=None, responses=shapes.MeSerializer)
+    def delete(self, request: Request) -> Response:
+        return Response(shapes.MeSerializer(profiles.remove_avatar(actor=current_user(request))).data)
+
+
+class Blocks(APIView):
+    @extend_schema(summary="List whom I blocked", tags=["auth"], responses=shapes.BlockedPageSerializer)
+    def get(self, request: Request) -> Response:
+        rows = blocks_of(current_user(request))
+        page = paginate(rows, page_of(request), lambda rows: [shapes.person_body(r.blocked) for r in rows])
+        return Response(page)
