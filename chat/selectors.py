@@ -3,13 +3,10 @@
 from uuid import UUID
 
 from django.db.models import Case, F, QuerySet, When
-from redis.exceptions import RedisError
 
 from accounts.models import User
 from accounts.selectors import blocked_ids
 from chat.models import Conversation, ConversationQuerySet, Message
-from soukloop.core import keys
-from soukloop.core.redis import redis_client
 
 # A busy seller has thousands; each coming and going would be as many events.
 ACQUAINTANCES_MAX = 500
@@ -70,15 +67,3 @@ def acquaintances(user_id: UUID) -> set[UUID]:
 
 def _shown_to(user: User) -> ConversationQuerySet:
     return Conversation.objects.of(user.pk).without(blocked_ids(user.pk))
-
-
-def online_among(user_ids: set[UUID]) -> set[UUID]:
-    """Return who of these people is connected; nobody, where Redis is away."""
-    if not user_ids:
-        return set()
-    ordered = list(user_ids)
-    try:
-        counts = redis_client().hmget(keys.ONLINE_USERS, [str(user_id) for user_id in ordered])
-    except RedisError:
-        return set()
-    return {user_id for user_id, count in zip(ordered, counts, strict=True) if count and int(count) > 0}

@@ -14,13 +14,13 @@ from accounts.selectors import blocked_between
 from chat import events, typing
 from chat.access import conversation_of
 from chat.models import Conversation, Message
-from chat.selectors import online_among
 from chat.typing import Typist
 from listings.access import product_visible_to
 from listings.models import Product
 from notifications.services import mark_read_by_key, notify
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.images import delete_image, store_image
+from soukloop.realtime.presence import online_among
 
 # What two people say to each other; what the server adds (offers, system messages) its own app announces.
 WRITTEN_BY_PEOPLE = (Message.Type.TEXT, Message.Type.IMAGE)

@@ -13,7 +13,7 @@ from rest_framework.viewsets import ViewSet
 from accounts.models import User
 from chat import services
 from chat.access import conversation_of
-from chat.selectors import conversations_of, messages_of, online_among, unread_counts
+from chat.selectors import conversations_of, messages_of, unread_counts
 from chat.serializers import (
     ArchivedOutput,
     ConversationOutput,
@@ -34,6 +34,7 @@ from chat.serializers import (
 )
 from soukloop.core.idempotency import idempotent
 from soukloop.core.pagination import PAGE_PARAMETERS, page_of, paginate
+from soukloop.realtime.presence import online_among
 
 _TAGS = ["Conversations"]
 
