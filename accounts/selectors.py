@@ -29,9 +29,7 @@ def blocked_ids(user_id: UUID) -> set[UUID]:
 
 def is_blocked_between(a_id: UUID, b_id: UUID) -> bool:
     """Tell whether either of the two blocked the other."""
-    return Block.objects.filter(
-        Q(blocker_id=a_id, blocked_id=b_id) | Q(blocker_id=b_id, blocked_id=a_id)
-    ).exists()
+    return Block.objects.between(a_id, b_id).exists()
 
 
 def blocked_between(user_id: UUID, other: str) -> Q:

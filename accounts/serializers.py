@@ -71,7 +71,7 @@ class LocationField(serializers.Serializer[Any]):
     latitude = serializers.FloatField(min_value=-90, max_value=90)
     longitude = serializers.FloatField(min_value=-180, max_value=180)
 
-    def to_internal_value(self, data: Any) -> Point:  # type: ignore[override]
+    def to_internal_value(self, data: Any) -> Point:
         place = super().to_internal_value(data)
         return Point(place["longitude"], place["latitude"], srid=4326)
 
@@ -98,7 +98,7 @@ class SendOtpSerializer(serializers.Serializer[Any]):
     type = serializers.ChoiceField(
         choices=["email", "phone", "sms"],
         required=False,
-        help_text="`sms` is `phone`; by default as it looks",
+        help_text="`sms` is `phone`; else as it looks",
     )
 
     def validate(self, attrs: Dict) -> Dict:
@@ -247,15 +247,18 @@ class ProfileSerializer(PersonSerializer):
     created_at = serializers.DateTimeField()
 
 
-class PeoplePageSerializer(serializers.Serializer[Any]):
-    items = ListedPersonSerializer(many=True)
+class PageSerializer(serializers.Serializer[Any]):
     page = serializers.IntegerField()
     per_page = serializers.IntegerField()
     total = serializers.IntegerField()
     has_more = serializers.BooleanField()
 
 
-class BlockedPageSerializer(PeoplePageSerializer):
+class PeoplePageSerializer(PageSerializer):
+    items = ListedPersonSerializer(many=True)
+
+
+class BlockedPageSerializer(PageSerializer):
     items = PersonSerializer(many=True)
 
 

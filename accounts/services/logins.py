@@ -84,8 +84,9 @@ def log_out(*, refresh_token: str) -> None:
 
 
 def end_login(*, family_id: object) -> None:
-    """End one login. Its access token lives on until it expires; sockets stay with the person's other logins."""
-    RefreshFamily.objects.filter(pk=_uuid(family_id), revoked_at=None).update(revoked_at=timezone.now())
+    """End one login; its access token lives on until it expires, sockets belong to the person."""
+    if family := _uuid(family_id):
+        RefreshFamily.objects.filter(pk=family, revoked_at=None).update(revoked_at=timezone.now())
 
 
 def log_out_everywhere(*, actor: User) -> None:
@@ -109,8 +110,11 @@ def forget_dead_families() -> int:
 
 
 def _locked_family(family_id: object) -> RefreshFamily | None:
+    key = _uuid(family_id)
+    if key is None:
+        return None
     families = RefreshFamily.objects.select_related("user").select_for_update(of=("self",))
-    return families.filter(pk=_uuid(family_id)).first()
+    return families.filter(pk=key).first()
 
 
 def _rotate(family: RefreshFamily, jti: str, now: datetime) -> bool:

@@ -34,7 +34,10 @@ def ban(*, actor: User, user_id: UUID, reason: str) -> User:
 
 
 def unban(*, actor: User, user_id: UUID, reason: str) -> User:
-    """Let somebody in again; what was withdrawn stays so until they offer it again. Raises Conflict (not_banned)."""
+    """Let somebody in again; what was withdrawn stays so until they offer it again.
+
+    Raises Conflict (not_banned).
+    """
     with transaction.atomic():
         user = _locked(actor, user_id)
         if user.banned_at is None:

@@ -126,7 +126,7 @@ def forget_old_challenges() -> int:
 
 
 def _stored(identifier: str, code: str) -> str:
-    """What Redis holds: the code itself on a developer's machine (the guide reads it), otherwise a keyed hash."""
+    """What Redis holds: the code itself when DEBUG (the guide reads it), otherwise a keyed hash."""
     if settings.DEBUG:
         return code
     return salted_hmac("accounts.otp.stored", f"{identifier}:{code}", algorithm="sha256").hexdigest()

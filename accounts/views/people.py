@@ -49,7 +49,8 @@ class Followed(APIView):
     )
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
-        return _profile(relations.follow(actor=current_user(request), user_id=user_id), current_user(request))
+        viewer = current_user(request)
+        return _profile(relations.follow(actor=viewer, user_id=user_id), viewer)
 
     @extend_schema(
         summary="Stop following somebody", tags=["users"], request=None, responses=shapes.ProfileSerializer
