@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularJSONAPIView
 
 from soukloop.core.health import healthz, readyz
-from soukloop.core.views import UnknownUrl
+from soukloop.core.views import DocsPage, RedocPage, UnknownUrl
 
 api = [
     path("auth/", include("accounts.urls.auth")),
@@ -16,11 +17,12 @@ api = [
 ]
 
 urlpatterns = [
+    path("", RedirectView.as_view(url="/docs")),
     path("healthz", healthz),
     path("readyz", readyz),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
-    path("redoc", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
+    path("docs", DocsPage.as_view(url_name="openapi"), name="docs"),
+    path("redoc", RedocPage.as_view(url_name="openapi"), name="redoc"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     re_path(r"^api(/|$)", UnknownUrl.as_view()),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
@@ -47,6 +48,21 @@ class EnvelopeSchema(AutoSchema):
         name = getattr(self.view, "action", None) or self.method.lower()
         handler = getattr(self.view, name, None)
         return [_IDEMPOTENCY_KEY] if getattr(handler, "is_idempotent", False) else []
+
+
+class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """Describe how requests are authenticated."""
+
+    target_class = "accounts.authentication.TokenAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The access token of register, login or refresh.",
+        }
 
 
 def wrap_in_envelope(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:

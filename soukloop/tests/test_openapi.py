@@ -1,0 +1,92 @@
+"""`/openapi.json` describes every route, and its pages load nothing from elsewhere."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.validation import validate_schema
+
+from soukloop.tests.routes import api_routes
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    GENERATOR_STATS.reset()
+    return Client().get("/openapi.json").json()
+
+
+def operations(document: Any) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_it_is_a_valid_openapi_3_1_document_made_without_warnings(document: Any) -> None:
+    assert document["openapi"].startswith("3.1")
+    validate_schema(document)
+    assert not GENERATOR_STATS._warn_cache
+    assert not GENERATOR_STATS._error_cache
+
+
+def test_each_route_and_method_is_described(document: Any) -> None:
+    described = {re.sub(r"\{\w+\}", "{}", name) for name, _ in operations(document)}
+    routes = {
+        f"{method} {re.sub(r'<[^>]+>', '{}', route.template)}"
+        for route in api_routes()
+        for method in route.methods
+    }
+    assert described == routes
+
+
+def test_each_operation_has_a_summary_a_tag_and_both_kinds_of_answer(document: Any) -> None:
+    for name, operation in operations(document):
+        assert operation.get("summary"), name
+        assert operation.get("tags"), name
+        assert operation["tags"] != ["api"], name
+        assert "default" in operation["responses"], name
+        assert any(status.startswith("2") for status in operation["responses"]), name
+
+
+def test_successes_are_described_in_their_envelope(document: Any) -> None:
+    schema = document["paths"]["/api/v1/auth/me"]["get"]["responses"]["200"]["content"]["application/json"][
+        "schema"
+    ]
+    assert schema["required"] == ["success", "data"]
+    sent = document["paths"]["/api/v1/auth/send-otp"]["post"]["responses"]["200"]["content"][
+        "application/json"
+    ]
+    assert "data" not in sent["schema"].get("properties", {})
+
+
+def test_creating_operations_take_an_idempotency_key(document: Any) -> None:
+    creating = [
+        operation
+        for name, operation in operations(document)
+        if name.startswith("POST ") and "201" in operation["responses"]
+    ]
+    assert creating
+    for operation in creating:
+        headers = [parameter["name"] for parameter in operation.get("parameters", [])]
+        assert "Idempotency-Key" in headers, operation["operationId"]
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_documentation_pages_load_their_assets_from_here(page: str) -> None:
+    response = Client().get(page)
+    assert response.status_code == 200
+    html = response.content.decode()
+    loaded = re.findall(r"""(?:src|href)=["']([^"']+)["']""", html)
+    assert loaded
+    assert all(address.startswith("/") for address in loaded), loaded
+    for address in loaded:
+        if address.startswith("/static/"):
+            assert Client().get(address).status_code == 200, address
+
+
+def test_the_front_page_leads_to_the_documentation() -> None:
+    response = Client().get("/")
+    assert (response.status_code, response["Location"]) == (302, "/docs")
