@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from soukloop.core.errors import NotFound
 
-# The pages' scripts are from this server; whatever they would fetch from elsewhere (a logo, a validator) is not.
+# The pages' scripts are from this server; what they would fetch from elsewhere (a logo, a validator) is not.
 _FROM_HERE = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'; worker-src blob:; frame-ancestors 'none'"
