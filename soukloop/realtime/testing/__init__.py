@@ -1,0 +1,121 @@
+"""Fixtures for tests of whatever speaks over sockets; `conftest.py` at the root makes them known."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+
+from soukloop.core import jsonlib
+from soukloop.realtime.publisher import publisher
+from soukloop.realtime.testing.clients import JS_CLIENT, BareClient, SocketIoClient
+from soukloop.realtime.testing.servers import ServerProcess
+
+Captured = list[tuple[str, str, dict[str, Any]]]
+
+
+@pytest.fixture
+def captured_events(monkeypatch: pytest.MonkeyPatch) -> Captured:
+    """Collect (room, event, data) instead of publishing.
+
+    What is published on commit appears when the commit does: in a transactional test by itself, otherwise
+    within `django_capture_on_commit_callbacks(execute=True)`.
+    """
+    captured: Captured = []
+
+    def send(room: str, message: dict[str, Any]) -> None:
+        if message["type"] == "event":
+            captured.append((room, message["event"], jsonlib.loads(message["data"])))
+        else:
+            captured.append((room, message["type"], {"reason": message["reason"]}))
+
+    monkeypatch.setattr(publisher, "send", send)
+    return captured
+
+
+ServerFactory = Callable[..., list[ServerProcess]]
+
+
+@pytest.fixture(scope="session")
+def _shared_servers(django_db_setup: None) -> Iterator[dict[Any, ServerProcess]]:
+    servers: dict[Any, ServerProcess] = {}
+    yield servers
+    for server in servers.values():
+        server.terminate()
+        server.log_path.unlink()
+
+
+@pytest.fixture
+def live_server_process(
+    _shared_servers: dict[Any, ServerProcess], transactional_db: None
+) -> Iterator[ServerFactory]:
+    """Return `start(n=1, server="uvicorn", fresh=False, environment={})`: a list of n serving web processes.
+
+    They stay for the session's other tests, except `fresh` ones: for tests that kill. What a test writes must
+    be committed for them to see; the fixture sees to that.
+    """
+    fresh_servers: list[ServerProcess] = []
+    url = urlsplit(os.environ["DATABASE_URL"])
+    database_url = url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+
+    def start(
+        n: int = 1,
+        server: str = "uvicorn",
+        *,
+        fresh: bool = False,
+        environment: dict[str, str] | None = None,
+    ) -> list[ServerProcess]:
+        if fresh:
+            started = [ServerProcess(server, database_url, environment or {}) for _ in range(n)]
+            fresh_servers.extend(started)
+        else:
+            variables = tuple(sorted((environment or {}).items()))
+            started = []
+            for number in range(n):
+                known = _shared_servers.get((server, number, variables))
+                if known is None or not known.is_running:
+                    known = ServerProcess(server, database_url, environment or {})
+                    _shared_servers[(server, number, variables)] = known
+                started.append(known)
+        for process in started:
+            process.wait_until_ready()
+        return started
+
+    yield start
+    for process in fresh_servers:
+        process.terminate()
+        process.log_path.unlink()
+
+
+@pytest.fixture
+def bare_client() -> Iterator[Callable[..., BareClient]]:
+    """Return `connect(server, token, path="/ws/", …)`: a bare WebSocket, closed after the test."""
+    with contextlib.ExitStack() as clients:
+
+        def open_client(server: ServerProcess, token: str | None = None, **options: Any) -> BareClient:
+            return clients.enter_context(BareClient(server, token, **options))
+
+        yield open_client
+
+
+@pytest.fixture(scope="session")
+def _node_modules() -> None:
+    if not (JS_CLIENT / "node_modules" / "socket.io-client").exists():
+        subprocess.run(["npm", "ci"], cwd=JS_CLIENT, check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def sio_client(_node_modules: None) -> Iterator[Callable[..., SocketIoClient]]:
+    """Return `connect(server, token, **options)`: a stock socket.io-client that is connecting."""
+    with contextlib.ExitStack() as clients:
+
+        def open_client(server: ServerProcess, token: str | None = None, **options: Any) -> SocketIoClient:
+            client = SocketIoClient(server, token, **options)
+            clients.callback(client.close)
+            return client
+
+        yield open_client

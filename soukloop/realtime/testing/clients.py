@@ -1,0 +1,248 @@
+"""Clients for tests: a bare WebSocket, and the stock socket.io-client in a node process; used alike."""
+
+import contextlib
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from soukloop.core import jsonlib
+from soukloop.realtime.testing.servers import START_WITHIN, ServerProcess
+
+Data = dict[str, Any]
+
+ANSWER_WITHIN = 10.0
+JS_CLIENT = Path(__file__).parent.parent / "tests" / "js"
+
+
+class Client:
+    """What both clients share: events that came, in order, and the answers to calls."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Any]] = []
+        self._seen = 0
+        self._news = threading.Condition()
+        self._acks: dict[int, Data] = {}
+        self._calls = 0
+        self.is_closed = False
+
+    def send(self, event: str, data: Any = None) -> None:
+        """Send a command without asking for an acknowledgement."""
+        raise NotImplementedError
+
+    def call(self, event: str, data: Any = None) -> Data:
+        """Send a command and return its acknowledgement."""
+        raise NotImplementedError
+
+    def expect(self, event: str, *, within: float = ANSWER_WITHIN, **having: Any) -> Any:
+        """Return the next such event's data; what came between it and the last one expected is skipped."""
+
+        def found() -> bool:
+            for index in range(self._seen, len(self.events)):
+                name, data = self.events[index]
+                if name == event and all(data.get(key) == value for key, value in having.items()):
+                    self._seen = index + 1
+                    return True
+            return False
+
+        with self._news:
+            if not self._news.wait_for(found, within):
+                raise AssertionError(f"no {event} {having or ''} within {within} s; came: {self.events}")
+            return self.events[self._seen - 1][1]
+
+    def hears_nothing_of(self, event: str, *, within: float = 0.5) -> bool:
+        """Wait, then say whether no such event came after the last one expected."""
+        time.sleep(within)
+        with self._news:
+            return all(name != event for name, _ in self.events[self._seen :])
+
+    def named(self, event: str) -> list[Any]:
+        """Return the data of all such events so far."""
+        with self._news:
+            return [data for name, data in self.events if name == event]
+
+    def _heard(self, event: str, data: Any) -> None:
+        with self._news:
+            self.events.append((event, data))
+            self._news.notify_all()
+
+    def _answered(self, call: int, ack: Data) -> None:
+        with self._news:
+            self._acks[call] = ack
+            self._news.notify_all()
+
+    def _await_answer(self, call: int) -> Data:
+        with self._news:
+            if not self._news.wait_for(lambda: call in self._acks or self.is_closed, ANSWER_WITHIN):
+                raise AssertionError(f"no answer to call {call}; came: {self.events}")
+            if call not in self._acks:
+                raise AssertionError(f"closed before the answer to call {call}; came: {self.events}")
+            return self._acks.pop(call)
+
+    def _ended(self) -> None:
+        with self._news:
+            self.is_closed = True
+            self._news.notify_all()
+
+
+class BareClient(Client):
+    """A bare WebSocket, as a native app has it: JSON frames, bearer header."""
+
+    def __init__(
+        self,
+        server: ServerProcess,
+        token: str | None = None,
+        *,
+        path: str = "/ws/",
+        headers: dict[str, str] | None = None,
+        origin: Any = None,
+    ) -> None:
+        super().__init__()
+        self.close_code: int | None = None
+        self.close_reason = ""
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        self._stack = contextlib.ExitStack()
+        self.socket = self._stack.enter_context(
+            connect(
+                server.ws_url + path,
+                additional_headers=sent,
+                origin=origin,
+                compression=None,
+                proxy=None,
+                open_timeout=ANSWER_WITHIN,
+                max_size=2**24,
+            )
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def send(self, event: str, data: Any = None) -> None:
+        self.socket.send(jsonlib.dumps({"event": event, "data": data}).decode())
+
+    def call(self, event: str, data: Any = None) -> Data:
+        self._calls += 1
+        call = self._calls
+        self.socket.send(jsonlib.dumps({"event": event, "data": data, "id": call}).decode())
+        return self._await_answer(call)
+
+    def wait_closed(self, within: float = ANSWER_WITHIN) -> tuple[int | None, str]:
+        """Return the server's close code and reason."""
+        with self._news:
+            if not self._news.wait_for(lambda: self.is_closed, within):
+                raise AssertionError(f"not closed within {within} s; came: {self.events}")
+        return self.close_code, self.close_reason
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def _read(self) -> None:
+        try:
+            for text in self.socket:
+                frame = jsonlib.loads(text)
+                if frame["event"] == "ack":
+                    ack = {key: value for key, value in frame.items() if key not in ("event", "id")}
+                    self._answered(frame["id"], ack)
+                else:
+                    self._heard(frame["event"], frame["data"])
+        except ConnectionClosed:
+            pass
+        self.close_code, self.close_reason = self.socket.close_code, self.socket.close_reason or ""
+        self._ended()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class SocketIoClient(Client):
+    """The stock JavaScript client; with its own defaults unless `options` say otherwise."""
+
+    def __init__(self, server: ServerProcess, token: str | None = None, **options: Any) -> None:
+        super().__init__()
+        options.setdefault("auth", {"token": token} if token is not None else {})
+        self._node = subprocess.Popen(
+            [shutil.which("node") or "node", "client.js", server.url, jsonlib.dumps(options).decode()],
+            cwd=JS_CLIENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self.connected = 0
+        self.errors: list[Data] = []
+        self.disconnects: list[str] = []
+        self.transports: list[str] = []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def wait_connected(self, times: int = 1, within: float = START_WITHIN) -> Self:
+        """Wait for Socket.IO's handshake (for the n-th, after reconnections)."""
+        self._wait(lambda: self.connected >= times, "connect", within)
+        return self
+
+    def wait_refused(self, times: int = 1, within: float = START_WITHIN) -> Data:
+        """Return `{message, data}` of the n-th `connect_error`."""
+        self._wait(lambda: len(self.errors) >= times, "connect_error", within)
+        return self.errors[times - 1]
+
+    def wait_disconnected(self, within: float = ANSWER_WITHIN) -> str:
+        self._wait(lambda: bool(self.disconnects), "disconnect", within)
+        return self.disconnects[-1]
+
+    def wait_upgraded(self, within: float = ANSWER_WITHIN) -> None:
+        self._wait(lambda: "websocket" in self.transports, "upgrade", within)
+
+    def send(self, event: str, data: Any = None) -> None:
+        self.order(op="emit", event=event, arguments=[] if data is None else [data])
+
+    def call(self, event: str, data: Any = None) -> Data:
+        self._calls += 1
+        call = self._calls
+        arguments = [] if data is None else [data]
+        self.order(op="call", event=event, arguments=arguments, id=call, timeout=int(ANSWER_WITHIN * 1000))
+        return self._await_answer(call)
+
+    def order(self, **order: Any) -> None:
+        assert self._node.stdin is not None
+        self._node.stdin.write(jsonlib.dumps(order) + b"\n")
+        self._node.stdin.flush()
+
+    def close(self) -> None:
+        assert self._node.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._node.stdin.close()
+        self._node.wait(timeout=10)
+
+    def _wait(self, condition: Callable[[], bool], what: str, within: float) -> None:
+        with self._news:
+            if not self._news.wait_for(condition, within):
+                raise AssertionError(f"no {what} within {within} s; errors: {self.errors}")
+
+    def _read(self) -> None:
+        assert self._node.stdout is not None
+        for line in self._node.stdout:
+            message = jsonlib.loads(line)
+            match message["type"]:
+                case "event":
+                    self._heard(message["event"], message["data"])
+                case "ack":
+                    self._answered(message["id"], message.get("ack") or {"timeout": True})
+                case kind:
+                    with self._news:
+                        if kind == "connect":
+                            self.connected += 1
+                            self.transports.append(message["transport"])
+                        elif kind == "upgrade":
+                            self.transports.append(message["transport"])
+                        elif kind == "connect_error":
+                            self.errors.append({"message": message["message"], "data": message["data"]})
+                        elif kind == "disconnect":
+                            self.disconnects.append(message["reason"])
+                        self._news.notify_all()
+        self._ended()

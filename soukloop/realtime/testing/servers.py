@@ -1,0 +1,84 @@
+"""Web processes of their own, for tests."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from django.conf import settings
+
+START_WITHIN = 60.0  # two cores may be busy with other things
+_UVICORN = ["uvicorn", "soukloop.asgi:application", "--timeout-graceful-shutdown", "3"]
+COMMANDS = {
+    "uvicorn": [*_UVICORN, "--ws", "soukloop.realtime.rawsink:WebSocketProtocol", "--port"],
+    "uvicorn-stock": [*_UVICORN, "--port"],
+    "daphne": ["daphne", "soukloop.asgi:application", "--port"],
+}
+
+
+class ServerProcess:
+    """A web process on a port of its own, against the test database and Redis."""
+
+    def __init__(self, server: str, database_url: str, environment: dict[str, str]) -> None:
+        self.server = server
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.ws_url = f"ws://127.0.0.1:{self.port}"
+        self.log_path = Path(tempfile.mkstemp(prefix=f"{server}-", suffix=".log")[1])
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *COMMANDS[server], str(self.port)],
+            cwd=settings.BASE_DIR,
+            env={**os.environ, "DATABASE_URL": database_url, **environment},
+            stdout=self.log_path.open("wb"),
+            stderr=subprocess.STDOUT,
+        )
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_WITHIN
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/healthz", timeout=5):  # noqa: S310 - our own
+                    return
+            except (OSError, urllib.error.URLError):
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"{self.server} does not serve:\n{self.log()}") from None
+                time.sleep(0.05)
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def resident_bytes(self) -> int:
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

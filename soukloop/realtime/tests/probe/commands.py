@@ -1,0 +1,94 @@
+"""Commands to try the core with."""
+
+import time
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import connection
+from rest_framework import serializers
+
+from soukloop.core.errors import Conflict
+from soukloop.realtime.commands import command, on_left
+from soukloop.realtime.events import publish
+from soukloop.realtime.sessions import Session
+
+
+class Room(serializers.Serializer[Any]):
+    room = serializers.CharField(max_length=80)
+
+
+class Publication(Room):
+    event = serializers.CharField()
+    count = serializers.IntegerField(default=1, max_value=5000)
+    size = serializers.IntegerField(default=0, max_value=10_000)
+    except_me = serializers.BooleanField(default=False)
+
+
+class Pause(serializers.Serializer[Any]):
+    seconds = serializers.FloatField(max_value=5)
+    n = serializers.IntegerField(default=0)
+
+
+@command("probe:join", input=Room, example={"room": "stream.1"})
+def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Join any room."""
+    session.join(data["room"])
+    session.emit("probe:joined", {"room": data["room"]})
+    return {"rooms": sorted(session.rooms)}
+
+
+@command("probe:leave", input=Room, example={"room": "stream.1"})
+def leave(session: Session, data: dict[str, Any]) -> None:
+    """Leave it."""
+    session.leave(data["room"])
+
+
+@command("probe:publish", input=Publication, example={"room": "stream.1", "event": "probe:said"})
+def publish_many(session: Session, data: dict[str, Any]) -> None:
+    """Publish events numbered from 0."""
+    except_connection = session.connection_id if data["except_me"] else None
+    for n in range(data["count"]):
+        fields = {"n": n, "padding": "x" * data["size"]} if data["size"] else {"n": n}
+        publish(data["room"], data["event"], fields, except_connection=except_connection)
+
+
+@command("probe:wait", input=Pause, example={"seconds": 0.1})
+def wait(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Hold a thread and a database connection for a while."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(%s)", [data["seconds"]])
+    return {"n": data["n"]}
+
+
+@command("probe:whoami", input=None, example={})
+def whoami(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Say whose connection it is."""
+    return {"userId": session.user_id, "username": session.user.username, "at": time.time()}
+
+
+@command("probe:refuse", input=None, example={})
+def refuse(session: Session, data: dict[str, Any]) -> None:
+    """Be refused."""
+    raise Conflict("No.", code="probe_refused", details={"why": "because"})
+
+
+@command("probe:crash", input=None, example={})
+def crash(session: Session, data: dict[str, Any]) -> None:
+    """Fail in a way that nobody foresaw."""
+    raise ZeroDivisionError
+
+
+@command("probe:limited", input=None, example={}, rate_scope="stream_chat")
+def limited(session: Session, data: dict[str, Any]) -> None:
+    """Be allowed ten times a minute."""
+
+
+@command("probe:people", input=None, example={})
+def people(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Count the people in the database."""
+    return {"count": get_user_model().objects.count()}
+
+
+@on_left("stream")
+def tell_left(session: Session, room: str) -> None:
+    publish("product.1", "probe:left", {"room": room, "userId": session.user_id})

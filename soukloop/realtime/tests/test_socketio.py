@@ -1,0 +1,82 @@
+"""The stock JavaScript client against real server processes."""
+
+from typing import Any
+
+from accounts.models import User
+from soukloop.realtime.testing.servers import ServerProcess
+
+
+def test_the_clients_defaults_poll_first_then_upgrade(
+    server: ServerProcess, sio_client: Any, buyer: User, token: str
+) -> None:
+    client = sio_client(server, token).wait_connected()
+    assert client.expect("connected")["userId"] == str(buyer.pk)
+    client.wait_upgraded()
+    assert client.transports == ["polling", "websocket"]
+    assert client.call("probe:whoami")["data"]["username"] == "testbuyer"
+
+
+def test_each_transport_alone_carries_commands_acknowledgements_and_events(
+    server: ServerProcess, sio_client: Any, token: str
+) -> None:
+    for transport in ("websocket", "polling"):
+        client = sio_client(server, token, transports=[transport]).wait_connected()
+        client.expect("connected")
+        ack = client.call("probe:join", {"room": "stream.1"})
+        assert ack["success"] is True
+        assert "stream.1" in ack["data"]["rooms"]
+        client.send("probe:publish", {"room": "stream.1", "event": "probe:said", "count": 20})
+        assert [client.expect("probe:said")["n"] for _ in range(20)] == list(range(20))
+        assert client.transports == [transport]
+
+
+def test_events_keep_their_order_across_the_upgrade(
+    server: ServerProcess, sio_client: Any, token: str
+) -> None:
+    client = sio_client(server, token).wait_connected()
+    client.send("probe:join", {"room": "stream.1"})
+    for _ in range(3):
+        client.send("probe:publish", {"room": "stream.1", "event": "probe:said", "count": 50})
+    numbers = [client.expect("probe:said")["n"] for _ in range(150)]
+    assert numbers == list(range(50)) * 3
+
+
+def test_a_refusal_tells_why_and_with_which_code(server: ServerProcess, sio_client: Any, token: str) -> None:
+    nobody = sio_client(server).wait_refused()
+    assert nobody == {
+        "message": "Log in first: send a token or a ticket.",
+        "data": {"code": "credentials_missing", "details": {}},
+    }
+    forged = sio_client(server, token[:-3] + "abc").wait_refused()
+    assert forged["data"]["code"] == "token_invalid"
+
+
+def test_a_client_that_lost_its_connection_comes_back_by_itself(
+    server: ServerProcess, sio_client: Any, token: str
+) -> None:
+    client = sio_client(server, token).wait_connected()
+    client.order(op="drop")
+    client.wait_connected(times=2)
+    assert client.call("probe:whoami")["success"] is True
+
+
+def test_a_command_without_acknowledgement_is_refused_by_an_error_event(
+    server: ServerProcess, sio_client: Any, token: str
+) -> None:
+    client = sio_client(server, token).wait_connected()
+    client.send("probe:refuse")
+    assert client.expect("error") == {
+        "event": "probe:refuse",
+        "code": "probe_refused",
+        "message": "No.",
+        "details": {"why": "because"},
+    }
+
+
+def test_other_namespaces_are_refused(server: ServerProcess, sio_client: Any, token: str) -> None:
+    server.url += "/admin"
+    try:
+        refused = sio_client(server, token).wait_refused()
+    finally:
+        server.url = server.url.removesuffix("/admin")
+    assert refused["message"] == "Unable to connect"
