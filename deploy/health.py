@@ -8,7 +8,7 @@ import urllib.request
 def main(url: str) -> int:
     """Answer 0 for a 200, otherwise 1 with the reason on standard error."""
     try:
-        with urllib.request.urlopen(url, timeout=4) as answer:
+        with urllib.request.urlopen(url, timeout=4) as answer:  # noqa: S310 - the compose file's own URL
             return 0 if answer.status == 200 else 1
     except urllib.error.HTTPError as error:
         print(error, error.read(300).decode(errors="replace"), file=sys.stderr)

@@ -25,7 +25,7 @@ class Interruptions:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # What `nohup` or a background shell told us to ignore stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._handle)
+                signal.signal(number, self.handle)
         if "MAKELEVEL" in os.environ:
             # `make` that is killed outright cannot pass it on.
             with contextlib.suppress(OSError, AttributeError):
@@ -42,7 +42,7 @@ class Interruptions:
         if self.received and not self._held:
             raise Ended
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, frame: FrameType | None) -> None:
         first, self.received = not self.received, self.received or number
         if first and not self._held:
             raise Ended

@@ -40,9 +40,7 @@ def server_user(name: str) -> str | None:
     try:
         return pwd.getpwnam(name).pw_name
     except KeyError:
-        raise CannotGoOn(
-            f"There is no system user “{name}” to run a server as, and none runs as root."
-        ) from None
+        raise CannotGoOn(f"No server runs as root, and there is no system user “{name}” for it.") from None
 
 
 def may_enter(directory: Path, user: str) -> bool:
@@ -148,6 +146,4 @@ def require_space(megabytes: int) -> None:
     """Stop before a full disk stops us half-way."""
     free = shutil.disk_usage(ROOT).free // 1_000_000
     if free < megabytes:
-        raise CannotGoOn(
-            f"The disk under {ROOT} has {free} MB left, and {megabytes} MB are needed: make room first."
-        )
+        raise CannotGoOn(f"The disk under {ROOT} is full: {free} MB are left, and {megabytes} MB are needed.")

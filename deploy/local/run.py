@@ -19,15 +19,19 @@ READY_WITHIN = 90.0
 
 def main(argv: list[str]) -> int:
     """Set up, start, say where everything is, and stay until somebody ends it."""
+    instance = Instance(argv[1] if argv[:1] == ["--instance"] and len(argv) == 2 else "run")
     person = environment.asked()
     setup.ensure("Souk Loop", ["run", *argv], named=person, development=False)
     require_space(setup.LATER_MB)
-    instance = Instance("run")
     try:
         with ownership.owned(instance):
-            _run(instance, person)
+            try:
+                _run(instance, person)
+            except Ended:
+                say("\nStopping …")
+                raise
     except Ended:
-        say("\nStopped; nothing is left running.")
+        say("Stopped; nothing is left running.")
     return 0
 
 
@@ -54,7 +58,7 @@ def _run(instance: Instance, person: dict[str, str]) -> None:
         supervisor.start(media.service(instance, environment.of_media(values)), quiet=True)
         _wait_until_ready(supervisor, values["PORT"])
         step.done("web, worker and media server answer")
-    _summary(values, demo)
+    _summary(instance, values, demo)
     supervisor.watch()
 
 
@@ -109,7 +113,8 @@ def _trouble(port: str) -> str | None:
     return None
 
 
-def _summary(values: dict[str, str], demo: str) -> None:
+def _summary(instance: Instance, values: dict[str, str], demo: str) -> None:
+    settings = instance.env_file.relative_to(ROOT)
     base, rtmp, video = values["BASE_URL"], values["RTMP_URL"], values["MEDIA_URL"].rstrip("/")
     rows = [
         ("API", f"{base}/api/v1/"),
@@ -118,8 +123,8 @@ def _summary(values: dict[str, str], demo: str) -> None:
         ("Sockets", f"{base}/socket.io/   {base.replace('http', 'ws', 1)}/ws/"),
         ("Video in", rtmp),
         ("Video out", f"{video}/live/…"),
-        ("Settings", '.local/env   (for example: . .local/env; redis-cli -u "$REDIS_URL")'),
-        ("Logs", ".local/log/run"),
+        ("Settings", f'{settings}   (for example: . {settings}; redis-cli -u "$REDIS_URL")'),
+        ("Logs", str(instance.logs.relative_to(ROOT))),
     ]
     say(f"\n{paint('Ready.', '1;32')} Ctrl-C ends everything.\n")
     for name, text in rows:

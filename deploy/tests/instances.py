@@ -1,0 +1,46 @@
+"""Instances for tests: in the checkout like any other, gone afterwards, and what runs in them."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy.local import ownership
+from deploy.local.places import Instance
+
+NGINX_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
+
+
+@contextlib.contextmanager
+def temporary_instance(name: str) -> Iterator[Instance]:
+    """Make an instance, and afterwards end and remove all of it."""
+    instance = Instance(name)
+    remove(instance)
+    instance.prepare()
+    try:
+        yield instance
+    finally:
+        remove(instance)
+
+
+def remove(instance: Instance) -> None:
+    if instance.directory.exists():
+        ownership.stop(instance)
+        for directory in (instance.data, instance.directory, instance.logs):
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def processes_of(instance: Instance) -> list[str]:
+    """Find every process that was started for an instance: each carries its name in the environment."""
+    mark = f"SOUKLOOP_TEST={instance.name}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int(entry.name) != os.getpid() and mark in (entry / "environ").read_bytes().split(b"\0"):
+                command = (
+                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                )
+                if command:
+                    found.append(f"{entry.name} {command}")
+    return found
