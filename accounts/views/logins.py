@@ -14,6 +14,7 @@ from accounts.authentication import TokenAuthentication, current_user
 from accounts.models import User
 from accounts.services import logins, registration, tickets
 from accounts.tokens import AccessToken, decode
+from soukloop.core import jsonlib
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.idempotency import idempotent
 
@@ -78,7 +79,7 @@ class Register(Anonymous):
     def post(self, request: Request) -> Response:
         created = self._create(request)
         # Outside what is kept for a replay: tokens don't lie about in a table, and a replay's are fresh.
-        user = User.objects.get(pk=created.data["id"])
+        user = User.objects.get(pk=jsonlib.loads(jsonlib.dumps(created.data))["id"])
         return Response(login_body(logins.open_login(user)), status=201)
 
     @idempotent

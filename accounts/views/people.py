@@ -1,5 +1,6 @@
 """Other people: profiles, follows, blocks."""
 
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -87,15 +88,10 @@ class Blocked(APIView):
 class Followers(APIView):
     @extend_schema(summary="List who follows somebody", tags=["users"], responses=shapes.PeoplePageSerializer)
     def get(self, request: Request, user_id: UUID) -> Response:
-        rows = followers_of(visible_user(current_user(request), user_id), current_user(request))
+        viewer = current_user(request)
+        follows = followers_of(visible_user(viewer, user_id), viewer)
         return Response(
-            paginate(
-                rows,
-                page_of(request),
-                lambda rows: [
-                    {**shapes.person_body(row.follower), "is_following": row.is_following} for row in rows
-                ],
-            )
+            paginate(follows, page_of(request), lambda rows: [_listed(row.follower, row) for row in rows])
         )
 
 
@@ -104,13 +100,12 @@ class Following(APIView):
         summary="List whom somebody follows", tags=["users"], responses=shapes.PeoplePageSerializer
     )
     def get(self, request: Request, user_id: UUID) -> Response:
-        rows = followed_by(visible_user(current_user(request), user_id), current_user(request))
+        viewer = current_user(request)
+        follows = followed_by(visible_user(viewer, user_id), viewer)
         return Response(
-            paginate(
-                rows,
-                page_of(request),
-                lambda rows: [
-                    {**shapes.person_body(row.followed), "is_following": row.is_following} for row in rows
-                ],
-            )
+            paginate(follows, page_of(request), lambda rows: [_listed(row.followed, row) for row in rows])
         )
+
+
+def _listed(user: User, follow: Any) -> dict[str, Any]:
+    return {**shapes.person_body(user), "is_following": follow.is_following}
