@@ -24,6 +24,7 @@ from soukloop.realtime.presence import online_among
 
 # What two people say to each other; what the server adds (offers, system messages) its own app announces.
 WRITTEN_BY_PEOPLE = (Message.Type.TEXT, Message.Type.IMAGE)
+_WITHDRAWN = (Product.Status.HIDDEN, Product.Status.DELETED)
 
 
 @transaction.atomic
@@ -56,8 +57,13 @@ def open_conversation(
 
 
 def _about_product(actor: User, other: User, product_id: UUID) -> tuple[Conversation, bool]:
+    of_both = Conversation.objects.of(actor.pk).of(other.pk)
+    found = of_both.filter(product=product_id).select_related("product").first()
+    # Sold things are hidden from lists, but the two go on talking about theirs.
+    if found is not None and found.product is not None and found.product.status not in _WITHDRAWN:
+        return found, False
     product = product_visible_to(actor, product_id)
-    if product.status in (Product.Status.HIDDEN, Product.Status.DELETED):
+    if product.status in _WITHDRAWN:
         raise NotFound("There is no such product.", code="product_not_found")
     if product.seller_id not in (actor.pk, other.pk):
         raise ValidationFailed(details={"product_id": ["This product is sold by neither of you."]})
