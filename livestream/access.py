@@ -1,6 +1,7 @@
 """The only door to a stream for a user."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
@@ -51,11 +52,17 @@ def own_stream(user: User, stream_id: UUID | str, *, lock: bool = False) -> Stre
     return stream
 
 
-def room_of(user: User, stream_id: UUID | str) -> Stream:
-    """Return a stream that this person may watch, in one query.
+@dataclass(frozen=True)
+class Room:
+    """A stream as one person meets it: what they may do in its chat."""
 
-    It carries `is_moderator` and `is_muted`. Raises NotFound, or Forbidden (`followers_only`).
-    """
+    stream: Stream
+    is_trusted: bool
+    is_muted: bool
+
+
+def room_of(user: User, stream_id: UUID | str) -> Room:
+    """Return a stream that this person may watch. Raises NotFound, Forbidden (`followers_only`)."""
     stream = (
         visible_streams(user)
         .annotate(
@@ -70,7 +77,13 @@ def room_of(user: User, stream_id: UUID | str) -> Stream:
         raise NotFound("There is no such stream.", code="stream_not_found")
     if not may_watch(user, stream, is_follower=stream.is_follower):
         raise Forbidden("Only followers may watch this stream.", code="followers_only")
-    return stream
+    is_host = stream.seller_id == user.pk
+    return Room(stream, is_trusted=is_host or stream.is_moderator, is_muted=stream.is_muted)
+
+
+def watchable_stream(user: User, stream_id: UUID | str) -> Stream:
+    """Return a stream that this person may watch; raises as `room_of`."""
+    return room_of(user, stream_id).stream
 
 
 def may_watch(user: User, stream: Stream, *, is_follower: bool) -> bool:
@@ -87,10 +100,10 @@ def moderated_stream(user: User, stream_id: UUID | str) -> Stream:
         if stream is None:
             raise NotFound("There is no such stream.", code="stream_not_found")
         return stream
-    stream = room_of(user, stream_id)
-    if stream.seller_id != user.pk and not stream.is_moderator:
+    room = room_of(user, stream_id)
+    if not room.is_trusted:
         raise Forbidden("Only the host and the moderators may do this.", code="not_a_moderator")
-    return stream
+    return room.stream
 
 
 def locked_stream(stream_id: UUID | str) -> Stream:

@@ -255,13 +255,9 @@ def replay_ready(stream: Stream, *, state: str, vod_url: str | None) -> None:
         publish_on_commit(room, REPLAY_READY.name, payload)
 
 
-def viewer_joined(
-    stream_id: UUID, user_id: UUID, username: str, viewer_count: int, *, except_connection: str
-) -> None:
+def viewer_joined(stream_id: UUID, user_id: UUID, username: str, viewer_count: int) -> None:
     payload = {"streamId": stream_id, "userId": user_id, "username": username, "viewerCount": viewer_count}
-    publish_on_commit(
-        stream_room(stream_id), VIEWER_JOINED.name, payload, except_connection=except_connection
-    )
+    publish(stream_room(stream_id), VIEWER_JOINED.name, payload)
 
 
 def viewer_left(stream_id: UUID, user_id: UUID, viewer_count: int) -> None:

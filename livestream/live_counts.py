@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -99,7 +100,7 @@ def gone(stream_id: UUID | str, members: Iterable[str]) -> Presence:
 
 def connections(stream_id: UUID | str) -> dict[str, float]:
     """Return `user:connection` → Unix time when last heard of; raises RedisError."""
-    scored = redis_client().zrange(keys.stream_viewers(stream_id), 0, -1, withscores=True)
+    scored: Any = redis_client().zrange(keys.stream_viewers(stream_id), 0, -1, withscores=True)
     return {name.decode(): score for name, score in scored}
 
 
@@ -131,7 +132,7 @@ def react(stream_id: UUID | str, emoji: str, known: Mapping[str, int] | None = N
 def reactions(stream_id: UUID | str) -> dict[str, int]:
     """Return emoji → count; empty when Redis has forgotten or is away."""
     try:
-        counted = redis_client().hgetall(keys.stream_reactions(stream_id))
+        counted: Any = redis_client().hgetall(keys.stream_reactions(stream_id))
     except RedisError as error:
         logger.warning("reactions of stream %s not read: %s", stream_id, error)
         return {}
@@ -156,7 +157,8 @@ def refill_chat(stream_id: UUID | str, newest_first: list[bytes]) -> None:
 
 def last_messages(stream_id: UUID | str) -> list[bytes]:
     """Return the last chat messages as JSON, newest first; raises RedisError."""
-    return redis_client().lrange(keys.stream_chat(stream_id), 0, -1)
+    messages: Any = redis_client().lrange(keys.stream_chat(stream_id), 0, -1)
+    return list(messages)
 
 
 def expire(stream_id: UUID | str) -> None:

@@ -193,6 +193,7 @@ RATE_LIMITS = {
     "stream_write": (60, 60),
     "stream_chat": (10, 60),  # the guide's 4.5
     "stream_reaction": (600, 60),
+    "stream_click": (120, 60),
     "socket_command": (1200, 60),
 }
 RATE_LIMIT_EXEMPT_LOOPBACK = DEBUG  # per-IP scopes only
@@ -259,22 +260,22 @@ MEDIA_SECRET = env.str("MEDIA_SECRET", default="")
 MEDIA_CONTROL_URL = env.str("MEDIA_CONTROL_URL", default="http://127.0.0.1:8080").rstrip("/")
 
 if env.str("MEDIA_STORAGE", default="local") == "s3":
+    _bucket = {
+        "bucket_name": env.str("S3_BUCKET"),
+        "endpoint_url": env.str("S3_ENDPOINT_URL", default="") or None,
+        "region_name": env.str("S3_REGION", default="") or None,
+        "access_key": env.str("S3_ACCESS_KEY", default="") or None,
+        "secret_key": env.str("S3_SECRET_KEY", default="") or None,
+        "querystring_auth": False,
+        "custom_domain": None,
+    }
     _media_storage = {
         "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {
-            "bucket_name": env.str("S3_BUCKET"),
-            "endpoint_url": env.str("S3_ENDPOINT_URL", default="") or None,
-            "region_name": env.str("S3_REGION", default="") or None,
-            "access_key": env.str("S3_ACCESS_KEY", default="") or None,
-            "secret_key": env.str("S3_SECRET_KEY", default="") or None,
-            "querystring_auth": False,
-            "file_overwrite": False,
-            "custom_domain": None,
-        },
+        "OPTIONS": {**_bucket, "file_overwrite": False},
     }
     _replay_storage = {
-        "BACKEND": _media_storage["BACKEND"],
-        "OPTIONS": {**_media_storage["OPTIONS"], "location": "vods", "file_overwrite": True},
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {**_bucket, "location": "vods", "file_overwrite": True},
     }
 else:
     _media_storage = {

@@ -13,6 +13,7 @@ api = [
     path("users/", include("accounts.urls.users")),
     path("conversations", include("chat.urls")),
     path("", include("offers.urls")),
+    path("", include("livestream.urls")),
     path("notifications", include("notifications.urls")),
 ]
 
@@ -25,5 +26,6 @@ urlpatterns = [
     path("redoc", RedocPage.as_view(url_name="openapi"), name="redoc"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
+    path("internal/media/", include("livestream.callback_urls")),
     re_path(r"^api(/|$)", UnknownUrl.as_view()),
 ]

@@ -1,23 +1,19 @@
 """What a room shows: its chat, its viewers' stays."""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Greatest
 from redis.exceptions import RedisError
 
-from accounts.models import User
 from livestream import live_counts
 from livestream.models import ChatMessage, Stream, ViewerSession
 from soukloop.core import jsonlib
-
-
-def avatar_url(user: User) -> str | None:
-    return default_storage.url(user.avatar) if user.avatar else None
+from soukloop.core.images import public_url
 
 
 def chat_payload(message: ChatMessage) -> dict[str, Any]:
@@ -28,7 +24,7 @@ def chat_payload(message: ChatMessage) -> dict[str, Any]:
         "seq": message.seq,
         "userId": message.user_id,
         "username": message.user.username,
-        "avatarUrl": avatar_url(message.user),
+        "avatarUrl": public_url(message.user.avatar),
         "message": message.message,
         "timestamp": jsonlib.isoformat(message.created_at),
     }
@@ -46,31 +42,59 @@ def newest_messages(stream_id: UUID, count: int) -> list[dict[str, Any]]:
     return [chat_payload(message) for message in visible_messages(stream_id).order_by("-seq")[:count]]
 
 
-def history(stream: Stream) -> list[Any]:
-    """Return the last 100 messages, oldest first, ready for JSON.
+@dataclass(frozen=True)
+class History:
+    """What somebody who comes in is shown, oldest first, and the last message there is."""
 
-    From Redis where its list is whole: a room of thousands fills in seconds, and each who comes reads this.
-    """
+    messages: list[Any]
+    last_seq: int
+    is_too_long: bool = False
+
+
+def history(stream: Stream, *, after_seq: int | None) -> History:
+    """Return the last 100 messages, or those after one; too many of these are none at all."""
+    if after_seq is None:
+        return _last(stream)
+    later = visible_messages(stream.pk).filter(seq__gt=after_seq).order_by("seq")
+    missed = [chat_payload(message) for message in later[: settings.CATCH_UP_MAX + 1]]
+    if len(missed) > settings.CATCH_UP_MAX:
+        return History([], stream.last_chat_seq, is_too_long=True)
+    return History(missed, max(stream.last_chat_seq, missed[-1]["seq"] if missed else 0))
+
+
+def _last(stream: Stream) -> History:
+    """Read Redis' list where it is whole: in a rush thousands come in, and each of them reads this."""
     if not stream.last_chat_seq:
-        return []
-    whole = min(settings.STREAM_CHAT_HISTORY, stream.chat_count)
+        return History([], 0)
     try:
         kept = live_counts.last_messages(stream.pk)
-        if len(kept) >= whole and kept and orjson.loads(kept[0])["seq"] >= stream.last_chat_seq:
-            return [orjson.Fragment(message) for message in reversed(kept)]
+        newest_seq = orjson.loads(kept[0])["seq"] if kept else 0
+        if newest_seq >= stream.last_chat_seq and len(kept) >= min(
+            settings.STREAM_CHAT_HISTORY, stream.chat_count
+        ):
+            return History([orjson.Fragment(message) for message in reversed(kept)], newest_seq)
         newest = newest_messages(stream.pk, settings.STREAM_CHAT_HISTORY)
         live_counts.refill_chat(stream.pk, [jsonlib.dumps(message) for message in newest])
     except RedisError:
         newest = newest_messages(stream.pk, settings.STREAM_CHAT_HISTORY)
-    return newest[::-1]
+    return History(newest[::-1], max(stream.last_chat_seq, newest[0]["seq"] if newest else 0))
 
 
-def missed(stream: Stream, after_seq: int) -> list[dict[str, Any]] | None:
-    """Return the messages after one, oldest first; None when they are more than CATCH_UP_MAX."""
-    if stream.last_chat_seq - after_seq > settings.CATCH_UP_MAX:
-        return None
-    later = visible_messages(stream.pk).filter(seq__gt=after_seq).order_by("seq")
-    return [chat_payload(message) for message in later[: settings.CATCH_UP_MAX]]
+def page_of_chat(
+    stream: Stream, *, before_seq: int | None, after_seq: int | None, limit: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """Return up to `limit` messages in the order they were said, and whether there are more that way.
+
+    After `after_seq` the next ones; otherwise the latest, before `before_seq` where it is given.
+    """
+    messages = visible_messages(stream.pk)
+    if before_seq is not None:
+        messages = messages.filter(seq__lt=before_seq)
+    if after_seq is not None:
+        rows = list(messages.filter(seq__gt=after_seq).order_by("seq")[: limit + 1])
+        return [chat_payload(message) for message in rows[:limit]], len(rows) > limit
+    rows = list(messages.order_by("-seq")[: limit + 1])
+    return [chat_payload(message) for message in rows[:limit][::-1]], len(rows) > limit
 
 
 def open_in_ended_streams() -> QuerySet[ViewerSession]:

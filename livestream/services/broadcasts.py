@@ -67,7 +67,7 @@ def recorded(*, path: str) -> None:
 
 
 def cut(*, public_id: str) -> None:
-    """Have the media server end a broadcast; one that is away has nobody on air. Raises MediaServerRefuses."""
+    """Have the media server end a broadcast, unless it is away; raises MediaServerRefuses."""
     try:
         media_server.drop(public_id)
     except MediaServerAway as error:

@@ -29,23 +29,22 @@ def post_message(
     `muted`, `chat_disabled`), Conflict, RateLimited: 10 a minute, or slow mode; not for host and moderators.
     """
     room = access.room_of(actor, stream_id)
-    is_trusted = room.seller_id == actor.pk or room.is_moderator
-    states.check(room, "chat")
-    if client_message_id and (sent := _already_sent(room, actor, client_message_id)):
+    states.check(room.stream, "chat")
+    if client_message_id and (sent := _already_sent(room.stream, actor, client_message_id)):
         return rooms.chat_payload(sent)
     if room.is_muted:
         raise Forbidden("You may not write in this stream.", code="muted")
-    if not room.enable_chat and room.seller_id != actor.pk:
+    if not room.stream.enable_chat and room.stream.seller_id != actor.pk:
         raise Forbidden("The chat is switched off.", code="chat_disabled")
-    if not is_trusted:
+    if not room.is_trusted:
         ratelimits.hit_user("stream_chat", actor.pk)
     with transaction.atomic():
         # The lock gives each message its seq in turn, so that none is skipped and none comes twice.
-        stream = access.locked_stream(room.pk)
+        stream = access.locked_stream(room.stream.pk)
         states.check(stream, "chat")
         if client_message_id and (sent := _already_sent(stream, actor, client_message_id)):
             return rooms.chat_payload(sent)
-        if stream.slow_mode_seconds and not is_trusted:
+        if stream.slow_mode_seconds and not room.is_trusted:
             _check_slow_mode(stream, actor)
         stream.last_chat_seq += 1
         stream.chat_count += 1

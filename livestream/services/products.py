@@ -8,8 +8,8 @@ from django.db.models import F, Max
 from django.utils import timezone
 
 from accounts.models import User
-from listings import services as listings
 from listings.models import Product
+from listings.services.products import put_on_air, take_off_air
 from livestream import access, events, states
 from livestream.models import ProductTag, Stream, StreamProduct
 from soukloop.core.errors import Conflict
@@ -40,7 +40,7 @@ def attach_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamP
         defaults={"position": 0 if last is None else last + 1, "removed_at": None},
     )
     if stream.is_live:
-        listings.put_on_air(product_ids=[product.pk], stream_id=stream.pk)
+        put_on_air(product_ids=[product.pk], stream_id=stream.pk)
     return stream_product
 
 
@@ -58,7 +58,7 @@ def detach_product(*, actor: User, stream_id: UUID, product_id: UUID) -> Stream:
         return stream
     stream_product.removed_at = timezone.now()
     stream_product.save(update_fields=["removed_at"])
-    listings.take_off_air(stream_id=stream.pk, product_ids=[stream_product.product_id])
+    take_off_air(stream_id=stream.pk, product_ids=[stream_product.product_id])
     events.product_untagged(stream.pk, stream_product.product_id, "removed")
     return stream
 
@@ -88,7 +88,7 @@ def click_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamPr
 
     Raises NotFound, Forbidden, Conflict.
     """
-    stream = access.room_of(actor, stream_id)
+    stream = access.watchable_stream(actor, stream_id)
     states.check(stream, "click_product")
     shown = access.product_in(stream, product_id)
     if stream.seller_id != actor.pk:
@@ -102,4 +102,4 @@ def product_withdrawn(product: Product, reason: str) -> None:
     if product.live_stream_id is None:
         return
     events.product_untagged(product.live_stream_id, product.pk, reason)
-    listings.take_off_air(stream_id=product.live_stream_id, product_ids=[product.pk])
+    take_off_air(stream_id=product.live_stream_id, product_ids=[product.pk])

@@ -16,7 +16,7 @@ def react(*, actor: User, stream_id: UUID, emoji: str) -> int:
 
     Raises NotFound, Forbidden, Conflict; RedisError when nothing can be counted.
     """
-    stream = access.room_of(actor, stream_id)
+    stream = access.watchable_stream(actor, stream_id)
     states.check(stream, "react")
     total = live_counts.react(stream.pk, emoji)
     if total is None:

@@ -25,7 +25,7 @@ def enter(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
 
     The host's own devices aren't viewers. Raises NotFound, Forbidden (`followers_only`), Conflict.
     """
-    stream = access.room_of(actor, stream_id)
+    stream = access.watchable_stream(actor, stream_id)
     states.check(stream, "join")
     if stream.seller_id == actor.pk:
         return stream
@@ -49,9 +49,7 @@ def enter(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
         stream.viewer_count = there.viewers
         note_viewers(stream.pk, there.viewers)
     if there.changed:
-        events.viewer_joined(
-            stream.pk, actor.pk, actor.username, stream.viewer_count, except_connection=connection_id
-        )
+        events.viewer_joined(stream.pk, actor.pk, actor.username, stream.viewer_count)
         events.viewer_count(stream.pk, stream.viewer_count)
     return stream
 

@@ -10,14 +10,15 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from listings import services as listings
 from listings.models import Category
+from listings.services.products import put_on_air, take_off_air
 from livestream import access, events, live_counts, states
 from livestream.media import addresses, stream_keys
 from livestream.models import PublisherConnection, ReactionTotal, Replay, Stream, StreamProduct, ViewerSession
 from livestream.selectors import audiences, figures
 from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
 from soukloop.core.jobs import enqueue
+from soukloop.core.stafflog import log_staff_action
 
 
 @transaction.atomic
@@ -81,7 +82,7 @@ def go_live(
     if stream.record_stream:
         Replay.objects.create(stream=stream)
     product_ids = list(stream.stream_products.values_list("product_id", flat=True))
-    listings.put_on_air(product_ids=product_ids, stream_id=stream.pk)
+    put_on_air(product_ids=product_ids, stream_id=stream.pk)
     if stream.notifications_sent:
         enqueue("livestream.announce", lock=f"livestream.announce:{stream.pk}", stream_id=str(stream.pk))
     events.stream_live(stream, product_ids)
@@ -101,7 +102,9 @@ def end_by_staff(*, actor: User, stream_id: UUID, reason: str) -> Stream:
     if not actor.is_staff:
         raise Forbidden
     stream = access.locked_stream(stream_id)
-    return _end(stream, Stream.EndReason.STAFF, note=f"{actor.username}: {reason}"[:500])
+    _end(stream, Stream.EndReason.STAFF, note=reason)
+    log_staff_action(actor=actor, row=stream, message=f"Ended: {reason}")
+    return stream
 
 
 @transaction.atomic
@@ -120,13 +123,12 @@ def end_abandoned(*, stream_id: UUID, reason: Stream.EndReason, unless_published
 
 
 @transaction.atomic
-def close_account_streams(*, seller_id: UUID) -> None:
+def close_streams_of(seller: User) -> None:
     """End the live stream and call off the planned ones of somebody whose account is closed."""
-    for stream in (
-        Stream.objects.select_for_update(no_key=True)
-        .filter(seller_id=seller_id, status__in=[Stream.Status.LIVE, Stream.Status.SCHEDULED])
-        .order_by("pk")
-    ):
+    open_streams = Stream.objects.of_seller(seller.pk).filter(
+        status__in=[Stream.Status.LIVE, Stream.Status.SCHEDULED]
+    )
+    for stream in open_streams.select_for_update(no_key=True).order_by("pk"):
         if stream.is_live:
             _end(stream, Stream.EndReason.ACCOUNT_CLOSED)
         else:
@@ -185,7 +187,7 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
     stream.average_watch_seconds = watched.average_seconds
     stream.total_likes = figures.total_likes(stream.pk)
     stream.save()
-    listings.take_off_air(stream_id=stream.pk)
+    take_off_air(stream_id=stream.pk)
     _cut_publisher(stream)
     if stream.record_stream:
         enqueue_replay(stream)

@@ -1,0 +1,159 @@
+"""What a seller learns about a stream; every figure is counted."""
+
+from collections import Counter, defaultdict
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Sum
+from django.utils import timezone
+
+from accounts.models import Follow
+from chat.models import Conversation
+from livestream import live_counts
+from livestream.models import Stream, StreamProduct, ViewerSession
+from livestream.selectors import figures
+from offers.models import Offer, Transaction
+
+NEIGHBORHOODS_MAX = 10
+
+
+def end_stats(stream: Stream) -> dict[str, Any]:
+    """Return the figures that an ended stream is closed with (guide 4.8)."""
+    shown = stream.stream_products.aggregate(tagged=Count("first_tagged_at"), clicks=Sum("clicks", default=0))
+    return {
+        "peakViewers": stream.peak_viewers,
+        "uniqueViewers": stream.unique_viewers,
+        "totalLikes": stream.total_likes,
+        "chatMessages": stream.chat_count,
+        "averageWatchTime": stream.average_watch_seconds,
+        "productsTagged": shown["tagged"],
+        "clicksOnProducts": shown["clicks"],
+    }
+
+
+def analytics(stream: Stream, duration: int) -> dict[str, Any]:
+    """Return guide 4.9 for a stream of any state; of a live one, as of now."""
+    since = stream.started_at
+    until = stream.ended_at or timezone.now()
+    watched = figures.watch_figures(stream)
+    reactions = _reactions(stream)
+    sales = _sales(stream)
+    return {
+        "basicStats": {
+            "duration": duration,
+            "peakViewers": max(watched.peak, stream.peak_viewers),
+            "uniqueViewers": watched.unique,
+            "averageWatchTime": watched.average_seconds,
+            "notificationsSent": stream.notifications_sent,
+        },
+        "engagement": {
+            "totalLikes": sum(reactions.values()),
+            "totalReactions": reactions,
+            "chatMessages": stream.chat_count,
+            "newFollowers": _new_followers(stream, since, until),
+        },
+        "products": _products(stream, sales, since, until),
+        "revenue": {
+            "totalSales": len(sales),
+            "grossRevenue": _total(sales, "price"),
+            "platformFee": _total(sales, "platform_fee"),
+            "netRevenue": _total(sales, "seller_payout"),
+        },
+        "geography": {"topNeighborhoods": _neighborhoods(stream)},
+        "viewersPerMinute": [
+            {"minute": minute, "viewers": viewers}
+            for minute, viewers in stream.viewer_samples.order_by("minute").values_list("minute", "viewers")
+        ],
+    }
+
+
+def _reactions(stream: Stream) -> dict[str, int]:
+    """What was written down, or what Redis counts since."""
+    saved = figures.saved_reactions(stream.pk)
+    counted = live_counts.reactions(stream.pk) if stream.is_live else {}
+    newest = {emoji: max(saved.get(emoji, 0), counted.get(emoji, 0)) for emoji in saved | counted}
+    return dict(sorted(newest.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _new_followers(stream: Stream, since: datetime | None, until: datetime) -> int:
+    if since is None:
+        return 0
+    return Follow.objects.filter(followed=stream.seller_id, created_at__range=(since, until)).count()
+
+
+def _sales(stream: Stream) -> list[Transaction]:
+    return list(
+        Transaction.objects.filter(stream_id=stream.pk)
+        .exclude(status=Transaction.Status.CANCELLED)
+        .only("product_id", "price", "platform_fee", "seller_payout")
+    )
+
+
+def _products(
+    stream: Stream, sales: list[Transaction], since: datetime | None, until: datetime
+) -> list[dict[str, Any]]:
+    shown = list(stream.stream_products.select_related("product").order_by("position", "pk"))
+    views = _views(stream, shown)
+    inquirers = _inquirers(stream, [one.product_id for one in shown], since, until)
+    purchases = Counter(sale.product_id for sale in sales)
+    revenue: dict[UUID, Decimal] = defaultdict(Decimal)
+    for sale in sales:
+        revenue[sale.product_id] += sale.price
+    return [
+        {
+            "productId": one.product_id,
+            "title": one.product.title,
+            "clicks": one.clicks,
+            "views": views[one.product_id],
+            "inquiries": len(inquirers[one.product_id]),
+            "purchases": purchases[one.product_id],
+            "revenue": revenue[one.product_id],
+        }
+        for one in shown
+    ]
+
+
+def _views(stream: Stream, shown: list[StreamProduct]) -> Counter[UUID]:
+    """Count for each product the people who were there at, or came after, its first place on the picture."""
+    last_seen = [
+        (user_id, left_at)
+        for user_id, left_at in ViewerSession.objects.filter(stream=stream).values_list("user_id", "left_at")
+    ]
+    counts: Counter[UUID] = Counter()
+    for one in shown:
+        if one.first_tagged_at is not None:
+            there = {user for user, left_at in last_seen if left_at is None or left_at >= one.first_tagged_at}
+            counts[one.product_id] = len(there)
+    return counts
+
+
+def _inquirers(
+    stream: Stream, product_ids: list[UUID], since: datetime | None, until: datetime
+) -> dict[UUID, set[UUID]]:
+    people: dict[UUID, set[UUID]] = defaultdict(set)
+    if since is None:
+        return people
+    asked = Conversation.objects.filter(
+        product__in=product_ids, seller=stream.seller_id, created_at__range=(since, until)
+    ).values_list("product_id", "buyer_id")
+    offered = Offer.objects.filter(stream_id=stream.pk).values_list("product_id", "buyer_id")
+    for product_id, buyer_id in (*asked, *offered):
+        people[product_id].add(buyer_id)
+    return people
+
+
+def _neighborhoods(stream: Stream) -> list[dict[str, Any]]:
+    rows: Any = (
+        ViewerSession.objects.filter(stream=stream)
+        .exclude(neighborhood="")
+        .values("neighborhood")
+        .annotate(viewers=Count("user", distinct=True))
+        .order_by("-viewers", "neighborhood")
+    )
+    return list(rows[:NEIGHBORHOODS_MAX])
+
+
+def _total(sales: list[Transaction], column: str) -> Decimal:
+    return sum((getattr(sale, column) for sale in sales), Decimal(0))

@@ -1,0 +1,66 @@
+"""Lists of streams."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+
+from accounts.models import User
+from livestream.access import visible_streams, watchable_streams
+from livestream.models import Stream, StreamProduct
+
+
+def with_what_is_shown(streams: QuerySet[Stream]) -> QuerySet[Stream]:
+    """Load seller, replay and the number of products in the same query."""
+    return (
+        streams.select_related("seller", "replay")
+        .defer("seller__location")
+        .annotate(product_count=Count("stream_products", filter=Q(stream_products__removed_at=None)))
+    )
+
+
+def shown(stream_id: UUID) -> Stream:
+    """Return one stream as lists show it; the caller has checked that the user may see it."""
+    return with_what_is_shown(Stream.objects.all()).get(pk=stream_id)
+
+
+def streams_for(
+    user: User,
+    *,
+    status: str | None = None,
+    category: str | None = None,
+    seller_id: UUID | None = None,
+    mine: bool = False,
+) -> QuerySet[Stream]:
+    """Return what this person may watch, or one's own (cancelled ones too), newest first."""
+    streams = visible_streams(user).of_seller(user.pk) if mine else watchable_streams(user)
+    if not mine:
+        streams = streams.exclude(status=Stream.Status.CANCELLED)
+    if status:
+        streams = streams.filter(status=status)
+    if category:
+        streams = streams.filter(category=category)
+    if seller_id:
+        streams = streams.filter(seller=seller_id)
+    return with_what_is_shown(streams).order_by("-created_at", "pk")
+
+
+def live_for(user: User, *, category: str | None = None) -> QuerySet[Stream]:
+    """Return the live streams this person may watch, the most watched first."""
+    streams = watchable_streams(user).live()
+    if category:
+        streams = streams.filter(category=category)
+    return with_what_is_shown(streams).order_by("-viewer_count", "-started_at", "pk")
+
+
+def products_of(stream: Stream) -> list[StreamProduct]:
+    """Return what is shown in a stream, in its order."""
+    return list(
+        stream.stream_products.filter(removed_at=None).select_related("product").order_by("position", "pk")
+    )
+
+
+def live_counts_by_category() -> Mapping[str, int]:
+    """Return category → how many streams are live in it."""
+    rows = Stream.objects.live().filter(seller__is_active=True).values("category_id").order_by()
+    return dict(rows.annotate(count=Count("pk")).values_list("category_id", "count"))

@@ -1,0 +1,129 @@
+"""What clients send about streams."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from listings.models import Category
+from livestream.models import Stream
+from soukloop.realtime.commands import CommandInput
+
+
+class SettingsInput(serializers.Serializer[None]):
+    """What may change while a stream is scheduled (guide 4.2)."""
+
+    title = serializers.CharField(max_length=200, required=False)
+    description = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    category = serializers.PrimaryKeyRelatedField(
+        queryset=Category.objects.all(),
+        required=False,
+        pk_field=serializers.CharField(max_length=40),
+        error_messages={"does_not_exist": "There is no such category."},
+    )
+    audience = serializers.ChoiceField(choices=Stream.Audience.choices, required=False)
+    estimated_duration = serializers.IntegerField(
+        min_value=1, max_value=24 * 60, required=False, help_text="Minutes"
+    )
+    notify_followers = serializers.BooleanField(required=False)
+    notify_neighborhood = serializers.BooleanField(required=False)
+    enable_chat = serializers.BooleanField(required=False)
+    enable_comments = serializers.BooleanField(
+        required=False, help_text="Whether the app offers comments under the replay; kept, not enforced"
+    )
+    record_stream = serializers.BooleanField(required=False)
+    slow_mode_seconds = serializers.IntegerField(
+        min_value=0, max_value=120, required=False, help_text="0, or 3 to 120"
+    )
+
+    def validate_slow_mode_seconds(self, value: int) -> int:
+        if value in (1, 2):
+            raise serializers.ValidationError("0 (off), or 3 to 120 seconds.")
+        return value
+
+
+class StreamInput(SettingsInput):
+    """A new stream (guide 4.1)."""
+
+    title = serializers.CharField(max_length=200)
+    category = serializers.PrimaryKeyRelatedField(
+        queryset=Category.objects.all(),
+        pk_field=serializers.CharField(max_length=40),
+        error_messages={"does_not_exist": "There is no such category."},
+    )
+    product_ids = serializers.ListField(
+        child=serializers.UUIDField(), max_length=settings.STREAM_PRODUCTS_MAX, required=False, default=list
+    )
+
+    def validate_product_ids(self, value: list[Any]) -> list[Any]:
+        return list(dict.fromkeys(value))
+
+
+class GoLiveInput(serializers.Serializer[None]):
+    camera_ready = serializers.BooleanField(default=False)
+    checklist_complete = serializers.BooleanField(default=False)
+
+
+class TagInput(serializers.Serializer[None]):
+    """Where on the picture, from its top left corner, and when, in seconds from the start (guide 4.7)."""
+
+    x = serializers.FloatField(min_value=0, max_value=1)
+    y = serializers.FloatField(min_value=0, max_value=1)
+    timestamp_seconds = serializers.IntegerField(min_value=0, max_value=7 * 24 * 3600)
+
+
+class ChatRulesInput(serializers.Serializer[None]):
+    enable_chat = serializers.BooleanField(required=False)
+    slow_mode_seconds = serializers.IntegerField(
+        min_value=0, max_value=120, required=False, help_text="0, or 3 to 120"
+    )
+
+    validate_slow_mode_seconds = SettingsInput.validate_slow_mode_seconds
+
+
+class PersonInput(serializers.Serializer[None]):
+    user_id = serializers.UUIDField()
+
+
+class StreamsQuery(serializers.Serializer[None]):
+    status = serializers.ChoiceField(choices=Stream.Status.choices, required=False)
+    category = serializers.CharField(max_length=40, required=False)
+    seller_id = serializers.UUIDField(required=False)
+    mine = serializers.BooleanField(required=False, default=False, help_text="One's own, cancelled ones too")
+
+
+class LiveQuery(serializers.Serializer[None]):
+    category = serializers.CharField(max_length=40, required=False)
+
+
+class ChatQuery(serializers.Serializer[None]):
+    before_seq = serializers.IntegerField(min_value=1, max_value=2**31, required=False, default=None)
+    after_seq = serializers.IntegerField(min_value=0, max_value=2**31, required=False, default=None)
+    limit = serializers.IntegerField(
+        min_value=1, max_value=settings.PAGE_SIZE_MAX, required=False, default=50
+    )
+
+
+class ReplayQuery(serializers.Serializer[None]):
+    after_seq = serializers.IntegerField(
+        min_value=0, max_value=2**31, required=False, default=0, help_text="Chat from here on"
+    )
+
+
+class StreamCommand(CommandInput):
+    stream_id = serializers.UUIDField()
+
+
+class JoinCommand(StreamCommand):
+    after_seq = serializers.IntegerField(
+        min_value=0, max_value=2**31, required=False, allow_null=True, default=None
+    )
+
+
+class ChatCommand(StreamCommand):
+    message = serializers.CharField(max_length=settings.STREAM_CHAT_MAX_LENGTH)
+    client_message_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
+
+
+class ReactionCommand(StreamCommand):
+    emoji = serializers.ChoiceField(choices=settings.STREAM_REACTIONS)

@@ -1,0 +1,86 @@
+"""A stream's chat over REST: reading it, and keeping it in order."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from livestream import access
+from livestream.selectors import rooms
+from livestream.serializers.figures import ChatPageOutput, ChatRulesOutput, chat_rules_body
+from livestream.serializers.inputs import ChatQuery, ChatRulesInput, PersonInput
+from livestream.services import chat
+from livestream.views.requests import TAGS, user_of, valid
+
+
+class StreamChatViewSet(ViewSet):
+    """What is said in a stream."""
+
+    rate_scope: Any = None
+
+    @extend_schema(
+        tags=TAGS,
+        summary="Read the chat",
+        description="In the order it was said: the next ones after `after_seq`, otherwise the latest (before"
+        " `before_seq`).",
+        parameters=[ChatQuery],
+        responses=ChatPageOutput,
+    )
+    def list(self, request: Request, stream_id: UUID) -> Response:
+        query = valid(ChatQuery, request.query_params)
+        stream = access.watchable_stream(user_of(request), stream_id)
+        items, has_more = rooms.page_of_chat(stream, **query)
+        return Response({"items": items, "hasMore": has_more, "lastSeq": stream.last_chat_seq})
+
+    @extend_schema(
+        tags=TAGS,
+        summary="Change the chat's rules",
+        description="Host and moderators: `enable_chat`, and slow mode of 3 to 120 seconds (0: off).",
+        request=ChatRulesInput,
+        responses=ChatRulesOutput,
+    )
+    def change_rules(self, request: Request, stream_id: UUID) -> Response:
+        rules = valid(ChatRulesInput, request.data)
+        stream = chat.change_rules(actor=user_of(request), stream_id=stream_id, **rules)
+        return Response(chat_rules_body(stream))
+
+    @extend_schema(
+        tags=TAGS,
+        summary="Delete a message",
+        description="One's own, or any as host or moderator. The room is told by `chat:deleted`.",
+        request=None,
+        responses={204: None},
+    )
+    def destroy(self, request: Request, stream_id: UUID, message_id: UUID) -> Response:
+        chat.delete_message(actor=user_of(request), stream_id=stream_id, message_id=message_id)
+        return Response(status=204)
+
+    @extend_schema(
+        tags=TAGS,
+        summary="Mute a viewer",
+        description="Host and moderators. A muted viewer watches and doesn't write.",
+        request=PersonInput,
+        responses={204: None},
+    )
+    def mute(self, request: Request, stream_id: UUID) -> Response:
+        chat.mute(actor=user_of(request), stream_id=stream_id, **valid(PersonInput, request.data))
+        return Response(status=204)
+
+    @extend_schema(tags=TAGS, summary="Let a viewer write again", request=None, responses={204: None})
+    def unmute(self, request: Request, stream_id: UUID, user_id: UUID) -> Response:
+        chat.unmute(actor=user_of(request), stream_id=stream_id, user_id=user_id)
+        return Response(status=204)
+
+    @extend_schema(tags=TAGS, summary="Name a moderator", request=PersonInput, responses={204: None})
+    def name_moderator(self, request: Request, stream_id: UUID) -> Response:
+        person = valid(PersonInput, request.data)
+        chat.name_moderator(actor=user_of(request), stream_id=stream_id, **person)
+        return Response(status=204)
+
+    @extend_schema(tags=TAGS, summary="Dismiss a moderator", request=None, responses={204: None})
+    def dismiss_moderator(self, request: Request, stream_id: UUID, user_id: UUID) -> Response:
+        chat.dismiss_moderator(actor=user_of(request), stream_id=stream_id, user_id=user_id)
+        return Response(status=204)

@@ -1,0 +1,67 @@
+"""Products in a stream, over REST."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from livestream.serializers.figures import ClickOutput
+from livestream.serializers.inputs import TagInput
+from livestream.serializers.streams import StreamProductOutput, product_body
+from livestream.services import products
+from livestream.views.requests import TAGS, user_of, valid
+
+
+class StreamProductViewSet(ViewSet):
+    """What is shown in a stream."""
+
+    rate_scope: Any = None
+
+    @extend_schema(
+        tags=TAGS,
+        summary="Put a product into a stream",
+        description="One's own, before or while the stream is live; twice is once.",
+        request=None,
+        responses={201: StreamProductOutput},
+    )
+    def create(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
+        shown = products.attach_product(actor=user_of(request), stream_id=stream_id, product_id=product_id)
+        return Response(product_body(shown), status=201)
+
+    @extend_schema(tags=TAGS, summary="Take a product out of a stream", request=None, responses={204: None})
+    def destroy(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
+        products.detach_product(actor=user_of(request), stream_id=stream_id, product_id=product_id)
+        return Response(status=204)
+
+    @extend_schema(
+        tags=TAGS,
+        summary="Place a product on the picture",
+        description="The room is told by `product:tagged`; each placing is kept for the replay.",
+        request=TagInput,
+        responses=StreamProductOutput,
+        examples=[
+            OpenApiExample("guide 4.7", {"x": 0.42, "y": 0.63, "timestamp_seconds": 120}, request_only=True)
+        ],
+    )
+    def tag(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
+        shown = products.tag_product(
+            actor=user_of(request),
+            stream_id=stream_id,
+            product_id=product_id,
+            **valid(TagInput, request.data),
+        )
+        return Response(product_body(shown))
+
+    @extend_schema(
+        tags=TAGS,
+        summary="Count a tap on a product",
+        description="By a viewer, live or in the replay.",
+        request=None,
+        responses=ClickOutput,
+    )
+    def click(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
+        shown = products.click_product(actor=user_of(request), stream_id=stream_id, product_id=product_id)
+        return Response({"productId": shown.product_id, "clicks": shown.clicks})
