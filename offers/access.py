@@ -9,7 +9,8 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
-from accounts.selectors import blocked_between
+from accounts.selectors import blocked_between, is_blocked_between
+from listings.access import product_visible_to
 from listings.models import Product
 from offers.models import Offer, OfferQuerySet, Transaction
 from soukloop.core.errors import NotFound
@@ -83,6 +84,30 @@ def offer_sent_before(maker: User, product: Product, client_offer_id: str) -> Of
         Offer.objects.select_related(*RELATED)
         .filter(product=product, made_by=maker, client_offer_id=client_offer_id)
         .first()
+    )
+
+
+def product_to_bid_on(user: User, product_id: UUID) -> Product:
+    """Return a product the user may see, or could a moment ago; raises NotFound.
+
+    A sold one only its two sides may look at, yet whoever comes too late to bid is told so.
+    """
+    try:
+        return product_visible_to(user, product_id)
+    except NotFound:
+        sold = Product.objects.filter(status=Product.Status.SOLD, seller_closed=False)
+        product = sold.select_related("seller").filter(pk=product_id).first()
+        if product is None or is_blocked_between(user.pk, product.seller_id):
+            raise
+        return product
+
+
+def has_bought(user: User, product: Product) -> bool:
+    """Tell whether this person's sale of the product stands."""
+    return (
+        Transaction.objects.filter(product=product, buyer=user)
+        .exclude(status=Transaction.Status.CANCELLED)
+        .exists()
     )
 
 

@@ -6,7 +6,9 @@ class OffersConfig(AppConfig):
 
     def ready(self) -> None:
         # Only now may models be imported.
-        from listings.hooks import on_product_withdrawn  # noqa: PLC0415
-        from offers.services.closing import close_offers_of_product  # noqa: PLC0415
+        from listings import hooks as listings_hooks  # noqa: PLC0415
+        from offers import access  # noqa: PLC0415
+        from offers.services import closing  # noqa: PLC0415
 
-        on_product_withdrawn(close_offers_of_product)
+        listings_hooks.on_product_withdrawn(closing.close_offers_of_product)
+        listings_hooks.let_see_sold(access.has_bought)

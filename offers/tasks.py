@@ -1,5 +1,7 @@
 """Jobs that watch the clock for offers."""
 
+from uuid import UUID
+
 from procrastinate.contrib.django import app
 
 from offers.services import closing
@@ -10,6 +12,12 @@ from offers.services import closing
 def expire_due(timestamp: int) -> None:
     """Announce the offers whose time is over; that they are expired is true without it."""
     closing.expire_due_offers()
+
+
+@app.task(name="offers.close_for_people")
+def close_for_people(user_id: str, other_id: str | None = None) -> None:
+    """Decline the open offers of a closed account, or between two people across a block."""
+    closing.close_offers_for_people(UUID(user_id), UUID(other_id) if other_id else None)
 
 
 @app.periodic(cron="* * * * *")

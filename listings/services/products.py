@@ -110,9 +110,14 @@ def mark_sold(*, product: Product) -> None:
 
 
 def put_back_on_sale(*, product: Product) -> None:
-    """Undo a sale that was cancelled; the caller has locked the row. Raises Conflict unless it is sold."""
-    _require_status(product, Product.Status.SOLD)
-    product.status = Product.Status.ACTIVE
+    """Undo a sale that was cancelled; the caller has locked the row. Raises Conflict unless it was sold.
+
+    One that was hidden or deleted since then stays so, yet is no longer a sold one.
+    """
+    if product.sold_at is None:
+        _require_status(product, Product.Status.SOLD)
+    if product.status == Product.Status.SOLD:
+        product.status = Product.Status.ACTIVE
     product.sold_at = None
     product.save(update_fields=["status", "sold_at", "updated_at"])
 

@@ -8,10 +8,12 @@ from django.db import OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models import User
 from listings.models import Product
 from offers import access
 from offers.models import Offer
 from offers.services import records
+from soukloop.core.jobs import enqueue
 
 logger = logging.getLogger(__name__)
 Reason = Offer.CloseReason
@@ -61,26 +63,34 @@ def close_offers_of_product(product: Product, reason: str) -> None:
     )
 
 
-def close_offers_between(a_id: UUID, b_id: UUID) -> None:
-    """Decline what is open between two people of whom one blocked the other."""
-    _close_for_people(Q(buyer_id=a_id, seller_id=b_id) | Q(buyer_id=b_id, seller_id=a_id))
+def end_offers_of(user: User) -> None:
+    """Have the open offers to and from somebody declined whose account was closed."""
+    enqueue("offers.close_for_people", user_id=str(user.pk))
 
 
-def close_offers_of_person(user_id: UUID) -> None:
-    """Decline what is open to or from somebody whose account is closed."""
-    _close_for_people(Q(buyer_id=user_id) | Q(seller_id=user_id))
+def end_offers_between(a_id: UUID, b_id: UUID) -> None:
+    """Have the open offers between two people declined of whom one blocked the other."""
+    enqueue("offers.close_for_people", user_id=str(a_id), other_id=str(b_id))
 
 
-def _close_for_people(whose: Q) -> None:
-    with transaction.atomic():
-        product_ids = Offer.objects.filter(whose, status=Offer.Status.PENDING).values_list(
-            "product_id", flat=True
-        )
-        # In one order, so that two closings can't wait for each other in a ring.
-        for product_id in sorted(set(product_ids)):
+def close_offers_for_people(user_id: UUID, other_id: UUID | None = None) -> int:
+    """Decline what is open to and from somebody, or between two; return how many offers.
+
+    A job, product by product: who bans or blocks holds locks of their own, and two who hold several products
+    each could wait for each other in a ring. Until it has run, nobody can accept these offers anyway.
+    """
+    closed = 0
+    whose = Q(buyer_id=user_id) | Q(seller_id=user_id)
+    if other_id is not None:
+        whose &= Q(buyer_id=other_id) | Q(seller_id=other_id)
+    open_offers = Offer.objects.filter(whose, status=Offer.Status.PENDING)
+    for product_id in sorted(set(open_offers.values_list("product_id", flat=True))):
+        with transaction.atomic():
             product = access.lock_product(product_id)
-            open_offers = access.lock_open_offers(product, whose)
-            records.decline_all(open_offers, reason=Reason.PARTY_UNAVAILABLE, actor=None, now=timezone.now())
+            offers = access.lock_open_offers(product, whose)
+            records.decline_all(offers, reason=Reason.PARTY_UNAVAILABLE, actor=None, now=timezone.now())
+            closed += len(offers)
+    return closed
 
 
 def _expire_on(product_id: UUID) -> int:

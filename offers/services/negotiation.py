@@ -10,7 +10,6 @@ from django.utils import timezone
 from accounts.models import User
 from chat.models import Conversation
 from chat.services import open_conversation
-from listings.access import product_visible_to
 from listings.models import Product
 from offers import access, events, rules
 from offers.models import Offer, Transaction
@@ -38,7 +37,7 @@ def create_offer(
     """
     now = timezone.now()
     with transaction.atomic():
-        seller = product_visible_to(actor, product_id).seller
+        seller = access.product_to_bid_on(actor, product_id).seller
         product = access.lock_product(product_id)
         product.seller = seller
         if client_offer_id and (earlier := access.offer_sent_before(actor, product, client_offer_id)):

@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from accounts.models import User
 from listings.fees import fee_and_payout, fee_rate
-from listings.models import Product
 from listings.services import mark_sold, put_back_on_sale
 from offers import access, events, rules, states
 from offers.models import Offer, Transaction
@@ -70,7 +69,7 @@ def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -
         records.close_offers(
             [offer], status=target, reason=Reason.SALE_CANCELLED, actor=actor, now=now, sale=sale
         )
-        if sale.product.status == Product.Status.SOLD:
+        if sale.product.sold_at is not None:
             put_back_on_sale(product=sale.product)
         records.say(offer, actor, f"Sale cancelled: {records.amount(offer)}")
         other = sale.seller if actor.pk == sale.buyer_id else sale.buyer

@@ -1,0 +1,34 @@
+"""Offers and sales for tests, made by the services."""
+
+from decimal import Decimal
+from typing import Any
+
+from accounts.models import User
+from accounts.tests.factories import make_user
+from listings.models import Product
+from listings.tests.factories import make_product
+from offers.models import Offer, Transaction
+from offers.services import negotiation
+
+
+def make_offer(
+    product: Product | None = None, *, buyer: User | None = None, price: str = "750.00", **fields: Any
+) -> Offer:
+    """Have a buyer offer AED 750 for a product, new ones where none are given."""
+    product = product or make_product()
+    return negotiation.create_offer(
+        actor=buyer or make_user(), product_id=product.pk, offered_price=Decimal(price), **fields
+    )
+
+
+def make_counter(offer: Offer, *, price: str = "800.00", **fields: Any) -> Offer:
+    """Have whoever the offer was made to name another price."""
+    return negotiation.counter_offer(
+        actor=offer.recipient, offer_id=offer.pk, offered_price=Decimal(price), **fields
+    )
+
+
+def make_sale(product: Product | None = None, **fields: Any) -> Transaction:
+    """Have an offer accepted by the seller."""
+    offer = make_offer(product, **fields)
+    return negotiation.accept_offer(actor=offer.recipient, offer_id=offer.pk)
