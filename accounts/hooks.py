@@ -1,11 +1,14 @@
-"""What upper apps do when somebody is gone: registered in their `ready()`."""
+"""What upper apps do when somebody is gone, or hidden from somebody: registered in their `ready()`."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 from accounts.models import User
 
 AccountClosed = Callable[[User], None]
+Blocked = Callable[[UUID, UUID], None]
 _on_closed: list[AccountClosed] = []
+_on_blocked: list[Blocked] = []
 
 
 def on_account_closed(callback: AccountClosed) -> AccountClosed:
@@ -18,3 +21,15 @@ def on_account_closed(callback: AccountClosed) -> AccountClosed:
 def account_closed(user: User) -> None:
     for callback in _on_closed:
         callback(user)
+
+
+def on_blocked(callback: Blocked) -> Blocked:
+    """Have `callback(blocker_id, blocked_id)` run in the transaction in which one person blocks another."""
+    if callback not in _on_blocked:
+        _on_blocked.append(callback)
+    return callback
+
+
+def blocked(blocker_id: UUID, blocked_id: UUID) -> None:
+    for callback in _on_blocked:
+        callback(blocker_id, blocked_id)

@@ -81,13 +81,14 @@ def delete_account(*, actor: User, password: str) -> None:
         for challenge in challenges:
             otp.void(challenge)
             challenge.delete()
+        # Before the keys of the row change: who writes an offer locks a product, then refers to the person.
+        hooks.account_closed(user)
         transaction.on_commit(partial(delete_image, user.avatar), robust=True)
         _anonymise(user)
         RefreshFamily.objects.filter(user=user).delete()
         Follow.objects.filter(Q(follower=user) | Q(followed=user)).delete()
         Block.objects.filter(Q(blocker=user) | Q(blocked=user)).delete()
         end_all_logins(user, "account_deleted")
-        hooks.account_closed(user)
 
 
 def _anonymise(user: User) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Q
 
+from accounts import hooks
 from accounts.access import visible_user
 from accounts.models import Block, Follow, User
 from soukloop.core.errors import BadRequest, NotFound
@@ -37,6 +38,7 @@ def block(*, actor: User, user_id: UUID) -> None:
         Follow.objects.filter(
             Q(follower=actor, followed_id=user_id) | Q(follower_id=user_id, followed=actor)
         ).delete()
+        hooks.blocked(actor.pk, user_id)
 
 
 def unblock(*, actor: User, user_id: UUID) -> None:
