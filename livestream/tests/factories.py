@@ -1,0 +1,49 @@
+"""Streams for tests: plain functions, unique by a counter."""
+
+import itertools
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.tests.factories import make_seller
+from listings.models import Product
+from livestream.media import stream_keys
+from livestream.models import PublisherConnection, Replay, Stream, StreamProduct
+
+_numbers = itertools.count(1)
+
+
+def make_stream(
+    *, seller: User | None = None, products: list[Product] | None = None, **overrides: Any
+) -> Stream:
+    """Save a scheduled stream, with these products in it."""
+    fields: dict[str, Any] = {
+        "seller": seller or make_seller(),
+        "title": f"Flash Sale {next(_numbers)}",
+        "category_id": "sneakers",
+    }
+    stream = Stream.objects.create(**(fields | overrides))
+    for position, product in enumerate(products or []):
+        StreamProduct.objects.create(stream=stream, product=product, position=position)
+    return stream
+
+
+def make_live_stream(*, key: str = "sk_test", **overrides: Any) -> Stream:
+    """Save a stream that is live, as going live leaves it; `key` is what its encoder publishes with."""
+    fields: dict[str, Any] = {
+        "status": Stream.Status.LIVE,
+        "started_at": timezone.now(),
+        "key_digest": stream_keys.digest(f"{key}{next(_numbers)}" if key == "sk_test" else key),
+    }
+    stream = make_stream(**(fields | overrides))
+    if stream.record_stream:
+        Replay.objects.create(stream=stream)
+    Product.objects.filter(stream_products__stream=stream).update(live_stream_id=stream.pk)
+    return stream
+
+
+def make_publisher(stream: Stream, **overrides: Any) -> PublisherConnection:
+    """Save an encoder's connection that is still there."""
+    fields: dict[str, Any] = {"client_id": "1", "connected_at": timezone.now()}
+    return PublisherConnection.objects.create(stream=stream, **(fields | overrides))
