@@ -10,7 +10,7 @@ from django.conf import settings
 from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 from engineio.payload import Payload
-from socketio.packet import BINARY_ACK, BINARY_EVENT, CONNECT_ERROR
+from socketio.packet import BINARY_ACK, BINARY_EVENT, CONNECT_ERROR, Packet
 
 from soukloop.core import jsonlib
 from soukloop.core.errors import BadRequest, DomainError, PayloadTooLarge
@@ -159,6 +159,14 @@ class SocketServer(socketio.AsyncServer):
             raise socketio.exceptions.ConnectionRefusedError(error.message, data) from error
 
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        if namespace not in (None, ROOT):
+            reason = {
+                "message": "There is no such namespace.",
+                "data": {"code": "unknown_url", "details": {}},
+            }
+            refused = Packet(CONNECT_ERROR, data=reason, namespace=namespace)
+            await self._send_packet(eio_sid, refused)
+            return
         await super()._handle_connect(eio_sid, namespace, data)
         sid = self.manager.sid_from_eio_sid(eio_sid, namespace or ROOT)
         sink = self.sinks.get(sid or "")

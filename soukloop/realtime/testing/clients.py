@@ -237,9 +237,8 @@ class SocketIoClient(Client):
                     with self._news:
                         if kind == "connect":
                             self.connected += 1
-                            self.transports.append(message["transport"])
-                        elif kind == "upgrade":
-                            self.transports.append(message["transport"])
+                        elif kind == "transport":
+                            self.transports.append(message["name"])
                         elif kind == "connect_error":
                             self.errors.append({"message": message["message"], "data": message["data"]})
                         elif kind == "disconnect":

@@ -1,6 +1,14 @@
 """Bare WebSockets against real server processes."""
 
+import json
+import socket
+import threading
+import time
+import uuid
 from typing import Any
+
+import pytest
+from django.db import connection
 
 from accounts.models import User
 from soukloop.realtime.testing.servers import ServerProcess
@@ -16,3 +24,135 @@ def test_a_connection_is_greeted_and_its_commands_are_acknowledged(
     ack = client.call("probe:whoami")
     assert ack["success"] is True
     assert ack["data"]["userId"] == str(buyer.pk)
+
+
+def test_commands_of_a_connection_are_answered_in_order_and_of_several_at_once(
+    server: ServerProcess, bare_client: Any, token: str
+) -> None:
+    clients = [bare_client(server, token) for _ in range(8)]
+    started = time.monotonic()
+    threads = [
+        threading.Thread(target=client.call, args=("probe:wait", {"seconds": 0.5})) for client in clients
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert time.monotonic() - started < 3.0  # one after the other they would take 4 s
+    for n in range(20):
+        frame = {"event": "probe:wait", "id": str(n), "data": {"seconds": 0.001, "n": n}}
+        clients[0].socket.send(json.dumps(frame))
+    assert [clients[0]._await_answer(str(n))["data"]["n"] for n in range(20)] == list(range(20))
+
+
+def test_events_reach_the_rooms_members_alone_and_in_order(
+    server: ServerProcess, bare_client: Any, token: str
+) -> None:
+    member, outsider, sender = (bare_client(server, token) for _ in range(3))
+    assert member.call("probe:join", {"room": "stream.1"})["success"] is True
+    sender.call("probe:publish", {"room": "stream.1", "event": "probe:said", "count": 100})
+    assert [member.expect("probe:said")["n"] for _ in range(100)] == list(range(100))
+    member.call("probe:leave", {"room": "stream.1"})
+    sender.call("probe:publish", {"room": "stream.1", "event": "probe:said"})
+    assert member.hears_nothing_of("probe:said")
+    assert outsider.named("probe:said") == []
+
+
+def test_the_connection_that_caused_an_event_can_be_left_out(
+    server: ServerProcess, bare_client: Any, token: str
+) -> None:
+    one, other = bare_client(server, token), bare_client(server, token)
+    for client in (one, other):
+        client.call("probe:join", {"room": "stream.1"})
+    one.call("probe:publish", {"room": "stream.1", "event": "probe:said", "except_me": True})
+    assert other.expect("probe:said") == {"n": 0}
+    assert one.hears_nothing_of("probe:said")
+
+
+def test_refusals_have_the_codes_of_rest(server: ServerProcess, bare_client: Any, token: str) -> None:
+    client = bare_client(server, token)
+    assert client.call("probe:refuse") == {
+        "success": False,
+        "error": {"code": "probe_refused", "message": "No.", "details": {"why": "because"}},
+    }
+    assert client.call("probe:join", {})["error"] == {
+        "code": "validation_error",
+        "message": "Some fields are missing or wrong.",
+        "details": {"room": ["This field is required."]},
+    }
+    assert client.call("probe:join", [1])["error"]["details"] == {"data": ["An object."]}
+    assert client.call("nobody:knows")["error"]["code"] == "unknown_event"
+    client.send("probe:refuse")
+    assert client.expect("error")["event"] == "probe:refuse"
+    before = server.log().count("Traceback")
+    assert client.call("probe:crash")["error"]["code"] == "server_error"
+    assert server.log().count("Traceback") == before + 1
+
+
+def test_a_command_has_its_own_rate_limit(server: ServerProcess, bare_client: Any, token: str) -> None:
+    client = bare_client(server, token)
+    assert [client.call("probe:limited")["success"] for _ in range(10)] == [True] * 10
+    refused = client.call("probe:limited")["error"]
+    assert refused["code"] == "rate_limited"
+    assert 55 <= refused["details"]["retry_after"] <= 60
+
+
+def test_commands_give_their_database_connection_back(
+    server: ServerProcess, bare_client: Any, token: str
+) -> None:
+    clients = [bare_client(server, token) for _ in range(30)]
+    for client in clients:
+        assert client.call("probe:people")["data"]["count"] == 1
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+        )
+        assert cursor.fetchone()[0] == 1  # this one
+
+
+def test_hooks_run_when_a_connection_leaves_a_room_and_when_it_breaks_off(
+    server: ServerProcess, bare_client: Any, token: str
+) -> None:
+    watcher, leaver, vanisher = (bare_client(server, token) for _ in range(3))
+    watcher.call("probe:join", {"room": "product.1"})
+    leaver.call("probe:join", {"room": "stream.1"})
+    leaver.call("probe:leave", {"room": "stream.1"})
+    assert watcher.expect("probe:left")["room"] == "stream.1"
+    leaver.call("probe:leave", {"room": "stream.1"})  # not in it: nothing happens
+    vanisher.call("probe:join", {"room": "stream.2"})
+    vanisher.socket.socket.shutdown(socket.SHUT_RDWR)
+    assert watcher.expect("probe:left")["room"] == "stream.2"
+    assert len(watcher.named("probe:left")) == 2
+
+
+def test_a_storm_of_reactions_is_merged_and_none_is_lost(
+    server: ServerProcess, bare_client: Any, token: str
+) -> None:
+    client = bare_client(server, token)
+    client.call("probe:join", {"room": "stream.1"})
+    for _ in range(5):
+        client.call("probe:publish", {"room": "stream.1", "event": "probe:reacted", "count": 100})
+    time.sleep(1)
+    reactions = client.named("probe:reacted")
+    assert sum(reaction.get("count", 1) for reaction in reactions) == 500
+    assert len(reactions) < 45
+    assert reactions[:20] == [{"n": n} for n in range(20)]
+
+
+@pytest.mark.parametrize("path", ["/ws/conversations/{id}/", "/ws/streams/{id}/"])
+def test_a_path_that_joins_a_room_is_closed_with_the_reason_when_it_may_not(
+    server: ServerProcess, bare_client: Any, token: str, path: str
+) -> None:
+    client = bare_client(server, token, path=path.format(id=uuid.uuid4()))
+    client.expect("connected")
+    client.expect("error")
+    code, reason = client.wait_closed()
+    assert code in (4400, 4404)
+    if server.server != "daphne":  # which sends no reasons
+        assert reason
+
+
+def test_unknown_paths_are_closed_with_a_reason(server: ServerProcess, bare_client: Any, token: str) -> None:
+    client = bare_client(server, token, path="/nowhere/")
+    assert client.expect("error")["code"] == "unknown_url"
+    assert client.wait_closed()[0] == 4404

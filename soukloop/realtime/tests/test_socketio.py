@@ -79,4 +79,4 @@ def test_other_namespaces_are_refused(server: ServerProcess, sio_client: Any, to
         refused = sio_client(server, token).wait_refused()
     finally:
         server.url = server.url.removesuffix("/admin")
-    assert refused["message"] == "Unable to connect"
+    assert refused["message"] == "There is no such namespace."

@@ -7,14 +7,15 @@ const socket = io(url, options);
 
 const tell = (message) => process.stdout.write(JSON.stringify(message) + "\n");
 
-socket.on("connect", () => tell({ type: "connect", transport: socket.io.engine.transport.name }));
+socket.on("connect", () => tell({ type: "connect" }));
 socket.on("connect_error", (error) =>
   tell({ type: "connect_error", message: error.message, data: error.data ?? null }),
 );
 socket.on("disconnect", (reason) => tell({ type: "disconnect", reason }));
 socket.onAny((event, data) => tell({ type: "event", event, data: data ?? null }));
 socket.io.on("open", () => {
-  socket.io.engine.on("upgrade", (transport) => tell({ type: "upgrade", transport: transport.name }));
+  tell({ type: "transport", name: socket.io.engine.transport.name });
+  socket.io.engine.on("upgrade", (transport) => tell({ type: "transport", name: transport.name }));
 });
 socket.io.on("reconnect_attempt", () => tell({ type: "reconnect_attempt" }));
 

@@ -21,6 +21,7 @@ class Publication(Room):
     event = serializers.CharField()
     count = serializers.IntegerField(default=1, max_value=5000)
     size = serializers.IntegerField(default=0, max_value=10_000)
+    data = serializers.DictField(required=False, help_text="Published as it is")
     except_me = serializers.BooleanField(default=False)
 
 
@@ -49,7 +50,7 @@ def publish_many(session: Session, data: dict[str, Any]) -> None:
     except_connection = session.connection_id if data["except_me"] else None
     for n in range(data["count"]):
         fields = {"n": n, "padding": "x" * data["size"]} if data["size"] else {"n": n}
-        publish(data["room"], data["event"], fields, except_connection=except_connection)
+        publish(data["room"], data["event"], data.get("data", fields), except_connection=except_connection)
 
 
 @command("probe:wait", input=Pause, example={"seconds": 0.1})

@@ -1,0 +1,98 @@
+"""Who may connect, and what the others are told."""
+
+from typing import Any
+
+import time_machine
+from django.db import transaction
+
+from accounts.models import User
+from accounts.services.tickets import issue_ws_ticket
+from accounts.tokens import access_token_for
+from soukloop.realtime.publisher import publisher
+from soukloop.realtime.sessions import close_user_sessions_on_commit
+from soukloop.realtime.testing.servers import ServerProcess
+
+
+def test_without_credentials_a_socket_is_refused_in_words(server: ServerProcess, bare_client: Any) -> None:
+    client = bare_client(server)
+    assert client.expect("error") == {
+        "code": "credentials_missing",
+        "message": "Log in first: send a token or a ticket.",
+        "details": {},
+    }
+    code, reason = client.wait_closed()
+    assert code == 4401
+    assert reason == ("" if server.server == "daphne" else "Log in first: send a token or a ticket.")
+
+
+def test_bad_and_expired_tokens_are_refused(
+    server: ServerProcess, bare_client: Any, buyer: User, token: str
+) -> None:
+    assert bare_client(server, token + "x").expect("error")["code"] == "token_invalid"
+    assert bare_client(server, "caf\u00e9").expect("error")["code"] == "token_invalid"
+    with time_machine.travel("2020-01-01T00:00:00Z"):
+        expired = access_token_for(buyer)
+    assert bare_client(server, expired).expect("error")["code"] == "token_expired"
+
+
+def test_a_token_in_the_url_is_not_looked_at(server: ServerProcess, bare_client: Any, token: str) -> None:
+    client = bare_client(server, path=f"/ws/?token={token}")
+    assert client.expect("error")["code"] == "credentials_missing"
+
+
+def test_a_ticket_opens_one_socket(server: ServerProcess, bare_client: Any, buyer: User) -> None:
+    ticket = issue_ws_ticket(actor=buyer)
+    client = bare_client(server, path=f"/ws/?ticket={ticket}")
+    assert client.expect("connected")["userId"] == str(buyer.pk)
+    again = bare_client(server, path=f"/ws/?ticket={ticket}")
+    assert again.expect("error")["code"] == "ticket_invalid"
+    assert again.wait_closed()[0] == 4401
+    assert ticket not in server.log()
+
+
+def test_a_page_of_another_site_is_refused(
+    server: ServerProcess, bare_client: Any, sio_client: Any, token: str
+) -> None:
+    stranger = bare_client(server, token, origin="https://evil.example")
+    assert stranger.expect("error")["code"] == "origin_not_allowed"
+    assert stranger.wait_closed()[0] == 4403
+    for ours in (f"http://127.0.0.1:{server.port}", "http://localhost:8000"):
+        bare_client(server, token, origin=ours).expect("connected")
+    extra = {"extraHeaders": {"Origin": "https://evil.example"}, "reconnection": False}
+    for transport in ("polling", "websocket"):
+        client = sio_client(server, token, transports=[transport], **extra)
+        assert client.wait_refused()["message"] in ("xhr poll error", "websocket error")
+        assert client.connected == 0
+
+
+def test_a_ban_or_logout_closes_that_persons_sockets_within_two_seconds(
+    server: ServerProcess, bare_client: Any, sio_client: Any, token: str, buyer: User
+) -> None:
+    bare = bare_client(server, token)
+    bare.expect("connected")
+    polling = sio_client(server, token, transports=["polling"]).wait_connected()
+    upgraded = sio_client(server, token, transports=["websocket"]).wait_connected()
+    for client in (polling, upgraded):
+        client.expect("connected")
+    with transaction.atomic():
+        User.objects.filter(pk=buyer.pk).update(token_version=1)
+        close_user_sessions_on_commit(buyer.pk, "You were logged out everywhere.")
+    publisher.flush()
+    assert bare.wait_closed(within=2)[0] == 4401
+    assert bare.expect("error") == {
+        "code": "session_ended",
+        "message": "You were logged out everywhere.",
+        "details": {},
+    }
+    for client in (polling, upgraded):
+        assert client.wait_disconnected(within=2) == "io server disconnect"
+        assert client.expect("error")["code"] == "session_ended"
+
+
+def test_a_logout_that_redis_could_not_announce_is_noticed_by_the_heartbeat(
+    uvicorn: ServerProcess, bare_client: Any, token: str, buyer: User
+) -> None:
+    client = bare_client(uvicorn, token)
+    client.expect("connected")
+    User.objects.filter(pk=buyer.pk).update(token_version=1)
+    assert client.wait_closed(within=5)[0] == 4401
