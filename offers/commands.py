@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from listings.access import product_visible_to
 from offers.events import OFFER_EXAMPLE, closed_example, offer_payload
-from offers.serializers import ACCEPTED_MESSAGE, CounterCommandInput, OfferIdInput, OfferInput
+from offers.serializers import ACCEPTED_MESSAGE, CounterCommandInput, OfferIdInput, OfferInput, ProductIdInput
 from offers.services import negotiation
 from soukloop.realtime.commands import command
+from soukloop.realtime.rooms import product_room
 from soukloop.realtime.sessions import Session
 
 _OFFER_ID = OFFER_EXAMPLE["offerId"]
+_PRODUCT = {"product_id": OFFER_EXAMPLE["productId"]}
 
 
 @command(
@@ -79,3 +82,22 @@ def decline(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 def withdraw(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Take your own offer back."""
     return offer_payload(negotiation.withdraw_offer(actor=session.user, **data), session.user)
+
+
+@command(
+    "product:join", input=ProductIdInput, example=_PRODUCT, ack_example={"productId": _PRODUCT["product_id"]}
+)
+def join_product(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Watch a product: hear its scrolling offers (`offer:feed`) and its sale (`product:sold`)."""
+    product = product_visible_to(session.user, data["product_id"])
+    session.join(product_room(product.pk))
+    return {"productId": product.pk}
+
+
+@command(
+    "product:leave", input=ProductIdInput, example=_PRODUCT, ack_example={"productId": _PRODUCT["product_id"]}
+)
+def leave_product(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Stop watching a product."""
+    session.leave(product_room(data["product_id"]))
+    return {"productId": data["product_id"]}

@@ -61,6 +61,12 @@ class OfferIdInput(serializers.Serializer[None]):
     offer_id = serializers.UUIDField()
 
 
+class ProductIdInput(serializers.Serializer[None]):
+    """A socket command about a product."""
+
+    product_id = serializers.UUIDField()
+
+
 class CounterCommandInput(OfferIdInput, PriceInput):
     """A counter-offer over a socket, where no address names the offer."""
 
