@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import User
@@ -139,6 +140,7 @@ class OfferOutput(serializers.Serializer[None]):
     other_user = OfferSideOutput()
 
 
+@extend_schema_serializer(many=False)
 class OfferPageOutput(serializers.Serializer[None]):
     items = OfferOutput(many=True)
     page = serializers.IntegerField()
@@ -168,6 +170,7 @@ class TransactionOutput(serializers.Serializer[None]):
     other_user = OfferSideOutput()
 
 
+@extend_schema_serializer(many=False)
 class TransactionPageOutput(serializers.Serializer[None]):
     items = TransactionOutput(many=True)
     page = serializers.IntegerField()
