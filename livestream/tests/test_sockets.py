@@ -1,0 +1,159 @@
+"""The room of a stream through the stock socket.io client and a bare WebSocket (guide 4.4 to 4.6)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from accounts.tests.factories import client_for, follow, make_seller, make_user
+from accounts.tokens import access_token_for
+from livestream.models import ChatMessage, Stream, ViewerSession
+from livestream.tests.factories import make_live_stream
+from soukloop.core.redis import redis_client
+from soukloop.realtime.testing.servers import ServerProcess
+
+Servers = Callable[..., list[ServerProcess]]
+
+
+@pytest.fixture
+def server(live_server_process: Servers) -> ServerProcess:
+    return live_server_process()[0]
+
+
+@pytest.fixture
+def stream(transactional_db: None) -> Stream:
+    return make_live_stream(seller=make_seller(username="testseller"))
+
+
+@pytest.fixture
+def viewer(transactional_db: None) -> User:
+    return make_user(username="testbuyer")
+
+
+def test_the_snippets_of_the_guide_work_as_written(
+    server: ServerProcess, sio_client: Any, stream: Stream, viewer: User
+) -> None:
+    first = sio_client(server, access_token_for(make_user())).wait_connected()
+    first.send("stream:join", {"stream_id": str(stream.pk)})
+    assert first.expect("stream:joined") == {
+        "streamId": str(stream.pk),
+        "viewerCount": 1,
+        "status": "live",
+        "history": [],
+        "lastSeq": 0,
+        "resync": False,
+    }
+    socket = sio_client(server, access_token_for(viewer)).wait_connected()
+    socket.send("stream:join", {"stream_id": str(stream.pk)})
+    assert socket.expect("stream:joined")["viewerCount"] == 2
+    assert first.expect("viewer:joined", username="testbuyer")["viewerCount"] == 2
+    assert redis_client().scard(f"stream:{stream.pk}:unique_viewers") == 2
+    stream.refresh_from_db()
+    assert (stream.viewer_count, stream.peak_viewers) == (2, 2)
+
+    socket.send("stream:chat", {"stream_id": str(stream.pk), "message": "This is amazing! 🔥"})
+    told = first.expect("chat:message")
+    assert (told["username"], told["message"], told["seq"]) == ("testbuyer", "This is amazing! 🔥", 1)
+    assert {"userId", "avatarUrl", "timestamp", "messageId"} <= set(told)
+    assert socket.expect("chat:message") == told
+
+    socket.send("stream:reaction", {"stream_id": str(stream.pk), "emoji": "❤️"})
+    reaction = first.expect("reaction:new")
+    assert (reaction["emoji"], reaction["userId"], reaction["count"]) == ("❤️", str(viewer.pk), 1)
+    assert redis_client().hget(f"stream:{stream.pk}:reactions", "❤️") == b"1"
+
+    socket.send("stream:leave", {"stream_id": str(stream.pk)})
+    assert first.expect("viewer:left")["viewerCount"] == 1
+
+
+def test_both_transports_answer_alike_and_hear_alike(
+    server: ServerProcess, sio_client: Any, bare_client: Any, stream: Stream, viewer: User
+) -> None:
+    token = access_token_for(viewer)
+    clients = [sio_client(server, token).wait_connected(), bare_client(server, token)]
+    for client in clients:
+        assert client.call("stream:join", {"streamId": str(stream.pk)})["data"]["viewerCount"] == 1
+    for number, client in enumerate(clients, start=1):
+        ack = client.call(
+            "stream:chat", {"streamId": str(stream.pk), "message": "Hi", "clientMessageId": "a"}
+        )
+        assert (ack["success"], ack["data"]["seq"]) == (True, 1)
+        ack = client.call("stream:reaction", {"streamId": str(stream.pk), "emoji": "🔥"})
+        assert ack["data"] == {"streamId": str(stream.pk), "emoji": "🔥", "total": number}
+        refused = client.call("stream:reaction", {"streamId": str(stream.pk), "emoji": "🐪"})
+        assert list(refused["error"]["details"]) == ["emoji"]
+        refused = client.call("stream:chat", {"streamId": str(stream.pk), "message": "x" * 501})
+        assert list(refused["error"]["details"]) == ["message"]
+    for client in clients:
+        assert len(client.named("chat:message")) == 1
+        assert len([client.expect("reaction:new") for _ in clients]) == 2
+    assert ChatMessage.objects.count() == 1
+
+
+def test_the_path_of_a_stream_joins_on_connect(
+    server: ServerProcess, bare_client: Any, stream: Stream, viewer: User
+) -> None:
+    client = bare_client(server, access_token_for(viewer), path=f"/ws/streams/{stream.pk}/")
+    assert client.expect("stream:joined")["viewerCount"] == 1
+
+
+def test_who_may_not_watch_hears_nothing(
+    server: ServerProcess, bare_client: Any, viewer: User, transactional_db: None
+) -> None:
+    stream = make_live_stream(audience="followers")
+    outsider = bare_client(server, access_token_for(viewer))
+    ack = outsider.call("stream:join", {"stream_id": str(stream.pk)})
+    assert (ack["success"], ack["error"]["code"]) == (False, "followers_only")
+    follower = make_user()
+    follow(follower, stream.seller)
+    insider = bare_client(server, access_token_for(follower))
+    assert insider.call("stream:join", {"stream_id": str(stream.pk)})["success"] is True
+    insider.call("stream:chat", {"stream_id": str(stream.pk), "message": "Just us"})
+    assert insider.expect("chat:message")["message"] == "Just us"
+    assert outsider.hears_nothing_of("chat:message")
+    ack = outsider.call("stream:chat", {"stream_id": str(stream.pk), "message": "Let me in"})
+    assert ack["error"]["code"] == "followers_only"
+    assert ViewerSession.objects.count() == 1
+
+
+def test_a_closed_connection_is_a_viewer_who_left(
+    server: ServerProcess, bare_client: Any, stream: Stream, viewer: User
+) -> None:
+    stays = bare_client(server, access_token_for(make_user()))
+    stays.call("stream:join", {"stream_id": str(stream.pk)})
+    goes = bare_client(server, access_token_for(viewer))
+    goes.call("stream:join", {"stream_id": str(stream.pk)})
+    goes.close()
+    assert stays.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
+    assert ViewerSession.objects.get(user=viewer).left_at is not None
+
+
+def test_two_web_processes_share_a_room(
+    live_server_process: Servers, sio_client: Any, bare_client: Any, stream: Stream, viewer: User
+) -> None:
+    one, two = live_server_process(2)
+    here = bare_client(one, access_token_for(viewer))
+    there = bare_client(two, access_token_for(make_user()))
+    here.call("stream:join", {"stream_id": str(stream.pk)})
+    assert there.call("stream:join", {"stream_id": str(stream.pk)})["data"]["viewerCount"] == 2
+    assert here.expect("viewer:joined", viewerCount=2)
+    there.call("stream:chat", {"stream_id": str(stream.pk), "message": "Hello over there"})
+    assert here.expect("chat:message")["message"] == "Hello over there"
+
+
+def test_rest_and_sockets_tell_the_same_room(
+    server: ServerProcess, sio_client: Any, stream: Stream, viewer: User
+) -> None:
+    socket = sio_client(server, access_token_for(viewer)).wait_connected()
+    socket.call("stream:join", {"stream_id": str(stream.pk)})
+    seller = client_for(stream.seller)
+    seller.patch(f"/api/v1/streams/{stream.pk}/chat", {"slow_mode_seconds": 5})
+    assert socket.expect("chat:settings")["slowModeSeconds"] == 5
+    message = socket.call("stream:chat", {"stream_id": str(stream.pk), "message": "Sold?"})["data"]
+    seller.delete(f"/api/v1/streams/{stream.pk}/chat/{message['messageId']}")
+    assert socket.expect("chat:deleted")["messageId"] == message["messageId"]
+    seller.post(f"/api/v1/streams/{stream.pk}/end")
+    assert socket.expect("stream:ended")["reason"] == "owner"
+    ack = socket.call("stream:chat", {"stream_id": str(stream.pk), "message": "Still there?"})
+    assert ack["error"]["code"] == "stream_not_live"
