@@ -1,0 +1,450 @@
+"""One-time codes: what is stored where, who gets one, how often one may guess (guide 1.3 and 1.4)."""
+
+import io
+import json
+import re
+import threading
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+import time_machine
+from django.core import mail
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+from redis.exceptions import ConnectionError as RedisAway
+
+from accounts import sms
+from accounts.models import OtpChallenge, RefreshFamily
+from accounts.services import otp
+from accounts.tasks import deliver_code, forget_old_rows
+from accounts.tests.factories import PASSWORD, client_for, make_user
+from accounts.tests.test_tokens import code_of, log_in
+from soukloop.core.redis import redis_client
+
+pytestmark = pytest.mark.django_db
+
+AUTH = "/api/v1/auth"
+EMAIL = "testbuyer@soukloop.com"
+PHONE = "+971501234567"
+
+
+@pytest.fixture
+def debug(settings):
+    settings.DEBUG = True
+
+
+@pytest.fixture
+def buyer(db):
+    return make_user(email=EMAIL, phone=PHONE, is_verified=False)
+
+
+def send(client, identifier=EMAIL, **extra):
+    return client.post(f"{AUTH}/send-otp", {"identifier": identifier, **extra})
+
+
+def verify(client, code, identifier=EMAIL):
+    return client.post(f"{AUTH}/verify-otp", {"identifier": identifier, "otp_code": code})
+
+
+def code_in_redis(identifier=EMAIL):
+    return redis_client().get(f"otp:{identifier}").decode()
+
+
+def wrong(code):
+    return f"{(int(code) + 1) % 1_000_000:06}"
+
+
+def deliver():
+    for job in ProcrastinateJob.objects.filter(task_name="accounts.deliver_code").order_by("id"):
+        deliver_code(**job.args)
+
+
+def test_the_guide_s_code_is_in_redis_and_verifies_once(guest, buyer, debug):
+    answer = send(guest, type="email")
+    assert answer.status_code == 200
+    assert answer.json() == {"success": True, "message": f"OTP sent to {EMAIL}", "expires_in": 600}
+    code = code_in_redis()
+    assert len(code) == 6
+    assert code.isdigit()
+    assert 595 <= redis_client().ttl(f"otp:{EMAIL}") <= 600
+
+    answer = verify(guest, code)
+    assert answer.status_code == 200
+    assert answer.json() == {"success": True, "message": "OTP verified successfully"}
+    buyer.refresh_from_db()
+    assert buyer.is_verified
+    assert redis_client().get(f"otp:{EMAIL}") is None
+    assert code_of(verify(guest, code)) == (400, "otp_invalid")
+
+
+def test_without_debug_the_code_is_nowhere_in_the_clear(guest, buyer):
+    send(guest)
+    deliver()
+    [message] = mail.outbox
+    code = message.body[:6]
+    assert code.isdigit()
+    assert code not in code_in_redis()
+    assert len(code_in_redis()) == 64
+    challenge = OtpChallenge.objects.get()
+    assert challenge.sealed_code != code  # one in a million that a sealed code is itself
+    job = ProcrastinateJob.objects.get()
+    assert job.args == {"challenge_id": challenge.pk, "nonce": challenge.nonce}
+    assert verify(guest, code).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("identifier", "kind", "stored"),
+    [
+        (" TestBuyer@SoukLoop.com", "email", EMAIL),
+        ("TestBuyer@SoukLoop.com", None, EMAIL),
+        ("050 123 4567", "phone", PHONE),
+        ("+971 50 123 4567", "sms", PHONE),
+        ("00971501234567", None, PHONE),
+    ],
+)
+def test_a_code_sent_to_one_spelling_is_good_for_another(guest, buyer, debug, identifier, kind, stored):
+    answer = send(guest, identifier, **({"type": kind} if kind else {}))
+    assert answer.json()["message"] == f"OTP sent to {stored}"
+    assert verify(guest, code_in_redis(stored), identifier).status_code == 200
+    buyer.refresh_from_db()
+    assert buyer.is_verified
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"identifier": "testbuyer"},
+        {"identifier": "testbuyer", "type": "email"},
+        {"identifier": PHONE, "type": "email"},
+        {"identifier": EMAIL, "type": "phone"},
+        {"identifier": EMAIL, "type": "fax"},
+        {"identifier": ["x"]},
+        {"identifier": "a\x00b@example.com"},
+    ],
+)
+def test_a_bad_address_is_refused_and_nothing_is_sent(guest, buyer, body):
+    answer = guest.post(f"{AUTH}/send-otp", body)
+    assert code_of(answer) == (400, "validation_error")
+    assert set(answer.json()["error"]["details"]) <= {"identifier", "type"}
+    assert redis_client().keys("otp:*") == []
+    assert not ProcrastinateJob.objects.exists()
+
+
+@pytest.mark.parametrize("code", ["", "12345", "1234567", "12345a", "١٢٣٤٥٦", " 12345", None, [], {}])
+def test_what_is_no_code_is_refused_and_is_no_guess(guest, buyer, code):
+    send(guest)
+    answer = guest.post(f"{AUTH}/verify-otp", {"identifier": EMAIL, "otp_code": code}, format="json")
+    assert code_of(answer) == (400, "validation_error")
+    assert OtpChallenge.objects.get().guesses == 0
+
+
+# --- Who has an account and who hasn't ---------------------------------------------------------------
+
+
+def test_an_unknown_identifier_gets_the_same_answers_for_the_same_queries(guest, buyer, debug):
+    def walk(identifier):
+        answers, queries = [], []
+        for call in (
+            lambda: send(guest, identifier),
+            lambda: verify(guest, wrong(code_in_redis(identifier)), identifier),
+            lambda: send(guest, identifier),
+        ):
+            with CaptureQueriesContext(
+                connection,
+            ) as context:
+                answer = call()
+            answers.append((answer.status_code, answer.content.decode().replace(identifier, "X")))
+            queries.append([re.findall(r"^\w+|accounts_\w+", query["sql"]) for query in context])
+        return answers, queries
+
+    known, unknown = walk(EMAIL), walk("nobody@soukloop.com")
+    assert known == unknown
+    assert not any("accounts_user" in query for call in known[1] for query in call)
+
+
+def test_nothing_is_mailed_to_a_stranger_and_their_code_opens_nothing(guest, db, debug):
+    send(guest, "stranger@example.com")
+    deliver()
+    assert mail.outbox == []
+    assert code_of(verify(guest, code_in_redis("stranger@example.com"), "stranger@example.com")) == (
+        400,
+        "otp_invalid",
+    )
+    assert redis_client().get("otp:stranger@example.com") is None
+
+
+# --- Guessing ----------------------------------------------------------------------------------------
+
+
+def test_the_fifth_guess_may_be_right(guest, buyer, debug):
+    send(guest)
+    code = code_in_redis()
+    for _ in range(4):
+        assert code_of(verify(guest, wrong(code))) == (400, "otp_invalid")
+    assert verify(guest, code).status_code == 200
+
+
+def test_five_wrong_guesses_burn_the_code_and_a_new_one_gives_five_more(guest, buyer, debug):
+    send(guest)
+    code = code_in_redis()
+    for _ in range(5):
+        assert code_of(verify(guest, wrong(code))) == (400, "otp_invalid")
+    assert redis_client().get(f"otp:{EMAIL}") is None
+    assert code_of(verify(guest, code)) == (400, "otp_invalid")
+    buyer.refresh_from_db()
+    assert not buyer.is_verified
+
+    send(guest)
+    assert verify(guest, code_in_redis()).status_code == 200
+
+
+def test_losing_redis_gives_nobody_more_guesses(guest, buyer, debug):
+    send(guest)
+    code = code_in_redis()
+    for _ in range(5):
+        verify(guest, wrong(code))
+        redis_client().flushdb()
+        redis_client().set(f"otp:{EMAIL}", code)
+    assert code_of(verify(guest, code)) == (400, "otp_invalid")
+    assert OtpChallenge.objects.get().guesses == 5
+
+
+def test_a_code_lost_with_redis_is_no_longer_good(guest, buyer, debug):
+    send(guest)
+    code = code_in_redis()
+    redis_client().flushdb()
+    assert code_of(verify(guest, code)) == (400, "otp_invalid")
+
+
+def test_only_the_latest_code_counts(guest, buyer, debug):
+    send(guest)
+    first = code_in_redis()
+    while (second := code_in_redis()) == first:
+        redis_client().flushdb()
+        send(guest)
+    assert code_of(verify(guest, first)) == (400, "otp_invalid")
+    assert verify(guest, second).status_code == 200
+
+
+def test_after_ten_minutes_it_is_too_late(guest, buyer, debug):
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        send(guest)
+        code = code_in_redis()
+        clock.shift(timedelta(minutes=10))
+        assert code_of(verify(guest, code)) == (400, "otp_invalid")
+        clock.shift(1)
+        forget_old_rows(0)
+    assert not OtpChallenge.objects.exists()
+
+
+def test_three_codes_in_ten_minutes_whatever_the_spelling(guest, buyer):
+    for spelling in (EMAIL, EMAIL.upper(), f" {EMAIL}"):
+        assert send(guest, spelling).status_code == 200
+    stored = code_in_redis()
+    answer = send(guest)
+    assert code_of(answer) == (429, "rate_limited")
+    assert 590 <= int(answer.headers["Retry-After"]) <= 600
+    assert code_in_redis() == stored
+    assert send(guest, PHONE).status_code == 200
+
+
+def test_without_redis_sending_and_verifying_are_503_and_change_nothing(guest, buyer, debug, monkeypatch):
+    send(guest)
+    code = code_in_redis()
+
+    def away(*args, **kwargs):
+        raise RedisAway("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("redis.Connection.connect", away)
+        redis_client().connection_pool.disconnect()
+        assert code_of(send(guest)) == (503, "unavailable")
+        assert code_of(verify(guest, code)) == (503, "unavailable")
+    assert OtpChallenge.objects.get().guesses == 0
+    assert ProcrastinateJob.objects.count() == 1
+    assert verify(guest, code).status_code == 200
+
+
+# --- Delivery ----------------------------------------------------------------------------------------
+
+
+def test_mail_and_text_message_carry_the_code(guest, buyer, debug, capsys):
+    send(guest)
+    send(guest, PHONE)
+    deliver()
+    [message] = mail.outbox
+    assert message.to == [EMAIL]
+    assert message.body.startswith(f"{code_in_redis()} is your Souk Loop code.")
+    assert capsys.readouterr().out.startswith(f"SMS to {PHONE}: {code_in_redis(PHONE)} is your")
+
+
+def test_a_job_that_comes_late_sends_nothing(guest, buyer, debug):
+    send(guest)
+    send(guest)
+    older = ProcrastinateJob.objects.earliest("id")
+    deliver_code(**older.args)
+    assert mail.outbox == []
+
+    verify(guest, code_in_redis())
+    deliver()
+    assert mail.outbox == []
+
+    send(guest)
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        deliver()
+    assert mail.outbox == []
+
+
+def test_no_log_line_holds_the_code(guest, buyer, debug, caplog):
+    with caplog.at_level("DEBUG"):
+        send(guest)
+        code = code_in_redis()
+        deliver()
+        verify(guest, code)
+    assert code not in caplog.text
+
+
+def test_the_console_hides_digits_outside_debug(settings, capsys):
+    settings.DEBUG = False
+    sms.send(to=PHONE, text="123456 is your code")
+    assert capsys.readouterr().out == f"SMS to {PHONE}: ****** is your code\n"
+
+
+@pytest.fixture
+def gateway(settings):
+    received = []
+
+    class Gateway(BaseHTTPRequestHandler):
+        status = 200
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.append((self.path, self.headers["Authorization"], json.load(io.BytesIO(body))))
+            self.send_response(Gateway.status)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Gateway)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings.SMS_BACKEND = "accounts.sms.HttpBackend"
+    settings.SMS_HTTP_URL = f"http://127.0.0.1:{server.server_port}/messages"
+    settings.SMS_HTTP_TOKEN = "gateway-token"
+    yield Gateway, received
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_http_backend_posts_json_with_its_token(gateway):
+    sms.send(to=PHONE, text="123456 is your code")
+    assert gateway[1] == [("/messages", "Bearer gateway-token", {"to": PHONE, "text": "123456 is your code"})]
+
+
+def test_a_gateway_that_refuses_makes_the_job_try_again(gateway):
+    gateway[0].status = 500
+    with pytest.raises(OSError, match="500"):
+        sms.send(to=PHONE, text="123456 is your code")
+    assert deliver_code.retry_strategy.max_attempts == 5
+
+
+def test_a_gateway_is_reached_over_http_only(settings):
+    settings.SMS_BACKEND = "accounts.sms.HttpBackend"
+    settings.SMS_HTTP_URL = "file:///etc/passwd"
+    with pytest.raises(ImproperlyConfigured):
+        sms.send(to=PHONE, text="x")
+
+
+# --- Passwords ---------------------------------------------------------------------------------------
+
+NEW = "Better456!@#"
+
+
+def reset(client, code, password=NEW, identifier=EMAIL):
+    body = {"identifier": identifier, "otp_code": code, "new_password": password}
+    return client.post(f"{AUTH}/reset-password", body)
+
+
+def test_a_code_sets_a_new_password_and_ends_every_login(
+    guest, buyer, debug, captured_events, django_capture_on_commit_callbacks
+):
+    refresh_token = log_in(guest, EMAIL).json()["data"]["refresh_token"]
+    old = client_for(buyer)
+    send(guest)
+    code = code_in_redis()
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = reset(guest, code)
+    assert (answer.status_code, answer.json()["data"]) == (200, {"message": "Password changed"})
+
+    assert code_of(log_in(guest, EMAIL, PASSWORD)) == (401, "invalid_credentials")
+    assert log_in(guest, EMAIL, NEW).json()["data"]["user"]["is_verified"] is True
+    assert code_of(old.get(f"{AUTH}/me")) == (401, "token_revoked")
+    answer = guest.post(f"{AUTH}/refresh", {"refresh_token": refresh_token})
+    assert code_of(answer) == (401, "token_revoked")
+    assert captured_events == [(f"user.{buyer.pk}", "close", {"reason": "password_changed"})]
+    assert code_of(reset(guest, code)) == (400, "otp_invalid")
+
+
+@pytest.mark.parametrize(("password", "guesses"), [("password", 0), ("testbuyer@soukloop", 1)])
+def test_a_weak_password_leaves_the_code_usable(guest, buyer, debug, password, guesses):
+    send(guest)
+    code = code_in_redis()
+    answer = reset(guest, code, password)
+    assert code_of(answer) == (400, "validation_error")
+    assert list(answer.json()["error"]["details"]) == ["new_password"]
+    assert OtpChallenge.objects.get().guesses == guesses
+    assert reset(guest, code).status_code == 200
+
+
+def test_resetting_tells_nothing_about_who_exists(guest, buyer, debug):
+    send(guest)
+    send(guest, "nobody@example.com")
+    known = reset(guest, wrong(code_in_redis()))
+    unknown = reset(guest, wrong(code_in_redis("nobody@example.com")), identifier="nobody@example.com")
+    never_sent = reset(guest, "123456", identifier="never@example.com")
+    assert known.content == unknown.content == never_sent.content
+    assert code_of(known) == (400, "otp_invalid")
+
+
+def test_changing_the_password_needs_the_old_one_and_ends_every_other_login(guest, buyer):
+    other = log_in(guest, EMAIL).json()["data"]["refresh_token"]
+    client = client_for(buyer)
+    url = f"{AUTH}/change-password"
+
+    answer = client.post(url, {"current_password": "Wrong123!@#", "new_password": NEW})
+    assert code_of(answer) == (400, "validation_error")
+    assert list(answer.json()["error"]["details"]) == ["current_password"]
+    answer = client.post(url, {"current_password": PASSWORD, "new_password": "12345678"})
+    assert list(answer.json()["error"]["details"]) == ["new_password"]
+    assert client.get(f"{AUTH}/me").status_code == 200
+
+    answer = client.post(url, {"current_password": PASSWORD, "new_password": NEW})
+    assert answer.status_code == 200
+    assert code_of(client.get(f"{AUTH}/me")) == (401, "token_revoked")
+    assert code_of(guest.post(f"{AUTH}/refresh", {"refresh_token": other})) == (401, "token_revoked")
+    guest.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['data']['access_token']}")
+    assert guest.get(f"{AUTH}/me").status_code == 200
+    assert RefreshFamily.objects.filter(revoked_at=None).count() == 1
+
+
+def test_guessing_the_password_with_a_stolen_token_is_slowed_down(buyer, settings):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"password": (2, 600)}
+    client = client_for(buyer)
+    body = {"current_password": "Wrong123!@#", "new_password": NEW}
+    assert client.post(f"{AUTH}/change-password", body).status_code == 400
+    assert client.delete(f"{AUTH}/me", {"password": "Wrong123!@#"}).status_code == 400
+    answer = client.patch(f"{AUTH}/me", {"email": "x@example.com", "current_password": PASSWORD})
+    assert code_of(answer) == (429, "rate_limited")
+    buyer.refresh_from_db()
+    assert buyer.email == EMAIL
+
+
+def test_sealing_is_undone_by_opening_and_differs_by_nonce():
+    codes = ["000000", "000001", "123456", "999999"]
+    assert [otp._open(otp._seal(code, "a" * 32), "a" * 32) for code in codes] == codes
+    assert otp._seal("123456", "a" * 32) != otp._seal("123456", "b" * 32)
