@@ -34,7 +34,7 @@ CHECKS = (
 
 def test(argv: list[str]) -> int:
     """Run all checks, then pytest, whose closing line is the last thing said."""
-    setup.ensure("Souk Loop · test", ["test", *argv], named={}, development=True, tests=True)
+    setup.ensure("Souk Loop · test", ["test", *argv], named={}, development=True, scripts="tests")
     instance = Instance("test")
     with ownership.owned(instance):
         env = _environment(instance)
@@ -57,7 +57,7 @@ def check(argv: list[str]) -> int:
 
 def bench(argv: list[str]) -> int:
     """Run the benchmarks."""
-    setup.ensure("Souk Loop · bench", ["bench", *argv], named={}, development=True, tests=True)
+    setup.ensure("Souk Loop · bench", ["bench", *argv], named={}, development=True, scripts="bench")
     instance = Instance("bench")
     with ownership.owned(instance):
         env = _environment(instance)

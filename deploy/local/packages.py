@@ -42,7 +42,7 @@ def postgres_versions() -> dict[int, Path]:
     }
 
 
-def needs(*, postgres: bool = True, redis: bool = True, tests: bool = False) -> list[Need]:
+def needs(*, postgres: bool = True, redis: bool = True, scripts: str = "") -> list[Need]:
     """List what a command needs; a server that runs elsewhere is not needed here."""
     listed = [
         Need(
@@ -63,45 +63,43 @@ def needs(*, postgres: bool = True, redis: bool = True, tests: bool = False) -> 
         listed.append(Need("PostgreSQL with PostGIS", bool(postgres_versions()), packages))
     if redis:
         listed.append(Need("Redis", find_program("redis-server") is not None, ("redis-server",)))
-    if tests and node_projects():
+    if scripts and node_projects(scripts):
         listed += [
             Need("Node.js", find_program("node") is not None, ("nodejs",)),
             Need("npm", find_program("npm") is not None, ("npm",)),
         ]
-    if tests and "playwright" in (ROOT / "requirements-dev.txt").read_text():
+    if scripts == "tests" and "playwright" in (ROOT / "requirements-dev.txt").read_text():
         listed.append(Need("Chromium", find_program("chromium") is not None, ("chromium",)))
     return listed
 
 
-def node_projects() -> list[Path]:
-    """The directories of the checkout whose JavaScript packages the tests use."""
-    skipped = {"node_modules", ".venv", ".local"}
-    return sorted(
-        path.parent
-        for path in ROOT.rglob("package-lock.json")
-        if not skipped & set(path.relative_to(ROOT).parts)
-    )
+def node_projects(scripts: str) -> list[Path]:
+    """Find the JavaScript projects below directories of a name: `tests` have clients, `bench` has peers."""
+    found = []
+    for directory, names, files in os.walk(ROOT):
+        names[:] = [name for name in names if name != "node_modules" and not name.startswith(".")]
+        if "package-lock.json" in files and scripts in Path(directory).parts:
+            found.append(Path(directory))
+    return sorted(found)
 
 
-def ensure(step: Step, *, postgres: bool = True, redis: bool = True, tests: bool = False) -> None:
+def ensure(step: Step, *, postgres: bool = True, redis: bool = True, scripts: str = "") -> None:
     """Install what is missing, without starting anything and without touching what is there."""
-    missing = [need for need in needs(postgres=postgres, redis=redis, tests=tests) if not need.is_there]
+    missing = [need for need in needs(postgres=postgres, redis=redis, scripts=scripts) if not need.is_there]
     if not missing:
         step.done("all there")
         return
     names = [package for need in missing for package in need.packages]
-    command = f"apt-get install {' '.join(names)}"
+    command = f"apt-get update && apt-get install {' '.join(names)}"
     if find_program("apt-get") is None:
         raise CannotGoOn(
             f"This machine has no apt-get, and it lacks {_listing(missing)}: install that, then start again."
         )
     if not is_root() and find_program("sudo") is None:
-        raise CannotGoOn(
-            f"{_listing(missing).capitalize()} are missing and there is no sudo: as root, `{command}`."
-        )
+        raise CannotGoOn(f"This machine lacks {_listing(missing)}, and has no sudo: as root, `{command}`.")
     step.say(f"installing {_listing(missing)}")
     _install(names, command)
-    left = [need for need in needs(postgres=postgres, redis=redis, tests=tests) if not need.is_there]
+    left = [need for need in needs(postgres=postgres, redis=redis, scripts=scripts) if not need.is_there]
     if left:
         raise CannotGoOn(f"{_listing(left)} did not come with the packages {' '.join(names)}.", log=LOG)
     step.done(f"installed {len(names)} packages and what they need")

@@ -15,7 +15,7 @@ LATER_MB = 100
 
 
 def ensure(
-    heading: str, argv: list[str], *, named: Mapping[str, str], development: bool, tests: bool = False
+    heading: str, argv: list[str], *, named: Mapping[str, str], development: bool, scripts: str = ""
 ) -> None:
     """Set up what is missing, then start the same command again inside `.venv`; returns once there."""
     if os.environ.pop(READY, None):
@@ -26,13 +26,13 @@ def ensure(
     with locked(LOCAL / "setup.lock", wait=900):
         with Step("packages") as step:
             packages.ensure(
-                step, postgres="DATABASE_URL" not in named, redis="REDIS_URL" not in named, tests=tests
+                step, postgres="DATABASE_URL" not in named, redis="REDIS_URL" not in named, scripts=scripts
             )
         with Step("python") as step:
             venv.ensure(step, development=development)
-        if tests and packages.node_projects():
+        if scripts and (projects := packages.node_projects(scripts)):
             with Step("node") as step:
-                venv.ensure_node(step)
+                venv.ensure_node(step, projects)
     sys.stdout.flush()
     command = [str(venv.PYTHON), "-m", "deploy.local", *argv]
     os.execve(venv.PYTHON, command, {**os.environ, READY: "1"})  # noqa: S606 - no shell is meant

@@ -39,9 +39,8 @@ def ensure(step: Step, *, development: bool) -> None:
     step.done(f"{sys.version_info.major}.{sys.version_info.minor}, {'installed' if stale else 'unchanged'}")
 
 
-def ensure_node(step: Step) -> None:
-    """Install the JavaScript packages that tests drive us with."""
-    projects = packages.node_projects()
+def ensure_node(step: Step, projects: list[Path]) -> None:
+    """Install the JavaScript packages of the clients and servers that we are held against."""
     for project in projects:
         stamp = project / "node_modules" / ".soukloop"
         digest = _digest(project / "package-lock.json")
@@ -55,7 +54,7 @@ def ensure_node(step: Step) -> None:
             failure=f"npm could not install the packages of {project.relative_to(ROOT)}.",
         )
         stamp.write_text(digest)
-    step.done("unchanged" if projects else "nothing to install")
+    step.done("unchanged" if not step.doing else "installed")
 
 
 def _install(step: Step, files: list[str]) -> None:

@@ -160,7 +160,11 @@ def test_a_disk_with_too_little_room_is_refused_at_once() -> None:
     ("is_root", "programs", "words"),
     [
         (True, [], "no apt-get, and it lacks Redis"),
-        (False, ["apt-get"], "as root, `apt-get install redis-server`"),
+        (
+            False,
+            ["apt-get"],
+            "lacks Redis, and has no sudo: as root, `apt-get update && apt-get install redis-server`",
+        ),
     ],
 )
 def test_without_the_means_to_install_the_missing_is_named(
