@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.contrib.gis.db.models import PointField
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex, GistIndex
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -42,8 +42,9 @@ class ProductQuerySet(models.QuerySet["Product"]):
 class Product(models.Model):
     """A thing for sale. The exact point is the seller's own; everybody else sees the public one.
 
-    The table has one more column, `search_document`, which PostgreSQL makes from title, tags and description
-    (migration 0003); it is not a field here because nothing but a search ever wants to load it.
+    The table has two more columns, which PostgreSQL works out itself: `search_document` from the texts
+    (migration 0003) and `public_xyz` from the public point (0004). They are no fields here because only lists
+    use them, and none wants to load them.
     """
 
     class FeedType(models.TextChoices):
@@ -171,7 +172,6 @@ class Product(models.Model):
                 "feed_type", "category", POPULARITY, "id", name="product_category_popular", condition=LISTED
             ),
             models.Index("created_at", "id", name="product_recent", condition=LISTED),
-            GistIndex("public_location", name="product_place", condition=LISTED),
             models.Index(fields=["seller", "-created_at"], name="product_seller_recent"),
             models.Index("live_stream_id", name="product_on_air", condition=Q(live_stream_id__isnull=False)),
         )

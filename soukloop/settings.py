@@ -220,6 +220,12 @@ PRODUCT_TAGS_MAX = 20
 COMMUNITY_RADIUS_KM = 5
 COMMUNITY_RADIUS_KM_MAX = 100
 LOCATION_OFFSET_MAX_M = 250
+TOTAL_COUNTED_MAX = 1000  # lists count this far; beyond, `total_is_exact` is false
+PAGE_DEPTH_MAX = 10_000  # items that `page` reaches; `cursor` goes on for ever
+SEARCH_CONSIDERED_MAX = 3000  # the freshest matches of something common, ranked and counted in facets
+SEARCH_QUERY_MAX_LENGTH = 200
+PRICE_FACETS = [100, 250, 500, 1000, 2500, 5000, 10_000]
+THUMBNAIL_SIDE = 480
 CATEGORIES_CACHE_TTL = timedelta(minutes=5)
 OFFER_TTL = timedelta(hours=24)
 OFFER_REMINDER_BEFORE = timedelta(hours=2)

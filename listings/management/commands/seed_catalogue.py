@@ -1,10 +1,14 @@
 """Fill a database with a large, believable catalogue, for benchmarks."""
 
 import argparse
+import queue
 import random
+import subprocess
+import sys
 import time
 import uuid
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +24,9 @@ from listings.fees import fee_and_payout
 from listings.models import Product
 from listings.places import offset_degrees
 from listings.services.words import recount_words
+
+Seller = tuple[uuid.UUID, Home]
+Slice = tuple[int, int, datetime, datetime]
 
 _SLICE = 25_000
 _PER_SELLER = 40
@@ -37,34 +44,30 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--products", type=int, default=1_000_000)
         parser.add_argument("--processes", type=int, default=2)
+        parser.add_argument(
+            "--share", type=int, help=argparse.SUPPRESS
+        )  # what the command starts itself with
 
-    def handle(self, *args: Any, products: int, processes: int, **options: Any) -> None:
+    def handle(
+        self, *args: Any, products: int, processes: int, share: int | None = None, **options: Any
+    ) -> None:
+        sellers = _sellers(-(-products // _PER_SELLER))
+        slices = _slices(products)
+        if share is not None:
+            for piece in slices[share::processes]:
+                _copy_slice(sellers, *piece)
+                self.stdout.write(str(piece[1]))
+            return
         if Product.objects.exists():
             raise CommandError("There are products already: use an empty database.")
         started = time.monotonic()
-        chance = random.Random(971)
-        found = homes(chance)
-        sellers = [
-            (uuid.UUID(int=chance.getrandbits(128), version=4), next(found))
-            for _ in range(-(-products // _PER_SELLER))
-        ]
         _copy_sellers(sellers)
         self._say(started, f"{len(sellers):,} sellers")
-
         indexes = _drop_indexes()
-        now = timezone.now()
-        first = now - timedelta(days=730)
-        slices = []
-        for number, start in enumerate(range(0, products, _SLICE)):
-            count = min(_SLICE, products - start)
-            span = (now - first) / products
-            slices.append((number, count, first + span * start, first + span * (start + count)))
-        connection.close_pool()  # its threads would not live through the fork
         done = 0
-        with ProcessPoolExecutor(processes, initializer=_become_worker, initargs=(sellers,)) as pool:
-            for count in pool.map(_copy_slice, slices):
-                done += count
-                self._say(started, f"{done:,} of {products:,} products")
+        for count in _shares(products, processes):
+            done += count
+            self._say(started, f"{done:,} of {products:,} products")
         for name, definition in indexes:
             with connection.cursor() as cursor:
                 cursor.execute("SET statement_timeout = 0")
@@ -84,7 +87,59 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _copy_sellers(sellers: list[tuple[uuid.UUID, Home]]) -> None:
+def _sellers(count: int) -> list[Seller]:
+    chance = random.Random(971)
+    found = homes(chance)
+    return [(uuid.UUID(int=chance.getrandbits(128), version=4), next(found)) for _ in range(count)]
+
+
+def _slices(products: int) -> list[Slice]:
+    """Cut the catalogue into pieces of time, the oldest first."""
+    last = timezone.now()
+    first = last - timedelta(days=730)
+    step = (last - first) / products
+    starts = range(0, products, _SLICE)
+    return [
+        (number, (end := min(start + _SLICE, products)) - start, first + step * start, first + step * end)
+        for number, start in enumerate(starts)
+    ]
+
+
+def _shares(products: int, processes: int) -> Iterator[int]:
+    """Have several processes copy their share each, and yield how many rows each step of theirs added."""
+    command = [sys.executable, "manage.py", "seed_catalogue", f"--products={products}"]
+    started = [
+        subprocess.Popen(
+            [*command, f"--processes={processes}", f"--share={share}"],
+            cwd=settings.BASE_DIR,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for share in range(processes)
+    ]
+    with ThreadPoolExecutor(processes) as readers:
+        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        for process in started:
+            readers.submit(_pass_on, process, lines)
+        running = processes
+        while running:
+            line = lines.get()
+            if line is None:
+                running -= 1
+            else:
+                yield int(line)
+    if any(process.wait() for process in started):
+        raise CommandError("A copying process failed; see above.")
+
+
+def _pass_on(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str | None]") -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.put(line)
+    lines.put(None)
+
+
+def _copy_sellers(sellers: list[Seller]) -> None:
     password, now = make_password(None), timezone.now()
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM accounts_user")
@@ -116,25 +171,16 @@ def _drop_indexes() -> list[tuple[str, str]]:
     return found
 
 
-_sellers: list[tuple[uuid.UUID, Home]] = []
-
-
-def _become_worker(sellers: list[tuple[uuid.UUID, Home]]) -> None:
-
-    _sellers.extend(sellers)
-
-
-def _copy_slice(piece: tuple[int, int, datetime, datetime]) -> int:
-    number, count, first, last = piece
+def _copy_slice(sellers: list[Seller], number: int, count: int, first: datetime, last: datetime) -> None:
     chance = random.Random(number)
-    places = [home for _, home in _sellers]
+    places = [home for _, home in sellers]
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute("SET synchronous_commit = off")
         with cursor.copy(f"COPY listings_product ({_COLUMNS}) FROM STDIN") as copy:
             for seller, item in listings(chance, places, count=count, first=first, last=last):
                 pk = uuid.UUID(int=chance.getrandbits(128), version=4)
-                seller_id = _sellers[seller][0]
+                seller_id = sellers[seller][0]
                 east, north = offset_degrees(item.longitude, item.latitude, seller_id=seller_id)
                 fee, payout = fee_and_payout(item.price, item.feed_type)
                 image = f"https://images.example.com/{item.category}/{pk}.jpg"
@@ -156,4 +202,3 @@ def _copy_slice(piece: tuple[int, int, datetime, datetime]) -> int:
                     item.created_at if status == "deleted" else None,
                     item.created_at, item.created_at,
                 ))  # fmt: skip
-    return count
