@@ -2,7 +2,9 @@
 
 from uuid import UUID
 
+from django.contrib.auth.models import Group, Permission
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import hooks
@@ -11,6 +13,8 @@ from accounts.models import User
 from accounts.services.logins import end_all_logins
 from soukloop.core.errors import Conflict, Forbidden
 from soukloop.core.stafflog import log_staff_action
+
+_NOT_FOR_MODERATORS = ("admin", "auth", "contenttypes", "sessions", "procrastinate", "core")
 
 
 def ban(*, actor: User, user_id: UUID, reason: str) -> User:
@@ -62,6 +66,37 @@ def set_verified_badge(*, actor: User, user_id: UUID, is_given: bool, reason: st
         verb = "given" if is_given else "taken"
         log_staff_action(actor=actor, row=user, message=f"Verified badge {verb}: {reason}")
         return user
+
+
+def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> User:
+    """Let somebody into the admin as a moderator, or out of it; for superusers.
+
+    Moderators may look at everything and carry out its actions; a superuser may narrow that in their group.
+    Raises Forbidden, Conflict (staff_unchanged).
+    """
+    if not actor.is_superuser:
+        raise Forbidden("Superusers decide who is staff.")
+    with transaction.atomic():
+        user = _locked(actor, user_id)
+        if user.is_staff == is_staff or (is_staff and not user.is_active):
+            raise Conflict("This account can't become that.", code="staff_unchanged")
+        user.is_staff = is_staff
+        user.is_superuser = False
+        user.save(update_fields=["is_staff", "is_superuser", "updated_at"])
+        user.groups.set([_moderators()] if is_staff else [])
+        user.user_permissions.clear()
+        verb = "Made staff" if is_staff else "Removed from staff"
+        log_staff_action(actor=actor, row=user, message=f"{verb}: {reason}")
+        return user
+
+
+def _moderators() -> Group:
+    group, is_new = Group.objects.get_or_create(name="Moderators")
+    if is_new:
+        looks_and_acts = Q(codename__startswith="view_") | Q(codename__startswith="change_")
+        permissions = Permission.objects.filter(looks_and_acts)
+        group.permissions.set(permissions.exclude(content_type__app_label__in=_NOT_FOR_MODERATORS))
+    return group
 
 
 def _locked(actor: User, user_id: UUID) -> User:

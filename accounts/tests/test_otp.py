@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django.models import ProcrastinateJob
 from redis.exceptions import ConnectionError as RedisAway
 
@@ -51,7 +52,9 @@ def verify(client, code, identifier=EMAIL):
 
 
 def code_in_redis(identifier=EMAIL):
-    return redis_client().get(f"otp:{identifier}").decode()
+    stored = redis_client().get(f"otp:{identifier}")
+    assert isinstance(stored, bytes)
+    return stored.decode()
 
 
 def wrong(code):
@@ -350,6 +353,7 @@ def test_a_gateway_that_refuses_makes_the_job_try_again(gateway):
     gateway[0].status = 500
     with pytest.raises(OSError, match="500"):
         sms.send(to=PHONE, text="123456 is your code")
+    assert isinstance(deliver_code.retry_strategy, RetryStrategy)
     assert deliver_code.retry_strategy.max_attempts == 5
 
 

@@ -3,7 +3,7 @@
 import base64
 import json
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
@@ -71,7 +71,7 @@ def test_login_by_email_username_or_phone(guest, identifier):
         me = me_with(guest, data["access_token"]).json()["data"]
     assert me["last_login_at"] == "2026-02-03T04:05:06Z"
     layla.refresh_from_db()
-    assert layla.last_login_at.isoformat() == "2026-02-03T04:05:06+00:00"
+    assert layla.last_login_at == datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
 def test_an_unknown_identifier_and_a_wrong_password_get_the_same_answer_for_the_same_work(guest, monkeypatch):

@@ -1,0 +1,89 @@
+"""Staff's screen of people: found by any contact, looked at, banned, unbanned, given the badge."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import EmptyFieldListFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.identifiers import normal_phone
+from accounts.models import User
+from accounts.services import moderation
+from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
+
+
+@admin.register(User)
+class UserAdmin(ReadOnlyStateAdmin):
+    list_display = ("username", "email", "phone", "role", "state", "is_verified", "badge", "created_at")
+    list_filter = (
+        "role",
+        ("banned_at", EmptyFieldListFilter),
+        ("deleted_at", EmptyFieldListFilter),
+        "is_verified",
+        "has_verified_badge",
+        "is_staff",
+        "created_at",
+    )
+    search_fields = ("email", "username", "phone", "full_name")
+    search_help_text = "Email, username, phone in any spelling, or name"
+    ordering = ("-created_at",)
+    fieldsets = (
+        (None, {"fields": ("id", "username", "email", "phone", "full_name", "role", "bio", "neighborhood")}),
+        ("State", {"fields": ("state", "is_verified", "has_verified_badge", "banned_at", "ban_reason")}),
+        ("Times", {"fields": ("created_at", "updated_at", "last_login_at", "deleted_at")}),
+        ("Staff", {"fields": ("is_staff", "is_superuser", "groups")}),
+    )
+    actions = ("ban", "unban", "give_badge", "take_badge", "make_staff", "remove_staff")
+
+    @admin.display(description="State", ordering="is_active")
+    def state(self, user: User) -> str:
+        if user.deleted_at is not None:
+            return "deleted"
+        return "banned" if user.banned_at is not None else "active"
+
+    @admin.display(description="Badge", boolean=True, ordering="has_verified_badge")
+    def badge(self, user: User) -> bool:
+        return user.has_verified_badge
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        phone = normal_phone(search_term)
+        return super().get_search_results(request, queryset, phone or search_term)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        if not request.user.is_superuser:
+            for name in ("make_staff", "remove_staff"):
+                actions.pop(name, None)
+        return actions
+
+    @reason_action(description="Ban", done="banned")
+    def ban(self, request: HttpRequest, user: User, reason: str) -> None:
+        moderation.ban(actor=_staff(request), user_id=user.pk, reason=reason)
+
+    @reason_action(description="Unban", done="unbanned")
+    def unban(self, request: HttpRequest, user: User, reason: str) -> None:
+        moderation.unban(actor=_staff(request), user_id=user.pk, reason=reason)
+
+    @reason_action(description="Give verified badge", done="verified")
+    def give_badge(self, request: HttpRequest, user: User, reason: str) -> None:
+        moderation.set_verified_badge(actor=_staff(request), user_id=user.pk, is_given=True, reason=reason)
+
+    @reason_action(description="Take verified badge", done="no longer verified")
+    def take_badge(self, request: HttpRequest, user: User, reason: str) -> None:
+        moderation.set_verified_badge(actor=_staff(request), user_id=user.pk, is_given=False, reason=reason)
+
+    @reason_action(description="Make staff", done="staff")
+    def make_staff(self, request: HttpRequest, user: User, reason: str) -> None:
+        moderation.set_staff(actor=_staff(request), user_id=user.pk, is_staff=True, reason=reason)
+
+    @reason_action(description="Remove from staff", done="no longer staff")
+    def remove_staff(self, request: HttpRequest, user: User, reason: str) -> None:
+        moderation.set_staff(actor=_staff(request), user_id=user.pk, is_staff=False, reason=reason)
+
+
+def _staff(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user

@@ -1,0 +1,250 @@
+"""What staff see of people, and what they may do to them."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.utils import timezone
+
+from accounts import hooks
+from accounts.models import User
+from accounts.services import moderation
+from accounts.tests.factories import PASSWORD, client_for, make_staff, make_user
+from soukloop.core.errors import Conflict, Forbidden
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/accounts/user/"
+
+
+@pytest.fixture
+def boss():
+    return make_staff(email="boss@example.com", username="boss")
+
+
+@pytest.fixture
+def moderator(boss):
+    user = make_user(email="mo@example.com", username="moderator")
+    return moderation.set_staff(actor=boss, user_id=user.pk, is_staff=True, reason="new colleague")
+
+
+@pytest.fixture
+def desk(moderator):
+    browser = Client()
+    browser.force_login(moderator)
+    return browser
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    seen = []
+    monkeypatch.setattr(hooks, "_on_closed", [seen.append])
+    return seen
+
+
+def act(browser, action, *users, **fields):
+    data = {"action": action, "_selected_action": [str(user.pk) for user in users], **fields}
+    return browser.post(LIST, data, follow=True)
+
+
+@pytest.mark.parametrize("identifier", ["mo@example.com", "MODERATOR", "+971501234567"])
+def test_staff_log_in_by_email_username_or_phone(moderator, identifier):
+    User.objects.filter(pk=moderator.pk).update(phone="+971501234567")
+    browser = Client()
+    answer = browser.post("/admin/login/?next=/admin/", {"username": identifier, "password": PASSWORD})
+    assert answer.status_code == 302
+    assert browser.get(LIST).status_code == 200
+
+
+@pytest.mark.parametrize("change", [{"is_staff": False}, {"is_active": False, "banned_at": timezone.now()}])
+def test_nobody_else_gets_in_and_who_was_in_is_out_at_once(moderator, desk, change):
+    User.objects.filter(pk=moderator.pk).update(**change)
+    assert desk.get(LIST).status_code == 302
+    answer = Client().post("/admin/login/", {"username": "mo@example.com", "password": PASSWORD})
+    assert answer.status_code == 200
+    assert b"Please enter the correct" in answer.content
+
+
+def test_guessing_at_the_admin_s_door_is_slowed_down(boss, settings):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"login_identifier": (2, 300)}
+    browser = Client()
+    for _ in range(2):
+        browser.post("/admin/login/", {"username": "boss@example.com", "password": "Wrong123!@#"})
+    answer = browser.post("/admin/login/", {"username": "boss@example.com", "password": PASSWORD})
+    assert answer.status_code == 200
+    assert "_auth_user_id" not in browser.session
+
+
+@pytest.mark.parametrize(
+    ("term", "finds"),
+    [
+        ("layla@", True),
+        ("LAYLA.M", True),
+        ("050 123 4567", True),
+        ("+971501234567", True),
+        ("Mansour", True),
+        ("nobody", False),
+    ],
+)
+def test_people_are_searched_by_any_contact(desk, term, finds):
+    make_user(email="layla@example.com", username="layla.m", phone="+971501234567", full_name="Layla Mansour")
+    page = desk.get(LIST, {"q": term}).content.decode()
+    assert ("layla@example.com" in page) is finds
+
+
+def test_the_list_has_a_constant_number_of_queries(desk, django_assert_num_queries):
+    def count(people):
+        for _ in range(people):
+            make_user()
+        with django_assert_num_queries(6):
+            assert desk.get(LIST).status_code == 200
+
+    desk.get(LIST)
+    count(3)
+    count(10)
+
+
+def test_a_person_s_page_shows_no_secret_and_nothing_to_edit(desk):
+    user = make_user(last_login_at="2026-02-03T20:30:00Z")
+    page = desk.get(f"{LIST}{user.pk}/change/").content.decode()
+    assert user.email in page
+    assert user.password not in page
+    assert "pbkdf2" not in page
+    assert "token_version" not in page
+    assert "Feb. 4, 2026, 12:30 a.m." in page  # Dubai's time
+    assert 'name="_save"' not in page
+    assert '<input type="text"' not in page.split('id="user_form"')[1]
+
+
+def test_nothing_is_changed_added_or_deleted_by_hand(desk, boss):
+    browser = Client()
+    browser.force_login(boss)
+    user = make_user(username="before")
+    for who in (desk, browser):
+        answer = who.post(f"{LIST}{user.pk}/change/", {"username": "after", "is_superuser": "on"})
+        assert answer.status_code == 403
+        assert who.get(f"{LIST}add/").status_code == 403
+        assert who.post(f"{LIST}{user.pk}/delete/", {"post": "yes"}).status_code == 403
+        assert "delete_selected" not in who.get(LIST).content.decode()
+    user.refresh_from_db()
+    assert (user.username, user.is_superuser) == ("before", False)
+
+
+def test_a_ban_asks_for_a_reason_first(desk, closed):
+    user = make_user(username="rowdy")
+    for fields in ({}, {"confirmed": "yes"}, {"confirmed": "yes", "reason": "  "}):
+        page = act(desk, "ban", user, **fields).content.decode()
+        assert "@rowdy" in page
+        assert 'name="reason"' in page
+    user.refresh_from_db()
+    assert user.is_active
+    assert closed == []
+
+
+def test_a_ban_shuts_out_and_an_unban_lets_in_again(
+    desk, moderator, closed, captured_events, django_capture_on_commit_callbacks
+):
+    user = make_user(username="rowdy")
+    client = client_for(user)
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = act(desk, "ban", user, confirmed="yes", reason="Sold fakes")
+    assert "@rowdy is banned." in answer.content.decode()
+    assert answer.redirect_chain == [(f"{LIST}{user.pk}/change/", 302)]
+    user.refresh_from_db()
+    assert (user.is_active, user.ban_reason, user.token_version) == (False, "Sold fakes", 1)
+    assert client.get("/api/v1/auth/me").json()["error"]["code"] == "account_banned"
+    assert captured_events == [(f"user.{user.pk}", "close", {"reason": "account_banned"})]
+    assert closed == [user]
+    entry = LogEntry.objects.latest("pk")
+    assert (entry.user, entry.object_id, entry.change_message) == (
+        moderator,
+        str(user.pk),
+        "Banned: Sold fakes",
+    )
+    assert "Banned: Sold fakes" in desk.get(f"{LIST}{user.pk}/history/").content.decode()
+
+    act(desk, "unban", user, confirmed="yes", reason="Were real")
+    user.refresh_from_db()
+    assert (user.is_active, user.banned_at, user.ban_reason) == (True, None, "")
+    assert client_for(user).get("/api/v1/auth/me").status_code == 200
+
+
+def test_of_several_people_each_gets_an_answer(desk):
+    fresh, banned = make_user(username="fresh"), make_user(is_active=False, banned_at=timezone.now())
+    page = act(desk, "ban", fresh, banned, confirmed="yes", reason="Spam").content.decode()
+    assert "@fresh is banned." in page
+    assert f"{banned}: This account is banned already." in page
+
+
+def test_the_badge_is_given_and_taken(desk):
+    user = make_user()
+    act(desk, "give_badge", user, confirmed="yes", reason="Saw the licence")
+    user.refresh_from_db()
+    assert user.has_verified_badge
+    act(desk, "take_badge", user, confirmed="yes", reason="Licence expired")
+    user.refresh_from_db()
+    assert not user.has_verified_badge
+    assert LogEntry.objects.filter(object_id=str(user.pk)).count() == 2
+
+
+def test_a_moderator_touches_neither_staff_nor_themself(desk, moderator, boss):
+    for victim in (boss, moderator):
+        act(desk, "ban", victim, confirmed="yes", reason="x")
+        victim.refresh_from_db()
+        assert victim.is_active
+    with pytest.raises(Forbidden):
+        moderation.ban(actor=moderator, user_id=boss.pk, reason="x")
+
+
+def test_only_superusers_say_who_is_staff(desk, boss, moderator):
+    user = make_user()
+    act(desk, "make_staff", user, confirmed="yes", reason="x")
+    user.refresh_from_db()
+    assert not user.is_staff
+    with pytest.raises(Forbidden):
+        moderation.set_staff(actor=moderator, user_id=user.pk, is_staff=True, reason="x")
+
+    browser = Client()
+    browser.force_login(boss)
+    act(browser, "make_staff", user, confirmed="yes", reason="New colleague")
+    user = User.objects.get(pk=user.pk)
+    assert (user.is_staff, user.is_superuser) == (True, False)
+    assert user.has_perm("accounts.change_user")
+    assert not user.has_perm("auth.change_group")
+    act(browser, "remove_staff", user, confirmed="yes", reason="Left")
+    user = User.objects.get(pk=user.pk)
+    assert not user.is_staff
+    assert not user.has_perm("accounts.change_user")
+
+
+def test_staff_who_may_only_look_are_offered_no_action(boss):
+    viewer = make_user(is_staff=True)
+    moderation.set_staff(actor=boss, user_id=make_user().pk, is_staff=True, reason="x")
+    group = viewer.groups.create(name="Viewers")
+    group.permissions.set(
+        viewer.groups.model.objects.get(name="Moderators").permissions.filter(codename="view_user")
+    )
+    browser = Client()
+    browser.force_login(viewer)
+    user = make_user()
+    assert browser.get(LIST).status_code == 200
+    act(browser, "ban", user, confirmed="yes", reason="x")
+    user.refresh_from_db()
+    assert user.is_active
+    assert "row-actions" not in browser.get(f"{LIST}{user.pk}/change/").content.decode().split("</style>")[-1]
+
+
+@pytest.mark.parametrize(
+    ("call", "fields", "code"),
+    [
+        (moderation.ban, {"deleted_at": "2026-01-01T00:00:00Z", "is_active": False}, "account_deleted"),
+        (moderation.unban, {}, "not_banned"),
+    ],
+)
+def test_what_makes_no_sense_is_a_conflict_and_changes_nothing(boss, call, fields, code):
+    user = make_user(**fields)
+    before = User.objects.filter(pk=user.pk).values().get()
+    with pytest.raises(Conflict) as caught:
+        call(actor=boss, user_id=user.pk, reason="x")
+    assert caught.value.code == code
+    assert User.objects.filter(pk=user.pk).values().get() == before
+    assert not LogEntry.objects.exists()
