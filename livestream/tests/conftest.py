@@ -1,0 +1,79 @@
+"""A web process and a media server that know each other, and a worker that is a loop."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from livestream.tests.media import SECRET, MediaServerProcess
+from soukloop.realtime.testing.servers import ServerProcess
+
+
+@pytest.fixture
+def run_jobs() -> Callable[[], list[str]]:
+    """Return a function that runs what is queued, and what that queues, and returns the tasks' names."""
+
+    def run() -> list[str]:
+        ran = []
+        while job := ProcrastinateJob.objects.filter(status="todo").order_by("pk").first():
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", [job.pk])
+            app.tasks[job.task_name].func(**job.args)
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE id = %s", [job.pk])
+            ran.append(job.task_name)
+        return ran
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def _media_server() -> Iterator[MediaServerProcess]:
+    root = Path(tempfile.mkdtemp(prefix="media-root-"))
+    root.chmod(0o755)
+    server = MediaServerProcess(root)
+    yield server
+    server.stop()
+    shutil.rmtree(root)
+    shutil.rmtree(server.state)
+
+
+@pytest.fixture
+def web(
+    _media_server: MediaServerProcess, live_server_process: Callable[..., list[ServerProcess]], settings: Any
+) -> ServerProcess:
+    """A web process that knows the media server; the test's own process knows it too."""
+    point_settings_at(settings, _media_server)
+    return live_server_process(environment=_media_server.environment)[0]
+
+
+@pytest.fixture
+def media(_media_server: MediaServerProcess, web: ServerProcess) -> MediaServerProcess:
+    """The media server, running, with nothing on air."""
+    _media_server.stop()
+    for name in ("live", "dash", "recordings", "vods", "work"):
+        shutil.rmtree(_media_server.root / name, ignore_errors=True)
+    _media_server.start(web.url)
+    return _media_server
+
+
+def point_settings_at(settings: Any, server: MediaServerProcess) -> None:
+    environment = server.environment
+    settings.MEDIA_ROOT = server.root
+    settings.MEDIA_SECRET = SECRET
+    settings.MEDIA_CONTROL_URL = environment["MEDIA_CONTROL_URL"]
+    settings.MEDIA_URL = environment["MEDIA_URL"]
+    settings.RTMP_URL = environment["RTMP_URL"]
+    replays = settings.STORAGES["replays"]
+    options = {
+        **replays["OPTIONS"],
+        "location": str(server.root / "vods"),
+        "base_url": f"{environment['MEDIA_URL']}vods/",
+    }
+    settings.STORAGES = {**settings.STORAGES, "replays": {**replays, "OPTIONS": options}}

@@ -1,0 +1,130 @@
+"""A real media server and real encoders, for tests."""
+
+import json
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from deploy.local.media import TEMPLATE, render
+from soukloop.realtime.testing.servers import free_port
+
+SECRET = "shared-by-tests"
+SIZE, RATE = "160x90", 12
+
+
+class MediaServerProcess:
+    """nginx from the project's own template, on free ports."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.rtmp_port, self.media_port, self.control_port = free_port(), free_port(), free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.state = Path(tempfile.mkdtemp(prefix="media-"))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a web process or a worker must know of it."""
+        return {
+            "MEDIA_ROOT": str(self.root),
+            "MEDIA_SECRET": SECRET,
+            "MEDIA_CONTROL_URL": f"http://127.0.0.1:{self.control_port}",
+            "MEDIA_URL": f"http://127.0.0.1:{self.media_port}/",
+            "RTMP_URL": f"rtmp://127.0.0.1:{self.rtmp_port}/live",
+        }
+
+    def start(self, callback_url: str) -> None:
+        for directory in (*(self.root / name for name in ("live", "dash", "recordings", "vods")), self.state):
+            directory.mkdir(parents=True, exist_ok=True)
+            directory.chmod(0o777)  # nginx gives up root's rights
+        values = {
+            "RTMP_PORT": str(self.rtmp_port),
+            "MEDIA_PORT": str(self.media_port),
+            "CONTROL_LISTEN": f"127.0.0.1:{self.control_port}",
+            "CALLBACK_URL": callback_url,
+            "MEDIA_SECRET": SECRET,
+            "MEDIA_ROOT": str(self.root),
+            "STATE_DIR": str(self.state),
+        }
+        configuration = self.state / "nginx.conf"
+        configuration.write_text(render(TEMPLATE.read_text(), values))
+        self.process = subprocess.Popen(
+            ["nginx", "-p", str(self.state), "-c", str(configuration), "-e", "stderr"],
+            stderr=(self.state / "log").open("ab"),
+        )
+        wait_until(lambda: self.get("/healthz") == b"ok\n", "the media server", 10)
+
+    def get(self, path: str) -> bytes | None:
+        """Fetch what viewers may fetch; None when it isn't there."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.media_port}{path}", timeout=5) as answer:
+                return answer.read()
+        except OSError:
+            return None
+
+    def kill(self) -> None:
+        """End it as a power cut would: the master first, so that it can't start another worker."""
+        if self.process is None:
+            return
+        workers = _children(self.process.pid)
+        self.process.kill()
+        self.process.wait()
+        for pid in workers:
+            subprocess.run(["kill", "-9", str(pid)], check=False)
+        self.process = None
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=10)
+            self.process = None
+
+
+def publish(url: str, key: str, seconds: int = 30, *, color: str = "testsrc") -> "subprocess.Popen[bytes]":
+    """Start an encoder with a keyframe every second."""
+    return subprocess.Popen(
+        [
+            *("ffmpeg", "-nostdin", "-loglevel", "error", "-re"),
+            *("-f", "lavfi", "-i", f"{color}=size={SIZE}:rate={RATE}", "-f", "lavfi", "-i", "sine"),
+            *("-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"),
+            *("-g", str(RATE), "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "flv", f"{url}/{key}"),
+        ],
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def probe(url: str) -> dict[str, Any]:
+    """Return what ffprobe finds: `kinds` of streams and `seconds`."""
+    said = subprocess.run(
+        [
+            *("ffprobe", "-v", "error", "-of", "json"),
+            *("-show_entries", "stream=codec_name:format=duration", url),
+        ],
+        capture_output=True,
+        timeout=20,
+        check=True,
+    ).stdout
+    found = json.loads(said)
+    return {
+        "kinds": sorted({stream["codec_name"] for stream in found["streams"]}),
+        "seconds": float(found["format"].get("duration", 0)),
+    }
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float) -> float:
+    """Wait for something to come true and return how long it took."""
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > seconds:
+            raise AssertionError(f"no {what} within {seconds} s")
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def _children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
