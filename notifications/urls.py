@@ -1,11 +1,11 @@
-"""URLs under `/api/v1/notifications`."""
+"""URLs of the inbox, under `/api/v1/`."""
 
 from django.urls import path
 
 from notifications.views import NotificationViewSet
 
 urlpatterns = [
-    path("", NotificationViewSet.as_view({"get": "list"})),
-    path("/unread-count", NotificationViewSet.as_view({"get": "unread"})),
-    path("/read", NotificationViewSet.as_view({"post": "read"})),
+    path("notifications", NotificationViewSet.as_view({"get": "list"})),
+    path("notifications/unread-count", NotificationViewSet.as_view({"get": "unread"})),
+    path("notifications/read", NotificationViewSet.as_view({"post": "read"})),
 ]

@@ -7,15 +7,17 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "soukloop.settings")
 django_application = get_asgi_application()
 
-from typing import Any  # noqa: E402 - apps must be ready first
+from typing import Any, cast  # noqa: E402 - apps must be ready first
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
-from soukloop.core.bodies import BodyLimit  # noqa: E402
+from soukloop.core.bodies import Asgi, BodyLimit  # noqa: E402
+from soukloop.core.checks import refuse_unsafe_start  # noqa: E402
 from soukloop.realtime import lifecycle  # noqa: E402
 from soukloop.realtime.routing import websockets  # noqa: E402
 from soukloop.realtime.socketio import PATH, SocketIoApp, SocketServer  # noqa: E402
 
+refuse_unsafe_start()
 socketio_application = SocketIoApp(SocketServer())
 
 
@@ -45,7 +47,7 @@ class SocketIoFirst:
 
 application = ProtocolTypeRouter(
     {
-        "http": SocketIoFirst(BodyLimit(django_application)),
+        "http": SocketIoFirst(BodyLimit(cast(Asgi, django_application))),
         "websocket": SocketIoFirst(websockets),
         "lifespan": lifespan,
     }

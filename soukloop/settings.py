@@ -350,6 +350,12 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "soukloop.core.openapi.wrap_in_envelope",
     ],
+    "ENUM_NAME_OVERRIDES": {
+        "ProductStatus": "listings.models.Product.Status",
+        "OfferStatus": "offers.models.Offer.Status",
+        "TransactionStatus": "offers.models.Transaction.Status",
+        "StreamStatus": "livestream.models.Stream.Status",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

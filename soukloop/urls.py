@@ -11,10 +11,10 @@ from soukloop.core.views import DocsPage, RedocPage, UnknownUrl
 api = [
     path("auth/", include("accounts.urls.auth")),
     path("users/", include("accounts.urls.users")),
-    path("conversations", include("chat.urls")),
+    path("", include("chat.urls")),
     path("", include("offers.urls")),
     path("", include("livestream.urls")),
-    path("notifications", include("notifications.urls")),
+    path("", include("notifications.urls")),
 ]
 
 urlpatterns = [

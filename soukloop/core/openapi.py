@@ -50,7 +50,7 @@ class EnvelopeSchema(AutoSchema):
         return [_IDEMPOTENCY_KEY] if getattr(handler, "is_idempotent", False) else []
 
 
-class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class BearerTokenScheme(OpenApiAuthenticationExtension):
     """Describe how requests are authenticated."""
 
     target_class = "accounts.authentication.TokenAuthentication"

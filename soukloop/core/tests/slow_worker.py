@@ -1,6 +1,7 @@
 """A worker process with one task that is never done, for `test_jobs`."""
 
 import asyncio
+from typing import Any
 
 import django
 from procrastinate.contrib.django import app
@@ -11,7 +12,8 @@ async def slow_job(number: int) -> None:
 
 
 async def main() -> None:
-    with app.replace_connector(app.connector.get_worker_connector()) as worker_app:
+    connector: Any = app.connector  # Django's; it knows the one for workers
+    with app.replace_connector(connector.get_worker_connector()) as worker_app:
         async with worker_app.open_async():
             await worker_app.run_worker_async(install_signal_handlers=False)
 

@@ -41,8 +41,8 @@ def test_the_window_slides() -> None:
     for _ in range(3):
         ratelimits.hit("test_scope", "x")
     key = keys.rate_limit("test_scope", "x")
-    oldest = redis_client().zrange(key, 0, 0)[0]
-    redis_client().zincrby(key, -61_000, oldest)
+    [(oldest, score)] = redis_client().zrange(key, 0, 0, withscores=True)
+    redis_client().zadd(key, {oldest: score - 61_000})
     ratelimits.hit("test_scope", "x")
     with pytest.raises(RateLimited):
         ratelimits.hit("test_scope", "x")

@@ -39,10 +39,10 @@ class Create(OpenView):
 
     @idempotent
     def post(self, request: Request) -> Response:
-        if request.data.get("refuse"):
+        if "refuse" in request.data:
             raise Conflict("No.", code="refused")
         row = IdempotencyRecord.objects.create(owner="effect", key=str(IdempotencyRecord.objects.count()))
-        if request.data.get("crash"):
+        if "crash" in request.data:
             raise RuntimeError("crash with a secret inside")
         return Response({"id": row.pk, "price": Decimal("850.00")}, 201)
 
