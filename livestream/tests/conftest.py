@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Max
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -16,12 +17,13 @@ from soukloop.realtime.testing.servers import ServerProcess
 
 
 @pytest.fixture
-def run_jobs() -> Callable[[], list[str]]:
-    """Return a function that runs what is queued, and what that queues, and returns the tasks' names."""
+def run_jobs(db: None) -> Callable[[], list[str]]:
+    """Return a function that runs what was queued since the test began, and returns the tasks' names."""
+    last = ProcrastinateJob.objects.aggregate(last=Max("pk"))["last"] or 0
 
     def run() -> list[str]:
         ran = []
-        while job := ProcrastinateJob.objects.filter(status="todo").order_by("pk").first():
+        while job := ProcrastinateJob.objects.filter(status="todo", pk__gt=last).order_by("pk").first():
             with connection.cursor() as cursor:
                 cursor.execute("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", [job.pk])
             app.tasks[job.task_name].func(**job.args)

@@ -49,4 +49,6 @@ class RecordDone(MediaCallback):
 
 
 def _value(request: HttpRequest, name: str) -> str:
-    return request.POST.get(name, "").replace("\x00", "")[:500]
+    """Return a field of the form; what PostgreSQL can't keep counts as nothing."""
+    value = request.POST.get(name, "")[:500]
+    return "" if "\x00" in value else value

@@ -1,0 +1,51 @@
+"""The full matrix: each action in each state."""
+
+import pytest
+
+from livestream import states
+from livestream.models import Stream
+from soukloop.core.errors import Conflict
+
+LEADS_TO = {
+    ("go_live", "scheduled"): "live",
+    ("end", "live"): "ended",
+    ("cancel", "scheduled"): "cancelled",
+}
+ALLOWED = {
+    "change_settings": {"scheduled"},
+    "change_products": {"scheduled", "live"},
+    "tag_product": {"live"},
+    "click_product": {"live", "ended"},
+    "rotate_key": {"live"},
+    "join": {"live"},
+    "chat": {"live"},
+    "react": {"live"},
+    "moderate": {"scheduled", "live"},
+    "delete_message": {"live", "ended"},
+}
+
+
+@pytest.mark.parametrize("status", Stream.Status.values)
+@pytest.mark.parametrize("action", states.TRANSITIONS)
+def test_a_stream_moves_only_as_drawn(action: str, status: str) -> None:
+    stream = Stream(status=status)
+    target = LEADS_TO.get((action, status))
+    if target:
+        states.move(stream, action)
+        assert stream.status == target
+        return
+    with pytest.raises(Conflict):
+        states.move(stream, action)
+    assert stream.status == status
+
+
+@pytest.mark.parametrize("status", Stream.Status.values)
+@pytest.mark.parametrize("action", states.ALLOWED_IN)
+def test_an_action_is_allowed_only_where_it_makes_sense(action: str, status: str) -> None:
+    stream = Stream(status=status)
+    if status in ALLOWED[action]:
+        states.check(stream, action)
+    else:
+        with pytest.raises(Conflict):
+            states.check(stream, action)
+    assert stream.status == status
