@@ -1,10 +1,6 @@
 """The staff's screens of offers and sales: to look at, with the history of each."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import localize
@@ -102,9 +98,6 @@ class TransactionAdmin(ReadOnlyStateAdmin):
         ("History", {"fields": ("history",)}),
     )
     readonly_fields = ("amount", "offer_link", "history")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("offer")
 
     @admin.display(description="price", ordering="price")
     def amount(self, sale: Transaction) -> str:

@@ -1,0 +1,260 @@
+"""Whatever arrives at once, one wins: two server processes, real transactions, two hundred at a time.
+
+`SOUK_RACE_ROUNDS=50 pytest offers/tests/test_races.py` runs each race fifty times.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.services.moderation import ban
+from accounts.services.relations import block
+from accounts.tests.factories import make_seller, make_staff, make_user
+from listings.models import Product
+from listings.services import delete_product, hide_product, update_product
+from listings.tests.factories import make_product
+from offers.models import Offer, Transaction
+from offers.services import closing
+from offers.tests.factories import make_offer, make_sale
+from offers.tests.rush import Knock, check_books, rush
+from soukloop.core.redis import redis_client
+from soukloop.realtime.testing.servers import ServerProcess
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROUNDS = int(os.environ.get("SOUK_RACE_ROUNDS", "1"))
+CROWD = 200
+CLOSED = {f"offer_{status}" for status in Offer.Status if status != Offer.Status.PENDING}
+
+
+@pytest.fixture
+def servers(live_server_process: Callable[..., list[ServerProcess]]) -> Iterator[list[ServerProcess]]:
+    """Two web processes; afterwards neither may have a fault in its log, nor PostgreSQL a deadlock."""
+    deadlocks = _deadlocks()
+    processes = live_server_process(n=2)
+    read = [len(process.log()) for process in processes]
+    yield processes
+    for process, start in zip(processes, read, strict=True):
+        log = process.log()[start:]
+        assert "Traceback" not in log
+        assert "ERROR" not in log
+    assert _deadlocks() == deadlocks
+
+
+@pytest.fixture(params=range(ROUNDS), ids=lambda number: f"round{number + 1}")
+def people(request: Any, servers: Any) -> tuple[User, list[User]]:
+    """A seller and six buyers; once per round."""
+    redis_client().flushdb()
+    return make_seller(), [make_user() for _ in range(6)]
+
+
+def accept(offer: Offer, count: int = CROWD) -> list[Knock]:
+    return [Knock(offer.recipient, f"/api/v1/offers/{offer.pk}/accept")] * count
+
+
+def _deadlocks() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])
+
+
+def test_of_200_accepts_of_one_offer_one_wins(servers: Any, people: Any) -> None:
+    product = make_product(seller=people[0])
+    offer = make_offer(product, buyer=people[1][0])
+    answers, _, _ = rush(servers, accept(offer))
+    assert Counter(answers) == {"ok": 1, "offer_accepted": CROWD - 1}
+    check_books(product)
+    assert Transaction.objects.get(product=product).platform_fee == Decimal("37.50")
+
+
+def test_of_six_rivals_accepted_at_once_one_wins(servers: Any, people: Any) -> None:
+    seller, buyers = people
+    product = make_product(seller=seller)
+    offers = [make_offer(product, buyer=buyer, price=str(700 + n)) for n, buyer in enumerate(buyers)]
+    knocks = [
+        knock for group in zip(*(accept(offer, 34) for offer in offers), strict=True) for knock in group
+    ]
+    answers, _, bodies = rush(servers, knocks[:CROWD])
+    assert answers.count("ok") == 1
+    assert set(answers) <= {"ok", "offer_accepted", "offer_declined"}
+    check_books(product)
+    winner = Offer.objects.get(product=product, status="accepted")
+    (won,) = (body["data"] for status, body in bodies if status == 200)
+    assert (won["id"], won["transaction_id"]) == (str(winner.pk), str(winner.transaction.pk))
+    losers = Offer.objects.filter(product=product).exclude(pk=winner.pk)
+    assert set(losers.values_list("close_reason", flat=True)) == {"another_offer_accepted"}
+
+
+def test_of_accept_and_withdraw_one_wins(servers: Any, people: Any) -> None:
+    product = make_product(seller=people[0])
+    offer = make_offer(product, buyer=people[1][0])
+    withdraw = [Knock(offer.buyer, f"/api/v1/offers/{offer.pk}/withdraw")] * (CROWD // 2)
+    knocks = [knock for pair in zip(accept(offer, CROWD // 2), withdraw, strict=True) for knock in pair]
+    answers, _, _ = rush(servers, knocks)
+    offer.refresh_from_db()
+    assert offer.status in ("accepted", "withdrawn")
+    assert Counter(answers) == {"ok": 1, f"offer_{offer.status}": CROWD - 1}
+    check_books(product)
+
+
+def test_of_accept_and_counter_one_wins(servers: Any, people: Any) -> None:
+    product = make_product(seller=people[0])
+    offer = make_offer(product, buyer=people[1][0])
+    counter = [Knock(offer.seller, f"/api/v1/offers/{offer.pk}/counter", {"offered_price": 800})] * 50
+    answers, _, _ = rush(servers, [*counter[:25], *accept(offer, CROWD - 50), *counter[25:]])
+    offer.refresh_from_db()
+    assert offer.status in ("accepted", "countered")
+    assert Counter(answers) == {"ok": 1, f"offer_{offer.status}": CROWD - 1}
+    assert Offer.objects.filter(product=product, status="pending").count() == (offer.status == "countered")
+    check_books(product)
+
+
+def test_of_accept_and_expiry_one_wins(servers: Any, people: Any) -> None:
+    product = make_product(seller=people[0])
+    offer = make_offer(product, buyer=people[1][0])
+    Offer.objects.filter(pk=offer.pk).update(expires_at=timezone.now() + timedelta(seconds=0.4))
+
+    def expire() -> None:
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end and not closing.expire_due_offers():
+            time.sleep(0.01)
+
+    answers, _, _ = rush(servers, accept(offer), beside=[expire, expire])
+    closing.expire_due_offers()
+    offer.refresh_from_db()
+    assert offer.status in ("accepted", "expired")
+    if offer.status == "accepted":
+        assert Counter(answers) == {"ok": 1, "offer_accepted": CROWD - 1}
+    else:
+        assert Counter(answers) == {"offer_expired": CROWD}
+    check_books(product)
+
+
+@pytest.mark.parametrize("how", ["delete", "hide"])
+def test_of_accept_and_withdrawal_of_the_product_one_wins(servers: Any, people: Any, how: str) -> None:
+    seller, buyers = people
+    product = make_product(seller=seller)
+    offers = [make_offer(product, buyer=buyer) for buyer in buyers]
+    staff = make_staff()
+
+    def withdraw() -> None:
+        if how == "delete":
+            delete_product(actor=seller, product_id=product.pk)
+        else:
+            hide_product(actor=staff, product_id=product.pk, reason="Counterfeit")
+
+    knocks = [
+        knock for group in zip(*(accept(offer, 33) for offer in offers), strict=True) for knock in group
+    ]
+    answers, (withdrawn,), _ = rush(servers, knocks, beside=[withdraw])
+    assert set(answers) <= {"ok", "offer_accepted", "offer_declined", "product_not_available"}
+    sold = answers.count("ok")
+    if how == "delete":
+        assert (sold, withdrawn) in ((1, "product_sold"), (0, "ok"))
+    else:  # staff may hide a sold product as well
+        assert sold <= 1
+        assert withdrawn == "ok"
+    check_books(product)
+    reasons = set(Offer.objects.filter(product=product).values_list("close_reason", flat=True))
+    assert reasons == ({"accepted", "another_offer_accepted"} if sold else {"product_unavailable"})
+
+
+def test_of_accept_and_a_lowered_price_the_one_that_was_first_counts(servers: Any, people: Any) -> None:
+    seller, buyers = people
+    product = make_product(seller=seller)
+    offers = [make_offer(product, buyer=buyer) for buyer in buyers]
+
+    def lower() -> None:
+        update_product(actor=seller, product_id=product.pk, changes={"price": Decimal("700.00")})
+
+    knocks = [
+        knock for group in zip(*(accept(offer, 33) for offer in offers), strict=True) for knock in group
+    ]
+    answers, (lowered, *again), _ = rush(servers, knocks, beside=[lower] * 4)
+    assert set(answers) <= {"ok", "offer_accepted", "offer_declined", "price_lowered"}
+    sold = answers.count("ok")
+    if sold:
+        assert sold == 1
+        assert set([lowered, *again]) <= {"ok", "product_sold"}
+        assert Transaction.objects.get(product=product).price == Decimal("750.00")
+    else:
+        assert set([lowered, *again]) == {"ok"}
+        assert set(answers) == {"price_lowered"}
+    # The fee belongs to the price that was agreed, whatever the product costs by then.
+    check_books(product)
+
+
+def test_of_many_offers_of_one_buyer_at_once_one_stands(servers: Any, people: Any) -> None:
+    product = make_product(seller=people[0])
+    buyer = people[1][0]
+    knocks = [
+        Knock(buyer, "/api/v1/offers", {"product_id": product.pk, "offered_price": 700 + n}, method="POST")
+        for n in range(50)
+    ]
+    answers, _, _ = rush(servers, knocks)
+    assert Counter(answers) == {"ok": 50}
+    statuses = Counter(Offer.objects.filter(product=product).values_list("status", flat=True))
+    assert statuses == {"pending": 1, "withdrawn": 49}
+    check_books(product)
+
+
+def test_twins_of_one_idempotency_key_are_one_offer_with_one_answer(servers: Any, people: Any) -> None:
+    product = make_product(seller=people[0])
+    body = {"product_id": product.pk, "offered_price": 750}
+    knock = Knock(people[1][0], "/api/v1/offers", body, (("Idempotency-Key", "k1"),), "POST")
+    _, _, bodies = rush(servers, [knock] * 20)
+    assert {status for status, _ in bodies} == {201}
+    assert len({str(body) for _, body in bodies}) == 1
+    assert Offer.objects.filter(product=product).count() == 1
+
+
+def test_two_sides_cancel_at_once_and_the_product_is_put_back_once(servers: Any, people: Any) -> None:
+    sale = make_sale(make_product(seller=people[0]), buyer=people[1][0])
+    path = f"/api/v1/transactions/{sale.pk}/cancel"
+    answers, _, _ = rush(
+        servers, [Knock(user, path) for user in (sale.buyer, sale.seller) for _ in range(20)]
+    )
+    assert Counter(answers) == {"ok": 1, "transaction_cancelled": 39}
+    product = Product.objects.get(pk=sale.product_id)
+    assert product.status == "active"
+    check_books(product)
+
+
+def test_offers_blocks_and_bans_at_once_wait_for_each_other_in_one_order(servers: Any, people: Any) -> None:
+    seller, buyers = people
+    products = [make_product(seller=seller) for _ in range(3)]
+    for product in products:
+        for buyer in buyers[:3]:
+            make_offer(product, buyer=buyer)
+    staff = make_staff()
+    knocks = [
+        Knock(buyer, "/api/v1/offers", {"product_id": product.pk, "offered_price": 760}, method="POST")
+        for buyer in buyers
+        for product in products
+        for _ in range(3)
+    ]
+    acts: list[Callable[[], Any]] = [
+        lambda: block(actor=seller, user_id=buyers[0].pk),
+        lambda: block(actor=buyers[1], user_id=seller.pk),
+        lambda: ban(actor=staff, user_id=buyers[2].pk, reason="Fraud"),
+        *(
+            lambda buyer=buyer: closing.close_offers_for_people(buyer.pk, seller.pk)  # type: ignore[misc]
+            for buyer in buyers[:2]
+        ),
+        lambda: closing.close_offers_for_people(buyers[2].pk),
+    ]
+    answers, others, _ = rush(servers, knocks, beside=acts)
+    assert set(others) == {"ok"}
+    assert "500" not in answers
+    assert "503" not in answers
+    for product in products:
+        check_books(product)
