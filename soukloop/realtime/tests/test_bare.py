@@ -12,6 +12,7 @@ from django.db import connection
 
 from accounts.models import User
 from soukloop.realtime.testing.servers import ServerProcess
+from soukloop.realtime.tests.rooms import OTHER_STREAM, STREAM
 
 
 def test_a_connection_is_greeted_and_its_commands_are_acknowledged(
@@ -49,11 +50,11 @@ def test_events_reach_the_rooms_members_alone_and_in_order(
     server: ServerProcess, bare_client: Any, token: str
 ) -> None:
     member, outsider, sender = (bare_client(server, token) for _ in range(3))
-    assert member.call("probe:join", {"room": "stream.1"})["success"] is True
-    sender.call("probe:publish", {"room": "stream.1", "event": "probe:said", "count": 100})
+    assert member.call("probe:join", {"room": STREAM})["success"] is True
+    sender.call("probe:publish", {"room": STREAM, "event": "probe:said", "count": 100})
     assert [member.expect("probe:said")["n"] for _ in range(100)] == list(range(100))
-    member.call("probe:leave", {"room": "stream.1"})
-    sender.call("probe:publish", {"room": "stream.1", "event": "probe:said"})
+    member.call("probe:leave", {"room": STREAM})
+    sender.call("probe:publish", {"room": STREAM, "event": "probe:said"})
     assert member.hears_nothing_of("probe:said")
     assert outsider.named("probe:said") == []
 
@@ -63,8 +64,8 @@ def test_the_connection_that_caused_an_event_can_be_left_out(
 ) -> None:
     one, other = bare_client(server, token), bare_client(server, token)
     for client in (one, other):
-        client.call("probe:join", {"room": "stream.1"})
-    one.call("probe:publish", {"room": "stream.1", "event": "probe:said", "except_me": True})
+        client.call("probe:join", {"room": STREAM})
+    one.call("probe:publish", {"room": STREAM, "event": "probe:said", "except_me": True})
     assert other.expect("probe:said") == {"n": 0}
     assert one.hears_nothing_of("probe:said")
 
@@ -115,13 +116,13 @@ def test_hooks_run_when_a_connection_leaves_a_room_and_when_it_breaks_off(
 ) -> None:
     watcher, leaver, vanisher = (bare_client(server, token) for _ in range(3))
     watcher.call("probe:join", {"room": "product.1"})
-    leaver.call("probe:join", {"room": "stream.1"})
-    leaver.call("probe:leave", {"room": "stream.1"})
-    assert watcher.expect("probe:left")["room"] == "stream.1"
-    leaver.call("probe:leave", {"room": "stream.1"})  # not in it: nothing happens
-    vanisher.call("probe:join", {"room": "stream.2"})
+    leaver.call("probe:join", {"room": STREAM})
+    leaver.call("probe:leave", {"room": STREAM})
+    assert watcher.expect("probe:left")["room"] == STREAM
+    leaver.call("probe:leave", {"room": STREAM})  # not in it: nothing happens
+    vanisher.call("probe:join", {"room": OTHER_STREAM})
     vanisher.socket.socket.shutdown(socket.SHUT_RDWR)
-    assert watcher.expect("probe:left")["room"] == "stream.2"
+    assert watcher.expect("probe:left")["room"] == OTHER_STREAM
     assert len(watcher.named("probe:left")) == 2
 
 
@@ -129,9 +130,9 @@ def test_a_storm_of_reactions_is_merged_and_none_is_lost(
     server: ServerProcess, bare_client: Any, token: str
 ) -> None:
     client = bare_client(server, token)
-    client.call("probe:join", {"room": "stream.1"})
+    client.call("probe:join", {"room": STREAM})
     for _ in range(5):
-        client.call("probe:publish", {"room": "stream.1", "event": "probe:reacted", "count": 100})
+        client.call("probe:publish", {"room": STREAM, "event": "probe:reacted", "count": 100})
     time.sleep(1)
     reactions = client.named("probe:reacted")
     assert sum(reaction.get("count", 1) for reaction in reactions) == 500

@@ -4,6 +4,7 @@ from typing import Any
 
 from accounts.models import User
 from soukloop.realtime.testing.servers import ServerProcess
+from soukloop.realtime.tests.rooms import STREAM
 
 
 def test_the_clients_defaults_poll_first_then_upgrade(
@@ -22,10 +23,10 @@ def test_each_transport_alone_carries_commands_acknowledgements_and_events(
     for transport in ("websocket", "polling"):
         client = sio_client(server, token, transports=[transport]).wait_connected()
         client.expect("connected")
-        ack = client.call("probe:join", {"room": "stream.1"})
+        ack = client.call("probe:join", {"room": STREAM})
         assert ack["success"] is True
-        assert "stream.1" in ack["data"]["rooms"]
-        client.send("probe:publish", {"room": "stream.1", "event": "probe:said", "count": 20})
+        assert STREAM in ack["data"]["rooms"]
+        client.send("probe:publish", {"room": STREAM, "event": "probe:said", "count": 20})
         assert [client.expect("probe:said")["n"] for _ in range(20)] == list(range(20))
         assert client.transports == [transport]
 
@@ -34,9 +35,9 @@ def test_events_keep_their_order_across_the_upgrade(
     server: ServerProcess, sio_client: Any, token: str
 ) -> None:
     client = sio_client(server, token).wait_connected()
-    client.send("probe:join", {"room": "stream.1"})
+    client.send("probe:join", {"room": STREAM})
     for _ in range(3):
-        client.send("probe:publish", {"room": "stream.1", "event": "probe:said", "count": 50})
+        client.send("probe:publish", {"room": STREAM, "event": "probe:said", "count": 50})
     numbers = [client.expect("probe:said")["n"] for _ in range(150)]
     assert numbers == list(range(50)) * 3
 

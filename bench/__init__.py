@@ -1,0 +1,1 @@
+"""Figures to reach, measured: `python -m bench [name…]`."""
