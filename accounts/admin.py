@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin import EmptyFieldListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -13,13 +12,30 @@ from accounts.services import moderation
 from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
 
 
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, state.capitalize()) for state in ("active", "banned", "deleted")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        match self.value():
+            case "active":
+                return queryset.filter(is_active=True)
+            case "banned":
+                return queryset.filter(banned_at__isnull=False, deleted_at=None)
+            case "deleted":
+                return queryset.filter(deleted_at__isnull=False)
+        return queryset
+
+
 @admin.register(User)
 class UserAdmin(ReadOnlyStateAdmin):
-    list_display = ("username", "email", "phone", "role", "state", "is_verified", "badge", "created_at")
+    list_display = ("username", "state", "email", "phone", "role", "is_verified", "badge", "created_at")
     list_filter = (
+        StateFilter,
         "role",
-        ("banned_at", EmptyFieldListFilter),
-        ("deleted_at", EmptyFieldListFilter),
         "is_verified",
         "has_verified_badge",
         "is_staff",
@@ -51,6 +67,24 @@ class UserAdmin(ReadOnlyStateAdmin):
     ) -> tuple[QuerySet[User], bool]:
         phone = normal_phone(search_term)
         return super().get_search_results(request, queryset, phone or search_term)
+
+    def is_offered(self, action: str, row: User) -> bool:
+        if row.deleted_at is not None:
+            return False
+        match action:
+            case "ban":
+                return row.is_active
+            case "unban":
+                return not row.is_active
+            case "give_badge":
+                return not row.has_verified_badge
+            case "take_badge":
+                return row.has_verified_badge
+            case "make_staff":
+                return row.is_active and not row.is_staff
+            case "remove_staff":
+                return row.is_staff
+        return True
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)

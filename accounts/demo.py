@@ -51,9 +51,7 @@ NEIGHBOURS = (
     Person("layla.m", "Layla Mansour", "seller", "+971501000011", "JBR", 25.0780, 55.1340, "Vintage bags."),
     Person("omar_h", "Omar Haddad", "seller", "+971501000012", "Al Barsha", 25.1125, 55.2003, "Cameras."),
     Person("noor.k", "نور الكتبي", "seller", "+971501000013", "Al Qusais", 25.2706, 55.3842, "عطور وعود"),
-    Person(
-        "priya.r", "Priya Raman", "seller", "+971501000014", "Bur Dubai", 25.2582, 55.2962, "Gold, sarees."
-    ),
+    Person("priya.r", "Priya Raman", "seller", "+971501000014", "Bur Dubai", 25.2582, 55.2962, "Sarees."),
     Person("yousef", "Yousef Al Ali", "buyer", "+971501000015", "Al Majaz, Sharjah", 25.3285, 55.3837),
     Person("mei.lin", "Mei Lin", "buyer", "+971501000016", "International City", 25.1650, 55.4080),
     Person("fatima_z", "Fatima Zayed", "buyer", "+971501000017", "Khalifa City, Abu Dhabi", 24.4207, 54.5772),

@@ -8,6 +8,7 @@ from accounts.models import User
 AccountClosed = Callable[[User], None]
 Blocked = Callable[[UUID, UUID], None]
 _on_closed: list[AccountClosed] = []
+_on_reopened: list[AccountClosed] = []
 _on_blocked: list[Blocked] = []
 
 
@@ -20,6 +21,18 @@ def on_account_closed(callback: AccountClosed) -> AccountClosed:
 
 def account_closed(user: User) -> None:
     for callback in _on_closed:
+        callback(user)
+
+
+def on_account_reopened(callback: AccountClosed) -> AccountClosed:
+    """Have `callback(user)` run in the transaction that lets a banned person in again."""
+    if callback not in _on_reopened:
+        _on_reopened.append(callback)
+    return callback
+
+
+def account_reopened(user: User) -> None:
+    for callback in _on_reopened:
         callback(user)
 
 

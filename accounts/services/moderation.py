@@ -38,7 +38,7 @@ def ban(*, actor: User, user_id: UUID, reason: str) -> User:
 
 
 def unban(*, actor: User, user_id: UUID, reason: str) -> User:
-    """Let somebody in again; what was withdrawn stays so until they offer it again.
+    """Let somebody in again; their products are back on the lists, ended offers and streams stay ended.
 
     Raises Conflict (not_banned).
     """
@@ -50,6 +50,7 @@ def unban(*, actor: User, user_id: UUID, reason: str) -> User:
         user.ban_reason = ""
         user.is_active = True
         user.save(update_fields=["banned_at", "ban_reason", "is_active", "updated_at"])
+        hooks.account_reopened(user)
         log_staff_action(actor=actor, row=user, message=f"Unbanned: {reason}")
         return user
 

@@ -1,5 +1,7 @@
 """What staff see of people, and what they may do to them."""
 
+import re
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
@@ -36,7 +38,7 @@ def desk(moderator):
 
 @pytest.fixture
 def closed(monkeypatch):
-    seen = []
+    seen: list[User] = []
     monkeypatch.setattr(hooks, "_on_closed", [seen.append])
     return seen
 
@@ -127,6 +129,34 @@ def test_nothing_is_changed_added_or_deleted_by_hand(desk, boss):
         assert "delete_selected" not in who.get(LIST).content.decode()
     user.refresh_from_db()
     assert (user.username, user.is_superuser) == ("before", False)
+
+
+def test_the_list_is_narrowed_by_state(desk):
+    gone = {"deleted_at": timezone.now(), "is_active": False}
+    banned = {"banned_at": timezone.now(), "is_active": False}
+    people = {"here": {}, "banned": banned, "gone": gone, "both": gone | banned}
+    for name, fields in people.items():
+        make_user(username=f"{name}_1", **fields)
+    for state, names in (("active", {"here"}), ("banned", {"banned"}), ("deleted", {"gone", "both"})):
+        page = desk.get(LIST, {"state": state}).content.decode()
+        assert {name for name in people if f">{name}_1<" in page} == names
+
+
+def test_a_person_s_page_offers_what_makes_sense(desk, boss):
+    def offered(browser, user):
+        return re.findall(
+            r'name="action" value="(\w+)"', browser.get(f"{LIST}{user.pk}/change/").content.decode()
+        )
+
+    browser = Client()
+    browser.force_login(boss)
+    user = make_user()
+    assert offered(desk, user) == ["ban", "give_badge"]
+    assert offered(browser, user) == ["ban", "give_badge", "make_staff"]
+    moderation.set_verified_badge(actor=boss, user_id=user.pk, is_given=True, reason="x")
+    moderation.ban(actor=boss, user_id=user.pk, reason="x")
+    assert offered(browser, user) == ["unban", "take_badge"]
+    assert offered(desk, make_user(deleted_at=timezone.now(), is_active=False)) == []
 
 
 def test_a_ban_asks_for_a_reason_first(desk, closed):

@@ -81,6 +81,10 @@ class ReadOnlyStateAdmin(admin.ModelAdmin):
         opts = self.model._meta
         return request.user.has_perm(f"{opts.app_label}.change_{opts.model_name}")  # type: ignore[union-attr]
 
+    def is_offered(self, action: str, row: Any) -> bool:
+        """Tell whether an action makes sense for a row; its own page shows only those that do."""
+        return True
+
     def change_view(
         self,
         request: HttpRequest,
@@ -88,10 +92,11 @@ class ReadOnlyStateAdmin(admin.ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        row = self.get_object(request, object_id)
         row_actions = [
             {"name": name, "label": description}
             for function, name, description in self.get_actions(request).values()
-            if getattr(function, "asks_reason", False)
+            if getattr(function, "asks_reason", False) and row is not None and self.is_offered(name, row)
         ]
         context = {"row_actions": row_actions, "action_checkbox_name": ACTION_CHECKBOX_NAME}
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})

@@ -1,0 +1,288 @@
+"""One's own account: what it says, how it changes, its picture, its end (guide 1.6)."""
+
+import io
+
+import pytest
+from django.contrib.gis.geos import Point
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from PIL import Image
+
+from accounts import demo, hooks
+from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
+from accounts.tests.factories import PASSWORD, block, client_for, follow, make_user
+from accounts.tests.test_tokens import code_of, log_in
+from soukloop.core.redis import redis_client
+
+pytestmark = pytest.mark.django_db
+
+ME = "/api/v1/auth/me"
+
+
+@pytest.fixture
+def storage(settings, tmp_path):
+    settings.STORAGES = settings.STORAGES | {
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path), "base_url": "https://media.example/"},
+        }
+    }
+    return tmp_path
+
+
+def photo(kind="JPEG", size=(1000, 500)):
+    output = io.BytesIO()
+    Image.new("RGB", size, "teal").save(output, kind)
+    return SimpleUploadedFile("me.jpg", output.getvalue(), content_type="image/jpeg")
+
+
+def test_me_is_as_the_guide_prints_it(client, user):
+    answer = client.get(ME)
+    assert answer.status_code == 200
+    data = answer.json()["data"]
+    assert (
+        data.items()
+        >= {
+            "id": str(user.pk),
+            "email": user.email,
+            "username": user.username,
+            "full_name": user.full_name,
+            "role": "buyer",
+            "is_verified": True,
+            "is_active": True,
+            "phone": None,
+            "avatar_url": None,
+            "location": None,
+            "last_login_at": None,
+            "created_at": user.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }.items()
+    )
+    assert not {"password", "token_version", "is_staff", "ban_reason"} & set(data)
+
+
+def test_a_profile_is_changed_field_by_field(client, user):
+    changes = {
+        "username": "New.Name",
+        "full_name": "نور الكتبي",
+        "bio": "Sneakers, mostly size 42.",
+        "role": "seller",
+        "neighborhood": "Dubai Marina",
+        "location": {"latitude": 25.0772, "longitude": 55.1369},
+    }
+    data = client.patch(ME, changes).json()["data"]
+    assert data.items() >= changes.items()
+    user.refresh_from_db()
+    assert (user.username, user.role, user.location.coords) == ("New.Name", "seller", (55.1369, 25.0772))
+    assert user.is_verified
+
+    assert client.patch(ME, {"location": None, "bio": ""}).json()["data"]["location"] is None
+    assert client.patch(ME, {}).status_code == 200
+    user.refresh_from_db()
+    assert (user.bio, user.full_name) == ("", "نور الكتبي")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"username": "x"},
+        {"username": None},
+        {"full_name": "x" * 151},
+        {"bio": "x" * 501},
+        {"role": "admin"},
+        {"location": {"latitude": 91, "longitude": 0}},
+        {"location": {"latitude": 25}},
+        {"location": [25, 55]},
+        {"location": {"latitude": "NaN", "longitude": 0}},
+        {"location": {"latitude": "inf", "longitude": 0}},
+        {"email": "nobody"},
+        {"phone": "12"},
+    ],
+)
+def test_a_bad_change_is_refused_whole(client, user, change):
+    answer = client.patch(ME, {"neighborhood": "Elsewhere", **change})
+    assert code_of(answer) == (400, "validation_error")
+    assert list(answer.json()["error"]["details"]) == list(change)
+    user.refresh_from_db()
+    assert user.neighborhood == ""
+
+
+def test_state_is_not_for_its_owner_to_change(client, user):
+    flags = {
+        "is_verified": False,
+        "is_staff": True,
+        "is_active": False,
+        "has_verified_badge": True,
+        "id": "x",
+    }
+    assert client.patch(ME, flags).status_code == 200
+    assert User.objects.filter(
+        pk=user.pk, is_verified=True, is_staff=False, is_active=True, has_verified_badge=False
+    ).exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"username": "LAYLA"}, "username_taken"), ({"email": "Layla@example.com"}, "email_taken")],
+)
+def test_what_somebody_else_has_is_refused(client, user, change, code):
+    make_user(username="layla", email="layla@example.com")
+    assert code_of(client.patch(ME, change | {"current_password": PASSWORD})) == (409, code)
+    assert client.patch(ME, {"username": user.username.upper()}).status_code == 200  # one's own, in capitals
+
+
+@pytest.mark.parametrize("change", [{"email": "New@example.com"}, {"phone": "050 123 4567"}])
+def test_a_new_contact_needs_the_password_and_is_unverified(client, user, change):
+    assert list(client.patch(ME, change).json()["error"]["details"]) == ["current_password"]
+    wrong = client.patch(ME, change | {"current_password": "Wrong123!@#"})
+    assert list(wrong.json()["error"]["details"]) == ["current_password"]
+    user.refresh_from_db()
+    assert (user.is_verified, user.phone) == (True, None)
+
+    answer = client.patch(ME, change | {"current_password": PASSWORD})
+    assert answer.status_code == 200
+    data = answer.json()["data"]
+    assert data["is_verified"] is False
+    assert data["email"] == "new@example.com" or data["phone"] == "+971501234567"
+
+
+# --- Picture -----------------------------------------------------------------------------------------
+
+
+def upload(client, file):
+    return client.post(f"{ME}/avatar", {"image": file}, format="multipart")
+
+
+def test_a_picture_is_uploaded_replaced_and_removed(
+    client, user, storage, django_capture_on_commit_callbacks
+):
+    answer = upload(client, photo())
+    assert answer.status_code == 200
+    url = answer.json()["data"]["avatar_url"]
+    assert url.startswith("https://media.example/avatars/")
+    [stored] = [path for path in storage.rglob("*") if path.is_file()]
+    assert Image.open(stored).size == (512, 256)
+    public = client.get(f"/api/v1/users/{user.pk}").json()["data"]
+    assert public["avatar_url"] == url
+
+    with django_capture_on_commit_callbacks(execute=True):
+        assert upload(client, photo("PNG")).json()["data"]["avatar_url"] != url
+    assert not stored.exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.delete(f"{ME}/avatar").json()["data"]["avatar_url"] is None
+    assert [path for path in storage.rglob("*") if path.is_file()] == []
+
+
+def test_what_is_no_picture_is_refused_and_the_old_one_stays(client, user, storage):
+    upload(client, photo())
+    user.refresh_from_db()
+    before = user.avatar
+    fake = SimpleUploadedFile("me.jpg", b"<html><script>alert(1)</script>", content_type="image/jpeg")
+    assert code_of(upload(client, fake)) == (400, "image_invalid")
+    assert code_of(upload(client, SimpleUploadedFile("me.jpg", b""))) == (400, "validation_error")
+    assert code_of(client.post(f"{ME}/avatar", {"image": "text"}, format="multipart")) == (
+        400,
+        "validation_error",
+    )
+    assert code_of(client.post(f"{ME}/avatar", {}, format="multipart")) == (400, "validation_error")
+    assert code_of(client.post(f"{ME}/avatar", {"image": "x"}, format="json")) == (
+        415,
+        "unsupported_media_type",
+    )
+    answer = client.generic("POST", f"{ME}/avatar", b"--x\r\n", content_type="multipart/form-data")
+    assert answer.status_code == 400
+    user.refresh_from_db()
+    assert user.avatar == before
+    assert len(list(storage.rglob("*.*"))) == 1
+
+
+# --- The end -----------------------------------------------------------------------------------------
+
+
+def test_a_deleted_account_leaves_a_nameless_row(
+    guest, storage, captured_events, django_capture_on_commit_callbacks, monkeypatch
+):
+    closed: list[User] = []
+    monkeypatch.setattr(hooks, "_on_closed", [closed.append])
+    user = make_user(
+        email="layla@example.com",
+        username="layla",
+        phone="+971501234567",
+        bio="Hello",
+        neighborhood="JBR",
+        location=Point(55, 25, srid=4326),
+        role="seller",
+    )
+    friend = make_user()
+    follow(user, friend), follow(friend, user), block(user, make_user()), block(make_user(), user)
+    tokens = log_in(guest, "layla").json()["data"]
+    guest.post("/api/v1/auth/send-otp", {"identifier": "layla@example.com"})
+    client = client_for(user)
+    upload(client, photo())
+
+    answer = client.delete(ME, {"password": "Wrong123!@#"})
+    assert list(answer.json()["error"]["details"]) == ["password"]
+    assert client.delete(ME).status_code == 400
+    assert client.get(ME).status_code == 200
+
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = client.delete(ME, {"password": PASSWORD})
+    assert (answer.status_code, answer.json()["data"]) == (200, {"message": "Account deleted"})
+
+    row = User.objects.filter(pk=user.pk).values().get()
+    kept = {"id", "role", "is_verified", "created_at", "updated_at", "last_login_at", "token_version"}
+    assert {key: value for key, value in row.items() if key not in kept} | {"deleted_at": None} == {
+        "email": f"{user.pk.hex}@deleted.invalid",
+        "username": f"deleted_{user.pk.hex[:22]}",
+        "password": row["password"],
+        "phone": None,
+        "full_name": "Deleted user",
+        "bio": "",
+        "avatar": "",
+        "neighborhood": "",
+        "location": None,
+        "is_active": False,
+        "is_staff": False,
+        "is_superuser": False,
+        "has_verified_badge": False,
+        "banned_at": None,
+        "ban_reason": "",
+        "deleted_at": None,
+    }
+    assert row["deleted_at"] is not None
+    assert row["password"].startswith("!")
+    assert not RefreshFamily.objects.exists()
+    assert not Follow.objects.exists()
+    assert not Block.objects.exists()
+    assert not OtpChallenge.objects.exists()
+    assert redis_client().keys("otp:*") == []
+    assert [path for path in storage.rglob("*") if path.is_file()] == []
+    assert [person.pk for person in closed] == [user.pk]
+    assert captured_events == [(f"user.{user.pk}", "close", {"reason": "account_deleted"})]
+
+    assert code_of(client.get(ME)) == (401, "account_deleted")
+    refreshed = guest.post("/api/v1/auth/refresh", {"refresh_token": tokens["refresh_token"]})
+    assert code_of(refreshed) == (401, "account_deleted")
+    assert code_of(log_in(guest, "layla@example.com")) == (401, "invalid_credentials")
+    assert guest.get(f"/api/v1/users/{user.pk}").status_code == 404
+    make_user(email="layla@example.com", username="layla", phone="+971501234567")  # free again
+
+
+def test_the_demo_people_are_made_once():
+    demo.seed_people()
+    people = demo.seed_people()
+    assert len(people) == len(demo.PEOPLE) == User.objects.count()
+    sellers = User.objects.filter(role="seller")
+    assert Follow.objects.count() == len(sellers) * User.objects.filter(role="buyer", is_staff=False).count()
+    assert all(
+        user.check_password(person.password) for user, person in zip(people[:3], demo.PEOPLE, strict=False)
+    )
+    assert not User.objects.filter(location=None).exists()
+    # The guide's first steps register these, also on a server with demo data.
+    assert not User.objects.filter(email__in=["testbuyer@soukloop.com", "testseller@soukloop.com"]).exists()
+    assert not User.objects.filter(phone__in=["+971501234567", "+971507654321"]).exists()
+
+
+def test_a_banned_person_can_t_be_deleted_by_token(user):
+    client = client_for(user)
+    User.objects.filter(pk=user.pk).update(is_active=False, banned_at=timezone.now())
+    assert code_of(client.delete(ME, {"password": PASSWORD})) == (401, "account_banned")
