@@ -11,6 +11,7 @@ from soukloop.core.views import DocsPage, RedocPage, UnknownUrl
 api = [
     path("auth/", include("accounts.urls.auth")),
     path("users/", include("accounts.urls.users")),
+    path("", include("listings.urls")),
     path("", include("chat.urls")),
     path("", include("offers.urls")),
     path("", include("livestream.urls")),

@@ -13,10 +13,15 @@ from django.utils import timezone
 from accounts.models import User
 from listings import hooks
 from listings.access import own_product
+from listings.category_counts import adjust_on_commit, forget_on_commit
 from listings.fees import fee_and_payout
 from listings.models import Category, Product
 from listings.places import public_point
-from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
+from listings.services.images import own_image_name
+from listings.services.words import learn_words
+from soukloop.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
+from soukloop.core.jobs import enqueue
+from soukloop.core.stafflog import log_staff_action
 
 
 @transaction.atomic
@@ -69,6 +74,9 @@ def create_product(
     _settle(product)
     _check_limit(actor)
     product.save(force_insert=True)
+    learn_words(product.title)
+    _make_thumbnail(product)
+    adjust_on_commit(product.category_id, total=1, active=1)
     return product
 
 
@@ -80,10 +88,19 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
     """
     product = own_product(actor, product_id, lock=True)
     _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
+    title, images, category = product.title, product.image_urls, product.category_id
     for name, value in changes.items():
         setattr(product, name, value)
     _settle(product)
     product.save()
+    if product.title != title:
+        learn_words(product.title)
+    if product.image_urls != images:
+        _make_thumbnail(product)
+    if product.category_id != category:
+        on_sale = int(product.status == Product.Status.ACTIVE)
+        adjust_on_commit(category, total=-1, active=-on_sale)
+        adjust_on_commit(product.category_id, total=1, active=on_sale)
     return product
 
 
@@ -92,6 +109,7 @@ def delete_product(*, actor: User, product_id: UUID) -> None:
     """Take a product away for good; its row stays for chats and sales. Raises Conflict for a sold one."""
     product = own_product(actor, product_id, lock=True)
     _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
+    adjust_on_commit(product.category_id, total=-1, active=-int(product.status == Product.Status.ACTIVE))
     product.status = Product.Status.DELETED
     product.deleted_at = timezone.now()
     product.save(update_fields=["status", "deleted_at", "updated_at"])
@@ -107,6 +125,7 @@ def mark_sold(*, product: Product) -> None:
     product.status = Product.Status.SOLD
     product.sold_at = timezone.now()
     product.save(update_fields=["status", "sold_at", "updated_at"])
+    adjust_on_commit(product.category_id, active=-1)
 
 
 def put_back_on_sale(*, product: Product) -> None:
@@ -120,6 +139,7 @@ def put_back_on_sale(*, product: Product) -> None:
         product.status = Product.Status.ACTIVE
     product.sold_at = None
     product.save(update_fields=["status", "sold_at", "updated_at"])
+    adjust_on_commit(product.category_id, active=1)
 
 
 def put_on_air(*, product_ids: Iterable[UUID], stream_id: UUID) -> None:
@@ -140,28 +160,60 @@ def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
     """Have staff hide a product from everyone but its seller, who is told the reason."""
     product = _product_for_staff(actor, product_id)
     _require_status(product, Product.Status.ACTIVE, Product.Status.RESERVED, Product.Status.SOLD)
+    adjust_on_commit(product.category_id, active=-int(product.status == Product.Status.ACTIVE))
     product.status = Product.Status.HIDDEN
     product.hidden_reason = reason
     product.save(update_fields=["status", "hidden_reason", "updated_at"])
+    log_staff_action(actor=actor, row=product, message=f"Hidden: {reason}")
     hooks.product_withdrawn(product, "hidden")
     return product
 
 
 @transaction.atomic
-def restore_product(*, actor: User, product_id: UUID) -> Product:
+def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
     """Undo `hide_product`: on sale again, or sold if it was."""
     product = _product_for_staff(actor, product_id)
     _require_status(product, Product.Status.HIDDEN)
     product.status = Product.Status.SOLD if product.sold_at else Product.Status.ACTIVE
     product.hidden_reason = ""
     product.save(update_fields=["status", "hidden_reason", "updated_at"])
+    adjust_on_commit(product.category_id, active=int(product.status == Product.Status.ACTIVE))
+    log_staff_action(actor=actor, row=product, message=f"Restored: {reason}")
     return product
+
+
+def close_seller(seller: User) -> None:
+    """Take the products of somebody who is banned or gone off every list; the rows keep their own state.
+
+    Calls no hook: the apps above hear of a closed account from accounts.
+    """
+    _set_seller_closed(seller, is_closed=True)
+
+
+def reopen_seller(seller: User) -> None:
+    """Put the products of somebody who is let in again back on the lists."""
+    _set_seller_closed(seller, is_closed=False)
+
+
+def _set_seller_closed(seller: User, *, is_closed: bool) -> None:
+    with transaction.atomic():
+        Product.objects.filter(seller=seller, seller_closed=not is_closed).update(seller_closed=is_closed)
+        forget_on_commit()
 
 
 def _product_for_staff(actor: User, product_id: UUID) -> Product:
     if not actor.is_staff:
         raise Forbidden
-    return Product.objects.select_for_update(of=("self",)).select_related("seller").get(pk=product_id)
+    products = Product.objects.select_for_update(of=("self",)).select_related("seller")
+    product = products.filter(pk=product_id).first()
+    if product is None:
+        raise NotFound("There is no such product.", code="product_not_found")
+    return product
+
+
+def _make_thumbnail(product: Product) -> None:
+    if own_image_name(product):
+        enqueue("listings.make_thumbnail", product_id=str(product.pk))
 
 
 def _require_status(product: Product, *allowed: str) -> None:

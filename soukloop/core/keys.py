@@ -4,6 +4,8 @@ from uuid import UUID
 
 ONLINE_USERS = "online_users"  # guide 3.3: set of user ids; made again from heartbeats when lost
 PRESENCE = "presence"  # sorted set of user ids, scored by the time any of their connections was last heard of
+CATEGORY_COUNTS = "category_counts"  # guide 2.6, 5 min: hash of counts; `complete` says that it is one
+CATEGORY_COUNTS_REFRESH = "category_counts:refresh"  # string, 20 s: somebody is counting
 
 
 def otp(identifier: str) -> str:
@@ -34,6 +36,11 @@ def presence(user_id: UUID | str) -> str:
 def product_views() -> str:
     """Hash product id → views not yet written to PostgreSQL."""
     return "product_views"
+
+
+def product_views_batch() -> str:
+    """Hash product id → views that are being written; `batch` is the id that PostgreSQL knows it by."""
+    return "product_views:batch"
 
 
 def stream_unique_viewers(stream_id: UUID | str) -> str:

@@ -1,0 +1,184 @@
+"""What a request for a list may ask: read from the URL, checked, with a message per field."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from django.conf import settings
+from django.http import QueryDict
+
+from listings.models import Product
+from soukloop.core.errors import ValidationFailed
+from soukloop.core.pagination import Page
+
+DISCOVER_SORTS = ("recent", "popular", "price_low", "price_high")
+COMMUNITY_SORTS = ("nearest", "recent", "price_low", "price_high")
+SEARCH_SORTS = ("relevance", "recent", "price_low", "price_high", "nearest")
+
+
+@dataclass(frozen=True)
+class Place:
+    latitude: float
+    longitude: float
+    radius_km: float
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    page: Page
+    sort: str
+    cursor: str = ""
+    category: str = ""
+    condition: str = ""
+    feed_type: str = ""
+    text: str = ""
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    place: Place | None = None
+
+
+def discover_query(params: QueryDict) -> ListQuery:
+    """Read the Discover feed's parameters (guide 2.3); raises ValidationFailed."""
+    reader = _Reader(params)
+    query = ListQuery(
+        page=reader.page(),
+        sort=reader.choice("sort", DISCOVER_SORTS) or "recent",
+        cursor=reader.text("cursor", 400),
+        category=reader.text("category", 40),
+        feed_type=Product.FeedType.DISCOVER,
+    )
+    reader.finish()
+    return query
+
+
+def community_query(params: QueryDict) -> ListQuery:
+    """Read the Community feed's parameters (guide 2.4); raises ValidationFailed."""
+    reader = _Reader(params)
+    query = ListQuery(
+        page=reader.page(),
+        sort=reader.choice("sort", COMMUNITY_SORTS) or "nearest",
+        cursor=reader.text("cursor", 400),
+        category=reader.text("category", 40),
+        feed_type=Product.FeedType.COMMUNITY,
+        place=reader.place(required=True),
+    )
+    reader.finish()
+    return query
+
+
+def search_query(params: QueryDict) -> ListQuery:
+    """Read a search's parameters (guide 2.5); raises ValidationFailed."""
+    reader = _Reader(params)
+    text = reader.text("q", settings.SEARCH_QUERY_MAX_LENGTH)
+    place = reader.place(required=False)
+    sort = reader.choice("sort", SEARCH_SORTS) or "relevance"
+    if sort == "nearest" and place is None:
+        reader.problem("sort", "Nearest to what? Give latitude and longitude.")
+    least, most = reader.price("min_price"), reader.price("max_price")
+    if least is not None and most is not None and least > most:
+        reader.problem("max_price", "This is below min_price.")
+    query = ListQuery(
+        page=reader.page(),
+        sort="recent" if sort == "relevance" and not text else sort,
+        cursor=reader.text("cursor", 400),
+        category=reader.text("category", 40),
+        condition=reader.choice("condition", Product.Condition.values),
+        feed_type=reader.choice("feed_type", Product.FeedType.values),
+        text=text,
+        min_price=least,
+        max_price=most,
+        place=place,
+    )
+    reader.finish()
+    return query
+
+
+def own_products_query(params: QueryDict) -> tuple[ListQuery, str]:
+    """Read the parameters of a seller's list, and the status asked for; raises ValidationFailed."""
+    reader = _Reader(params)
+    shown = [status for status in Product.Status.values if status != Product.Status.DELETED]
+    status = reader.choice("status", shown)
+    query = ListQuery(page=reader.page(), sort="recent", cursor=reader.text("cursor", 400))
+    reader.finish()
+    return query, status
+
+
+class _Reader:
+    """Collects what is wrong, so that one answer names every field."""
+
+    def __init__(self, params: QueryDict) -> None:
+        self.params = params
+        self.problems: dict[str, list[str]] = {}
+
+    def problem(self, name: str, message: str) -> None:
+        self.problems.setdefault(name, []).append(message)
+
+    def finish(self) -> None:
+        if self.problems:
+            raise ValidationFailed(details=self.problems)
+
+    def text(self, name: str, longest: int) -> str:
+        value = self.params.get(name, "").strip()
+        if len(value) > longest:
+            self.problem(name, f"At most {longest} characters.")
+        return value
+
+    def choice(self, name: str, choices: Iterable[str]) -> str:
+        value = self.params.get(name, "")
+        if value and value not in choices:
+            self.problem(name, f"One of: {', '.join(choices)}.")
+        return value
+
+    def page(self) -> Page:
+        page = Page(
+            self._whole("page", 1, settings.PAGE_DEPTH_MAX),
+            self._whole("per_page", settings.PAGE_SIZE, settings.PAGE_SIZE_MAX),
+        )
+        if page.offset + page.size > settings.PAGE_DEPTH_MAX and not self.params.get("cursor"):
+            self.problem("page", f"Pages reach {settings.PAGE_DEPTH_MAX} items; go on with `next_cursor`.")
+        return page
+
+    def price(self, name: str) -> Decimal | None:
+        value = self.params.get(name, "")
+        if not value:
+            return None
+        try:
+            price = Decimal(value)
+        except InvalidOperation:
+            price = Decimal(-1)
+        if not (price.is_finite() and 0 <= price < 10**12):
+            self.problem(name, "A price is a number from 0.")
+            return None
+        return price
+
+    def place(self, *, required: bool) -> Place | None:
+        if not required and not any(self.params.get(name) for name in ("latitude", "longitude", "radius_km")):
+            return None
+        latitude = self._number("latitude", None, -90, 90)
+        longitude = self._number("longitude", None, -180, 180)
+        radius = self._number(
+            "radius_km", settings.COMMUNITY_RADIUS_KM, 0.01, settings.COMMUNITY_RADIUS_KM_MAX
+        )
+        return Place(latitude, longitude, radius)
+
+    def _number(self, name: str, default: float | None, least: float, most: float) -> float:
+        value = self.params.get(name, "")
+        if not value and default is not None:
+            return default
+        try:
+            number = float(value) if value.isascii() and "_" not in value else math.nan
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            self.problem(name, f"A number from {least} to {most}." if value else "This field is required.")
+        return number
+
+    def _whole(self, name: str, default: int, most: int) -> int:
+        value = self.params.get(name, "")
+        if not value:
+            return default
+        if not (value.isascii() and value.isdigit() and len(value) < 10 and 1 <= int(value) <= most):
+            self.problem(name, f"A whole number from 1 to {most}.")
+            return default
+        return int(value)

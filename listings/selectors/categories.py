@@ -1,0 +1,35 @@
+"""The categories as clients see them (guide 2.6)."""
+
+from typing import Any
+
+from listings import hooks
+from listings.category_counts import category_counts
+from listings.models import Category
+from soukloop.core.errors import NotFound
+
+
+def categories() -> list[dict[str, Any]]:
+    """Return the 12, in their order, with counts."""
+    counts, live = category_counts(), hooks.live_stream_counts()
+    return [
+        {
+            "slug": category.slug,
+            "name": category.name,
+            "name_ar": category.name_ar,
+            "icon": category.icon,
+            "color": category.color,
+            "secondary_color": category.secondary_color,
+            "total_products": counts.get(category.slug, (0, 0))[0],
+            "live_streams_count": live.get(category.slug, 0),
+            "active_listings_count": counts.get(category.slug, (0, 0))[1],
+        }
+        for category in Category.objects.all()
+    ]
+
+
+def category(slug: str) -> dict[str, Any]:
+    """Return one of them; raises NotFound."""
+    for shown in categories():
+        if shown["slug"] == slug:
+            return shown
+    raise NotFound("There is no such category.", code="category_not_found")

@@ -1,0 +1,283 @@
+"""How a product looks in a list, and the pages of such rows.
+
+These statements are the hot ones: written by hand, so that their plans are the ones that were measured, and
+rows become dictionaries without becoming model instances first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from accounts.selectors import blocked_ids
+from listings.places import distance_label
+from listings.queries import ListQuery, Place
+from soukloop.core.errors import ValidationFailed
+from soukloop.core.images import public_url
+from soukloop.core.pagination import decode_cursor, encode_cursor
+
+_CARD = (
+    "p.id, p.title, p.price, p.currency, p.category_id, p.condition, p.feed_type, p.status, p.neighborhood,"
+    " p.thumbnail_url, p.video_url, p.live_stream_id, p.favorite_count, p.view_count, p.accepts_offers,"
+    " p.created_at, s.id, s.username, s.avatar, s.is_verified"
+)
+
+
+@dataclass
+class Where:
+    """Conditions joined by AND, with their parameters in step."""
+
+    parts: list[str] = field(default_factory=list)
+    params: list[Any] = field(default_factory=list)
+
+    def add(self, sql: str, *params: Any) -> None:
+        self.parts.append(sql)
+        self.params.extend(params)
+
+    def copy(self) -> "Where":
+        return Where(self.parts.copy(), self.params.copy())
+
+    @property
+    def sql(self) -> str:
+        return " AND ".join(self.parts)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a list is ordered by; `read` turns a cursor's value back into the key's."""
+
+    key: str
+    descending: bool
+    read: Callable[[Any], Any]
+    params: tuple[Any, ...] = ()
+
+    @property
+    def direction(self) -> str:
+        return "DESC" if self.descending else "ASC"
+
+
+_POPULARITY = "(p.favorite_count * 10) + p.view_count"  # to the letter of the index's expression
+
+
+def _small(number: Decimal) -> Decimal:
+    """Refuse a forged cursor's number that PostgreSQL couldn't hold."""
+    if not (number.is_finite() and abs(number) < 10**12):
+        raise ValueError("not a number of ours")
+    return number
+
+
+_ORDERS = {
+    "recent": Order("p.created_at", True, lambda value: datetime.fromisoformat(value)),
+    "popular": Order(_POPULARITY, True, lambda value: int(_small(Decimal(value)))),
+    "price_low": Order("p.price", False, lambda value: _small(Decimal(value))),
+    "price_high": Order("p.price", True, lambda value: _small(Decimal(value))),
+}
+_XYZ = "listings_xyz(ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography)"
+
+
+def listed_where(viewer_id: UUID | None, query: ListQuery) -> Where:
+    """Return the conditions of what this person may see in a list and asked for."""
+    where = Where()
+    where.add("p.status = 'active' AND NOT p.seller_closed")
+    if query.feed_type:
+        where.add("p.feed_type = %s", query.feed_type)
+    if query.category:
+        where.add("p.category_id = %s", query.category)
+    if query.condition:
+        where.add("p.condition = %s", query.condition)
+    if query.min_price is not None:
+        where.add("p.price >= %s", query.min_price)
+    if query.max_price is not None:
+        where.add("p.price <= %s", query.max_price)
+    if query.place is not None:
+        metres, at = query.place.radius_km * 1000, (query.place.longitude, query.place.latitude)
+        where.add(f"p.public_xyz &&& ST_Expand({_XYZ}, %s)", *at, metres)
+        where.add(f"(p.public_xyz <<->> {_XYZ}) <= listings_chord(%s)", *at, metres)
+    hide_blocked(where, viewer_id)
+    return where
+
+
+def hide_blocked(where: Where, viewer_id: UUID | None) -> None:
+    """Leave out the products of people who are hidden from the viewer."""
+    if viewer_id is not None and (hidden := blocked_ids(viewer_id)):
+        where.add("p.seller_id <> ALL(%s::uuid[])", list(hidden))
+
+
+def order_of(query: ListQuery) -> Order:
+    if query.sort == "nearest":
+        assert query.place is not None
+        at = (query.place.longitude, query.place.latitude)
+        return Order(f"p.public_xyz <<->> {_XYZ}", False, float, at)
+    return _ORDERS[query.sort]
+
+
+def ordered_page(
+    where: Where, query: ListQuery, *, viewer_id: UUID | None, live_first: bool = False
+) -> dict[str, Any]:
+    """Return one page of cards, by page or by cursor, in one statement.
+
+    `total` is counted as far as TOTAL_COUNTED_MAX. What is live comes first where asked for: a small set with
+    an index of its own, put in front of the rest.
+    """
+    order = order_of(query)
+    size = query.page.size
+    offset = 0 if query.cursor else query.page.offset
+    after = _read_cursor(query, order)
+    stages = (True, False) if live_first else (None,)
+    selects: list[str] = []
+    params: list[Any] = []
+    for is_live in stages:
+        stage = where.copy()
+        if is_live is not None:
+            stage.add(f"p.live_stream_id IS {'NOT ' if is_live else ''}NULL")
+        if after is not None:
+            was_live, key, last_id = after
+            if is_live and not was_live:
+                continue
+            if is_live is None or is_live == was_live:
+                _start_after(stage, order, key, last_id)
+        selects.append(
+            f"(SELECT p.id, {is_live is True} AS is_live, {order.key} AS key FROM listings_product p"
+            f" WHERE {stage.sql} ORDER BY {_stage_order(order)} FETCH FIRST {offset + size + 1} ROWS"
+            f" {'WITH TIES' if order.params else 'ONLY'})"
+        )
+        params += [*order.params, *stage.params, *order.params]
+    ranked = f"is_live DESC, key {order.direction}, id {order.direction}"
+    page = (
+        f"SELECT * FROM ({' UNION ALL '.join(selects)}) found"
+        f" ORDER BY {ranked} OFFSET {offset} LIMIT {size + 1}"
+    )
+    count = f"SELECT 1 FROM listings_product p WHERE {where.sql} LIMIT {settings.TOTAL_COUNTED_MAX + 1}"
+    extra, extra_params = _viewer_columns(query.place, viewer_id)
+    sql = (
+        f"SELECT total.counted, page.key, page.is_live, {extra}, {_CARD}"
+        f" FROM (SELECT count(*) AS counted FROM ({count}) counted) total"
+        f" LEFT JOIN ({page}) page ON true"
+        " LEFT JOIN listings_product p ON p.id = page.id LEFT JOIN accounts_user s ON s.id = p.seller_id"
+        f" ORDER BY page.is_live DESC, page.key {order.direction}, page.id {order.direction}"
+    )
+    rows = fetch(sql, [*extra_params, *where.params, *params])
+    counted = rows[0][0]
+    rows = [row for row in rows if row[5] is not None]
+    has_more = len(rows) > size
+    rows = rows[:size]
+    cursor = None
+    if has_more:
+        last = rows[-1]
+        key = last[1].isoformat() if isinstance(last[1], datetime) else last[1]
+        cursor = encode_cursor(
+            query.sort, bool(last[2]), str(key) if isinstance(key, Decimal) else key, last[5]
+        )
+    return list_body([card(row, 3) for row in rows], query, counted, settings.TOTAL_COUNTED_MAX, cursor)
+
+
+def list_body(
+    items: list[dict[str, Any]], query: ListQuery, counted: int, counted_max: int, cursor: str | None
+) -> dict[str, Any]:
+    """Return the answer of every list; beyond `counted_max` the total is only known to be more."""
+    return {
+        "items": items,
+        "page": query.page.number,
+        "per_page": query.page.size,
+        "total": min(counted, counted_max),
+        "total_is_exact": counted <= counted_max,
+        "has_more": cursor is not None,
+        "next_cursor": cursor,
+    }
+
+
+def card_columns(place: Place | None, viewer_id: UUID | None) -> tuple[str, list[Any]]:
+    """Return the columns that `card` reads, of tables `p` and `s`, and their parameters."""
+    extra, params = _viewer_columns(place, viewer_id)
+    return f"{extra}, {_CARD}", params
+
+
+def card(row: tuple[Any, ...], start: int) -> dict[str, Any]:
+    """Turn the columns from `start` on into what a client sees (guide 2.3, 2.4)."""
+    (
+        metres, is_favorite,
+        pk, title, price, currency, category, condition, feed_type, status, neighborhood,
+        thumbnail_url, video_url, live_stream_id, favorite_count, view_count, accepts_offers, created_at,
+        seller_id, username, avatar, is_verified,
+    ) = row[start : start + 22]  # fmt: skip
+    shown = {
+        "id": pk,
+        "title": title,
+        "price": price,
+        "currency": currency,
+        "category": category,
+        "condition": condition,
+        "feed_type": feed_type,
+        "status": status,
+        "neighborhood": neighborhood,
+        "thumbnail_url": thumbnail_url or None,
+        "video_url": video_url or None,
+        "is_live": live_stream_id is not None,
+        "live_stream_id": live_stream_id,
+        "accepts_offers": accepts_offers,
+        "favorite_count": favorite_count,
+        "view_count": view_count,
+        "is_favorite": is_favorite,
+        "created_at": created_at,
+        "seller": {
+            "id": seller_id,
+            "username": f"@{username}",
+            "avatar_url": public_url(avatar),
+            "is_verified": is_verified,
+        },
+    }
+    if metres is not None:
+        distance = round(metres / 1000, 3)
+        shown["distance_km"] = distance
+        shown["distance_label"] = distance_label(distance)
+    return shown
+
+
+def fetch(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
+
+
+def _viewer_columns(place: Place | None, viewer_id: UUID | None) -> tuple[str, list[Any]]:
+    """Return the distance (geodesic, on the spheroid) and whether the viewer likes it."""
+    params: list[Any] = []
+    distance = "NULL"
+    if place is not None:
+        distance = "ST_Distance(p.public_location, ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography)"
+        params += [place.longitude, place.latitude]
+    liked = "false"
+    if viewer_id is not None:
+        liked = "EXISTS (SELECT 1 FROM listings_favorite f WHERE f.product_id = p.id AND f.user_id = %s)"
+        params.append(viewer_id)
+    return f"{distance}, {liked}", params
+
+
+def _stage_order(order: Order) -> str:
+    """Nearest is ordered by the index alone: with an id after it the planner would rather sort everything.
+
+    Ties (things of one seller share a point) all come along and are put in order outside.
+    """
+    return order.key if order.params else f"{order.key} {order.direction}, p.id {order.direction}"
+
+
+def _start_after(stage: Where, order: Order, key: Any, last_id: UUID) -> None:
+    if order.params:
+        stage.add(f"({order.key}) >= %s", *order.params, key)
+        stage.add(f"(({order.key}) > %s OR p.id > %s)", *order.params, key, last_id)
+    else:
+        stage.add(f"({order.key}, p.id) {'<' if order.descending else '>'} (%s, %s)", key, last_id)
+
+
+def _read_cursor(query: ListQuery, order: Order) -> tuple[bool, Any, UUID] | None:
+    if not query.cursor:
+        return None
+    sort, was_live, key, last_id = decode_cursor(query.cursor, str, bool, order.read, UUID)
+    if sort != query.sort:
+        raise ValidationFailed(details={"cursor": ["This cursor belongs to another sort."]})
+    return was_live, key, last_id

@@ -1,0 +1,245 @@
+"""Finding products by words (guide 2.5), and the words themselves."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from listings.models import Product, SearchWord
+from listings.queries import ListQuery
+from listings.selectors.rows import (
+    Where,
+    card,
+    card_columns,
+    fetch,
+    hide_blocked,
+    list_body,
+    listed_where,
+    ordered_page,
+)
+from listings.spelling import distance, without_one_letter
+from soukloop.core.errors import ValidationFailed
+from soukloop.core.pagination import decode_cursor, encode_cursor
+
+# A title's word counts for more than any number of words in a description.
+_WEIGHTS = "'{0.02, 0.1, 0.3, 1.0}'"
+_WEEK = 7 * 24 * 3600
+# Weeks back from this one; what is older comes last, by date.
+_WINDOWS = ((0, 0), (1, 3), (4, 12), (13, 51))
+_MATCH = "p.id, p.category_id, p.condition, p.price, p.created_at"
+_TYPED_WORD = re.compile(r"[^\s\"()]+")
+
+
+def search_products(query: ListQuery, *, viewer_id: UUID | None) -> dict[str, Any]:
+    """Return a page of matches with facets; when nothing matches, of what was probably meant."""
+    found = _search(query, viewer_id)
+    if found["total"] or not query.text or query.cursor:
+        return {**found, "corrected_query": None}
+    corrected = corrected_text(query.text)
+    if corrected is None:
+        return {**found, "corrected_query": None}
+    query = ListQuery(**{**query.__dict__, "text": corrected})
+    return {**_search(query, viewer_id), "corrected_query": corrected}
+
+
+def similar_products(product: Product, *, viewer_id: UUID | None, limit: int = 12) -> list[dict[str, Any]]:
+    """Return what shares most of a product's words, in its category and near its price."""
+    words = " or ".join(re.findall(r"\w+", product.title)[:12])
+    where = Where()
+    where.add("p.status = 'active' AND NOT p.seller_closed AND p.id <> %s", product.pk)
+    where.add("p.category_id = %s", product.category_id)
+    where.add("p.price BETWEEN %s AND %s", product.price * Decimal("0.4"), product.price * Decimal("2.5"))
+    hide_blocked(where, viewer_id)
+    columns, column_params = card_columns(None, viewer_id)
+    matches, params = _matches(where, words, 400)
+    rows = fetch(
+        f"WITH matches AS MATERIALIZED ({matches}) SELECT {columns}"
+        " FROM (SELECT id, score, created_at FROM matches"
+        f" ORDER BY score DESC, created_at DESC LIMIT {limit}) best"
+        " JOIN listings_product p ON p.id = best.id JOIN accounts_user s ON s.id = p.seller_id"
+        " ORDER BY best.score DESC, best.created_at DESC",
+        [*params, *column_params],
+    )
+    return [card(row, 0) for row in rows]
+
+
+def suggestions(text: str, *, limit: int = 8) -> list[str]:
+    """Complete the last word of what was typed so far, the words most used in titles first."""
+    head, _, last = text.rpartition(" ")
+    folded = _fold(last)
+    if not folded:
+        return []
+    words = SearchWord.objects.filter(word__startswith=folded).order_by("-uses", "word")
+    completed = [word.display for word in words[: limit * 3]]
+    if not completed and (corrected := _corrected_word(folded)):
+        completed = [corrected]
+    phrases = [f"{head} {word}".strip() for word in completed]
+    if not head.strip():
+        return phrases[:limit]
+    found = fetch(
+        "SELECT phrase FROM unnest(%s::text[]) WITH ORDINALITY AS typed(phrase, place)"
+        " WHERE EXISTS (SELECT 1 FROM listings_product p WHERE p.status = 'active' AND NOT p.seller_closed"
+        f" AND p.search_document @@ listings_search_query(phrase)) ORDER BY place LIMIT {limit}",
+        [phrases],
+    )
+    return [phrase for (phrase,) in found]
+
+
+def corrected_text(text: str) -> str | None:
+    """Put known words in the place of mistyped ones; None where there is nothing to put right."""
+    typed = _TYPED_WORD.findall(text)
+    folded = {word: _fold(word) for word in typed}
+    known = set(SearchWord.objects.filter(word__in=[*folded.values()]).values_list("word", flat=True))
+    meant = {
+        word: better
+        for word in typed
+        if folded[word] and folded[word] not in known and (better := _corrected_word(folded[word]))
+    }
+    if not meant:
+        return None
+    return _TYPED_WORD.sub(lambda match: meant.get(match[0], match[0]), text)
+
+
+def _search(query: ListQuery, viewer_id: UUID | None) -> dict[str, Any]:
+    where = listed_where(viewer_id, query)
+    limit = settings.SEARCH_CONSIDERED_MAX
+    matches, params = _matches(where, query.text, limit + 1)
+    if query.sort == "relevance":
+        return _best_page(query, matches, params, viewer_id)
+    if query.text:
+        where.add("p.search_document @@ listings_search_query(%s)", query.text)
+    page = ordered_page(where, query, viewer_id=viewer_id)
+    [(counted, facets)] = fetch(f"WITH matches AS MATERIALIZED ({matches}) {_FACETS}", params)
+    return {
+        **page,
+        "total": min(counted, limit),
+        "total_is_exact": counted <= limit,
+        "facets": _facets(facets or []),
+    }
+
+
+def _best_page(query: ListQuery, matches: str, params: list[Any], viewer_id: UUID | None) -> dict[str, Any]:
+    """Rank the matches and count them for the facets, in one statement."""
+    size, limit = query.page.size, settings.SEARCH_CONSIDERED_MAX
+    offset = 0 if query.cursor else query.page.offset
+    columns, column_params = card_columns(query.place, viewer_id)
+    after, after_params = "true", []
+    if query.cursor:
+        sort, *position = decode_cursor(query.cursor, str, float, datetime.fromisoformat, UUID)
+        if sort != query.sort:
+            raise ValidationFailed(details={"cursor": ["This cursor belongs to another sort."]})
+        after, after_params = "(score, created_at, id) < (%s::float8, %s, %s)", position
+    rows = fetch(
+        f"WITH matches AS MATERIALIZED ({matches}), facets AS ({_FACETS})"
+        f" SELECT facets.counted, facets.facets, best.score, best.created_at, {columns}"
+        f" FROM facets LEFT JOIN (SELECT * FROM matches WHERE {after}"
+        f" ORDER BY score DESC, created_at DESC, id DESC OFFSET {offset} LIMIT {size + 1}) best ON true"
+        " LEFT JOIN listings_product p ON p.id = best.id LEFT JOIN accounts_user s ON s.id = p.seller_id"
+        " ORDER BY best.score DESC, best.created_at DESC, best.id DESC",
+        [*params, *column_params, *after_params],
+    )
+    counted, facets = rows[0][:2]
+    rows = [row for row in rows if row[2] is not None]
+    cursor = None
+    if len(rows) > size:
+        rows = rows[:size]
+        _, _, score, created_at, _, _, pk, *_ = rows[-1]
+        cursor = encode_cursor(query.sort, score, created_at.isoformat(), pk)
+    items = [card(row, 4) for row in rows]
+    return {**list_body(items, query, counted, limit, cursor), "facets": _facets(facets or [])}
+
+
+def _matches(where: Where, text: str, limit: int) -> tuple[str, list[Any]]:
+    """Return a subquery of at most `limit` matches with their scores, the freshest weeks first.
+
+    A word that a tenth of the catalogue has would be fetched, ranked and counted for seconds. The windows are
+    tried one after the other and PostgreSQL stops at the limit; each is an intersection inside the GIN index,
+    because a product's week is a word of its document.
+    """
+    if not text:
+        return (
+            f"SELECT {_MATCH}, 0 AS score FROM listings_product p WHERE {where.sql}"
+            f" ORDER BY p.created_at DESC, p.id DESC LIMIT {limit}",
+            where.params,
+        )
+    this_week = int(timezone.now().timestamp()) // _WEEK
+    score = f"round(ts_rank({_WEIGHTS}, p.search_document, listings_search_query(%s))::numeric, 3)::float8"
+    selects, params = [], []
+    for first, last in _WINDOWS:
+        # The first window also holds what is dated a little ahead of this process's clock.
+        newest = this_week - first + (1 if first == 0 else 0)
+        selects.append(
+            f"(SELECT {_MATCH}, {score} AS score FROM listings_product p WHERE {where.sql}"
+            " AND p.search_document @@"
+            f" (listings_search_query(%s) && listings_weeks({newest}, {this_week - last})))"
+        )
+        params += [text, *where.params, text]
+    oldest = datetime.fromtimestamp((this_week - _WINDOWS[-1][1]) * _WEEK, UTC)
+    selects.append(
+        f"(SELECT {_MATCH}, {score} AS score FROM listings_product p WHERE {where.sql}"
+        " AND p.search_document @@ listings_search_query(%s) AND p.created_at < %s)"
+    )
+    params += [text, *where.params, text, oldest]
+    return f"SELECT * FROM ({' UNION ALL '.join(selects)}) windows LIMIT {limit}", params
+
+
+_BOUNDS = settings.PRICE_FACETS
+_FACETS = f"""
+SELECT (SELECT count(*) FROM matches) AS counted, (
+  SELECT json_agg(json_build_array(kind, category_id, condition, bucket, n) ORDER BY n DESC, category_id)
+  FROM (
+    SELECT grouping(category_id, condition, bucket) AS kind, category_id, condition, bucket, count(*) AS n
+    FROM (
+      SELECT category_id, condition, width_bucket(price, ARRAY{_BOUNDS}::numeric[]) AS bucket FROM matches
+    ) matches
+    GROUP BY GROUPING SETS ((category_id), (condition), (bucket))
+  ) counts
+) AS facets
+"""
+# What `grouping` says of each: a bit for every column that was not grouped by.
+_BY_CATEGORY, _BY_CONDITION, _BY_BUCKET = 0b011, 0b101, 0b110
+
+
+def _facets(counts: list[list[Any]]) -> dict[str, Any]:
+    """Name the counts (guide 2.5): categories, price ranges from the cheapest, conditions."""
+    ranges = sorted((bucket, n) for kind, _, _, bucket, n in counts if kind == _BY_BUCKET)
+    return {
+        "categories": [
+            {"category": slug, "count": n} for kind, slug, _, _, n in counts if kind == _BY_CATEGORY
+        ],
+        "price_ranges": [{**_price_range(bucket), "count": n} for bucket, n in ranges],
+        "conditions": [
+            {"condition": name, "count": n} for kind, _, name, _, n in counts if kind == _BY_CONDITION
+        ],
+    }
+
+
+def _price_range(bucket: int) -> dict[str, Any]:
+    least = _BOUNDS[bucket - 1] if bucket else 0
+    if bucket == len(_BOUNDS):
+        return {"label": f"{settings.CURRENCY} {least}+", "min_price": least, "max_price": None}
+    return {
+        "label": f"{settings.CURRENCY} {least}-{_BOUNDS[bucket]}",
+        "min_price": least,
+        "max_price": _BOUNDS[bucket],
+    }
+
+
+def _fold(word: str) -> str:
+    return fetch("SELECT listings_fold(%s)", [word])[0][0].strip(" .,;:!?'-_/")
+
+
+def _corrected_word(word: str) -> str | None:
+    """Return the most used known word one typing mistake away, two for long ones."""
+    if len(word) < 3 or len(word) > 40:
+        return None
+    candidates = SearchWord.objects.filter(without_one_letter__overlap=without_one_letter(word)).values_list(
+        "word", "uses", "display"
+    )[:500]
+    ranked = sorted((distance(word, known), -uses, display) for known, uses, display in candidates)
+    allowed = 2 if len(word) >= 8 else 1
+    return next((display for apart, _, display in ranked if 0 < apart <= allowed), None)

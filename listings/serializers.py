@@ -1,0 +1,294 @@
+"""Shapes of products, in and out."""
+
+import math
+from typing import Any
+
+from django.conf import settings
+from django.contrib.gis.geos import Point
+from django.core.validators import URLValidator
+from rest_framework import serializers
+
+from accounts.models import User
+from listings.models import Category, Product
+from soukloop.core.images import public_url
+from soukloop.core.money import PriceField
+
+
+class WebAddressField(serializers.CharField):
+    """An http or https address; nothing here ever fetches it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            max_length=2000,
+            validators=[
+                URLValidator(schemes=["http", "https"], message="Give an address with http:// or https://.")
+            ],
+            **kwargs,
+        )
+
+
+class CoordinateField(serializers.Field[float, float, float, Any]):
+    """Degrees as a JSON number."""
+
+    default_error_messages = {
+        "not_a_number": "A coordinate is a number.",
+        "out_of_range": "A number from {least} to {most}.",
+    }
+
+    def __init__(self, most: int, **kwargs: Any) -> None:
+        self.most = most
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, (int, float)):
+            self.fail("not_a_number")
+        if not math.isfinite(data) or abs(data) > self.most:
+            self.fail("out_of_range", least=-self.most, most=self.most)
+        return float(data)
+
+    def to_representation(self, value: float) -> float:
+        return value
+
+
+class LocationInput(serializers.Serializer[Any]):
+    latitude = CoordinateField(90)
+    longitude = CoordinateField(180)
+
+    def to_internal_value(self, data: Any) -> Any:
+        place = super().to_internal_value(data)
+        return Point(place["longitude"], place["latitude"], srid=4326)
+
+
+class CategoryField(serializers.CharField):
+    """One of the 12, by its slug."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        slug = super().to_internal_value(data)
+        category = Category.objects.filter(pk=slug).first()
+        if category is None:
+            raise serializers.ValidationError("There is no such category.")
+        return category
+
+
+class TagField(serializers.CharField):
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).lstrip("#").strip()
+
+
+class ProductInput(serializers.Serializer[Any]):
+    """A product as its seller describes it; what must go together is checked by the service."""
+
+    title = serializers.CharField(max_length=200)
+    description = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    price = PriceField()
+    currency = serializers.ChoiceField(choices=settings.CURRENCIES, required=False)
+    category = CategoryField()
+    condition = serializers.ChoiceField(choices=Product.Condition.choices)
+    feed_type = serializers.ChoiceField(choices=Product.FeedType.choices)
+    location = LocationInput(required=False, allow_null=True)
+    neighborhood = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    image_urls = serializers.ListField(
+        child=WebAddressField(), max_length=settings.PRODUCT_IMAGES_MAX, required=False
+    )
+    video_url = WebAddressField(required=False, allow_blank=True, allow_null=True)
+    video_thumbnail_url = WebAddressField(required=False, allow_blank=True, allow_null=True)
+    tags = serializers.ListField(
+        child=TagField(max_length=40), max_length=settings.PRODUCT_TAGS_MAX, required=False
+    )
+    accepts_offers = serializers.BooleanField(required=False)
+    min_offer_price = PriceField(
+        required=False, allow_null=True, help_text="Offers below are refused; nobody else sees it"
+    )
+    auto_accept_price = PriceField(
+        required=False, allow_null=True, help_text="Offers from here up are taken at once"
+    )
+
+    def validate_video_url(self, value: str | None) -> str:
+        return value or ""
+
+    def validate_video_thumbnail_url(self, value: str | None) -> str:
+        return value or ""
+
+    def validate_tags(self, value: list[str]) -> list[str]:
+        return [tag for tag in dict.fromkeys(value) if tag]
+
+
+class SellerOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    username = serializers.CharField(help_text="With its @")
+    avatar_url = serializers.CharField(allow_null=True)
+    is_verified = serializers.BooleanField()
+
+
+class CardOutput(serializers.Serializer[Any]):
+    """A product in a list."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    price = serializers.FloatField()
+    currency = serializers.CharField()
+    category = serializers.CharField()
+    condition = serializers.ChoiceField(choices=Product.Condition.choices)
+    feed_type = serializers.ChoiceField(choices=Product.FeedType.choices)
+    status = serializers.ChoiceField(choices=Product.Status.choices)
+    neighborhood = serializers.CharField()
+    thumbnail_url = serializers.CharField(allow_null=True)
+    video_url = serializers.CharField(allow_null=True)
+    is_live = serializers.BooleanField()
+    live_stream_id = serializers.UUIDField(allow_null=True)
+    accepts_offers = serializers.BooleanField()
+    favorite_count = serializers.IntegerField()
+    view_count = serializers.IntegerField()
+    is_favorite = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    seller = SellerOutput()
+    distance_km = serializers.FloatField(required=False, help_text="Where a place was given")
+    distance_label = serializers.CharField(required=False)
+
+
+class LocationOutput(serializers.Serializer[Any]):
+    latitude = serializers.FloatField()
+    longitude = serializers.FloatField()
+
+
+class ProductOutput(CardOutput):
+    """A product by itself; the last four fields go to its seller alone."""
+
+    description = serializers.CharField()
+    image_urls = serializers.ListField(child=serializers.CharField())
+    video_thumbnail_url = serializers.CharField(allow_null=True)
+    tags = serializers.ListField(child=serializers.CharField())
+    platform_fee = serializers.FloatField()
+    seller_payout = serializers.FloatField()
+    is_available = serializers.BooleanField()
+    sold_at = serializers.DateTimeField(allow_null=True)
+    updated_at = serializers.DateTimeField()
+    location = LocationOutput(required=False, allow_null=True)
+    min_offer_price = serializers.FloatField(required=False, allow_null=True)
+    auto_accept_price = serializers.FloatField(required=False, allow_null=True)
+    hidden_reason = serializers.CharField(required=False)
+
+
+class PageOutput(serializers.Serializer[Any]):
+    items = CardOutput(many=True)
+    page = serializers.IntegerField()
+    per_page = serializers.IntegerField()
+    total = serializers.IntegerField()
+    total_is_exact = serializers.BooleanField(help_text="False where there are more than were counted")
+    has_more = serializers.BooleanField()
+    next_cursor = serializers.CharField(allow_null=True, help_text="For `cursor`, however deep")
+
+
+class FavoritesOutput(serializers.Serializer[Any]):
+    items = CardOutput(many=True)
+    page = serializers.IntegerField()
+    per_page = serializers.IntegerField()
+    total = serializers.IntegerField()
+    has_more = serializers.BooleanField()
+
+
+class CategoryFacet(serializers.Serializer[Any]):
+    category = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class PriceFacet(serializers.Serializer[Any]):
+    label = serializers.CharField()
+    min_price = serializers.IntegerField()
+    max_price = serializers.IntegerField(allow_null=True)
+    count = serializers.IntegerField()
+
+
+class ConditionFacet(serializers.Serializer[Any]):
+    condition = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class FacetsOutput(serializers.Serializer[Any]):
+    categories = CategoryFacet(many=True)
+    price_ranges = PriceFacet(many=True)
+    conditions = ConditionFacet(many=True)
+
+
+class SearchOutput(PageOutput):
+    facets = FacetsOutput()
+    corrected_query = serializers.CharField(
+        allow_null=True, help_text="What was searched for instead, where nothing matched the words as typed"
+    )
+
+
+class SuggestionsOutput(serializers.Serializer[Any]):
+    items = serializers.ListField(child=serializers.CharField())
+
+
+class CategoryOutput(serializers.Serializer[Any]):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    name_ar = serializers.CharField()
+    icon = serializers.CharField()
+    color = serializers.CharField()
+    secondary_color = serializers.CharField()
+    total_products = serializers.IntegerField()
+    live_streams_count = serializers.IntegerField()
+    active_listings_count = serializers.IntegerField()
+
+
+class FavoriteOutput(serializers.Serializer[Any]):
+    product_id = serializers.UUIDField()
+    is_favorite = serializers.BooleanField()
+    favorite_count = serializers.IntegerField()
+
+
+class ImageOutput(serializers.Serializer[Any]):
+    url = serializers.CharField(help_text="For `image_urls`")
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
+def product_body(product: Product, viewer: User | None, *, is_favorite: bool = False) -> dict[str, Any]:
+    """Return a product for the one who looks at it; `seller` must be loaded."""
+    seller = product.seller
+    body: dict[str, Any] = {
+        "id": product.pk,
+        "title": product.title,
+        "description": product.description,
+        "price": product.price,
+        "currency": product.currency,
+        "category": product.category_id,
+        "condition": product.condition,
+        "feed_type": product.feed_type,
+        "status": product.status,
+        "is_available": product.is_available,
+        "platform_fee": product.platform_fee,
+        "seller_payout": product.seller_payout,
+        "neighborhood": product.neighborhood,
+        "image_urls": product.image_urls,
+        "thumbnail_url": product.thumbnail_url or None,
+        "video_url": product.video_url or None,
+        "video_thumbnail_url": product.video_thumbnail_url or None,
+        "tags": product.tags,
+        "is_live": product.is_live,
+        "live_stream_id": product.live_stream_id,
+        "accepts_offers": product.accepts_offers,
+        "favorite_count": product.favorite_count,
+        "view_count": product.view_count,
+        "is_favorite": is_favorite,
+        "created_at": product.created_at,
+        "updated_at": product.updated_at,
+        "sold_at": product.sold_at,
+        "seller": {
+            "id": seller.pk,
+            "username": f"@{seller.username}",
+            "avatar_url": public_url(seller.avatar),
+            "is_verified": seller.is_verified,
+        },
+    }
+    if viewer is not None and viewer.pk == product.seller_id:
+        place = product.location
+        body |= {
+            "location": place and {"latitude": place.y, "longitude": place.x},
+            "min_offer_price": product.min_offer_price,
+            "auto_accept_price": product.auto_accept_price,
+            "hidden_reason": product.hidden_reason,
+        }
+    return body

@@ -1,0 +1,35 @@
+"""Who likes what."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.models import User
+from listings.access import product_visible_to
+from listings.models import Favorite, Product
+
+
+@transaction.atomic
+def add_favorite(*, actor: User, product_id: UUID) -> Product:
+    """Like a product; liking it again changes nothing. Raises NotFound."""
+    product = product_visible_to(actor, product_id)
+    _, is_new = Favorite.objects.get_or_create(user=actor, product=product)
+    return _counted(product, 1 if is_new else 0)
+
+
+@transaction.atomic
+def remove_favorite(*, actor: User, product_id: UUID) -> Product:
+    """Stop liking a product, also one that can't be seen any more. Raises NotFound for what never was."""
+    favorite = Favorite.objects.filter(user=actor, product_id=product_id)
+    deleted, _ = favorite.delete()
+    if not deleted:
+        return product_visible_to(actor, product_id)
+    return _counted(Product.objects.get(pk=product_id), -1)
+
+
+def _counted(product: Product, change: int) -> Product:
+    if change:
+        Product.objects.filter(pk=product.pk).update(favorite_count=F("favorite_count") + change)
+        product.refresh_from_db(fields=["favorite_count"])
+    return product

@@ -1,0 +1,41 @@
+"""Pictures of products: stored at once, their thumbnails made by a job."""
+
+from urllib.parse import unquote
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+
+from accounts.models import User
+from listings.models import Product
+from soukloop.core import images
+from soukloop.core.images import StoredImage
+
+FOLDER = "products"
+
+
+def upload_image(*, actor: User, upload: UploadedFile) -> StoredImage:
+    """Store a picture for use in `image_urls`. Raises BadRequest, PayloadTooLarge."""
+    return images.store_image(upload, folder=f"{FOLDER}/{actor.pk}")
+
+
+def own_image_name(product: Product) -> str | None:
+    """Return the storage name of the product's first picture if its seller uploaded it here."""
+    if not product.image_urls:
+        return None
+    base, url = default_storage.url(""), product.image_urls[0]
+    name = unquote(url.removeprefix(base)).lstrip("/") if url.startswith(base) else ""
+    is_own = name.startswith(f"{FOLDER}/{product.seller_id}/") and ".." not in name
+    return name if is_own else None
+
+
+def make_thumbnail(*, product: Product) -> None:
+    """Make the small picture for lists from the first of a product's pictures, where it lies here."""
+    name = own_image_name(product)
+    if name is None or product.video_thumbnail_url or not default_storage.exists(name):
+        return
+    thumbnail = images.make_thumbnail(name, settings.THUMBNAIL_SIDE)
+    # Only if the picture is still the first one: the product may have been edited meanwhile.
+    Product.objects.filter(pk=product.pk, image_urls=product.image_urls).update(
+        thumbnail_url=default_storage.url(thumbnail)
+    )

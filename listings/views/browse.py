@@ -1,0 +1,142 @@
+"""What people browse: the feeds, search, the categories (guide 2.3-2.6)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from listings import queries
+from listings import serializers as shapes
+from listings.models import Product
+from listings.selectors import categories, feeds, search
+from listings.views.products import viewer_of
+from soukloop.core.errors import ValidationFailed
+from soukloop.core.pagination import PAGE_PARAMETERS
+
+_TAGS = ["Browse"]
+_LIST = [
+    *PAGE_PARAMETERS,
+    OpenApiParameter("cursor", str, description="An answer's `next_cursor`, in place of `page`"),
+    OpenApiParameter("category", str, description="A category's slug"),
+]
+
+
+def _place(required: bool) -> list[OpenApiParameter]:
+    return [
+        OpenApiParameter("latitude", float, required=required),
+        OpenApiParameter("longitude", float, required=required),
+        OpenApiParameter(
+            "radius_km",
+            float,
+            description=f"{settings.COMMUNITY_RADIUS_KM}, at most {settings.COMMUNITY_RADIUS_KM_MAX}",
+        ),
+    ]
+
+
+class Feed(APIView):
+    """A list that anybody may look at."""
+
+    permission_classes = (AllowAny,)
+    parse: Callable[..., queries.ListQuery]
+    select: Callable[..., dict[str, Any]]
+
+    def answer(self, request: Request) -> Response:
+        viewer = viewer_of(request)
+        query = type(self).parse(request.query_params)
+        return Response(type(self).select(query, viewer_id=viewer.pk if viewer else None))
+
+
+class Discover(Feed):
+    parse = queries.discover_query
+    select = feeds.discover_feed
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="The Discover feed: products with video, live ones first",
+        parameters=[*_LIST, OpenApiParameter("sort", str, enum=queries.DISCOVER_SORTS)],
+        responses=shapes.PageOutput,
+    )
+    def get(self, request: Request) -> Response:
+        return self.answer(request)
+
+
+class Community(Feed):
+    parse = queries.community_query
+    select = feeds.community_feed
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="The Community feed: what is for sale around a place",
+        description="Distances are geodesic and measured to a point near the product's, at most"
+        f" {settings.LOCATION_OFFSET_MAX_M} m from it, that never changes: the exact one is the seller's.",
+        parameters=[*_LIST, *_place(True), OpenApiParameter("sort", str, enum=queries.COMMUNITY_SORTS)],
+        responses=shapes.PageOutput,
+    )
+    def get(self, request: Request) -> Response:
+        return self.answer(request)
+
+
+class Search(Feed):
+    rate_scope = "search"
+    parse = queries.search_query
+    select = search.search_products
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Search by words, in Arabic and English, with facets",
+        description='`q` understands "quoted phrases", `or` and `-without`. Of something very common the'
+        " freshest matches are ranked and counted: `total_is_exact` is false then.",
+        parameters=[
+            OpenApiParameter("q", str, description=f"At most {settings.SEARCH_QUERY_MAX_LENGTH} characters"),
+            *_LIST,
+            OpenApiParameter("condition", str, enum=Product.Condition.values),
+            OpenApiParameter("feed_type", str, enum=Product.FeedType.values),
+            OpenApiParameter("min_price", float),
+            OpenApiParameter("max_price", float),
+            *_place(False),
+            OpenApiParameter("sort", str, enum=queries.SEARCH_SORTS),
+        ],
+        responses=shapes.SearchOutput,
+    )
+    def get(self, request: Request) -> Response:
+        return self.answer(request)
+
+
+class Suggestions(APIView):
+    permission_classes = (AllowAny,)
+    rate_scope = "search"
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Complete what somebody is typing",
+        parameters=[OpenApiParameter("q", str, required=True)],
+        responses=shapes.SuggestionsOutput,
+    )
+    def get(self, request: Request) -> Response:
+        text = request.query_params.get("q", "")
+        if len(text) > settings.SEARCH_QUERY_MAX_LENGTH:
+            raise ValidationFailed(details={"q": [f"At most {settings.SEARCH_QUERY_MAX_LENGTH} characters."]})
+        return Response({"items": search.suggestions(text)})
+
+
+class Categories(APIView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        tags=_TAGS, summary="The 12 categories, with counts", responses=shapes.CategoryOutput(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        return Response(categories.categories())
+
+
+class Category(APIView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(tags=_TAGS, summary="One category, with counts", responses=shapes.CategoryOutput)
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(categories.category(slug))

@@ -1,0 +1,215 @@
+"""One product: listed, shown, changed, deleted, liked (guide 2.1, 2.2)."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSet
+
+from accounts.access import visible_user
+from accounts.authentication import current_user
+from accounts.models import User
+from listings import access, services
+from listings import serializers as shapes
+from listings.models import Product
+from listings.queries import own_products_query
+from listings.selectors import people, search
+from listings.services import favorites, images, views
+from soukloop.core.errors import ValidationFailed
+from soukloop.core.idempotency import idempotent
+from soukloop.core.images import ImageUploadSerializer
+from soukloop.core.pagination import PAGE_PARAMETERS, page_of
+
+_TAGS = ["Products"]
+_COMMUNITY = {
+    "title": "Nike Air Jordan 1 Retro High",
+    "description": "Brand new, never worn. Size 42. Original box included.",
+    "price": 850.00,
+    "currency": "AED",
+    "category": "sneakers",
+    "condition": "new",
+    "feed_type": "community",
+    "location": {"latitude": 25.0772, "longitude": 55.1369},
+    "neighborhood": "Dubai Marina",
+    "image_urls": ["https://example.com/image1.jpg", "https://example.com/image2.jpg"],
+    "tags": ["sneakers", "jordan", "nike"],
+}
+_DISCOVER = {
+    "title": "Live Trading Card Pack Opening - Pokemon 2025",
+    "description": "Join me live as I open rare Pokemon packs!",
+    "price": 299.00,
+    "category": "trading_cards",
+    "condition": "new",
+    "feed_type": "discover",
+    "location": {"latitude": 25.2048, "longitude": 55.2708},
+    "neighborhood": "Downtown Dubai",
+    "video_url": "https://example.com/video.m3u8",
+    "video_thumbnail_url": "https://example.com/thumb.jpg",
+    "image_urls": ["https://example.com/img1.jpg"],
+}
+
+
+def viewer_of(request: Request) -> User | None:
+    """Return who looks, or None where nobody is logged in."""
+    return current_user(request) if request.user.is_authenticated else None
+
+
+class ProductViewSet(ViewSet):
+    rate_scope: Any = None
+
+    def get_permissions(self) -> list[Any]:
+        return [AllowAny() if self.action in ("retrieve", "similar") else IsAuthenticated()]
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Put a product on sale",
+        description="For sellers; at most 50 active ones (409 `active_products_limit`). Community needs a"
+        " `location` and costs 5 %, Discover needs a `video_url` and costs 15 %.",
+        request=shapes.ProductInput,
+        responses={201: shapes.ProductOutput},
+        examples=[
+            OpenApiExample("guide 2.1", _COMMUNITY, request_only=True),
+            OpenApiExample("guide 2.2", _DISCOVER, request_only=True),
+        ],
+    )
+    @idempotent
+    def create(self, request: Request) -> Response:
+        fields = _valid(request.data)
+        product = services.create_product(actor=current_user(request), **fields)
+        return Response(shapes.product_body(product, product.seller), status=201)
+
+    @extend_schema(tags=_TAGS, summary="Show a product", responses=shapes.ProductOutput)
+    def retrieve(self, request: Request, product_id: UUID) -> Response:
+        viewer = viewer_of(request)
+        product = access.product_visible_to(viewer, product_id)
+        if viewer is None or viewer.pk != product.seller_id:
+            views.count_view(product.pk)
+        return _shown(product, viewer)
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Change a product of yours",
+        description="Any of the fields of the creation; the fee follows the price and the feed. 409 for one"
+        " that is reserved or sold.",
+        request=shapes.ProductInput(partial=True),
+        responses=shapes.ProductOutput,
+        examples=[OpenApiExample("A lower price", {"price": 799.00}, request_only=True)],
+    )
+    def partial_update(self, request: Request, product_id: UUID) -> Response:
+        actor = current_user(request)
+        access.own_product(actor, product_id)
+        changes = _valid(request.data, partial=True)
+        product = services.update_product(actor=actor, product_id=product_id, changes=changes)
+        return _shown(product, actor)
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Take a product of yours away",
+        description="It leaves every list, and open offers on it are closed. 409 for one that is sold.",
+        responses={204: None},
+    )
+    def destroy(self, request: Request, product_id: UUID) -> Response:
+        services.delete_product(actor=current_user(request), product_id=product_id)
+        return Response(status=204)
+
+    @extend_schema(tags=_TAGS, summary="Products like this one", responses=shapes.CardOutput(many=True))
+    def similar(self, request: Request, product_id: UUID) -> Response:
+        viewer = viewer_of(request)
+        product = access.product_visible_to(viewer, product_id)
+        return Response(search.similar_products(product, viewer_id=viewer.pk if viewer else None))
+
+
+class FavoriteViewSet(ViewSet):
+    rate_scope = "product_write"
+
+    @extend_schema(tags=_TAGS, summary="Like a product", request=None, responses=shapes.FavoriteOutput)
+    @idempotent
+    def create(self, request: Request, product_id: UUID) -> Response:
+        product = favorites.add_favorite(actor=current_user(request), product_id=product_id)
+        return Response(_favorite(product, True))
+
+    @extend_schema(tags=_TAGS, summary="Stop liking a product", responses=shapes.FavoriteOutput)
+    def destroy(self, request: Request, product_id: UUID) -> Response:
+        product = favorites.remove_favorite(actor=current_user(request), product_id=product_id)
+        return Response(_favorite(product, False))
+
+
+class Favorites(APIView):
+    @extend_schema(
+        tags=_TAGS,
+        summary="What you like, the latest first",
+        parameters=PAGE_PARAMETERS,
+        responses=shapes.FavoritesOutput,
+    )
+    def get(self, request: Request) -> Response:
+        return Response(people.favorites_of(current_user(request).pk, page_of(request)))
+
+
+class ProductsOfSeller(APIView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="A seller's products, the latest first",
+        description="Of oneself also those that are sold, reserved or hidden.",
+        parameters=[
+            *PAGE_PARAMETERS,
+            OpenApiParameter("cursor", str),
+            OpenApiParameter("status", str, enum=[*Product.Status.values][:4], description="Of oneself only"),
+        ],
+        responses=shapes.PageOutput,
+    )
+    def get(self, request: Request, user_id: UUID) -> Response:
+        viewer = viewer_of(request)
+        seller = visible_user(viewer, user_id)
+        query, status = own_products_query(request.query_params)
+        viewer_id = viewer.pk if viewer else None
+        return Response(
+            people.products_of_seller(query, seller_id=seller.pk, status=status, viewer_id=viewer_id)
+        )
+
+
+class Images(APIView):
+    rate_scope = "upload"
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Upload a picture",
+        description="One JPEG, PNG or WebP of at most 10 MB as the form's `image`; the answer's `url` is for"
+        " `image_urls`. It is encoded anew, without the camera's notes of place and time.",
+        request={"multipart/form-data": ImageUploadSerializer},
+        responses={201: shapes.ImageOutput},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        upload = ImageUploadSerializer(data=request.data)
+        upload.is_valid(raise_exception=True)
+        stored = images.upload_image(actor=current_user(request), upload=upload.validated_data["image"])
+        return Response({"url": stored.url, "width": stored.width, "height": stored.height}, status=201)
+
+
+def _valid(data: Any, *, partial: bool = False) -> dict[str, Any]:
+    fields = shapes.ProductInput(data=data, partial=partial)
+    fields.is_valid(raise_exception=True)
+    if partial and not fields.validated_data:
+        raise ValidationFailed(details={"non_field_errors": ["There is nothing to change."]})
+    return dict(fields.validated_data)
+
+
+def _shown(product: Product, viewer: User | None) -> Response:
+    is_favorite = people.is_favorite(viewer.pk if viewer else None, product)
+    return Response(shapes.product_body(product, viewer, is_favorite=is_favorite))
+
+
+def _favorite(product: Product, is_favorite: bool) -> dict[str, Any]:
+    return {
+        "product_id": product.pk,
+        "is_favorite": is_favorite,
+        "favorite_count": product.favorite_count,
+    }
