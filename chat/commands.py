@@ -7,7 +7,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from chat import services, typing
-from chat.access import conversation_of
+from chat.access import conversation_of, may_write_to
 from chat.events import CONVERSATION_JOINED, MESSAGE_EXAMPLE, message_payload
 from chat.models import Message
 from chat.selectors import acquaintances, messages_of
@@ -111,7 +111,6 @@ def read(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 def typing_start(session: Session, data: dict[str, Any]) -> None:
     """Say that you are writing; it holds for 5 seconds, so say it again while you go on."""
     typist = _typist(session, data["conversation_id"])
-    services.check_reachable(session.user, typist.other_id)
     session.join(conversation_room(typist.conversation_id))  # so that typing ends when the connection does
     session.state.setdefault("typing", {})[conversation_room(typist.conversation_id)] = typist
     typing.start(typist)
@@ -133,10 +132,9 @@ def stop_typing(session: Session, room: str) -> None:
 
 
 def _typist(session: Session, conversation_id: UUID) -> Typist:
-    conversation = conversation_of(session.user, conversation_id)
     return Typist(
-        conversation_id=conversation.pk,
+        conversation_id=conversation_id,
         user_id=session.user_id,
         username=session.user.username,
-        other_id=conversation.other_id(session.user_id),
+        other_id=may_write_to(session.user, conversation_id),
     )

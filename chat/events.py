@@ -111,16 +111,13 @@ def message_payload(message: Message) -> dict[str, Any]:
     }
 
 
-def message_new(conversation: Conversation, message: Message) -> None:
-    _tell_both(conversation, MESSAGE_NEW.name, message_payload(message))
+def message_new(message: Message, people: tuple[UUID, UUID]) -> None:
+    _tell(people, MESSAGE_NEW.name, message_payload(message))
 
 
-def message_hidden(conversation: Conversation, message: Message) -> None:
-    _tell_both(
-        conversation,
-        MESSAGE_HIDDEN.name,
-        {"messageId": message.pk, "conversationId": conversation.pk, "seq": message.seq},
-    )
+def message_hidden(message: Message, people: tuple[UUID, UUID]) -> None:
+    data = {"messageId": message.pk, "conversationId": message.conversation_id, "seq": message.seq}
+    _tell(people, MESSAGE_HIDDEN.name, data)
 
 
 def messages_read(conversation: Conversation, user_id: UUID, *, is_shown_to_other: bool) -> None:
@@ -129,9 +126,8 @@ def messages_read(conversation: Conversation, user_id: UUID, *, is_shown_to_othe
         "userId": user_id,
         "upToSeq": conversation.read_seq_of(user_id),
     }
-    publish_on_commit(user_room(user_id), MESSAGES_READ.name, data)
-    if is_shown_to_other:
-        publish_on_commit(user_room(conversation.other_id(user_id)), MESSAGES_READ.name, data)
+    others = (conversation.other_id(user_id),) if is_shown_to_other else ()
+    _tell((user_id, *others), MESSAGES_READ.name, data)
 
 
 def typing_active(conversation_id: UUID, user_id: UUID, username: str, other_id: UUID) -> None:
@@ -149,6 +145,6 @@ def typing_inactive(conversation_id: UUID, user_id: UUID, username: str, other_i
     publish(user_room(other_id), TYPING_INACTIVE.name, data)
 
 
-def _tell_both(conversation: Conversation, event: str, data: dict[str, Any]) -> None:
-    for user_id in (conversation.buyer_id, conversation.seller_id):
+def _tell(people: tuple[UUID, ...], event: str, data: dict[str, Any]) -> None:
+    for user_id in people:
         publish_on_commit(user_room(user_id), event, data)

@@ -354,6 +354,7 @@ class TestLists:
         assert (part["up_to_seq"], part["unread_count"]) == (2, 1)
         assert client.post(url).json()["data"]["unread_count"] == 0
         assert client.get(f"{URL}/unread-count").json()["data"] == {"unread_count": 0, "conversations": 0}
+        bad: Any
         for bad in (-1, "x", 1.5, True, [], 2**70):
             assert client.post(url, {"up_to_seq": bad}).status_code == 400
 

@@ -15,11 +15,10 @@ from chat.tests.factories import make_conversation, make_message
 from soukloop.core import keys
 from soukloop.core.redis import redis_client
 from soukloop.realtime.testing import ServerFactory
-from soukloop.realtime.testing.clients import Client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Connect = Callable[..., Client]
+Connect = Callable[..., Any]
 
 
 @pytest.fixture(params=["socket.io", "bare"])
@@ -27,7 +26,7 @@ def connect(request: pytest.FixtureRequest, live_server_process: ServerFactory) 
     """Return `connect(user, server=…)`, on either transport."""
     open_client = request.getfixturevalue("sio_client" if request.param == "socket.io" else "bare_client")
 
-    def connected(user: User, server: Any = None, **options: Any) -> Client:
+    def connected(user: User, server: Any = None, **options: Any) -> Any:
         if request.param == "socket.io":
             options.setdefault("transports", ["websocket"])
         client = open_client(server or live_server_process()[0], str(access_token_for(user)), **options)

@@ -1,0 +1,15 @@
+"""Every write to a conversation."""
+
+from chat.services.conversations import mark_read, open_conversation, set_archived
+from chat.services.messages import hide_message, inbox_key, post_message, send_image, send_message
+
+__all__ = [
+    "hide_message",
+    "inbox_key",
+    "mark_read",
+    "open_conversation",
+    "post_message",
+    "send_image",
+    "send_message",
+    "set_archived",
+]

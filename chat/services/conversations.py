@@ -1,0 +1,114 @@
+"""Opening, reading and archiving conversations."""
+
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from accounts.models import User
+from chat import events
+from chat.access import check_reachable, conversation_of, is_reachable
+from chat.models import Conversation
+from chat.services.messages import inbox_key, post_message
+from listings.access import product_visible_to
+from listings.models import Product
+from notifications.services import mark_read_by_key
+from soukloop.core.errors import NotFound, ValidationFailed
+
+_WITHDRAWN = (Product.Status.HIDDEN, Product.Status.DELETED)
+
+
+@transaction.atomic
+def open_conversation(
+    *,
+    actor: User,
+    other_user_id: UUID,
+    product_id: UUID | None = None,
+    initial_message: str = "",
+) -> tuple[Conversation, bool]:
+    """Return the conversation of two people about a product, or about none, and whether it was made now.
+
+    The product's seller is the seller; without a product whoever opens first is the buyer. Raises
+    ValidationFailed for oneself and for a product of neither, NotFound for a person or product that isn't
+    there for the actor, Forbidden where one of the two blocked the other.
+    """
+    if other_user_id == actor.pk:
+        raise ValidationFailed(details={"other_user_id": ["You can't write to yourself."]})
+    other = User.objects.filter(pk=other_user_id, is_active=True).first()
+    if other is None:
+        raise NotFound("There is no such person.", code="user_not_found")
+    check_reachable(actor, other.pk)
+    if product_id is None:
+        conversation, is_new = _without_product(actor, other)
+    else:
+        conversation, is_new = _about_product(actor, other, product_id)
+    if initial_message:
+        post_message(conversation=conversation, sender=actor, content=initial_message)
+    return conversation, is_new
+
+
+def _about_product(actor: User, other: User, product_id: UUID) -> tuple[Conversation, bool]:
+    of_both = Conversation.objects.of(actor.pk).of(other.pk)
+    found = of_both.filter(product=product_id).select_related("product").first()
+    # Sold things are hidden from lists, but the two go on talking about theirs.
+    if found is not None and found.product is not None and found.product.status not in _WITHDRAWN:
+        return found, False
+    product = product_visible_to(actor, product_id)
+    if product.status in _WITHDRAWN:
+        raise NotFound("There is no such product.", code="product_not_found")
+    if product.seller_id not in (actor.pk, other.pk):
+        raise ValidationFailed(details={"product_id": ["This product is sold by neither of you."]})
+    buyer, seller = (other, actor) if product.seller_id == actor.pk else (actor, other)
+    return Conversation.objects.get_or_create(buyer=buyer, seller=seller, product=product)
+
+
+def _without_product(actor: User, other: User) -> tuple[Conversation, bool]:
+    either_way = Conversation.objects.filter(
+        Q(buyer=actor, seller=other) | Q(buyer=other, seller=actor), product=None
+    )
+    found = either_way.first()
+    if found is not None:
+        return found, False
+    try:
+        with transaction.atomic():
+            return Conversation.objects.create(buyer=actor, seller=other), True
+    except IntegrityError:  # the other opened it at the same moment
+        return either_way.get(), False
+
+
+@transaction.atomic
+def mark_read(*, actor: User, conversation_id: UUID, up_to_seq: int | None = None) -> Conversation:
+    """Read a conversation up to a message, or to its end; what was read before stays read."""
+    conversation = conversation_of(actor, conversation_id, lock=True)
+    last = conversation.last_seq
+    seq = last if up_to_seq is None else min(up_to_seq, last)
+    if seq <= conversation.read_seq_of(actor.pk):
+        return conversation
+    # At the end there is nothing to count; short of it the rest of what the other side wrote is unread.
+    unread = 0
+    if seq < last:
+        unread = conversation.messages.filter(seq__gt=seq).exclude(sender_id=actor.pk).count()
+    if conversation.is_buyer(actor.pk):
+        conversation.buyer_read_seq, conversation.unread_count_buyer = seq, unread
+        conversation.save(update_fields=["buyer_read_seq", "unread_count_buyer"])
+    else:
+        conversation.seller_read_seq, conversation.unread_count_seller = seq, unread
+        conversation.save(update_fields=["seller_read_seq", "unread_count_seller"])
+    if not unread:
+        mark_read_by_key(user_id=actor.pk, collapse_key=inbox_key(conversation.pk))
+    is_shown = is_reachable(actor, conversation.other_id(actor.pk))
+    events.messages_read(conversation, actor.pk, is_shown_to_other=is_shown)
+    return conversation
+
+
+@transaction.atomic
+def set_archived(*, actor: User, conversation_id: UUID, archived: bool) -> Conversation:
+    """Put a conversation out of one's own list, or back; a new message puts it back as well."""
+    conversation = conversation_of(actor, conversation_id, lock=True)
+    if conversation.is_buyer(actor.pk):
+        conversation.buyer_archived = archived
+        conversation.save(update_fields=["buyer_archived"])
+    else:
+        conversation.seller_archived = archived
+        conversation.save(update_fields=["seller_archived"])
+    return conversation

@@ -1,0 +1,254 @@
+"""Writing messages, and hiding them."""
+
+import json
+import uuid
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from chat import events, typing
+from chat.access import may_write_to
+from chat.models import Conversation, Message
+from chat.typing import Typist
+from notifications.services import notify
+from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
+from soukloop.core.images import delete_image, store_image
+from soukloop.realtime.presence import online_among
+
+# What two people say to each other; what the server adds (offers, system messages) its own app announces.
+WRITTEN_BY_PEOPLE = (Message.Type.TEXT, Message.Type.IMAGE)
+
+
+def send_message(
+    *,
+    actor: User,
+    conversation_id: UUID,
+    message_type: str = Message.Type.TEXT,
+    content: str = "",
+    data: dict[str, Any] | None = None,
+    client_message_id: str | None = None,
+) -> Message:
+    """Write in a conversation of one's own; the same `client_message_id` again returns the first message.
+
+    Raises NotFound, and Forbidden where one of the two blocked the other or the other's account is closed.
+    """
+    may_write_to(actor, conversation_id)
+    message, _ = _append(
+        conversation_id,
+        Message(
+            sender=actor,
+            message_type=message_type,
+            content=content,
+            data=data or {},
+            client_message_id=client_message_id or None,
+        ),
+    )
+    return message
+
+
+def send_image(
+    *, actor: User, conversation_id: UUID, upload: UploadedFile, client_message_id: str | None = None
+) -> Message:
+    """Store an uploaded picture and send it; raises as `send_message` and `store_image` do.
+
+    The picture is decoded before the conversation is locked: that takes a while.
+    """
+    may_write_to(actor, conversation_id)
+    image = store_image(upload, folder="chat")
+    try:
+        message = send_message(
+            actor=actor,
+            conversation_id=conversation_id,
+            message_type=Message.Type.IMAGE,
+            data={"upload": image.name, "width": image.width, "height": image.height},
+            client_message_id=client_message_id,
+        )
+    except Exception:
+        delete_image(image.name)
+        raise
+    if message.data.get("upload") != image.name:  # sent before, under the same client_message_id
+        delete_image(image.name)
+    return message
+
+
+def post_message(
+    *,
+    conversation: Conversation,
+    sender: User | None,
+    message_type: str = Message.Type.TEXT,
+    content: str = "",
+    data: dict[str, Any] | None = None,
+    client_message_id: str | None = None,
+) -> Message:
+    """Append a message for the server: whoever calls has checked that the sender may write here.
+
+    `sender` is None when the platform itself speaks. `data` is plain JSON and is shown to both sides. The
+    given conversation's counters are brought up to date.
+    """
+    message, counters = _append(
+        conversation.pk,
+        Message(
+            sender=sender,
+            message_type=message_type,
+            content=content,
+            data=data or {},
+            client_message_id=client_message_id or None,
+        ),
+    )
+    if counters is not None:
+        counters.apply_to(conversation, message)
+    return message
+
+
+@transaction.atomic
+def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
+    """Take a message's content from both sides' sight.
+
+    The row stays as evidence, and so does its place. Raises Forbidden for who isn't staff,
+    NotFound, and ValidationFailed without a reason.
+    """
+    if not actor.is_staff:
+        raise Forbidden
+    if not reason.strip():
+        raise ValidationFailed(details={"reason": ["Say why."]})
+    message = Message.objects.select_for_update(of=("self",)).filter(pk=message_id).first()
+    if message is None:
+        raise NotFound("There is no such message.", code="message_not_found")
+    if message.hidden_at is None:
+        message.hidden_at, message.hidden_by, message.hidden_reason = timezone.now(), actor, reason.strip()
+        message.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])
+        conversation = message.conversation
+        events.message_hidden(message, (conversation.buyer_id, conversation.seller_id))
+    return message
+
+
+def inbox_key(conversation_id: UUID) -> str:
+    """Return the key under which a conversation's unread notifications are one."""
+    return f"conversation:{conversation_id}"
+
+
+@dataclass(frozen=True)
+class _Counters:
+    """What a conversation's row says once a message is appended."""
+
+    last_seq: int
+    buyer_id: UUID
+    seller_id: UUID
+    unread_count_buyer: int
+    unread_count_seller: int
+
+    def other_than(self, user_id: UUID) -> tuple[UUID, int]:
+        """Return the other side and how much is unread there."""
+        if user_id == self.buyer_id:
+            return self.seller_id, self.unread_count_seller
+        return self.buyer_id, self.unread_count_buyer
+
+    def apply_to(self, conversation: Conversation, message: Message) -> None:
+        conversation.last_seq = self.last_seq
+        conversation.last_message = message
+        conversation.last_message_at = message.created_at
+        conversation.unread_count_buyer = self.unread_count_buyer
+        conversation.unread_count_seller = self.unread_count_seller
+        conversation.buyer_archived = conversation.seller_archived = False
+
+
+# One statement: it takes the conversation's row lock, numbers, counts and inserts. As four ORM calls a
+# message cost three times the processor time, most of it for building SQL (bench/messages.py).
+_APPEND = """
+WITH counted AS (
+    UPDATE chat_conversation SET
+        last_seq = last_seq + 1,
+        last_message_id = %(id)s,
+        last_message_at = %(created_at)s,
+        unread_count_buyer = unread_count_buyer + (buyer_id IS DISTINCT FROM %(sender)s)::int,
+        unread_count_seller = unread_count_seller + (seller_id IS DISTINCT FROM %(sender)s)::int,
+        buyer_archived = false,
+        seller_archived = false
+    WHERE id = %(conversation)s AND NOT EXISTS (
+        SELECT FROM chat_message
+        WHERE conversation_id = %(conversation)s AND sender_id = %(sender)s
+            AND client_message_id = %(client_message_id)s
+    )
+    RETURNING last_seq, buyer_id, seller_id, unread_count_buyer, unread_count_seller
+), said AS (
+    INSERT INTO chat_message (
+        id, conversation_id, seq, sender_id, message_type, content, data, client_message_id, hidden_reason,
+        created_at
+    )
+    SELECT %(id)s, %(conversation)s, last_seq, %(sender)s, %(message_type)s, %(content)s, %(data)s::jsonb,
+        %(client_message_id)s, '', %(created_at)s
+    FROM counted
+)
+SELECT last_seq, buyer_id, seller_id, unread_count_buyer, unread_count_seller FROM counted
+"""
+
+
+def _append(conversation_id: UUID, message: Message) -> tuple[Message, _Counters | None]:
+    """Number, count and announce a message; what was sent before is returned without counters."""
+    try:
+        return _append_or_find(conversation_id, message)
+    except IntegrityError:
+        # Its twin (the same client_message_id) was committed while this one waited for the row's lock.
+        return _append_or_find(conversation_id, message)
+
+
+@transaction.atomic
+def _append_or_find(conversation_id: UUID, message: Message) -> tuple[Message, _Counters | None]:
+    message.id = uuid.uuid4()
+    message.conversation_id = conversation_id
+    message.created_at = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _APPEND,
+            {
+                "id": message.pk,
+                "conversation": conversation_id,
+                "sender": message.sender_id,
+                "message_type": message.message_type,
+                "content": message.content,
+                "data": json.dumps(message.data),
+                "client_message_id": message.client_message_id,
+                "created_at": message.created_at,
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        earlier = Message.objects.select_related("sender").get(
+            conversation=conversation_id, sender=message.sender, client_message_id=message.client_message_id
+        )
+        return earlier, None
+    counters = _Counters(*row)
+    message.seq = counters.last_seq
+    message._state.adding = False
+    events.message_new(message, (counters.buyer_id, counters.seller_id))
+    if message.sender is not None and message.message_type in WRITTEN_BY_PEOPLE:
+        other_id, unread = counters.other_than(message.sender.pk)
+        typist = Typist(conversation_id, message.sender.pk, message.sender.username, other_id)
+        transaction.on_commit(partial(typing.stop, typist), robust=True)
+        _tell_if_away(message, message.sender, other_id, unread)
+    return message, counters
+
+
+def _tell_if_away(message: Message, sender: User, other_id: UUID, unread: int) -> None:
+    """Leave a notification to who isn't connected: one per conversation until it is read."""
+    if online_among({other_id}):
+        return
+    notify(
+        user_ids=[other_id],
+        kind="message_new",
+        title=sender.full_name or sender.username,
+        body=message.content or "Sent a picture",
+        data={
+            "conversation_id": str(message.conversation_id),
+            "message_id": str(message.pk),
+            "unread_count": unread,
+        },
+        actor_id=sender.pk,
+        collapse_key=inbox_key(message.conversation_id),
+    )
