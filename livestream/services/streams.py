@@ -71,7 +71,7 @@ def go_live(
     stream.started_at = timezone.now()
     key = stream_keys.mint()
     stream.key_digest = stream_keys.digest(key)
-    stream.notifications_sent = audiences.people_to_notify(stream).count()
+    stream.notifications_sent = audiences.count_people_to_notify(stream)
     try:
         with transaction.atomic():
             stream.save()
