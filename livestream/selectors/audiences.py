@@ -27,7 +27,7 @@ def people_to_notify(stream: Stream) -> Iterator[UUID]:
         yield from (row["person"] for row in people.order_by("person").iterator(chunk_size=1000))
 
 
-def _people(stream: Stream) -> QuerySet[Any, dict[str, Any]] | None:
+def _people(stream: Stream) -> QuerySet[Any, Any] | None:
     """Return the followers and the neighbours that the stream's settings name, each once.
 
     A stream for followers is no news to neighbours who may not watch it. The two sets are kept apart by a

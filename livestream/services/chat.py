@@ -16,6 +16,7 @@ from livestream.models import ChatMessage, Stream, StreamModerator, StreamMute
 from livestream.selectors import rooms
 from soukloop.core import jsonlib, ratelimits
 from soukloop.core.errors import Conflict, Forbidden, NotFound, RateLimited, ValidationFailed
+from soukloop.core.stafflog import log_staff_action
 
 logger = logging.getLogger(__name__)
 
@@ -78,15 +79,23 @@ def delete_message(*, actor: User, stream_id: UUID, message_id: UUID) -> None:
     message = ChatMessage.objects.filter(stream=stream, pk=message_id).first()
     if message is None:
         raise NotFound("There is no such message.", code="message_not_found")
-    if message.deleted_at is not None:
-        return
-    message.deleted_at = timezone.now()
-    message.deleted_by = actor
-    message.save(update_fields=["deleted_at", "deleted_by"])
-    stream.chat_count -= 1
-    stream.save(update_fields=["chat_count"])
-    events.chat_deleted(message)
-    transaction.on_commit(partial(_refill, stream.pk), robust=True)
+    _delete(stream, message, actor)
+
+
+@transaction.atomic
+def delete_by_staff(*, actor: User, message_id: UUID, reason: str) -> None:
+    """Take a message out of everybody's sight, whatever its stream's state; staff's reason is kept."""
+    message, stream = _message_for_staff(actor, message_id)
+    _delete(stream, message, actor)
+    log_staff_action(actor=actor, row=message, message=f"Deleted: {reason}")
+
+
+@transaction.atomic
+def mute_by_staff(*, actor: User, message_id: UUID, reason: str) -> None:
+    """Keep a message's author from writing in its stream. Raises as `mute`."""
+    message, stream = _message_for_staff(actor, message_id)
+    mute(actor=actor, stream_id=stream.pk, user_id=message.user_id)
+    log_staff_action(actor=actor, row=message, message=f"Author muted: {reason}")
 
 
 @transaction.atomic
@@ -153,6 +162,27 @@ def dismiss_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
     stream = access.own_stream(actor, stream_id, lock=True)
     states.check(stream, "moderate")
     StreamModerator.objects.filter(stream=stream, user=user_id).delete()
+
+
+def _delete(stream: Stream, message: ChatMessage, actor: User) -> None:
+    if message.deleted_at is not None:
+        return
+    message.deleted_at = timezone.now()
+    message.deleted_by = actor
+    message.save(update_fields=["deleted_at", "deleted_by"])
+    stream.chat_count -= 1
+    stream.save(update_fields=["chat_count"])
+    events.chat_deleted(message)
+    transaction.on_commit(partial(_refill, stream.pk), robust=True)
+
+
+def _message_for_staff(actor: User, message_id: UUID) -> tuple[ChatMessage, Stream]:
+    if not actor.is_staff:
+        raise Forbidden
+    message = ChatMessage.objects.get(pk=message_id)
+    stream = access.locked_stream(message.stream_id)
+    message.refresh_from_db()
+    return message, stream
 
 
 def _person(user_id: UUID) -> User:

@@ -11,7 +11,7 @@ from django.contrib.gis.geos import Point
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from accounts.models import User
+from accounts.models import Follow, User
 from accounts.tests.factories import block, client_for, follow, make_seller, make_staff, make_user
 from chat.tests.factories import make_conversation
 from listings.services import hide_product
@@ -118,9 +118,8 @@ def test_going_live_is_quick_whatever_the_audience() -> None:
         ),
         batch_size=1000,
     )
-    followers = User.followers.rel.related_model
-    followers.objects.bulk_create(
-        (followers(follower=person, followed=seller) for person in people), batch_size=1000
+    Follow.objects.bulk_create(
+        (Follow(follower=person, followed=seller) for person in people), batch_size=1000
     )
     stream = make_stream(seller=seller, notify_neighborhood=True)
     started = time.perf_counter()
@@ -164,9 +163,7 @@ def test_every_figure_of_the_analytics_is_counted() -> None:
     ReactionTotal.objects.create(stream=stream, emoji="❤️", count=5)
     ReactionTotal.objects.create(stream=other, emoji="❤️", count=50)
     follow(make_user(), seller)
-    type(seller.followers.get(follower=old_follower)).objects.filter(follower=old_follower).update(
-        created_at=start - timedelta(days=1)
-    )
+    Follow.objects.filter(follower=old_follower).update(created_at=start - timedelta(days=1))
     make_sale(sold, price="800.00")
     curious = make_user()
     make_conversation(buyer=curious, product=asked)

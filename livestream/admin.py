@@ -1,0 +1,183 @@
+"""The staff's screens of streams: what is on air, an end to it, and what was said."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import localize
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from livestream.media import addresses
+from livestream.models import ChatMessage, Stream
+from livestream.selectors import figures
+from livestream.services import chat, streams
+from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
+
+
+@admin.register(Stream)
+class StreamAdmin(ReadOnlyStateAdmin):
+    """A stream with its figures, its encoder and its replay; one that is live can be ended."""
+
+    list_display = (
+        "title",
+        "seller",
+        "category",
+        "status",
+        "audience",
+        "viewer_count",
+        "peak_viewers",
+        "chat_count",
+        "started_at",
+        "ended_at",
+    )
+    list_select_related = ("seller", "category")
+    list_filter = ("status", "audience", "end_reason", "record_stream", "category", "started_at")
+    search_fields = ("=id", "=public_id", "title", "seller__username", "seller__email")
+    search_help_text = "An id, words of the title, a username or an email"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    actions = ("end_now",)
+    fieldsets = (
+        (None, {"fields": ("id", "title", "description", "seller", "category", "status")}),
+        ("Over", {"fields": ("end_reason", "end_note")}),
+        ("Watch", {"fields": ("public_id", "video", "replay_state", "encoder")}),
+        (
+            "Figures",
+            {
+                "fields": (
+                    "viewer_count",
+                    "peak_viewers",
+                    "unique_viewers",
+                    "average_watch_seconds",
+                    "reactions",
+                    "chat_link",
+                    "notifications_sent",
+                )
+            },
+        ),
+        ("Products", {"fields": ("products",)}),
+        (
+            "Settings",
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    "audience",
+                    "estimated_duration",
+                    "notify_followers",
+                    "notify_neighborhood",
+                    "enable_chat",
+                    "enable_comments",
+                    "record_stream",
+                    "slow_mode_seconds",
+                ),
+            },
+        ),
+        ("Times", {"fields": ("created_at", "started_at", "ended_at", "cancelled_at")}),
+    )
+    readonly_fields = ("video", "replay_state", "encoder", "reactions", "chat_link", "products")
+
+    @reason_action(description="End selected live streams now", done="ended")
+    def end_now(self, request: HttpRequest, stream: Stream, reason: str) -> None:
+        streams.end_by_staff(actor=request.user, stream_id=stream.pk, reason=reason)  # type: ignore[arg-type]
+
+    @admin.display(description="video")
+    def video(self, stream: Stream) -> SafeString | str:
+        if stream.is_live:
+            address = addresses.hls_url(stream.public_id)
+        elif stream.status == Stream.Status.ENDED and stream.record_stream:
+            address = addresses.vod_url(stream.public_id)
+        else:
+            return "–"
+        return format_html('<a href="{0}">{0}</a>', address)
+
+    @admin.display(description="replay")
+    def replay_state(self, stream: Stream) -> str:
+        replay = getattr(stream, "replay", None)
+        if replay is None:
+            return "–"
+        seconds = f", {replay.duration_seconds:.0f} s" if replay.duration_seconds else ""
+        error = f": {replay.error}" if replay.error else ""
+        return f"{replay.get_state_display()}, {replay.progress} %{seconds}{error}"
+
+    @admin.display(description="encoder")
+    def encoder(self, stream: Stream) -> SafeString | str:
+        rows = [
+            (_time(one.connected_at), _time(one.lost_at) if one.lost_at else "there now")
+            for one in stream.publisher_connections.order_by("connected_at")
+        ]
+        return _table(("Came", "Went"), rows)
+
+    @admin.display(description="reactions")
+    def reactions(self, stream: Stream) -> str:
+        saved = figures.saved_reactions(stream.pk)
+        return "  ".join(f"{emoji} {count}" for emoji, count in saved.items()) or "–"
+
+    @admin.display(description="chat")
+    def chat_link(self, stream: Stream) -> SafeString:
+        page = reverse("admin:livestream_chatmessage_changelist")
+        return format_html(
+            '<a href="{}?stream__id__exact={}">{} messages</a>', page, stream.pk, stream.last_chat_seq
+        )
+
+    @admin.display(description="products")
+    def products(self, stream: Stream) -> SafeString | str:
+        rows = [
+            (
+                shown.product.title,
+                f"{shown.product.currency} {shown.product.price}",
+                shown.product.get_status_display(),
+                shown.clicks,
+                _time(shown.first_tagged_at) if shown.first_tagged_at else "–",
+            )
+            for shown in stream.stream_products.select_related("product").order_by("position")
+        ]
+        return _table(("Product", "Price", "Status", "Taps", "First tagged"), rows)
+
+
+@admin.register(ChatMessage)
+class ChatMessageAdmin(ReadOnlyStateAdmin):
+    """What was said in streams, deleted lines too."""
+
+    list_display = ("message", "user", "stream", "seq", "created_at", "is_deleted", "deleted_by")
+    list_select_related = ("user", "stream", "deleted_by")
+    list_filter = (("deleted_at", admin.EmptyFieldListFilter), "created_at")
+    search_fields = ("=id", "message", "user__username", "user__email", "=stream__id")
+    search_help_text = "Words of the message, a username or an email, a stream's id"
+    ordering = ("-created_at",)
+    actions = ("delete_now", "mute_author")
+    fields = ("id", "stream", "seq", "user", "message", "created_at", "deleted_at", "deleted_by")
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return lookup == "stream__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ChatMessage]:
+        return super().get_queryset(request).select_related("stream", "user")
+
+    @admin.display(description="deleted", boolean=True)
+    def is_deleted(self, message: ChatMessage) -> bool:
+        return message.deleted_at is not None
+
+    @reason_action(description="Delete selected messages", done="deleted")
+    def delete_now(self, request: HttpRequest, message: ChatMessage, reason: str) -> None:
+        chat.delete_by_staff(actor=request.user, message_id=message.pk, reason=reason)  # type: ignore[arg-type]
+
+    @reason_action(description="Mute the authors in their streams", done="muted by their author")
+    def mute_author(self, request: HttpRequest, message: ChatMessage, reason: str) -> None:
+        chat.mute_by_staff(actor=request.user, message_id=message.pk, reason=reason)  # type: ignore[arg-type]
+
+
+def _time(moment: Any) -> str:
+    return str(localize(timezone.localtime(moment)))
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> SafeString | str:
+    if not rows:
+        return "–"
+    head = format_html_join("", "<th>{}</th>", ((one,) for one in heads))
+    cells = "<td>{}</td>" * len(heads)
+    body = format_html_join("", f"<tr>{cells}</tr>", rows)
+    return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, body)

@@ -1,0 +1,105 @@
+"""The staff's screens of streams."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.tests.factories import make_seller, make_staff, make_user
+from listings.tests.factories import make_product
+from livestream.models import ChatMessage, ReactionTotal, Stream, StreamMute
+from livestream.services import chat
+from livestream.tests.factories import make_live_stream, make_publisher, make_stream
+
+pytestmark = pytest.mark.django_db
+
+STREAMS = "/admin/livestream/stream/"
+MESSAGES = "/admin/livestream/chatmessage/"
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client()
+    client.force_login(make_staff(username="moderator"))
+    return client
+
+
+def text(response: Any) -> str:
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def act(staff: Client, url: str, action: str, row: Any, reason: str) -> str:
+    form = {"action": action, "_selected_action": [str(row.pk)], "confirmed": "yes", "reason": reason}
+    return text(staff.post(url, form, follow=True))
+
+
+def test_streams_are_found_and_filtered(staff: Client) -> None:
+    make_live_stream(title="Saffron live", seller=make_seller(username="layla"))
+    make_stream(title="Carpets tomorrow")
+    assert "Carpets tomorrow" in text(staff.get(STREAMS))
+    for query in ({"q": "saffron"}, {"q": "layla"}, {"status__exact": "live"}):
+        page = text(staff.get(STREAMS, query))
+        assert "Saffron live" in page
+        assert "Carpets tomorrow" not in page
+
+
+def test_a_stream_s_page_shows_everything_but_its_key(staff: Client) -> None:
+    seller = make_seller()
+    stream = make_live_stream(seller=seller, products=[make_product(seller=seller, title="Air Jordan")])
+    make_publisher(stream)
+    ReactionTotal.objects.create(stream=stream, emoji="🔥", count=3)
+    page = text(staff.get(f"{STREAMS}{stream.pk}/change/"))
+    for shown in ("Air Jordan", "🔥 3", "there now", f"{stream.public_id}/index.m3u8", "still being written"):
+        assert shown in page
+    assert str(stream.key_digest) not in page
+
+
+def test_ending_a_stream_asks_for_a_reason_and_keeps_it(staff: Client) -> None:
+    stream = make_live_stream()
+    form = {"action": "end_now", "_selected_action": [str(stream.pk)]}
+    assert "reason" in text(staff.post(STREAMS, form))
+    assert act(staff, STREAMS, "end_now", stream, "Counterfeits").count("is ended") == 1
+    stream.refresh_from_db()
+    assert (stream.status, stream.end_reason, stream.end_note) == ("ended", "staff", "Counterfeits")
+    assert "Ended: Counterfeits" in text(staff.get(f"{STREAMS}{stream.pk}/history/"))
+    assert "only a live one" in act(staff, STREAMS, "end_now", stream, "Again")
+
+
+def test_messages_are_deleted_and_their_authors_muted_with_a_reason(staff: Client) -> None:
+    stream, viewer = make_live_stream(), make_user()
+    chat.post_message(actor=viewer, stream_id=stream.pk, message="Buy my pills")
+    message = ChatMessage.objects.get()
+    assert "Buy my pills" in text(staff.get(MESSAGES, {"stream__id__exact": str(stream.pk)}))
+    act(staff, MESSAGES, "delete_now", message, "Spam")
+    act(staff, MESSAGES, "mute_author", message, "Spam")
+    message.refresh_from_db()
+    stream.refresh_from_db()
+    assert message.deleted_at is not None
+    assert stream.chat_count == 0
+    assert StreamMute.objects.get().user == viewer
+
+
+def test_a_message_of_a_stream_that_is_over_can_still_be_deleted(staff: Client) -> None:
+    stream = make_live_stream()
+    chat.post_message(actor=make_user(), stream_id=stream.pk, message="Late find")
+    Stream.objects.update(status="ended", ended_at=timezone.now())
+    act(staff, MESSAGES, "delete_now", ChatMessage.objects.get(), "Spam")
+    assert ChatMessage.objects.get().deleted_at is not None
+
+
+def test_nothing_is_edited_by_hand(staff: Client) -> None:
+    stream = make_live_stream()
+    assert staff.get(f"{STREAMS}add/").status_code == 403
+    assert staff.post(f"{STREAMS}{stream.pk}/change/", {"title": "Mine"}).status_code == 403
+    assert staff.post(f"{STREAMS}{stream.pk}/delete/").status_code == 403
+
+
+def test_the_list_takes_the_same_queries_whatever_it_holds(
+    staff: Client, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(5):
+        make_live_stream()
+    with django_assert_max_num_queries(12):
+        staff.get(STREAMS)
