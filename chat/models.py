@@ -52,7 +52,10 @@ class Conversation(models.Model):
         "listings.Product", models.PROTECT, related_name="conversations", null=True, blank=True
     )
     last_seq = models.PositiveBigIntegerField(default=0)
-    last_message = models.OneToOneField("Message", models.SET_NULL, related_name="+", null=True, blank=True)
+    # Without an index, as is last_message_at: each message would write to it, and nothing is looked up by it.
+    last_message = models.ForeignKey(
+        "Message", models.SET_NULL, related_name="+", null=True, blank=True, db_index=False
+    )
     last_message_at = models.DateTimeField(null=True, blank=True)
     buyer_read_seq = models.PositiveBigIntegerField(default=0)
     seller_read_seq = models.PositiveBigIntegerField(default=0)
@@ -81,6 +84,7 @@ class Conversation(models.Model):
                 name="conversation_read_what_was_said",
             ),
         )
+        indexes = (models.Index(fields=["-created_at"], name="conversation_latest"),)
 
     def __str__(self) -> str:
         return f"Conversation {self.pk}"
@@ -111,7 +115,9 @@ class Message(models.Model):
         SYSTEM = "system"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    conversation = models.ForeignKey(Conversation, models.PROTECT, related_name="messages")
+    conversation = models.ForeignKey(
+        Conversation, models.PROTECT, related_name="messages", db_index=False
+    )  # the index of (conversation, seq) serves
     seq = models.PositiveBigIntegerField()
     sender = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -127,7 +133,7 @@ class Message(models.Model):
     client_message_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - unique
     hidden_at = models.DateTimeField(null=True, blank=True)
     hidden_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, blank=True
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, blank=True, db_index=False
     )
     hidden_reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
@@ -145,7 +151,8 @@ class Message(models.Model):
             ),
         )
         indexes = (
-            # For staff, who search by words.
+            # For staff, who read the latest and search by words.
+            models.Index(fields=["-created_at"], name="message_latest"),
             GinIndex(OpClass(Upper("content"), name="gin_trgm_ops"), name="message_content_trigrams"),
         )
 

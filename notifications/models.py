@@ -22,7 +22,9 @@ class Notification(models.Model):
     """One thing that one person is told."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="notifications")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="notifications", db_index=False
+    )  # the inbox's index serves
     kind = models.CharField(max_length=50, help_text="What happened, such as message_new or offer_new")
     title = models.CharField(max_length=TITLE_MAX)
     body = models.CharField(max_length=BODY_MAX, blank=True)
@@ -47,8 +49,9 @@ class Notification(models.Model):
             ),
         )
         indexes = (
-            models.Index(fields=["user", "-created_at", "-id"]),
+            models.Index(fields=["user", "-created_at", "-id"], name="notification_inbox"),
             models.Index(fields=["user"], condition=Q(read_at=None), name="notification_unread"),
+            models.Index(fields=["-created_at"], name="notification_latest"),
         )
 
     def __str__(self) -> str:

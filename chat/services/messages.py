@@ -19,6 +19,7 @@ from chat.typing import Typist
 from notifications.services import notify
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.images import delete_image, store_image
+from soukloop.core.stafflog import log_staff_action
 from soukloop.realtime.presence import online_among
 
 # What two people say to each other; what the server adds (offers, system messages) its own app announces.
@@ -123,6 +124,7 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
     if message.hidden_at is None:
         message.hidden_at, message.hidden_by, message.hidden_reason = timezone.now(), actor, reason.strip()
         message.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])
+        log_staff_action(actor=actor, row=message, message=f"Hidden: {message.hidden_reason}")
         conversation = message.conversation
         events.message_hidden(message, (conversation.buyer_id, conversation.seller_id))
     return message

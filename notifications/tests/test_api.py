@@ -1,0 +1,102 @@
+"""The inbox over REST and on staff's screen."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from accounts.tests.factories import client_for, make_staff, make_user
+from notifications.models import Notification
+from notifications.serializers import NotificationOutput
+from notifications.services import notify
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/notifications"
+
+
+def test_the_inbox_is_ones_own_latest_first_in_pages() -> None:
+    me, other = make_user(), make_user()
+    for n in range(3):
+        notify(user_ids=[me.pk], kind="test", title=str(n), data={"n": n})
+    notify(user_ids=[other.pk], kind="test", title="other's")
+    client = client_for(me)
+    data = client.get(f"{URL}?per_page=2").json()["data"]
+    assert [item["title"] for item in data["items"]] == ["2", "1"]
+    assert (data["total"], data["has_more"], data["unread_count"]) == (3, True, 3)
+    assert set(data["items"][0]) == set(NotificationOutput().fields)
+    assert data["items"][0]["data"] == {"n": 2}
+    assert data["items"][0]["is_read"] is False
+
+
+def test_reading_some_then_all() -> None:
+    me = make_user()
+    for n in range(3):
+        notify(user_ids=[me.pk], kind="test", title=str(n))
+    client = client_for(me)
+    first = client.get(URL).json()["data"]["items"][0]["id"]
+    assert client.post(f"{URL}/read", {"ids": [first]}).json()["data"] == {"marked": 1, "unread_count": 2}
+    assert client.get(f"{URL}/unread-count").json()["data"] == {"unread_count": 2}
+    unread = client.get(f"{URL}?unread=true").json()["data"]
+    assert [item["title"] for item in unread["items"]] == ["1", "0"]
+    assert client.post(f"{URL}/read", {"all": True}).json()["data"] == {"marked": 2, "unread_count": 0}
+    assert client.get(f"{URL}?unread=true").json()["data"]["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"ids": None},
+        {"ids": "x"},
+        {"ids": ["x"]},
+        {"ids": [str(uuid4())], "all": True},
+        {"ids": [str(uuid4())] * 101},
+        {"all": "perhaps"},
+    ],
+)
+def test_bad_requests_mark_nothing(body: dict[str, Any]) -> None:
+    me = make_user()
+    notify(user_ids=[me.pk], kind="test", title="T")
+    response = client_for(me).post(f"{URL}/read", body)
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "validation_error"
+    assert Notification.objects.get().read_at is None
+
+
+def test_other_peoples_notifications_are_passed_over() -> None:
+    other = make_user()
+    notify(user_ids=[other.pk], kind="test", title="T")
+    row = Notification.objects.get()
+    data = client_for(make_user()).post(f"{URL}/read", {"ids": [str(row.pk)]}).json()["data"]
+    assert data == {"marked": 0, "unread_count": 0}
+    row.refresh_from_db()
+    assert row.read_at is None
+
+
+def test_anonymous_people_have_no_inbox(client: Any) -> None:
+    for method, path in (("get", ""), ("get", "/unread-count"), ("post", "/read")):
+        assert getattr(client, method)(URL + path).status_code == 401
+
+
+def test_the_list_takes_the_same_queries_whatever_it_holds(django_assert_num_queries: Any) -> None:
+    me = make_user()
+    client = client_for(me)
+    for count in (1, 19):
+        for n in range(count):
+            notify(user_ids=[me.pk], kind="test", title=str(n))
+        with django_assert_num_queries(4):  # the caller, the count, the page, the unread
+            client.get(URL)
+
+
+def test_staff_look_at_inboxes_and_change_nothing() -> None:
+    me = make_user()
+    notify(user_ids=[me.pk], kind="test", title="A title")
+    browser = Client()
+    browser.force_login(make_staff())
+    page = browser.get(f"/admin/notifications/notification/?q={me.username}")
+    assert "A title" in page.content.decode()
+    row = Notification.objects.get()
+    assert browser.get(f"/admin/notifications/notification/{row.pk}/change/").status_code == 200
+    assert browser.get("/admin/notifications/notification/add/").status_code == 403
+    assert browser.post(f"/admin/notifications/notification/{row.pk}/delete/").status_code == 403
