@@ -88,13 +88,15 @@ def network_address() -> str:
         return address
 
 
-def of_media(values: Mapping[str, str]) -> dict[str, str]:
+def of_media(instance: Instance, values: Mapping[str, str]) -> dict[str, str]:
     """What the media server's template asks for."""
     return {
         "RTMP_PORT": values["RTMP_PORT"],
         "MEDIA_PORT": values["MEDIA_PORT"],
         "CONTROL_LISTEN": values["MEDIA_CONTROL_URL"].removeprefix("http://"),
         "CALLBACK_URL": f"http://127.0.0.1:{values['PORT']}",
+        "RELAY_LISTEN": f"127.0.0.1:{private_port(instance.name, 'media-relay')}",
+        "RESOLVER": "127.0.0.1",
         "MEDIA_SECRET": values["MEDIA_SECRET"],
         "MEDIA_ROOT": values["MEDIA_ROOT"],
     }

@@ -55,7 +55,7 @@ def _run(instance: Instance, person: dict[str, str]) -> None:
         # The compose file's `app` is the web process here.
         supervisor.start(Service("web", compose.command("app", env), env=env))
         supervisor.start(Service("worker", compose.command("worker", env), env=env))
-        supervisor.start(media.service(instance, environment.of_media(values)), quiet=True)
+        supervisor.start(media.service(instance, environment.of_media(instance, values)), quiet=True)
         _wait_until_ready(supervisor, values["PORT"])
         step.done("web, worker and media server answer")
     _summary(instance, values, demo)

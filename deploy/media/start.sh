@@ -4,11 +4,17 @@ set -eu
 : "${CALLBACK_URL:?is the address of the web process, for example http://app:8000}"
 : "${MEDIA_SECRET:?is the secret shared with the web process}"
 
+# Inside compose this is Docker's own, which knows `app`.
+RESOLVER=${RESOLVER:-$(awk '$1 == "nameserver" { print $2; exit }' /etc/resolv.conf)}
+case $RESOLVER in *:*) RESOLVER="[$RESOLVER]" ;; esac
+export RESOLVER
+
 umask 022
 mkdir -p "$MEDIA_ROOT/live" "$MEDIA_ROOT/dash" "$MEDIA_ROOT/recordings" "$MEDIA_ROOT/vods" "$MEDIA_ROOT/uploads"
 (
     umask 077 # the secret is in it
-    envsubst '$RTMP_PORT $MEDIA_PORT $CONTROL_LISTEN $CALLBACK_URL $MEDIA_SECRET $MEDIA_ROOT $STATE_DIR' \
+    envsubst '$RTMP_PORT $MEDIA_PORT $CONTROL_LISTEN $CALLBACK_URL $RELAY_LISTEN $RESOLVER
+        $MEDIA_SECRET $MEDIA_ROOT $STATE_DIR' \
         <"$(dirname "$0")/nginx.conf.template" >"$STATE_DIR/nginx.conf"
 )
 exec nginx -p "$STATE_DIR" -c "$STATE_DIR/nginx.conf"

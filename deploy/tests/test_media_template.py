@@ -111,6 +111,8 @@ def server(instance: Instance, web: Web) -> Iterator[Server]:
         "MEDIA_PORT": str(private_port(instance.name, "media")),
         "CONTROL_LISTEN": f"127.0.0.1:{private_port(instance.name, 'media-control')}",
         "CALLBACK_URL": f"http://127.0.0.1:{web.port}",
+        "RELAY_LISTEN": f"127.0.0.1:{private_port(instance.name, 'media-relay')}",
+        "RESOLVER": "127.0.0.1",
         "MEDIA_SECRET": "shared",
         "MEDIA_ROOT": str(instance.data / "media"),
     }
@@ -139,7 +141,7 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float) -> floa
 
 def test_make_run_fills_in_every_name_of_the_template(instance: Instance) -> None:
     # A KeyError is a name that nobody fills in.
-    values = environment.of_media(dict.fromkeys(environment.WRITTEN, "http://127.0.0.1:1"))
+    values = environment.of_media(instance, dict.fromkeys(environment.WRITTEN, "http://127.0.0.1:1"))
     rendered = media.render(media.TEMPLATE.read_text(), {**values, "STATE_DIR": "/state"})
 
     assert "${" not in rendered
