@@ -1,10 +1,19 @@
 """Fixtures by noun for the tests of accounts."""
 
+from typing import Any
+
 import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.tests.factories import client_for, make_user
+
+
+@pytest.fixture
+def quick_hashing(settings: Any) -> None:
+    """Hash passwords in no time, where there are many of them."""
+    quick = "django.contrib.auth.hashers.MD5PasswordHasher"
+    settings.PASSWORD_HASHERS = [quick, *settings.PASSWORD_HASHERS]
 
 
 @pytest.fixture

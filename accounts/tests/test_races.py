@@ -1,0 +1,252 @@
+"""Many at once, in real transactions: one row, one live login, five guesses."""
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection
+from rest_framework.test import APIClient
+
+from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
+from accounts.services import moderation, relations
+from accounts.tests.factories import PASSWORD, client_for, make_staff, make_user
+from accounts.tests.test_otp import code_in_redis, send, verify, wrong
+from accounts.tests.test_tokens import log_in
+from soukloop.core.errors import DomainError
+from soukloop.core.redis import redis_client
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AUTH = "/api/v1/auth"
+
+
+@pytest.fixture(autouse=True)
+def no_limits(settings: Any, quick_hashing: None) -> None:
+    settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, (100_000, 60))
+
+
+def at_once(calls: Sequence[Callable[[], Any]], threads: int = 8) -> list[Any]:
+    """Run all calls from threads that start together; each gives its database connection back."""
+    barrier = threading.Barrier(min(threads, len(calls)))
+    started = itertools.count()
+
+    def run(call: Callable[[], Any]) -> Any:
+        if next(started) < barrier.parties:
+            barrier.wait(timeout=30)
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(barrier.parties) as pool:
+        return list(pool.map(run, calls))
+
+
+def statuses(answers: Sequence[Any]) -> Counter[int]:
+    return Counter(answer.status_code for answer in answers)
+
+
+def test_one_email_in_two_letter_cases_is_registered_once():
+    def register(number: int) -> Any:
+        email = "Layla@Example.com" if number % 2 else "layla@example.COM"
+        body = {"email": email, "username": f"layla{number}", "password": PASSWORD}
+        return APIClient().post(f"{AUTH}/register", body)
+
+    for _ in range(3):
+        User.objects.all().delete()
+        answers = at_once([partial(register, number) for number in range(8)])
+        assert statuses(answers) == {201: 1, 409: 7}
+        assert {a.json()["error"]["code"] for a in answers if a.status_code == 409} == {"email_taken"}
+        assert list(User.objects.values_list("email", flat=True)) == ["layla@example.com"]
+
+
+@pytest.mark.parametrize("field", ["username", "phone"])
+def test_one_username_or_phone_is_registered_once(field):
+    same = {"username": ["Layla", "lAYLA"], "phone": ["+971501234567", "050 123 4567"]}[field]
+
+    def register(number: int) -> Any:
+        body = {"email": f"layla{number}@example.com", "username": f"layla{number}", "password": PASSWORD}
+        return APIClient().post(f"{AUTH}/register", body | {field: same[number % 2]})
+
+    answers = at_once([partial(register, number) for number in range(6)])
+    assert statuses(answers) == {201: 1, 409: 5}
+    assert User.objects.count() == 1
+
+
+def test_twins_with_one_idempotency_key_are_one_account():
+    body = {"email": "layla@example.com", "username": "layla", "password": PASSWORD}
+
+    def register() -> Any:
+        return APIClient().post(f"{AUTH}/register", body, headers={"Idempotency-Key": "k"})
+
+    answers = at_once([register] * 6)
+    assert statuses(answers) == {201: 6}
+    assert len({answer.json()["data"]["user"]["id"] for answer in answers}) == 1
+    assert User.objects.count() == 1
+
+
+def test_a_hundred_uses_of_one_refresh_token_rotate_it_once(settings):
+    settings.REFRESH_GRACE = timedelta(minutes=5)  # a busy machine may need more than 10 s for a hundred
+    user = make_user()
+    first = log_in(APIClient(), user.email).json()["data"]["refresh_token"]
+
+    def refresh(token: str) -> Any:
+        return APIClient().post(f"{AUTH}/refresh", {"refresh_token": token})
+
+    answers = at_once([lambda: refresh(first)] * 100)
+    assert statuses(answers) == {200: 100}
+    assert len({answer.json()["data"]["refresh_token"] for answer in answers}) == 1
+    family = RefreshFamily.objects.get()
+    assert family.revoked_at is None
+    successor = answers[0].json()["data"]["refresh_token"]
+    assert refresh(successor).status_code == 200
+
+
+def test_a_hundred_uses_without_grace_end_the_family(settings):
+    settings.REFRESH_GRACE = -settings.REFRESH_GRACE
+    user = make_user()
+    token = log_in(APIClient(), user.email).json()["data"]["refresh_token"]
+    answers = at_once([lambda: APIClient().post(f"{AUTH}/refresh", {"refresh_token": token})] * 100)
+    assert statuses(answers) == {200: 1, 401: 99}
+    assert {a.json()["error"]["code"] for a in answers if a.status_code == 401} == {"token_revoked"}
+    assert RefreshFamily.objects.get().revoked_at is not None
+
+
+def test_logging_out_everywhere_while_refreshing_leaves_no_live_login():
+    user = make_user()
+    for _ in range(3):
+        token = log_in(APIClient(), user.email).json()["data"]["refresh_token"]
+        user.refresh_from_db()
+        client = client_for(user)
+        calls = [lambda token=token: APIClient().post(f"{AUTH}/refresh", {"refresh_token": token})] * 6
+        calls.insert(3, lambda client=client: client.post(f"{AUTH}/logout-all"))
+        answers = at_once(calls)
+        assert set(statuses(answers)) <= {200, 401}
+        assert not RefreshFamily.objects.filter(revoked_at=None).exists()
+        for answer in answers:
+            if answer.status_code == 200 and "access_token" in answer.json()["data"]:
+                guest = APIClient()
+                guest.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['data']['access_token']}")
+                assert guest.get(f"{AUTH}/me").status_code == 401
+
+
+def test_a_burst_of_wrong_guesses_burns_the_code_after_five(settings):
+    settings.DEBUG = True
+    make_user(email="testbuyer@soukloop.com", is_verified=False)
+    send(APIClient())
+    code = code_in_redis()
+    guesses = [f"{(int(code) + step) % 1_000_000:06}" for step in range(1, 25)]
+    answers = at_once([partial(verify, APIClient(), guess) for guess in guesses])
+    assert statuses(answers) == {400: 24}
+    assert OtpChallenge.objects.get().guesses == 5
+    assert redis_client().get("otp:testbuyer@soukloop.com") is None
+    assert verify(APIClient(), code).status_code == 400
+    assert not User.objects.get().is_verified
+
+
+def test_one_code_is_used_once(settings):
+    settings.DEBUG = True
+    make_user(email="testbuyer@soukloop.com", is_verified=False)
+    send(APIClient())
+    code = code_in_redis()
+
+    def reset(number: int) -> Any:
+        body = {
+            "identifier": "testbuyer@soukloop.com",
+            "otp_code": code,
+            "new_password": f"Better{number}!@#x",
+        }
+        return APIClient().post(f"{AUTH}/reset-password", body)
+
+    answers = at_once([partial(reset, number) for number in range(8)])
+    assert statuses(answers) == {200: 1, 400: 7}
+    [winner] = [number for number, answer in enumerate(answers) if answer.status_code == 200]
+    assert User.objects.get().check_password(f"Better{winner}!@#x")
+
+
+def test_parallel_sends_leave_one_code_that_works(settings):
+    settings.DEBUG = True
+    make_user(email="testbuyer@soukloop.com", is_verified=False)
+    assert statuses(at_once([lambda: send(APIClient())] * 12)) == {200: 12}
+    assert OtpChallenge.objects.count() == 1
+    code = code_in_redis()
+    assert verify(APIClient(), wrong(code)).status_code == 400
+    assert verify(APIClient(), code).status_code == 200
+
+
+def test_of_two_password_changes_with_one_old_password_one_wins():
+    user = make_user()
+    calls = [
+        lambda number=number: client_for(user).post(
+            f"{AUTH}/change-password",
+            {"current_password": PASSWORD, "new_password": f"Better{number}!@#x"},
+        )
+        for number in range(4)
+    ]
+    answers = at_once(calls)
+    assert statuses(answers)[200] == 1
+    assert set(statuses(answers)) <= {200, 400, 401}
+    assert RefreshFamily.objects.filter(revoked_at=None).count() == 1
+
+
+def test_following_twice_at_once_is_following_once():
+    user, seller = make_user(), make_user()
+    answers = at_once([lambda: client_for(user).post(f"/api/v1/users/{seller.pk}/follow")] * 12)
+    assert statuses(answers) == {200: 12}
+    assert Follow.objects.count() == 1
+
+
+def test_a_follow_never_survives_beside_a_block():
+    for _ in range(10):
+        follower, blocker = make_user(), make_user()
+
+        def follow(a: User = follower, b: User = blocker) -> None:
+            with suppress(DomainError):
+                relations.follow(actor=a, user_id=b.pk)
+
+        def block(a: User = blocker, b: User = follower) -> None:
+            relations.block(actor=a, user_id=b.pk)
+
+        at_once([follow, block, follow, block])
+    assert Block.objects.count() == 10
+    assert not Follow.objects.exists()
+
+
+def test_two_staff_ban_somebody_once():
+    user, staff = make_user(), [make_staff() for _ in range(4)]
+
+    def ban(actor: User) -> str:
+        try:
+            moderation.ban(actor=actor, user_id=user.pk, reason="x")
+        except DomainError as error:
+            return error.code
+        return "banned"
+
+    outcomes = at_once([partial(ban, actor) for actor in staff])
+    assert Counter(outcomes) == {"banned": 1, "already_banned": 3}
+    user.refresh_from_db()
+    assert user.token_version == 1
+
+
+def test_deleting_an_account_twice_and_logging_in_meanwhile_ends_in_a_deleted_account():
+    user = make_user()
+    client = client_for(user)
+    calls = [lambda: client.delete(f"{AUTH}/me", {"password": PASSWORD})] * 2
+    calls += [lambda: log_in(APIClient(), user.email)] * 4
+    answers = at_once(calls)
+    assert set(statuses(answers)) <= {200, 401}
+    user.refresh_from_db()
+    assert not user.is_active
+    for answer in answers:
+        token = (answer.json().get("data") or {}).get("access_token")
+        if token:
+            guest = APIClient()
+            guest.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+            assert guest.get(f"{AUTH}/me").status_code == 401
