@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -39,28 +39,60 @@ def post_message(
         raise Forbidden("The chat is switched off.", code="chat_disabled")
     if not room.is_trusted:
         ratelimits.hit_user("stream_chat", actor.pk)
-    with transaction.atomic():
-        # The lock gives each message its seq in turn, so that none is skipped and none comes twice.
-        stream = access.locked_stream(room.stream.pk)
-        states.check(stream, "chat")
-        if client_message_id and (sent := _already_sent(stream, actor, client_message_id)):
-            return rooms.chat_payload(sent)
-        if stream.slow_mode_seconds and not room.is_trusted:
-            _check_slow_mode(stream, actor)
-        stream.last_chat_seq += 1
-        stream.chat_count += 1
-        stream.save(update_fields=["last_chat_seq", "chat_count"])
-        said = ChatMessage.objects.create(
-            stream=stream,
-            seq=stream.last_chat_seq,
-            user=actor,
-            message=message,
-            client_message_id=client_message_id or None,
-            created_at=timezone.now(),
-        )
-        payload = events.chat_message(said)
-        transaction.on_commit(partial(_keep, stream.pk, said.seq, payload), robust=True)
+    try:
+        with transaction.atomic():
+            if room.stream.slow_mode_seconds and not room.is_trusted:
+                _check_slow_mode(access.locked_stream(room.stream.pk), actor)
+            said = _append(room.stream, actor, message, client_message_id or None)
+            payload = events.chat_message(said)
+            transaction.on_commit(partial(_keep, stream_id, said.seq, payload), robust=True)
+    except IntegrityError:
+        # The same message on its other way: a phone that sent it again before the first was answered.
+        sent = _already_sent(room.stream, actor, client_message_id) if client_message_id else None
+        if sent is None:
+            raise
+        return rooms.chat_payload(sent)
     return payload
+
+
+# One statement, so that the stream's row is held for as short as can be: all who write in it wait for it.
+_APPEND = """
+WITH stream AS (
+  UPDATE livestream_stream SET last_chat_seq = last_chat_seq + 1, chat_count = chat_count + 1
+  WHERE id = %(stream)s AND status = 'live' RETURNING last_chat_seq
+)
+INSERT INTO livestream_chatmessage (id, stream_id, seq, user_id, message, client_message_id, created_at)
+SELECT %(id)s, %(stream)s, last_chat_seq, %(user)s, %(message)s, %(client)s, %(now)s FROM stream
+RETURNING seq
+"""
+
+
+def _append(stream: Stream, actor: User, text: str, client_message_id: str | None) -> ChatMessage:
+    """Write a message under the stream's next seq; raises Conflict when the stream is over by now."""
+    message = ChatMessage(
+        stream=stream,
+        user=actor,
+        message=text,
+        client_message_id=client_message_id,
+        created_at=timezone.now(),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _APPEND,
+            {
+                "id": message.pk,
+                "stream": stream.pk,
+                "user": actor.pk,
+                "message": text,
+                "client": client_message_id,
+                "now": message.created_at,
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise Conflict("This stream is over.", code="stream_not_live")
+    message.seq = row[0]
+    return message
 
 
 @transaction.atomic

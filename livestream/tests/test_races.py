@@ -1,0 +1,201 @@
+"""Many at once, in real transactions."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.db.models import F
+
+from accounts.models import User
+from accounts.tests.factories import make_seller, make_user
+from listings.services import delete_product
+from listings.tests.factories import make_product
+from livestream import live_counts
+from livestream.models import ChatMessage, PublisherConnection, Stream, ViewerSession
+from livestream.services import broadcasts, chat, reactions, rooms, streams
+from livestream.tests.factories import make_live_stream, make_stream
+from soukloop.core.errors import Conflict, DomainError
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROUNDS = 10
+
+
+def at_once(works: list[Callable[[], Any]]) -> list[Any]:
+    """Run everything at the same moment, each on a connection of its own; refusals are returned."""
+    start = threading.Barrier(len(works))
+
+    def run(work: Callable[[], Any]) -> Any:
+        try:
+            start.wait(30)
+            return work()
+        except DomainError as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))
+
+
+def go_live(stream: Stream) -> Any:
+    return streams.go_live(
+        actor=stream.seller, stream_id=stream.pk, camera_ready=True, checklist_complete=True
+    )
+
+
+def test_of_many_planned_streams_one_goes_live() -> None:
+    for _ in range(ROUNDS):
+        seller = make_seller()
+        planned = [make_stream(seller=seller) for _ in range(6)]
+        answers = at_once([lambda stream=stream: go_live(stream) for stream in planned])
+        refused = [answer for answer in answers if isinstance(answer, DomainError)]
+        assert {error.code for error in refused} == {"already_live"}
+        assert len(refused) == 5
+        assert Stream.objects.of_seller(seller.pk).live().count() == 1
+
+
+def test_one_stream_goes_live_once_and_its_key_is_the_one_that_was_answered() -> None:
+    for _ in range(ROUNDS):
+        stream = make_stream()
+        answers = at_once([lambda stream=stream: go_live(stream)] * 6)
+        won = [answer for answer in answers if not isinstance(answer, DomainError)]
+        assert len(won) == 1
+        stream.refresh_from_db()
+        assert stream.key_digest == won[0][0].key_digest
+
+
+def test_a_stream_ends_once_whoever_ends_it() -> None:
+    for _ in range(ROUNDS):
+        stream = make_live_stream()
+        answers = at_once(
+            [lambda stream=stream: streams.end_stream(actor=stream.seller, stream_id=stream.pk)] * 4
+            + [lambda stream=stream: streams.close_streams_of(stream.seller)]
+        )
+        refused = [answer for answer in answers if isinstance(answer, Conflict)]
+        stream.refresh_from_db()
+        assert stream.status == "ended"
+        assert len(refused) == (3 if stream.end_reason == "owner" else 4)
+
+
+def test_messages_are_numbered_without_gaps_and_none_comes_after_the_end() -> None:
+    for _ in range(3):
+        stream = make_live_stream()
+        people = [make_user() for _ in range(15)]
+        works: list[Callable[[], Any]] = [
+            lambda user=user, stream=stream: [
+                chat.post_message(actor=user, stream_id=stream.pk, message="Hi") for _ in range(4)
+            ]
+            for user in people
+        ]
+        works.append(lambda stream=stream: streams.end_stream(actor=stream.seller, stream_id=stream.pk))
+        at_once(works)
+        stream.refresh_from_db()
+        seqs = list(ChatMessage.objects.filter(stream=stream).order_by("seq").values_list("seq", flat=True))
+        assert seqs == list(range(1, stream.last_chat_seq + 1))
+        assert stream.chat_count == stream.last_chat_seq
+        assert not ChatMessage.objects.filter(stream=stream, created_at__gt=F("stream__ended_at")).exists()
+
+
+def test_one_client_message_id_is_one_message_on_however_many_ways() -> None:
+    stream = make_live_stream()
+    for number in range(ROUNDS):
+        client_id = f"phone-{number}"
+        answers = at_once(
+            [
+                lambda client_id=client_id: chat.post_message(
+                    actor=stream.seller, stream_id=stream.pk, message="Hi", client_message_id=client_id
+                )
+            ]
+            * 6
+        )
+        assert len({answer["messageId"] for answer in answers}) == 1
+    stream.refresh_from_db()
+    assert stream.last_chat_seq == stream.chat_count == ChatMessage.objects.count() == ROUNDS
+
+
+def test_slow_mode_lets_one_of_many_through() -> None:
+    for _ in range(ROUNDS):
+        stream, user = make_live_stream(slow_mode_seconds=30), make_user()
+        at_once(
+            [
+                lambda stream=stream, user=user: chat.post_message(
+                    actor=user, stream_id=stream.pk, message="Hi"
+                )
+            ]
+            * 6
+        )
+        assert ChatMessage.objects.filter(stream=stream).count() == 1
+
+
+def test_viewers_who_come_and_go_at_once_are_counted_right() -> None:
+    stream = make_live_stream()
+    people = [make_user() for _ in range(20)]
+
+    def come_and_go(user: User, *, stays: bool) -> None:
+        for device in ("phone", "tablet"):
+            rooms.enter(actor=user, stream_id=stream.pk, connection_id=f"{user.username}-{device}")
+        rooms.leave(stream_id=stream.pk, user_id=user.pk, connection_id=f"{user.username}-phone")
+        if not stays:
+            rooms.leave(stream_id=stream.pk, user_id=user.pk, connection_id=f"{user.username}-tablet")
+
+    at_once(
+        [
+            lambda user=user, number=number: come_and_go(user, stays=number % 2 == 0)
+            for number, user in enumerate(people)
+        ]
+    )
+    assert rooms.look_around(stream_id=stream.pk) == 10
+    stream.refresh_from_db()
+    assert stream.viewer_count == 10
+    assert ViewerSession.objects.filter(left_at=None).count() == 10
+    ended = streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    assert ended.unique_viewers == 20
+
+
+def test_no_reaction_is_lost_between_counting_and_writing_down() -> None:
+    stream = make_live_stream()
+    people = [make_user() for _ in range(10)]
+    works: list[Callable[[], Any]] = [
+        lambda user=user: [reactions.react(actor=user, stream_id=stream.pk, emoji="❤️") for _ in range(10)]
+        for user in people
+    ]
+    at_once([*works, *[lambda: reactions.write_down(stream_id=stream.pk)] * 3])
+    assert live_counts.reactions(stream.pk) == {"❤️": 100}
+    assert streams.end_stream(actor=stream.seller, stream_id=stream.pk).total_likes == 100
+
+
+def test_of_many_encoders_with_one_key_one_is_let_in(settings: Any) -> None:
+    settings.MEDIA_CONTROL_URL = "http://127.0.0.1:9"
+    for number in range(ROUNDS):
+        key = f"sk_race{number}"
+        stream = make_live_stream(key=key)
+        answers = at_once(
+            [
+                lambda client=client, key=key: broadcasts.let_in(key=key, client_id=str(client))
+                for client in range(6)
+            ]
+        )
+        assert answers.count(stream.public_id) == 1
+        assert len([answer for answer in answers if isinstance(answer, Conflict)]) == 5
+        assert PublisherConnection.objects.filter(stream=stream).count() == 1
+
+
+def test_ending_while_products_are_withdrawn_does_not_deadlock() -> None:
+    for _ in range(ROUNDS):
+        seller = make_seller()
+        products = [make_product(seller=seller) for _ in range(4)]
+        stream = make_live_stream(seller=seller, products=products)
+        answers = at_once(
+            [lambda stream=stream: streams.end_stream(actor=stream.seller, stream_id=stream.pk)]
+            + [
+                lambda product=product, seller=seller: delete_product(actor=seller, product_id=product.pk)
+                for product in products
+            ]
+        )
+        assert not [answer for answer in answers if isinstance(answer, Exception)]
+        stream.refresh_from_db()
+        assert stream.status == "ended"
