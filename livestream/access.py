@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
@@ -9,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from accounts.models import Follow, User
 from accounts.selectors import blocked_between
 from listings.models import Product
-from livestream.models import Stream, StreamModerator, StreamMute, StreamProduct, StreamQuerySet
+from livestream.models import Stream, StreamProduct, StreamQuerySet
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 
 
@@ -61,20 +62,31 @@ class Room:
     is_muted: bool
 
 
+# What `visible_streams` says, by hand: each chat line, reaction and coming asks this, and building the query
+# through the ORM took 3 ms of the 6 that a message costs.
+_ROOM = """
+SELECT stream.*,
+  EXISTS (SELECT FROM accounts_follow
+          WHERE follower_id = %(user)s AND followed_id = stream.seller_id) AS is_follower,
+  EXISTS (SELECT FROM livestream_streammoderator
+          WHERE stream_id = stream.id AND user_id = %(user)s) AS is_moderator,
+  EXISTS (SELECT FROM livestream_streammute
+          WHERE stream_id = stream.id AND user_id = %(user)s) AS is_muted
+FROM livestream_stream AS stream JOIN accounts_user AS seller ON seller.id = stream.seller_id
+WHERE stream.id = %(stream)s AND seller.is_active
+  AND (stream.status <> 'cancelled' OR stream.seller_id = %(user)s)
+  AND NOT EXISTS (SELECT FROM accounts_block
+                  WHERE blocker_id = stream.seller_id AND blocked_id = %(user)s
+                     OR blocker_id = %(user)s AND blocked_id = stream.seller_id)
+"""
+
+
 def room_of(user: User, stream_id: UUID | str) -> Room:
     """Return a stream that this person may watch. Raises NotFound, Forbidden (`followers_only`)."""
-    stream = (
-        visible_streams(user)
-        .annotate(
-            is_follower=_follows(user, "seller_id"),
-            is_moderator=Exists(StreamModerator.objects.filter(stream=OuterRef("pk"), user=user)),
-            is_muted=Exists(StreamMute.objects.filter(stream=OuterRef("pk"), user=user)),
-        )
-        .filter(pk=stream_id)
-        .first()
-    )
-    if stream is None:
+    found = list(Stream.objects.raw(_ROOM, {"user": user.pk, "stream": stream_id}))
+    if not found:
         raise NotFound("There is no such stream.", code="stream_not_found")
+    stream: Any = found[0]
     if not may_watch(user, stream, is_follower=stream.is_follower):
         raise Forbidden("Only followers may watch this stream.", code="followers_only")
     is_host = stream.seller_id == user.pk
