@@ -18,8 +18,7 @@ from soukloop.realtime.rawsink import EXTENSION
 logger = logging.getLogger("soukloop.socket")
 
 BAD_FRAMES_MAX = 10
-POLICY_VIOLATION = 1008
-TOO_BIG = 1009
+JOIN_REFUSED = 4400
 
 Message = dict[str, Any]
 
@@ -115,10 +114,8 @@ class SocketConsumer(AsyncConsumer):
         self.bad_frames += 1
         logger.info("a bad frame: %s", error.code)
         member.emit("error", refusal(error)["error"])
-        if isinstance(error, PayloadTooLarge):
-            member.close(TOO_BIG, error.message)
-        elif self.bad_frames >= BAD_FRAMES_MAX:
-            member.close(POLICY_VIOLATION, "Too many bad frames.")
+        if isinstance(error, PayloadTooLarge) or self.bad_frames >= BAD_FRAMES_MAX:
+            member.close(lifecycle.close_code(error), error.message[:120])
 
 
 class RoomConsumer(SocketConsumer):
@@ -136,7 +133,7 @@ class RoomConsumer(SocketConsumer):
         if not ack["success"]:
             error = ack["error"]
             member.emit("error", {"event": self.command, **error})
-            member.close(4400, error["message"][:120])
+            member.close(JOIN_REFUSED, error["message"][:120])
 
 
 class ConversationConsumer(RoomConsumer):

@@ -210,5 +210,8 @@ def _outdated(sessions: list[Session]) -> list[str]:
 
 
 def close_code(error: DomainError) -> int:
-    """Return the WebSocket close code of a refusal: 4000 and its HTTP status."""
+    """Return the WebSocket close code of a refusal: 4000 and its HTTP status.
+
+    daphne lets an application close with 1000 or a code from 3000 on, not with 1008 or 1009.
+    """
     return 4000 + error.status

@@ -27,7 +27,6 @@ ROOT = "/"
 PACKETS_PER_POST = 256
 LOG_IN_WITHIN = 20.0  # seconds from the transport's handshake to Socket.IO's
 QUEUE_MAX = 64  # packets with Engine.IO; the rest waits with the member
-POLICY_VIOLATION = 1008
 CARRIER = "soukloop.carrier"
 _DISCONNECT = b"41"
 # Engine.IO's packets that a client may send: close, ping (the probe), pong, message, upgrade, noop.
@@ -110,7 +109,7 @@ class EngineSink:
         if self._raw is not None:
             self._raw.close(code, reason)
         else:
-            self._closing = asyncio.get_running_loop().create_task(self._socket.close(wait=False))
+            self._closing = asyncio.get_running_loop().create_task(_end(self._socket))
 
 
 class SocketServer(socketio.AsyncServer):
@@ -204,14 +203,15 @@ class SocketServer(socketio.AsyncServer):
     def _expect_login(self, eio_sid: str) -> None:
         socket = self.eio.sockets.get(eio_sid)
         if socket is not None and "sink" not in socket.session and not socket.closed:
-            self.start_background_task(self.eio.disconnect, eio_sid)
+            self.start_background_task(_end, socket)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         try:
             await self._take(eio_sid, data)
         except (ValueError, KeyError, TypeError, IndexError) as error:
             logger.info("a bad Socket.IO packet: %s", error)
-            await self.eio.disconnect(eio_sid)
+            if socket := self.eio.sockets.get(eio_sid):
+                await _end(socket)
 
     async def _take(self, eio_sid: str, data: Any) -> None:
         # No event of ours is binary: an announced attachment would only be memory to hold on to.
@@ -262,11 +262,9 @@ class Carrier:
             _resume(self._socket)
 
     async def _refuse(self, text: str | None) -> dict[str, Any]:
-        code, reason = POLICY_VIOLATION, "Not an Engine.IO packet."
-        if text is None:
-            code, reason = 1003, "Send text frames."
-        elif len(text) > settings.SOCKET_FRAME_MAX_BYTES:
-            code, reason = 1009, "The packet is too large."
+        code, reason = 4400, "Not an Engine.IO packet."
+        if text is not None and len(text) > settings.SOCKET_FRAME_MAX_BYTES:
+            code, reason = 4413, "The packet is too large."
         logger.info("a socket is closed: %s %s", code, reason)
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
         return {"type": "websocket.disconnect", "code": code}
@@ -294,7 +292,7 @@ class SocketIoApp:
             except DomainError as error:
                 logger.info("a bad polling request: %s", error.code)
                 if socket is not None:
-                    await self.server.eio.disconnect(socket.sid)
+                    await _end(socket)
                 await _answer(send, error)
                 return
             receive = _replayed(body)
@@ -302,6 +300,13 @@ class SocketIoApp:
         if socket is not None and not socket.upgraded:
             socket.queue.unsent = socket.queue.qsize()
             _resume(socket)
+
+
+async def _end(socket: Any) -> None:
+    """Close an Engine.IO session; its own `disconnect` waits for a client that may never read again."""
+    await socket.close(wait=False)
+    socket.queue.put_nowait(None)  # ends its writer, which closes the WebSocket that a rude client would keep
+    socket.server.sockets.pop(socket.sid, None)
 
 
 def _resume(socket: Any) -> None:
