@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -12,6 +12,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +20,7 @@ from django.utils import timezone
 from soukloop.core.errors import DomainError
 
 Moderate = Callable[[Any, HttpRequest, Any, str], None]
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class StaffAdminConfig(AdminConfig):
@@ -34,11 +36,11 @@ class StaffSite(admin.AdminSite):
     site_title = "Souk Loop"
     index_title = "Staff"
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
         guarded = super().admin_view(view, cacheable)
 
         @functools.wraps(guarded)
-        def in_staff_time(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def in_staff_time(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             with timezone.override(ZoneInfo(settings.STAFF_TIME_ZONE)):
                 response = guarded(request, *args, **kwargs)
                 # Rendered by Django only after we have returned, in another time zone.
@@ -46,7 +48,7 @@ class StaffSite(admin.AdminSite):
                     response.render()
                 return response
 
-        return in_staff_time
+        return cast(View, in_staff_time)
 
 
 class ReasonForm(forms.Form):
@@ -79,7 +81,7 @@ class ReadOnlyStateAdmin(admin.ModelAdmin):
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
         opts = self.model._meta
-        return request.user.has_perm(f"{opts.app_label}.change_{opts.model_name}")  # type: ignore[union-attr]
+        return request.user.has_perm(f"{opts.app_label}.change_{opts.model_name}")
 
     def is_offered(self, action: str, row: Any) -> bool:
         """Tell whether an action makes sense for a row; its own page shows only those that do."""
@@ -94,9 +96,9 @@ class ReadOnlyStateAdmin(admin.ModelAdmin):
     ) -> HttpResponse:
         row = self.get_object(request, object_id)
         row_actions = [
-            {"name": name, "label": description}
-            for function, name, description in self.get_actions(request).values()
-            if getattr(function, "asks_reason", False) and row is not None and self.is_offered(name, row)
+            {"name": action[1], "label": action[2]}
+            for action in self.get_actions(request).values()
+            if action and getattr(action[0], "asks_reason", False) and row and self.is_offered(action[1], row)
         ]
         context = {"row_actions": row_actions, "action_checkbox_name": ACTION_CHECKBOX_NAME}
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
