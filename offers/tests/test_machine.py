@@ -124,6 +124,14 @@ class Market(RuleBasedStateMachine):
         changes = {"price": price, "accepts_offers": wanted, "min_offer_price": least}
         self.attempt(update_product, actor=product.seller, product_id=product.pk, changes=changes)
 
+    @rule(which=INDEX)
+    def undercut(self, which: int) -> None:
+        """Make a product cheaper than what somebody offers for it."""
+        offer = self.any_offer(which)
+        if offer is not None and offer.offered_price > 1:
+            changes = {"price": offer.offered_price - 1, "min_offer_price": None}
+            self.attempt(update_product, actor=offer.seller, product_id=offer.product_id, changes=changes)
+
     @rule(what=INDEX, how=st.sampled_from(["hide", "restore", "restore", "delete"]))
     def moderate(self, what: int, how: str) -> None:
         product = self.products[what % 4]
