@@ -94,7 +94,7 @@ def _count() -> Counts:
     rows = (
         Product.objects.exclude(status=Product.Status.DELETED)
         .values_list("category_id")
-        .annotate(total=Count("*"), active=Count("*", filter=LISTED))
+        .annotate(total=Count("*"), active=Count("pk", filter=LISTED))
         .order_by()
     )
     return {slug: (total, active) for slug, total, active in rows}

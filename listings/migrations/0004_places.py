@@ -30,6 +30,7 @@ $$
 """
 
 COLUMN = """
+SET LOCAL statement_timeout = 0;
 ALTER TABLE listings_product ADD COLUMN public_xyz public.geometry
   GENERATED ALWAYS AS (public.listings_xyz(public_location)) STORED;
 CREATE INDEX product_place ON listings_product USING gist (public_xyz gist_geometry_ops_nd)
