@@ -9,6 +9,7 @@ from accounts.demo import ADMIN, BUYER, SELLER, seed_people
 from chat.demo import seed_conversations
 from listings.models import Product
 from livestream.demo import seed_streams
+from offers.demo import seed_offers
 
 _LOGINS = ((SELLER, "sells, goes live"), (BUYER, "buys, watches"), (ADMIN, "staff: /admin"))
 
@@ -19,7 +20,9 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         people = seed_people()
-        seed_conversations(people, list(Product.objects.filter(seller__in=people).order_by("created_at")))
+        products = list(Product.objects.filter(seller__in=people).order_by("created_at"))
+        seed_conversations(people, products)
+        seed_offers(people, products)
         seed_streams()
         for person, does in _LOGINS:
             self.stdout.write(f"{person.email:<26}{person.password:<14}{does}")
