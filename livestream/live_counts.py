@@ -14,8 +14,9 @@ from soukloop.core.redis import redis_client
 
 logger = logging.getLogger(__name__)
 
-# KEYS: viewers, viewer connections, unique viewers. ARGV: ttl in seconds, then members `user:connection`.
-# Redis' own clock: the processes' clocks differ. Answers how many people came anew, and how many there are.
+# KEYS: viewers, viewer connections, unique viewers, moves. ARGV: ttl in seconds, then `user:connection`s.
+# Redis' own clock: the processes' clocks differ. Answers how many people came anew, how many there are, and
+# how many comings and goings there were within this second.
 _SEEN = """
 local now = tonumber(redis.call('TIME')[1])
 local came = 0
@@ -27,10 +28,12 @@ for i = 2, #ARGV do
   end
 end
 for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
-return {came, redis.call('HLEN', KEYS[2])}
+local moves = redis.call('INCR', KEYS[#KEYS])
+if moves == 1 then redis.call('PEXPIRE', KEYS[#KEYS], 1000) end
+return {came, redis.call('HLEN', KEYS[2]), moves}
 """
 
-# KEYS: viewers, viewer connections. ARGV: members. Answers how many people went, and how many there are.
+# KEYS: viewers, viewer connections, moves. ARGV: members. Answers as above, for how many people went.
 _GONE = """
 local went = 0
 for i = 1, #ARGV do
@@ -42,7 +45,9 @@ for i = 1, #ARGV do
     end
   end
 end
-return {went, redis.call('HLEN', KEYS[2])}
+local moves = redis.call('INCR', KEYS[#KEYS])
+if moves == 1 then redis.call('PEXPIRE', KEYS[#KEYS], 1000) end
+return {went, redis.call('HLEN', KEYS[2]), moves}
 """
 
 # KEYS: reactions. ARGV: emoji, ttl in seconds, then emoji and count as PostgreSQL has them, should Redis have
@@ -72,10 +77,14 @@ _CHUNK = 1000
 
 @dataclass(frozen=True)
 class Presence:
-    """How many people a change concerned, and how many are there now; None when Redis couldn't say."""
+    """How many people a change concerned, how many are there now, how many came and went in this second.
+
+    `viewers` is None when Redis couldn't say.
+    """
 
     changed: int
     viewers: int | None
+    moves: int = 0
 
 
 def member(user_id: UUID | str, connection_id: str) -> str:
@@ -88,13 +97,18 @@ def seen(stream_id: UUID | str, members: Iterable[str]) -> Presence:
         keys.stream_viewers(stream_id),
         keys.stream_viewer_connections(stream_id),
         keys.stream_unique_viewers(stream_id),
+        keys.stream_moves(stream_id),
     ]
     return _presence(_SEEN, names, list(members), [_LONGEST_STREAM])
 
 
 def gone(stream_id: UUID | str, members: Iterable[str]) -> Presence:
     """Forget these viewers' connections."""
-    names = [keys.stream_viewers(stream_id), keys.stream_viewer_connections(stream_id)]
+    names = [
+        keys.stream_viewers(stream_id),
+        keys.stream_viewer_connections(stream_id),
+        keys.stream_moves(stream_id),
+    ]
     return _presence(_GONE, names, list(members), [])
 
 
@@ -174,13 +188,13 @@ def expire(stream_id: UUID | str) -> None:
 
 
 def _presence(script: str, names: list[str], members: list[str], leading: list[int]) -> Presence:
-    changed, there = 0, None
+    changed, there, moves = 0, None, 0
     try:
         for start in range(0, len(members), _CHUNK):
             chunk = members[start : start + _CHUNK]
-            count, there = redis_client().eval(script, len(names), *names, *leading, *chunk)
+            count, there, moves = redis_client().eval(script, len(names), *names, *leading, *chunk)
             changed += count
     except RedisError as error:
         logger.warning("viewers not counted: %s", error)
         return Presence(changed, None)
-    return Presence(changed, there)
+    return Presence(changed, there, moves)

@@ -19,6 +19,11 @@ from livestream.selectors import figures, rooms
 
 logger = logging.getLogger(__name__)
 
+# Above so many comings and goings a second in one room, each of them is told no more: a thousand who come to
+# a thousand would be a million events.
+ONE_BY_ONE = 10
+RUSH_STEP = 50
+
 
 def enter(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
     """Note that somebody has come in to watch (guide 4.4); coming in again changes nothing.
@@ -45,12 +50,13 @@ def enter(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
             ignore_conflicts=True,
         )
     there = live_counts.seen(stream.pk, [live_counts.member(actor.pk, connection_id)])
-    if there.viewers is not None:
-        stream.viewer_count = there.viewers
-        note_viewers(stream.pk, there.viewers)
+    if there.viewers is None:
+        return stream
+    stream.viewer_count = there.viewers
+    if there.changed and there.moves <= ONE_BY_ONE:
+        events.viewer_joined(stream.pk, actor.pk, actor.username, there.viewers)
     if there.changed:
-        events.viewer_joined(stream.pk, actor.pk, actor.username, stream.viewer_count)
-        events.viewer_count(stream.pk, stream.viewer_count)
+        _tell_count(stream.pk, there)
     return stream
 
 
@@ -61,10 +67,11 @@ def leave(*, stream_id: UUID, user_id: UUID, connection_id: str) -> None:
         left_at=figures.not_before_joining(now), last_seen_at=now
     )
     there = live_counts.gone(stream_id, [live_counts.member(user_id, connection_id)])
-    if left and there.changed and there.viewers is not None:
-        note_viewers(stream_id, there.viewers)
+    if not left or not there.changed or there.viewers is None:
+        return
+    if there.moves <= ONE_BY_ONE:
         events.viewer_left(stream_id, user_id, there.viewers)
-        events.viewer_count(stream_id, there.viewers)
+    _tell_count(stream_id, there)
 
 
 def stay(members: Mapping[UUID, Iterable[tuple[UUID, str]]]) -> None:
@@ -74,12 +81,15 @@ def stay(members: Mapping[UUID, Iterable[tuple[UUID, str]]]) -> None:
         live_counts.seen(stream_id, names)
 
 
-def note_viewers(stream_id: UUID, count: int) -> None:
-    """Write the number of viewers into the stream's row, unless somebody else is writing to it.
+def _tell_count(stream_id: UUID, there: live_counts.Presence) -> None:
+    """Write down and tell how many are there; in a rush now and then, and by the job that looks around."""
+    if there.viewers is not None and (there.moves <= ONE_BY_ONE or there.moves % RUSH_STEP == 0):
+        _note_viewers(stream_id, there.viewers)
+        events.viewer_count(stream_id, there.viewers)
 
-    In a rush hundreds come in a second; waiting for one row in turn would make each of them late. The job
-    that looks every few seconds writes what was skipped here.
-    """
+
+def _note_viewers(stream_id: UUID, count: int) -> None:
+    """Write the number of viewers into the stream's row, unless somebody else is writing to it."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE livestream_stream SET viewer_count = %(count)s,"

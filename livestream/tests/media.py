@@ -4,7 +4,6 @@ import json
 import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,8 @@ class MediaServerProcess:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.rtmp_port, self.media_port, self.control_port = free_port(), free_port(), free_port()
+        self.rtmp_port, self.media_port = free_port(), free_port()
+        self.control_port, self.relay_port = free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.state = Path(tempfile.mkdtemp(prefix="media-"))
 
@@ -46,6 +46,8 @@ class MediaServerProcess:
             "MEDIA_PORT": str(self.media_port),
             "CONTROL_LISTEN": f"127.0.0.1:{self.control_port}",
             "CALLBACK_URL": callback_url,
+            "RELAY_LISTEN": f"127.0.0.1:{self.relay_port}",
+            "RESOLVER": "127.0.0.1",
             "MEDIA_SECRET": SECRET,
             "MEDIA_ROOT": str(self.root),
             "STATE_DIR": str(self.state),

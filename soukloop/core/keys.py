@@ -58,6 +58,11 @@ def stream_viewer_connections(stream_id: UUID | str) -> str:
     return f"stream:{stream_id}:viewer_connections"
 
 
+def stream_moves(stream_id: UUID | str) -> str:
+    """Counter, 1 s: how many viewers came or went in this second."""
+    return f"stream:{stream_id}:moves"
+
+
 def stream_chat(stream_id: UUID | str) -> str:
     """List of the last 100 chat messages, newest first (guide 4.5)."""
     return f"stream:{stream_id}:chat"
