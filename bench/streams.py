@@ -168,11 +168,11 @@ def _room(database_url: str) -> None:
         print(f"  joined in {took:.1f} s ({VIEWERS / took:,.0f} a second), {memory:.1f} KiB each", flush=True)
         _settle(crowd)
         _talk(crowd)
+        if "Traceback" in server.log():
+            sys.exit(f"The server's log has a traceback: {server.log_path}")
     finally:
         crowd.close()
         server.terminate()
-    if "Traceback" in server.log():
-        sys.exit(f"The server's log has a traceback:\n{server.log()[-4000:]}")
 
 
 def _talk(crowd: Crowd) -> None:
