@@ -1,8 +1,10 @@
 """`make run`: everything in the foreground, and a summary of where it is."""
 
+import hashlib
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 
 from deploy.local import compose, environment, media, ownership, setup, stores
 from deploy.local.console import CannotGoOn, Step, paint, say
@@ -44,8 +46,15 @@ def _run(instance: Instance, person: dict[str, str]) -> None:
     values |= urls
     environment.write(instance.env_file, values)
     env = environment.of_process(values)
-    _migrate(instance, env)
-    demo = _seed(instance, env)
+    migrated = _migrate(instance, env)
+    if _is_production(env):
+        # Demo logins with known passwords are for nobody else's database.
+        demo = ""
+        with Step("static") as step:
+            _manage(instance, env, "collectstatic", "The static files could not be collected.", "--noinput")
+            step.done("collected")
+    else:
+        demo = _seed(instance, env, anew=migrated)
 
     supervisor = Supervisor(instance)
     for service, process in started.values():
@@ -62,33 +71,38 @@ def _run(instance: Instance, person: dict[str, str]) -> None:
     supervisor.watch()
 
 
-def _migrate(instance: Instance, env: dict[str, str]) -> None:
+def _manage(instance: Instance, env: Mapping[str, str], command: str, failure: str, *options: str) -> str:
+    log = instance.log(command)
+    return run_logged([str(PYTHON), "manage.py", command, *options], log=log, failure=failure, env=env)
+
+
+def _migrate(instance: Instance, env: Mapping[str, str]) -> bool:
+    """Bring the tables up to date; returns whether anything had to be done."""
     with Step("migrate") as step:
         step.say("bringing the tables up to date")
-        printed = run_logged(
-            [str(PYTHON), "manage.py", "migrate", "--noinput"],
-            log=instance.log("migrate"),
-            failure="The database could not be migrated.",
-            env=env,
-        )
+        printed = _manage(instance, env, "migrate", "The database could not be migrated.", "--noinput")
         applied = printed.count(" Applying ")
         step.done(f"applied {applied} migrations" if applied else "up to date")
+    return bool(applied)
 
 
-def _seed(instance: Instance, env: dict[str, str]) -> str:
-    """Put the demo data in; returns what the command says about its logins."""
-    if not any(ROOT.glob("*/management/commands/seed_demo.py")):
-        return ""
+def _seed(instance: Instance, env: Mapping[str, str], *, anew: bool) -> str:
+    """Put the demo data in where they are not yet; returns what the command said about its logins."""
+    database = hashlib.sha256(env["DATABASE_URL"].encode()).hexdigest()[:16]
+    # Beside the private cluster, and gone with it.
+    said = instance.data / f"demo-{database}.txt"
     with Step("demo data") as step:
-        step.say("putting the demo data in")
-        printed = run_logged(
-            [str(PYTHON), "manage.py", "seed_demo"],
-            log=instance.log("seed"),
-            failure="The demo data could not be put in.",
-            env=env,
-        )
-        step.done("in place")
-    return printed.strip("\n")
+        if anew or not said.exists():
+            step.say("putting the demo data in")
+            said.write_text(_manage(instance, env, "seed_demo", "The demo data could not be put in."))
+            step.done("in place")
+        else:
+            step.done("unchanged")
+    return said.read_text().strip("\n")
+
+
+def _is_production(env: Mapping[str, str]) -> bool:
+    return env["DEBUG"].lower() not in ("true", "on", "ok", "y", "yes", "1")  # as django-environ reads it
 
 
 def _wait_until_ready(supervisor: Supervisor, port: str) -> None:
