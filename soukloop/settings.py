@@ -273,7 +273,8 @@ if env.str("MEDIA_STORAGE", default="local") == "s3":
         "access_key": env.str("S3_ACCESS_KEY", default="") or None,
         "secret_key": env.str("S3_SECRET_KEY", default="") or None,
         "querystring_auth": False,
-        "custom_domain": None,
+        "custom_domain": env.str("S3_PUBLIC_DOMAIN", default="") or None,
+        "addressing_style": env.str("S3_ADDRESSING_STYLE", default="") or None,
     }
     _media_storage = {
         "BACKEND": "storages.backends.s3.S3Storage",

@@ -1,0 +1,108 @@
+"""Replays in an S3-compatible bucket, with a server that speaks S3."""
+
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from livestream.media import addresses, recordings
+from livestream.models import Replay
+from livestream.services import replays, streams
+from livestream.tests.factories import make_live_stream, make_publisher
+from livestream.tests.media import RATE, SIZE, probe
+from soukloop.realtime.testing.servers import free_port
+
+pytestmark = pytest.mark.django_db
+
+BUCKET = "soukloop-test"
+CREDENTIALS = {"region_name": "me-central-1", "access_key": "test", "secret_key": "test"}
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", free_port(), verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(endpoint: str, settings: Any, tmp_path: Any) -> Any:
+    """Point the replays' storage at a bucket that anybody may read, as `MEDIA_STORAGE=s3` does."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=CREDENTIALS["region_name"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    client.create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": CREDENTIALS["region_name"]}
+    )
+    readable = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{BUCKET}/*",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [readable]}
+    client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(policy))
+    options = {
+        **CREDENTIALS,
+        "bucket_name": BUCKET,
+        "endpoint_url": endpoint,
+        "addressing_style": "path",
+        "querystring_auth": False,
+        "location": "vods",
+        "file_overwrite": True,
+    }
+    storage = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    settings.STORAGES = {**settings.STORAGES, "replays": storage}
+    settings.MEDIA_ROOT = tmp_path
+    settings.MEDIA_CONTROL_URL = "http://127.0.0.1:9"
+    recordings.folder().mkdir()
+    return client
+
+
+def record(public_id: str, seconds: int) -> None:
+    """Leave a recording as the media server does."""
+    subprocess.run(
+        [
+            *("ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"testsrc=size={SIZE}:rate={RATE}"),
+            *("-f", "lavfi", "-i", "sine", "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast"),
+            *("-g", str(RATE), "-pix_fmt", "yuv420p", "-c:a", "aac"),
+            str(recordings.folder() / f"{public_id}-1700000000.flv"),
+        ],
+        check=True,
+    )
+
+
+def test_a_replay_is_played_from_the_bucket(bucket: Any) -> None:
+    stream = make_live_stream()
+    make_publisher(stream)
+    record(stream.public_id, 8)
+    streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    replays.make_replay(stream_id=stream.pk)
+    assert Replay.objects.get().state == "ready"
+    names = {one["Key"] for one in bucket.list_objects_v2(Bucket=BUCKET)["Contents"]}
+    assert names >= {
+        f"vods/{stream.public_id}.m3u8",
+        f"vods/{stream.public_id}/00000.ts",
+        f"vods/{stream.public_id}/video.mp4",
+        f"vods/{stream.public_id}/poster.jpg",
+    }
+    types = {name: bucket.head_object(Bucket=BUCKET, Key=name)["ContentType"] for name in names}
+    assert types[f"vods/{stream.public_id}.m3u8"] == "application/vnd.apple.mpegurl"
+    assert types[f"vods/{stream.public_id}/00000.ts"] == "video/mp2t"
+    played = probe(addresses.vod_url(stream.public_id))
+    assert played["kinds"] == ["aac", "h264"]
+    assert played["seconds"] == pytest.approx(8, abs=0.5)
+    with urllib.request.urlopen(addresses.poster_url(stream.public_id)) as answer:
+        assert answer.read(2) == b"\xff\xd8"
+    assert recordings.of_stream(stream.public_id) == []
