@@ -10,7 +10,7 @@ from livestream.selectors.replays import replay_of
 from soukloop.core.images import public_url
 
 
-class SellerOutput(serializers.Serializer[None]):
+class StreamSellerOutput(serializers.Serializer[None]):
     userId = serializers.UUIDField()
     username = serializers.CharField()
     avatarUrl = serializers.URLField(allow_null=True)
@@ -46,7 +46,7 @@ class StreamCardOutput(serializers.Serializer[None]):
     peakViewers = serializers.IntegerField()
     totalLikes = serializers.IntegerField()
     chatMessages = serializers.IntegerField()
-    seller = SellerOutput()
+    seller = StreamSellerOutput()
     hlsUrl = serializers.URLField(allow_null=True, help_text="While live")
     dashUrl = serializers.URLField(allow_null=True, help_text="While live")
     vodUrl = serializers.URLField(allow_null=True, help_text="Once over, unless nothing was recorded")

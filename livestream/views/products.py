@@ -13,6 +13,7 @@ from livestream.serializers.inputs import TagInput
 from livestream.serializers.streams import StreamProductOutput, product_body
 from livestream.services import products
 from livestream.views.requests import TAGS, user_of, valid
+from soukloop.core.idempotency import idempotent
 
 
 class StreamProductViewSet(ViewSet):
@@ -27,6 +28,7 @@ class StreamProductViewSet(ViewSet):
         request=None,
         responses={201: StreamProductOutput},
     )
+    @idempotent
     def create(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
         shown = products.attach_product(actor=user_of(request), stream_id=stream_id, product_id=product_id)
         return Response(product_body(shown), status=201)
