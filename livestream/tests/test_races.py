@@ -1,8 +1,9 @@
 """Many at once, in real transactions."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 10
 
 
-def at_once(works: list[Callable[[], Any]]) -> list[Any]:
+def at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
     """Run everything at the same moment, each on a connection of its own; refusals are returned."""
     start = threading.Barrier(len(works))
 
@@ -41,6 +42,11 @@ def at_once(works: list[Callable[[], Any]]) -> list[Any]:
         return list(pool.map(run, works))
 
 
+def times(count: int, work: Callable[[], Any]) -> None:
+    for _ in range(count):
+        work()
+
+
 def go_live(stream: Stream) -> Any:
     return streams.go_live(
         actor=stream.seller, stream_id=stream.pk, camera_ready=True, checklist_complete=True
@@ -51,7 +57,7 @@ def test_of_many_planned_streams_one_goes_live() -> None:
     for _ in range(ROUNDS):
         seller = make_seller()
         planned = [make_stream(seller=seller) for _ in range(6)]
-        answers = at_once([lambda stream=stream: go_live(stream) for stream in planned])
+        answers = at_once([partial(go_live, stream) for stream in planned])
         refused = [answer for answer in answers if isinstance(answer, DomainError)]
         assert {error.code for error in refused} == {"already_live"}
         assert len(refused) == 5
@@ -61,7 +67,7 @@ def test_of_many_planned_streams_one_goes_live() -> None:
 def test_one_stream_goes_live_once_and_its_key_is_the_one_that_was_answered() -> None:
     for _ in range(ROUNDS):
         stream = make_stream()
-        answers = at_once([lambda stream=stream: go_live(stream)] * 6)
+        answers = at_once([partial(go_live, stream)] * 6)
         won = [answer for answer in answers if not isinstance(answer, DomainError)]
         assert len(won) == 1
         stream.refresh_from_db()
@@ -72,8 +78,8 @@ def test_a_stream_ends_once_whoever_ends_it() -> None:
     for _ in range(ROUNDS):
         stream = make_live_stream()
         answers = at_once(
-            [lambda stream=stream: streams.end_stream(actor=stream.seller, stream_id=stream.pk)] * 4
-            + [lambda stream=stream: streams.close_streams_of(stream.seller)]
+            [partial(streams.end_stream, actor=stream.seller, stream_id=stream.pk)] * 4
+            + [partial(streams.close_streams_of, stream.seller)]
         )
         refused = [answer for answer in answers if isinstance(answer, Conflict)]
         stream.refresh_from_db()
@@ -86,12 +92,10 @@ def test_messages_are_numbered_without_gaps_and_none_comes_after_the_end() -> No
         stream = make_live_stream()
         people = [make_user() for _ in range(15)]
         works: list[Callable[[], Any]] = [
-            lambda user=user, stream=stream: [
-                chat.post_message(actor=user, stream_id=stream.pk, message="Hi") for _ in range(4)
-            ]
+            partial(times, 4, partial(chat.post_message, actor=user, stream_id=stream.pk, message="Hi"))
             for user in people
         ]
-        works.append(lambda stream=stream: streams.end_stream(actor=stream.seller, stream_id=stream.pk))
+        works.append(partial(streams.end_stream, actor=stream.seller, stream_id=stream.pk))
         at_once(works)
         stream.refresh_from_db()
         seqs = list(ChatMessage.objects.filter(stream=stream).order_by("seq").values_list("seq", flat=True))
@@ -106,8 +110,12 @@ def test_one_client_message_id_is_one_message_on_however_many_ways() -> None:
         client_id = f"phone-{number}"
         answers = at_once(
             [
-                lambda client_id=client_id: chat.post_message(
-                    actor=stream.seller, stream_id=stream.pk, message="Hi", client_message_id=client_id
+                partial(
+                    chat.post_message,
+                    actor=stream.seller,
+                    stream_id=stream.pk,
+                    message="Hi",
+                    client_message_id=client_id,
                 )
             ]
             * 6
@@ -120,14 +128,7 @@ def test_one_client_message_id_is_one_message_on_however_many_ways() -> None:
 def test_slow_mode_lets_one_of_many_through() -> None:
     for _ in range(ROUNDS):
         stream, user = make_live_stream(slow_mode_seconds=30), make_user()
-        at_once(
-            [
-                lambda stream=stream, user=user: chat.post_message(
-                    actor=user, stream_id=stream.pk, message="Hi"
-                )
-            ]
-            * 6
-        )
+        at_once([partial(chat.post_message, actor=user, stream_id=stream.pk, message="Hi")] * 6)
         assert ChatMessage.objects.filter(stream=stream).count() == 1
 
 
@@ -142,12 +143,7 @@ def test_viewers_who_come_and_go_at_once_are_counted_right() -> None:
         if not stays:
             rooms.leave(stream_id=stream.pk, user_id=user.pk, connection_id=f"{user.username}-tablet")
 
-    at_once(
-        [
-            lambda user=user, number=number: come_and_go(user, stays=number % 2 == 0)
-            for number, user in enumerate(people)
-        ]
-    )
+    at_once([partial(come_and_go, user, stays=number % 2 == 0) for number, user in enumerate(people)])
     assert rooms.look_around(stream_id=stream.pk) == 10
     stream.refresh_from_db()
     assert stream.viewer_count == 10
@@ -160,10 +156,10 @@ def test_no_reaction_is_lost_between_counting_and_writing_down() -> None:
     stream = make_live_stream()
     people = [make_user() for _ in range(10)]
     works: list[Callable[[], Any]] = [
-        lambda user=user: [reactions.react(actor=user, stream_id=stream.pk, emoji="❤️") for _ in range(10)]
+        partial(times, 10, partial(reactions.react, actor=user, stream_id=stream.pk, emoji="❤️"))
         for user in people
     ]
-    at_once([*works, *[lambda: reactions.write_down(stream_id=stream.pk)] * 3])
+    at_once([*works, *[partial(reactions.write_down, stream_id=stream.pk)] * 3])
     assert live_counts.reactions(stream.pk) == {"❤️": 100}
     assert streams.end_stream(actor=stream.seller, stream_id=stream.pk).total_likes == 100
 
@@ -173,12 +169,7 @@ def test_of_many_encoders_with_one_key_one_is_let_in(settings: Any) -> None:
     for number in range(ROUNDS):
         key = f"sk_race{number}"
         stream = make_live_stream(key=key)
-        answers = at_once(
-            [
-                lambda client=client, key=key: broadcasts.let_in(key=key, client_id=str(client))
-                for client in range(6)
-            ]
-        )
+        answers = at_once([partial(broadcasts.let_in, key=key, client_id=str(client)) for client in range(6)])
         assert answers.count(stream.public_id) == 1
         assert len([answer for answer in answers if isinstance(answer, Conflict)]) == 5
         assert PublisherConnection.objects.filter(stream=stream).count() == 1
@@ -190,11 +181,8 @@ def test_ending_while_products_are_withdrawn_does_not_deadlock() -> None:
         products = [make_product(seller=seller) for _ in range(4)]
         stream = make_live_stream(seller=seller, products=products)
         answers = at_once(
-            [lambda stream=stream: streams.end_stream(actor=stream.seller, stream_id=stream.pk)]
-            + [
-                lambda product=product, seller=seller: delete_product(actor=seller, product_id=product.pk)
-                for product in products
-            ]
+            [partial(streams.end_stream, actor=stream.seller, stream_id=stream.pk)]
+            + [partial(delete_product, actor=seller, product_id=product.pk) for product in products]
         )
         assert not [answer for answer in answers if isinstance(answer, Exception)]
         stream.refresh_from_db()
