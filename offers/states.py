@@ -1,5 +1,6 @@
 """The life of an offer and of a sale, as data: which act, by whom, from where, to where."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -42,14 +43,15 @@ TRANSITIONS: dict[Act, Transition] = {
     Act.CANCEL: Transition(Status.ACCEPTED, Status.CANCELLED, frozenset({Side.MAKER, Side.RECIPIENT})),
 }
 
-_REFUSALS = {
-    Status.PENDING: "This offer hasn't been accepted.",
-    Status.ACCEPTED: "This offer was already accepted.",
-    Status.DECLINED: "This offer was declined.",
-    Status.COUNTERED: "This offer was answered with a counter-offer.",
-    Status.WITHDRAWN: "This offer was withdrawn.",
-    Status.EXPIRED: "This offer has expired.",
-    Status.CANCELLED: "The sale from this offer was cancelled.",
+# Each code in full, so that it is found by searching and held against docs/errors.md.
+_REFUSALS: dict[Offer.Status, Callable[[], Conflict]] = {
+    Status.PENDING: lambda: Conflict("This offer hasn't been accepted.", code="offer_pending"),
+    Status.ACCEPTED: lambda: Conflict("This offer was already accepted.", code="offer_accepted"),
+    Status.DECLINED: lambda: Conflict("This offer was declined.", code="offer_declined"),
+    Status.COUNTERED: lambda: Conflict("This offer was answered by another one.", code="offer_countered"),
+    Status.WITHDRAWN: lambda: Conflict("This offer was withdrawn.", code="offer_withdrawn"),
+    Status.EXPIRED: lambda: Conflict("This offer has expired.", code="offer_expired"),
+    Status.CANCELLED: lambda: Conflict("The sale from this offer was cancelled.", code="offer_cancelled"),
 }
 
 
@@ -71,7 +73,7 @@ def check(act: Act, status: Offer.Status, side: Side) -> Offer.Status:
             raise Forbidden(f"Only the other side may {act} this offer.", code="not_yours_to_answer")
         raise Forbidden(f"Only its maker may {act} this offer.", code="not_your_offer")
     if status != transition.source:
-        raise Conflict(_REFUSALS[status], code=f"offer_{status}", details={"status": status})
+        raise _REFUSALS[status]()
     return transition.target
 
 
@@ -80,4 +82,9 @@ def target_of(act: Act, offer: Offer, actor: User | None, now: datetime) -> Offe
     return check(act, offer.status_at(now), side_of(offer, actor))
 
 
-CANCELLABLE = frozenset({Transaction.Status.PENDING})
+def require_cancellable(sale: Transaction) -> None:
+    """Raise Conflict unless the sale is pending."""
+    if sale.status == Transaction.Status.CANCELLED:
+        raise Conflict("This sale was cancelled already.", code="transaction_cancelled")
+    if sale.status == Transaction.Status.COMPLETED:
+        raise Conflict("This sale is completed.", code="transaction_completed")

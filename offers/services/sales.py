@@ -12,7 +12,6 @@ from listings.services import mark_sold, put_back_on_sale
 from offers import access, events, rules, states
 from offers.models import Offer, Transaction
 from offers.services import records
-from soukloop.core.errors import Conflict
 
 Status, Reason = Offer.Status, Offer.CloseReason
 
@@ -55,8 +54,7 @@ def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -
     now = timezone.now()
     with transaction.atomic():
         sale = access.lock_transaction_of(actor, transaction_id)
-        if sale.status not in states.CANCELLABLE:
-            raise Conflict(f"This sale is {sale.status}.", code=f"transaction_{sale.status}")
+        states.require_cancellable(sale)
         offer = sale.offer
         target = states.target_of(states.Act.CANCEL, offer, actor, now)
         sale.status, sale.closed_at, sale.closed_by, sale.close_reason = (
