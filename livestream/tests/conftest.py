@@ -36,7 +36,7 @@ def run_jobs(db: None) -> Callable[[], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def _media_server() -> Iterator[MediaServerProcess]:
+def media_process() -> Iterator[MediaServerProcess]:
     root = Path(tempfile.mkdtemp(prefix="media-root-"))
     root.chmod(0o755)
     server = MediaServerProcess(root)
@@ -48,21 +48,21 @@ def _media_server() -> Iterator[MediaServerProcess]:
 
 @pytest.fixture
 def web(
-    _media_server: MediaServerProcess, live_server_process: Callable[..., list[ServerProcess]], settings: Any
+    media_process: MediaServerProcess, live_server_process: Callable[..., list[ServerProcess]], settings: Any
 ) -> ServerProcess:
     """A web process that knows the media server; the test's own process knows it too."""
-    point_settings_at(settings, _media_server)
-    return live_server_process(environment=_media_server.environment)[0]
+    point_settings_at(settings, media_process)
+    return live_server_process(environment=media_process.environment)[0]
 
 
 @pytest.fixture
-def media(_media_server: MediaServerProcess, web: ServerProcess) -> MediaServerProcess:
+def media(media_process: MediaServerProcess, web: ServerProcess) -> MediaServerProcess:
     """The media server, running, with nothing on air."""
-    _media_server.stop()
+    media_process.stop()
     for name in ("live", "dash", "recordings", "vods", "work"):
-        shutil.rmtree(_media_server.root / name, ignore_errors=True)
-    _media_server.start(web.url)
-    return _media_server
+        shutil.rmtree(media_process.root / name, ignore_errors=True)
+    media_process.start(web.url)
+    return media_process
 
 
 def point_settings_at(settings: Any, server: MediaServerProcess) -> None:

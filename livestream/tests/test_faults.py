@@ -1,0 +1,143 @@
+"""Web process, Redis, worker and media server are killed in the middle of one stream, each in its turn."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from accounts.tests.factories import make_seller, make_user
+from accounts.tokens import access_token_for
+from livestream.models import ChatMessage, PublisherConnection, Replay, Stream, ViewerSession
+from livestream.tests.factories import make_stream
+from livestream.tests.media import MediaServerProcess, publish, wait_until
+from soukloop.realtime.testing.servers import ServerProcess
+from soukloop.realtime.tests.test_outages import OwnRedis
+
+READY = {"camera_ready": True, "checklist_complete": True}
+
+
+@pytest.fixture
+def own_redis() -> Iterator[OwnRedis]:
+    redis = OwnRedis()
+    yield redis
+    redis.kill()
+
+
+@pytest.fixture
+def start_worker(transactional_db: None) -> Iterator[Callable[[dict[str, str]], "subprocess.Popen[bytes]"]]:
+    """Return `start(environment)`: a real worker on the test's database, killed after the test."""
+    workers: list[subprocess.Popen[bytes]] = []
+    url = urlsplit(os.environ["DATABASE_URL"])
+    database_url = url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+
+    def start(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+        worker = subprocess.Popen(
+            [sys.executable, "manage.py", "procrastinate", "worker", "--concurrency", "4"],
+            cwd=settings.BASE_DIR,
+            env={**os.environ, "DATABASE_URL": database_url, "LOG_LEVEL": "WARNING", **environment},
+            stderr=subprocess.DEVNULL,
+        )
+        workers.append(worker)
+        return worker
+
+    yield start
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+
+
+def test_a_stream_survives_the_death_of_every_process_it_stands_on(
+    media_process: MediaServerProcess,
+    live_server_process: Callable[..., list[ServerProcess]],
+    own_redis: OwnRedis,
+    start_worker: Callable[[dict[str, str]], "subprocess.Popen[bytes]"],
+    bare_client: Any,
+) -> None:
+    media = media_process
+    environment = {**media.environment, "REDIS_URL": own_redis.url}
+    doomed, web = live_server_process(2, fresh=True, environment=environment)
+    media.stop()
+    media.start(web.url)
+    worker = start_worker(environment)
+    seller, mover, stayer = make_seller(), make_user(), make_user()
+    stream = make_stream(seller=seller)
+    room = {"stream_id": str(stream.pk)}
+    host = httpx.Client(
+        base_url=f"{web.url}/api/v1/streams/{stream.pk}",
+        headers={"Authorization": f"Bearer {access_token_for(seller)}"},
+        timeout=30,
+    )
+    live = host.post("/go-live", json=READY).json()["data"]
+    encoder = publish(live["rtmpUrl"], live["streamKey"], 120)
+    wait_until(lambda: PublisherConnection.objects.filter(lost_at=None).exists(), "encoder", 20)
+    moving, staying = (
+        bare_client(doomed, access_token_for(mover)),
+        bare_client(web, access_token_for(stayer)),
+    )
+    acknowledged = []
+
+    def say(client: Any, text: str) -> None:
+        ack = client.call("stream:chat", room | {"message": text, "clientMessageId": text})
+        assert ack["success"] is True, ack
+        acknowledged.append(ack["data"]["seq"])
+
+    for client in (moving, staying):
+        assert client.call("stream:join", room)["success"] is True
+        for number in range(3):
+            say(client, f"{id(client)}-{number}")
+        for _ in range(2):
+            assert client.call("stream:reaction", room | {"emoji": "❤️"})["success"] is True
+    wait_until(lambda: Stream.objects.get(pk=stream.pk).total_likes == 4, "likes written down", 30)
+
+    doomed.kill()
+    say(staying, "while the other one was away")
+    moved = bare_client(web, access_token_for(mover))
+    joined = moved.call("stream:join", room | {"afterSeq": 6})["data"]
+    assert [message["message"] for message in joined["history"]] == ["while the other one was away"]
+
+    own_redis.kill()
+    say(staying, "without Redis")
+    own_redis.start()
+    staying.expect("resync", room=f"stream.{stream.pk}", within=30)
+    assert staying.call("stream:reaction", room | {"emoji": "❤️"})["data"]["total"] == 5
+    say(moved, "with Redis again")
+    staying.expect("chat:message", message="with Redis again")
+
+    worker.kill()
+    worker.wait()
+    start_worker(environment)
+
+    media.kill()
+    encoder.wait(30)
+    media.start(web.url)
+    encoder = publish(live["rtmpUrl"], live["streamKey"], 120)
+    wait_until(lambda: PublisherConnection.objects.count() == 2, "encoder's return", 30)
+    time.sleep(3)
+
+    ended = host.post("/end").json()["data"]
+    assert ended["status"] == "ended"
+    assert ended["stats"] | {"averageWatchTime": 0} == {
+        "peakViewers": 2,
+        "uniqueViewers": 2,
+        "totalLikes": 5,
+        "chatMessages": 9,
+        "averageWatchTime": 0,
+        "productsTagged": 0,
+        "clicksOnProducts": 0,
+    }
+    assert sorted(acknowledged) == list(range(1, 10))
+    assert ChatMessage.objects.count() == 9
+    assert not ViewerSession.objects.filter(left_at=None).exists()
+    wait_until(lambda: Replay.objects.get().state == "ready", "replay", 60)
+    assert len(Replay.objects.get().parts) == 2
+    assert encoder.wait(30) != 0
+    assert "Traceback" not in web.log()
+    media.stop()
