@@ -45,10 +45,13 @@ class ChannelLayer(RedisPubSubChannelLayer):
 class LoopLayer(RedisPubSubLoopLayer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._shards = [Shard(shard.host, self) for shard in self._shards]
+        shards: list[Any] = self._shards  # type: ignore[has-type]  # the library is untyped
+        self._shards = [Shard(shard.host, self) for shard in shards]
 
 
 class Shard(RedisSingleShardConnection):
+    _receive_task: asyncio.Task[None] | None
+    _subscribed_to: set[str]
     """One Redis server: what this process is subscribed to there, whether it can be reached or not.
 
     The library's own loses subscriptions that were asked for while Redis was away, holds one lock around

@@ -4,7 +4,7 @@ Run as `uvicorn --ws soukloop.realtime.rawsink:WebSocketProtocol`; without it al
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import wsproto
@@ -49,14 +49,15 @@ class WebSocketProtocol(WSProtocol):
         # A frame compressed for one connection couldn't be another's, and 300 KiB of zlib state each add up.
         config.ws_per_message_deflate = False
         super().__init__(config, *args, **kwargs)
-        self.conn = _Connection(ConnectionType.SERVER)
+        self.conn: _Connection = _Connection(ConnectionType.SERVER)
         self.buffer = WebsocketBuffer(settings.SOCKET_FRAME_MAX_BYTES)
         self.fragments = 0
         self.sink = RawSink(self)
 
     def handle_connect(self, event: events.Request) -> None:
         super().handle_connect(event)
-        self.scope["extensions"][EXTENSION] = self.sink
+        extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment]
+        extensions[EXTENSION] = self.sink
 
     def handle_message(self, event: Any) -> None:
         self.fragments = 0 if event.message_finished else self.fragments + 1
@@ -110,7 +111,7 @@ class _Connection(wsproto.WSConnection):
 
     is_over = False
 
-    def events(self) -> Iterator[events.Event]:
+    def events(self) -> Generator[events.Event, None, None]:
         for event in super().events():
             yield event
             if self.is_over:

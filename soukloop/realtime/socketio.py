@@ -54,7 +54,7 @@ class Outgoing(asyncio.Queue[Any]):
 
     def _put(self, item: Any) -> None:
         self.unsent += 1
-        super()._put(item)  # type: ignore[misc]
+        super()._put(item)
 
 
 class Engine(engineio.AsyncServer):

@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import connection
@@ -10,6 +11,7 @@ from rest_framework import serializers
 from soukloop.core.errors import Conflict
 from soukloop.realtime.commands import command, on_left
 from soukloop.realtime.events import publish
+from soukloop.realtime.presence import register_audience
 from soukloop.realtime.sessions import Session
 
 
@@ -21,7 +23,7 @@ class Publication(Room):
     event = serializers.CharField()
     count = serializers.IntegerField(default=1, max_value=5000)
     size = serializers.IntegerField(default=0, max_value=10_000)
-    data = serializers.DictField(required=False, help_text="Published as it is")
+    data = serializers.DictField(required=False, help_text="Published as it is")  # type: ignore[assignment]
     except_me = serializers.BooleanField(default=False)
 
 
@@ -93,3 +95,8 @@ def people(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 @on_left("stream")
 def tell_left(session: Session, room: str) -> None:
     publish("product.1", "probe:left", {"room": room, "userId": session.user_id})
+
+
+@register_audience
+def everybody(user_id: UUID) -> list[UUID]:
+    return list(get_user_model().objects.values_list("pk", flat=True)[:100])
