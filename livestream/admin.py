@@ -25,16 +25,13 @@ class StreamAdmin(ReadOnlyStateAdmin):
     list_display = (
         "title",
         "seller",
-        "category",
         "status",
-        "audience",
         "viewer_count",
         "peak_viewers",
-        "chat_count",
         "started_at",
         "ended_at",
     )
-    list_select_related = ("seller", "category")
+    list_select_related = ("seller",)
     list_filter = ("status", "audience", "end_reason", "record_stream", "category", "started_at")
     search_fields = ("=id", "=public_id", "title", "seller__username", "seller__email")
     search_help_text = "An id, words of the title, a username or an email"
@@ -80,7 +77,7 @@ class StreamAdmin(ReadOnlyStateAdmin):
     )
     readonly_fields = ("video", "replay_state", "encoder", "reactions", "chat_link", "products")
 
-    @reason_action(description="End selected live streams now", done="ended")
+    @reason_action(description="End now", done="ended")
     def end_now(self, request: HttpRequest, stream: Stream, reason: str) -> None:
         streams.end_by_staff(actor=request.user, stream_id=stream.pk, reason=reason)  # type: ignore[arg-type]
 
@@ -142,8 +139,8 @@ class StreamAdmin(ReadOnlyStateAdmin):
 class ChatMessageAdmin(ReadOnlyStateAdmin):
     """What was said in streams, deleted lines too."""
 
-    list_display = ("message", "user", "stream", "seq", "created_at", "is_deleted", "deleted_by")
-    list_select_related = ("user", "stream", "deleted_by")
+    list_display = ("message", "user", "stream", "created_at", "is_deleted")
+    list_select_related = ("user", "stream")
     list_filter = (("deleted_at", admin.EmptyFieldListFilter), "created_at")
     search_fields = ("=id", "message", "user__username", "user__email", "=stream__id")
     search_help_text = "Words of the message, a username or an email, a stream's id"
@@ -161,11 +158,11 @@ class ChatMessageAdmin(ReadOnlyStateAdmin):
     def is_deleted(self, message: ChatMessage) -> bool:
         return message.deleted_at is not None
 
-    @reason_action(description="Delete selected messages", done="deleted")
+    @reason_action(description="Delete", done="deleted")
     def delete_now(self, request: HttpRequest, message: ChatMessage, reason: str) -> None:
         chat.delete_by_staff(actor=request.user, message_id=message.pk, reason=reason)  # type: ignore[arg-type]
 
-    @reason_action(description="Mute the authors in their streams", done="muted by their author")
+    @reason_action(description="Mute the author in this stream", done="by somebody who is now muted")
     def mute_author(self, request: HttpRequest, message: ChatMessage, reason: str) -> None:
         chat.mute_by_staff(actor=request.user, message_id=message.pk, reason=reason)  # type: ignore[arg-type]
 
