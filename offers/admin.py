@@ -11,6 +11,7 @@ from offers.models import Offer, Transaction
 from offers.selectors import history_of_negotiation
 from soukloop.core.admin import ReadOnlyStateAdmin
 
+_BOLD = SafeString(' style="font-weight: 600"')
 _PEOPLE = (
     "buyer__username",
     "buyer__email",
@@ -26,12 +27,10 @@ class OfferAdmin(ReadOnlyStateAdmin):
     list_display = (
         "product",
         "price",
-        "asked",
         "made_by",
         "buyer",
         "seller",
         "status_now",
-        "close_reason",
         "created_at",
     )
     list_select_related = ("product", "buyer", "seller", "made_by")
@@ -50,11 +49,11 @@ class OfferAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="offered", ordering="offered_price")
     def price(self, offer: Offer) -> str:
-        return f"{offer.currency} {offer.offered_price}"
+        return f"{offer.currency}\u00a0{offer.offered_price}"
 
     @admin.display(description="asking price", ordering="original_price")
     def asked(self, offer: Offer) -> str:
-        return f"{offer.currency} {offer.original_price}"
+        return f"{offer.currency}\u00a0{offer.original_price}"
 
     @admin.display(description="status", ordering="status")
     def status_now(self, offer: Offer) -> str:
@@ -79,7 +78,6 @@ class TransactionAdmin(ReadOnlyStateAdmin):
         "product",
         "amount",
         "platform_fee",
-        "seller_payout",
         "buyer",
         "seller",
         "status",
@@ -101,7 +99,7 @@ class TransactionAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="price", ordering="price")
     def amount(self, sale: Transaction) -> str:
-        return f"{sale.currency} {sale.price}"
+        return f"{sale.currency}\u00a0{sale.price}"
 
     @admin.display(description="offer")
     def offer_link(self, sale: Transaction) -> str:
@@ -119,7 +117,7 @@ def _history_table(offer: Offer) -> SafeString:
         "<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
         (
             (
-                format_html(' style="font-weight: 600"') if entry.offer_id == offer.pk else "",
+                _BOLD if entry.offer_id == offer.pk else "",
                 localize(timezone.localtime(entry.created_at)),
                 f"{entry.offer.currency} {entry.offer.offered_price}",
                 entry.get_kind_display(),
