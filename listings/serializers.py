@@ -193,7 +193,7 @@ class CategoryFacet(serializers.Serializer[Any]):
 
 
 class PriceFacet(serializers.Serializer[Any]):
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # a field named as a field's attribute
     min_price = serializers.IntegerField()
     max_price = serializers.IntegerField(allow_null=True)
     count = serializers.IntegerField()

@@ -342,11 +342,6 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "OfferStatusEnum": "offers.models.Offer.Status",
-        "TransactionStatusEnum": "offers.models.Transaction.Status",
-        "ProductStatusEnum": "listings.models.Product.Status",
-    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "soukloop.core.openapi.wrap_in_envelope",

@@ -28,6 +28,7 @@ def test_community_product_pays_five_percent_and_keeps_its_point():
     product = services.create_product(actor=make_seller(), **jordans())
     product.refresh_from_db()
     assert (product.platform_fee, product.seller_payout) == (Decimal("42.50"), Decimal("807.50"))
+    assert product.location is not None
     assert product.location.coords == DUBAI_MARINA.coords
 
 

@@ -50,13 +50,14 @@ class LoopLayer(RedisPubSubLoopLayer):
 
 
 class Shard(RedisSingleShardConnection):
-    _receive_task: asyncio.Task[None] | None
-    _subscribed_to: set[str]
     """One Redis server: what this process is subscribed to there, whether it can be reached or not.
 
     The library's own loses subscriptions that were asked for while Redis was away, holds one lock around
     everything, doesn't wait until a subscription is in force, and never tells that it had to reconnect.
     """
+
+    _receive_task: asyncio.Task[None] | None
+    _subscribed_to: set[str]
 
     def __init__(self, host: dict[str, Any], channel_layer: LoopLayer) -> None:
         super().__init__(host, channel_layer)

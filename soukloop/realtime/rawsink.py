@@ -56,7 +56,7 @@ class WebSocketProtocol(WSProtocol):
 
     def handle_connect(self, event: events.Request) -> None:
         super().handle_connect(event)
-        extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment]
+        extensions: dict[str, Any] = self.scope["extensions"]
         extensions[EXTENSION] = self.sink
 
     def handle_message(self, event: Any) -> None:
