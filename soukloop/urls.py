@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 from soukloop.core.health import healthz, readyz
 from soukloop.core.views import DocsPage, RedocPage, UnknownUrl
+from soukloop.realtime.views import asyncapi_document
 
 api = [
     path("auth/", include("accounts.urls.auth")),
@@ -23,6 +24,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("asyncapi.json", asyncapi_document),
     path("docs", DocsPage.as_view(url_name="openapi"), name="docs"),
     path("redoc", RedocPage.as_view(url_name="openapi"), name="redoc"),
     path("admin/", admin.site.urls),

@@ -1,0 +1,18 @@
+"""The sockets' description over HTTP."""
+
+import functools
+
+from django.http import HttpRequest, HttpResponse
+
+from soukloop.core import jsonlib
+from soukloop.realtime.documents import asyncapi
+
+
+def asyncapi_document(request: HttpRequest) -> HttpResponse:
+    """Answer the AsyncAPI 3 document."""
+    return HttpResponse(_document(), content_type="application/json")
+
+
+@functools.cache
+def _document() -> bytes:
+    return jsonlib.dumps(asyncapi())
