@@ -27,8 +27,8 @@ def require_offers_wanted(product: Product, actor: User) -> None:
 
 
 def require_on_sale(product: Product) -> None:
-    """Raise Conflict (`product_not_available`) for what is sold, reserved or gone."""
-    if not product.is_available:
+    """Raise Conflict (`product_not_available`) for what is sold, reserved or gone, or its seller is."""
+    if not product.is_available or product.seller_closed:
         raise Conflict("This product is no longer available.", code="product_not_available")
 
 

@@ -527,6 +527,18 @@ def test_a_closed_account_can_not_win() -> None:
     assert snapshot() == before
 
 
+def test_what_a_closed_seller_sold_is_no_longer_to_be_had() -> None:
+    offer = make_offer()
+    Product.objects.filter(pk=offer.product_id).update(seller_closed=True)
+    before = snapshot()
+    with pytest.raises(Conflict) as refusal:
+        negotiation.accept_offer(actor=offer.seller, offer_id=offer.pk)
+    assert refusal.value.code == "product_not_available"
+    with pytest.raises(Conflict):
+        make_counter(offer)
+    assert snapshot() == before
+
+
 def test_across_a_block_an_open_offer_is_gone_and_a_sale_stays() -> None:
     offer, sale = make_offer(), make_sale()
     block(offer.buyer, offer.seller)
