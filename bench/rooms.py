@@ -15,6 +15,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SIZES = [int(size) for size in os.environ.get("BENCH_SIZES", "500,2000").split(",")]
 DELIVERIES = int(os.environ.get("BENCH_DELIVERIES", "400000"))
 BURST = 5
+SLOW_MEMBERS, SLOW = 1000, 100
 SERVER_CORE, CLIENT_CORE = 0, (os.cpu_count() or 1) - 1
 
 EVENT = "probe:said"
@@ -46,6 +47,7 @@ def main() -> None:
         token = bench_token()
         for size in SIZES:
             _compare(size, ports, token)
+        _slow_readers(ports, token)
 
 
 def _compare(size: int, ports: dict[str, tuple[int, int]], token: str) -> None:
@@ -74,6 +76,35 @@ def _compare(size: int, ports: dict[str, tuple[int, int]], token: str) -> None:
             f"{max(memory[name]) / 1024:>14.1f}",
             flush=True,
         )
+
+
+def _slow_readers(ports: dict[str, tuple[int, int]], token: str) -> None:
+    from bench.swarm import Swarm  # noqa: PLC0415
+
+    port, pid = ports["soukloop"]
+    data = DATA | {"message": "x" * 2000}
+    p99s: dict[int, list[float]] = {0: [], SLOW: []}
+    grown = 0.0
+    for _ in range(ROUNDS):
+        for deaf, values in p99s.items():
+            swarm = Swarm(port, "bare", SLOW_MEMBERS, token, deaf=deaf)
+            before = _resident(pid)
+            delays = sorted(swarm.delays(EVENT, data, rate=20, seconds=10))
+            wanted = 200 * (SLOW_MEMBERS - deaf)
+            if len(delays) != wanted:
+                raise RuntimeError(f"{len(delays)} of {wanted} came")
+            values.append(delays[int(len(delays) * 0.99)] * 1000)
+            if deaf:
+                grown = max(grown, (_resident(pid) - before) / 2**20)
+            swarm.close()
+            time.sleep(0.5)
+    clean, slowed = statistics.median(p99s[0]), statistics.median(p99s[SLOW])
+    ratio = statistics.median(b / a for a, b in zip(p99s[0], p99s[SLOW], strict=True))
+    print(
+        f"{SLOW_MEMBERS} members, {SLOW} of whom never read, {ROUNDS} rounds, 20 messages of 2 KiB a second:"
+    )
+    print(f"  p99 of the others {slowed:.1f} ms, of a clean run {clean:.1f} ms: × {ratio:.2f}, wanted ≤ 1.20")
+    print(f"  the server grew by {grown:.1f} MiB at most", flush=True)
 
 
 def _resident(pid: int) -> int:

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import select
 import socket
 import struct
@@ -10,13 +11,20 @@ import time
 from typing import Any
 
 PING_BYTES = 12  # a server may ask whether a client lives while it is measured
+SMALL_BUFFER = 16 * 1024
+_DUE = re.compile(rb'"dueAt":(\d+)}')
 ROOM = "product.0d3ab0a5-5c07-4b6d-9d56-0b8a0a3c6a01"
 
 
 class Swarm:
-    """`size` members of one room, on one connection each, plus one sender that isn't a member."""
+    """`size` members of one room, on one connection each, plus one sender that isn't a member.
 
-    def __init__(self, port: int, dialect: str, size: int, token: str = "", *, room: str = ROOM) -> None:
+    The last `deaf` of them never read.
+    """
+
+    def __init__(
+        self, port: int, dialect: str, size: int, token: str = "", *, room: str = ROOM, deaf: int = 0
+    ) -> None:
         self.port = port
         self.dialect = dialect
         self.token = token
@@ -26,10 +34,15 @@ class Swarm:
         self.received = 0
         self.buffer = bytearray(1 << 20)
         self.sender = self._connect()
-        for _ in range(size):
-            member = self._connect()
+        self.deaf: list[socket.socket] = []
+        for number in range(size):
+            is_deaf = number >= size - deaf
+            member = self._connect(SMALL_BUFFER if is_deaf else None)
             self._command(member, "probe:join", {"room": room})
             self._read_until(member, b"probe:joined")
+            if is_deaf:
+                self.deaf.append(member)
+                continue
             member.setblocking(False)
             self.sockets[member.fileno()] = member
             self.poll.register(member.fileno(), select.EPOLLIN)
@@ -70,8 +83,35 @@ class Swarm:
             raise RuntimeError(f"{self.received} bytes came instead of {wanted}")
         return len(self.sockets) * count / elapsed
 
+    def delays(self, event: str, data: dict[str, Any], *, rate: float, seconds: float) -> list[float]:
+        """Publish at a steady rate; return each delivery's seconds from when it was due to its arrival."""
+        delays: list[float] = []
+        tails = dict.fromkeys(self.sockets, b"")
+        total = int(rate * seconds)
+        started = time.perf_counter()
+        sent = 0
+        while True:
+            now = time.perf_counter()
+            if sent < total and now >= started + sent / rate:
+                due = int((started + sent / rate) * 1e6)
+                self.publish(event, {**data, "dueAt": due}, 1)
+                sent += 1
+            ready = self.poll.poll(max(0.0, started + sent / rate - now) if sent < total else 2.0)
+            now = time.perf_counter()
+            for number, _ in ready:
+                read = tails[number] + self.sockets[number].recv(1 << 20)
+                if len(read) == len(tails[number]):
+                    raise RuntimeError("the server closed a connection")
+                last = 0
+                for found in _DUE.finditer(read):
+                    delays.append(now - int(found[1]) / 1e6)
+                    last = found.end()
+                tails[number] = read[last:][-40:]
+            if sent == total and (not ready or len(delays) >= total * len(self.sockets)):
+                return delays
+
     def close(self) -> None:
-        for each in [self.sender, *self.sockets.values()]:
+        for each in [self.sender, *self.deaf, *self.sockets.values()]:
             each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             each.close()
         self.poll.close()
@@ -88,8 +128,12 @@ class Swarm:
             raise RuntimeError("the server closed a connection")
         return bool(ready)
 
-    def _connect(self) -> socket.socket:
-        client = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+    def _connect(self, receive_buffer: int | None = None) -> socket.socket:
+        client = socket.socket()
+        client.settimeout(30)
+        if receive_buffer is not None:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        client.connect(("127.0.0.1", self.port))
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         path = "/ws/" if self.dialect == "bare" else "/socket.io/?EIO=4&transport=websocket"
         client.sendall(
