@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.contrib.gis.geos import Point
 from django.core.validators import URLValidator
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import User
@@ -27,6 +29,7 @@ class WebAddressField(serializers.CharField):
         )
 
 
+@extend_schema_field(OpenApiTypes.DOUBLE)
 class CoordinateField(serializers.Field[float, float, float, Any]):
     """Degrees as a JSON number."""
 

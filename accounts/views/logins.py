@@ -82,6 +82,8 @@ class Register(Anonymous):
         user = User.objects.get(pk=jsonlib.loads(jsonlib.dumps(created.data))["id"])
         return Response(login_body(logins.open_login(user)), status=201)
 
+    post.is_idempotent = True  # type: ignore[attr-defined]  # for its description
+
     @idempotent
     def _create(self, request: Request) -> Response:
         shape = shapes.RegisterSerializer(data=request.data)
