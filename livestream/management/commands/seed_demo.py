@@ -7,7 +7,7 @@ from django.db import transaction
 
 from accounts.demo import ADMIN, BUYER, SELLER, seed_people
 from chat.demo import seed_conversations
-from listings.models import Product
+from listings.demo import seed_products
 from livestream.demo import seed_streams
 from offers.demo import seed_offers
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         people = seed_people()
-        products = list(Product.objects.filter(seller__in=people).order_by("created_at"))
+        products = seed_products(people)
         seed_conversations(people, products)
         seed_offers(people, products)
         seed_streams()

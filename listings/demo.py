@@ -1,0 +1,60 @@
+"""Demo products: what people in the Emirates sell, near home and with video."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from accounts.models import User
+from listings.models import Category, Product
+from listings.services.products import create_product
+
+# title, category, condition, price in AED, description
+_NEARBY = (
+    ("Nike Air Jordan 1 Retro High", "sneakers", "new", "850", "Size 42, original box, never worn."),
+    ("iPhone 15 Pro 256 GB", "electronics", "like_new", "2900", "Battery 96 %, with charger and case."),
+    ("عود كمبودي فاخر ٥٠ غرام", "perfumes_oud", "new", "420", "عود طبيعي، رائحة هادئة تدوم طويلاً."),
+    ("PlayStation 5 with two controllers", "gaming", "good", "1450", "Disc edition, three games with it."),
+    ("IKEA oak dining table, six chairs", "home_furniture", "good", "600", "Pick up only, fits a van."),
+    ("دراجة أطفال مقاس ٢٠", "baby_kids", "good", "180", "استعمال خفيف، مع عجلات مساعدة."),
+    ("Camping tent for four", "sports_outdoors", "like_new", "320", "Used once in Hatta."),
+    ("Canon EOS R6 body", "electronics", "good", "4300", "Shutter count 21,000."),
+)
+_ON_VIDEO = (
+    ("Pokemon booster box, opened live", "trading_cards", "new", "299", "Thirty-six packs."),
+    ("Omega Seamaster 300M", "watches_jewelry", "like_new", "14500", "Full set, papers from 2023."),
+    ("Chanel Classic Flap, medium", "luxury_fashion", "good", "18900", "Caviar leather, gold hardware."),
+    ("Signed Emirati calligraphy print", "collectibles_art", "new", "750", "Number 12 of 50."),
+)
+
+
+def seed_products(users: Sequence[User]) -> list[Product]:
+    """List the demo products that aren't there yet, spread over the sellers, and return all of theirs."""
+    sellers = [user for user in users if user.role == User.Role.SELLER and user.location is not None]
+    if not sellers:
+        return []
+    categories = Category.objects.in_bulk()
+    known = set(Product.objects.filter(seller__in=sellers).values_list("title", flat=True))
+    for number, (title, slug, condition, price, description) in enumerate((*_NEARBY, *_ON_VIDEO)):
+        if title in known:
+            continue
+        seller = sellers[number % len(sellers)]
+        place: dict[str, Any] = {"location": seller.location, "neighborhood": seller.neighborhood}
+        feed: dict[str, Any] = {"feed_type": Product.FeedType.COMMUNITY}
+        if number >= len(_NEARBY):
+            feed = {
+                "feed_type": Product.FeedType.DISCOVER,
+                "video_url": "https://example.com/demo.m3u8",
+                "video_thumbnail_url": "https://example.com/demo.jpg",
+            }
+        create_product(
+            actor=seller,
+            title=title,
+            description=description,
+            price=Decimal(price),
+            category=categories[slug],
+            condition=condition,
+            tags=[slug],
+            **place,
+            **feed,
+        )
+    return list(Product.objects.filter(seller__in=sellers).order_by("created_at", "id"))
