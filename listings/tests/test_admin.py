@@ -1,0 +1,58 @@
+"""The staff's screen of products."""
+
+import pytest
+from django.contrib.gis.geos import Point
+from django.test import Client
+from django.urls import reverse
+
+from accounts.tests.factories import make_staff
+from listings.models import Product
+from listings.tests.factories import make_product
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client()
+    client.force_login(make_staff(), backend="accounts.authentication.IdentifierBackend")
+    return client
+
+
+def page_of(product: Product) -> str:
+    return reverse("admin:listings_product_change", args=[product.pk])
+
+
+def act(staff: Client, product: Product, action: str, reason: str) -> int:
+    body = {"action": action, "_selected_action": [str(product.pk)], "confirmed": "1", "reason": reason}
+    return staff.post(reverse("admin:listings_product_changelist"), body).status_code
+
+
+def test_a_product_is_found_and_shown_with_its_place_on_a_map(staff: Client) -> None:
+    product = make_product(title="Oud burner", location=Point(55.2708, 25.2048, srid=4326))
+    listed = staff.get(reverse("admin:listings_product_changelist"), {"q": "oud"})
+    assert b"Oud burner" in listed.content
+    page = staff.get(page_of(product)).content.decode()
+    assert "25.20480, 55.27080" in page
+    assert "<svg" in page
+    assert 'src="http' not in page
+
+
+def test_hiding_and_restoring_need_a_reason_and_go_through_the_services(staff: Client) -> None:
+    product = make_product()
+    assert act(staff, product, "hide", "") == 200
+    product.refresh_from_db()
+    assert product.status == Product.Status.ACTIVE
+    assert act(staff, product, "hide", "Counterfeit") == 302
+    product.refresh_from_db()
+    assert product.status == Product.Status.HIDDEN
+    assert act(staff, product, "restore", "Papers shown") == 302
+    product.refresh_from_db()
+    assert product.status == Product.Status.ACTIVE
+
+
+def test_nothing_is_edited_by_hand(staff: Client) -> None:
+    product = make_product()
+    assert staff.post(page_of(product), {"status": "sold"}).status_code == 403
+    product.refresh_from_db()
+    assert product.status == Product.Status.ACTIVE
