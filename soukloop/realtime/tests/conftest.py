@@ -13,7 +13,7 @@ from soukloop.realtime.testing.servers import ServerProcess
 PROBE = {"DJANGO_SETTINGS_MODULE": "soukloop.realtime.tests.settings"}
 
 
-@pytest.fixture(params=["uvicorn", "uvicorn-stock", "daphne"])
+@pytest.fixture(params=["uvicorn", "daphne"])
 def server(request: Any, live_server_process: Callable[..., list[ServerProcess]]) -> ServerProcess:
     """A web process; each test runs once for each server that must be able to serve us."""
     return live_server_process(server=request.param, environment=PROBE)[0]

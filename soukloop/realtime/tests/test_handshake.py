@@ -75,7 +75,6 @@ def test_a_ban_or_logout_closes_that_persons_sockets_within_two_seconds(
     for client in (polling, upgraded):
         client.expect("connected")
     with transaction.atomic():
-        User.objects.filter(pk=buyer.pk).update(token_version=1)
         close_user_sessions_on_commit(buyer.pk, "You were logged out everywhere.")
     publisher.flush()
     assert bare.wait_closed(within=2)[0] == 4401

@@ -4,6 +4,7 @@ from typing import Any
 
 from accounts.models import User
 from soukloop.realtime.testing.servers import ServerProcess
+from soukloop.realtime.tests.conftest import PROBE
 from soukloop.realtime.tests.rooms import STREAM
 
 
@@ -81,3 +82,15 @@ def test_other_namespaces_are_refused(server: ServerProcess, sio_client: Any, to
     finally:
         server.url = server.url.removesuffix("/admin")
     assert refused["message"] == "There is no such namespace."
+
+
+def test_uvicorn_without_our_protocol_serves_the_same(
+    live_server_process: Any, bare_client: Any, sio_client: Any, token: str
+) -> None:
+    stock = live_server_process(server="uvicorn-stock", environment=PROBE)[0]
+    clients = [bare_client(stock, token), sio_client(stock, token).wait_connected()]
+    for client in clients:
+        assert client.call("probe:join", {"room": STREAM})["success"] is True
+    clients[0].call("probe:publish", {"room": STREAM, "event": "probe:said", "count": 200})
+    for client in clients:
+        assert [client.expect("probe:said")["n"] for _ in range(200)] == list(range(200))
