@@ -164,8 +164,11 @@ def end(entries: Iterable[Record]) -> None:
                 waiting.discard(entry)
         if waiting:
             time.sleep(0.03)
-    for family in ours.values():
+    for entry, family in ours.items():
         kill(family)
+        # What they started in the moment between being found and being killed, and what that started.
+        for _ in range(5):
+            kill(session_members(entry.identity.pid))
     for entry in entries:
         entry.path.unlink(missing_ok=True)
 
