@@ -77,6 +77,7 @@ def keep(instance: Instance) -> int:
     with locked(instance.directory / "lock", wait=5) as had:
         if had:
             end_all(instance)
+            (instance.records / f"{KEEPER}.json").unlink(missing_ok=True)
     return 0
 
 
