@@ -10,7 +10,7 @@ from deploy.local.places import LOCAL, VENV, locked, require_space
 
 # Set for the second half of a command, which runs with the Python of `.venv`.
 READY = "SOUKLOOP_SETUP_DONE"
-FIRST_TIME_MB = 1500
+FIRST_TIME_MB = 800
 LATER_MB = 100
 
 
