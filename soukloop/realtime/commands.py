@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 from rest_framework.serializers import Serializer
@@ -37,6 +38,11 @@ class Command:
     rate_scope: str | None
     example: dict[str, Any]
     ack_example: dict[str, Any] | None
+
+    @cached_property
+    def shape(self) -> Serializer[Any] | None:
+        """What checks the data: made once, because copying its fields cost a tenth of a command."""
+        return self.input() if self.input is not None else None
 
     @property
     def doc(self) -> str:

@@ -88,10 +88,8 @@ def _run(session: Session, event: Any, data: Any) -> dict[str, Any]:
     if record.rate_scope:
         hit_user(record.rate_scope, session.user_id)
     session.forget_user()
-    if record.input is not None:
-        serializer = record.input(data=data, context={"session": session})
-        serializer.is_valid(raise_exception=True)
-        data = serializer.validated_data
+    if record.shape is not None:
+        data = record.shape.run_validation(data)
     return record.handler(session, data) or {}
 
 

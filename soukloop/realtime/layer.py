@@ -37,6 +37,10 @@ class ChannelLayer(RedisPubSubChannelLayer):
             _wrap_close(self, loop)
         return layer
 
+    async def group_send_many(self, messages: list[tuple[str, dict[str, Any]]]) -> None:
+        """Send messages to groups in this order, in one write per shard."""
+        await self._get_layer().group_send_many(messages)
+
     def when_reconnected(self, callback: Callable[[], None]) -> None:
         """Call back, on this loop, whenever messages may have been lost because a connection was."""
         self._get_layer().on_reconnect = callback
@@ -47,6 +51,15 @@ class LoopLayer(RedisPubSubLoopLayer):
         super().__init__(*args, **kwargs)
         shards: list[Any] = self._shards  # type: ignore[has-type]  # the library is untyped
         self._shards = [Shard(shard.host, self) for shard in shards]
+
+    async def group_send_many(self, messages: list[tuple[str, dict[str, Any]]]) -> None:
+        batches: dict[Shard, list[tuple[str, bytes]]] = {}
+        for group, message in messages:
+            channel = self._get_group_channel_name(group)
+            encoded = self.channel_layer.serialize(message)
+            batches.setdefault(self._get_shard(channel), []).append((channel, encoded))
+        for shard, batch in batches.items():
+            await shard.publish_many(batch)
 
 
 class Shard(RedisSingleShardConnection):
@@ -70,6 +83,14 @@ class Shard(RedisSingleShardConnection):
         self._ensure_redis()
         assert self._redis is not None
         await self._redis.publish(channel, message)
+
+    async def publish_many(self, messages: list[tuple[str, bytes]]) -> None:
+        self._ensure_redis()
+        assert self._redis is not None
+        pipeline = self._redis.pipeline(transaction=False)
+        for channel, message in messages:
+            pipeline.publish(channel, message)
+        await pipeline.execute()
 
     async def subscribe(self, channel: str) -> None:
         """Return once Redis has confirmed, or at once while it is away: then the reconnection subscribes."""
