@@ -12,7 +12,7 @@ from deploy.local import console
 from deploy.local.console import CannotGoOn, Step
 from deploy.local.interruptions import interruptions
 from deploy.local.places import LOCAL, ROOT, is_root
-from deploy.local.tools import reason
+from deploy.local.tools import refusal
 
 INSTALLER = Path(__file__).with_name("install-packages.sh")
 LOG = LOCAL / "log" / "packages.log"
@@ -121,7 +121,7 @@ def _install(names: list[str], command: str) -> None:
             raise CannotGoOn(f"sudo did not let us install what is missing: as root, `{command}`.", log=LOG)
         if "Unable to locate package" in text or "has no installation candidate" in text:
             raise CannotGoOn(f"apt-get knows no such packages, or reached no server: `{command}`.", log=LOG)
-        raise CannotGoOn(reason(LOG) or f"apt-get could not install what is missing: `{command}`.", log=LOG)
+        raise refusal(f"apt-get could not install what is missing: `{command}`.", LOG)
 
 
 def _listing(items: list[Need]) -> str:

@@ -13,7 +13,7 @@ from deploy.local.interruptions import interruptions
 from deploy.local.places import POSTGRES_USER, Instance, server_user, write_private
 from deploy.local.ports import private_port
 from deploy.local.processes import Service, start_logged
-from deploy.local.tools import reason, run_logged
+from deploy.local.tools import refusal, run_logged
 
 HOST = "127.0.0.1"
 ROLE = DATABASE = "soukloop"
@@ -144,7 +144,7 @@ class Postgres:
         deadline = time.monotonic() + 60
         while self._client("pg_isready", "-q", "-d", "postgres").returncode:
             if process.poll() is not None:
-                raise CannotGoOn(reason(log) or "PostgreSQL ended as soon as it was started.", log=log)
+                raise refusal("PostgreSQL ended as soon as it was started.", log)
             if time.monotonic() > deadline:
                 raise CannotGoOn("PostgreSQL did not answer within a minute.", log=log)
             time.sleep(0.05)

@@ -10,7 +10,7 @@ from deploy.local.interruptions import interruptions
 from deploy.local.places import REDIS_USER, Instance, server_user
 from deploy.local.ports import private_port
 from deploy.local.processes import Service, start_logged
-from deploy.local.tools import reason
+from deploy.local.tools import refusal
 
 HOST = "127.0.0.1"
 SETTINGS = {
@@ -50,7 +50,7 @@ class Redis:
         deadline = time.monotonic() + 20
         while not self._answers():
             if process.poll() is not None or time.monotonic() > deadline:
-                raise CannotGoOn(reason(log) or "Redis did not start.", log=log)
+                raise refusal("Redis did not start.", log)
             time.sleep(0.02)
         step.done(f"on {HOST}:{self.port}")
         return process

@@ -51,15 +51,15 @@ def run_logged(
             process.kill()
             raise
     if process.returncode:
-        raise CannotGoOn(reason(log) or failure, log=log)
+        raise refusal(failure, log)
     return "".join(printed)
 
 
-def reason(log: Path) -> str:
-    """Recognise in a log what a person can do something about."""
+def refusal(sentence: str, log: Path) -> CannotGoOn:
+    """Make the error for a log: what a person can do about it where that is known, else the log's end."""
     text = "\n".join(last_lines(log, 40))
     if "No space left on device" in text:
-        return "The disk is full: make room, then start again."
+        return CannotGoOn(f"The disk is full: make room, then start again ({log}).")
     if any(sign in text for sign in NO_NETWORK):
-        return "There is no network to download from: connect this machine, then start again."
-    return ""
+        return CannotGoOn(f"There is no network to download from: connect it, then start again ({log}).")
+    return CannotGoOn(sentence, log=log)
