@@ -6,6 +6,7 @@ import os
 import statistics
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 RATE = int(os.environ.get("BENCH_RATE", "200"))
@@ -26,6 +27,7 @@ class Tally:
     delivered: dict[str, float] = field(default_factory=dict)
     refused: list[Any] = field(default_factory=list)
     due: dict[str, float] = field(default_factory=dict)
+    processor_seconds: float = 0.0
 
 
 class Side:
@@ -76,13 +78,16 @@ def main() -> None:
 
         people = _people()
         os.sched_setaffinity(0, {SERVER_CORE})  # inherited by what is started now
-        server = ServerProcess("uvicorn", database_url, {"LOG_LEVEL": "WARNING"})
+        environment = {"DJANGO_SETTINGS_MODULE": "soukloop.settings", "LOG_LEVEL": "WARNING"}
+        server = ServerProcess("uvicorn", database_url, environment)
         os.sched_setaffinity(0, {CLIENT_CORE})
         try:
             server.wait_until_ready()
-            tally = asyncio.run(_run(f"{server.ws_url}/ws/", people))
+            tally = asyncio.run(_run(f"{server.ws_url}/ws/", people, server.pid))
         finally:
             server.terminate()
+            complaints = [line for line in server.log().splitlines() if " INFO " not in line]
+            print("\n".join(complaints[:10]))
         _report(tally, _committed())
 
 
@@ -104,7 +109,7 @@ def _committed() -> set[str]:
     return set(Message.objects.values_list("client_message_id", flat=True))
 
 
-async def _run(url: str, people: list[tuple[str, str, str]]) -> Tally:
+async def _run(url: str, people: list[tuple[str, str, str]], server_pid: int) -> Tally:
     tally = Tally()
     sides = [Side(url, *person, tally) for person in people]
     for start in range(0, len(sides), 50):
@@ -114,8 +119,10 @@ async def _run(url: str, people: list[tuple[str, str, str]]) -> Tally:
     await asyncio.sleep(2)
     for seen in (tally.due, tally.acknowledged, tally.delivered, tally.refused):
         seen.clear()  # type: ignore[attr-defined]
+    busy_before = _processor_seconds(server_pid)
     await _send_at_rate(sides, tally, SECONDS * RATE, "")
     await asyncio.sleep(3)  # what is late is late: then it counts as not delivered
+    tally.processor_seconds = _processor_seconds(server_pid) - busy_before
     for side in sides:
         side.reader.cancel()
         await side.socket.close()
@@ -138,6 +145,11 @@ async def _send_at_rate(sides: list[Side], tally: Tally, count: int, prefix: str
     await asyncio.gather(*sending)
 
 
+def _processor_seconds(pid: int) -> float:
+    times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _report(tally: Tally, committed: set[str]) -> None:
     sent = len(tally.due)
     lost = [each for each in tally.acknowledged if each not in committed]
@@ -146,17 +158,19 @@ def _report(tally: Tally, committed: set[str]) -> None:
         f"{sent} messages at {RATE}/s over {CONVERSATIONS} conversations, {2 * CONVERSATIONS} connections,"
         " one web process on one core:"
     )
-    _print_times("acknowledged", tally.acknowledged)
-    _print_times("delivered", tally.delivered)
     print(
         f"  refused {len(tally.refused)}, not acknowledged {sent - len(tally.acknowledged)},"
         f" acknowledged but not committed {len(lost)}, not delivered {len(unheard)}"
     )
+    if tally.refused:
+        print(f"  the first refusal: {tally.refused[0]}")
+    _print_times("acknowledged", tally.acknowledged)
+    _print_times("delivered", tally.delivered)
+    per_message = tally.processor_seconds / max(1, len(tally.acknowledged)) * 1000
+    print(f"  the web process took {per_message:.1f} ms of its core per message")
     p99 = _percentile(tally.acknowledged, 99)
     verdict = "yes" if p99 <= LIMIT_MS else "NO"
     print(f"  p99 send to acknowledgement {p99:.1f} ms, wanted ≤ {LIMIT_MS} ms: {verdict}")
-    if tally.refused:
-        print(f"  the first refusal: {tally.refused[0]}")
 
 
 def _print_times(name: str, times: dict[str, float]) -> None:

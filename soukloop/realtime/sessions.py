@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.gis.db.models.fields import BaseSpatialField
 from django.db import transaction
 from django.utils.module_loading import import_string
 
@@ -51,7 +52,8 @@ class Session:
     def user(self) -> Any:
         """The person's row, read once per command; raises NotAuthenticated once banned or deleted."""
         if self._user is None:
-            user = get_user_model().objects.filter(pk=self.user_id, is_active=True).first()
+            # Every command asks this, and building an ORM query took longer than the query (0.9 ms, so 0.35).
+            user = next(iter(get_user_model().objects.raw(_active_user_sql(), [self.user_id])), None)
             if user is None:
                 raise NotAuthenticated
             self._user = user
@@ -78,6 +80,14 @@ class Session:
     def emit(self, event: str, data: dict[str, Any]) -> None:
         """Send a declared event to this connection alone."""
         self._connection.emit(event, data)
+
+
+@cache
+def _active_user_sql() -> str:
+    meta = get_user_model()._meta
+    # A place would be parsed each time; it is read when somebody asks for it.
+    columns = [str(field.column) for field in meta.concrete_fields if not isinstance(field, BaseSpatialField)]
+    return f"SELECT {', '.join(columns)} FROM {meta.db_table} WHERE id = %s AND is_active"  # noqa: S608 - our names
 
 
 def authenticate(*, token: str | None = None, ticket: str | None = None) -> SocketUser:
