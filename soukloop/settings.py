@@ -222,7 +222,7 @@ COMMUNITY_RADIUS_KM_MAX = 100
 LOCATION_OFFSET_MAX_M = 250
 TOTAL_COUNTED_MAX = 1000  # lists count this far; beyond, `total_is_exact` is false
 PAGE_DEPTH_MAX = 10_000  # items that `page` reaches; `cursor` goes on for ever
-SEARCH_CONSIDERED_MAX = 3000  # the freshest matches of something common, ranked and counted in facets
+SEARCH_CONSIDERED_MAX = 2000  # the freshest matches of something common, ranked and counted in facets
 SEARCH_QUERY_MAX_LENGTH = 200
 PRICE_FACETS = [100, 250, 500, 1000, 2500, 5000, 10_000]
 THUMBNAIL_SIDE = 480
@@ -396,6 +396,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django.request": {"level": "ERROR"},  # 4xx are logged once, by soukloop.request
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # a scanner's; the 400 is logged once
         "django.server": {"level": "WARNING"},
         "uvicorn": {"handlers": [], "propagate": True},
         "uvicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},

@@ -1,5 +1,6 @@
 """Amounts of money: decimals with two places, rounded half up."""
 
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 CENT = Decimal("0.01")
+_PLAIN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
 def quantize(amount: Decimal) -> Decimal:
@@ -38,6 +40,9 @@ class PriceField(serializers.DecimalField):
 
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, bool) or not isinstance(data, (int, float, str, Decimal)):
+            self.fail("not_a_number")
+        # Python also reads "7_50", "1e2" and foreign digits; who typed that meant something else.
+        if isinstance(data, str) and not _PLAIN.fullmatch(data):
             self.fail("not_a_number")
         value = super().to_internal_value(data)
         if value <= 0:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import quote
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
@@ -66,14 +67,15 @@ class RequestMiddleware:
         if request.path in ("/healthz", "/readyz") and response.status_code < 400:
             return response
         user = getattr(request, "authenticated_user_id", None)
+        path = quote(request.path, safe="/")  # no control character of a client's reaches the log
         logger.info(
             "%s %s %s",
             request.method,
-            request.path,
+            path,
             response.status_code,
             extra={
                 "method": request.method,
-                "path": request.path,
+                "path": path,
                 "status": response.status_code,
                 "duration_ms": round((time.perf_counter() - started) * 1000, 1),
                 "ip": client_ip(request),

@@ -37,7 +37,27 @@ def test_fee_and_payout_always_add_up_to_the_price_with_two_places(price: Decima
 
 
 @pytest.mark.parametrize(
-    "given", [True, False, None, "x", "", [], {}, -1, 0, "0.001", 0.001, 1e9, "NaN", "Infinity"]
+    "given",
+    [
+        True,
+        False,
+        None,
+        "x",
+        "",
+        [],
+        {},
+        -1,
+        0,
+        "0.001",
+        0.001,
+        1e9,
+        "NaN",
+        "Infinity",
+        "7_50",
+        "1e2",
+        " 7",
+        "٧٥٠",
+    ],
 )
 def test_what_is_no_price_is_refused(given: Any) -> None:
     with pytest.raises(ValidationError):
