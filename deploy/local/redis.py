@@ -5,7 +5,7 @@ import subprocess
 import time
 
 from deploy.local import packages
-from deploy.local.console import CannotGoOn, Step
+from deploy.local.console import Step
 from deploy.local.interruptions import interruptions
 from deploy.local.places import REDIS_USER, Instance, server_user
 from deploy.local.ports import private_port
