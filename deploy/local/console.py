@@ -78,6 +78,15 @@ class Step:
         if not is_terminal() and not detail:
             say(f"  {self.name.ljust(NAME_WIDTH)}  {doing} …")
 
+    def hush(self) -> None:
+        """Leave the terminal to somebody who asks for a password."""
+        self._over.set()
+        if self._painter is not None:
+            self._painter.join()
+            self._painter = None
+            sys.stdout.write("\r\033[K")
+            say(f"  {self.name.ljust(NAME_WIDTH)}  {self.doing} …")
+
     def done(self, outcome: str) -> None:
         self.outcome = outcome
 

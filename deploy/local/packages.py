@@ -98,6 +98,8 @@ def ensure(step: Step, *, postgres: bool = True, redis: bool = True, scripts: st
     if not is_root() and find_program("sudo") is None:
         raise CannotGoOn(f"This machine lacks {_listing(missing)}, and has no sudo: as root, `{command}`.")
     step.say(f"installing {_listing(missing)}")
+    if not is_root():
+        step.hush()
     _install(names, command)
     left = [need for need in needs(postgres=postgres, redis=redis, scripts=scripts) if not need.is_there]
     if left:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.local import ownership
-from deploy.local.places import Instance
+from deploy.local.places import ROOT, Instance
 
 NGINX_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 
@@ -36,9 +36,14 @@ def is_quiet() -> bool:
     return os.getloadavg()[0] < 1.5 * (os.cpu_count() or 1)
 
 
+def marked(name: str) -> dict[str, str]:
+    """Build an environment that what is started in it is found by, and nothing of another checkout."""
+    return {**os.environ, "SOUKLOOP_TEST": f"{ROOT}:{name}"}
+
+
 def processes_of(instance: Instance) -> list[str]:
-    """Find every process that was started for an instance: each carries its name in the environment."""
-    mark = f"SOUKLOOP_TEST={instance.name}".encode()
+    """Find every process that was started for an instance."""
+    mark = f"SOUKLOOP_TEST={ROOT}:{instance.name}".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

@@ -20,7 +20,7 @@ from deploy.local.console import CannotGoOn, Step
 from deploy.local.interruptions import Ended, Interruptions
 from deploy.local.places import ROOT, Instance
 from deploy.local.processes import Service
-from deploy.tests.instances import is_quiet, processes_of, temporary_instance
+from deploy.tests.instances import is_quiet, marked, processes_of, temporary_instance
 
 NAME = "selftest"
 
@@ -36,7 +36,7 @@ def command(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "deploy.local", *words],
         cwd=ROOT,
-        env={**os.environ, "SOUKLOOP_TEST": NAME, **env},
+        env={**marked(NAME), **env},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -320,7 +320,7 @@ def test_instances_have_ports_of_their_own_that_stay() -> None:
 
 
 def start(instance: Instance, name: str, script: str, **options: float) -> "subprocess.Popen[bytes]":
-    env = {**os.environ, "SOUKLOOP_TEST": instance.name}
+    env = marked(instance.name)
     service = Service(name, ["sh", "-c", script], env=env, grace=options.get("grace", 3.0))
     return processes.start_logged(instance, service)
 
@@ -435,7 +435,7 @@ def launch(instance: Instance, worker: str = PATIENT) -> "subprocess.Popen[str]"
     process = subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, instance.name, worker],
         cwd=ROOT,
-        env={**os.environ, "SOUKLOOP_TEST": instance.name},
+        env=marked(instance.name),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -581,7 +581,7 @@ def test_a_cluster_cut_short_while_it_was_made_is_made_anew(instance: Instance) 
 
 def test_make_run_is_ready_soon_shows_where_it_is_and_is_gone_when_killed(instance: Instance) -> None:
     web, rtmp, video = (str(ports.private_port(NAME, purpose)) for purpose in ("web", "rtmp", "media"))
-    env = {**os.environ, "SOUKLOOP_TEST": NAME, "PORT": web, "RTMP_PORT": rtmp, "MEDIA_PORT": video}
+    env = {**marked(NAME), "PORT": web, "RTMP_PORT": rtmp, "MEDIA_PORT": video}
     for name in ("DATABASE_URL", "REDIS_URL", "BASE_URL", "RTMP_URL", "MEDIA_URL", "MEDIA_ROOT"):
         env.pop(name, None)
 
