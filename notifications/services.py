@@ -110,6 +110,12 @@ def mark_read_by_key(*, user_id: UUID, collapse_key: str) -> None:
     Notification.objects.of(user_id).unread().filter(collapse_key=collapse_key).update(read_at=timezone.now())
 
 
+def clear_bodies(*, user_ids: Iterable[UUID], collapse_key: str, about: dict[str, Any]) -> None:
+    """Take the text out of notifications whose `data` has these values: it may not be shown any more."""
+    told = Notification.objects.filter(user_id__in=set(user_ids), collapse_key=collapse_key)
+    told.filter(data__contains=about).update(body="")
+
+
 def _recipients(user_ids: Iterable[UUID], actor_id: UUID | None) -> list[UUID]:
     wanted = User.objects.filter(pk__in=set(user_ids), is_active=True)
     if actor_id is not None:

@@ -16,7 +16,7 @@ from chat import events, typing
 from chat.access import may_write_to
 from chat.models import Conversation, Message
 from chat.typing import Typist
-from notifications.services import notify
+from notifications.services import clear_bodies, notify
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.images import delete_image, store_image
 from soukloop.core.stafflog import log_staff_action
@@ -125,8 +125,13 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
         message.hidden_at, message.hidden_by, message.hidden_reason = timezone.now(), actor, reason.strip()
         message.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])
         log_staff_action(actor=actor, row=message, message=f"Hidden: {message.hidden_reason}")
-        conversation = message.conversation
-        events.message_hidden(message, (conversation.buyer_id, conversation.seller_id))
+        people = (message.conversation.buyer_id, message.conversation.seller_id)
+        clear_bodies(
+            user_ids=people,
+            collapse_key=inbox_key(message.conversation_id),
+            about={"message_id": str(message.pk)},
+        )
+        events.message_hidden(message, people)
     return message
 
 

@@ -368,6 +368,14 @@ class TestHiding:
         assert (message.hidden_by, message.hidden_reason) == (staff, "Abuse")
         assert [event for _, event, _ in captured_events] == ["message:hidden"] * 2
 
+    def test_the_content_leaves_the_inbox_too(self) -> None:
+        conversation = make_conversation()
+        message = make_message(conversation, content="rude")
+        other = make_message(make_conversation(seller=conversation.seller), content="kind")
+        services.hide_message(actor=make_staff(), message_id=message.pk, reason="Abuse")
+        bodies = {row.data["message_id"]: row.body for row in Notification.objects.all()}
+        assert bodies == {str(message.pk): "", str(other.pk): "kind"}
+
     def test_only_staff_may_and_only_with_a_reason(self) -> None:
         message = make_message(make_conversation())
         with pytest.raises(Forbidden):
