@@ -1,6 +1,7 @@
 """What every test needs: a clean Redis, no network outside loopback."""
 
 import importlib
+import signal
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,10 @@ from django.db import connection
 from django.db.models.signals import post_migrate
 
 from soukloop.core.redis import redis_client
+
+# Started in the background or by nohup, this process ignores them, and so would all that the tests start.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["soukloop.realtime.testing"]
 

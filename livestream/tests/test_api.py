@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import time_machine
+from django.conf import settings as configured
 from django.utils import timezone
 
 from accounts.models import User
@@ -148,9 +149,9 @@ def test_going_live_answers_as_in_the_guide_and_counts_who_is_told() -> None:
     assert data == {
         "streamId": str(stream.pk),
         "status": "live",
-        "rtmpUrl": "rtmp://localhost:1935/live",
-        "hlsUrl": f"http://localhost:8080/live/{stream.public_id}/index.m3u8",
-        "dashUrl": f"http://localhost:8080/live/{stream.public_id}/manifest.mpd",
+        "rtmpUrl": configured.RTMP_URL,
+        "hlsUrl": f"{configured.MEDIA_URL}live/{stream.public_id}/index.m3u8",
+        "dashUrl": f"{configured.MEDIA_URL}live/{stream.public_id}/manifest.mpd",
         "startedAt": data["startedAt"],
         "notificationsSent": 3,
     }
@@ -301,7 +302,7 @@ def test_ending_answers_as_in_the_guide_with_counted_figures() -> None:
             "productsTagged": 1,
             "clicksOnProducts": 7,
         },
-        "vodUrl": f"http://localhost:8080/vods/{stream.public_id}.m3u8",
+        "vodUrl": f"{configured.MEDIA_URL}vods/{stream.public_id}.m3u8",
         "endedAt": data["endedAt"],
     }
     assert (stream.status, stream.end_reason, stream.key_digest) == ("ended", "owner", None)
