@@ -61,5 +61,5 @@ def refusal(sentence: str, log: Path) -> CannotGoOn:
     if "No space left on device" in text:
         return CannotGoOn(f"The disk is full: make room, then start again ({log}).")
     if any(sign in text for sign in NO_NETWORK):
-        return CannotGoOn(f"There is no network to download from: connect it, then start again ({log}).")
+        return CannotGoOn(f"There is no network: connect this machine, then start again ({log}).")
     return CannotGoOn(sentence, log=log)
