@@ -97,9 +97,11 @@ DATABASES = {
         "ENGINE": "django.contrib.gis.db.backends.postgis",
         "OPTIONS": {
             "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 10},
-            # A lock that is not had in time is a 503 to one person, not a pile-up for everyone.
+            # A lock that is not had in time is a 503 to one person, not a pile-up for everyone. Requests are
+            # many and small: workers and compiled plans for one would be taken from the others.
             "options": "-c lock_timeout=10s -c statement_timeout=30s"
-            " -c idle_in_transaction_session_timeout=60s",
+            " -c idle_in_transaction_session_timeout=60s"
+            " -c max_parallel_workers_per_gather=0 -c jit=off",
         },
         "TEST": {"NAME": env.str("TEST_DATABASE_NAME", default="test_soukloop")},
     },

@@ -1,6 +1,7 @@
 """Finding products by words (guide 2.5), and the words themselves."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -27,9 +28,9 @@ from soukloop.core.pagination import decode_cursor, encode_cursor
 
 # A title's word counts for more than any number of words in a description.
 _WEIGHTS = "'{0.02, 0.1, 0.3, 1.0}'"
-_WEEK = 7 * 24 * 3600
-# Weeks back from this one; what is older comes last, by date.
-_WINDOWS = ((0, 0), (1, 3), (4, 12), (13, 51))
+# What a document calls the four weeks it was listed in (migration 0003), and how many are tried apart.
+_PERIOD = 28 * 24 * 3600
+_PERIODS = 13
 _MATCH = "p.id, p.category_id, p.condition, p.price, p.created_at"
 _TYPED_WORD = re.compile(r"[^\s\"()]+")
 
@@ -42,8 +43,7 @@ def search_products(query: ListQuery, *, viewer_id: UUID | None) -> dict[str, An
     corrected = corrected_text(query.text)
     if corrected is None:
         return {**found, "corrected_query": None}
-    query = ListQuery(**{**query.__dict__, "text": corrected})
-    return {**_search(query, viewer_id), "corrected_query": corrected}
+    return {**_search(replace(query, text=corrected), viewer_id), "corrected_query": corrected}
 
 
 def similar_products(product: Product, *, viewer_id: UUID | None, limit: int = 12) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def similar_products(product: Product, *, viewer_id: UUID | None, limit: int = 1
     where.add("p.price BETWEEN %s AND %s", product.price * Decimal("0.4"), product.price * Decimal("2.5"))
     hide_blocked(where, viewer_id)
     columns, column_params = card_columns(None, viewer_id)
-    matches, params = _matches(where, words, 400)
+    matches, params = _freshest_matches(where, _asked(words), 400)
     rows = fetch(
         f"WITH matches AS MATERIALIZED ({matches}) SELECT {columns}"
         " FROM (SELECT id, score, created_at FROM matches"
@@ -70,7 +70,7 @@ def similar_products(product: Product, *, viewer_id: UUID | None, limit: int = 1
 def suggestions(text: str, *, limit: int = 8) -> list[str]:
     """Complete the last word of what was typed so far, the words most used in titles first."""
     head, _, last = text.rpartition(" ")
-    folded = _fold(last)
+    [folded] = _fold(last)
     if not folded:
         return []
     words = SearchWord.objects.filter(word__startswith=folded).order_by("-uses", "word")
@@ -83,7 +83,7 @@ def suggestions(text: str, *, limit: int = 8) -> list[str]:
     found = fetch(
         "SELECT phrase FROM unnest(%s::text[]) WITH ORDINALITY AS typed(phrase, place)"
         " WHERE EXISTS (SELECT 1 FROM listings_product p WHERE p.status = 'active' AND NOT p.seller_closed"
-        f" AND p.search_document @@ listings_search_query(phrase)) ORDER BY place LIMIT {limit}",
+        f" AND p.search_document @@ listings_search_query(phrase) LIMIT 1) ORDER BY place LIMIT {limit}",
         [phrases],
     )
     return [phrase for (phrase,) in found]
@@ -92,8 +92,8 @@ def suggestions(text: str, *, limit: int = 8) -> list[str]:
 def corrected_text(text: str) -> str | None:
     """Put known words in the place of mistyped ones; None where there is nothing to put right."""
     typed = _TYPED_WORD.findall(text)
-    folded = {word: _fold(word) for word in typed}
-    known = set(SearchWord.objects.filter(word__in=[*folded.values()]).values_list("word", flat=True))
+    folded = dict(zip(typed, _fold(*typed), strict=True))
+    known = set(SearchWord.objects.filter(word__in=folded.values()).values_list("word", flat=True))
     meant = {
         word: better
         for word in typed
@@ -106,14 +106,18 @@ def corrected_text(text: str) -> str | None:
 
 def _search(query: ListQuery, viewer_id: UUID | None) -> dict[str, Any]:
     where = listed_where(viewer_id, query)
-    limit = settings.SEARCH_CONSIDERED_MAX
-    matches, params = _matches(where, query.text, limit + 1)
+    asked = _asked(query.text)
+    if query.text and not asked:
+        where.add("false")  # a smile or a comma is in no title
     if query.sort == "relevance":
-        return _best_page(query, matches, params, viewer_id)
-    if query.text:
-        where.add("p.search_document @@ listings_search_query(%s)", query.text)
-    page = ordered_page(where, query, viewer_id=viewer_id)
+        return _best_page(query, where, asked, viewer_id)
+    limit = settings.SEARCH_CONSIDERED_MAX
+    matches, params = _matches(where, asked, limit + 1, is_ranked=False)
     [(counted, facets)] = fetch(f"WITH matches AS MATERIALIZED ({matches}) {_FACETS}", params)
+    if asked:
+        where.add("p.search_document @@ %s::tsquery", asked)
+    # What is rare is found by its words and sorted; what is common is soon met in the list's own order.
+    page = ordered_page(where, query, viewer_id=viewer_id)
     return {
         **page,
         "total": min(counted, limit),
@@ -122,8 +126,12 @@ def _search(query: ListQuery, viewer_id: UUID | None) -> dict[str, Any]:
     }
 
 
-def _best_page(query: ListQuery, matches: str, params: list[Any], viewer_id: UUID | None) -> dict[str, Any]:
-    """Rank the matches and count them for the facets, in one statement."""
+def _best_page(query: ListQuery, where: Where, asked: str, viewer_id: UUID | None) -> dict[str, Any]:
+    """Rank the matches and count them for the facets in one statement; two where they are very many.
+
+    Unless PostgreSQL expects very many, all matches are asked for. Where they turn out to be more than
+    SEARCH_CONSIDERED_MAX, it stopped at the oldest, so the freshest are asked for instead.
+    """
     size, limit = query.page.size, settings.SEARCH_CONSIDERED_MAX
     offset = 0 if query.cursor else query.page.offset
     columns, column_params = card_columns(query.place, viewer_id)
@@ -133,16 +141,27 @@ def _best_page(query: ListQuery, matches: str, params: list[Any], viewer_id: UUI
         if sort != query.sort:
             raise ValidationFailed(details={"cursor": ["This cursor belongs to another sort."]})
         after, after_params = "(score, created_at, id) < (%s::float8, %s, %s)", position
-    rows = fetch(
-        f"WITH matches AS MATERIALIZED ({matches}), facets AS ({_FACETS})"
-        f" SELECT facets.counted, facets.facets, best.score, best.created_at, {columns}"
-        f" FROM facets LEFT JOIN (SELECT * FROM matches WHERE {after}"
-        f" ORDER BY score DESC, created_at DESC, id DESC OFFSET {offset} LIMIT {size + 1}) best ON true"
-        " LEFT JOIN listings_product p ON p.id = best.id LEFT JOIN accounts_user s ON s.id = p.seller_id"
-        " ORDER BY best.score DESC, best.created_at DESC, best.id DESC",
-        [*params, *column_params, *after_params],
-    )
-    counted, facets = rows[0][:2]
+
+    def ranked(matches: str, params: list[Any]) -> list[tuple[Any, ...]]:
+        return fetch(
+            f"WITH matches AS MATERIALIZED ({matches}), facets AS ({_FACETS})"
+            f" SELECT facets.counted, facets.facets, best.score, best.created_at, {columns}"
+            f" FROM facets LEFT JOIN (SELECT * FROM matches WHERE {after}"
+            f" ORDER BY score DESC, created_at DESC, id DESC OFFSET {offset} LIMIT {size + 1}) best ON true"
+            " LEFT JOIN listings_product p ON p.id = best.id"
+            " LEFT JOIN accounts_user s ON s.id = p.seller_id"
+            " ORDER BY best.score DESC, best.created_at DESC, best.id DESC",
+            [*params, *column_params, *after_params],
+        )
+
+    counted = limit + 1 if asked and _expected(where, asked) > 2 * limit else 0
+    if not counted:
+        rows = ranked(*_matches(where, asked, limit + 1, is_ranked=True))
+        counted = rows[0][0]
+    if counted > limit and asked:
+        rows = ranked(*_freshest_matches(where, asked, limit))
+        counted = limit + 1 if rows[0][0] == limit else rows[0][0]
+    facets = rows[0][1]
     rows = [row for row in rows if row[2] is not None]
     cursor = None
     if len(rows) > size:
@@ -153,40 +172,63 @@ def _best_page(query: ListQuery, matches: str, params: list[Any], viewer_id: UUI
     return {**list_body(items, query, counted, limit, cursor), "facets": _facets(facets or [])}
 
 
-def _matches(where: Where, text: str, limit: int) -> tuple[str, list[Any]]:
-    """Return a subquery of at most `limit` matches with their scores, the freshest weeks first.
-
-    A word that a tenth of the catalogue has would be fetched, ranked and counted for seconds. The windows are
-    tried one after the other and PostgreSQL stops at the limit; each is an intersection inside the GIN index,
-    because a product's week is a word of its document.
-    """
+def _asked(text: str) -> str:
+    """Return what the text asks for, worked out once: a statement names it many times over."""
     if not text:
+        return ""
+    asked: str = fetch("SELECT listings_search_query(%s)::text", [text])[0][0]
+    return asked
+
+
+def _expected(where: Where, asked: str) -> int:
+    """Return how many matches the planner expects; it knows how common each word is."""
+    plan = fetch(
+        "EXPLAIN (FORMAT JSON) SELECT 1 FROM listings_product p"
+        f" WHERE {where.sql} AND p.search_document @@ %s::tsquery",
+        [*where.params, asked],
+    )
+    rows: int = plan[0][0][0]["Plan"]["Plan Rows"]
+    return rows
+
+
+def _matches(where: Where, asked: str, limit: int, *, is_ranked: bool) -> tuple[str, list[Any]]:
+    """Return a subquery of at most `limit` matches and their scores; without words, of the freshest."""
+    if not asked:
         return (
-            f"SELECT {_MATCH}, 0 AS score FROM listings_product p WHERE {where.sql}"
+            f"SELECT {_MATCH}, 0::float8 AS score FROM listings_product p WHERE {where.sql}"
             f" ORDER BY p.created_at DESC, p.id DESC LIMIT {limit}",
             where.params,
         )
-    this_week = int(timezone.now().timestamp()) // _WEEK
-    score = f"round(ts_rank({_WEIGHTS}, p.search_document, listings_search_query(%s))::numeric, 3)::float8"
-    selects, params = [], []
-    for first, last in _WINDOWS:
-        # The first window also holds what is dated a little ahead of this process's clock.
-        newest = this_week - first + (1 if first == 0 else 0)
-        selects.append(
-            f"(SELECT {_MATCH}, {score} AS score FROM listings_product p WHERE {where.sql}"
-            " AND p.search_document @@"
-            f" (listings_search_query(%s) && listings_weeks({newest}, {this_week - last})))"
-        )
-        params += [text, *where.params, text]
-    oldest = datetime.fromtimestamp((this_week - _WINDOWS[-1][1]) * _WEEK, UTC)
-    selects.append(
-        f"(SELECT {_MATCH}, {score} AS score FROM listings_product p WHERE {where.sql}"
-        " AND p.search_document @@ listings_search_query(%s) AND p.created_at < %s)"
+    score, score_params = (_SCORE, [asked]) if is_ranked else ("0::float8", [])
+    return (
+        f"SELECT {_MATCH}, {score} AS score FROM listings_product p"
+        f" WHERE {where.sql} AND p.search_document @@ %s::tsquery LIMIT {limit}",
+        [*score_params, *where.params, asked],
     )
-    params += [text, *where.params, text, oldest]
-    return f"SELECT * FROM ({' UNION ALL '.join(selects)}) windows LIMIT {limit}", params
 
 
+def _freshest_matches(where: Where, asked: str, limit: int) -> tuple[str, list[Any]]:
+    """Return a subquery of `limit` matches of something common, from the freshest on.
+
+    Each four weeks are one intersection inside the GIN index, because they are a word of the documents;
+    PostgreSQL tries them one after the other and stops at the limit.
+    """
+    this_period = int(timezone.now().timestamp()) // _PERIOD
+    oldest = datetime.fromtimestamp((this_period - _PERIODS + 1) * _PERIOD, UTC)
+    matching = (
+        f"(SELECT {_MATCH}, {_SCORE} AS score FROM listings_product p"
+        f" WHERE {where.sql} AND p.search_document @@ %s::tsquery"
+    )
+    selects, params = [], []
+    for period in range(this_period, this_period - _PERIODS, -1):
+        selects.append(f"{matching})")
+        params += [asked, *where.params, f"({asked}) & '~{period}'"]
+    selects.append(f"{matching} AND p.created_at < %s)")
+    params += [asked, *where.params, asked, oldest]
+    return f"SELECT * FROM ({' UNION ALL '.join(selects)}) periods LIMIT {limit}", params
+
+
+_SCORE = f"round(ts_rank({_WEIGHTS}, p.search_document, %s::tsquery)::numeric, 3)::float8"
 _BOUNDS = settings.PRICE_FACETS
 _FACETS = f"""
 SELECT (SELECT count(*) FROM matches) AS counted, (
@@ -229,8 +271,12 @@ def _price_range(bucket: int) -> dict[str, Any]:
     }
 
 
-def _fold(word: str) -> str:
-    return fetch("SELECT listings_fold(%s)", [word])[0][0].strip(" .,;:!?'-_/")
+def _fold(*words: str) -> list[str]:
+    rows = fetch(
+        "SELECT listings_fold(word) FROM unnest(%s::text[]) WITH ORDINALITY AS w(word, place) ORDER BY place",
+        [list(words)],
+    )
+    return [word.strip(" .,;:!?'-_/") for (word,) in rows]
 
 
 def _corrected_word(word: str) -> str | None:

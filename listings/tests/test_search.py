@@ -1,0 +1,242 @@
+"""Search in two languages: guide 2.5, spelling, ranking, facets, odd input; suggestions."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.gis.geos import Point
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.tests.factories import make_seller
+from listings import services
+from listings.models import Category, Product, SearchWord
+from listings.services.words import learn_words, recount_words
+from listings.tests.factories import DUBAI_MARINA, make_product
+
+pytestmark = pytest.mark.django_db
+
+
+def search(status=200, **params):
+    answer = APIClient().get("/api/v1/search", params)
+    assert answer.status_code == status, answer.content
+    return answer.json()["data"] if status == 200 else answer.json()["error"]
+
+
+def titles(**params):
+    return [item["title"] for item in search(**params)["items"]]
+
+
+def listed(title, **fields):
+    learn_words(title)
+    return make_product(title=title, **({"description": "", "tags": []} | fields))
+
+
+def aged(product, days):
+    Product.objects.filter(pk=product.pk).update(created_at=timezone.now() - timedelta(days=days))
+
+
+def test_guide_2_5_search_with_facets():
+    make_product(title="Nike Air Jordan 1 Retro High")
+    make_product(title="Nike Air Jordan 1 Low", price=450)
+    make_product(title="Nike Jordan poster", category_id="collectibles_art")
+    data = search(q="nike jordan", category="sneakers", min_price=500, max_price=1000)
+    assert [item["title"] for item in data["items"]] == ["Nike Air Jordan 1 Retro High"]
+    assert data["facets"] == {
+        "categories": [{"category": "sneakers", "count": 1}],
+        "price_ranges": [{"label": "AED 500-1000", "min_price": 500, "max_price": 1000, "count": 1}],
+        "conditions": [{"condition": "new", "count": 1}],
+    }
+    assert data["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("title", "typed"),
+    [
+        ("آيفون ١٤ برو ماكس", "ايفون"),
+        ("آيفون ١٤ برو ماكس", "أيفون 14"),
+        ("آيفون ١٤ برو ماكس", "الآيفون"),
+        ("iPhone 14 Pro", "iphone ١٤"),
+        ("ساعة رولكس", "ساعه"),
+        ("ساعة رولكس", "الساعة"),
+        ("ساعة رولكس", "ساعات"),
+        ("ساعة رولكس", "سَاعَة"),
+        ("ساعة رولكس", "ســـاعة"),
+        ("أحذية رياضية", "احذيه"),
+        ("مبنى قديم", "مبني"),
+        ("Samsung Galaxy SM-G998B", "sm-g998b"),
+        ("Samsung Galaxy SM-G998B", "SMG998B"),
+        ("Samsung Galaxy SM-G998B", "g998b"),
+        ("Nike Dunk DD1391-100", "dd1391-100"),
+        ("Café table", "cafe"),
+        ("Adidas running shoes", "shoe"),
+        ("Adidas running shoes", "run"),
+        ("Adidas sneakers", "sneak"),
+        ("Adidas sneakers", "snea"),
+        ("Nike Air Jordan", "nike jord"),
+        ("Nike Air Jordan", "nikee"),
+        ("Nike Air Jordan", "nkie jordan"),
+        ("Nike Air Jordan", "jordna"),
+        ("Nike Air Jordan", "jrdan"),
+        ("Nike Air Jordan", "\u200fnike\u200f"),
+        ("ساعة رولكس", "رولكص"),
+        ("T-shirt", "tshirt"),
+        ("T-shirt", "t shirt"),
+    ],
+)
+def test_words_are_found_however_they_are_written(title, typed):
+    listed("Something else entirely", category_id="home_furniture")
+    listed(title)
+    assert titles(q=typed) == [title]
+
+
+def test_correction_is_named():
+    listed("Nike Air Jordan")
+    assert search(q="nikee jordna")["corrected_query"] == "nike jordan"
+    assert search(q="nike jordan")["corrected_query"] is None
+
+
+def test_websearch_syntax():
+    listed("Nike Air Jordan")
+    listed("Jordan almonds")
+    assert titles(q="jordan -almonds") == ["Nike Air Jordan"]
+    assert titles(q='"air jordan"') == ["Nike Air Jordan"]
+    assert titles(q='"jordan air"') == []
+    assert sorted(titles(q="almonds or nike")) == ["Jordan almonds", "Nike Air Jordan"]
+
+
+def test_title_stands_above_description_and_fresh_above_stale():
+    described = listed("Blue thing", description="falcon " * 30)
+    stale = listed("Falcon hood one")
+    fresh = listed("Falcon hood two")
+    aged(described, 0)
+    aged(stale, 90)
+    aged(fresh, 2)
+    assert titles(q="falcon") == ["Falcon hood two", "Falcon hood one", "Blue thing"]
+
+
+def test_freshest_of_something_common_are_considered(settings):
+    settings.SEARCH_CONSIDERED_MAX = 5
+    seller = make_seller()
+    for age in range(12):
+        aged(listed(f"Falcon {age}", seller=seller), age * 60)
+    data = search(q="falcon")
+    assert (data["total"], data["total_is_exact"]) == (5, False)
+    assert [item["title"] for item in data["items"]] == [f"Falcon {age}" for age in range(5)]
+
+
+def test_what_is_older_than_the_periods_is_found_too(settings):
+    settings.SEARCH_CONSIDERED_MAX = 2
+    for age in (1, 500, 800):
+        aged(listed(f"Falcon {age}"), age)
+    assert titles(q="falcon") == ["Falcon 1", "Falcon 500"]
+
+
+def test_relevance_goes_on_by_cursor():
+    seller = make_seller()
+    for number in range(7):
+        listed(f"Falcon {number}", seller=seller)
+    seen, cursor = [], ""
+    while cursor is not None:
+        data = search(q="falcon", per_page=3, cursor=cursor)
+        seen += [item["title"] for item in data["items"]]
+        cursor = data["next_cursor"]
+    assert seen == [f"Falcon {number}" for number in reversed(range(7))]
+
+
+def test_filters_and_sorts():
+    listed("Falcon A", price=300, condition="fair")
+    listed("Falcon B", price=100, feed_type="discover", location=Point(55.2708, 25.2048, srid=4326))
+    listed("Falcon C", price=200, location=Point(55.15, 25.08, srid=4326))
+    assert titles(q="falcon", sort="price_low") == ["Falcon B", "Falcon C", "Falcon A"]
+    assert titles(q="falcon", sort="price_high") == ["Falcon A", "Falcon C", "Falcon B"]
+    assert titles(q="falcon", sort="recent") == ["Falcon C", "Falcon B", "Falcon A"]
+    assert titles(q="falcon", condition="fair") == ["Falcon A"]
+    assert titles(q="falcon", feed_type="discover") == ["Falcon B"]
+    place = {"latitude": 25.0772, "longitude": 55.1369}
+    assert titles(q="falcon", sort="nearest", **place) == ["Falcon A", "Falcon C"]
+    assert titles(sort="nearest", radius_km=50, **place) == ["Falcon A", "Falcon C", "Falcon B"]
+    assert "distance_km" in search(q="falcon", **place)["items"][0]
+    assert titles() == ["Falcon C", "Falcon B", "Falcon A"]
+
+
+def test_price_ranges_are_in_order_and_labelled():
+    for price in (50, 99.99, 100, 999, 1000, 20000):
+        listed("Falcon", price=price)
+    assert [(facet["label"], facet["count"]) for facet in search(q="falcon")["facets"]["price_ranges"]] == [
+        ("AED 0-100", 2),
+        ("AED 100-250", 1),
+        ("AED 500-1000", 1),
+        ("AED 1000-2500", 1),
+        ("AED 10000+", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "'", '"', '""', "\\", "a:*&|!<->()", "-", "- -", "-nike", "%", "_", "or", "or or or", "🔥🔥", "the",
+        "a" * 200, "\u202e\u200f", "' OR 1=1 --", "((((((", "!!!", "$$", "nike & | jordan", "{}", "…", "ـ",
+        "ء", "<script>", "1e999",
+    ],
+)  # fmt: skip
+def test_odd_words_answer_200(typed):
+    listed("Nike Air Jordan")
+    assert search(q=typed)["total"] in (0, 1)
+    assert APIClient().get("/api/v1/search/suggest", {"q": typed}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"q": "x" * 5000}, "q"),
+        ({"min_price": "cheap"}, "min_price"),
+        ({"min_price": "-1"}, "min_price"),
+        ({"min_price": "nan"}, "min_price"),
+        ({"min_price": "1e99"}, "min_price"),
+        ({"min_price": "9", "max_price": "1"}, "max_price"),
+        ({"sort": "nearest"}, "sort"),
+        ({"condition": "broken"}, "condition"),
+        ({"feed_type": "all"}, "feed_type"),
+        ({"latitude": "25"}, "longitude"),
+        ({"cursor": "x"}, "cursor"),
+    ],
+)
+def test_odd_parameters_are_refused_by_field(params, field):
+    assert list(search(400, **params)["details"]) == [field]
+
+
+def test_nul_is_a_clean_400():
+    assert APIClient().get("/api/v1/search?q=a%00b").status_code == 400
+    assert APIClient().get("/api/v1/search?q=%ff%fe%ed%a0%80").status_code == 200
+
+
+def test_suggestions_complete_the_last_word():
+    for title in ("Nike Air Jordan", "Nike Dunk", "ساعة رولكس"):
+        listed(title)
+
+    def suggest(text):
+        return APIClient().get("/api/v1/search/suggest", {"q": text}).json()["data"]["items"]
+
+    recount_words()
+    assert suggest("nik") == ["nike"]
+    assert suggest("nike jor") == ["nike jordan"]
+    assert suggest("dunk jor") == []
+    assert suggest("jordn") == ["jordan"]
+    assert suggest("ساع") == ["ساعة"]
+    assert suggest("") == []
+
+
+def test_creation_teaches_words_and_the_count_forgets_them():
+    services.create_product(
+        actor=make_seller(),
+        title="Zyxwort",
+        price=5,
+        category=Category.objects.get(pk="beauty"),
+        condition="new",
+        feed_type="community",
+        location=DUBAI_MARINA,
+    )
+    assert SearchWord.objects.filter(word="zyxwort").exists()
+    Product.objects.update(status="sold")
+    assert recount_words() == 0
+    assert not SearchWord.objects.exists()
