@@ -40,7 +40,11 @@ def of_run(instance: Instance, person: Mapping[str, str], urls: dict[str, str]) 
     media = usual_port("MEDIA_PORT", person, 8080)
     control = private_port(instance.name, "media-control")
     values = _values(instance, "localhost", port=port, rtmp=rtmp, media=media, control=control) | urls
-    return values | {name: person[name] for name in values if name in person} | {"PORT": str(port)}
+    values |= {name: person[name] for name in values if name in person} | {"PORT": str(port)}
+    if "127.0.0.1" not in values["ALLOWED_HOSTS"].split(","):
+        # Where the media server calls the web process, and we ask it whether it is ready.
+        values["ALLOWED_HOSTS"] += ",127.0.0.1"
+    return values
 
 
 def of_private(instance: Instance, urls: dict[str, str]) -> dict[str, str]:

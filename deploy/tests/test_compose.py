@@ -1,5 +1,6 @@
 """The compose file and the images agree with the settings, with `make run` and with each other."""
 
+import http.server
 import json
 import os
 import re
@@ -7,12 +8,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from uvicorn.main import main as uvicorn_command
 
+from deploy import health
 from deploy.local import compose, environment, media
 from deploy.local.places import ROOT
 
@@ -165,6 +168,30 @@ def test_health_checks_ask_for_pages_that_exist(client: Any) -> None:
     assert client.get("/healthz").status_code == 200
 
 
+def test_the_health_check_asks_by_a_name_that_the_app_answers_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.path, self.headers["Host"]))
+            self.send_response(200 if self.path == "/healthz" else 503)
+            self.end_headers()
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    monkeypatch.setenv("ALLOWED_HOSTS", "api.soukloop.example,app")
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        codes = [health.main(f"{url}/healthz"), health.main(f"{url}/readyz")]
+        server.shutdown()
+
+    assert codes == [0, 1]
+    assert health.main(url) == 1  # nobody is there any more
+    assert asked == [("/healthz", "api.soukloop.example"), ("/readyz", "api.soukloop.example")]
+
+
 def test_the_media_image_fills_in_every_name_of_the_template() -> None:
     wanted = set(re.findall(r"\$\{([A-Z_]+)\}", media.TEMPLATE.read_text()))
     script = (ROOT / "deploy/media/start.sh").read_text()
@@ -181,7 +208,8 @@ def test_media_server_and_app_share_their_secret_and_find_each_other() -> None:
 
     assert server["MEDIA_SECRET"] == app["MEDIA_SECRET"]
     assert compose.interpolate(server["CALLBACK_URL"], {}) == "http://app:8000"
-    assert "app" in compose.interpolate(app["ALLOWED_HOSTS"], {}).split(",")
+    for hosts in ({}, {"ALLOWED_HOSTS": "api.soukloop.example"}):
+        assert "app" in compose.interpolate(app["ALLOWED_HOSTS"], hosts).split(",")
     assert app["MEDIA_CONTROL_URL"] == f"http://media:{control}"
     assert not any(control in port for port in SERVICES["media"]["ports"])
 
