@@ -172,6 +172,7 @@ class Product(models.Model):
                 "feed_type", "category", POPULARITY, "id", name="product_category_popular", condition=LISTED
             ),
             models.Index("created_at", "id", name="product_recent", condition=LISTED),
+            models.Index("category", "created_at", "id", name="product_category", condition=LISTED),
             models.Index("price", "id", name="product_price", condition=LISTED),
             models.Index(fields=["seller", "-created_at"], name="product_seller_recent"),
             models.Index("live_stream_id", name="product_on_air", condition=Q(live_stream_id__isnull=False)),

@@ -161,7 +161,7 @@ def test_trilateration_finds_the_offset_point_not_the_home():
             if list(best) == guess:
                 break
             guess = list(best)
-    found = Point(*guess, srid=4326)
+    found = Point(guess[0], guess[1], srid=4326)
     assert metres(found, product.public_location) < 5
     assert 100 < metres(found, home) <= 250
 
@@ -196,8 +196,8 @@ def test_public_point_is_stable_and_at_most_250_metres_away(latitude, longitude,
 def test_many_listings_at_home_share_one_point_so_that_averaging_finds_nothing():
     seller = make_seller()
     products = [make_product(seller=seller) for _ in range(5)]
-    assert len({product.public_location.coords for product in products}) == 1
-    assert make_product().public_location.coords != products[0].public_location.coords
+    assert len({str(product.public_location) for product in products}) == 1
+    assert make_product().public_location != products[0].public_location
 
 
 def test_labels_go_up_from_walking_distance():

@@ -1,6 +1,7 @@
 """Search in two languages: guide 2.5, spelling, ranking, facets, odd input; suggestions."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.contrib.gis.geos import Point
@@ -230,7 +231,7 @@ def test_creation_teaches_words_and_the_count_forgets_them():
     services.create_product(
         actor=make_seller(),
         title="Zyxwort",
-        price=5,
+        price=Decimal(5),
         category=Category.objects.get(pk="beauty"),
         condition="new",
         feed_type="community",

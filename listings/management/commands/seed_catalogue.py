@@ -1,6 +1,7 @@
 """Fill a database with a large, believable catalogue, for benchmarks."""
 
 import argparse
+import os
 import queue
 import random
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
@@ -54,9 +56,8 @@ class Command(BaseCommand):
         sellers = _sellers(-(-products // _PER_SELLER))
         slices = _slices(products)
         if share is not None:
-            for piece in slices[share::processes]:
-                _copy_slice(sellers, *piece)
-                self.stdout.write(str(piece[1]))
+            for count in _copied(sellers, slices[share::processes]):
+                self.stdout.write(str(count))
             return
         if Product.objects.exists():
             raise CommandError("There are products already: use an empty database.")
@@ -65,7 +66,7 @@ class Command(BaseCommand):
         self._say(started, f"{len(sellers):,} sellers")
         indexes = _drop_indexes()
         done = 0
-        for count in _shares(products, processes):
+        for count in _copied(sellers, slices) if processes == 1 else _shares(products, processes):
             done += count
             self._say(started, f"{done:,} of {products:,} products")
         for name, definition in indexes:
@@ -105,6 +106,12 @@ def _slices(products: int) -> list[Slice]:
     ]
 
 
+def _copied(sellers: list[Seller], slices: list[Slice]) -> Iterator[int]:
+    for number, count, first, last in slices:
+        _copy_slice(sellers, number, count, first, last)
+        yield count
+
+
 def _shares(products: int, processes: int) -> Iterator[int]:
     """Have several processes copy their share each, and yield how many rows each step of theirs added."""
     command = [sys.executable, "manage.py", "seed_catalogue", f"--products={products}"]
@@ -112,6 +119,7 @@ def _shares(products: int, processes: int) -> Iterator[int]:
         subprocess.Popen(
             [*command, f"--processes={processes}", f"--share={share}"],
             cwd=settings.BASE_DIR,
+            env=os.environ | {"DATABASE_URL": _database_url()},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -130,6 +138,13 @@ def _shares(products: int, processes: int) -> Iterator[int]:
                 yield int(line)
     if any(process.wait() for process in started):
         raise CommandError("A copying process failed; see above.")
+
+
+def _database_url() -> str:
+    """Return the URL of the database in use, which may be another than the environment names: a test's."""
+    used = connection.settings_dict
+    user, password = (quote(str(used[part] or ""), safe="") for part in ("USER", "PASSWORD"))
+    return f"postgis://{user}:{password}@{used['HOST'] or 'localhost'}:{used['PORT'] or 5432}/{used['NAME']}"
 
 
 def _pass_on(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str | None]") -> None:

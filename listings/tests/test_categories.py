@@ -1,0 +1,125 @@
+"""Guide 2.6: 12 categories, true counts, cached in Redis for 5 minutes, counted by one process at a time."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+from redis.exceptions import ConnectionError as RedisAway
+from rest_framework.test import APIClient
+
+from accounts.tests.factories import client_for, make_seller, make_staff
+from listings import category_counts, services
+from listings.services import close_seller, reopen_seller
+from listings.tests.factories import make_product
+from listings.tests.test_api import GUIDE_2_1
+from soukloop.core import keys
+from soukloop.core.redis import redis_client
+
+pytestmark = pytest.mark.django_db
+
+
+def counts(slug="sneakers"):
+    [shown] = [one for one in categories() if one["slug"] == slug]
+    return shown["total_products"], shown["active_listings_count"]
+
+
+def categories():
+    return APIClient().get("/api/v1/categories").json()["data"]
+
+
+def test_guide_2_6_categories():
+    make_product(category_id="trading_cards")
+    make_product(category_id="trading_cards", status="sold")
+    make_product(category_id="trading_cards", status="deleted")
+    shown = categories()
+    assert len(shown) == 12
+    assert shown[0] == {
+        "slug": "trading_cards",
+        "name": "Trading Card Games",
+        "name_ar": "بطاقات التداول",
+        "icon": "🎴",
+        "color": "#9333EA",
+        "secondary_color": "#EC4899",
+        "total_products": 2,
+        "live_streams_count": 0,
+        "active_listings_count": 1,
+    }
+    assert (shown[1]["slug"], shown[1]["name"]) == ("sneakers", "Sneakers & Streetwear")
+    one = APIClient().get("/api/v1/categories/trading_cards").json()["data"]
+    assert one == shown[0]
+    assert APIClient().get("/api/v1/categories/no_such").status_code == 404
+
+
+def test_counts_are_cached_for_five_minutes(django_assert_num_queries):
+    categories()
+    assert 295 <= redis_client().ttl(keys.CATEGORY_COUNTS) <= 300
+    make_product()  # past the services: nobody told the cache
+    assert counts() == (0, 0)
+    redis_client().delete(keys.CATEGORY_COUNTS)
+    assert counts() == (1, 1)
+    with django_assert_num_queries(2):  # the 12, the live streams
+        categories()
+
+
+def test_cached_counts_stay_true_through_a_products_life(django_capture_on_commit_callbacks):
+    seller, staff = make_seller(), make_staff()
+    client = client_for(seller)
+    counts()
+
+    def after(action):
+        with django_capture_on_commit_callbacks(execute=True):
+            result = action()
+        cached = counts()
+        redis_client().delete(keys.CATEGORY_COUNTS)
+        assert counts() == cached
+        return cached, result
+
+    cached, answer = after(lambda: client.post("/api/v1/products", GUIDE_2_1))
+    assert cached == (1, 1)
+    pk = answer.json()["data"]["id"]
+    url = f"/api/v1/products/{pk}"
+    assert after(lambda: services.hide_product(actor=staff, product_id=pk, reason="x"))[0] == (1, 0)
+    assert after(lambda: services.restore_product(actor=staff, product_id=pk, reason="x"))[0] == (1, 1)
+    assert after(lambda: client.patch(url, {"category": "gaming"}))[0] == (0, 0)
+    assert counts("gaming") == (1, 1)
+    assert after(lambda: client.patch(url, {"category": "sneakers"}))[0] == (1, 1)
+    assert after(lambda: close_seller(seller))[0] == (1, 0)
+    assert after(lambda: reopen_seller(seller))[0] == (1, 1)
+    assert after(lambda: client.delete(url))[0] == (0, 0)
+
+
+def test_without_redis_they_are_counted(monkeypatch):
+    make_product()
+
+    def away():
+        raise RedisAway
+
+    monkeypatch.setattr(category_counts, "redis_client", away)
+    assert counts() == (1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_process_counts_while_the_others_wait(monkeypatch):
+    make_product()
+    count, counted, lock = category_counts._count, [], threading.Lock()
+
+    def slow_count():
+        with lock:
+            counted.append(1)
+        time.sleep(0.3)
+        return count()
+
+    monkeypatch.setattr(category_counts, "_count", slow_count)
+
+    def ask(_):
+        try:
+            return category_counts.category_counts()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(ask, range(12)))
+    assert answers == [{"sneakers": (1, 1)}] * 12
+    assert len(counted) == 1

@@ -1,0 +1,86 @@
+"""The hot questions are answered from indexes: no sequential scan of products, in a catalogue of 20,000."""
+
+import json
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from rest_framework.test import APIClient
+
+from listings.models import Product
+from soukloop.core.pagination import encode_cursor
+
+PLACE = "latitude=25.0772&longitude=55.1369"
+SORTS = ("recent", "popular", "price_low", "price_high")
+HOT = [
+    *(f"/feeds/discover?sort={sort}" for sort in SORTS),
+    *(f"/feeds/discover?sort={sort}&category=sneakers" for sort in SORTS),
+    *(f"/feeds/community?{PLACE}&sort={sort}" for sort in ("nearest", "recent", "price_low", "price_high")),
+    f"/feeds/community?{PLACE}&category=sneakers",
+    f"/feeds/community?{PLACE}&page=40",
+    "/search?q=nike jordan",
+    "/search?q=للبيع",
+    "/search?q=nikee jordn",
+    "/search?q=nike&category=sneakers&min_price=500&max_price=1000",
+    "/search?q=nike&sort=recent",
+    "/search?q=nike&sort=price_low",
+    "/search?category=sneakers",
+    f"/search?q=nike&{PLACE}&sort=nearest",
+    "/search",
+    "/search/suggest?q=nike jor",
+]
+
+
+@pytest.fixture(scope="module")
+def catalogue(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        call_command("seed_catalogue", products=20_000, processes=1, verbosity=0)
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE listings_product, accounts_user, listings_searchword CASCADE")
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def scanned(url):
+    """Ask, and return the statements that read all of the products."""
+    found: list[str] = []
+
+    def explain(execute, sql, params, many, context):
+        if sql.startswith(("SELECT", "WITH")) and "listings_product" in sql:
+            with connection.cursor() as cursor:
+                cursor.db.execute_wrappers, wrappers = [], cursor.db.execute_wrappers
+                cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+                [(plan,)] = cursor.fetchall()
+                cursor.db.execute_wrappers = wrappers
+            plan = json.loads(plan) if isinstance(plan, str) else plan
+            found.extend(
+                sql
+                for node in nodes(plan[0]["Plan"])
+                if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "listings_product"
+            )
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        answer = APIClient().get(f"/api/v1{url}")
+    assert answer.status_code == 200
+    assert answer.json()["data"]["items"]
+    return found
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("url", HOT)
+def test_hot_question_reads_no_whole_table(catalogue, url):
+    assert scanned(url) == []
+
+
+@pytest.mark.django_db
+def test_deep_cursors_sellers_lists_and_similar_ones_read_no_whole_table(catalogue):
+    product = Product.objects.filter(status="active", feed_type="discover").order_by("created_at")[200]
+    cursor = encode_cursor("recent", False, product.created_at.isoformat(), product.pk)
+    assert scanned(f"/feeds/discover?cursor={cursor}") == []
+    assert scanned(f"/users/{product.seller_id}/products") == []
