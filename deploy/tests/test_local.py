@@ -290,7 +290,12 @@ def test_what_the_person_set_wins_in_make_run_and_nowhere_else(
     instance: Instance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environment, "network_address", lambda: "")
-    person = {"DATABASE_URL": "postgis://theirs", "PORT": "9000", "BASE_URL": "https://tunnel.example"}
+    person = {
+        "DATABASE_URL": "postgis://theirs",
+        "PORT": "9000",
+        "BASE_URL": "https://tunnel.example",
+        "ALLOWED_HOSTS": "tunnel.example",
+    }
     ours = {"DATABASE_URL": "postgis://ours", "REDIS_URL": "redis://ours"}
 
     run = environment.of_run(instance, person, ours)
@@ -298,6 +303,7 @@ def test_what_the_person_set_wins_in_make_run_and_nowhere_else(
 
     assert (run["DATABASE_URL"], run["REDIS_URL"]) == ("postgis://theirs", "redis://ours")
     assert (run["PORT"], run["BASE_URL"]) == ("9000", "https://tunnel.example")
+    assert run["ALLOWED_HOSTS"] == "tunnel.example,127.0.0.1"
     assert private["DATABASE_URL"] == "postgis://ours"
     assert private["BASE_URL"] == f"http://127.0.0.1:{private['PORT']}"
 
