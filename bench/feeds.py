@@ -41,7 +41,7 @@ PLACES = [
 OURS, SQL, PEER = "Souk Loop", "the SQL, psycopg", "FastAPI"
 
 Paths = list[str]
-Statements = dict[str, tuple[str, Any]]
+Statements = dict[str, list[tuple[str, Any]]]
 
 
 def main() -> None:
@@ -50,10 +50,6 @@ def main() -> None:
         with _catalogue(size) as database_url:
             scenarios = _scenarios()
             statements = _statements([path for paths in scenarios.values() for path in paths])
-            scenarios = {
-                name: [path for path in paths if path in statements] for name, paths in scenarios.items()
-            }
-            scenarios = {name: paths for name, paths in scenarios.items() if paths}
             with _servers(database_url, statements) as ports:
                 _check_same(ports, scenarios)
                 print(f"{size:,} products, {ROUNDS} rounds of {SECONDS:g} s:")
@@ -131,7 +127,7 @@ def _scenarios() -> dict[str, Paths]:
 
 
 def _statements(paths: Paths) -> Statements:
-    """Return the statement that each URL makes the project send; a URL that needs more is left out."""
+    """Return the statements that each URL makes the project send; the page comes with the last."""
     from django.db import connection  # noqa: PLC0415
     from django.http import QueryDict  # noqa: PLC0415
 
@@ -156,23 +152,23 @@ def _statements(paths: Paths) -> Statements:
         sent.clear()
         with connection.execute_wrapper(note):
             answer(parse(QueryDict(url.query)), viewer_id=None)
-        if len(sent) == 1:
-            [statements[path]] = sent
-        else:
-            print(f"Left out, {len(sent)} statements: {path}", file=sys.stderr)
+        statements[path] = sent.copy()
     connection.close()
     return statements
 
 
-def _send(database_url: str, statements: list[tuple[str, Any]]) -> list[float]:
-    """Send the statements in turn over one connection from the servers' core; return the seconds of each."""
+def _send(database_url: str, requests: list[list[tuple[str, Any]]]) -> list[float]:
+    """Send each request's statements in turn over one connection, from the servers' core; return seconds."""
     import psycopg  # noqa: PLC0415
 
     os.sched_setaffinity(0, {SERVER_CORE})
     try:
         with (
             psycopg.connect(
-                _plain(database_url), autocommit=True, cursor_factory=psycopg.ClientCursor
+                _plain(database_url),
+                autocommit=True,
+                cursor_factory=psycopg.ClientCursor,
+                options="-c max_parallel_workers_per_gather=0 -c jit=off",
             ) as link,
             link.cursor() as cursor,
         ):
@@ -180,9 +176,9 @@ def _send(database_url: str, statements: list[tuple[str, Any]]) -> list[float]:
             times: list[float] = []
             started = now = time.perf_counter()
             while now - started < SECONDS:
-                sql, params = statements[len(times) % len(statements)]
-                cursor.execute(sql, params)
-                cursor.fetchall()
+                for sql, params in requests[len(times) % len(requests)]:
+                    cursor.execute(sql, params)
+                    cursor.fetchall()
                 before, now = now, time.perf_counter()
                 times.append(now - before)
             return times
@@ -294,7 +290,10 @@ def _servers(database_url: str, statements: Statements) -> Iterator[dict[str, in
         port = free_port()
         with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
             ending.callback(Path(file.name).unlink)
-            json.dump({path: (sql, _typed(params)) for path, (sql, params) in statements.items()}, file)
+            json.dump(
+                {path: [(sql, _typed(params)) for sql, params in sent] for path, sent in statements.items()},
+                file,
+            )
         peer = subprocess.Popen(
             [
                 VENV / "bin" / "python",

@@ -46,7 +46,7 @@ def discover_query(params: QueryDict) -> ListQuery:
         sort=reader.choice("sort", DISCOVER_SORTS) or "recent",
         cursor=reader.text("cursor", 400),
         category=reader.text("category", 40),
-        feed_type=Product.FeedType.DISCOVER,
+        feed_type=Product.FeedType.DISCOVER.value,
     )
     reader.finish()
     return query
@@ -60,7 +60,7 @@ def community_query(params: QueryDict) -> ListQuery:
         sort=reader.choice("sort", COMMUNITY_SORTS) or "nearest",
         cursor=reader.text("cursor", 400),
         category=reader.text("category", 40),
-        feed_type=Product.FeedType.COMMUNITY,
+        feed_type=Product.FeedType.COMMUNITY.value,
         place=reader.place(required=True),
     )
     reader.finish()

@@ -48,11 +48,22 @@ def _numbered(sql: str) -> str:
 
 
 STATEMENTS = {
-    path: (_numbered(sql), tuple(KINDS[kind](value) for kind, value in params))
-    for path, (sql, params) in json.loads(Path(os.environ["FEEDS_STATEMENTS"]).read_text()).items()
+    path: [(_numbered(sql), tuple(KINDS[kind](value) for kind, value in params)) for sql, params in sent]
+    for path, sent in json.loads(Path(os.environ["FEEDS_STATEMENTS"]).read_text()).items()
 }
 engine = create_async_engine(
-    os.environ["FEEDS_DATABASE_URL"], isolation_level="AUTOCOMMIT", pool_size=20, max_overflow=0
+    os.environ["FEEDS_DATABASE_URL"],
+    isolation_level="AUTOCOMMIT",
+    pool_size=20,
+    max_overflow=0,
+    # As the project's connections, and with its words and places known to the planner.
+    connect_args={
+        "server_settings": {
+            "max_parallel_workers_per_gather": "0",
+            "jit": "off",
+            "plan_cache_mode": os.environ.get("FEEDS_PLANS", "force_custom_plan"),
+        }
+    },
 )
 app = FastAPI()
 
@@ -97,9 +108,10 @@ async def search(request: Request, q: str, per_page: PerPage = 20) -> Response:
 
 
 async def _rows(request: Request) -> list[Any]:
-    sql, params = STATEMENTS[f"{request.url.path}?{request.url.query}"]
     async with engine.connect() as connection:
-        return list((await connection.exec_driver_sql(sql, params)).all())
+        for sql, params in STATEMENTS[f"{request.url.path}?{request.url.query}"]:
+            rows = list((await connection.exec_driver_sql(sql, params)).all())
+    return rows
 
 
 async def _page(request: Request, per_page: int, sort: str) -> dict[str, Any]:
@@ -116,7 +128,7 @@ async def _page(request: Request, per_page: int, sort: str) -> dict[str, Any]:
 
 
 def _cursor(*position: Any) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(position)).decode().rstrip("=")
+    return base64.urlsafe_b64encode(orjson.dumps(position, default=str)).decode().rstrip("=")
 
 
 def _body(items: list[dict[str, Any]], per_page: int, counted: int, cursor: str | None) -> dict[str, Any]:
@@ -132,7 +144,7 @@ def _body(items: list[dict[str, Any]], per_page: int, counted: int, cursor: str 
 
 
 def _answer(body: dict[str, Any]) -> Response:
-    return Response(orjson.dumps({"success": True, "data": body}), media_type="application/json")
+    return Response(orjson.dumps({"success": True, "data": body}, default=str), media_type="application/json")
 
 
 def _range(bucket: int) -> dict[str, Any]:
