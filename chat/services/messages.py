@@ -39,9 +39,10 @@ def send_message(
 
     Raises NotFound, and Forbidden where one of the two blocked the other or the other's account is closed.
     """
-    may_write_to(actor, conversation_id)
+    other_id = may_write_to(actor, conversation_id)
     message, _ = _append(
         conversation_id,
+        other_id,
         Message(
             sender=actor,
             message_type=message_type,
@@ -94,6 +95,7 @@ def post_message(
     """
     message, counters = _append(
         conversation.pk,
+        conversation.other_id(sender.pk) if sender else None,
         Message(
             sender=sender,
             message_type=message_type,
@@ -196,17 +198,30 @@ SELECT last_seq, buyer_id, seller_id, unread_count_buyer, unread_count_seller FR
 """
 
 
-def _append(conversation_id: UUID, message: Message) -> tuple[Message, _Counters | None]:
-    """Number, count and announce a message; what was sent before is returned without counters."""
+def _append(
+    conversation_id: UUID, other_id: UUID | None, message: Message
+) -> tuple[Message, _Counters | None]:
+    """Number, count and announce a message; what was sent before is returned without counters.
+
+    `other_id` is who reads it; None where the platform speaks to both.
+    """
+    is_for_inbox = (
+        other_id is not None and message.message_type in WRITTEN_BY_PEOPLE and not online_among([other_id])
+    )
+    append = partial(_append_or_find, conversation_id, message, is_for_inbox=is_for_inbox)
+    # One statement is a transaction by itself; BEGIN and COMMIT would be two more round trips.
+    if is_for_inbox or connection.in_atomic_block:
+        append = transaction.atomic(append)
     try:
-        return _append_or_find(conversation_id, message)
+        return append()
     except IntegrityError:
         # Its twin (the same client_message_id) was committed while this one waited for the row's lock.
-        return _append_or_find(conversation_id, message)
+        return append()
 
 
-@transaction.atomic
-def _append_or_find(conversation_id: UUID, message: Message) -> tuple[Message, _Counters | None]:
+def _append_or_find(
+    conversation_id: UUID, message: Message, *, is_for_inbox: bool
+) -> tuple[Message, _Counters | None]:
     message.id = uuid.uuid4()
     message.conversation_id = conversation_id
     message.created_at = timezone.now()
@@ -237,15 +252,14 @@ def _append_or_find(conversation_id: UUID, message: Message) -> tuple[Message, _
     if message.sender is not None and message.message_type in WRITTEN_BY_PEOPLE:
         other_id, unread = counters.other_than(message.sender.pk)
         typist = Typist(conversation_id, message.sender.pk, message.sender.username, other_id)
-        transaction.on_commit(partial(typing.stop, typist), robust=True)
-        _tell_if_away(message, message.sender, other_id, unread)
+        transaction.on_commit(partial(typing.stop_if_known, typist), robust=True)
+        if is_for_inbox:
+            _notify(message, message.sender, other_id, unread)
     return message, counters
 
 
-def _tell_if_away(message: Message, sender: User, other_id: UUID, unread: int) -> None:
+def _notify(message: Message, sender: User, other_id: UUID, unread: int) -> None:
     """Leave a notification to who isn't connected: one per conversation until it is read."""
-    if online_among({other_id}):
-        return
     notify(
         user_ids=[other_id],
         kind="message_new",

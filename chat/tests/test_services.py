@@ -6,11 +6,12 @@ import pytest
 from django.utils import timezone
 
 from accounts.tests.factories import block, make_seller, make_staff, make_user
-from chat import services
+from chat import services, typing
 from chat.access import conversation_of
 from chat.models import Conversation, Message
 from chat.selectors import acquaintances, conversations_of, unread_counts
 from chat.tests.factories import make_conversation, make_message
+from chat.typing import Typist
 from listings.tests.factories import make_product
 from notifications.models import Notification
 from soukloop.core import keys
@@ -221,13 +222,23 @@ class TestSending:
         with pytest.raises(Forbidden):
             services.send_message(actor=conversation.buyer, conversation_id=conversation.pk, content="Hi")
 
-    def test_writing_ends_typing(self, django_capture_on_commit_callbacks: Any) -> None:
+    def test_writing_ends_typing(
+        self, captured_events: Captured, django_capture_on_commit_callbacks: Any
+    ) -> None:
         conversation = make_conversation()
-        key = keys.typing(conversation.pk, conversation.buyer_id)
-        redis_client().set(key, "1", ex=5)
+        buyer, seller_id = conversation.buyer, conversation.seller_id
+        go_online(conversation.seller)
+        typing.start(Typist(conversation.pk, buyer.pk, buyer.username, seller_id))
+        key = keys.typing(conversation.pk, buyer.pk)
+        assert redis_client().exists(key)
         with django_capture_on_commit_callbacks(execute=True):
             make_message(conversation)
         assert not redis_client().exists(key)
+        assert [event for room, event, _ in captured_events if room == user_room(seller_id)] == [
+            "typing:active",
+            "message:new",
+            "typing:inactive",
+        ]
 
 
 class TestNotifying:
