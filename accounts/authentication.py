@@ -24,17 +24,28 @@ class TokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer <access token>`; a token that is there but not good is refused, not ignored."""
 
     def authenticate(self, request: Request) -> tuple[User, str] | None:
-        scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
-        if scheme.lower() != "bearer":
+        header = request.headers.get("Authorization", "")
+        user = user_of_authorization(header)
+        if user is None:
             return None
-        if not token.strip():
-            raise NotAuthenticated("The token isn't valid.", code="token_invalid")
-        user = user_of_access_token(token.strip())
         request._request.authenticated_user_id = user.pk  # type: ignore[attr-defined]  # for the log line
-        return user, token
+        return user, header.strip().partition(" ")[2].strip()
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def user_of_authorization(header: str) -> User | None:
+    """Return whom an `Authorization` header stands for, None where it holds no bearer token.
+
+    Raises NotAuthenticated.
+    """
+    scheme, _, token = header.strip().partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    if not token.strip():
+        raise NotAuthenticated("The token isn't valid.", code="token_invalid")
+    return user_of_access_token(token.strip())
 
 
 def current_user(request: Request) -> User:

@@ -285,7 +285,16 @@ def _servers(database_url: str, statements: Statements) -> Iterator[dict[str, in
 
     with ExitStack() as ending:
         os.sched_setaffinity(0, {SERVER_CORE})  # inherited by what is started now
-        ours = ServerProcess("uvicorn", database_url, {"DJANGO_SETTINGS_MODULE": "bench.settings"})
+        ours = ServerProcess(
+            "uvicorn",
+            database_url,
+            # As in production: hits are counted in Redis, statements aren't kept for a debug page.
+            {
+                "DJANGO_SETTINGS_MODULE": "bench.settings",
+                "DEBUG": "false",
+                "ALLOWED_HOSTS": "localhost,127.0.0.1",
+            },
+        )
         ending.callback(ours.terminate)
         port = free_port()
         with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:

@@ -11,8 +11,11 @@ from typing import Any, cast  # noqa: E402 - apps must be ready first
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from accounts.authentication import user_of_authorization  # noqa: E402
+from listings.lean import ROUTES  # noqa: E402
 from soukloop.core.bodies import Asgi, BodyLimit  # noqa: E402
 from soukloop.core.checks import refuse_unsafe_start  # noqa: E402
+from soukloop.core.lean import LeanRoutes  # noqa: E402
 from soukloop.realtime import lifecycle  # noqa: E402
 from soukloop.realtime.routing import websockets  # noqa: E402
 from soukloop.realtime.socketio import PATH, SocketIoApp, SocketServer  # noqa: E402
@@ -47,7 +50,9 @@ class SocketIoFirst:
 
 application = ProtocolTypeRouter(
     {
-        "http": SocketIoFirst(BodyLimit(cast(Asgi, django_application))),
+        "http": SocketIoFirst(
+            LeanRoutes(BodyLimit(cast(Asgi, django_application)), ROUTES, user_of_authorization)
+        ),
         "websocket": SocketIoFirst(websockets),
         "lifespan": lifespan,
     }

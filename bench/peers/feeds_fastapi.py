@@ -94,7 +94,7 @@ async def search(request: Request, q: str, per_page: PerPage = 20) -> Response:
     found = [row for row in rows if row[2] is not None]
     more = len(found) > per_page
     found = found[:per_page]
-    cursor = _cursor("relevance", found[-1][2], found[-1][3].isoformat(), str(found[-1][6])) if more else None
+    cursor = _cursor("relevance", found[-1][2], found[-1][3], str(found[-1][6])) if more else None
     body = _body([_card(row[4:]) for row in found], per_page, counted, cursor)
     counts = json.loads(facets) if isinstance(facets, str) else facets or []
     ranges = sorted((bucket, n) for kind, _, _, bucket, n in counts if kind == 0b110)
@@ -122,8 +122,7 @@ async def _page(request: Request, per_page: int, sort: str) -> dict[str, Any]:
     rows = rows[:per_page]
     cursor = None
     if more:
-        key = rows[-1][1].isoformat() if isinstance(rows[-1][1], datetime) else rows[-1][1]
-        cursor = _cursor(sort, bool(rows[-1][2]), key, str(rows[-1][5]))
+        cursor = _cursor(sort, bool(rows[-1][2]), rows[-1][1], str(rows[-1][5]))
     return _body([_card(row[3:]) for row in rows], per_page, counted, cursor)
 
 

@@ -145,7 +145,7 @@ def _best_page(query: ListQuery, where: Where, asked: str, viewer_id: UUID | Non
     def ranked(matches: str, params: list[Any]) -> list[tuple[Any, ...]]:
         return fetch(
             f"WITH matches AS MATERIALIZED ({matches}), facets AS ({_FACETS})"
-            f" SELECT facets.counted, facets.facets, best.score, best.created_at, {columns}"
+            f" SELECT facets.counted, facets.facets, best.score, best.created_at::text, {columns}"
             f" FROM facets LEFT JOIN (SELECT * FROM matches WHERE {after}"
             f" ORDER BY score DESC, created_at DESC, id DESC OFFSET {offset} LIMIT {size + 1}) best ON true"
             " LEFT JOIN listings_product p ON p.id = best.id"
@@ -167,7 +167,7 @@ def _best_page(query: ListQuery, where: Where, asked: str, viewer_id: UUID | Non
     if len(rows) > size:
         rows = rows[:size]
         _, _, score, created_at, _, _, pk, *_ = rows[-1]
-        cursor = encode_cursor(query.sort, score, created_at.isoformat(), pk)
+        cursor = encode_cursor(query.sort, score, created_at, pk)
     items = [card(row, 4) for row in rows]
     return {**list_body(items, query, counted, limit, cursor), "facets": _facets(facets or [])}
 

@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -18,34 +19,45 @@ from soukloop.core.requests import client_ip
 logger = logging.getLogger(__name__)
 
 # A log of hits, so "10 a minute" means any 60 seconds, not a clock's minute that lets 20 through at its turn.
-# Redis' own clock: web processes' clocks differ. Answers the milliseconds to wait, 0 when the hit counted.
+# Redis' own clock: web processes' clocks differ. ARGV: an id for the hit, then window and limit of each key.
+# Stops at the first scope that is used up and answers the milliseconds to wait; 0 when all counted.
 _HIT = """
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
-local window, limit = tonumber(ARGV[1]), tonumber(ARGV[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ms - window)
-if redis.call('ZCARD', KEYS[1]) >= limit then
-  local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-  return math.max(1, tonumber(oldest[2]) + window - ms)
+for i, key in ipairs(KEYS) do
+  local window, limit = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', ms - window)
+  if redis.call('ZCARD', key) >= limit then
+    local oldest = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+    return math.max(1, tonumber(oldest[2]) + window - ms)
+  end
+  redis.call('ZADD', key, ms, ARGV[1])
+  redis.call('PEXPIRE', key, window)
 end
-redis.call('ZADD', KEYS[1], ms, ARGV[3])
-redis.call('PEXPIRE', KEYS[1], window)
 return 0
 """
 
 
 def hit(scope: str, who: str) -> None:
-    """Count one use of `scope` by `who`, or raise RateLimited with the wait.
+    """Count one use of `scope` by `who`, or raise RateLimited with the wait."""
+    hit_all([scope], who)
+
+
+def hit_all(scopes: Sequence[str], who: str) -> None:
+    """Count one use of each scope by `who` in one step, or raise RateLimited with the wait.
 
     When Redis is away nobody is refused: a marketplace that is open beats one that is fair. What must hold
     without Redis (guesses at a one-time code) is counted in PostgreSQL.
     """
-    limit, seconds = settings.RATE_LIMITS[scope]
+    arguments: list[Any] = [uuid.uuid4().hex]
+    for scope in scopes:
+        limit, seconds = settings.RATE_LIMITS[scope]
+        arguments += [seconds * 1000, limit]
+    names = [keys.rate_limit(scope, who) for scope in scopes]
     try:
-        client = redis_client()
-        wait_ms = client.eval(_HIT, 1, keys.rate_limit(scope, who), seconds * 1000, limit, uuid.uuid4().hex)
+        wait_ms = redis_client().eval(_HIT, len(names), *names, *arguments)
     except RedisError as error:
-        logger.warning("rate limit %s not counted: %s", scope, error)
+        logger.warning("rate limit %s not counted: %s", ", ".join(scopes), error)
         return
     if wait_ms:
         raise RateLimited(retry_after=-(-int(wait_ms) // 1000))
@@ -62,25 +74,24 @@ def hit_user(scope: str, user_id: object) -> None:
     hit(scope, f"user:{user_id}")
 
 
-def hit_request(scope: str, request: Request) -> None:
-    """Count by user, or by address where nobody is logged in."""
-    if request.user and request.user.is_authenticated:
-        hit_user(scope, request.user.pk)
-    else:
-        hit_ip(scope, client_ip(request))
-
-
 class RateScopeThrottle(BaseThrottle):
     """Count each request in the view's `rate_scope` (a name, or a dict by method) and in `default`."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        hit_request("default", request)
         scope = getattr(view, "rate_scope", None)
         if isinstance(scope, dict):
             scope = scope.get(request.method)
-        if scope:
-            hit_request(scope, request)
+        user_id = request.user.pk if request.user and request.user.is_authenticated else None
+        hit_request(["default", scope] if scope else ["default"], user_id=user_id, ip=client_ip(request))
         return True
+
+
+def hit_request(scopes: Sequence[str], *, user_id: object, ip: str) -> None:
+    """Count by user, or by address where nobody is logged in."""
+    if user_id is not None:
+        hit_all(scopes, f"user:{user_id}")
+    elif not (settings.RATE_LIMIT_EXEMPT_LOOPBACK and _is_loopback(ip)):
+        hit_all(scopes, f"ip:{_subscriber(ip)}")
 
 
 def _is_loopback(ip: str) -> bool:

@@ -35,6 +35,33 @@ def forwarded_ip(peer: str, forwarded_for: str) -> str:
     return hops[max(0, len(hops) - 1 - settings.TRUSTED_PROXIES)]
 
 
+def take_request_id(given: str) -> str:
+    """Give the request under way the id its client chose, or one of ours."""
+    chosen = given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
+    request_id.set(chosen)
+    return chosen
+
+
+def log_request(
+    method: str, path: str, status: int, *, started: float, ip: str, user_id: object = None
+) -> None:
+    path = quote(path, safe="/")  # no control character of a client's reaches the log
+    logger.info(
+        "%s %s %s",
+        method,
+        path,
+        status,
+        extra={
+            "method": method,
+            "path": path,
+            "status": status,
+            "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+            "ip": ip,
+            **({"user_id": str(user_id)} if user_id else {}),
+        },
+    )
+
+
 class RequestMiddleware:
     """Give each request an id, answer with it, and log one line when it is done (no query, no body)."""
 
@@ -58,28 +85,19 @@ class RequestMiddleware:
         return self._finish(request, await self.get_response(request), started)
 
     def _start(self, request: HttpRequest) -> float:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id.set(given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex)
+        take_request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
         return time.perf_counter()
 
     def _finish(self, request: HttpRequest, response: HttpResponse, started: float) -> HttpResponse:
         response["X-Request-ID"] = request_id.get()
         if request.path in ("/healthz", "/readyz") and response.status_code < 400:
             return response
-        user = getattr(request, "authenticated_user_id", None)
-        path = quote(request.path, safe="/")  # no control character of a client's reaches the log
-        logger.info(
-            "%s %s %s",
-            request.method,
-            path,
+        log_request(
+            str(request.method),
+            request.path,
             response.status_code,
-            extra={
-                "method": request.method,
-                "path": path,
-                "status": response.status_code,
-                "duration_ms": round((time.perf_counter() - started) * 1000, 1),
-                "ip": client_ip(request),
-                **({"user_id": str(user)} if user else {}),
-            },
+            started=started,
+            ip=client_ip(request),
+            user_id=getattr(request, "authenticated_user_id", None),
         )
         return response

@@ -1,0 +1,171 @@
+"""The few GETs that everybody makes all the time, answered without Django's middleware and DRF.
+
+A feed's rows take PostgreSQL one or two milliseconds. The way through ten middlewares, which change threads
+under ASGI again and again, and DRF's machinery took three times that (docs/performance.md). Here a request
+changes threads once. What is not quite plain goes on to Django, where the same URL is a view over the same
+selector.
+"""
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+from django.http import QueryDict
+from django.http.request import split_domain_port, validate_host
+
+from soukloop.core import jsonlib, ratelimits
+from soukloop.core.bodies import Asgi, Message, Receive, Send
+from soukloop.core.envelope import exception_handler
+from soukloop.core.requests import forwarded_ip, log_request, take_request_id
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Headers = dict[bytes, bytes]
+_QUERY_MAX = 4096
+
+
+class Viewer(Protocol):
+    @property
+    def pk(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class LeanRoute:
+    """`answer(params, viewer)` returns the envelope's data, or raises what a view may raise."""
+
+    answer: Callable[[QueryDict, Any], Any]
+    rate_scope: str = ""
+
+
+@dataclass
+class Answer:
+    status: int
+    body: bytes
+    headers: list[tuple[bytes, bytes]]
+    user_id: Any = None
+
+
+class LeanRoutes:
+    """Answer plain GETs of these paths; give everything else to `app`."""
+
+    def __init__(
+        self,
+        app: Asgi,
+        routes: Mapping[str, LeanRoute],
+        authenticate: Callable[[str], Viewer | None],
+    ) -> None:
+        self.app = app
+        self.routes = routes
+        self.authenticate = authenticate
+        self.threads = ThreadPoolExecutor(settings.LEAN_THREADS, thread_name_prefix="lean")
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        route = self.routes.get(scope["path"]) if scope["method"] == "GET" else None
+        headers: Headers = dict(scope["headers"]) if route else {}
+        if route is None or not _is_plain(scope, headers):
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = take_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
+        peer = scope["client"][0] if scope.get("client") else "unknown"
+        ip = forwarded_ip(peer, headers.get(b"x-forwarded-for", b"").decode("latin-1"))
+        context = contextvars.copy_context()
+        answer: Answer = await asyncio.get_running_loop().run_in_executor(
+            self.threads, context.run, self._answer, route, scope["query_string"], headers, ip
+        )
+        start: Message = {
+            "type": "http.response.start",
+            "status": answer.status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(answer.body)).encode()),
+                (b"x-request-id", request_id.encode()),
+                *_security_headers(_is_secure(scope, headers)),
+                *answer.headers,
+            ],
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": answer.body})
+        log_request("GET", scope["path"], answer.status, started=started, ip=ip, user_id=answer.user_id)
+
+    def _answer(self, route: LeanRoute, query: bytes, headers: Headers, ip: str) -> Answer:
+        """Do what the view does, in a thread that keeps its database connection."""
+        user_id = None
+        try:
+            authorization = headers.get(b"authorization", b"").decode("latin-1")
+            viewer = _read(lambda: self.authenticate(authorization))
+            user_id = viewer.pk if viewer else None
+            scopes = ["default", route.rate_scope] if route.rate_scope else ["default"]
+            ratelimits.hit_request(scopes, user_id=user_id, ip=ip)
+            data = _read(lambda: route.answer(QueryDict(query), viewer))
+            return Answer(200, jsonlib.dumps({"success": True, "data": data}), [], user_id)
+        except Exception as error:
+            response = exception_handler(error, {})
+            extra = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
+            shown = [(name, value) for name, value in extra if name != b"content-type"]
+            return Answer(response.status_code, jsonlib.dumps(response.data), shown, user_id)
+
+
+def _read(read: Callable[[], T]) -> T:
+    """Read again on a new connection where the thread's own has died, as after a restart of PostgreSQL."""
+    try:
+        return read()
+    except (OperationalError, InterfaceError):
+        if connection.is_usable():
+            raise
+        connection.close()
+        return read()
+
+
+def _is_plain(scope: Any, headers: Headers) -> bool:
+    """Tell whether there is nothing here that Django's middleware would act on."""
+    return (
+        len(scope["query_string"]) <= _QUERY_MAX
+        and b"%00" not in scope["query_string"]
+        and _is_our_host(headers.get(b"host", b""))
+        and (not settings.SECURE_SSL_REDIRECT or _is_secure(scope, headers))
+    )
+
+
+@lru_cache(maxsize=64)
+def _is_our_host(host: bytes) -> bool:
+    domain, _ = split_domain_port(host.decode("latin-1"))
+    allowed = settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
+    return bool(domain) and validate_host(domain, allowed)
+
+
+def _is_secure(scope: Any, headers: Headers) -> bool:
+    if settings.SECURE_PROXY_SSL_HEADER:
+        name, value = settings.SECURE_PROXY_SSL_HEADER
+        given = headers.get(name.removeprefix("HTTP_").replace("_", "-").lower().encode())
+        if given is not None:
+            return given.decode("latin-1").split(",", 1)[0].strip() == value
+    return bool(scope.get("scheme") == "https")
+
+
+@lru_cache(maxsize=2)
+def _security_headers(is_secure: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what SecurityMiddleware and XFrameOptionsMiddleware add; a test compares."""
+    headers = [
+        ("x-frame-options", settings.X_FRAME_OPTIONS),
+        ("referrer-policy", settings.SECURE_REFERRER_POLICY),
+        ("cross-origin-opener-policy", settings.SECURE_CROSS_ORIGIN_OPENER_POLICY),
+        ("allow", "GET, HEAD, OPTIONS"),
+    ]
+    if settings.SECURE_CONTENT_TYPE_NOSNIFF:
+        headers.append(("x-content-type-options", "nosniff"))
+    if is_secure and settings.SECURE_HSTS_SECONDS:
+        value = f"max-age={settings.SECURE_HSTS_SECONDS}"
+        value += "; includeSubDomains" if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else ""
+        value += "; preload" if settings.SECURE_HSTS_PRELOAD else ""
+        headers.append(("strict-transport-security", value))
+    return tuple((name.encode(), value.encode()) for name, value in headers)

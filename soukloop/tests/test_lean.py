@@ -1,0 +1,182 @@
+"""The lean way answers as Django does: the same statuses, bodies and headers, on real ASGI scopes."""
+
+import asyncio
+import logging
+
+import pytest
+from django.core.handlers.asgi import ASGIHandler
+from django.db import connection, connections
+
+from accounts.authentication import user_of_authorization
+from accounts.tests.factories import block, make_user
+from accounts.tokens import access_token_for
+from listings.lean import ROUTES
+from listings.tests.factories import make_product
+from soukloop.core.lean import LeanRoutes, _is_our_host, _security_headers
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DISCOVER = "/api/v1/feeds/discover"
+
+
+class Refusing:
+    """Stands for Django where a request must not get that far."""
+
+    async def __call__(self, scope, receive, send):
+        raise AssertionError(f"{scope['path']} went to Django")
+
+
+class Noting:
+    def __init__(self):
+        self.paths = []
+
+    async def __call__(self, scope, receive, send):
+        self.paths.append(scope["path"])
+
+
+@pytest.fixture
+def lean(settings):
+    settings.LEAN_THREADS = 1
+    _is_our_host.cache_clear()
+    _security_headers.cache_clear()
+    made = []
+
+    def make(app=None):
+        made.append(LeanRoutes(app or Refusing(), ROUTES, user_of_authorization))
+        return made[-1]
+
+    yield make
+    for routes in made:
+        routes.threads.submit(connections.close_all).result()
+        routes.threads.shutdown()
+    _is_our_host.cache_clear()
+    _security_headers.cache_clear()
+
+
+def ask(app, path=DISCOVER, query="", headers=(), method="GET", scheme="http"):
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(b"host", b"localhost"), *headers],
+        "client": ("127.0.0.1", 5),
+        "server": ("localhost", 80),
+        "scheme": scheme,
+        "root_path": "",
+    }
+    sent, asked = [], []
+
+    async def receive():
+        if asked:
+            await asyncio.sleep(60)  # a client that stays; the handler cancels this
+        asked.append(1)
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    if not sent:
+        return None
+    names = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+    names.pop("x-request-id")
+    names.pop("content-length", None)
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]), names
+
+
+def bearer(user):
+    return (b"authorization", f"Bearer {access_token_for(user)}".encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (DISCOVER, ""),
+        (DISCOVER, "sort=price_low&per_page=1"),
+        (DISCOVER, "sort=odd&page=-1"),
+        (DISCOVER, "cursor=nonsense"),
+        ("/api/v1/feeds/community", "latitude=25.0772&longitude=55.1369"),
+        ("/api/v1/feeds/community", ""),
+        ("/api/v1/search", "q=nike+jordan"),
+        ("/api/v1/search", "q=%ff%fe"),
+        ("/api/v1/search", "q=nikee"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_answers_are_the_same_as_djangos(lean, path, query, scheme):
+    make_product(feed_type="discover")
+    make_product(feed_type="discover")
+    make_product()
+    assert ask(lean(), path, query, scheme=scheme) == ask(ASGIHandler(), path, query, scheme=scheme)
+
+
+def test_blocks_likes_and_bad_tokens_count_here_too(lean):
+    product, viewer = make_product(feed_type="discover"), make_user()
+    routes = lean()
+    assert ask(routes, headers=[bearer(viewer)]) == ask(ASGIHandler(), headers=[bearer(viewer)])
+    block(product.seller, viewer)
+    assert b'"items":[]' in ask(routes, headers=[bearer(viewer)])[1]
+    bad = (b"authorization", b"Bearer nonsense")
+    assert ask(routes, headers=[bad])[0] == 401
+    assert ask(routes, headers=[bad]) == ask(ASGIHandler(), headers=[bad])
+
+
+def test_hits_are_counted_together_with_djangos(lean, settings):
+    settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"search": (2, 60)}
+    routes = lean()
+    assert ask(routes, "/api/v1/search")[0] == 200
+    assert ask(ASGIHandler(), "/api/v1/search")[0] == 200
+    status, body, headers = ask(routes, "/api/v1/search")
+    assert status == 429
+    assert 1 <= int(headers["retry-after"]) <= 60
+    assert b'"rate_limited"' in body
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"method": "HEAD"},
+        {"method": "POST"},
+        {"path": f"{DISCOVER}/"},
+        {"query": "q=%00"},
+        {"query": "q=" + "x" * 5000},
+    ],
+)
+def test_what_is_not_plain_goes_to_django(lean, odd):
+    django = Noting()
+    assert ask(lean(django), **odd) is None
+    assert len(django.paths) == 1
+
+
+def test_other_hosts_and_plain_http_where_https_is_a_must_go_to_django(lean, settings):
+    django = Noting()
+    settings.ALLOWED_HOSTS = ["souk.example"]
+    _is_our_host.cache_clear()
+    ask(lean(django))
+    settings.ALLOWED_HOSTS = ["localhost"]
+    settings.SECURE_SSL_REDIRECT = True
+    _is_our_host.cache_clear()
+    ask(lean(django))
+    assert len(django.paths) == 2
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert ask(lean(), headers=[(b"x-forwarded-proto", b"https")])[0] == 200
+
+
+def test_a_lost_connection_is_made_anew(lean):
+    routes = lean()
+    assert ask(routes)[0] == 200
+    pid = routes.threads.submit(lambda: connection.connection.info.backend_pid).result()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+    assert ask(routes)[0] == 200
+
+
+def test_one_log_line_without_the_query(lean, caplog):
+    caplog.set_level(logging.INFO, "soukloop.request")
+    ask(lean(), "/api/v1/search", "q=private")
+    [record] = [record for record in caplog.records if record.name == "soukloop.request"]
+    assert record.getMessage() == "GET /api/v1/search 200"
+    assert "private" not in str(record.__dict__)
