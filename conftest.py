@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models.signals import post_migrate
+from psycopg.errors import DeadlockDetected
 
 from soukloop.core.redis import redis_client
 
 # Started in the background or by nohup, this process ignores them, and so would all that the tests start.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+FLUSH_ATTEMPTS = 5
 
 pytest_plugins = ["soukloop.realtime.testing"]
 
@@ -46,6 +50,29 @@ def categories_survive() -> None:
             migration.add(apps, None)
 
     post_migrate.connect(restore, sender=apps.get_app_config("listings"), weak=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def flush_again_after_a_deadlock() -> Iterator[None]:
+    """Empty the tables again when PostgreSQL ended the flush in favour of a server process that was writing.
+
+    A server that a test started goes on with its heartbeats while the tables are locked one after another.
+    """
+    flush = BaseDatabaseOperations.execute_sql_flush
+
+    def patient(self: BaseDatabaseOperations, sql_list: Any) -> None:
+        for _ in range(FLUSH_ATTEMPTS - 1):
+            try:
+                return flush(self, sql_list)
+            except OperationalError as error:
+                if not isinstance(error.__cause__, DeadlockDetected):
+                    raise
+        return flush(self, sql_list)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(BaseDatabaseOperations, "execute_sql_flush", patient)
+    yield
+    patch.undo()
 
 
 @pytest.fixture(scope="session", autouse=True)
