@@ -66,7 +66,8 @@ def ask(app, path=DISCOVER, query="", headers=(), method="GET", scheme="http"):
         "scheme": scheme,
         "root_path": "",
     }
-    sent, asked = [], []
+    sent: list[dict] = []
+    asked: list[int] = []
 
     async def receive():
         if asked:
