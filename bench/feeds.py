@@ -133,6 +133,7 @@ def _statements(paths: Paths) -> Statements:
 
     from listings import queries  # noqa: PLC0415
     from listings.selectors import feeds, search  # noqa: PLC0415
+    from soukloop.core.reads import run  # noqa: PLC0415
 
     ways: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
         "/api/v1/feeds/discover": (queries.discover_query, feeds.discover_feed),
@@ -151,7 +152,7 @@ def _statements(paths: Paths) -> Statements:
         parse, answer = ways[url.path]
         sent.clear()
         with connection.execute_wrapper(note):
-            answer(parse(QueryDict(url.query)), viewer_id=None)
+            run(answer(parse(QueryDict(url.query)), viewer=None))
         statements[path] = sent.copy()
     connection.close()
     return statements

@@ -1,25 +1,18 @@
 """The lists that are asked for most, for `soukloop.core.lean`; their views are in `listings.views.browse`."""
 
-from collections.abc import Callable
-from typing import Any
-
-from django.http import QueryDict
-
-from accounts.models import User
+from accounts.authentication import user_of_authorization
 from listings import queries
 from listings.selectors import feeds, search
+from listings.selectors.rows import Viewer, viewer_for
 from soukloop.core.lean import LeanRoute
 
-
-def _list(parse: Callable[..., queries.ListQuery], select: Callable[..., Any]) -> Callable[..., Any]:
-    def answer(params: QueryDict, viewer: User | None) -> Any:
-        return select(parse(params), viewer_id=viewer.pk if viewer else None)
-
-    return answer
-
-
 ROUTES = {
-    "/api/v1/feeds/discover": LeanRoute(_list(queries.discover_query, feeds.discover_feed)),
-    "/api/v1/feeds/community": LeanRoute(_list(queries.community_query, feeds.community_feed)),
-    "/api/v1/search": LeanRoute(_list(queries.search_query, search.search_products), "search"),
+    "/api/v1/feeds/discover": LeanRoute(queries.discover_query, feeds.discover_feed),
+    "/api/v1/feeds/community": LeanRoute(queries.community_query, feeds.community_feed),
+    "/api/v1/search": LeanRoute(queries.search_query, search.search_products, "search"),
 }
+
+
+def viewer_of_authorization(header: str) -> Viewer | None:
+    """Return who looks, as the selectors want to know it. Raises NotAuthenticated."""
+    return viewer_for(user_of_authorization(header))

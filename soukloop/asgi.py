@@ -11,8 +11,7 @@ from typing import Any, cast  # noqa: E402 - apps must be ready first
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
-from accounts.authentication import user_of_authorization  # noqa: E402
-from listings.lean import ROUTES  # noqa: E402
+from listings.lean import ROUTES, viewer_of_authorization  # noqa: E402
 from soukloop.core.bodies import Asgi, BodyLimit  # noqa: E402
 from soukloop.core.checks import refuse_unsafe_start  # noqa: E402
 from soukloop.core.lean import LeanRoutes  # noqa: E402
@@ -22,6 +21,7 @@ from soukloop.realtime.socketio import PATH, SocketIoApp, SocketServer  # noqa: 
 
 refuse_unsafe_start()
 socketio_application = SocketIoApp(SocketServer())
+lean_application = LeanRoutes(BodyLimit(cast(Asgi, django_application)), ROUTES, viewer_of_authorization)
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
@@ -33,6 +33,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
             await send({"type": "lifespan.startup.complete"})
         else:
             await lifecycle.stop()
+            await lean_application.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
 
@@ -50,9 +51,7 @@ class SocketIoFirst:
 
 application = ProtocolTypeRouter(
     {
-        "http": SocketIoFirst(
-            LeanRoutes(BodyLimit(cast(Asgi, django_application)), ROUTES, user_of_authorization)
-        ),
+        "http": SocketIoFirst(lean_application),
         "websocket": SocketIoFirst(websockets),
         "lifespan": lifespan,
     }

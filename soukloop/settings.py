@@ -222,7 +222,7 @@ PRODUCT_TAGS_MAX = 20
 COMMUNITY_RADIUS_KM = 5
 COMMUNITY_RADIUS_KM_MAX = 100
 LOCATION_OFFSET_MAX_M = 250
-LEAN_THREADS = env.int("LEAN_THREADS", default=8)  # feeds and searches at a time in one web process
+LEAN_CONNECTIONS = env.int("LEAN_CONNECTIONS", default=8)  # feeds and searches at a time, in one process
 TOTAL_COUNTED_MAX = 1000  # lists count this far; beyond, `total_is_exact` is false
 PAGE_DEPTH_MAX = 10_000  # items that `page` reaches; `cursor` goes on for ever
 SEARCH_CONSIDERED_MAX = 2000  # the freshest matches of something common, ranked and counted in facets

@@ -1,17 +1,17 @@
-"""The two feeds (guide 2.3, 2.4) and the lists of one person's products."""
+"""The two feeds (guide 2.3, 2.4)."""
 
 from typing import Any
-from uuid import UUID
 
 from listings.queries import ListQuery
-from listings.selectors.rows import listed_where, ordered_page
+from listings.selectors.rows import Viewer, listed_where, ordered_page
+from soukloop.core.reads import Reads
 
 
-def discover_feed(query: ListQuery, *, viewer_id: UUID | None) -> dict[str, Any]:
+def discover_feed(query: ListQuery, *, viewer: Viewer | None) -> Reads[dict[str, Any]]:
     """Return a page of products with video, what is live now first."""
-    return ordered_page(listed_where(viewer_id, query), query, viewer_id=viewer_id, live_first=True)
+    return ordered_page(listed_where(viewer, query), query, viewer=viewer, live_first=True)
 
 
-def community_feed(query: ListQuery, *, viewer_id: UUID | None) -> dict[str, Any]:
+def community_feed(query: ListQuery, *, viewer: Viewer | None) -> Reads[dict[str, Any]]:
     """Return a page of what is for sale around a place, with distances to the public points."""
-    return ordered_page(listed_where(viewer_id, query), query, viewer_id=viewer_id)
+    return ordered_page(listed_where(viewer, query), query, viewer=viewer)

@@ -5,40 +5,41 @@ from uuid import UUID
 
 from listings.models import Favorite, Product
 from listings.queries import ListQuery
-from listings.selectors.rows import Where, card, card_columns, fetch, hide_blocked, ordered_page
+from listings.selectors.rows import Viewer, Where, card, card_columns, hide_blocked, ordered_page
 from soukloop.core.pagination import Page, page_body
+from soukloop.core.reads import Reads, Statement
 
 
 def products_of_seller(
-    query: ListQuery, *, seller_id: UUID, status: str, viewer_id: UUID | None
-) -> dict[str, Any]:
+    query: ListQuery, *, seller_id: UUID, status: str, viewer: Viewer | None
+) -> Reads[dict[str, Any]]:
     """Return a page of a seller's products, the latest first; the seller sees all but the deleted."""
     where = Where()
     where.add("p.seller_id = %s", seller_id)
-    if viewer_id != seller_id:
+    if viewer is None or viewer.id != seller_id:
         where.add("p.status = 'active' AND NOT p.seller_closed")
-        hide_blocked(where, viewer_id)
+        hide_blocked(where, viewer)
     elif status:
         where.add("p.status = %s", status)
     else:
         where.add("p.status <> 'deleted'")
-    return ordered_page(where, query, viewer_id=viewer_id)
+    return (yield from ordered_page(where, query, viewer=viewer))
 
 
-def favorites_of(user_id: UUID, page: Page) -> dict[str, Any]:
+def favorites_of(viewer: Viewer, page: Page) -> Reads[dict[str, Any]]:
     """Return a page of what somebody likes and can still be bought, the latest liked first."""
     where = Where()
-    where.add("f.user_id = %s", user_id)
+    where.add("f.user_id = %s", viewer.id)
     where.add("p.status = 'active' AND NOT p.seller_closed")
-    hide_blocked(where, user_id)
-    columns, params = card_columns(None, user_id)
+    hide_blocked(where, viewer)
+    columns, params = card_columns(None, viewer)
     source = (
         "FROM listings_favorite f JOIN listings_product p ON p.id = f.product_id"
         " JOIN accounts_user s ON s.id = p.seller_id"
         f" WHERE {where.sql}"
     )
-    [(total,)] = fetch(f"SELECT count(*) {source}", where.params)
-    rows = fetch(
+    [(total,)] = yield Statement(f"SELECT count(*) {source}", where.params)
+    rows = yield Statement(
         f"SELECT {columns} {source} ORDER BY f.created_at DESC, f.id DESC"
         f" OFFSET {page.offset} LIMIT {page.size}",
         [*params, *where.params],

@@ -1,10 +1,12 @@
 """How a product looks in a list, and the pages of such rows.
 
 These statements are the hot ones: written by hand, so that their plans are the ones that were measured, and
-rows become dictionaries without becoming model instances first.
+rows become dictionaries without becoming model instances first. A selector here is a generator: it yields
+statements and is sent their rows, so that a view runs it over Django's connection, and `soukloop.core.lean`
+over an asynchronous one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,14 +14,15 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
+from accounts.models import User
 from accounts.selectors import blocked_ids
 from listings.places import distance_label
 from listings.queries import ListQuery, Place
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.images import public_url
 from soukloop.core.pagination import decode_cursor, encode_cursor
+from soukloop.core.reads import Reads, Statement
 
 _CARD = (
     "p.id, p.title, p.price, p.currency, p.category_id, p.condition, p.feed_type, p.status, p.neighborhood,"
@@ -28,6 +31,18 @@ _CARD = (
     " to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
     " s.id, s.username, s.avatar, s.is_verified"
 )
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who looks at a list, and whom they don't see."""
+
+    id: UUID
+    hidden: Collection[UUID]
+
+
+def viewer_for(user: User | None) -> Viewer | None:
+    return Viewer(user.pk, blocked_ids(user.pk)) if user else None
 
 
 @dataclass
@@ -82,7 +97,7 @@ _ORDERS = {
 _XYZ = "listings_xyz(ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography)"
 
 
-def listed_where(viewer_id: UUID | None, query: ListQuery) -> Where:
+def listed_where(viewer: Viewer | None, query: ListQuery) -> Where:
     """Return the conditions of what this person may see in a list and asked for."""
     where = Where()
     where.add("p.status = 'active' AND NOT p.seller_closed")
@@ -100,14 +115,14 @@ def listed_where(viewer_id: UUID | None, query: ListQuery) -> Where:
         metres, at = query.place.radius_km * 1000, (query.place.longitude, query.place.latitude)
         where.add(f"p.public_xyz &&& ST_Expand({_XYZ}, %s)", *at, metres)
         where.add(f"(p.public_xyz <<->> {_XYZ}) <= listings_chord(%s)", *at, metres)
-    hide_blocked(where, viewer_id)
+    hide_blocked(where, viewer)
     return where
 
 
-def hide_blocked(where: Where, viewer_id: UUID | None) -> None:
+def hide_blocked(where: Where, viewer: Viewer | None) -> None:
     """Leave out the products of people who are hidden from the viewer."""
-    if viewer_id is not None and (hidden := blocked_ids(viewer_id)):
-        where.add("p.seller_id <> ALL(%s::uuid[])", list(hidden))
+    if viewer is not None and viewer.hidden:
+        where.add("p.seller_id <> ALL(%s::uuid[])", list(viewer.hidden))
 
 
 def order_of(query: ListQuery) -> Order:
@@ -119,8 +134,8 @@ def order_of(query: ListQuery) -> Order:
 
 
 def ordered_page(
-    where: Where, query: ListQuery, *, viewer_id: UUID | None, live_first: bool = False
-) -> dict[str, Any]:
+    where: Where, query: ListQuery, *, viewer: Viewer | None, live_first: bool = False
+) -> Reads[dict[str, Any]]:
     """Return one page of cards, by page or by cursor, in one statement.
 
     `total` is counted as far as TOTAL_COUNTED_MAX. What is live comes first where asked for: a small set with
@@ -155,7 +170,7 @@ def ordered_page(
         f" ORDER BY {ranked} OFFSET {offset} LIMIT {size + 1}"
     )
     count = f"SELECT 1 FROM listings_product p WHERE {where.sql} LIMIT {settings.TOTAL_COUNTED_MAX + 1}"
-    extra, extra_params = _viewer_columns(query.place, viewer_id)
+    extra, extra_params = _viewer_columns(query.place, viewer)
     sql = (
         f"SELECT total.counted, page.key::text, page.is_live, {extra}, {_CARD}"
         f" FROM (SELECT count(*) AS counted FROM ({count}) counted) total"
@@ -163,7 +178,7 @@ def ordered_page(
         " LEFT JOIN listings_product p ON p.id = page.id LEFT JOIN accounts_user s ON s.id = p.seller_id"
         f" ORDER BY page.is_live DESC, page.key {order.direction}, page.id {order.direction}"
     )
-    rows = fetch(sql, [*extra_params, *where.params, *params])
+    rows = yield Statement(sql, [*extra_params, *where.params, *params])
     counted = rows[0][0]
     rows = [row for row in rows if row[5] is not None]
     has_more = len(rows) > size
@@ -189,9 +204,9 @@ def list_body(
     }
 
 
-def card_columns(place: Place | None, viewer_id: UUID | None) -> tuple[str, list[Any]]:
+def card_columns(place: Place | None, viewer: Viewer | None) -> tuple[str, list[Any]]:
     """Return the columns that `card` reads, of tables `p` and `s`, and their parameters."""
-    extra, params = _viewer_columns(place, viewer_id)
+    extra, params = _viewer_columns(place, viewer)
     return f"{extra}, {_CARD}", params
 
 
@@ -236,13 +251,7 @@ def card(row: tuple[Any, ...], start: int) -> dict[str, Any]:
     return shown
 
 
-def fetch(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return cursor.fetchall()
-
-
-def _viewer_columns(place: Place | None, viewer_id: UUID | None) -> tuple[str, list[Any]]:
+def _viewer_columns(place: Place | None, viewer: Viewer | None) -> tuple[str, list[Any]]:
     """Return the distance (geodesic, on the spheroid) and whether the viewer likes it."""
     params: list[Any] = []
     distance = "NULL"
@@ -250,9 +259,9 @@ def _viewer_columns(place: Place | None, viewer_id: UUID | None) -> tuple[str, l
         distance = "ST_Distance(p.public_location, ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography)"
         params += [place.longitude, place.latitude]
     liked = "false"
-    if viewer_id is not None:
+    if viewer is not None:
         liked = "EXISTS (SELECT 1 FROM listings_favorite f WHERE f.product_id = p.id AND f.user_id = %s)"
-        params.append(viewer_id)
+        params.append(viewer.id)
     return f"{distance}, {liked}", params
 
 

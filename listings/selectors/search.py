@@ -10,13 +10,13 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from listings.models import Product, SearchWord
+from listings.models import Product
 from listings.queries import ListQuery
 from listings.selectors.rows import (
+    Viewer,
     Where,
     card,
     card_columns,
-    fetch,
     hide_blocked,
     list_body,
     listed_where,
@@ -25,6 +25,7 @@ from listings.selectors.rows import (
 from listings.spelling import distance, without_one_letter
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.pagination import decode_cursor, encode_cursor
+from soukloop.core.reads import Reads, Statement
 
 # A title's word counts for more than any number of words in a description.
 _WEIGHTS = "'{0.02, 0.1, 0.3, 1.0}'"
@@ -35,28 +36,32 @@ _MATCH = "p.id, p.category_id, p.condition, p.price, p.created_at"
 _TYPED_WORD = re.compile(r"[^\s\"()]+")
 
 
-def search_products(query: ListQuery, *, viewer_id: UUID | None) -> dict[str, Any]:
+def search_products(query: ListQuery, *, viewer: Viewer | None) -> Reads[dict[str, Any]]:
     """Return a page of matches with facets; when nothing matches, of what was probably meant."""
-    found = _search(query, viewer_id)
+    found = yield from _search(query, viewer)
     if found["total"] or not query.text or query.cursor:
         return {**found, "corrected_query": None}
-    corrected = corrected_text(query.text)
+    corrected = yield from corrected_text(query.text)
     if corrected is None:
         return {**found, "corrected_query": None}
-    return {**_search(replace(query, text=corrected), viewer_id), "corrected_query": corrected}
+    found = yield from _search(replace(query, text=corrected), viewer)
+    return {**found, "corrected_query": corrected}
 
 
-def similar_products(product: Product, *, viewer_id: UUID | None, limit: int = 12) -> list[dict[str, Any]]:
+def similar_products(
+    product: Product, *, viewer: Viewer | None, limit: int = 12
+) -> Reads[list[dict[str, Any]]]:
     """Return what shares most of a product's words, in its category and near its price."""
     words = " or ".join(re.findall(r"\w+", product.title)[:12])
     where = Where()
     where.add("p.status = 'active' AND NOT p.seller_closed AND p.id <> %s", product.pk)
     where.add("p.category_id = %s", product.category_id)
     where.add("p.price BETWEEN %s AND %s", product.price * Decimal("0.4"), product.price * Decimal("2.5"))
-    hide_blocked(where, viewer_id)
-    columns, column_params = card_columns(None, viewer_id)
-    matches, params = _freshest_matches(where, _asked(words), 400)
-    rows = fetch(
+    hide_blocked(where, viewer)
+    columns, column_params = card_columns(None, viewer)
+    asked = yield from _asked(words)
+    matches, params = _freshest_matches(where, asked, 400)
+    rows = yield Statement(
         f"WITH matches AS MATERIALIZED ({matches}) SELECT {columns}"
         " FROM (SELECT id, score, created_at FROM matches"
         f" ORDER BY score DESC, created_at DESC LIMIT {limit}) best"
@@ -67,20 +72,24 @@ def similar_products(product: Product, *, viewer_id: UUID | None, limit: int = 1
     return [card(row, 0) for row in rows]
 
 
-def suggestions(text: str, *, limit: int = 8) -> list[str]:
+def suggestions(text: str, *, limit: int = 8) -> Reads[list[str]]:
     """Complete the last word of what was typed so far, the words most used in titles first."""
     head, _, last = text.rpartition(" ")
-    [folded] = _fold(last)
+    [folded] = yield from _fold([last])
     if not folded:
         return []
-    words = SearchWord.objects.filter(word__startswith=folded).order_by("-uses", "word")
-    completed = [word.display for word in words[: limit * 3]]
-    if not completed and (corrected := _corrected_word(folded)):
+    words = yield Statement(
+        "SELECT display FROM listings_searchword WHERE word LIKE %s"
+        f" ORDER BY uses DESC, word LIMIT {limit * 3}",
+        [re.sub(r"([%_\\])", r"\\\1", folded) + "%"],
+    )
+    completed = [display for (display,) in words]
+    if not completed and (corrected := (yield from _corrected_word(folded))):
         completed = [corrected]
     phrases = [f"{head} {word}".strip() for word in completed]
     if not head.strip():
         return phrases[:limit]
-    found = fetch(
+    found = yield Statement(
         "SELECT phrase FROM unnest(%s::text[]) WITH ORDINALITY AS typed(phrase, place)"
         " WHERE EXISTS (SELECT 1 FROM listings_product p WHERE p.status = 'active' AND NOT p.seller_closed"
         f" AND p.search_document @@ listings_search_query(phrase) LIMIT 1) ORDER BY place LIMIT {limit}",
@@ -89,35 +98,37 @@ def suggestions(text: str, *, limit: int = 8) -> list[str]:
     return [phrase for (phrase,) in found]
 
 
-def corrected_text(text: str) -> str | None:
+def corrected_text(text: str) -> Reads[str | None]:
     """Put known words in the place of mistyped ones; None where there is nothing to put right."""
     typed = _TYPED_WORD.findall(text)
-    folded = dict(zip(typed, _fold(*typed), strict=True))
-    known = set(SearchWord.objects.filter(word__in=folded.values()).values_list("word", flat=True))
-    meant = {
-        word: better
-        for word in typed
-        if folded[word] and folded[word] not in known and (better := _corrected_word(folded[word]))
-    }
+    folded = dict(zip(typed, (yield from _fold(typed)), strict=True))
+    rows = yield Statement(
+        "SELECT word FROM listings_searchword WHERE word = ANY(%s::text[])", [list(folded.values())]
+    )
+    known = {word for (word,) in rows}
+    meant: dict[str, str] = {}
+    for word, normal in folded.items():
+        if normal and normal not in known and (better := (yield from _corrected_word(normal))):
+            meant[word] = better
     if not meant:
         return None
     return _TYPED_WORD.sub(lambda match: meant.get(match[0], match[0]), text)
 
 
-def _search(query: ListQuery, viewer_id: UUID | None) -> dict[str, Any]:
-    where = listed_where(viewer_id, query)
-    asked = _asked(query.text)
+def _search(query: ListQuery, viewer: Viewer | None) -> Reads[dict[str, Any]]:
+    where = listed_where(viewer, query)
+    asked = yield from _asked(query.text)
     if query.text and not asked:
         where.add("false")  # a smile or a comma is in no title
     if query.sort == "relevance":
-        return _best_page(query, where, asked, viewer_id)
+        return (yield from _best_page(query, where, asked, viewer))
     limit = settings.SEARCH_CONSIDERED_MAX
     matches, params = _matches(where, asked, limit + 1, is_ranked=False)
-    [(counted, facets)] = fetch(f"WITH matches AS MATERIALIZED ({matches}) {_FACETS}", params)
+    [(counted, facets)] = yield Statement(f"WITH matches AS MATERIALIZED ({matches}) {_FACETS}", params)
     if asked:
         where.add("p.search_document @@ %s::tsquery", asked)
     # What is rare is found by its words and sorted; what is common is soon met in the list's own order.
-    page = ordered_page(where, query, viewer_id=viewer_id)
+    page = yield from ordered_page(where, query, viewer=viewer)
     return {
         **page,
         "total": min(counted, limit),
@@ -126,7 +137,7 @@ def _search(query: ListQuery, viewer_id: UUID | None) -> dict[str, Any]:
     }
 
 
-def _best_page(query: ListQuery, where: Where, asked: str, viewer_id: UUID | None) -> dict[str, Any]:
+def _best_page(query: ListQuery, where: Where, asked: str, viewer: Viewer | None) -> Reads[dict[str, Any]]:
     """Rank the matches and count them for the facets in one statement; two where they are very many.
 
     Unless PostgreSQL expects very many, all matches are asked for. Where they turn out to be more than
@@ -134,7 +145,7 @@ def _best_page(query: ListQuery, where: Where, asked: str, viewer_id: UUID | Non
     """
     size, limit = query.page.size, settings.SEARCH_CONSIDERED_MAX
     offset = 0 if query.cursor else query.page.offset
-    columns, column_params = card_columns(query.place, viewer_id)
+    columns, column_params = card_columns(query.place, viewer)
     after, after_params = "true", []
     if query.cursor:
         sort, *position = decode_cursor(query.cursor, str, float, datetime.fromisoformat, UUID)
@@ -142,8 +153,8 @@ def _best_page(query: ListQuery, where: Where, asked: str, viewer_id: UUID | Non
             raise ValidationFailed(details={"cursor": ["This cursor belongs to another sort."]})
         after, after_params = "(score, created_at, id) < (%s::float8, %s, %s)", position
 
-    def ranked(matches: str, params: list[Any]) -> list[tuple[Any, ...]]:
-        return fetch(
+    def ranked(matches: str, params: list[Any]) -> Statement:
+        return Statement(
             f"WITH matches AS MATERIALIZED ({matches}), facets AS ({_FACETS})"
             f" SELECT facets.counted, facets.facets, best.score, best.created_at::text, {columns}"
             f" FROM facets LEFT JOIN (SELECT * FROM matches WHERE {after}"
@@ -154,12 +165,13 @@ def _best_page(query: ListQuery, where: Where, asked: str, viewer_id: UUID | Non
             [*params, *column_params, *after_params],
         )
 
-    counted = limit + 1 if asked and _expected(where, asked) > 2 * limit else 0
+    expected = (yield from _expected(where, asked)) if asked else 0
+    counted = limit + 1 if expected > 2 * limit else 0
     if not counted:
-        rows = ranked(*_matches(where, asked, limit + 1, is_ranked=True))
+        rows = yield ranked(*_matches(where, asked, limit + 1, is_ranked=True))
         counted = rows[0][0]
     if counted > limit and asked:
-        rows = ranked(*_freshest_matches(where, asked, limit))
+        rows = yield ranked(*_freshest_matches(where, asked, limit))
         counted = limit + 1 if rows[0][0] == limit else rows[0][0]
     facets = rows[0][1]
     rows = [row for row in rows if row[2] is not None]
@@ -172,23 +184,22 @@ def _best_page(query: ListQuery, where: Where, asked: str, viewer_id: UUID | Non
     return {**list_body(items, query, counted, limit, cursor), "facets": _facets(facets or [])}
 
 
-def _asked(text: str) -> str:
+def _asked(text: str) -> Reads[str]:
     """Return what the text asks for, worked out once: a statement names it many times over."""
     if not text:
         return ""
-    asked: str = fetch("SELECT listings_search_query(%s)::text", [text])[0][0]
-    return asked
+    [(asked,)] = yield Statement("SELECT listings_search_query(%s)::text", [text])
+    return str(asked)
 
 
-def _expected(where: Where, asked: str) -> int:
+def _expected(where: Where, asked: str) -> Reads[int]:
     """Return how many matches the planner expects; it knows how common each word is."""
-    plan = fetch(
+    [(plan,)] = yield Statement(
         "EXPLAIN (FORMAT JSON) SELECT 1 FROM listings_product p"
         f" WHERE {where.sql} AND p.search_document @@ %s::tsquery",
         [*where.params, asked],
     )
-    rows: int = plan[0][0][0]["Plan"]["Plan Rows"]
-    return rows
+    return int(plan[0]["Plan"]["Plan Rows"])
 
 
 def _matches(where: Where, asked: str, limit: int, *, is_ranked: bool) -> tuple[str, list[Any]]:
@@ -271,21 +282,23 @@ def _price_range(bucket: int) -> dict[str, Any]:
     }
 
 
-def _fold(*words: str) -> list[str]:
-    rows = fetch(
+def _fold(words: list[str]) -> Reads[list[str]]:
+    rows = yield Statement(
         "SELECT listings_fold(word) FROM unnest(%s::text[]) WITH ORDINALITY AS w(word, place) ORDER BY place",
-        [list(words)],
+        [words],
     )
     return [word.strip(" .,;:!?'-_/") for (word,) in rows]
 
 
-def _corrected_word(word: str) -> str | None:
+def _corrected_word(word: str) -> Reads[str | None]:
     """Return the most used known word one typing mistake away, two for long ones."""
     if len(word) < 3 or len(word) > 40:
         return None
-    candidates = SearchWord.objects.filter(without_one_letter__overlap=without_one_letter(word)).values_list(
-        "word", "uses", "display"
-    )[:500]
+    candidates = yield Statement(
+        "SELECT word, uses, display FROM listings_searchword WHERE without_one_letter && %s::varchar[]"
+        " LIMIT 500",
+        [without_one_letter(word)],
+    )
     ranked = sorted((distance(word, known), -uses, display) for known, uses, display in candidates)
     allowed = 2 if len(word) >= 8 else 1
     return next((display for apart, _, display in ranked if 0 < apart <= allowed), None)

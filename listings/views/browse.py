@@ -14,9 +14,11 @@ from listings import queries
 from listings import serializers as shapes
 from listings.models import Product
 from listings.selectors import categories, feeds, search
+from listings.selectors.rows import viewer_for
 from listings.views.products import viewer_of
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.pagination import PAGE_PARAMETERS
+from soukloop.core.reads import Reads, run
 
 _TAGS = ["Browse"]
 _LIST = [
@@ -43,12 +45,12 @@ class Feed(APIView):
 
     permission_classes = (AllowAny,)
     parse: Callable[..., queries.ListQuery]
-    select: Callable[..., dict[str, Any]]
+    select: Callable[..., Reads[dict[str, Any]]]
 
     def answer(self, request: Request) -> Response:
-        viewer = viewer_of(request)
+        viewer = viewer_for(viewer_of(request))
         query = type(self).parse(request.query_params)
-        return Response(type(self).select(query, viewer_id=viewer.pk if viewer else None))
+        return Response(run(type(self).select(query, viewer=viewer)))
 
 
 class Discover(Feed):
@@ -121,7 +123,7 @@ class Suggestions(APIView):
         text = request.query_params.get("q", "")
         if len(text) > settings.SEARCH_QUERY_MAX_LENGTH:
             raise ValidationFailed(details={"q": [f"At most {settings.SEARCH_QUERY_MAX_LENGTH} characters."]})
-        return Response({"items": search.suggestions(text)})
+        return Response({"items": run(search.suggestions(text))})
 
 
 class Categories(APIView):

@@ -14,16 +14,19 @@ from rest_framework.viewsets import ViewSet
 from accounts.access import visible_user
 from accounts.authentication import current_user
 from accounts.models import User
+from accounts.selectors import blocked_ids
 from listings import access, services
 from listings import serializers as shapes
 from listings.models import Product
 from listings.queries import own_products_query
 from listings.selectors import people, search
+from listings.selectors.rows import Viewer, viewer_for
 from listings.services import favorites, images, views
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.idempotency import idempotent
 from soukloop.core.images import ImageUploadSerializer
 from soukloop.core.pagination import PAGE_PARAMETERS, page_of
+from soukloop.core.reads import run
 
 _TAGS = ["Products"]
 _COMMUNITY = {
@@ -121,7 +124,7 @@ class ProductViewSet(ViewSet):
     def similar(self, request: Request, product_id: UUID) -> Response:
         viewer = viewer_of(request)
         product = access.product_visible_to(viewer, product_id)
-        return Response(search.similar_products(product, viewer_id=viewer.pk if viewer else None))
+        return Response(run(search.similar_products(product, viewer=viewer_for(viewer))))
 
 
 class FavoriteViewSet(ViewSet):
@@ -147,7 +150,9 @@ class Favorites(APIView):
         responses=shapes.FavoritesOutput,
     )
     def get(self, request: Request) -> Response:
-        return Response(people.favorites_of(current_user(request).pk, page_of(request)))
+        user = current_user(request)
+        viewer = Viewer(user.pk, blocked_ids(user.pk))
+        return Response(run(people.favorites_of(viewer, page_of(request))))
 
 
 class ProductsOfSeller(APIView):
@@ -168,10 +173,8 @@ class ProductsOfSeller(APIView):
         viewer = viewer_of(request)
         seller = visible_user(viewer, user_id)
         query, status = own_products_query(request.query_params)
-        viewer_id = viewer.pk if viewer else None
-        return Response(
-            people.products_of_seller(query, seller_id=seller.pk, status=status, viewer_id=viewer_id)
-        )
+        page = people.products_of_seller(query, seller_id=seller.pk, status=status, viewer=viewer_for(viewer))
+        return Response(run(page))
 
 
 class Images(APIView):

@@ -1,48 +1,51 @@
-"""The few GETs that everybody makes all the time, answered without Django's middleware and DRF.
+"""The few GETs that everybody makes all the time, answered without Django's middleware, DRF and threads.
 
 A feed's rows take PostgreSQL one or two milliseconds. The way through ten middlewares, which change threads
 under ASGI again and again, and DRF's machinery took three times that (docs/performance.md). Here a request
-changes threads once. What is not quite plain goes on to Django, where the same URL is a view over the same
-selector.
+stays on the event loop; only who is logged in is asked in a thread. What is not quite plain goes on to
+Django, where the same URL is a view over the same selector.
 """
 
 import asyncio
-import contextvars
 import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
+import psycopg
+from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection, connections
 from django.http import QueryDict
 from django.http.request import split_domain_port, validate_host
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from soukloop.core import jsonlib, ratelimits
 from soukloop.core.bodies import Asgi, Message, Receive, Send
 from soukloop.core.envelope import exception_handler
+from soukloop.core.errors import Unavailable
+from soukloop.core.reads import Reads, Rows, Statement, run_async
 from soukloop.core.requests import forwarded_ip, log_request, take_request_id
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
 Headers = dict[bytes, bytes]
 _QUERY_MAX = 4096
 
 
 class Viewer(Protocol):
     @property
-    def pk(self) -> Any: ...
+    def id(self) -> Any: ...
 
 
 @dataclass(frozen=True)
 class LeanRoute:
-    """`answer(params, viewer)` returns the envelope's data, or raises what a view may raise."""
+    """`select(parse(params), viewer=…)` are the reads of the envelope's data; both may raise as views may."""
 
-    answer: Callable[[QueryDict, Any], Any]
+    parse: Callable[[QueryDict], Any]
+    select: Callable[..., Reads[Any]]
     rate_scope: str = ""
 
 
@@ -55,7 +58,10 @@ class Answer:
 
 
 class LeanRoutes:
-    """Answer plain GETs of these paths; give everything else to `app`."""
+    """Answer plain GETs of these paths; give everything else to `app`.
+
+    `authenticate` takes an `Authorization` header and is called in a thread.
+    """
 
     def __init__(
         self,
@@ -66,7 +72,8 @@ class LeanRoutes:
         self.app = app
         self.routes = routes
         self.authenticate = authenticate
-        self.threads = ThreadPoolExecutor(settings.LEAN_THREADS, thread_name_prefix="lean")
+        self.pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self.opening = asyncio.Lock()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         route = self.routes.get(scope["path"]) if scope["method"] == "GET" else None
@@ -78,10 +85,7 @@ class LeanRoutes:
         request_id = take_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
         peer = scope["client"][0] if scope.get("client") else "unknown"
         ip = forwarded_ip(peer, headers.get(b"x-forwarded-for", b"").decode("latin-1"))
-        context = contextvars.copy_context()
-        answer: Answer = await asyncio.get_running_loop().run_in_executor(
-            self.threads, context.run, self._answer, route, scope["query_string"], headers, ip
-        )
+        answer = await self._answer(route, scope["query_string"], headers, ip)
         start: Message = {
             "type": "http.response.start",
             "status": answer.status,
@@ -97,16 +101,22 @@ class LeanRoutes:
         await send({"type": "http.response.body", "body": answer.body})
         log_request("GET", scope["path"], answer.status, started=started, ip=ip, user_id=answer.user_id)
 
-    def _answer(self, route: LeanRoute, query: bytes, headers: Headers, ip: str) -> Answer:
-        """Do what the view does, in a thread that keeps its database connection."""
+    async def close(self) -> None:
+        """Give the connections back, when the server stops."""
+        if self.pool is not None:
+            await self.pool.close()
+            self.pool = None
+
+    async def _answer(self, route: LeanRoute, query: bytes, headers: Headers, ip: str) -> Answer:
         user_id = None
         try:
-            authorization = headers.get(b"authorization", b"").decode("latin-1")
-            viewer = _read(lambda: self.authenticate(authorization))
-            user_id = viewer.pk if viewer else None
+            viewer = None
+            if authorization := headers.get(b"authorization"):
+                viewer = await self._viewer(authorization.decode("latin-1"))
+                user_id = viewer.id if viewer else None
             scopes = ["default", route.rate_scope] if route.rate_scope else ["default"]
-            ratelimits.hit_request(scopes, user_id=user_id, ip=ip)
-            data = _read(lambda: route.answer(QueryDict(query), viewer))
+            await ratelimits.hit_request_async(scopes, user_id=user_id, ip=ip)
+            data = await run_async(route.select(route.parse(QueryDict(query)), viewer=viewer), self._fetch)
             return Answer(200, jsonlib.dumps({"success": True, "data": data}), [], user_id)
         except Exception as error:
             response = exception_handler(error, {})
@@ -114,16 +124,54 @@ class LeanRoutes:
             shown = [(name, value) for name, value in extra if name != b"content-type"]
             return Answer(response.status_code, jsonlib.dumps(response.data), shown, user_id)
 
+    async def _viewer(self, authorization: str) -> Viewer | None:
+        def authenticate() -> Viewer | None:
+            try:
+                return self.authenticate(authorization)
+            finally:
+                connections.close_all()  # back to Django's pool
 
-def _read(read: Callable[[], T]) -> T:
-    """Read again on a new connection where the thread's own has died, as after a restart of PostgreSQL."""
-    try:
-        return read()
-    except (OperationalError, InterfaceError):
-        if connection.is_usable():
-            raise
-        connection.close()
-        return read()
+        return await sync_to_async(authenticate, thread_sensitive=False)()
+
+    async def _fetch(self, statement: Statement) -> Rows:
+        """Send a statement over a connection of the pool, again over another where that one was dead."""
+        pool = self.pool or await self._open()
+        try:
+            for left in range(settings.LEAN_CONNECTIONS, -1, -1):
+                async with pool.connection() as link:
+                    try:
+                        cursor = await link.execute(statement.sql, statement.params)
+                        return await cursor.fetchall()
+                    except psycopg.OperationalError:
+                        if not left or not link.closed:
+                            raise
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            logger.warning("a lean read failed: %s", error)
+            raise Unavailable from error
+        raise AssertionError("unreachable")
+
+    async def _open(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
+        """Connect as Django does, with the same options; late, because the pool belongs to the event loop."""
+        async with self.opening:
+            if self.pool is None:
+                params = connection.get_connection_params()
+                for ours in ("pool", "cursor_factory", "context", "prepare_threshold", "server_side_binding"):
+                    params.pop(ours, None)
+                pool = AsyncConnectionPool(
+                    kwargs={
+                        **params,
+                        "options": f"{params.get('options', '')} -c TimeZone=UTC",
+                        "autocommit": True,
+                        "cursor_factory": psycopg.AsyncClientCursor,
+                    },
+                    min_size=1,
+                    max_size=settings.LEAN_CONNECTIONS,
+                    timeout=10,
+                    open=False,
+                )
+                await pool.open()
+                self.pool = pool
+            return self.pool
 
 
 def _is_plain(scope: Any, headers: Headers) -> bool:

@@ -13,7 +13,7 @@ from rest_framework.throttling import BaseThrottle
 
 from soukloop.core import keys
 from soukloop.core.errors import RateLimited
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import async_redis_client, redis_client
 from soukloop.core.requests import client_ip
 
 logger = logging.getLogger(__name__)
@@ -49,25 +49,40 @@ def hit_all(scopes: Sequence[str], who: str) -> None:
     When Redis is away nobody is refused: a marketplace that is open beats one that is fair. What must hold
     without Redis (guesses at a one-time code) is counted in PostgreSQL.
     """
-    arguments: list[Any] = [uuid.uuid4().hex]
-    for scope in scopes:
-        limit, seconds = settings.RATE_LIMITS[scope]
-        arguments += [seconds * 1000, limit]
-    names = [keys.rate_limit(scope, who) for scope in scopes]
     try:
-        wait_ms = redis_client().eval(_HIT, len(names), *names, *arguments)
+        _judge(redis_client().eval(*_arguments(scopes, who)))
     except RedisError as error:
         logger.warning("rate limit %s not counted: %s", ", ".join(scopes), error)
-        return
+
+
+async def hit_all_async(scopes: Sequence[str], who: str) -> None:
+    """Do the same on the event loop."""
+    try:
+        _judge(await async_redis_client().eval(*_arguments(scopes, who)))
+    except RedisError as error:
+        logger.warning("rate limit %s not counted: %s", ", ".join(scopes), error)
+
+
+def _arguments(scopes: Sequence[str], who: str) -> list[Any]:
+    limits = [settings.RATE_LIMITS[scope] for scope in scopes]
+    return [
+        _HIT,
+        len(scopes),
+        *(keys.rate_limit(scope, who) for scope in scopes),
+        uuid.uuid4().hex,
+        *(value for limit, seconds in limits for value in (seconds * 1000, limit)),
+    ]
+
+
+def _judge(wait_ms: Any) -> None:
     if wait_ms:
         raise RateLimited(retry_after=-(-int(wait_ms) // 1000))
 
 
 def hit_ip(scope: str, ip: str) -> None:
-    """Count by address; a developer's loopback is left alone."""
-    if settings.RATE_LIMIT_EXEMPT_LOOPBACK and _is_loopback(ip):
-        return
-    hit(scope, f"ip:{_subscriber(ip)}")
+    """Count by address."""
+    if who := _who(None, ip):
+        hit(scope, who)
 
 
 def hit_user(scope: str, user_id: object) -> None:
@@ -88,10 +103,23 @@ class RateScopeThrottle(BaseThrottle):
 
 def hit_request(scopes: Sequence[str], *, user_id: object, ip: str) -> None:
     """Count by user, or by address where nobody is logged in."""
+    if who := _who(user_id, ip):
+        hit_all(scopes, who)
+
+
+async def hit_request_async(scopes: Sequence[str], *, user_id: object, ip: str) -> None:
+    """Do the same on the event loop."""
+    if who := _who(user_id, ip):
+        await hit_all_async(scopes, who)
+
+
+def _who(user_id: object, ip: str) -> str | None:
+    """Name whose use it is; None for a developer's loopback, which is left alone."""
     if user_id is not None:
-        hit_all(scopes, f"user:{user_id}")
-    elif not (settings.RATE_LIMIT_EXEMPT_LOOPBACK and _is_loopback(ip)):
-        hit_all(scopes, f"ip:{_subscriber(ip)}")
+        return f"user:{user_id}"
+    if settings.RATE_LIMIT_EXEMPT_LOOPBACK and _is_loopback(ip):
+        return None
+    return f"ip:{_subscriber(ip)}"
 
 
 def _is_loopback(ip: str) -> bool:

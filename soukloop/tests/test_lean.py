@@ -5,17 +5,20 @@ import logging
 
 import pytest
 from django.core.handlers.asgi import ASGIHandler
-from django.db import connection, connections
+from django.db import connection
+from redis.exceptions import ConnectionError as RedisAway
 
-from accounts.authentication import user_of_authorization
 from accounts.tests.factories import block, make_user
 from accounts.tokens import access_token_for
-from listings.lean import ROUTES
+from listings.lean import ROUTES, viewer_of_authorization
 from listings.tests.factories import make_product
+from soukloop.core import ratelimits
+from soukloop.core.errors import Unavailable
 from soukloop.core.lean import LeanRoutes, _is_our_host, _security_headers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+RUNNER = asyncio.Runner()  # one event loop: a pool of connections belongs to its own
 DISCOVER = "/api/v1/feeds/discover"
 
 
@@ -35,20 +38,18 @@ class Noting:
 
 
 @pytest.fixture
-def lean(settings):
-    settings.LEAN_THREADS = 1
+def lean():
     _is_our_host.cache_clear()
     _security_headers.cache_clear()
     made = []
 
     def make(app=None):
-        made.append(LeanRoutes(app or Refusing(), ROUTES, user_of_authorization))
+        made.append(LeanRoutes(app or Refusing(), ROUTES, viewer_of_authorization))
         return made[-1]
 
     yield make
     for routes in made:
-        routes.threads.submit(connections.close_all).result()
-        routes.threads.shutdown()
+        RUNNER.run(routes.close())
     _is_our_host.cache_clear()
     _security_headers.cache_clear()
 
@@ -78,7 +79,7 @@ def ask(app, path=DISCOVER, query="", headers=(), method="GET", scheme="http"):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    RUNNER.run(app(scope, receive, send))
     if not sent:
         return None
     names = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
@@ -169,10 +170,37 @@ def test_other_hosts_and_plain_http_where_https_is_a_must_go_to_django(lean, set
 def test_a_lost_connection_is_made_anew(lean):
     routes = lean()
     assert ask(routes)[0] == 200
-    pid = routes.threads.submit(lambda: connection.connection.info.backend_pid).result()
+
+    async def backend():
+        async with routes.pool.connection() as link:
+            return link.info.backend_pid
+
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+        cursor.execute("SELECT pg_terminate_backend(%s)", [RUNNER.run(backend())])
     assert ask(routes)[0] == 200
+
+
+def test_postgresql_away_is_a_503_with_an_envelope(lean, monkeypatch):
+    routes = lean()
+
+    async def away(statement):
+        raise Unavailable
+
+    monkeypatch.setattr(routes, "_fetch", away)
+    status, body, headers = ask(routes)
+    assert (status, headers["retry-after"]) == (503, "2")
+    assert b'"unavailable"' in body
+
+
+def test_redis_away_refuses_nobody(lean, monkeypatch, settings):
+    settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
+
+    class Away:
+        async def eval(self, *args):
+            raise RedisAway
+
+    monkeypatch.setattr(ratelimits, "async_redis_client", Away)
+    assert ask(lean())[0] == 200
 
 
 def test_one_log_line_without_the_query(lean, caplog):
