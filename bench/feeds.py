@@ -12,10 +12,13 @@ import time
 import urllib.request
 import venv
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
+
+if TYPE_CHECKING:
+    from soukloop.core.reads import Statement
 
 ROOT = Path(__file__).parent.parent
 PEERS = Path(__file__).parent / "peers"
@@ -41,7 +44,7 @@ PLACES = [
 OURS, SQL, PEER = "Souk Loop", "the SQL, psycopg", "FastAPI"
 
 Paths = list[str]
-Statements = dict[str, list[tuple[str, Any]]]
+Statements = dict[str, list["Statement"]]
 
 
 def main() -> None:
@@ -133,52 +136,42 @@ def _statements(paths: Paths) -> Statements:
 
     from listings import queries  # noqa: PLC0415
     from listings.selectors import feeds, search  # noqa: PLC0415
-    from soukloop.core.reads import run  # noqa: PLC0415
+    from soukloop.core.reads import fetch  # noqa: PLC0415
 
     ways: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
         "/api/v1/feeds/discover": (queries.discover_query, feeds.discover_feed),
         "/api/v1/feeds/community": (queries.community_query, feeds.community_feed),
         "/api/v1/search": (queries.search_query, search.search_products),
     }
-    sent: list[tuple[str, Any]] = []
-
-    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        sent.append((sql, params))
-        return execute(sql, params, many, context)
-
     statements: Statements = {}
     for path in paths:
         url = urlsplit(path)
         parse, answer = ways[url.path]
-        sent.clear()
-        with connection.execute_wrapper(note):
-            run(answer(parse(QueryDict(url.query)), viewer=None))
-        statements[path] = sent.copy()
+        reads = answer(parse(QueryDict(url.query)), viewer=None)
+        statements[path] = sent = [next(reads)]
+        with suppress(StopIteration):
+            while True:
+                sent.append(reads.send(fetch(sent[-1])))
     connection.close()
     return statements
 
 
-def _send(database_url: str, requests: list[list[tuple[str, Any]]]) -> list[float]:
-    """Send each request's statements in turn over one connection, from the servers' core; return seconds."""
+def _send(database_url: str, requests: list[list["Statement"]]) -> list[float]:
+    """Send each request's statements in turn over one connection, as the project does; return seconds."""
     import psycopg  # noqa: PLC0415
 
     os.sched_setaffinity(0, {SERVER_CORE})
     try:
-        with (
-            psycopg.connect(
-                _plain(database_url),
-                autocommit=True,
-                cursor_factory=psycopg.ClientCursor,
-                options="-c max_parallel_workers_per_gather=0 -c jit=off",
-            ) as link,
-            link.cursor() as cursor,
-        ):
-            cursor.execute("SELECT 1")
+        options = "-c max_parallel_workers_per_gather=0 -c jit=off"
+        with psycopg.connect(_plain(database_url), autocommit=True, options=options) as link:
+            kept, single = psycopg.Cursor(link), psycopg.ClientCursor(link)
+            kept.execute("SELECT 1")
             times: list[float] = []
             started = now = time.perf_counter()
             while now - started < SECONDS:
-                for sql, params in requests[len(times) % len(requests)]:
-                    cursor.execute(sql, params)
+                for statement in requests[len(times) % len(requests)]:
+                    cursor = kept if statement.has_one_plan else single
+                    cursor.execute(statement.sql, statement.params, prepare=statement.has_one_plan)
                     cursor.fetchall()
                 before, now = now, time.perf_counter()
                 times.append(now - before)
@@ -301,7 +294,10 @@ def _servers(database_url: str, statements: Statements) -> Iterator[dict[str, in
         with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
             ending.callback(Path(file.name).unlink)
             json.dump(
-                {path: [(sql, _typed(params)) for sql, params in sent] for path, sent in statements.items()},
+                {
+                    path: [(each.sql, _typed(each.params), each.has_one_plan) for each in sent]
+                    for path, sent in statements.items()
+                },
                 file,
             )
         peer = subprocess.Popen(

@@ -17,7 +17,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import FastAPI, Query, Request, Response
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 KINDS: dict[str, Callable[[str], Any]] = {
     "str": str,
@@ -48,23 +48,28 @@ def _numbered(sql: str) -> str:
 
 
 STATEMENTS = {
-    path: [(_numbered(sql), tuple(KINDS[kind](value) for kind, value in params)) for sql, params in sent]
+    path: [
+        (_numbered(sql), tuple(KINDS[kind](value) for kind, value in params), has_one_plan)
+        for sql, params, has_one_plan in sent
+    ]
     for path, sent in json.loads(Path(os.environ["FEEDS_STATEMENTS"]).read_text()).items()
 }
-engine = create_async_engine(
-    os.environ["FEEDS_DATABASE_URL"],
-    isolation_level="AUTOCOMMIT",
-    pool_size=20,
-    max_overflow=0,
-    # As the project's connections, and with its words and places known to the planner.
-    connect_args={
-        "server_settings": {
-            "max_parallel_workers_per_gather": "0",
-            "jit": "off",
-            "plan_cache_mode": os.environ.get("FEEDS_PLANS", "force_custom_plan"),
-        }
-    },
-)
+
+
+def _engine(plans: str) -> AsyncEngine:
+    """Connect with the settings of the project's connections."""
+    settings = {"max_parallel_workers_per_gather": "0", "jit": "off", "plan_cache_mode": plans}
+    return create_async_engine(
+        os.environ["FEEDS_DATABASE_URL"],
+        isolation_level="AUTOCOMMIT",
+        pool_size=8,
+        max_overflow=0,
+        connect_args={"server_settings": settings},
+    )
+
+
+# asyncpg prepares everything. Where the best plan hangs on a place or a word, the planner must see it.
+engines = {True: _engine("auto"), False: _engine("force_custom_plan")}
 app = FastAPI()
 
 
@@ -108,8 +113,9 @@ async def search(request: Request, q: str, per_page: PerPage = 20) -> Response:
 
 
 async def _rows(request: Request) -> list[Any]:
-    async with engine.connect() as connection:
-        for sql, params in STATEMENTS[f"{request.url.path}?{request.url.query}"]:
+    statements = STATEMENTS[f"{request.url.path}?{request.url.query}"]
+    async with engines[statements[-1][2]].connect() as connection:
+        for sql, params, _ in statements:
             rows = list((await connection.exec_driver_sql(sql, params)).all())
     return rows
 

@@ -178,7 +178,9 @@ def ordered_page(
         " LEFT JOIN listings_product p ON p.id = page.id LEFT JOIN accounts_user s ON s.id = p.seller_id"
         f" ORDER BY page.is_live DESC, page.key {order.direction}, page.id {order.direction}"
     )
-    rows = yield Statement(sql, [*extra_params, *where.params, *params])
+    # Which index is right hangs on how crowded a place or how common a word is, and on nothing else here.
+    has_one_plan = query.place is None and not query.text
+    rows = yield Statement(sql, [*extra_params, *where.params, *params], has_one_plan)
     counted = rows[0][0]
     rows = [row for row in rows if row[5] is not None]
     has_more = len(rows) > size

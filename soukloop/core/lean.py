@@ -140,8 +140,7 @@ class LeanRoutes:
             for left in range(settings.LEAN_CONNECTIONS, -1, -1):
                 async with pool.connection() as link:
                     try:
-                        cursor = await link.execute(statement.sql, statement.params)
-                        return await cursor.fetchall()
+                        return await _execute(link, statement)
                     except psycopg.OperationalError:
                         if not left or not link.closed:
                             raise
@@ -162,7 +161,6 @@ class LeanRoutes:
                         **params,
                         "options": f"{params.get('options', '')} -c TimeZone=UTC",
                         "autocommit": True,
-                        "cursor_factory": psycopg.AsyncClientCursor,
                     },
                     min_size=1,
                     max_size=settings.LEAN_CONNECTIONS,
@@ -172,6 +170,17 @@ class LeanRoutes:
                 await pool.open()
                 self.pool = pool
             return self.pool
+
+
+async def _execute(link: psycopg.AsyncConnection[Any], statement: Statement) -> Rows:
+    """Prepare what has one plan: planning takes as long as the rest. Otherwise let the planner see values."""
+    if statement.has_one_plan:
+        cursor = psycopg.AsyncCursor(link)
+        await cursor.execute(statement.sql, statement.params, prepare=True)
+        return await cursor.fetchall()
+    cursor = psycopg.AsyncClientCursor(link)
+    await cursor.execute(statement.sql, statement.params)
+    return await cursor.fetchall()
 
 
 def _is_plain(scope: Any, headers: Headers) -> bool:

@@ -12,8 +12,11 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Statement:
+    """`has_one_plan`: the best plan is the same for all parameters, so PostgreSQL may keep it."""
+
     sql: str
     params: list[Any]
+    has_one_plan: bool = False
 
 
 Reads = Generator[Statement, Rows, T]
