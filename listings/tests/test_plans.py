@@ -1,6 +1,7 @@
 """The hot questions are answered from indexes: no sequential scan of products, in a catalogue of 20,000."""
 
 import json
+import time
 
 import pytest
 from django.core.management import call_command
@@ -31,10 +32,29 @@ HOT = [
 ]
 
 
+def vacuum_until_visible():
+    """Have PostgreSQL mark the table's pages as visible to all, as autovacuum does in a live database.
+
+    VACUUM marks none that an older snapshot might not see, such as autovacuum's own while it analyses what
+    was just copied in. Unmarked, an index-only count must visit the table, and a scan of it is cheaper.
+    """
+    deadline = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("VACUUM (ANALYZE) listings_product")
+            cursor.execute("SELECT relallvisible, relpages FROM pg_class WHERE relname = 'listings_product'")
+            visible, pages = cursor.fetchone()
+            if visible > 0.9 * pages:
+                return
+            assert time.monotonic() < deadline, f"only {visible} of {pages} pages are visible to all"
+            time.sleep(0.2)
+
+
 @pytest.fixture(scope="module")
 def catalogue(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         call_command("seed_catalogue", products=20_000, processes=1, verbosity=0)
+        vacuum_until_visible()
         yield
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE listings_product, accounts_user, listings_searchword CASCADE")
