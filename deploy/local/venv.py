@@ -21,7 +21,7 @@ PYTHON = VENV / "bin" / "python"
 def ensure(step: Step, *, development: bool) -> None:
     """Bring `.venv` up to the requirements; development tools stay once they are there."""
     installed = _installed()
-    base = {"python": sys.version, "root": str(ROOT)}
+    base = made_with()
     if {key: installed.get(key) for key in base} != base or not _works():
         step.say("making .venv")
         LOG.unlink(missing_ok=True)
@@ -37,6 +37,16 @@ def ensure(step: Step, *, development: bool) -> None:
         installed |= {name: _digest(ROOT / name) for name in stale}
         STAMP.write_text(json.dumps(installed, indent=2))
     step.done(f"{sys.version_info.major}.{sys.version_info.minor}, {'installed' if stale else 'unchanged'}")
+
+
+def made_with() -> dict[str, str]:
+    """Describe what a `.venv` belongs to: a Python's place and its minor version, and this checkout.
+
+    Not its patch release: installing the system's packages may bring a newer one, in the middle of the first
+    start, and the environment goes on working.
+    """
+    major, minor = sys.version_info[:2]
+    return {"python": f"{major}.{minor} in {sys.base_prefix}", "root": str(ROOT)}
 
 
 def ensure_node(step: Step, projects: list[Path]) -> None:

@@ -15,7 +15,18 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import cli, environment, ownership, packages, places, ports, postgres, processes, tools
+from deploy.local import (
+    cli,
+    environment,
+    ownership,
+    packages,
+    places,
+    ports,
+    postgres,
+    processes,
+    tools,
+    venv,
+)
 from deploy.local.console import CannotGoOn, Step
 from deploy.local.interruptions import Ended, Interruptions
 from deploy.local.places import ROOT, Instance
@@ -105,6 +116,14 @@ def test_an_old_python_is_told_which_one_is_needed() -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
 
     assert_one_sentence(done, "needs Python 3.11 or newer", "3.10", "PYTHON=")
+
+
+def test_a_newer_patch_release_of_python_keeps_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = venv.made_with()
+    monkeypatch.setattr(sys, "version", sys.version + " rebuilt")
+    assert venv.made_with() == before
+    monkeypatch.setattr(sys, "version_info", (3, 99, 0))
+    assert venv.made_with() != before
 
 
 def test_the_first_half_of_every_command_needs_no_package() -> None:
