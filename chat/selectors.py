@@ -11,7 +11,7 @@ from chat.models import Conversation, ConversationQuerySet, Message
 # A busy seller has thousands; each coming and going would be as many events.
 ACQUAINTANCES_MAX = 500
 
-_PERSON = ("id", "username", "full_name", "avatar", "is_verified", "has_verified_badge", "is_active")
+_PERSON = ("id", "username", "full_name", "avatar", "is_verified", "is_active")
 _PRODUCT = ("id", "title", "price", "currency", "thumbnail_url", "status")
 _SHOWN = (
     *(field.attname for field in Conversation._meta.concrete_fields),

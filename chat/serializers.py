@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from accounts.models import User
 from chat.models import Conversation, Message
-from listings.models import Product
+from listings.serializers import ProductCardOutput, product_card
 from soukloop.core.images import ImageUploadSerializer, public_url
 
 _is_web_address = URLValidator(schemes=["http", "https"], message="An image is an http or https address.")
@@ -106,15 +106,6 @@ class PersonOutput(serializers.Serializer[None]):
     is_online = serializers.BooleanField()
 
 
-class ProductCardOutput(serializers.Serializer[None]):
-    id = serializers.UUIDField()
-    title = serializers.CharField()
-    price = serializers.FloatField()
-    currency = serializers.CharField()
-    thumbnail_url = serializers.URLField()
-    status = serializers.ChoiceField(choices=Product.Status.choices)
-
-
 class ConversationOutput(serializers.Serializer[None]):
     """One conversation, as one of its two sides sees it (guide 3.1)."""
 
@@ -182,7 +173,7 @@ def conversation_body(conversation: Conversation, viewer_id: UUID, online: set[U
         "last_message_at": conversation.last_message_at,
         "is_archived": conversation.is_archived_by(viewer_id),
         "other_user": _person_body(other, other.pk in online),
-        "product": _product_body(conversation.product) if conversation.product else None,
+        "product": product_card(conversation.product) if conversation.product else None,
         "created_at": conversation.created_at,
     }
 
@@ -218,19 +209,8 @@ def _person_body(person: User, is_online: bool) -> dict[str, Any]:
         "username": person.username,
         "full_name": person.full_name,
         "avatar_url": public_url(person.avatar),
-        "is_verified": person.has_verified_badge,
+        "is_verified": person.is_verified,
         "is_online": is_online,
-    }
-
-
-def _product_body(product: Product) -> dict[str, Any]:
-    return {
-        "id": product.pk,
-        "title": product.title,
-        "price": product.price,
-        "currency": product.currency,
-        "thumbnail_url": product.thumbnail_url,
-        "status": product.status,
     }
 
 

@@ -295,3 +295,26 @@ def product_body(product: Product, viewer: User | None, *, is_favorite: bool = F
             "hidden_reason": product.hidden_reason,
         }
     return body
+
+
+class ProductCardOutput(serializers.Serializer[Any]):
+    """A product in few words, as conversations and offers show theirs."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    price = serializers.FloatField()
+    currency = serializers.CharField()
+    thumbnail_url = serializers.URLField()
+    status = serializers.ChoiceField(choices=Product.Status.choices)
+
+
+def product_card(product: Product) -> dict[str, Any]:
+    """Return what `ProductCardOutput` describes."""
+    return {
+        "id": product.pk,
+        "title": product.title,
+        "price": product.price,
+        "currency": product.currency,
+        "thumbnail_url": product.thumbnail_url,
+        "status": product.status,
+    }

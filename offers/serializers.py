@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import User
-from listings.models import Product
+from listings.serializers import ProductCardOutput, product_card
 from offers.models import Offer, Transaction
 from offers.selectors import MADE, RECEIVED
 from soukloop.core.images import public_url
@@ -97,15 +97,6 @@ class TransactionsQuery(serializers.Serializer[None]):
     status = serializers.ChoiceField(choices=Transaction.Status.choices, required=False, default=None)
 
 
-class OfferProductOutput(serializers.Serializer[None]):
-    id = serializers.UUIDField()
-    title = serializers.CharField()
-    price = serializers.FloatField()
-    currency = serializers.CharField()
-    thumbnail_url = serializers.CharField()
-    status = serializers.ChoiceField(choices=Product.Status.choices)
-
-
 class OfferSideOutput(serializers.Serializer[None]):
     id = serializers.UUIDField()
     username = serializers.CharField()
@@ -136,7 +127,7 @@ class OfferOutput(serializers.Serializer[None]):
     expires_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
-    product = OfferProductOutput()
+    product = ProductCardOutput()
     other_user = OfferSideOutput()
 
 
@@ -166,7 +157,7 @@ class TransactionOutput(serializers.Serializer[None]):
     stream_id = serializers.UUIDField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
-    product = OfferProductOutput()
+    product = ProductCardOutput()
     other_user = OfferSideOutput()
 
 
@@ -205,7 +196,7 @@ def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
         "expires_at": offer.expires_at,
         "closed_at": offer.expires_at if is_silently_due else offer.closed_at,
         "created_at": offer.created_at,
-        "product": _product_body(offer.product),
+        "product": product_card(offer.product),
         "other_user": _side_body(offer.seller if viewer.pk == offer.buyer_id else offer.buyer),
     }
 
@@ -232,19 +223,8 @@ def transaction_body(sale: Transaction, viewer: User) -> dict[str, Any]:
         "stream_id": sale.stream_id,
         "closed_at": sale.closed_at,
         "created_at": sale.created_at,
-        "product": _product_body(sale.product),
+        "product": product_card(sale.product),
         "other_user": _side_body(sale.seller if viewer.pk == sale.buyer_id else sale.buyer),
-    }
-
-
-def _product_body(product: Product) -> dict[str, Any]:
-    return {
-        "id": product.pk,
-        "title": product.title,
-        "price": product.price,
-        "currency": product.currency,
-        "thumbnail_url": product.thumbnail_url,
-        "status": product.status,
     }
 
 
@@ -254,5 +234,5 @@ def _side_body(person: User) -> dict[str, Any]:
         "username": person.username,
         "full_name": person.full_name,
         "avatar_url": public_url(person.avatar),
-        "is_verified": person.has_verified_badge,
+        "is_verified": person.is_verified,
     }

@@ -347,6 +347,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "soukloop.examples.add_guide_answers",
         "soukloop.core.openapi.wrap_in_envelope",
     ],
     "ENUM_NAME_OVERRIDES": {

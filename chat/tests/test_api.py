@@ -15,10 +15,10 @@ from chat.serializers import (
     ConversationOutput,
     MessageOutput,
     PersonOutput,
-    ProductCardOutput,
     ReadOutput,
 )
 from chat.tests.factories import make_conversation, make_message
+from listings.serializers import ProductCardOutput
 from listings.tests.factories import make_product
 from soukloop.core import keys
 from soukloop.core.redis import redis_client

@@ -122,7 +122,7 @@ def seller_body(stream: Stream) -> dict[str, Any]:
         "userId": seller.pk,
         "username": seller.username,
         "avatarUrl": public_url(seller.avatar),
-        "isVerified": seller.has_verified_badge,
+        "isVerified": seller.is_verified,
     }
 
 

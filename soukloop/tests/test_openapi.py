@@ -8,6 +8,7 @@ from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.validation import validate_schema
 
+from soukloop.examples import GUIDE
 from soukloop.tests.routes import api_routes
 
 
@@ -72,6 +73,48 @@ def test_creating_operations_take_an_idempotency_key(document: Any) -> None:
     for operation in creating:
         headers = [parameter["name"] for parameter in operation.get("parameters", [])]
         assert "Idempotency-Key" in headers, operation["operationId"]
+
+
+IN_THE_GUIDE = [
+    *GUIDE,
+    "POST /api/v1/auth/register",
+    "POST /api/v1/auth/send-otp",
+    "POST /api/v1/auth/verify-otp",
+    "POST /api/v1/auth/login",
+    "GET /api/v1/auth/me",
+    "POST /api/v1/auth/refresh",
+    "PATCH /api/v1/offers/{offer_id}/accept",
+]
+
+
+@pytest.mark.parametrize("name", IN_THE_GUIDE)
+def test_what_the_guide_prints_is_an_example_that_fits_its_schema(document: Any, name: str) -> None:
+    operation = dict(operations(document))[name]
+    responses = operation["responses"]
+    content = responses["201" if "201" in responses else "200"]["content"]["application/json"]
+    assert content["examples"]
+    for example in content["examples"].values():
+        assert_known(example["value"], content["schema"], document)
+    if not name.startswith("GET ") and name != "PATCH /api/v1/offers/{offer_id}/accept":
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        assert body.get("examples") or name.endswith("/end"), "no example of the request"
+
+
+def assert_known(value: Any, schema: Any, document: Any) -> None:
+    """Check that each key of an example, however deep, is one that the schema has."""
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+    for one in schema.get("allOf", []) + schema.get("oneOf", []) + schema.get("anyOf", []):
+        if one.get("type") != "null":
+            return assert_known(value, one, document)
+    if isinstance(value, dict) and "properties" in schema:
+        assert set(value) <= set(schema["properties"]), set(value) - set(schema["properties"])
+        for key, inner in value.items():
+            assert_known(inner, schema["properties"][key], document)
+    elif isinstance(value, list):
+        for inner in value:
+            assert_known(inner, schema["items"], document)
+    return None
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
