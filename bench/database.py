@@ -1,16 +1,20 @@
-"""A database of the benchmarks' own, migrated and empty, beside the real one; dropped afterwards."""
+"""Databases of the benchmarks' own, migrated, beside the real one."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import django
+import psycopg
+from psycopg import sql
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
 django.setup()
 
+from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.db.migrations.executor import MigrationExecutor  # noqa: E402
 
 from accounts.tests.factories import make_user  # noqa: E402
 from accounts.tokens import access_token_for  # noqa: E402
@@ -29,6 +33,42 @@ def bench_database() -> Iterator[str]:
         yield url._replace(path=f"/{NAME}").geturl()
     finally:
         connection.creation.destroy_test_db(real, verbosity=0)
+
+
+@contextmanager
+def kept_database(name: str, is_complete: Callable[[], bool]) -> Iterator[tuple[str, bool]]:
+    """Use the database of an earlier run if it is complete, else an empty one; it stays.
+
+    Yields its URL, and whether it is new and to be filled.
+    """
+    real = connection.settings_dict["NAME"]
+    server = urlsplit(os.environ["DATABASE_URL"])._replace(scheme="postgresql")
+    with psycopg.connect(server.geturl(), autocommit=True) as link:
+        found = link.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        _use(name)
+        is_new = not (found and _is_migrated() and is_complete())
+        if is_new:
+            _use(real)
+            database = sql.Identifier(name)
+            link.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+            link.execute(sql.SQL("CREATE DATABASE {}").format(database))
+            _use(name)
+            call_command("migrate", verbosity=0)
+    try:
+        yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl(), is_new
+    finally:
+        _use(real)
+
+
+def _is_migrated() -> bool:
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def _use(name: str) -> None:
+    connection.close()
+    connection.close_pool()
+    connection.settings_dict["NAME"] = name
 
 
 def bench_token() -> str:

@@ -27,8 +27,6 @@ REQUIREMENTS = Path(__file__).parent / "requirements.txt"
 SIZES = [int(size) for size in os.environ.get("FEEDS_SIZES", "100000").split(",")]
 ROUNDS = int(os.environ.get("FEEDS_ROUNDS", "3"))
 SECONDS = float(os.environ.get("FEEDS_SECONDS", "1"))
-# Catalogues that were seeded before and are kept; another size is seeded for the run and dropped.
-KEPT = {100_000: "souk_bench_100k", 1_000_000: "souk_bench_1m"}
 CONNECTIONS = 8
 SERVER_CORE, CLIENT_CORE = 0, (os.cpu_count() or 1) - 1
 PLACES = [
@@ -240,37 +238,16 @@ def _check_same(ports: dict[str, int], scenarios: dict[str, Paths]) -> None:
 
 @contextmanager
 def _catalogue(size: int) -> Iterator[str]:
-    """Use a kept catalogue of this size, or seed one for the run; yield its URL."""
+    """Use the catalogue of this size, kept since an earlier run or seeded now, and yield its URL."""
     from django.core.management import call_command  # noqa: PLC0415
-    from django.db import OperationalError, connection  # noqa: PLC0415
 
-    from bench.database import bench_database  # noqa: PLC0415 - sets Django up
+    from bench.database import kept_database  # noqa: PLC0415 - sets Django up
     from listings.models import Product  # noqa: PLC0415
 
-    real = connection.settings_dict["NAME"]
-    if size in KEPT:
-        _use(KEPT[size])
-        try:
-            found = Product.objects.count()
-        except OperationalError:
-            found = 0
-        if found == size:
-            yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{KEPT[size]}").geturl()
-            _use(real)
-            return
-        _use(real)
-    with bench_database() as database_url:
-        print(f"Seeding {size:,} products", file=sys.stderr, flush=True)
-        call_command("seed_catalogue", products=size)
-        yield database_url
-
-
-def _use(name: str) -> None:
-    from django.db import connection  # noqa: PLC0415
-
-    connection.close()
-    connection.close_pool()
-    connection.settings_dict["NAME"] = name
+    with kept_database(f"bench_catalogue_{size}", lambda: Product.objects.count() == size) as (url, is_new):
+        if is_new:
+            call_command("seed_catalogue", products=size, stdout=sys.stderr)
+        yield url
 
 
 @contextmanager
