@@ -93,4 +93,5 @@ def authenticate_socket(*, token: str | None = None, ticket: str | None = None) 
         username=user.username,
         avatar_url=public_url(user.avatar),
         token_version=user.token_version,
+        row=user,
     )

@@ -10,6 +10,7 @@ from rest_framework_simplejwt.utils import datetime_to_epoch
 
 from accounts.models import RefreshFamily, User
 from soukloop.core.errors import NotAuthenticated
+from soukloop.core.rows import user_by_id
 
 _LONGEST = 2048  # ours are about 400 characters
 
@@ -67,8 +68,7 @@ def user_of_access_token(token: str) -> User:
     account_banned.
     """
     payload = decode(AccessToken, token)
-    user = User.objects.filter(pk=payload["sub"]).first()
-    return check_user(user, payload["ver"])
+    return check_user(user_by_id(payload["sub"]), payload["ver"])
 
 
 def check_user(user: User | None, token_version: int) -> User:

@@ -15,11 +15,13 @@ from listings.lean import ROUTES, viewer_of_authorization  # noqa: E402
 from soukloop.core.bodies import Asgi, BodyLimit  # noqa: E402
 from soukloop.core.checks import refuse_unsafe_start  # noqa: E402
 from soukloop.core.lean import LeanRoutes  # noqa: E402
+from soukloop.core.memory import collect_seldom  # noqa: E402
 from soukloop.realtime import lifecycle  # noqa: E402
 from soukloop.realtime.routing import websockets  # noqa: E402
 from soukloop.realtime.socketio import PATH, SocketIoApp, SocketServer  # noqa: E402
 
 refuse_unsafe_start()
+collect_seldom()
 socketio_application = SocketIoApp(SocketServer())
 lean_application = LeanRoutes(BodyLimit(cast(Asgi, django_application)), ROUTES, viewer_of_authorization)
 

@@ -403,6 +403,7 @@ LOGGING = {
         "django.security.DisallowedHost": {"level": "CRITICAL"},  # a scanner's; the 400 is logged once
         "django.server": {"level": "WARNING"},
         "uvicorn": {"handlers": [], "propagate": True},
+        "uvicorn.error": {"level": env.str("LOG_LEVEL", default="INFO")},
         "uvicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
         "daphne": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},

@@ -412,7 +412,7 @@ class TestSelecting:
         conversation = make_conversation()
         make_message(conversation)
         make_conversation(buyer=conversation.buyer)  # opened, nothing said
-        assert acquaintances(conversation.buyer_id) == {conversation.seller_id}
-        assert acquaintances(conversation.seller_id) == {conversation.buyer_id}
+        assert acquaintances([conversation.buyer_id]) == [(conversation.buyer_id, conversation.seller_id)]
+        assert acquaintances([conversation.seller_id]) == [(conversation.seller_id, conversation.buyer_id)]
         block(conversation.seller, conversation.buyer)
-        assert acquaintances(conversation.seller_id) == set()
+        assert acquaintances([conversation.seller_id]) == []

@@ -26,15 +26,17 @@ Message = dict[str, Any]
 class SocketConsumer(AsyncConsumer):
     """`/ws/`: everything over one connection."""
 
-    # The hub listens for everybody; a Redis channel for each consumer would be the slow way.
-    channel_layer_alias = "none"
-
     member: Member | None = None
     bad_frames = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        # Channels' own loop makes two tasks of each frame, to listen to a channel layer; the hub does that.
+        self.scope, self.base_send = scope, send
         try:
-            await super().__call__(scope, receive, send)
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            return
         finally:
             if self.member is not None:
                 await lifecycle.closed(self.member)

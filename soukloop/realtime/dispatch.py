@@ -106,6 +106,8 @@ class ThreadConnection:
 
     def join(self, room: str) -> None:
         assert self._hub.loop is not None
+        if self._hub.join_at_once(self._member, room):
+            return
         joined = asyncio.run_coroutine_threadsafe(self._hub.join(self._member, room), self._hub.loop)
         joined.result(JOIN_TIMEOUT)
 

@@ -78,6 +78,8 @@ class Shard(RedisSingleShardConnection):
         self._pubsub: PubSub | None = None
         self._redis: Redis | None = None
         self._was_connected = False
+        self._to_subscribe: list[str] = []
+        self._subscribing: asyncio.Task[None] | None = None
 
     async def publish(self, channel: str, message: bytes) -> None:
         self._ensure_redis()
@@ -100,16 +102,30 @@ class Shard(RedisSingleShardConnection):
         if confirmation is None:
             confirmation = self._confirmations[channel] = asyncio.get_running_loop().create_future()
             if self._pubsub is not None:
-                try:
-                    await self._pubsub.subscribe(channel)
-                except (RedisError, OSError):
-                    return
+                self._to_subscribe.append(channel)
+                if self._subscribing is None:
+                    self._subscribing = asyncio.get_running_loop().create_task(self._subscribe_waiting())
             elif self._was_connected:
                 return
         try:
             await asyncio.wait_for(asyncio.shield(confirmation), CONFIRMED_WITHIN)
         except TimeoutError:
             logger.warning("Redis did not confirm a subscription within %s s", CONFIRMED_WITHIN)
+
+    async def _subscribe_waiting(self) -> None:
+        """Ask Redis for all that were wanted in this turn of the loop: in a rush there are many."""
+        try:
+            while self._to_subscribe and self._pubsub is not None:
+                channels = self._to_subscribe[:SUBSCRIBE_AT_ONCE]
+                del self._to_subscribe[:SUBSCRIBE_AT_ONCE]
+                wanted = [channel for channel in channels if channel in self._subscribed_to]
+                if wanted:
+                    await self._pubsub.subscribe(*wanted)
+        except (RedisError, OSError) as error:
+            logger.debug("the reconnection will subscribe: %s", error)
+        finally:
+            self._to_subscribe.clear()
+            self._subscribing = None
 
     async def unsubscribe(self, channel: str) -> None:
         self._subscribed_to.discard(channel)

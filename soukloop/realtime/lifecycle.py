@@ -26,6 +26,8 @@ logger = logging.getLogger("soukloop.socket")
 
 Scope = dict[str, Any]
 
+ARRIVALS_AT_ONCE = 200
+
 declare_event(
     EventSpec(
         "connected",
@@ -148,7 +150,40 @@ def greet(member: Member) -> None:
             "serverTime": jsonlib.isoformat(timezone.now()),
         },
     )
-    hub.spawn(in_thread(partial(presence.arrived, user.id, user.username, member.connection_id)))
+    arrivals.add(member.session)
+
+
+class Arrivals:
+    """New connections of which presence hasn't been told: those of a rush are told of together."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Session] = []
+        self._telling: asyncio.Task[None] | None = None
+
+    def add(self, session: Session) -> None:
+        self._waiting.append(session)
+        if self._telling is None:
+            self._telling = hub.spawn(self._tell())
+
+    async def settled(self, session: Session) -> None:
+        """Return once nothing more will be said of this connection's coming."""
+        if session in self._waiting:
+            self._waiting.remove(session)
+        elif self._telling is not None:
+            await asyncio.wait([self._telling])
+
+    async def _tell(self) -> None:
+        try:
+            while self._waiting:
+                sessions, self._waiting = self._waiting[:ARRIVALS_AT_ONCE], self._waiting[ARRIVALS_AT_ONCE:]
+                await in_thread(partial(presence.arrived, sessions))
+        except Exception:
+            logger.exception("presence was not told of new connections")
+        finally:
+            self._telling = None
+
+
+arrivals = Arrivals()
 
 
 async def closed(member: Member) -> None:
@@ -157,13 +192,13 @@ async def closed(member: Member) -> None:
     async with member.turn.lock:  # a command under way may still join a room
         rooms = sorted(member.rooms)
         hub.remove(member)
+    await arrivals.settled(member.session)
     await in_thread(partial(_say_goodbye, member.session, rooms))
 
 
 def _say_goodbye(session: Session, rooms: list[str]) -> None:
     left(session, rooms)
-    user = session.socket_user
-    presence.departed(user.id, user.username, session.connection_id)
+    presence.departed(session)
 
 
 async def _beat() -> None:
@@ -185,7 +220,7 @@ async def _beat() -> None:
 
 
 def _heartbeat(sessions: list[Session], rooms: dict[str, dict[str, list[Session]]]) -> list[str]:
-    presence.heartbeat([(session.user_id, session.connection_id) for session in sessions])
+    presence.heartbeat(sessions)
     for kind, members in rooms.items():
         for hook in HEARTBEAT_HOOKS[kind] if members else ():
             try:

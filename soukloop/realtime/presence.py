@@ -1,8 +1,8 @@
 """Who is online, and who is told: `online_users` in Redis, kept right by heartbeats."""
 
 import logging
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -17,9 +17,21 @@ from soukloop.realtime.rooms import user_room
 
 logger = logging.getLogger(__name__)
 
-Audience = Callable[[UUID], Iterable[UUID]]
+Audience = Callable[[Collection[UUID]], Iterable[tuple[UUID, UUID]]]
 
 _audiences: list[Audience] = []
+
+
+class Connection(Protocol):
+    """What presence knows of a connection."""
+
+    @property
+    def user_id(self) -> UUID: ...
+    @property
+    def username(self) -> str: ...
+    @property
+    def connection_id(self) -> str: ...
+
 
 declare_event(
     EventSpec(
@@ -81,13 +93,9 @@ return gone
 
 
 def register_audience(audience: Audience) -> Audience:
-    """Register `(user_id) -> ids of the people who are told when this person comes and goes`."""
+    """Register `(user ids) -> pairs of one of them and somebody who is told when they come and go`."""
     _audiences.append(audience)
     return audience
-
-
-def audience_of(user_id: UUID) -> set[UUID]:
-    return {other for audience in _audiences for other in audience(user_id)} - {user_id}
 
 
 def online_among(user_ids: Iterable[UUID]) -> set[UUID]:
@@ -102,37 +110,41 @@ def online_among(user_ids: Iterable[UUID]) -> set[UUID]:
     return {each for each, flag in zip(ids, flags, strict=True) if flag}
 
 
-def arrived(user_id: UUID, username: str, connection_id: str) -> None:
-    """Note a new connection; tell people if it is the person's first."""
+def arrived(connections: Collection[Connection]) -> None:
+    """Note new connections; tell people of those that are somebody's first."""
     try:
-        is_first = _heard(redis_client(), user_id, connection_id)
+        pipeline = redis_client().pipeline(transaction=False)
+        for each in connections:
+            _heard(pipeline, each.user_id, each.connection_id)
+        are_first = pipeline.execute()
     except RedisError as error:
         logger.warning("presence not noted: %s", error)
         return
-    if is_first:
-        _tell("user:online", user_id, username)
+    pairs = zip(connections, are_first, strict=True)
+    _tell("user:online", {each.user_id: each.username for each, is_first in pairs if is_first})
 
 
-def departed(user_id: UUID, username: str, connection_id: str) -> None:
+def departed(gone: Connection) -> None:
     """Note that a connection is gone; tell people if it was the person's last."""
+    arguments = (str(gone.user_id), gone.connection_id, _ttl_ms())
     try:
-        was_last = redis_client().eval(_LEFT, 3, *_keys(user_id), str(user_id), connection_id, _ttl_ms())
+        was_last = redis_client().eval(_LEFT, 3, *_keys(gone.user_id), *arguments)
     except RedisError as error:
         logger.warning("presence not noted: %s", error)
         return
     if was_last:
-        _tell("user:offline", user_id, username)
+        _tell("user:offline", {gone.user_id: gone.username})
 
 
-def heartbeat(connections: Iterable[tuple[UUID, str]]) -> None:
+def heartbeat(connections: Iterable[Connection]) -> None:
     """Say that these connections live (which also rebuilds what Redis lost), then bury the dead.
 
     The dead are those of whom no process has said so for PRESENCE_TTL: theirs was killed.
     """
     try:
         pipeline = redis_client().pipeline(transaction=False)
-        for user_id, connection_id in connections:
-            _heard(pipeline, user_id, connection_id)
+        for each in connections:
+            _heard(pipeline, each.user_id, each.connection_id)
         pipeline.execute()
         gone = redis_client().eval(_SWEEP, 2, keys.PRESENCE, keys.ONLINE_USERS, _ttl_ms())
     except RedisError as error:
@@ -141,8 +153,7 @@ def heartbeat(connections: Iterable[tuple[UUID, str]]) -> None:
     if gone:
         ids = [UUID(raw.decode()) for raw in gone]
         people = get_user_model().objects.filter(pk__in=ids).values_list("pk", "username")
-        for user_id, username in people:
-            _tell("user:offline", user_id, username)
+        _tell("user:offline", dict(people))
 
 
 def _heard(client: Any, user_id: UUID, connection_id: str) -> Any:
@@ -157,7 +168,12 @@ def _ttl_ms() -> int:
     return int(settings.PRESENCE_TTL.total_seconds() * 1000)
 
 
-def _tell(event: str, user_id: UUID, username: str) -> None:
-    data = {"userId": user_id, "username": username, "timestamp": jsonlib.isoformat(timezone.now())}
-    for other in audience_of(user_id):
-        publish(user_room(other), event, data)
+def _tell(event: str, people: Mapping[UUID, str]) -> None:
+    """Tell those who share a conversation with these people, by id and name."""
+    if not people:
+        return
+    timestamp = jsonlib.isoformat(timezone.now())
+    for user_id, other in {pair for audience in _audiences for pair in audience(people.keys())}:
+        if other != user_id:
+            data = {"userId": user_id, "username": people[user_id], "timestamp": timestamp}
+            publish(user_room(other), event, data)

@@ -1,6 +1,7 @@
 """Commands to try the core with."""
 
 import time
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -98,5 +99,6 @@ def tell_left(session: Session, room: str) -> None:
 
 
 @register_audience
-def everybody(user_id: UUID) -> list[UUID]:
-    return list(get_user_model().objects.values_list("pk", flat=True)[:100])
+def everybody(user_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    others = list(get_user_model().objects.values_list("pk", flat=True)[:100])
+    return [(user_id, other) for user_id in user_ids for other in others]
