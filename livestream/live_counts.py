@@ -15,38 +15,38 @@ from soukloop.core.redis import redis_client
 logger = logging.getLogger(__name__)
 
 # KEYS: viewers, viewer connections, unique viewers, moves. ARGV: ttl in seconds, then `user:connection`s.
-# Redis' own clock: the processes' clocks differ. Answers how many people came anew, how many there are, and
-# how many comings and goings there were within this second.
+# Redis' own clock: the processes' clocks differ. Answers whose first connection each of them is, how many
+# people there are, and how many comings and goings there were within this second.
 _SEEN = """
 local now = tonumber(redis.call('TIME')[1])
-local came = 0
+local came = {}
 for i = 2, #ARGV do
   local user = string.sub(ARGV[i], 1, 36)
   if redis.call('ZADD', KEYS[1], now, ARGV[i]) == 1 then
-    if redis.call('HINCRBY', KEYS[2], user, 1) == 1 then came = came + 1 end
+    if redis.call('HINCRBY', KEYS[2], user, 1) == 1 then came[#came + 1] = ARGV[i] end
     redis.call('SADD', KEYS[3], user)
   end
 end
 for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
-local moves = redis.call('INCR', KEYS[#KEYS])
-if moves == 1 then redis.call('PEXPIRE', KEYS[#KEYS], 1000) end
+local moves = redis.call('INCRBY', KEYS[#KEYS], #came)
+if moves == #came then redis.call('PEXPIRE', KEYS[#KEYS], 1000) end
 return {came, redis.call('HLEN', KEYS[2]), moves}
 """
 
 # KEYS: viewers, viewer connections, moves. ARGV: members. Answers as above, for how many people went.
 _GONE = """
-local went = 0
+local went = {}
 for i = 1, #ARGV do
   local user = string.sub(ARGV[i], 1, 36)
   if redis.call('ZREM', KEYS[1], ARGV[i]) == 1 then
     if redis.call('HINCRBY', KEYS[2], user, -1) <= 0 then
       redis.call('HDEL', KEYS[2], user)
-      went = went + 1
+      went[#went + 1] = ARGV[i]
     end
   end
 end
-local moves = redis.call('INCR', KEYS[#KEYS])
-if moves == 1 then redis.call('PEXPIRE', KEYS[#KEYS], 1000) end
+local moves = redis.call('INCRBY', KEYS[#KEYS], #went)
+if moves == #went then redis.call('PEXPIRE', KEYS[#KEYS], 1000) end
 return {went, redis.call('HLEN', KEYS[2]), moves}
 """
 
@@ -77,12 +77,12 @@ _CHUNK = 1000
 
 @dataclass(frozen=True)
 class Presence:
-    """How many people a change concerned, how many are there now, how many came and went in this second.
+    """Who came or went (`user:connection`), how many are there now, how many came and went in this second.
 
     `viewers` is None when Redis couldn't say.
     """
 
-    changed: int
+    changed: list[str]
     viewers: int | None
     moves: int = 0
 
@@ -92,7 +92,7 @@ def member(user_id: UUID | str, connection_id: str) -> str:
 
 
 def seen(stream_id: UUID | str, members: Iterable[str]) -> Presence:
-    """Note that these viewers' connections are alive; counts those that were not known."""
+    """Note that these viewers' connections are alive; `changed` are those whose people were not there yet."""
     names = [
         keys.stream_viewers(stream_id),
         keys.stream_viewer_connections(stream_id),
@@ -188,12 +188,13 @@ def expire(stream_id: UUID | str) -> None:
 
 
 def _presence(script: str, names: list[str], members: list[str], leading: list[int]) -> Presence:
-    changed, there, moves = 0, None, 0
+    changed: list[str] = []
+    there, moves = None, 0
     try:
         for start in range(0, len(members), _CHUNK):
             chunk = members[start : start + _CHUNK]
-            count, there, moves = redis_client().eval(script, len(names), *names, *leading, *chunk)
-            changed += count
+            names_changed, there, moves = redis_client().eval(script, len(names), *names, *leading, *chunk)
+            changed += [name.decode() for name in names_changed]
     except RedisError as error:
         logger.warning("viewers not counted: %s", error)
         return Presence(changed, None)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from accounts.models import User
 from livestream import access, events, live_counts, states
 from livestream.models import Stream, ViewerSample, ViewerSession
 from livestream.selectors import figures, rooms
+from soukloop.core.together import Together
 
 logger = logging.getLogger(__name__)
 
@@ -34,27 +36,49 @@ def enter(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
     states.check(stream, "join")
     if stream.seller_id == actor.pk:
         return stream
-    _open_session(stream.pk, actor, connection_id)
-    there = live_counts.seen(stream.pk, [live_counts.member(actor.pk, connection_id)])
-    if there.viewers is None:
-        return stream
-    stream.viewer_count = there.viewers
-    if there.changed and there.moves <= ONE_BY_ONE:
-        events.viewer_joined(stream.pk, actor.pk, actor.username, there.viewers)
-    if there.changed:
-        _tell_count(stream.pk, there)
+    count = _come_in(stream.pk, Coming(actor, connection_id))
+    if count is not None:
+        stream.viewer_count = count
     return stream
 
 
-def _open_session(stream_id: UUID, viewer: User, connection_id: str) -> None:
-    """Write down a stay, once. In a rush this is half of what a join costs, so it is one plain statement."""
-    now = timezone.now()
+@dataclass(frozen=True)
+class Coming:
+    viewer: User
+    connection_id: str
+
+    @property
+    def name(self) -> str:
+        return live_counts.member(self.viewer.pk, self.connection_id)
+
+
+def _note_coming(stream_id: UUID, coming: list[Coming]) -> list[int | None]:
+    """Write down and tell of those who come at this moment; return for each how many are there now."""
+    _open_sessions(stream_id, coming)
+    there = live_counts.seen(stream_id, [each.name for each in coming])
+    if there.viewers is not None and there.moves <= ONE_BY_ONE:
+        for each in coming:
+            if each.name in there.changed:
+                events.viewer_joined(stream_id, each.viewer.pk, each.viewer.username, there.viewers)
+    _tell_count(stream_id, there)
+    return [there.viewers] * len(coming)
+
+
+# When a stream goes live its followers come by the hundred a second.
+_come_in = Together(_note_coming)
+
+
+def _open_sessions(stream_id: UUID, coming: list[Coming]) -> None:
+    """Write down each stay, once."""
+    columns = zip(
+        *[(each.viewer.pk, each.connection_id, each.viewer.neighborhood) for each in coming], strict=True
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO livestream_viewersession"
-            " (stream_id, user_id, connection_id, neighborhood, joined_at, last_seen_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            [stream_id, viewer.pk, connection_id, viewer.neighborhood, now, now],
+            " (stream_id, joined_at, last_seen_at, user_id, connection_id, neighborhood)"
+            " SELECT %s, %s, %s, * FROM unnest(%s::uuid[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING",
+            [stream_id, now := timezone.now(), now, *map(list, columns)],
         )
 
 
@@ -65,9 +89,9 @@ def leave(*, stream_id: UUID, user_id: UUID, connection_id: str) -> None:
         left_at=figures.not_before_joining(now), last_seen_at=now
     )
     there = live_counts.gone(stream_id, [live_counts.member(user_id, connection_id)])
-    if not left or not there.changed or there.viewers is None:
+    if not left:
         return
-    if there.moves <= ONE_BY_ONE:
+    if there.viewers is not None and there.changed and there.moves <= ONE_BY_ONE:
         events.viewer_left(stream_id, user_id, there.viewers)
     _tell_count(stream_id, there)
 
@@ -81,7 +105,10 @@ def stay(members: Mapping[UUID, Iterable[tuple[UUID, str]]]) -> None:
 
 def _tell_count(stream_id: UUID, there: live_counts.Presence) -> None:
     """Write down and tell how many are there; in a rush now and then, and by the job that looks around."""
-    if there.viewers is not None and (there.moves <= ONE_BY_ONE or there.moves % RUSH_STEP == 0):
+    if there.viewers is None or not there.changed:
+        return
+    is_step = there.moves // RUSH_STEP > (there.moves - len(there.changed)) // RUSH_STEP
+    if there.moves <= ONE_BY_ONE or is_step:
         _note_viewers(stream_id, there.viewers)
         events.viewer_count(stream_id, there.viewers)
 

@@ -1,0 +1,100 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from soukloop.core.together import Together
+
+
+class Work:
+    """Doubles numbers; holds the first group up until told to go on; fails on what is negative."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.may_go_on = threading.Event()
+        self.has_begun = threading.Event()
+
+    def __call__(self, key: str, items: list[int]) -> list[int]:
+        self.groups.append(list(items))
+        self.has_begun.set()
+        self.may_go_on.wait(10)
+        if min(items) < 0:
+            raise ValueError(min(items))
+        return [2 * item for item in items]
+
+
+@pytest.fixture
+def work():
+    return Work()
+
+
+@pytest.fixture
+def crowd():
+    with ThreadPoolExecutor(32) as pool:
+        yield pool
+
+
+def gathered(together: Together, count: int) -> bool:
+    return any(len(group.items) == count for group in together._gathering.values())
+
+
+def when_gathered(together: Together, count: int) -> None:
+    for _ in range(1000):
+        if gathered(together, count):
+            return
+        threading.Event().wait(0.005)
+    raise AssertionError("they did not gather")
+
+
+def test_alone_nobody_waits(work):
+    work.may_go_on.set()
+    together = Together(work)
+    assert [together("room", number) for number in range(3)] == [0, 2, 4]
+    assert work.groups == [[0], [1], [2]]
+
+
+def test_those_who_come_meanwhile_are_worked_for_together_and_each_gets_their_own(work, crowd):
+    together = Together(work)
+    first = crowd.submit(together, "room", 100)
+    assert work.has_begun.wait(10)
+    others = [crowd.submit(together, "room", number) for number in range(20)]
+    when_gathered(together, 20)
+    work.may_go_on.set()
+    assert first.result(10) == 200
+    assert [other.result(10) for other in others] == [2 * number for number in range(20)]
+    assert [len(group) for group in work.groups] == [1, 20]
+
+
+def test_another_key_does_not_wait(work, crowd):
+    together = Together(work)
+    held_up = crowd.submit(together, "room", 1)
+    assert work.has_begun.wait(10)
+    other = crowd.submit(together, "another room", 2)
+    for _ in range(1000):
+        if len(work.groups) == 2:
+            break
+        threading.Event().wait(0.005)
+    assert work.groups == [[1], [2]]
+    work.may_go_on.set()
+    assert (held_up.result(10), other.result(10)) == (2, 4)
+
+
+def test_nobody_fails_for_anothers_reason(work, crowd):
+    together = Together(work)
+    first = crowd.submit(together, "room", 1)
+    assert work.has_begun.wait(10)
+    good = [crowd.submit(together, "room", number) for number in range(5)]
+    bad = crowd.submit(together, "room", -1)
+    when_gathered(together, 6)
+    work.may_go_on.set()
+    with pytest.raises(ValueError, match="-1"):
+        bad.result(10)
+    assert [each.result(10) for each in [first, *good]] == [2, 0, 2, 4, 6, 8]
+
+
+def test_nothing_is_kept_and_all_are_served_in_a_rush(crowd):
+    together: Together[int, int, int] = Together(lambda key, items: [key + item for item in items])
+    done = [crowd.submit(together, number % 3, number) for number in range(3000)]
+    assert [each.result(10) for each in done] == [number % 3 + number for number in range(3000)]
+    assert not together._gathering
+    assert not together._at_work
