@@ -10,6 +10,7 @@ BENCHES = {
     "rooms": "bench.rooms",
     "messages": "bench.messages",
     "streams": "bench.streams",
+    "going_live": "bench.going_live",
 }
 
 

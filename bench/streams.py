@@ -1,29 +1,23 @@
-"""A live room of thousands on one web process: joining, chat, memory; and how soon video is seen."""
+"""A live room of thousands on one web process: joining, chat, memory."""
 
 import json
 import os
 import re
 import resource
 import select
-import shutil
 import socket
 import statistics
 import sys
-import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 VIEWERS = int(os.environ.get("BENCH_VIEWERS", "5000"))
 CHAT_RATE = float(os.environ.get("BENCH_CHAT_RATE", "5"))  # messages a second in the room
 SECONDS = int(os.environ.get("BENCH_SECONDS", "60"))
 REACTIONS_EACH = 3 / 5  # the guide's mix: five messages, three reactions
-GO_LIVES = 3
 LIMIT_MS = 200
-LIMIT_FIRST_SEGMENT = 4.0
 SERVER_CORE, CLIENT_CORE = 0, (os.cpu_count() or 1) - 1
 # As in production; the benchmarks' own settings come with probes that tell of every connection.
 ENVIRONMENT = {
@@ -154,7 +148,6 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, most), most))
     with bench_database() as database_url:
         _room(database_url)
-        _first_segments(database_url)
 
 
 def _room(database_url: str) -> None:
@@ -223,60 +216,6 @@ def _settle(crowd: Crowd) -> None:
     quiet_at = time.perf_counter() + 2
     while time.perf_counter() < quiet_at:
         crowd.pump(0.1)
-
-
-def _first_segments(database_url: str) -> None:
-    """Go live, publish at once, and wait for a playlist that a player can start with."""
-    from accounts.tests.factories import make_seller  # noqa: PLC0415
-    from accounts.tokens import access_token_for  # noqa: PLC0415
-    from livestream.tests.factories import make_stream  # noqa: PLC0415
-    from livestream.tests.media import MediaServerProcess, publish, wait_until  # noqa: PLC0415
-    from soukloop.realtime.testing.servers import ServerProcess  # noqa: PLC0415
-
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    root = Path(tempfile.mkdtemp(prefix="bench-media-"))
-    root.chmod(0o755)
-    media = MediaServerProcess(root)
-    web = ServerProcess("uvicorn", database_url, {**ENVIRONMENT, **media.environment})
-    waits = []
-    try:
-        web.wait_until_ready()
-        media.start(web.url)
-        for _ in range(GO_LIVES):
-            seller = make_seller()
-            stream = make_stream(seller=seller)
-            started = time.perf_counter()
-            live = _post(f"{web.url}/api/v1/streams/{stream.pk}/go-live", access_token_for(seller))
-            answered = time.perf_counter() - started
-            encoder = publish(live["rtmpUrl"], live["streamKey"], 30)
-            path = live["hlsUrl"].split(f":{media.media_port}")[1]
-            wait_until(lambda path=path: b".ts" in (media.get(path) or b""), "segment", 30)
-            waits.append(time.perf_counter() - started)
-            encoder.kill()
-            encoder.wait()
-            print(
-                f"  go live answered in {answered * 1000:.0f} ms, playable after {waits[-1]:.1f} s",
-                flush=True,
-            )
-    finally:
-        media.stop()
-        web.terminate()
-        shutil.rmtree(root, ignore_errors=True)
-    print(
-        f"go live → first playable segment: {statistics.median(waits):.1f} s, the middle of {GO_LIVES}"
-        f" (to reach: {LIMIT_FIRST_SEGMENT:g} s)"
-    )
-
-
-def _post(url: str, token: str) -> dict[str, Any]:
-    request = urllib.request.Request(
-        url,
-        data=b'{"camera_ready": true, "checklist_complete": true}',
-        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        data: dict[str, Any] = json.load(answer)["data"]
-        return data
 
 
 def _read_until(client: socket.socket, marker: bytes) -> bytes:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.gis.geos import Point
 from django.contrib.gis.measure import D
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from accounts.models import Follow, User
@@ -17,7 +18,16 @@ from livestream.models import Stream
 def count_people_to_notify(stream: Stream) -> int:
     """Return how many will be told, in one query."""
     people = _people(stream)
-    return people.count() if people is not None else 0
+    if people is None:
+        return 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        # PostgreSQL can't know how many live within a radius, expects twenty and looks each of 100,000 up.
+        cursor.execute("SET LOCAL enable_nestloop = off; SET LOCAL max_parallel_workers_per_gather = 2")
+        count = people.count()
+        cursor.execute(
+            "SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL max_parallel_workers_per_gather TO DEFAULT"
+        )
+    return count
 
 
 def people_to_notify(stream: Stream) -> Iterator[UUID]:

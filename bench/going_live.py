@@ -1,0 +1,136 @@
+"""Going live: how soon it is answered when very many are to be told, and how soon video is seen."""
+
+import json
+import os
+import shutil
+import statistics
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from bench.streams import ENVIRONMENT
+
+FOLLOWERS = int(os.environ.get("BENCH_FOLLOWERS", "150000"))
+NEIGHBOURS = int(os.environ.get("BENCH_NEIGHBOURS", "100000"))
+TIMES = 5
+LIMIT_MS = 300
+SEGMENTS = 3
+LIMIT_FIRST_SEGMENT = 4.0
+# People made of the first one's row, which is much quicker than to make them one by one.
+_CROWD = """
+INSERT INTO accounts_user SELECT person.* FROM accounts_user first, generate_series(1, %(count)s) AS number,
+  LATERAL jsonb_populate_record(first, jsonb_build_object('id', gen_random_uuid(),
+    'username', 'crowd' || number, 'email', 'crowd' || number || '@example.com')) AS person
+WHERE first.id = %(first)s
+"""
+_FOLLOW = """
+INSERT INTO accounts_follow (follower_id, followed_id, created_at)
+SELECT id, %(seller)s, now() FROM accounts_user WHERE username LIKE 'crowd%%'
+ORDER BY username LIMIT %(count)s
+"""
+_MOVE_AWAY = """
+UPDATE accounts_user SET location = NULL WHERE id IN
+  (SELECT id FROM accounts_user WHERE username LIKE 'crowd%%' ORDER BY username LIMIT %(count)s)
+"""
+
+
+def main() -> None:
+    from bench.database import bench_database  # noqa: PLC0415 - Django must be set up first
+
+    with bench_database() as database_url:
+        _first_segments(database_url)
+        _large_audience(database_url)
+
+
+def _large_audience(database_url: str) -> None:
+    """Go live before followers and neighbours, a part of whom are both, and time the whole answer."""
+    from django.contrib.gis.geos import Point  # noqa: PLC0415
+    from django.db import connection  # noqa: PLC0415
+
+    from accounts.tests.factories import make_seller, make_user  # noqa: PLC0415
+    from accounts.tokens import access_token_for  # noqa: PLC0415
+    from livestream.tests.factories import make_stream  # noqa: PLC0415
+    from soukloop.realtime.testing.servers import ServerProcess  # noqa: PLC0415
+
+    home = Point(55.1403, 25.0805, srid=4326)
+    seller, first = make_seller(location=home), make_user(location=home)
+    both = min(FOLLOWERS, NEIGHBOURS) // 2
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        cursor.execute(_CROWD, {"count": FOLLOWERS + NEIGHBOURS - both, "first": first.pk})
+        cursor.execute(_FOLLOW, {"count": FOLLOWERS, "seller": seller.pk})
+        cursor.execute(_MOVE_AWAY, {"count": FOLLOWERS - both})
+        cursor.execute("VACUUM (ANALYZE) accounts_user, accounts_follow")
+    web = ServerProcess("uvicorn", database_url, ENVIRONMENT)
+    waits = []
+    try:
+        web.wait_until_ready()
+        for _ in range(TIMES):
+            stream = make_stream(seller=seller, notify_neighborhood=True)
+            started = time.perf_counter()
+            live = _post(f"{web.url}/api/v1/streams/{stream.pk}/go-live", access_token_for(seller))
+            waits.append((time.perf_counter() - started) * 1000)
+            _post(f"{web.url}/api/v1/streams/{stream.pk}/end", access_token_for(seller))
+    finally:
+        web.terminate()
+    print(
+        f"go live before {live['notificationsSent']:,} people: answered in {statistics.median(waits):.0f} ms,"
+        f" the middle of {TIMES}, at most {max(waits):.0f} (to reach: {LIMIT_MS} ms)",
+        flush=True,
+    )
+
+
+def _first_segments(database_url: str) -> None:
+    """Go live, publish at once, and wait for a playlist that a player can start with."""
+    from accounts.tests.factories import make_seller  # noqa: PLC0415
+    from accounts.tokens import access_token_for  # noqa: PLC0415
+    from livestream.tests.factories import make_stream  # noqa: PLC0415
+    from livestream.tests.media import MediaServerProcess, publish, wait_until  # noqa: PLC0415
+    from soukloop.realtime.testing.servers import ServerProcess  # noqa: PLC0415
+
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    root = Path(tempfile.mkdtemp(prefix="bench-media-"))
+    root.chmod(0o755)
+    media = MediaServerProcess(root)
+    web = ServerProcess("uvicorn", database_url, {**ENVIRONMENT, **media.environment})
+    waits = []
+    try:
+        web.wait_until_ready()
+        media.start(web.url)
+        for _ in range(SEGMENTS):
+            seller = make_seller()
+            stream = make_stream(seller=seller)
+            started = time.perf_counter()
+            live = _post(f"{web.url}/api/v1/streams/{stream.pk}/go-live", access_token_for(seller))
+            answered = time.perf_counter() - started
+            encoder = publish(live["rtmpUrl"], live["streamKey"], 30)
+            path = live["hlsUrl"].split(f":{media.media_port}")[1]
+            wait_until(lambda path=path: b".ts" in (media.get(path) or b""), "segment", 30)
+            waits.append(time.perf_counter() - started)
+            encoder.kill()
+            encoder.wait()
+            print(
+                f"  go live answered in {answered * 1000:.0f} ms, playable after {waits[-1]:.1f} s",
+                flush=True,
+            )
+    finally:
+        media.stop()
+        web.terminate()
+        shutil.rmtree(root, ignore_errors=True)
+    print(
+        f"go live → first playable segment: {statistics.median(waits):.1f} s, the middle of {SEGMENTS}"
+        f" (to reach: {LIMIT_FIRST_SEGMENT:g} s)"
+    )
+
+
+def _post(url: str, token: str) -> dict[str, Any]:
+    request = urllib.request.Request(
+        url,
+        data=b'{"camera_ready": true, "checklist_complete": true}',
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        data: dict[str, Any] = json.load(answer)["data"]
+        return data
