@@ -14,7 +14,6 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
-from django.db.migrations.executor import MigrationExecutor  # noqa: E402
 
 from accounts.tests.factories import make_user  # noqa: E402
 from accounts.tokens import access_token_for  # noqa: E402
@@ -44,13 +43,15 @@ def kept_database(name: str, is_complete: Callable[[], bool]) -> Iterator[tuple[
     real = connection.settings_dict["NAME"]
     server = urlsplit(os.environ["DATABASE_URL"])._replace(scheme="postgresql")
     with psycopg.connect(server.geturl(), autocommit=True) as link:
-        found = link.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        database = sql.Identifier(name)
+        if not link.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            link.execute(sql.SQL("CREATE DATABASE {}").format(database))
         _use(name)
-        is_new = not (found and _is_migrated() and is_complete())
+        call_command("migrate", verbosity=0)
+        is_new = not is_complete()
         if is_new:
             _use(real)
-            database = sql.Identifier(name)
-            link.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+            link.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
             link.execute(sql.SQL("CREATE DATABASE {}").format(database))
             _use(name)
             call_command("migrate", verbosity=0)
@@ -58,11 +59,6 @@ def kept_database(name: str, is_complete: Callable[[], bool]) -> Iterator[tuple[
         yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl(), is_new
     finally:
         _use(real)
-
-
-def _is_migrated() -> bool:
-    executor = MigrationExecutor(connection)
-    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
 def _use(name: str) -> None:
