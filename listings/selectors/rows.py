@@ -95,6 +95,7 @@ _ORDERS = {
     "price_high": Order("p.price", True, lambda value: _small(Decimal(value))),
 }
 _XYZ = "listings_xyz(ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography)"
+_BY_DISTANCE = f"p.public_xyz <<->> {_XYZ}"
 
 
 def listed_where(viewer: Viewer | None, query: ListQuery) -> Where:
@@ -114,7 +115,7 @@ def listed_where(viewer: Viewer | None, query: ListQuery) -> Where:
     if query.place is not None:
         metres, at = query.place.radius_km * 1000, (query.place.longitude, query.place.latitude)
         where.add(f"p.public_xyz &&& ST_Expand({_XYZ}, %s)", *at, metres)
-        where.add(f"(p.public_xyz <<->> {_XYZ}) <= listings_chord(%s)", *at, metres)
+        where.add(f"({_BY_DISTANCE}) <= listings_chord(%s)", *at, metres)
     hide_blocked(where, viewer)
     return where
 
@@ -129,7 +130,7 @@ def order_of(query: ListQuery) -> Order:
     if query.sort == "nearest":
         assert query.place is not None
         at = (query.place.longitude, query.place.latitude)
-        return Order(f"p.public_xyz <<->> {_XYZ}", False, float, at)
+        return Order(_BY_DISTANCE, False, float, at)
     return _ORDERS[query.sort]
 
 
@@ -169,7 +170,7 @@ def ordered_page(
         f"SELECT * FROM ({' UNION ALL '.join(selects)}) found"
         f" ORDER BY {ranked} OFFSET {offset} LIMIT {size + 1}"
     )
-    count = f"SELECT 1 FROM listings_product p WHERE {where.sql} LIMIT {settings.TOTAL_COUNTED_MAX + 1}"
+    count, count_params = _counted(where, query.place)
     extra, extra_params = _viewer_columns(query.place, viewer)
     sql = (
         f"SELECT total.counted, page.key::text, page.is_live, {extra}, {_CARD}"
@@ -180,7 +181,7 @@ def ordered_page(
     )
     # Which index is right hangs on how crowded a place or how common a word is, and on nothing else here.
     has_one_plan = query.place is None and not query.text
-    rows = yield Statement(sql, [*extra_params, *where.params, *params], has_one_plan)
+    rows = yield Statement(sql, [*extra_params, *count_params, *params], has_one_plan)
     counted = rows[0][0]
     rows = [row for row in rows if row[5] is not None]
     has_more = len(rows) > size
@@ -189,6 +190,21 @@ def ordered_page(
     if has_more:
         cursor = encode_cursor(query.sort, bool(rows[-1][2]), rows[-1][1], rows[-1][5])
     return list_body([card(row, 3) for row in rows], query, counted, settings.TOTAL_COUNTED_MAX, cursor)
+
+
+def _counted(where: Where, place: Place | None) -> tuple[str, list[Any]]:
+    """Return a subquery of as many rows as are counted.
+
+    Around a place they are the nearest, though any would do: an index leads from one to the next, where the
+    planner would rather look at whatever was listed until enough of it is near.
+    """
+    limit = f"LIMIT {settings.TOTAL_COUNTED_MAX + 1}"
+    if place is None:
+        return f"SELECT 1 FROM listings_product p WHERE {where.sql} {limit}", where.params
+    return (
+        f"SELECT 1 FROM listings_product p WHERE {where.sql} ORDER BY {_BY_DISTANCE} {limit}",
+        [*where.params, place.longitude, place.latitude],
+    )
 
 
 def list_body(
