@@ -10,7 +10,9 @@ from django.contrib.gis.geos import Point
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.access import locked_user
 from accounts.models import User
+from accounts.tokens import check_user
 from listings import hooks
 from listings.access import own_product
 from listings.category_counts import adjust_on_commit, forget_on_commit
@@ -47,8 +49,8 @@ def create_product(
 ) -> Product:
     """Put a product on sale, its fee by its feed (guide 2.1, 2.2).
 
-    Raises ValidationFailed for what doesn't go together, Forbidden for a buyer, Conflict at the limit of
-    active products.
+    Raises ValidationFailed for what doesn't go together, Forbidden for a buyer, NotAuthenticated for an
+    account that was closed meanwhile, Conflict at the limit of active products.
     """
     if actor.role != User.Role.SELLER:
         raise Forbidden("Only sellers may list products.", code="sellers_only")
@@ -72,7 +74,10 @@ def create_product(
         auto_accept_price=auto_accept_price,
     )
     _settle(product)
-    _check_limit(actor)
+    seller = locked_user(actor.pk)
+    # A ban may have been what held the row: it closed the products that were there, and ours wasn't.
+    check_user(seller, seller.token_version)
+    _check_limit(seller)
     product.save(force_insert=True)
     learn_words(product.title)
     _make_thumbnail(product)
@@ -226,8 +231,7 @@ def _require_status(product: Product, *allowed: str) -> None:
 
 
 def _check_limit(seller: User) -> None:
-    """Count under a lock on the seller, so that fifty parallel creations can't each see forty-nine."""
-    User.objects.select_for_update(no_key=True).only("pk").get(pk=seller.pk)
+    """Count for a locked seller, so that fifty parallel creations can't each see forty-nine."""
     active = Product.objects.filter(
         seller=seller, status__in=[Product.Status.ACTIVE, Product.Status.RESERVED]
     ).count()

@@ -1,16 +1,19 @@
 """What happens when everything arrives at once: real transactions, real threads."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
 
-from accounts.tests.factories import make_seller
+from accounts.services.moderation import ban
+from accounts.services.profiles import delete_account
+from accounts.tests.factories import PASSWORD, make_seller, make_staff
 from listings import services
 from listings.models import Category, Product
 from listings.tests.factories import make_product
 from listings.tests.test_services import jordans
-from soukloop.core.errors import Conflict
+from soukloop.core.errors import Conflict, NotAuthenticated
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,6 +38,50 @@ def test_parallel_creations_stop_at_fifty_active_products():
     assert answers.count("created") == 5
     assert answers.count("active_products_limit") == 35
     assert Product.objects.filter(seller=seller).count() == 50
+
+
+@pytest.mark.parametrize("way", ["ban", "delete"])
+def test_who_is_shut_out_while_posting_has_nothing_on_sale(way):
+    staff, fields = make_staff(), jordans()
+
+    def close(seller, start):
+        start.wait()
+        try:
+            if way == "ban":
+                ban(actor=staff, user_id=seller.pk, reason="Counterfeits")
+            else:
+                delete_account(actor=seller, password=PASSWORD)
+        finally:
+            connection.close()
+
+    def create(seller, start):
+        start.wait()
+        try:
+            services.create_product(actor=seller, **fields)
+        except NotAuthenticated as refusal:
+            return refusal.code
+        finally:
+            connection.close()
+        return "created"
+
+    answers = []
+    with ThreadPoolExecutor(5) as pool:
+        for _ in range(6):
+            seller, start = make_seller(), threading.Barrier(5)
+            creations = [pool.submit(create, seller, start) for _ in range(4)]
+            pool.submit(close, seller, start).result()
+            answers += [creation.result() for creation in creations]
+            assert not Product.objects.listed().filter(seller=seller).exists()
+    assert set(answers) <= {"created", "account_banned" if way == "ban" else "account_deleted"}
+
+
+def test_who_was_banned_before_the_lock_was_had_is_refused():
+    seller = make_seller()
+    ban(actor=make_staff(), user_id=seller.pk, reason="Counterfeits")
+    with pytest.raises(NotAuthenticated) as refusal:  # `seller` is the row as it was before
+        services.create_product(actor=seller, **jordans())
+    assert refusal.value.code == "account_banned"
+    assert not Product.objects.exists()
 
 
 def test_categories_are_there_after_other_transactional_tests():
