@@ -8,8 +8,6 @@ over an asynchronous one.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +19,7 @@ from listings.places import distance_label
 from listings.queries import ListQuery, Place
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.images import public_url
-from soukloop.core.pagination import decode_cursor, encode_cursor
+from soukloop.core.pagination import cursor_number, cursor_time, decode_cursor, encode_cursor
 from soukloop.core.reads import Reads, Statement
 
 _CARD = (
@@ -81,18 +79,11 @@ class Order:
 _POPULARITY = "(p.favorite_count * 10) + p.view_count"  # to the letter of the index's expression
 
 
-def _small(number: Decimal) -> Decimal:
-    """Refuse a forged cursor's number that PostgreSQL couldn't hold."""
-    if not (number.is_finite() and abs(number) < 10**12):
-        raise ValueError("not a number of ours")
-    return number
-
-
 _ORDERS = {
-    "recent": Order("p.created_at", True, lambda value: datetime.fromisoformat(value)),
-    "popular": Order(_POPULARITY, True, lambda value: int(_small(Decimal(value)))),
-    "price_low": Order("p.price", False, lambda value: _small(Decimal(value))),
-    "price_high": Order("p.price", True, lambda value: _small(Decimal(value))),
+    "recent": Order("p.created_at", True, cursor_time),
+    "popular": Order(_POPULARITY, True, lambda value: int(cursor_number(value))),
+    "price_low": Order("p.price", False, cursor_number),
+    "price_high": Order("p.price", True, cursor_number),
 }
 _XYZ = "listings_xyz(ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography)"
 _BY_DISTANCE = f"p.public_xyz <<->> {_XYZ}"

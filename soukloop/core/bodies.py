@@ -1,6 +1,8 @@
 """Refuse huge request bodies before they are read, whatever server is in front."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +10,10 @@ from django.conf import settings
 from soukloop.core import jsonlib
 from soukloop.core.envelope import error_body
 from soukloop.core.errors import PayloadTooLarge
+
+# What is still taken of a body that is refused.
+DRAIN_MAX = 32 * 1024 * 1024
+DRAIN_SECONDS = 10
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -31,10 +37,11 @@ class BodyLimit:
         is_form = headers.get(b"content-type", b"").startswith(b"multipart/")
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_form else settings.JSON_BODY_MAX_BYTES
         declared = headers.get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > limit:
-            return await _refuse(send)
-        body = await self._read(receive, limit)
+        is_too_large = declared.isdigit() and int(declared) > limit
+        body = None if is_too_large else await self._read(receive, limit)
         if body is None:
+            if b"expect" not in headers:  # who asks first sends nothing before the answer
+                await _drain(receive)
             return await _refuse(send)
         return await self.app(scope, _replay(body, receive), send)
 
@@ -50,6 +57,18 @@ class BodyLimit:
                 return None
             if message["type"] != "http.request" or not message.get("more_body"):
                 return messages
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on for a while and forget it: most clients look for an answer only once they have sent all."""
+    size = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while size < DRAIN_MAX:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
 
 
 def _replay(messages: list[Message], receive: Receive) -> Receive:

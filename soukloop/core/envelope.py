@@ -5,7 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFilesSent,
+)
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from psycopg_pool import PoolTimeout
@@ -94,6 +99,8 @@ def domain_error(exc: BaseException) -> errors.DomainError | None:
             return errors.Forbidden()
         case RequestDataTooBig() | TooManyFilesSent():
             return errors.PayloadTooLarge()
+        case SuspiciousOperation():  # a thousand and one parameters, say
+            return errors.BadRequest()
         case RedisError() | PoolTimeout() | InterfaceError() | OperationalError():
             return errors.Unavailable()
         case DatabaseError() if getattr(exc.__cause__, "sqlstate", "") in _RETRYABLE:

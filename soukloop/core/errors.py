@@ -78,7 +78,7 @@ class PayloadTooLarge(DomainError):
 class UnsupportedMediaType(DomainError):
     status = 415
     code = "unsupported_media_type"
-    message = "Send JSON (application/json)."
+    message = "Send JSON, or a form where a file is wanted."
 
 
 class IdempotencyMismatch(DomainError):

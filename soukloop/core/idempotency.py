@@ -1,11 +1,13 @@
 """`Idempotency-Key`: a creating request that is sent again gets its first answer, not a second effect."""
 
 import functools
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -69,8 +71,17 @@ def _claim(owner: str, key: str, fingerprint: str) -> tuple[IdempotencyRecord, b
     return IdempotencyRecord.objects.get(owner=owner, key=key), is_new
 
 
+def _digest(file: UploadedFile) -> bytes:
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return digest.digest()
+
+
 def _fingerprint(request: Request) -> str:
     body = jsonlib.dumps(request.data) if isinstance(request.data, dict) else b""
-    message = b"\0".join([str(request.method).encode(), request.path.encode(), body])
+    files = [_digest(file) for file in request.FILES.values()]
+    message = b"\0".join([str(request.method).encode(), request.path.encode(), body, *files])
     # Keyed: a body may hold a password, and a bare hash of it could be guessed from a copy of the table.
     return salted_hmac("core.idempotency", message, algorithm="sha256").hexdigest()

@@ -187,6 +187,7 @@ def _is_plain(scope: Any, headers: Headers) -> bool:
     """Tell whether there is nothing here that Django's middleware would act on."""
     return (
         len(scope["query_string"]) <= _QUERY_MAX
+        and len(headers) == len(scope["headers"])  # of two of a name, Django knows which counts
         and b"%00" not in scope["query_string"]
         and _is_our_host(headers.get(b"host", b""))
         and (not settings.SECURE_SSL_REDIRECT or _is_secure(scope, headers))

@@ -3,6 +3,8 @@
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -70,8 +72,21 @@ def decode_cursor(cursor: str, *kinds: Callable[[Any], Any]) -> list[Any]:
         if not isinstance(values, list) or len(values) != len(kinds):
             raise ValueError("wrong length")
         return [kind(value) for kind, value in zip(kinds, values, strict=True)]
-    except (ValueError, TypeError, ArithmeticError) as error:
+    except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValidationFailed(details={"cursor": ["This cursor isn't one of ours."]}) from error
+
+
+def cursor_time(value: Any) -> datetime:
+    """Read a cursor's time; ValueError or OverflowError for one that PostgreSQL couldn't hold."""
+    return datetime.fromisoformat(value).astimezone(UTC)
+
+
+def cursor_number(value: Any) -> Decimal:
+    """Read a cursor's number; ValueError or an ArithmeticError for one that PostgreSQL couldn't hold."""
+    number = Decimal(value)
+    if not (number.is_finite() and abs(number) < 10**12 and int(number.as_tuple().exponent) >= -12):
+        raise ValueError("not a number of ours")
+    return number
 
 
 def _positive(request: Request, name: str, default: int, most: int, problems: dict[str, list[str]]) -> int:

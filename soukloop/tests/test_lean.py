@@ -145,6 +145,7 @@ def test_hits_are_counted_together_with_djangos(lean, settings):
         {"path": f"{DISCOVER}/"},
         {"query": "q=%00"},
         {"query": "q=" + "x" * 5000},
+        {"headers": [(b"authorization", b"Bearer x"), (b"authorization", b"Bearer y")]},
     ],
 )
 def test_what_is_not_plain_goes_to_django(lean, odd):

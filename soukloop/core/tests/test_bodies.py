@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from soukloop.core import bodies
 from soukloop.core.bodies import BodyLimit
 
 
@@ -38,15 +39,24 @@ async def test_a_small_body_passes_whole() -> None:
     assert await answer(headers={}, chunks=[b"ab", b"cd"]) == (200, b"abcd", 2)
 
 
-async def test_a_declared_length_over_the_limit_is_refused_unread(settings: Any) -> None:
+async def test_a_declared_length_over_the_limit_is_refused_and_the_client_heard_out(settings: Any) -> None:
     length = str(settings.JSON_BODY_MAX_BYTES + 1).encode()
-    assert await answer(headers={b"content-length": length}, chunks=[b"x"]) == (413, b"", 0)
+    assert await answer(headers={b"content-length": length}, chunks=[b"x"] * 9) == (413, b"", 9)
 
 
-async def test_a_chunked_body_is_refused_as_soon_as_it_is_over(settings: Any) -> None:
+async def test_who_asks_before_sending_is_told_at_once(settings: Any) -> None:
+    length = str(settings.JSON_BODY_MAX_BYTES + 1).encode()
+    headers = {b"content-length": length, b"expect": b"100-continue"}
+    assert await answer(headers=headers, chunks=[b"x"] * 9) == (413, b"", 0)
+
+
+async def test_a_chunked_body_over_the_limit_is_refused_and_not_heard_for_ever(
+    settings: Any, monkeypatch: Any
+) -> None:
     settings.JSON_BODY_MAX_BYTES = 100
+    monkeypatch.setattr(bodies, "DRAIN_MAX", 600)
     status, read, taken = await answer(headers={}, chunks=[b"x" * 60] * 50)
-    assert (status, read, taken) == (413, b"", 2)
+    assert (status, read, taken) == (413, b"", 2 + 10)
 
 
 async def test_uploads_have_a_limit_of_their_own(settings: Any) -> None:

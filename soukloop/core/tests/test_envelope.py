@@ -63,6 +63,10 @@ def test_nul_characters_are_refused_in_body_query_and_path() -> None:
     assert Client().get("/api/v1/x%00y").status_code == 400
 
 
+def test_more_parameters_than_anybody_needs_are_400() -> None:
+    assert Client().get("/api/v1/feeds/discover?" + "a&" * 1001).status_code == 400
+
+
 def test_a_body_over_the_limit_is_413(settings: Any) -> None:
     settings.JSON_BODY_MAX_BYTES = 100
     response = post(json.dumps({"title": "x" * 200}))
@@ -77,7 +81,9 @@ def test_another_media_type_is_415() -> None:
 
 
 @pytest.mark.parametrize("debug", [True, False])
-@pytest.mark.parametrize("path", ["/api/v1/nowhere", "/api", "/api/", "/api/v2/auth/login", "/api/v1/%ff"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/nowhere", "//api/v1/nowhere", "/api", "/api/", "/api/v2/auth/login", "/api/v1/%ff"]
+)
 def test_unknown_urls_answer_in_the_envelope(settings: Any, path: str, debug: bool) -> None:
     settings.DEBUG = debug
     response = Client().get(path)

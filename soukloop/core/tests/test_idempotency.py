@@ -1,13 +1,18 @@
 """A creating request sent twice has one effect and one answer."""
 
 import threading
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from PIL import Image
 from rest_framework.test import APIClient
 
+from accounts.tests.factories import client_for, make_seller
 from soukloop.core.models import IdempotencyRecord
 
 pytestmark = [pytest.mark.urls("soukloop.core.tests.urls")]
@@ -49,6 +54,23 @@ def test_another_body_with_the_same_key_is_422_and_changes_nothing() -> None:
     assert response.status_code == 422
     assert response.json()["error"]["code"] == "idempotency_mismatch"
     assert effects() == 1
+
+
+@pytest.mark.django_db
+def test_another_picture_with_the_same_key_is_422(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    client = client_for(make_seller())
+
+    def upload(colour: str) -> Any:
+        picture = BytesIO()
+        Image.new("RGB", (20, 10), colour).save(picture, "PNG")
+        file = SimpleUploadedFile("picture.png", picture.getvalue(), "image/png")
+        url, headers = "/api/v1/uploads/images", {"idempotency-key": "u1"}
+        return client.post(url, {"image": file}, format="multipart", headers=headers)
+
+    first, again, other = upload("red"), upload("red"), upload("blue")
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
+    assert first.content == again.content
 
 
 @pytest.mark.django_db

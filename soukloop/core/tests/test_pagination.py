@@ -8,7 +8,15 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from soukloop.core.errors import ValidationFailed
-from soukloop.core.pagination import Page, decode_cursor, encode_cursor, page_body, page_of
+from soukloop.core.pagination import (
+    Page,
+    cursor_number,
+    cursor_time,
+    decode_cursor,
+    encode_cursor,
+    page_body,
+    page_of,
+)
 
 
 def asked(**query: Any) -> Page:
@@ -44,3 +52,19 @@ def test_a_cursor_comes_back_as_it_went() -> None:
 def test_a_forged_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(ValidationFailed):
         decode_cursor(cursor, str, UUID)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        *((value, UUID) for value in (5, [], {}, 1.5, True, None)),
+        *(
+            (value, cursor_time)
+            for value in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", 5, None)
+        ),
+        *((value, cursor_number) for value in ("1e-999999", "1e999999", "NaN", "-Infinity", "x", [], None)),
+    ],
+)
+def test_a_forged_value_in_a_cursor_is_refused(value: Any, kind: Any) -> None:
+    with pytest.raises(ValidationFailed):
+        decode_cursor(encode_cursor(value), kind)
