@@ -1,6 +1,7 @@
 """Finding products by words (guide 2.5), and the words themselves."""
 
 import re
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -34,6 +35,8 @@ _PERIOD = 28 * 24 * 3600
 _PERIODS = 13
 _MATCH = "p.id, p.category_id, p.condition, p.price, p.created_at"
 _TYPED_WORD = re.compile(r"[^\s\"()]+")
+# Dashes in a row, with anything between them that PostgreSQL passes over or `listings_fold` drops.
+_DASHES = re.compile(r'(?:-(?:[^\w"-]|[\u0621\u0640\u06e5\u06e6])*){2,}')
 
 
 def search_products(query: ListQuery, *, viewer: Viewer | None) -> Reads[dict[str, Any]]:
@@ -60,7 +63,10 @@ def similar_products(
     hide_blocked(where, viewer)
     columns, column_params = card_columns(None, viewer)
     asked = yield from _asked(words)
-    matches, params = _freshest_matches(where, asked, 400)
+    if asked:
+        matches, params = _freshest_matches(where, asked, 400)
+    else:  # a title of smiles: its category and price have to do
+        matches, params = _matches(where, "", limit, is_ranked=False)
     rows = yield Statement(
         f"WITH matches AS MATERIALIZED ({matches}) SELECT {columns}"
         " FROM (SELECT id, score, created_at FROM matches"
@@ -90,12 +96,12 @@ def suggestions(text: str, *, limit: int = 8) -> Reads[list[str]]:
     if not head.strip():
         return phrases[:limit]
     found = yield Statement(
-        "SELECT phrase FROM unnest(%s::text[]) WITH ORDINALITY AS typed(phrase, place)"
+        "SELECT place FROM unnest(%s::text[]) WITH ORDINALITY AS typed(phrase, place)"
         " WHERE EXISTS (SELECT 1 FROM listings_product p WHERE p.status = 'active' AND NOT p.seller_closed"
         f" AND p.search_document @@ listings_search_query(phrase) LIMIT 1) ORDER BY place LIMIT {limit}",
-        [phrases],
+        [[_searchable(phrase) for phrase in phrases]],
     )
-    return [phrase for (phrase,) in found]
+    return [phrases[place - 1] for (place,) in found]
 
 
 def corrected_text(text: str) -> Reads[str | None]:
@@ -188,8 +194,16 @@ def _asked(text: str) -> Reads[str]:
     """Return what the text asks for, worked out once: a statement names it many times over."""
     if not text:
         return ""
-    [(asked,)] = yield Statement("SELECT listings_search_query(%s)::text", [text])
+    [(asked,)] = yield Statement("SELECT listings_search_query(%s)::text", [_searchable(text)])
     return str(asked)
+
+
+def _searchable(text: str) -> str:
+    """Return the text with dashes in a row gone: each is a NOT to PostgreSQL, which fails at 32 of them.
+
+    Nobody means to exclude by more than one dash; taken apart as `listings_fold` does it itself.
+    """
+    return _DASHES.sub(" ", unicodedata.normalize("NFKD", text))
 
 
 def _expected(where: Where, asked: str) -> Reads[int]:

@@ -303,3 +303,14 @@ def test_similar_products_share_words_category_and_price():
     make_product(title="Nike Dunk Low poster", category_id="collectibles_art")
     answer = APIClient().get(f"/api/v1/products/{product.pk}/similar").json()["data"]
     assert [item["id"] for item in answer] == [str(near.pk)]
+
+
+@pytest.mark.parametrize("title", ["😀😀", "!!!", "___"])
+def test_similar_to_a_title_without_a_word_is_what_is_near_in_category_and_price(title):
+    product = make_product(title=title)
+    near = make_product()
+    make_product(price=85000)
+    make_product(category_id="collectibles_art")
+    answer = APIClient().get(f"/api/v1/products/{product.pk}/similar")
+    assert answer.status_code == 200
+    assert [item["id"] for item in answer.json()["data"]] == [str(near.pk)]

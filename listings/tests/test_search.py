@@ -6,6 +6,9 @@ from decimal import Decimal
 import pytest
 from django.contrib.gis.geos import Point
 from django.utils import timezone
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from accounts.tests.factories import make_seller
@@ -184,6 +187,67 @@ def test_odd_words_answer_200(typed):
     listed("Nike Air Jordan")
     assert search(q=typed)["total"] in (0, 1)
     assert APIClient().get("/api/v1/search/suggest", {"q": typed}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "-" * 33, "- " * 50, "!" * 200, "-" * 60 + "nike", "-!" * 50 + "nike", "nike " + "-(" * 50,
+        "－" * 50, "-\u200b" * 50, "-ء" * 50, "-\ufe80" * 50, "nike!" + "-" * 50 + "x nik",
+    ],
+)  # fmt: skip
+def test_no_number_of_dashes_is_too_many(typed):
+    listed("Nike Air Jordan")
+    assert search(q=typed)["total"] in (0, 1)
+    assert APIClient().get("/api/v1/search/suggest", {"q": typed}).status_code == 200
+
+
+def test_dashes_in_a_title_harm_no_suggestion():
+    listed("Nike ab!" + "-" * 35 + "yz")
+    assert APIClient().get("/api/v1/search/suggest", {"q": "nike ab"}).status_code == 200
+
+
+def test_dashes_between_words_exclude_nothing():
+    listed("Nike Air Jordan")
+    assert titles(q="nike -- jordan") == titles(q="nike --jordan") == ["Nike Air Jordan"]
+    assert titles(q="nike -jordan") == []
+
+
+_PIECES = [
+    "-",
+    "!",
+    '"',
+    "'",
+    "(",
+    ")",
+    "&",
+    "|",
+    "<->",
+    ":*",
+    "\\",
+    " ",
+    " or ",
+    "nike",
+    "a",
+    "ساعة",
+    "ء",
+    "－",
+    "1.5",
+]
+
+
+@hypothesis_settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.tuples(st.sampled_from(_PIECES), st.integers(1, 60)), max_size=8).map(
+        lambda pieces: "".join(piece * times for piece, times in pieces)
+    )
+)
+@example("-" * 200)
+def test_whatever_is_typed_is_answered_or_refused(typed):
+    for path in ("search", "search/suggest"):
+        assert APIClient().get(f"/api/v1/{path}", {"q": typed}).status_code in (200, 400)
 
 
 @pytest.mark.parametrize(
