@@ -11,6 +11,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
 from accounts.models import User
+from accounts.selectors import blocked_ids
 from chat import services
 from chat.access import conversation_of
 from chat.selectors import conversations_of, messages_of, unread_counts
@@ -205,7 +206,8 @@ class ImageMessageViewSet(ViewSet):
 def _shown(request: Request, conversation_id: UUID) -> dict[str, Any]:
     user = _user(request)
     conversation = conversation_of(user, conversation_id)
-    return conversation_body(conversation, user.pk, online_among({conversation.other_id(user.pk)}))
+    shown = {conversation.other_id(user.pk)} - blocked_ids(user.pk)
+    return conversation_body(conversation, user.pk, online_among(shown))
 
 
 def _user(request: Request) -> User:

@@ -30,5 +30,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("internal/media/", include("livestream.callback_urls")),
-    re_path(r"^/*api(/|$)", UnknownUrl.as_view()),
+    re_path(r"^(?:/*)api(/|$)", UnknownUrl.as_view()),
 ]

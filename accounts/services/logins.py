@@ -92,11 +92,14 @@ def end_login(*, family_id: object) -> None:
 def log_out_everywhere(*, actor: User) -> None:
     """End every login of the person: tokens, refresh tokens, sockets."""
     with transaction.atomic():
-        end_all_logins(actor, "logged_out")
+        end_all_logins(actor, "You were logged out everywhere. Log in again.")
 
 
 def end_all_logins(user: User, reason: str) -> None:
-    """Refuse every token made so far and close the person's sockets; part of the caller's transaction."""
+    """Refuse every token made so far and close the person's sockets, which are told the reason.
+
+    Part of the caller's transaction.
+    """
     User.objects.filter(pk=user.pk).update(token_version=F("token_version") + 1)
     user.refresh_from_db(fields=["token_version"])
     RefreshFamily.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())

@@ -31,7 +31,7 @@ def ban(*, actor: User, user_id: UUID, reason: str) -> User:
         user.ban_reason = reason
         user.is_active = False
         user.save(update_fields=["banned_at", "ban_reason", "is_active", "updated_at"])
-        end_all_logins(user, "account_banned")
+        end_all_logins(user, "This account was banned.")
         hooks.account_closed(user)
         log_staff_action(actor=actor, row=user, message=f"Banned: {reason}")
         return user

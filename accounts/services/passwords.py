@@ -55,4 +55,4 @@ def reset_password(*, identifier: str, code: str, new_password: str) -> None:
 def _set(user: User, password: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password", "is_verified", "updated_at"])
-    end_all_logins(user, "password_changed")
+    end_all_logins(user, "The password was changed. Log in again.")

@@ -88,7 +88,7 @@ def delete_account(*, actor: User, password: str) -> None:
         RefreshFamily.objects.filter(user=user).delete()
         Follow.objects.filter(Q(follower=user) | Q(followed=user)).delete()
         Block.objects.filter(Q(blocker=user) | Q(blocked=user)).delete()
-        end_all_logins(user, "account_deleted")
+        end_all_logins(user, "This account was deleted.")
 
 
 def _anonymise(user: User) -> None:

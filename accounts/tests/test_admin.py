@@ -182,7 +182,7 @@ def test_a_ban_shuts_out_and_an_unban_lets_in_again(
     user.refresh_from_db()
     assert (user.is_active, user.ban_reason, user.token_version) == (False, "Sold fakes", 1)
     assert client.get("/api/v1/auth/me").json()["error"]["code"] == "account_banned"
-    assert captured_events == [(f"user.{user.pk}", "close", {"reason": "account_banned"})]
+    assert captured_events == [(f"user.{user.pk}", "close", {"reason": "This account was banned."})]
     assert closed == [user]
     entry = LogEntry.objects.latest("pk")
     assert (entry.user, entry.object_id, entry.change_message) == (

@@ -338,7 +338,9 @@ def test_logout_everywhere_ends_every_token_and_socket(
     for login in logins:
         assert code_of(me_with(guest, login["access_token"])) == (401, "token_revoked")
         assert code_of(refresh(guest, login["refresh_token"])) == (401, "token_revoked")
-    assert captured_events == [(f"user.{user.pk}", "close", {"reason": "logged_out"})]
+    assert captured_events == [
+        (f"user.{user.pk}", "close", {"reason": "You were logged out everywhere. Log in again."})
+    ]
     assert bystander.get(f"{AUTH}/me").status_code == 200
     assert log_in(guest, user.email).status_code == 200
 

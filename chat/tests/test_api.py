@@ -388,6 +388,19 @@ class TestDoors:
         assert getattr(client, method)(url).status_code == 401
         assert Conversation.objects.values().get() == before
 
+    def test_who_is_blocked_does_not_see_who_is_online(self) -> None:
+        conversation = make_conversation()
+        people = (conversation.buyer, conversation.seller)
+        redis_client().sadd(keys.ONLINE_USERS, *(str(person.pk) for person in people))
+
+        def seen() -> list[bool]:
+            answers = [client_for(person).get(f"{URL}/{conversation.pk}").json() for person in people]
+            return [answer["data"]["other_user"]["is_online"] for answer in answers]
+
+        assert seen() == [True, True]
+        block(*people)
+        assert seen() == [False, False]
+
     def test_a_blocked_conversation_can_be_read_but_not_written(self) -> None:
         conversation = make_conversation()
         make_message(conversation)

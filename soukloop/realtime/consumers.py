@@ -10,15 +10,12 @@ from django.conf import settings
 from soukloop.core import jsonlib
 from soukloop.core.errors import BadRequest, DomainError, NotFound, PayloadTooLarge
 from soukloop.realtime import lifecycle
-from soukloop.realtime.dispatch import dispatch, refusal
+from soukloop.realtime.dispatch import dispatch, perform, refusal
 from soukloop.realtime.frames import Wire
 from soukloop.realtime.members import AsgiSink, Member, Sink
 from soukloop.realtime.rawsink import EXTENSION
 
 logger = logging.getLogger("soukloop.socket")
-
-BAD_FRAMES_MAX = 10
-JOIN_REFUSED = 4400
 
 Message = dict[str, Any]
 
@@ -116,7 +113,7 @@ class SocketConsumer(AsyncConsumer):
         self.bad_frames += 1
         logger.info("a bad frame: %s", error.code)
         member.emit("error", refusal(error)["error"])
-        if isinstance(error, PayloadTooLarge) or self.bad_frames >= BAD_FRAMES_MAX:
+        if isinstance(error, PayloadTooLarge) or self.bad_frames >= lifecycle.BAD_FRAMES_MAX:
             member.close(lifecycle.close_code(error), error.message[:120])
 
 
@@ -131,11 +128,11 @@ class RoomConsumer(SocketConsumer):
         after = lifecycle.query_value(self.scope["query_string"], "afterSeq")
         if after is not None:
             data["afterSeq"] = after
-        ack = await dispatch(member, self.command, data)
-        if not ack["success"]:
-            error = ack["error"]
-            member.emit("error", {"event": self.command, **error})
-            member.close(JOIN_REFUSED, error["message"][:120])
+        try:
+            await perform(member, self.command, data)
+        except DomainError as error:
+            member.emit("error", {"event": self.command, **refusal(error)["error"]})
+            member.close(lifecycle.close_code(error), error.message[:120])
 
 
 class ConversationConsumer(RoomConsumer):

@@ -28,19 +28,27 @@ Ack = dict[str, Any]
 
 
 async def dispatch(member: Member, event: Any, data: Any) -> Ack:
-    """Answer one command: `{"success": true, "data"}` or `{"success": false, "error"}`. Never raises.
+    """Answer one command: `{"success": true, "data"}` or `{"success": false, "error"}`. Never raises."""
+    try:
+        return {"success": True, "data": await perform(member, event, data)}
+    except DomainError as error:
+        return refusal(error)
+
+
+async def perform(member: Member, event: Any, data: Any) -> dict[str, Any]:
+    """Carry out one command and return what its acknowledgement brings; raises DomainError and nothing else.
 
     A connection's commands run one after the other, in the order in which they came; few may wait.
     """
     turn = member.turn
     if turn.waiting >= IN_FLIGHT_MAX:
-        return refusal(BadRequest("Wait for answers before you send more.", code="too_many_commands"))
+        raise BadRequest("Wait for answers before you send more.", code="too_many_commands")
     turn.waiting += 1
     try:
         async with turn.lock:
             if member.is_gone:
-                return refusal(Unavailable())
-            return await in_thread(partial(_answer, member.session, event, data))
+                raise Unavailable
+            return await in_thread(partial(_performed, member.session, event, data))
     finally:
         turn.waiting -= 1
 
@@ -64,15 +72,15 @@ def _released(work: Callable[[], Any]) -> Any:
         connections.close_all()
 
 
-def _answer(session: Session, event: Any, data: Any) -> Ack:
+def _performed(session: Session, event: Any, data: Any) -> dict[str, Any]:
     try:
-        return {"success": True, "data": _run(session, event, data)}
+        return _run(session, event, data)
     except Exception as exc:
         error = domain_error(exc)
         if error is None:
             logger.exception("command %s failed", event)
             error = ServerError()
-        return refusal(error)
+        raise error from exc
 
 
 def _run(session: Session, event: Any, data: Any) -> dict[str, Any]:

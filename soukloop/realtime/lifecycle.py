@@ -27,6 +27,7 @@ logger = logging.getLogger("soukloop.socket")
 Scope = dict[str, Any]
 
 ARRIVALS_AT_ONCE = 200
+BAD_FRAMES_MAX = 10  # of one connection; each is answered, the last one by a close
 
 declare_event(
     EventSpec(

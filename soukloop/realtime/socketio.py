@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 import engineio
@@ -29,6 +30,7 @@ LOG_IN_WITHIN = 20.0  # seconds from the transport's handshake to Socket.IO's
 QUEUE_MAX = 64  # packets with Engine.IO; the rest waits with the member
 CARRIER = "soukloop.carrier"
 _DISCONNECT = b"41"
+_ACK_WANTED = re.compile(r"2([0-9]{1,15})\[")
 # Engine.IO's packets that a client may send: close, ping (the probe), pong, message, upgrade, noop.
 _PACKET_TYPES = frozenset("123456")
 
@@ -70,6 +72,7 @@ class EngineSink:
         self._socket = socket
         self._raw: RawSink | None = None
         self._is_open = False
+        self._bad_packets = 0
 
     @property
     def is_writable(self) -> bool:
@@ -102,6 +105,17 @@ class EngineSink:
         for frame in batch.frames:
             text = frame.text(Wire.SOCKETIO)[1:].decode()
             self._socket.queue.put_nowait(EnginePacket(MESSAGE, text))
+
+    def complain(self, member: Member, packet: Any, error: DomainError) -> None:
+        """Answer a packet that can't be read: in its acknowledgement, if that much can be, or by `error`."""
+        self._bad_packets += 1
+        wanted = _ACK_WANTED.match(packet) if isinstance(packet, str) else None
+        if wanted is not None:
+            member.reply(_ack(wanted[1], refusal(error)))
+        else:
+            member.emit("error", refusal(error)["error"])
+        if self._bad_packets >= lifecycle.BAD_FRAMES_MAX:
+            member.close(lifecycle.close_code(error), error.message)
 
     def close(self, code: int, reason: str) -> None:
         if self.is_writable:
@@ -189,7 +203,7 @@ class SocketServer(socketio.AsyncServer):
         member = sink.member
         ack = await dispatch(member, data[0], data[1] if len(data) > 1 else None)
         if id is not None:
-            member.reply(b"43" + str(id).encode() + b"[" + jsonlib.dumps(ack) + b"]")
+            member.reply(_ack(str(id), ack))
         elif not ack["success"]:
             member.emit("error", {"event": data[0], **ack["error"]})
 
@@ -210,7 +224,13 @@ class SocketServer(socketio.AsyncServer):
             await self._take(eio_sid, data)
         except (ValueError, KeyError, TypeError, IndexError) as error:
             logger.info("a bad Socket.IO packet: %s", error)
-            if socket := self.eio.sockets.get(eio_sid):
+            socket = self.eio.sockets.get(eio_sid)
+            sink: EngineSink | None = socket.session.get("sink") if socket else None
+            if sink is not None and sink.member is not None:
+                sink.complain(
+                    sink.member, data, BadRequest(f"Not a packet of ours: {error}.", code="bad_frame")
+                )
+            elif socket is not None:
                 await _end(socket)
 
     async def _take(self, eio_sid: str, data: Any) -> None:
@@ -266,6 +286,9 @@ class Carrier:
         if text is not None and len(text) > settings.SOCKET_FRAME_MAX_BYTES:
             code, reason = 4413, "The packet is too large."
         logger.info("a socket is closed: %s %s", code, reason)
+        sink: EngineSink | None = self._socket.session.get("sink") if self._socket else None
+        if sink is not None and sink.member is not None:
+            sink.member.emit("error", {"code": "bad_frame", "message": reason, "details": {}})
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
         return {"type": "websocket.disconnect", "code": code}
 
@@ -300,6 +323,10 @@ class SocketIoApp:
         if socket is not None and not socket.upgraded:
             socket.queue.unsent = socket.queue.qsize()
             _resume(socket)
+
+
+def _ack(packet_id: str, ack: dict[str, Any]) -> bytes:
+    return b"43" + packet_id.encode() + b"[" + jsonlib.dumps(ack) + b"]"
 
 
 async def _end(socket: Any) -> None:

@@ -227,6 +227,15 @@ def test_a_bad_polling_request_is_refused(
     assert server.log().count("Traceback") == tracebacks
 
 
+@pytest.fixture
+def logged_in(server: ServerProcess, token: str) -> RawSocket:
+    client = RawSocket(server, "/socket.io/?EIO=4&transport=websocket", token)
+    client.until(b'"sid"')
+    client.send(b"40")
+    client.until(b"connected")
+    return client
+
+
 @pytest.mark.parametrize(
     "packet",
     [
@@ -239,30 +248,52 @@ def test_a_bad_polling_request_is_refused(
         b"42[7]",
         b"42" + b"[" * 50_000,
         b"429" + b"9" * 200 + b"[]",
+        b'42["probe:whoami",{"half":"\\ud83d"}]',
         b"4",
         b"47",
         b"44{}",
         b"4{}",
         "42\u00b2[]".encode(),
-        b"x",
-        b"",
-        b"0{}",
-        b"9",
-        b"bAAAA",
     ],
 )
-def test_a_bad_socketio_packet_ends_that_connection_alone(
-    server: ServerProcess, neighbour: BareClient, token: str, packet: bytes
+def test_a_socketio_packet_that_can_t_be_read_is_answered_by_an_error(
+    server: ServerProcess, logged_in: RawSocket, packet: bytes
 ) -> None:
     tracebacks = server.log().count("Traceback")
-    client = RawSocket(server, "/socket.io/?EIO=4&transport=websocket", token)
-    client.until(b'"sid"')
-    client.send(b"40")
-    client.until(b"connected")
-    client.send(packet)
-    assert client.close_code() in (None, 1000, 1003, 4400)
+    logged_in.send(packet)
+    logged_in.until(b'"bad_frame"')
+    logged_in.send(b'421["probe:whoami"]')
+    logged_in.until(b'431[{"success":true')
+    assert server.log().count("Traceback") == tracebacks
+
+
+def test_a_socketio_packet_with_half_an_emoji_is_answered_in_its_acknowledgement(
+    logged_in: RawSocket,
+) -> None:
+    logged_in.send(b'427["probe:whoami",{"half":"\\ud83d"}]')
+    logged_in.until(b'437[{"success":false,"error":{"code":"bad_frame"')
+
+
+def test_who_sends_nothing_but_bad_packets_is_closed(logged_in: RawSocket) -> None:
+    for _ in range(10):
+        logged_in.send(b"42[7]")
+    assert logged_in.close_code() in (None, 1000, 4400)
+
+
+@pytest.mark.parametrize("packet", [b"x", b"", b"0{}", b"9", b"bAAAA"])
+def test_a_packet_that_is_not_engineio_ends_that_connection_alone(
+    server: ServerProcess, logged_in: RawSocket, neighbour: BareClient, packet: bytes
+) -> None:
+    tracebacks = server.log().count("Traceback")
+    logged_in.send(packet)
+    assert logged_in.close_code() in (None, 1000, 1003, 4400)
     assert neighbour.call("probe:whoami")["success"] is True
     assert server.log().count("Traceback") == tracebacks
+
+
+def test_a_packet_that_is_too_large_is_answered_by_an_error_and_a_close(logged_in: RawSocket) -> None:
+    logged_in.send(b'421["probe:whoami",{"x":"' + b"x" * 70_000 + b'"}]')
+    assert logged_in.close_code() in (None, 1009, 4413)
 
 
 def test_an_event_before_the_handshake_ends_the_connection(server: ServerProcess, token: str) -> None:
