@@ -1,9 +1,10 @@
 """What a request for a list may ask: read from the URL, checked, with a message per field."""
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from django.conf import settings
 from django.http import QueryDict
@@ -15,6 +16,11 @@ from soukloop.core.pagination import Page
 DISCOVER_SORTS = ("recent", "popular", "price_low", "price_high")
 COMMUNITY_SORTS = ("nearest", "recent", "price_low", "price_high")
 SEARCH_SORTS = ("relevance", "recent", "price_low", "price_high", "nearest")
+
+# As strict as the prices of products are read: who wrote "1e2", "1_0" or "٥" meant something else.
+_PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
+# In degrees a tenth of a millimetre. What is smaller and not zero may be too small for PostgreSQL's arithmetic.
+_LEAST_NUMBER = 1e-9
 
 
 @dataclass(frozen=True)
@@ -143,14 +149,10 @@ class _Reader:
         value = self.params.get(name, "")
         if not value:
             return None
-        try:
-            price = Decimal(value)
-        except InvalidOperation:
-            price = Decimal(-1)
-        if not (price.is_finite() and 0 <= price < 10**12):
-            self.problem(name, "A price is a number from 0.")
+        if not _PRICE.fullmatch(value):
+            self.problem(name, "A price is a number from 0 with at most two decimal places.")
             return None
-        return price
+        return Decimal(value)
 
     def place(self, *, required: bool) -> Place | None:
         if not required and not any(self.params.get(name) for name in ("latitude", "longitude", "radius_km")):
@@ -169,6 +171,8 @@ class _Reader:
         try:
             number = float(value) if value.isascii() and "_" not in value else math.nan
         except ValueError:
+            number = math.nan
+        if 0 < abs(number) < _LEAST_NUMBER:
             number = math.nan
         if not least <= number <= most:
             self.problem(name, f"A number from {least} to {most}." if value else "This field is required.")

@@ -33,8 +33,18 @@ _WEIGHTS = "'{0.02, 0.1, 0.3, 1.0}'"
 # What a document calls the four weeks it was listed in (migration 0003), and how many are tried apart.
 _PERIOD = 28 * 24 * 3600
 _PERIODS = 13
+_CORRECTIONS_MAX = 8
 _MATCH = "p.id, p.category_id, p.condition, p.price, p.created_at"
 _TYPED_WORD = re.compile(r"[^\s\"()]+")
+# More titles than a seller has use such a word: it isn't gone by the next count, and nobody's secret.
+_COMMON = settings.ACTIVE_PRODUCTS_MAX
+# Whether some product in the lists has a known word. Looked up for the rare only, where it costs next to
+# nothing: the index reads all places of a word before the first is looked at.
+_IS_SHOWN = (
+    f"(uses > {_COMMON} OR EXISTS (SELECT 1 FROM listings_product p"
+    " WHERE p.status = 'active' AND NOT p.seller_closed AND p.search_document @@"
+    r" ('''' || replace(replace(word, '\', '\\'), '''', '''''') || '''')::tsquery LIMIT 1))"
+)
 # Dashes in a row, with anything between them that PostgreSQL passes over or `listings_fold` drops.
 _DASHES = re.compile(r'(?:-(?:[^\w"-]|[\u0621\u0640\u06e5\u06e6])*){2,}')
 
@@ -79,14 +89,17 @@ def similar_products(
 
 
 def suggestions(text: str, *, limit: int = 8) -> Reads[list[str]]:
-    """Complete the last word of what was typed so far, the words most used in titles first."""
+    """Complete the last word of what was typed so far, the words most used in titles first.
+
+    Only by words that a product in the lists has: what was deleted, hidden or retitled leaves none behind.
+    """
     head, _, last = text.rpartition(" ")
     [folded] = yield from _fold([last])
     if not folded:
         return []
     words = yield Statement(
-        "SELECT display FROM listings_searchword WHERE word LIKE %s"
-        f" ORDER BY uses DESC, word LIMIT {limit * 3}",
+        "SELECT display FROM (SELECT word, display, uses FROM listings_searchword WHERE word LIKE %s"
+        f" ORDER BY uses DESC, word LIMIT {limit * 3}) known WHERE {_IS_SHOWN} ORDER BY uses DESC, word",
         [re.sub(r"([%_\\])", r"\\\1", folded) + "%"],
     )
     completed = [display for (display,) in words]
@@ -309,10 +322,16 @@ def _corrected_word(word: str) -> Reads[str | None]:
     if len(word) < 3 or len(word) > 40:
         return None
     candidates = yield Statement(
-        "SELECT word, uses, display FROM listings_searchword WHERE without_one_letter && %s::varchar[]"
-        " LIMIT 500",
+        "SELECT word, uses FROM listings_searchword WHERE without_one_letter && %s::varchar[] LIMIT 500",
         [without_one_letter(word)],
     )
-    ranked = sorted((distance(word, known), -uses, display) for known, uses, display in candidates)
     allowed = 2 if len(word) >= 8 else 1
-    return next((display for apart, _, display in ranked if 0 < apart <= allowed), None)
+    ranked = sorted((distance(word, known), -uses, known) for known, uses in candidates)
+    near = [known for apart, _, known in ranked if 0 < apart <= allowed][:_CORRECTIONS_MAX]
+    if not near:
+        return None
+    rows = yield Statement(
+        f"SELECT word, display FROM listings_searchword WHERE word = ANY(%s::text[]) AND {_IS_SHOWN}", [near]
+    )
+    shown: dict[str, str] = dict(rows)
+    return next((shown[known] for known in near if known in shown), None)

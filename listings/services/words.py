@@ -19,7 +19,9 @@ def learn_words(text: str) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT word, written FROM unnest(%s::text[]) AS written,"
+            # A piece of "zyx-0501234567" isn't shown as the whole, which may be gone when the piece is not.
+            "SELECT word, CASE WHEN listings_fold(written) = word THEN written ELSE word END"
+            " FROM unnest(%s::text[]) AS written,"
             " unnest(to_tsvector('pg_catalog.simple', listings_split(listings_fold(written)))) AS t(word)",
             [sorted(written)],
         )

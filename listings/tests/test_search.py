@@ -237,7 +237,7 @@ _PIECES = [
 
 
 @hypothesis_settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     st.lists(st.tuples(st.sampled_from(_PIECES), st.integers(1, 60)), max_size=8).map(
@@ -258,6 +258,16 @@ def test_whatever_is_typed_is_answered_or_refused(typed):
         ({"min_price": "-1"}, "min_price"),
         ({"min_price": "nan"}, "min_price"),
         ({"min_price": "1e99"}, "min_price"),
+        ({"min_price": "1e-999999"}, "min_price"),
+        ({"max_price": "0e-99999999"}, "max_price"),
+        ({"min_price": "1e2"}, "min_price"),
+        ({"min_price": "1_0"}, "min_price"),
+        ({"min_price": "٥"}, "min_price"),
+        ({"min_price": "1.005"}, "min_price"),
+        ({"min_price": "." * 3}, "min_price"),
+        ({"latitude": "1e-320", "longitude": "55"}, "latitude"),
+        ({"latitude": "25", "longitude": "-1e-300"}, "longitude"),
+        ({"latitude": "25", "longitude": "٥٥"}, "longitude"),
         ({"min_price": "9", "max_price": "1"}, "max_price"),
         ({"sort": "nearest"}, "sort"),
         ({"condition": "broken"}, "condition"),
@@ -268,6 +278,15 @@ def test_whatever_is_typed_is_answered_or_refused(typed):
 )
 def test_odd_parameters_are_refused_by_field(params, field):
     assert list(search(400, **params)["details"]) == [field]
+
+
+def test_prices_and_places_are_read_as_written():
+    listed("Falcon", price="100.50")
+    assert titles(min_price="100.5", max_price="0100.50") == ["Falcon"]
+    assert titles(min_price="0", max_price="999999999999") == ["Falcon"]
+    assert titles(max_price="100.49") == []
+    assert titles(latitude="0", longitude="0.0", sort="nearest") == []
+    assert titles(latitude="-0", longitude="1e-7", sort="nearest") == []
 
 
 def test_nul_is_a_clean_400():
@@ -289,6 +308,65 @@ def test_suggestions_complete_the_last_word():
     assert suggest("jordn") == ["jordan"]
     assert suggest("ساع") == ["ساعة"]
     assert suggest("") == []
+
+
+def suggested(text):
+    return APIClient().get("/api/v1/search/suggest", {"q": text}).json()["data"]["items"]
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"status": "deleted"},
+        {"status": "hidden"},
+        {"status": "sold"},
+        {"seller_closed": True},
+        {"title": "x"},
+    ],
+)
+def test_words_go_with_the_last_product_that_shows_them(gone):
+    listed("Nike Air Jordan")
+    product = listed("Nike Zyxwort")
+    for typed, words in (("zyxw", ["zyxwort"]), ("nike zyx", ["nike zyxwort"]), ("zyxwrot", ["zyxwort"])):
+        assert suggested(typed) == words
+    assert search(q="zyxwrot")["corrected_query"] == "zyxwort"
+    Product.objects.filter(pk=product.pk).update(**gone)
+    for typed in ("zyxw", "nike zyx", "nike or zyx", "zyxwrot", "nike zyxwrot"):
+        assert suggested(typed) == []
+    for typed in ("zyxwrot", "jordan zyxwrot"):
+        assert search(q=typed)["corrected_query"] is None
+
+
+def test_listing_and_deleting_plants_no_suggestion():
+    seller = make_seller()
+    product = services.create_product(
+        actor=seller,
+        title="Buyatmyshop",
+        price=Decimal(5),
+        category=Category.objects.get(pk="beauty"),
+        condition="new",
+        feed_type="community",
+        location=DUBAI_MARINA,
+    )
+    assert suggested("buya") == ["buyatmyshop"]
+    services.delete_product(actor=seller, product_id=product.pk)
+    assert suggested("buya") == []
+
+
+def test_a_word_is_not_completed_to_what_another_title_hung_on_it():
+    gone = listed("Zyxwort-0501234567")
+    listed("Zyxwort")
+    Product.objects.filter(pk=gone.pk).update(status="deleted")
+    assert suggested("zyxw") == ["zyxwort"]
+
+
+def test_a_word_of_any_signs_is_looked_for_without_harm():
+    title = r"O'Neill's C:\temp a/b\c it's-o'k www.example.com/a'b\c"
+    listed(title)
+    for word in SearchWord.objects.values_list("word", flat=True):
+        assert suggested(word), word
+    SearchWord.objects.create(word="back\\", display="back\\")
+    assert suggested("back\\") == []
 
 
 def test_creation_teaches_words_and_the_count_forgets_them():
