@@ -9,6 +9,7 @@ from django.core.validators import URLValidator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from accounts.models import User
 from listings.models import Category, Product
@@ -63,10 +64,10 @@ class LocationInput(serializers.Serializer[Any]):
 
 
 class CategoryField(serializers.CharField):
-    """One of the 12, by its slug."""
+    """One of the 12, by its slug; looked up only once the validators found nothing odd in it."""
 
-    def to_internal_value(self, data: Any) -> Any:
-        slug = super().to_internal_value(data)
+    def run_validation(self, data: Any = empty) -> Any:
+        slug = super().run_validation(data)
         category = Category.objects.filter(pk=slug).first()
         if category is None:
             raise serializers.ValidationError("There is no such category.")

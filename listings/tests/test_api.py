@@ -104,6 +104,8 @@ def test_discover_product_without_video_is_refused():
         ("currency", "USD"),
         ("category", "no_such"),
         ("category", 5),
+        ("category", "\x00"),
+        ("category", "x" * 5000),
         ("condition", "broken"),
         ("feed_type", "other"),
         ("location", None),

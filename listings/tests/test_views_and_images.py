@@ -57,6 +57,12 @@ def test_looks_are_counted_but_not_the_sellers_own():
     assert views.write_views() == 0
 
 
+def test_asking_for_the_headers_alone_is_no_look():
+    product = make_product()
+    assert APIClient().head(f"/api/v1/products/{product.pk}").status_code == 200
+    assert views.write_views() == 0
+
+
 def test_views_gathered_while_a_batch_is_written_wait_for_the_next():
     product = make_product()
     views.count_view(product.pk)

@@ -90,7 +90,8 @@ class ProductViewSet(ViewSet):
     def retrieve(self, request: Request, product_id: UUID) -> Response:
         viewer = viewer_of(request)
         product = access.product_visible_to(viewer, product_id)
-        if viewer is None or viewer.pk != product.seller_id:
+        is_look = request.method == "GET"  # HEAD comes here too
+        if is_look and (viewer is None or viewer.pk != product.seller_id):
             views.count_view(product.pk)
         return _shown(product, viewer)
 
