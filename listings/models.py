@@ -186,6 +186,11 @@ class Product(models.Model):
         return self.status == self.Status.ACTIVE
 
     @property
+    def is_listed(self) -> bool:
+        """As `LISTED` says it of rows."""
+        return self.status == self.Status.ACTIVE and not self.seller_closed
+
+    @property
     def is_live(self) -> bool:
         return self.live_stream_id is not None
 

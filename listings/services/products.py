@@ -103,9 +103,9 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
     if product.image_urls != images:
         _make_thumbnail(product)
     if product.category_id != category:
-        on_sale = int(product.status == Product.Status.ACTIVE)
-        adjust_on_commit(category, total=-1, active=-on_sale)
-        adjust_on_commit(product.category_id, total=1, active=on_sale)
+        listed = int(product.is_listed)
+        adjust_on_commit(category, total=-1, active=-listed)
+        adjust_on_commit(product.category_id, total=1, active=listed)
     return product
 
 
@@ -114,7 +114,7 @@ def delete_product(*, actor: User, product_id: UUID) -> None:
     """Take a product away for good; its row stays for chats and sales. Raises Conflict for a sold one."""
     product = own_product(actor, product_id, lock=True)
     _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
-    adjust_on_commit(product.category_id, total=-1, active=-int(product.status == Product.Status.ACTIVE))
+    adjust_on_commit(product.category_id, total=-1, active=-int(product.is_listed))
     product.status = Product.Status.DELETED
     product.deleted_at = timezone.now()
     product.save(update_fields=["status", "deleted_at", "updated_at"])
@@ -127,24 +127,27 @@ def mark_sold(*, product: Product) -> None:
     Doesn't call the withdrawn hooks: the caller is the one who reacts. Raises Conflict unless it is on sale.
     """
     _require_status(product, Product.Status.ACTIVE)
+    adjust_on_commit(product.category_id, active=-int(product.is_listed))
     product.status = Product.Status.SOLD
     product.sold_at = timezone.now()
     product.save(update_fields=["status", "sold_at", "updated_at"])
-    adjust_on_commit(product.category_id, active=-1)
 
 
 def put_back_on_sale(*, product: Product) -> None:
     """Undo a sale that was cancelled; the caller has locked the row. Raises Conflict unless it was sold.
 
-    One that was hidden or deleted since then stays so, yet is no longer a sold one.
+    One that was hidden or deleted since then stays so, yet is no longer a sold one. The limit of active
+    products keeps none back: a sale may be called off by its buyer, and the seller shouldn't lose a product
+    by it. They only can't list another before they are below the limit again.
     """
     if product.sold_at is None:
         _require_status(product, Product.Status.SOLD)
     if product.status == Product.Status.SOLD:
         product.status = Product.Status.ACTIVE
+        adjust_on_commit(product.category_id, active=int(product.is_listed))
     product.sold_at = None
+    # Never `seller_closed`: a ban that waits for this row sets it next.
     product.save(update_fields=["status", "sold_at", "updated_at"])
-    adjust_on_commit(product.category_id, active=1)
 
 
 def put_on_air(*, product_ids: Iterable[UUID], stream_id: UUID) -> None:
@@ -165,7 +168,7 @@ def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
     """Have staff hide a product from everyone but its seller, who is told the reason."""
     product = _product_for_staff(actor, product_id)
     _require_status(product, Product.Status.ACTIVE, Product.Status.RESERVED, Product.Status.SOLD)
-    adjust_on_commit(product.category_id, active=-int(product.status == Product.Status.ACTIVE))
+    adjust_on_commit(product.category_id, active=-int(product.is_listed))
     product.status = Product.Status.HIDDEN
     product.hidden_reason = reason
     product.save(update_fields=["status", "hidden_reason", "updated_at"])
@@ -176,13 +179,19 @@ def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
 
 @transaction.atomic
 def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
-    """Undo `hide_product`: on sale again, or sold if it was."""
-    product = _product_for_staff(actor, product_id)
+    """Undo `hide_product`: on sale again, or sold if it was.
+
+    Raises Conflict for one that isn't hidden, and where the seller has listed others up to the limit since.
+    """
+    product = _product_for_staff(actor, product_id, lock_seller=True)
     _require_status(product, Product.Status.HIDDEN)
+    if product.sold_at is None:
+        _check_limit(product.seller)
     product.status = Product.Status.SOLD if product.sold_at else Product.Status.ACTIVE
     product.hidden_reason = ""
+    # Never `seller_closed`: a ban that waits for this row sets it next.
     product.save(update_fields=["status", "hidden_reason", "updated_at"])
-    adjust_on_commit(product.category_id, active=int(product.status == Product.Status.ACTIVE))
+    adjust_on_commit(product.category_id, active=int(product.is_listed))
     log_staff_action(actor=actor, row=product, message=f"Restored: {reason}")
     return product
 
@@ -206,9 +215,12 @@ def _set_seller_closed(seller: User, *, is_closed: bool) -> None:
         forget_on_commit()
 
 
-def _product_for_staff(actor: User, product_id: UUID) -> Product:
+def _product_for_staff(actor: User, product_id: UUID, *, lock_seller: bool = False) -> Product:
     if not actor.is_staff:
         raise Forbidden
+    if lock_seller:  # before the product, as a ban does
+        seller_ids = Product.objects.filter(pk=product_id).values("seller_id")
+        User.objects.select_for_update(no_key=True).filter(pk__in=seller_ids).first()
     products = Product.objects.select_for_update(of=("self",)).select_related("seller")
     product = products.filter(pk=product_id).first()
     if product is None:

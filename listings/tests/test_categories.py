@@ -90,6 +90,46 @@ def test_cached_counts_stay_true_through_a_products_life(django_capture_on_commi
     assert after(lambda: client.delete(url))[0] == (0, 0)
 
 
+def test_only_what_enters_or_leaves_the_lists_is_counted(django_capture_on_commit_callbacks):
+    staff, seller = make_staff(), make_seller()
+    sold, shown, other = (make_product(seller=seller) for _ in range(3))
+    counts()
+
+    def after(action):
+        with django_capture_on_commit_callbacks(execute=True):
+            action()
+        cached = counts()
+        redis_client().delete(keys.CATEGORY_COUNTS)
+        assert counts() == cached
+        return cached
+
+    def fresh(product):
+        product.refresh_from_db()
+        return product
+
+    def hide(product):
+        return services.hide_product(actor=staff, product_id=product.pk, reason="x")
+
+    def restore(product):
+        return services.restore_product(actor=staff, product_id=product.pk, reason="x")
+
+    assert after(lambda: services.mark_sold(product=fresh(sold))) == (3, 2)
+    assert after(lambda: hide(sold)) == (3, 2)
+    assert after(lambda: services.put_back_on_sale(product=fresh(sold))) == (3, 2)
+    assert after(lambda: restore(sold)) == (3, 3)
+    assert after(lambda: services.mark_sold(product=fresh(sold))) == (3, 2)
+    assert after(lambda: close_seller(seller)) == (3, 0)
+    assert after(lambda: services.put_back_on_sale(product=fresh(sold))) == (3, 0)
+    assert after(lambda: hide(shown)) == (3, 0)
+    assert after(lambda: restore(shown)) == (3, 0)
+    assert after(lambda: services.mark_sold(product=fresh(other))) == (3, 0)
+    assert after(lambda: services.delete_product(actor=seller, product_id=shown.pk)) == (2, 0)
+    change = {"category_id": "gaming"}
+    assert after(lambda: services.update_product(actor=seller, product_id=sold.pk, changes=change)) == (1, 0)
+    assert after(lambda: reopen_seller(seller)) == (1, 0)
+    assert counts("gaming") == (1, 1)
+
+
 def test_without_redis_they_are_counted(monkeypatch):
     make_product()
 

@@ -84,5 +84,60 @@ def test_who_was_banned_before_the_lock_was_had_is_refused():
     assert not Product.objects.exists()
 
 
+def test_what_is_restored_while_others_are_listed_passes_no_limit(settings):
+    settings.ACTIVE_PRODUCTS_MAX = 3
+    staff, fields = make_staff(), jordans()
+
+    def tried(action):
+        try:
+            action()
+        except Conflict as refusal:
+            return refusal.code
+        finally:
+            connection.close()
+        return "done"
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(4):
+            seller = make_seller()
+            make_product(seller=seller)
+            hidden = [make_product(seller=seller, status="hidden") for _ in range(4)]
+            running = [
+                pool.submit(
+                    tried,
+                    lambda product=product: services.restore_product(
+                        actor=staff, product_id=product.pk, reason="Papers shown"
+                    ),
+                )
+                for product in hidden
+            ]
+            running += [
+                pool.submit(tried, lambda seller=seller: services.create_product(actor=seller, **fields))
+                for _ in range(4)
+            ]
+            answers = [one.result() for one in running]
+            assert (answers.count("done"), answers.count("active_products_limit")) == (2, 6)
+
+
+def test_who_is_banned_while_a_product_is_restored_has_nothing_on_sale():
+    staff = make_staff()
+
+    def restore(product):
+        try:
+            services.restore_product(actor=staff, product_id=product.pk, reason="Papers shown")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(5) as pool:
+        for _ in range(6):
+            seller = make_seller()
+            hidden = [make_product(seller=seller, status="hidden") for _ in range(4)]
+            running = [pool.submit(restore, product) for product in hidden]
+            ban(actor=staff, user_id=seller.pk, reason="Counterfeits")
+            for one in running:
+                one.result()
+            assert Product.objects.filter(seller=seller, status="active", seller_closed=True).count() == 4
+
+
 def test_categories_are_there_after_other_transactional_tests():
     assert Category.objects.count() == 12
