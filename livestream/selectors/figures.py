@@ -5,11 +5,11 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import DateTimeField, F, Sum, Value
+from django.db.models import DateTimeField, F, Max, Sum, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from livestream.models import ReactionTotal, Stream
+from livestream.models import ReactionTotal, Stream, ViewerSample
 
 # A person's stays on several devices, or over a reconnect, are joined first: two screens are one viewer.
 # Peak: walk through comings and goings in their order; at one instant the coming counts before the going.
@@ -43,6 +43,11 @@ def watch_figures(stream: Stream) -> WatchFigures:
         cursor.execute(_WATCHED, {"stream": stream.pk, "now": stream.ended_at or timezone.now()})
         peak, unique, seconds = cursor.fetchone()
     return WatchFigures(int(peak), unique, round(float(seconds) / unique) if unique else None)
+
+
+def highest_sample(stream_id: UUID) -> int:
+    """Return the highest number on the curve of viewers per minute."""
+    return ViewerSample.objects.filter(stream=stream_id).aggregate(most=Max("viewers"))["most"] or 0
 
 
 def saved_reactions(stream_id: UUID) -> dict[str, int]:

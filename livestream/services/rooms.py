@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -138,8 +138,9 @@ def look_around(*, stream_id: UUID) -> int | None:
         logger.warning("viewers of stream %s not looked at: %s", stream_id, error)
         return None
     silent = {name: at for name, at in known.items() if at < silent_since}
-    live_counts.gone(stream_id, silent)
+    # First the rows: were this job killed in between, nobody would know when they were heard of.
     _close_silent(stream_id, silent)
+    live_counts.gone(stream_id, silent)
     _mark_seen(stream_id, [name for name in known if name not in silent], now)
     _close_unknown(stream_id, now)
     count = live_counts.viewers(stream_id)
@@ -153,6 +154,24 @@ def look_around(*, stream_id: UUID) -> int | None:
     return count
 
 
+def close_stays(stream: Stream) -> None:
+    """Close the stays of a stream that ends now; those of killed processes when they were last heard of.
+
+    The job that looks around may not have run since. What Redis can't tell is taken for a stay to the end.
+    """
+    assert stream.ended_at is not None
+    try:
+        known = live_counts.connections(stream.pk)
+        silent_since = live_counts.server_time() - settings.STREAM_VIEWER_TTL.total_seconds()
+    except RedisError as error:
+        logger.warning("viewers of stream %s not looked at: %s", stream.pk, error)
+    else:
+        _close_silent(stream.pk, {name: at for name, at in known.items() if at < silent_since})
+    ViewerSession.objects.filter(stream=stream, left_at=None).update(
+        left_at=figures.not_before_joining(stream.ended_at), last_seen_at=stream.ended_at
+    )
+
+
 def close_forgotten_sessions() -> int:
     """Close the stays that outlived their stream: somebody came in during the instant of its end."""
     return rooms.open_in_ended_streams().update(left_at=rooms.end_of_stream())
@@ -160,11 +179,17 @@ def close_forgotten_sessions() -> int:
 
 def _close_silent(stream_id: UUID, silent: Mapping[str, float]) -> None:
     """Close the stays of connections whose process was killed, at the time they were last heard of."""
-    for name, at in silent.items():
-        last_seen = datetime.fromtimestamp(at, UTC)
-        ViewerSession.objects.filter(
-            stream=stream_id, connection_id=name.partition(":")[2], left_at=None
-        ).update(left_at=figures.not_before_joining(last_seen))
+    if not silent:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE livestream_viewersession AS stay"
+            " SET left_at = greatest(stay.joined_at, to_timestamp(heard.at))"
+            " FROM unnest(%s::text[], %s::float8[]) AS heard (connection_id, at)"
+            " WHERE stay.stream_id = %s AND stay.connection_id = heard.connection_id"
+            " AND stay.left_at IS NULL",
+            [[name.partition(":")[2] for name in silent], list(silent.values()), stream_id],
+        )
 
 
 def _mark_seen(stream_id: UUID, names: list[str], now: datetime) -> None:

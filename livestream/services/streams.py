@@ -14,8 +14,9 @@ from listings.models import Category
 from listings.services.products import put_on_air, take_off_air
 from livestream import access, events, live_counts, states
 from livestream.media import addresses, stream_keys
-from livestream.models import PublisherConnection, ReactionTotal, Replay, Stream, StreamProduct, ViewerSession
+from livestream.models import PublisherConnection, ReactionTotal, Replay, Stream, StreamProduct
 from livestream.selectors import audiences, figures
+from livestream.services import rooms
 from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
 from soukloop.core.jobs import enqueue
 from soukloop.core.stafflog import log_staff_action
@@ -176,13 +177,12 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
     stream.ended_at = timezone.now()
     stream.end_reason, stream.end_note = reason, note
     stream.key_digest = None
-    ViewerSession.objects.filter(stream=stream, left_at=None).update(
-        left_at=figures.not_before_joining(stream.ended_at), last_seen_at=stream.ended_at
-    )
+    rooms.close_stays(stream)
     save_reactions(stream.pk, live_counts.reactions(stream.pk))
     watched = figures.watch_figures(stream)
     stream.viewer_count = 0
-    stream.peak_viewers = watched.peak
+    # The stays of a killed process are as long as was known of them: at the time more may have been counted.
+    stream.peak_viewers = max(watched.peak, stream.peak_viewers, figures.highest_sample(stream.pk))
     stream.unique_viewers = watched.unique
     stream.average_watch_seconds = watched.average_seconds
     stream.total_likes = figures.total_likes(stream.pk)

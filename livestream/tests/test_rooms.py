@@ -134,6 +134,36 @@ def test_viewers_of_a_killed_process_are_seen_off_at_the_time_they_were_last_hea
     assert captured_events[-1][1:] == ("viewer:count", {"streamId": str(stream.pk), "viewerCount": 1})
 
 
+@pytest.mark.parametrize("is_job_running", [True, False])
+def test_the_end_s_figures_hold_after_a_web_process_was_killed(stream: Stream, is_job_running: bool) -> None:
+    people = [make_user() for _ in range(4)]
+    for number, user in enumerate(people):
+        enter(stream, user, f"dead{number}")
+    start = timezone.now() - timedelta(minutes=10)
+    ViewerSession.objects.update(joined_at=start, last_seen_at=start)
+    heard = live_counts.server_time() - 400
+    names = [live_counts.member(user.pk, f"dead{number}") for number, user in enumerate(people)]
+    redis_client().zadd(keys.stream_viewers(stream.pk), dict.fromkeys(names, heard))
+    if is_job_running:
+        rooms.look_around(stream_id=stream.pk)
+    enter(stream, people[0], "alive")
+    ended = streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    assert (ended.peak_viewers, ended.unique_viewers) == (4, 4)
+    for stay in ViewerSession.objects.filter(connection_id__startswith="dead"):
+        assert stay.left_at is not None
+        assert abs(stay.left_at.timestamp() - heard) < 1
+    assert ended.average_watch_seconds == pytest.approx(200, abs=2)
+
+
+def test_a_peak_that_was_told_is_never_taken_back(stream: Stream, viewer: User) -> None:
+    enter(stream, viewer)
+    Stream.objects.filter(pk=stream.pk).update(peak_viewers=4)
+    ViewerSample.objects.create(stream=stream, minute=timezone.now(), viewers=5)
+    assert streams.end_stream(actor=stream.seller, stream_id=stream.pk).peak_viewers == 5
+    other = make_live_stream(peak_viewers=3)
+    assert streams.end_stream(actor=other.seller, stream_id=other.pk).peak_viewers == 3
+
+
 def test_after_redis_was_flushed_heartbeats_bring_the_viewers_back(stream: Stream, viewer: User) -> None:
     enter(stream, viewer)
     redis_client().flushdb()
