@@ -63,6 +63,11 @@ def stream_moves(stream_id: UUID | str) -> str:
     return f"stream:{stream_id}:moves"
 
 
+def stream_counted_since(stream_id: UUID | str) -> str:
+    """Unix time since when viewers are counted here: 0 is from the start, later when Redis had forgotten."""
+    return f"stream:{stream_id}:counted_since"
+
+
 def stream_chat(stream_id: UUID | str) -> str:
     """List of the last 100 chat messages, newest first (guide 4.5)."""
     return f"stream:{stream_id}:chat"

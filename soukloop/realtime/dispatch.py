@@ -10,7 +10,7 @@ from django.db import connections
 
 from soukloop.core.envelope import domain_error, error_body
 from soukloop.core.errors import BadRequest, DomainError, ServerError, Unavailable, ValidationFailed
-from soukloop.core.ratelimits import hit_user
+from soukloop.core.ratelimits import hit_request
 from soukloop.realtime.commands import COMMANDS, LEFT_HOOKS
 from soukloop.realtime.events import EVENTS
 from soukloop.realtime.hub import Hub, hub
@@ -84,8 +84,9 @@ def _performed(session: Session, event: Any, data: Any) -> dict[str, Any]:
 
 
 def _run(session: Session, event: Any, data: Any) -> dict[str, Any]:
-    hit_user("socket_command", session.user_id)
     record = COMMANDS.get(event) if isinstance(event, str) else None
+    scopes = ["socket_command", record.rate_scope] if record and record.rate_scope else ["socket_command"]
+    hit_request(scopes, user_id=session.user_id, ip="")
     if record is None:
         name = event[:NAME_MAX] if isinstance(event, str) else event
         raise BadRequest("There is no such command.", code="unknown_event", details={"event": name})
@@ -93,8 +94,6 @@ def _run(session: Session, event: Any, data: Any) -> dict[str, Any]:
         data = {}
     if not isinstance(data, dict):
         raise ValidationFailed(details={"data": ["An object."]})
-    if record.rate_scope:
-        hit_user(record.rate_scope, session.user_id)
     session.forget_user()
     if record.shape is not None:
         data = record.shape.run_validation(data)
