@@ -14,9 +14,10 @@ from soukloop.core.redis import redis_client
 
 logger = logging.getLogger(__name__)
 
-# KEYS: viewers, viewer connections, unique viewers, moves. ARGV: ttl in seconds, then `user:connection`s.
-# Redis' own clock: the processes' clocks differ. Answers whose first connection each of them is, how many
-# people there are, and how many comings and goings there were within this second.
+# KEYS: viewers, viewer connections, unique viewers, counted since, moves. ARGV: ttl in seconds, then
+# `user:connection`s. Redis' own clock: the processes' clocks differ. Answers whose first connection each of
+# them is, how many people there are, how many comings and goings there were within this second, and for how
+# many seconds Redis has counted them: -1 is from the start.
 _SEEN = """
 local now = tonumber(redis.call('TIME')[1])
 local came = {}
@@ -27,14 +28,17 @@ for i = 2, #ARGV do
     redis.call('SADD', KEYS[3], user)
   end
 end
-for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+redis.call('SET', KEYS[4], now, 'NX')
+for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+local since = tonumber(redis.call('GET', KEYS[4]))
 local moves = redis.call('INCRBY', KEYS[#KEYS], #came)
 if moves == #came then redis.call('PEXPIRE', KEYS[#KEYS], 1000) end
-return {came, redis.call('HLEN', KEYS[2]), moves}
+return {came, redis.call('HLEN', KEYS[2]), moves, since == 0 and -1 or now - since}
 """
 
-# KEYS: viewers, viewer connections, moves. ARGV: members. Answers as above, for how many people went.
+# KEYS: viewers, viewer connections, counted since, moves. ARGV: members. Answers as above, of who went.
 _GONE = """
+local since = tonumber(redis.call('GET', KEYS[3]) or redis.call('TIME')[1])
 local went = {}
 for i = 1, #ARGV do
   local user = string.sub(ARGV[i], 1, 36)
@@ -47,7 +51,7 @@ for i = 1, #ARGV do
 end
 local moves = redis.call('INCRBY', KEYS[#KEYS], #went)
 if moves == #went then redis.call('PEXPIRE', KEYS[#KEYS], 1000) end
-return {went, redis.call('HLEN', KEYS[2]), moves}
+return {went, redis.call('HLEN', KEYS[2]), moves, since == 0 and -1 or redis.call('TIME')[1] - since}
 """
 
 # KEYS: reactions. ARGV: emoji, ttl in seconds, then emoji and count as PostgreSQL has them, should Redis have
@@ -73,18 +77,21 @@ return 1
 
 _LONGEST_STREAM = 7 * 24 * 3600  # no key outlives a stream for ever, should its end be missed
 _CHUNK = 1000
+_HEARTBEATS_TOLD = 1.5  # after so many, every process has said who is there
 
 
 @dataclass(frozen=True)
 class Presence:
     """Who came or went (`user:connection`), how many are there now, how many came and went in this second.
 
-    `viewers` is None when Redis couldn't say.
+    `viewers` is None when Redis couldn't say. `is_young`: Redis counts since so short a time that not every
+    process's heartbeat may have told it who is there.
     """
 
     changed: list[str]
     viewers: int | None
     moves: int = 0
+    is_young: bool = False
 
 
 def member(user_id: UUID | str, connection_id: str) -> str:
@@ -97,6 +104,7 @@ def seen(stream_id: UUID | str, members: Iterable[str]) -> Presence:
         keys.stream_viewers(stream_id),
         keys.stream_viewer_connections(stream_id),
         keys.stream_unique_viewers(stream_id),
+        keys.stream_counted_since(stream_id),
         keys.stream_moves(stream_id),
     ]
     return _presence(_SEEN, names, list(members), [_LONGEST_STREAM])
@@ -107,9 +115,18 @@ def gone(stream_id: UUID | str, members: Iterable[str]) -> Presence:
     names = [
         keys.stream_viewers(stream_id),
         keys.stream_viewer_connections(stream_id),
+        keys.stream_counted_since(stream_id),
         keys.stream_moves(stream_id),
     ]
     return _presence(_GONE, names, list(members), [])
+
+
+def begin(stream_id: UUID | str) -> None:
+    """Note that viewers are counted from the stream's beginning on; unnoted, Redis must have forgotten."""
+    try:
+        redis_client().set(keys.stream_counted_since(stream_id), 0, ex=_LONGEST_STREAM)
+    except RedisError as error:
+        logger.warning("the beginning of stream %s not noted: %s", stream_id, error)
 
 
 def connections(stream_id: UUID | str) -> dict[str, float]:
@@ -130,6 +147,20 @@ def viewers(stream_id: UUID | str) -> int | None:
         return int(redis_client().hlen(keys.stream_viewer_connections(stream_id)))
     except RedisError:
         return None
+
+
+def now_watching(stream_id: UUID | str) -> Presence:
+    """Return how many people are there, and whether Redis has forgotten some a moment ago."""
+    try:
+        with redis_client().pipeline() as pipeline:
+            pipeline.hlen(keys.stream_viewer_connections(stream_id))
+            pipeline.get(keys.stream_counted_since(stream_id))
+            pipeline.time()
+            count, since, (now, _) = pipeline.execute()
+    except RedisError:
+        return Presence([], None)
+    counted_for = -1 if since == b"0" else now - int(since or now)
+    return Presence([], count, is_young=_is_young(counted_for))
 
 
 def react(stream_id: UUID | str, emoji: str, known: Mapping[str, int] | None = None) -> int | None:
@@ -179,7 +210,8 @@ def expire(stream_id: UUID | str) -> None:
     """Let go of a stream that is over: nobody is there any more, its counters stay readable for a while."""
     try:
         with redis_client().pipeline() as pipeline:
-            pipeline.delete(keys.stream_viewers(stream_id), keys.stream_viewer_connections(stream_id))
+            for name in (keys.stream_viewers, keys.stream_viewer_connections, keys.stream_counted_since):
+                pipeline.delete(name(stream_id))
             for name in (keys.stream_unique_viewers, keys.stream_chat, keys.stream_reactions):
                 pipeline.expire(name(stream_id), settings.STREAM_COUNTERS_KEPT_FOR)
             pipeline.execute()
@@ -189,13 +221,18 @@ def expire(stream_id: UUID | str) -> None:
 
 def _presence(script: str, names: list[str], members: list[str], leading: list[int]) -> Presence:
     changed: list[str] = []
-    there, moves = None, 0
+    there, moves, counted_for = None, 0, -1
     try:
         for start in range(0, len(members), _CHUNK):
             chunk = members[start : start + _CHUNK]
-            names_changed, there, moves = redis_client().eval(script, len(names), *names, *leading, *chunk)
+            arguments = (*names, *leading, *chunk)
+            names_changed, there, moves, counted_for = redis_client().eval(script, len(names), *arguments)
             changed += [name.decode() for name in names_changed]
     except RedisError as error:
         logger.warning("viewers not counted: %s", error)
         return Presence(changed, None)
-    return Presence(changed, there, moves)
+    return Presence(changed, there, moves, _is_young(counted_for))
+
+
+def _is_young(counted_for: int) -> bool:
+    return 0 <= counted_for <= (_HEARTBEATS_TOLD * settings.SOCKET_HEARTBEAT).total_seconds()

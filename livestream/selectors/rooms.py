@@ -6,7 +6,7 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Greatest
 from redis.exceptions import RedisError
 
@@ -95,6 +95,13 @@ def page_of_chat(
         return [chat_payload(message) for message in rows[:limit]], len(rows) > limit
     rows = list(messages.order_by("-seq")[: limit + 1])
     return [chat_payload(message) for message in rows[:limit][::-1]], len(rows) > limit
+
+
+def people_there(stream_id: UUID) -> int:
+    """Return how many people have an open stay, whether or not anybody vouches for them."""
+    return ViewerSession.objects.filter(stream=stream_id, left_at=None).aggregate(
+        people=Count("user", distinct=True)
+    )["people"]
 
 
 def open_in_ended_streams() -> QuerySet[ViewerSession]:

@@ -2,13 +2,12 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
-from django.db.models import Value
+from django.db import connection, transaction
 from django.db.models.functions import Greatest
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -55,7 +54,7 @@ class Coming:
 def _note_coming(stream_id: UUID, coming: list[Coming]) -> list[int | None]:
     """Write down and tell of those who come at this moment; return for each how many are there now."""
     _open_sessions(stream_id, coming)
-    there = live_counts.seen(stream_id, [each.name for each in coming])
+    there = _trusted(stream_id, live_counts.seen(stream_id, [each.name for each in coming]))
     if there.viewers is not None and there.moves <= ONE_BY_ONE:
         for each in coming:
             if each.name in there.changed:
@@ -91,6 +90,7 @@ def leave(*, stream_id: UUID, user_id: UUID, connection_id: str) -> None:
     there = live_counts.gone(stream_id, [live_counts.member(user_id, connection_id)])
     if not left:
         return
+    there = _trusted(stream_id, there)
     if there.viewers is not None and there.changed and there.moves <= ONE_BY_ONE:
         events.viewer_left(stream_id, user_id, there.viewers)
     _tell_count(stream_id, there)
@@ -108,27 +108,50 @@ def _tell_count(stream_id: UUID, there: live_counts.Presence) -> None:
     if there.viewers is None or not there.changed:
         return
     is_step = there.moves // RUSH_STEP > (there.moves - len(there.changed)) // RUSH_STEP
-    if there.moves <= ONE_BY_ONE or is_step:
-        _note_viewers(stream_id, there.viewers)
-        events.viewer_count(stream_id, there.viewers)
+    is_calm = there.moves <= ONE_BY_ONE
+    if is_calm or is_step:
+        events.viewer_count(stream_id, _note_viewers(stream_id, there.viewers, waits=is_calm))
 
 
-def _note_viewers(stream_id: UUID, count: int) -> None:
-    """Write the number of viewers into the stream's row, unless somebody else is writing to it."""
-    with connection.cursor() as cursor:
+def _trusted(stream_id: UUID, there: live_counts.Presence) -> live_counts.Presence:
+    """Leave the number out while Redis, which had forgotten, knows of fewer people than the rows do.
+
+    The heartbeats are about to tell it of the others; until then the live counts pause.
+    """
+    if there.viewers is None or not there.is_young or there.viewers >= rooms.people_there(stream_id):
+        return there
+    return replace(there, viewers=None)
+
+
+def _note_viewers(stream_id: UUID, count: int, *, waits: bool) -> int:
+    """Write into the stream's row how many are there, and return it.
+
+    In a rush (`waits` is False) not when somebody else is writing to the row. The number is asked for again
+    once the row is locked: of two who wait, the one with the older number may come last.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE livestream_stream SET viewer_count = %(count)s,"
-            " peak_viewers = greatest(peak_viewers, %(count)s) WHERE id ="
-            " (SELECT id FROM livestream_stream WHERE id = %(id)s AND status = 'live'"
-            " FOR NO KEY UPDATE SKIP LOCKED)",
-            {"count": count, "id": stream_id},
+            "SELECT FROM livestream_stream WHERE id = %s AND status = 'live' FOR NO KEY UPDATE"
+            + ("" if waits else " SKIP LOCKED"),
+            [stream_id],
         )
+        if cursor.rowcount:
+            newest = live_counts.viewers(stream_id)
+            newest = count if newest is None else newest
+            cursor.execute(
+                "UPDATE livestream_stream SET viewer_count = %s, peak_viewers = greatest(peak_viewers, %s)"
+                " WHERE id = %s",
+                [newest, max(newest, count), stream_id],
+            )
+            return newest
+    return count
 
 
 def look_around(*, stream_id: UUID) -> int | None:
     """See off who has silently gone, write down and tell how many are there; return how many.
 
-    None when Redis is away: then nobody is seen off, because nobody could have said that they are alive.
+    None when Redis is away: then nobody is seen off, because nobody could have said that they are alive. None
+    as well while it can't know of everybody, having just come back.
     """
     now = timezone.now()
     try:
@@ -143,12 +166,10 @@ def look_around(*, stream_id: UUID) -> int | None:
     live_counts.gone(stream_id, silent)
     _mark_seen(stream_id, [name for name in known if name not in silent], now)
     _close_unknown(stream_id, now)
-    count = live_counts.viewers(stream_id)
-    if count is None:
+    there = _trusted(stream_id, live_counts.now_watching(stream_id))
+    if there.viewers is None:
         return None
-    Stream.objects.live().filter(pk=stream_id).update(
-        viewer_count=count, peak_viewers=Greatest("peak_viewers", Value(count))
-    )
+    count = _note_viewers(stream_id, there.viewers, waits=True)
     _sample(stream_id, now, count)
     events.viewer_count(stream_id, count)
     return count

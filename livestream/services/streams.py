@@ -87,6 +87,7 @@ def go_live(
     if stream.notifications_sent:
         enqueue("livestream.announce", lock=f"livestream.announce:{stream.pk}", stream_id=str(stream.pk))
     events.stream_live(stream, product_ids)
+    transaction.on_commit(lambda: live_counts.begin(stream.pk), robust=True)
     return stream, key
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import F
 
 from accounts.models import User
@@ -150,6 +150,28 @@ def test_viewers_who_come_and_go_at_once_are_counted_right() -> None:
     assert ViewerSession.objects.filter(left_at=None).count() == 10
     ended = streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     assert ended.unique_viewers == 20
+
+
+def test_a_join_is_in_the_row_whoever_is_writing_to_it() -> None:
+    stream, viewer, slow = make_live_stream(), make_user(), make_user()
+    locked, done = threading.Event(), threading.Event()
+
+    def hold_the_row() -> None:
+        with transaction.atomic():
+            Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
+            locked.set()
+            # What was counted by now is older than what the one who waits finds.
+            live_counts.seen(stream.pk, [live_counts.member(slow.pk, "c2")])
+            done.wait(0.3)
+
+    def join() -> None:
+        locked.wait(10)
+        rooms.enter(actor=viewer, stream_id=stream.pk, connection_id="c1")
+        done.set()
+
+    at_once([hold_the_row, join])
+    stream.refresh_from_db()
+    assert (stream.viewer_count, stream.peak_viewers) == (2, 2)
 
 
 def test_no_reaction_is_lost_between_counting_and_writing_down() -> None:

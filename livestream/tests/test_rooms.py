@@ -167,10 +167,38 @@ def test_a_peak_that_was_told_is_never_taken_back(stream: Stream, viewer: User) 
 def test_after_redis_was_flushed_heartbeats_bring_the_viewers_back(stream: Stream, viewer: User) -> None:
     enter(stream, viewer)
     redis_client().flushdb()
-    assert rooms.look_around(stream_id=stream.pk) == 0
+    assert rooms.look_around(stream_id=stream.pk) is None
     assert ViewerSession.objects.get().left_at is None
     rooms.stay({stream.pk: [(viewer.pk, "c1")]})
     assert rooms.look_around(stream_id=stream.pk) == 1
+
+
+def test_counts_pause_until_the_heartbeats_have_told_redis_what_it_forgot(
+    viewer: User, captured_events: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    planned = make_stream()
+    with django_capture_on_commit_callbacks(execute=True):
+        stream, _ = streams.go_live(
+            actor=planned.seller, stream_id=planned.pk, camera_ready=True, checklist_complete=True
+        )
+    others = [make_user() for _ in range(3)]
+    for number, user in enumerate(others):
+        enter(stream, user, f"c{number}")
+    redis_client().flushdb()
+    captured_events.clear()
+    assert rooms.look_around(stream_id=stream.pk) is None
+    assert enter(stream, viewer, "new").viewer_count == 3, "the row's number stands meanwhile"
+    rooms.leave(stream_id=stream.pk, user_id=viewer.pk, connection_id="new")
+    rooms.stay({stream.pk: [(others[0].pk, "c0"), (others[1].pk, "c1")]})
+    assert rooms.look_around(stream_id=stream.pk) is None
+    assert captured_events == []
+    stream.refresh_from_db()
+    assert stream.viewer_count == 3
+    assert list(ViewerSample.objects.all()) == []
+    # The third one's process was killed: once each heartbeat had its turn, the count goes on without it.
+    redis_client().set(keys.stream_counted_since(stream.pk), int(live_counts.server_time()) - 31)
+    assert rooms.look_around(stream_id=stream.pk) == 2
+    assert captured_events[-1][2]["viewerCount"] == 2
 
 
 def test_a_stay_that_nobody_vouches_for_is_closed_even_when_redis_forgot_it(
