@@ -19,7 +19,7 @@ SEARCH_SORTS = ("relevance", "recent", "price_low", "price_high", "nearest")
 
 # As strict as the prices of products are read: who wrote "1e2", "1_0" or "٥" meant something else.
 _PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
-# In degrees a tenth of a millimetre. What is smaller and not zero may be too small for PostgreSQL's arithmetic.
+# In degrees a tenth of a millimetre; what is smaller and not zero may be too small for PostgreSQL.
 _LEAST_NUMBER = 1e-9
 
 
@@ -100,10 +100,15 @@ def search_query(params: QueryDict) -> ListQuery:
     return query
 
 
-def own_products_query(params: QueryDict) -> tuple[ListQuery, str]:
-    """Read the parameters of a seller's list, and the status asked for; raises ValidationFailed."""
+def seller_query(params: QueryDict, *, is_own: bool) -> tuple[ListQuery, str]:
+    """Read the parameters of a seller's list, and the status asked for; raises ValidationFailed.
+
+    Of others only what is on sale is shown: whoever asks for more is told, not answered something else.
+    """
     reader = _Reader(params)
     shown = [status for status in Product.Status.values if status != Product.Status.DELETED]
+    if not is_own:
+        shown = [Product.Status.ACTIVE.value]
     status = reader.choice("status", shown)
     query = ListQuery(page=reader.page(), sort="recent", cursor=reader.text("cursor", 400))
     reader.finish()

@@ -1,7 +1,10 @@
 """Shapes of products, in and out."""
 
 import math
+import re
+import unicodedata
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.gis.geos import Point
@@ -16,18 +19,69 @@ from listings.models import Category, Product
 from soukloop.core.images import public_url
 from soukloop.core.money import PriceField
 
+# Lines and paragraphs of their own kind belong to them: they break what is shown on one line.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# Letters and a pattern of no dots, by their category: nobody sees them either.
+_BLANKS = "\u115f\u1160\u3164\uffa0\u2800"
+_NOT_IN_ADDRESSES = re.compile(r"[\s\\\"'<>`\x00-\x1f\x7f]")
+
+
+class PlainTextField(serializers.CharField):
+    """Text to be read by people: a string, without control characters, with something to see in it."""
+
+    default_error_messages = {
+        "control": "This has a control character in it.",
+        "invisible": "There is nothing to see in this.",
+    }
+
+    def __init__(self, *, has_lines: bool = False, **kwargs: Any) -> None:
+        self.has_lines = has_lines
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        text = super().to_internal_value(data)
+        if self.has_lines:
+            text = text.replace("\r\n", "\n")
+        if (_CONTROL_IN_LINES if self.has_lines else _CONTROL).search(text):
+            self.fail("control")
+        if text and not any(_is_seen(letter) for letter in text):
+            self.fail("invisible")
+        return text
+
+
+def _is_seen(letter: str) -> bool:
+    return unicodedata.category(letter)[0] not in "CMZ" and letter not in _BLANKS
+
 
 class WebAddressField(serializers.CharField):
-    """An http or https address; nothing here ever fetches it."""
+    """An http or https address that every program reads alike; nothing here ever fetches it."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            max_length=2000,
-            validators=[
-                URLValidator(schemes=["http", "https"], message="Give an address with http:// or https://.")
-            ],
-            **kwargs,
-        )
+        super().__init__(max_length=2000, validators=[_check_address], **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+def _check_address(address: str) -> None:
+    if _NOT_IN_ADDRESSES.search(address):
+        raise serializers.ValidationError("An address has no spaces, quotes, backslashes or angle brackets.")
+    wrong_host = "The host or port of this address can't be right."
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # raises for one beyond 65535
+    except ValueError as error:
+        raise serializers.ValidationError(wrong_host) from error
+    if parts.scheme not in ("http", "https"):
+        raise serializers.ValidationError("Give an address with http:// or https://.")
+    if "@" in parts.netloc:  # whoever reads it sees a name they trust before the @
+        raise serializers.ValidationError("Leave the name and password out of the address.")
+    URLValidator(schemes=["http", "https"], message=wrong_host)(address)
 
 
 @extend_schema_field(OpenApiTypes.DOUBLE)
@@ -74,23 +128,23 @@ class CategoryField(serializers.CharField):
         return category
 
 
-class TagField(serializers.CharField):
+class TagField(PlainTextField):
     def to_internal_value(self, data: Any) -> str:
-        return super().to_internal_value(data).lstrip("#").strip()
+        return super().to_internal_value(data.strip().lstrip("#") if isinstance(data, str) else data)
 
 
 class ProductInput(serializers.Serializer[Any]):
     """A product as its seller describes it; what must go together is checked by the service."""
 
-    title = serializers.CharField(max_length=200)
-    description = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    title = PlainTextField(max_length=200)
+    description = PlainTextField(has_lines=True, max_length=5000, required=False, allow_blank=True)
     price = PriceField()
     currency = serializers.ChoiceField(choices=settings.CURRENCIES, required=False)
     category = CategoryField()
     condition = serializers.ChoiceField(choices=Product.Condition.choices)
     feed_type = serializers.ChoiceField(choices=Product.FeedType.choices)
     location = LocationInput(required=False, allow_null=True)
-    neighborhood = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    neighborhood = PlainTextField(max_length=100, required=False, allow_blank=True)
     image_urls = serializers.ListField(
         child=WebAddressField(), max_length=settings.PRODUCT_IMAGES_MAX, required=False
     )

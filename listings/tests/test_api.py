@@ -1,5 +1,6 @@
 """Products over HTTP: guide 2.1 and 2.2, who may do what, and what is refused."""
 
+import json
 import math
 from decimal import Decimal
 
@@ -92,6 +93,18 @@ def test_discover_product_without_video_is_refused():
         ("title", None),
         ("title", {"a": 1}),
         ("title", "nul \x00"),
+        ("title", 1),
+        ("title", 1.5),
+        ("title", "\u200b"),
+        ("title", " \ufeff\u200f "),
+        ("title", "\u3164\u2800\u0301"),
+        ("title", "esc \x1b[31m"),
+        ("title", "back\bspace"),
+        ("title", "two\nlines"),
+        ("title", "two\u2028lines"),
+        ("description", 7),
+        ("description", "bell \x07"),
+        ("description", "line\u2028separator"),
         ("description", "x" * 5001),
         ("price", 0),
         ("price", -1),
@@ -118,12 +131,17 @@ def test_discover_product_without_video_is_refused():
         ("location", {"latitude": "25.1", "longitude": 55}),
         ("location", {"latitude": 1e400, "longitude": 55}),
         ("neighborhood", "x" * 101),
+        ("neighborhood", 12),
+        ("neighborhood", "\u200e"),
         ("image_urls", ["javascript:alert(1)"]),
         ("image_urls", ["ftp://example.com/a.jpg"]),
         ("image_urls", ["file:///etc/passwd"]),
         ("image_urls", ["https://example.com/a.jpg"] * 11),
         ("image_urls", "https://example.com/a.jpg"),
         ("video_url", "//example.com/v"),
+        ("tags", [5]),
+        ("tags", ["#\u200b"]),
+        ("tags", ["a\tb"]),
         ("tags", ["x"] * 21),
         ("tags", ["x" * 41]),
         ("min_offer_price", 851),
@@ -143,6 +161,64 @@ def test_each_wrong_field_is_named_and_nothing_is_saved(name, value):
         assert answer.status_code == 400
         assert list(answer.json()["error"]["details"]) == [name]
     assert not Product.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["title", "description", "neighborhood", "category", "video_url"])
+def test_half_a_character_is_refused(name):
+    body = json.dumps(GUIDE_2_1 | {name: "\ud800"})
+    answer = client_for(make_seller()).generic(
+        "POST", "/api/v1/products", body, content_type="application/json"
+    )
+    assert answer.status_code == 400
+
+
+_NO_SUCH_SIGNS = "An address has no spaces, quotes, backslashes or angle brackets."
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("ftp://example.com/a.jpg", "Give an address with http:// or https://."),
+        ("example.com/a.jpg", "Give an address with http:// or https://."),
+        ("http://user:pw@a.com/", "Leave the name and password out of the address."),
+        ("http://user@a.com/", "Leave the name and password out of the address."),
+        ("http://a.com:99999/", "The host or port of this address can't be right."),
+        ("http://a.com:port/", "The host or port of this address can't be right."),
+        ("http://[::1/", "The host or port of this address can't be right."),
+        ("http://example.c/", "The host or port of this address can't be right."),
+        ("http://", "The host or port of this address can't be right."),
+        ("http://a.com\\@evil.com/", _NO_SUCH_SIGNS),
+        ('http://a.com/"onerror=1', _NO_SUCH_SIGNS),
+        ("http://a.com/'x", _NO_SUCH_SIGNS),
+        ("http://a.com/<b>", _NO_SUCH_SIGNS),
+        ("http://a.com/a b", _NO_SUCH_SIGNS),
+        ("http://a.com/a\u00a0b", _NO_SUCH_SIGNS),
+        ("http://a.com/a\nb", _NO_SUCH_SIGNS),
+    ],
+)
+def test_an_address_that_can_mean_two_things_is_refused(url, message):
+    answer = client_for(make_seller()).post("/api/v1/products", GUIDE_2_1 | {"video_url": url})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"] == {"video_url": [message]}
+
+
+def test_ordinary_texts_and_addresses_are_taken():
+    texts = {
+        "title": "👨‍👩‍👧 کتاب‌ها – «50%» <new>",
+        "description": "One\r\nTwo\n\tThree",
+        "tags": ["#jordan", "#", "ساعة"],
+        "video_url": "https://cdn.example.com:8443/a/%20b.mp4?x=1&y=(2)#t=5",
+        "image_urls": [
+            "http://localhost:8080/uploads/a.jpg",
+            "HTTP://203.0.113.5/a.jpg",
+            "https://مثال.com/a",
+        ],
+    }
+    answer = client_for(make_seller()).post("/api/v1/products", GUIDE_2_1 | texts)
+    assert answer.status_code == 201
+    data = answer.json()["data"]
+    shown = {name: data[name] for name in texts}
+    assert shown == texts | {"description": "One\nTwo\n\tThree", "tags": ["jordan", "ساعة"]}
 
 
 def test_all_wrong_fields_are_named_at_once():
@@ -272,7 +348,9 @@ def test_own_list_shows_what_is_sold_and_hidden_and_filters():
     assert {item["status"] for item in own.get(url).json()["data"]["items"]} == {"active", "sold", "hidden"}
     assert own.get(f"{url}?status=sold").json()["data"]["total"] == 1
     assert own.get(f"{url}?status=deleted").status_code == 400
-    assert APIClient().get(f"{url}?status=sold").json()["data"]["total"] == 1
+    assert APIClient().get(f"{url}?status=sold").status_code == 400
+    assert client_for(make_user()).get(f"{url}?status=hidden").status_code == 400
+    assert APIClient().get(f"{url}?status=active").json()["data"]["total"] == 1
     assert [item["status"] for item in APIClient().get(url).json()["data"]["items"]] == ["active"]
 
 

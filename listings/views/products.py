@@ -18,7 +18,7 @@ from accounts.selectors import blocked_ids
 from listings import access, services
 from listings import serializers as shapes
 from listings.models import Product
-from listings.queries import own_products_query
+from listings.queries import seller_query
 from listings.selectors import people, search
 from listings.selectors.rows import Viewer, viewer_for
 from listings.services import favorites, images, views
@@ -166,14 +166,20 @@ class ProductsOfSeller(APIView):
         parameters=[
             *PAGE_PARAMETERS,
             OpenApiParameter("cursor", str),
-            OpenApiParameter("status", str, enum=[*Product.Status.values][:4], description="Of oneself only"),
+            OpenApiParameter(
+                "status",
+                str,
+                enum=[*Product.Status.values][:4],
+                description="Of others only `active`, which is all that is shown of them",
+            ),
         ],
         responses=shapes.PageOutput,
     )
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = viewer_of(request)
         seller = visible_user(viewer, user_id)
-        query, status = own_products_query(request.query_params)
+        is_own = viewer is not None and viewer.pk == seller.pk
+        query, status = seller_query(request.query_params, is_own=is_own)
         page = people.products_of_seller(query, seller_id=seller.pk, status=status, viewer=viewer_for(viewer))
         return Response(run(page))
 
