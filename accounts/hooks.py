@@ -10,6 +10,7 @@ Blocked = Callable[[UUID, UUID], None]
 _on_closed: list[AccountClosed] = []
 _on_reopened: list[AccountClosed] = []
 _on_blocked: list[Blocked] = []
+_on_unfollowed: list[Blocked] = []
 
 
 def on_account_closed(callback: AccountClosed) -> AccountClosed:
@@ -46,3 +47,15 @@ def on_blocked(callback: Blocked) -> Blocked:
 def blocked(blocker_id: UUID, blocked_id: UUID) -> None:
     for callback in _on_blocked:
         callback(blocker_id, blocked_id)
+
+
+def on_unfollowed(callback: Blocked) -> Blocked:
+    """Have `callback(follower_id, followed_id)` run in the transaction in which somebody stops following."""
+    if callback not in _on_unfollowed:
+        _on_unfollowed.append(callback)
+    return callback
+
+
+def unfollowed(follower_id: UUID, followed_id: UUID) -> None:
+    for callback in _on_unfollowed:
+        callback(follower_id, followed_id)

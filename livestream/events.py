@@ -9,6 +9,7 @@ from livestream.models import ChatMessage, ProductTag, Stream
 from livestream.selectors.rooms import chat_payload
 from soukloop.realtime.events import EventSpec, Merge, declare_event, publish, publish_on_commit
 from soukloop.realtime.rooms import product_room, stream_room, user_room
+from soukloop.realtime.sessions import put_out_on_commit
 
 Payload = dict[str, Any]
 
@@ -76,6 +77,15 @@ STREAM_ENDED = declare_event(
             "vodUrl": "https://video.soukloop.com/vods/stream_abc123.m3u8",
         },
         rooms=("stream", "user"),
+    )
+)
+STREAM_LEFT = declare_event(
+    EventSpec(
+        name="stream:left",
+        doc="You may not watch this stream any more and are out of its room; `reason` is the code that"
+        " joining again is refused with: stream_not_found, followers_only.",
+        example={"streamId": _STREAM, "reason": "followers_only"},
+        rooms=(),
     )
 )
 STREAM_INTERRUPTED = declare_event(
@@ -236,8 +246,7 @@ def stream_ended(stream: Stream, *, duration: int, vod_url: str | None) -> None:
         "duration": duration,
         "vodUrl": vod_url,
     }
-    for room in (stream_room(stream.pk), user_room(stream.seller_id)):
-        publish_on_commit(room, STREAM_ENDED.name, payload)
+    _tell_room_and_seller(stream, STREAM_ENDED.name, payload)
 
 
 def stream_interrupted(stream: Stream, reconnect_by: datetime) -> None:
@@ -251,8 +260,20 @@ def stream_resumed(stream: Stream) -> None:
 
 def replay_ready(stream: Stream, *, state: str, vod_url: str | None) -> None:
     payload = {"streamId": stream.pk, "state": state, "vodUrl": vod_url}
-    for room in (stream_room(stream.pk), user_room(stream.seller_id)):
-        publish_on_commit(room, REPLAY_READY.name, payload)
+    _tell_room_and_seller(stream, REPLAY_READY.name, payload)
+
+
+def _tell_room_and_seller(stream: Stream, event: str, payload: Payload) -> None:
+    """Publish to a stream's room and to those of its seller's devices that aren't in it."""
+    room = stream_room(stream.pk)
+    publish_on_commit(room, event, payload)
+    publish_on_commit(user_room(stream.seller_id), event, payload, unless_in=room)
+
+
+def see_out(stream_id: UUID, user_id: UUID, *, reason: str) -> None:
+    """Take a person's connections out of a stream's room, and tell them why."""
+    payload = {"streamId": stream_id, "reason": reason}
+    put_out_on_commit(user_id, stream_room(stream_id), STREAM_LEFT.name, payload)
 
 
 def viewer_joined(stream_id: UUID, user_id: UUID, username: str, viewer_count: int) -> None:

@@ -23,7 +23,10 @@ def follow(*, actor: User, user_id: UUID) -> User:
 
 def unfollow(*, actor: User, user_id: UUID) -> User:
     """Stop following somebody, if one does; raises NotFound."""
-    Follow.objects.filter(follower=actor, followed_id=user_id).delete()
+    with transaction.atomic():
+        deleted, _ = Follow.objects.filter(follower=actor, followed_id=user_id).delete()
+        if deleted:
+            hooks.unfollowed(actor.pk, user_id)
     return visible_user(actor, user_id)
 
 

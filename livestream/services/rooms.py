@@ -96,6 +96,20 @@ def leave(*, stream_id: UUID, user_id: UUID, connection_id: str) -> None:
     _tell_count(stream_id, there)
 
 
+def see_out_blocked(blocker_id: UUID, blocked_id: UUID) -> None:
+    """Take each of the two out of the other's live stream."""
+    for stream in Stream.objects.live().filter(seller__in=[blocker_id, blocked_id]):
+        viewer_id = blocked_id if stream.seller_id == blocker_id else blocker_id
+        events.see_out(stream.pk, viewer_id, reason="stream_not_found")
+
+
+def see_out_unfollowed(follower_id: UUID, followed_id: UUID) -> None:
+    """Take somebody who follows no more out of a live stream that is for followers."""
+    streams = Stream.objects.live().of_seller(followed_id).filter(audience=Stream.Audience.FOLLOWERS)
+    for stream in streams:
+        events.see_out(stream.pk, follower_id, reason="followers_only")
+
+
 def stay(members: Mapping[UUID, Iterable[tuple[UUID, str]]]) -> None:
     """Note that these connections, (user id, connection id) by stream, are alive."""
     for stream_id, viewers in members.items():

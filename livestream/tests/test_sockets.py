@@ -1,5 +1,6 @@
 """The room of a stream through the stock socket.io client and a bare WebSocket (guide 4.4 to 4.6)."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 from accounts.models import User
 from accounts.tests.factories import client_for, follow, make_seller, make_user
 from accounts.tokens import access_token_for
+from livestream import events
 from livestream.models import ChatMessage, Stream, ViewerSession
 from livestream.tests.factories import make_live_stream
+from livestream.tests.media import wait_until
 from soukloop.core.redis import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
 
@@ -127,6 +130,72 @@ def test_a_closed_connection_is_a_viewer_who_left(
     goes.close()
     assert stays.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
     assert ViewerSession.objects.get(user=viewer).left_at is not None
+
+
+@pytest.mark.parametrize("who_blocks", ["host", "viewer"])
+def test_a_block_takes_the_viewer_out_of_the_room_at_once_in_every_process(
+    live_server_process: Servers,
+    sio_client: Any,
+    bare_client: Any,
+    stream: Stream,
+    viewer: User,
+    who_blocks: str,
+) -> None:
+    one, two = live_server_process(2)
+    stays = bare_client(one, access_token_for(make_user()))
+    phone = bare_client(one, access_token_for(viewer))
+    tablet = sio_client(two, access_token_for(viewer)).wait_connected()
+    for client in (stays, phone, tablet):
+        assert client.call("stream:join", {"stream_id": str(stream.pk)})["success"] is True
+    blocker, blocked = (stream.seller, viewer) if who_blocks == "host" else (viewer, stream.seller)
+    client_for(blocker).post(f"/api/v1/users/{blocked.pk}/block")
+    for client in (phone, tablet):
+        left = client.expect("stream:left")
+        assert left == {"streamId": str(stream.pk), "reason": "stream_not_found"}
+    assert stays.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
+    stays.call("stream:chat", {"stream_id": str(stream.pk), "message": "Just us"})
+    assert stays.expect("chat:message")["message"] == "Just us"
+    assert phone.hears_nothing_of("chat:message")
+    assert tablet.named("chat:message") == []
+    assert not ViewerSession.objects.filter(user=viewer, left_at=None).exists()
+    wait_until(lambda: Stream.objects.get(pk=stream.pk).viewer_count == 1, "right count", 5)
+    ack = phone.call("stream:join", {"stream_id": str(stream.pk)})
+    assert ack["error"]["code"] == "stream_not_found"
+
+
+def test_who_stops_following_is_out_of_a_stream_for_followers_and_of_no_other(
+    server: ServerProcess, bare_client: Any, stream: Stream, viewer: User
+) -> None:
+    closed = make_live_stream(audience="followers")
+    for seller in (closed.seller, stream.seller):
+        follow(viewer, seller)
+    client = bare_client(server, access_token_for(viewer))
+    for one in (closed, stream):
+        assert client.call("stream:join", {"stream_id": str(one.pk)})["success"] is True
+    for seller in (stream.seller, closed.seller):
+        assert client_for(viewer).delete(f"/api/v1/users/{seller.pk}/follow").status_code < 300
+    assert client.expect("stream:left") == {"streamId": str(closed.pk), "reason": "followers_only"}
+    wait_until(lambda: ViewerSession.objects.get(stream=closed).left_at, "closed stay", 5)
+    assert ViewerSession.objects.get(stream=stream).left_at is None
+    assert len(client.named("stream:left")) == 1
+
+
+def test_the_host_hears_of_the_end_and_of_the_replay_once(
+    server: ServerProcess, sio_client: Any, bare_client: Any, stream: Stream
+) -> None:
+    token = access_token_for(stream.seller)
+    inside, outside = sio_client(server, token).wait_connected(), bare_client(server, token)
+    outside.expect("connected")
+    inside.call("stream:join", {"stream_id": str(stream.pk)})
+    client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}/end")
+    events.replay_ready(stream, state="ready", vod_url=None)
+    for client in (inside, outside):
+        assert client.expect("stream:ended")["reason"] == "owner"
+        assert client.expect("stream:replay_ready")["state"] == "ready"
+    time.sleep(0.5)
+    for client in (inside, outside):
+        assert len(client.named("stream:ended")) == 1
+        assert len(client.named("stream:replay_ready")) == 1
 
 
 def test_two_web_processes_share_a_room(

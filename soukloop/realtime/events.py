@@ -59,13 +59,21 @@ def publish(room: str, event: str, data: dict[str, Any], *, except_connection: s
 
 
 def publish_on_commit(
-    room: str, event: str, data: dict[str, Any], *, except_connection: str | None = None
+    room: str,
+    event: str,
+    data: dict[str, Any],
+    *,
+    except_connection: str | None = None,
+    unless_in: str | None = None,
 ) -> None:
     """Send an event to a room's members once the transaction has committed; `publish` otherwise.
 
-    `except_connection` leaves out one connection (`session.connection_id`), usually the one that caused it.
+    `except_connection` leaves out one connection (`session.connection_id`), usually the one that caused it;
+    `unless_in` those that are in another room, to which the event is published as well.
     """
     message = _message(room, event, data, except_connection)
+    if unless_in:
+        message["unless_in"] = unless_in
     transaction.on_commit(partial(publisher.send, room, message), robust=True)
 
 

@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -69,12 +70,12 @@ class Room:
             if not merging.let_through(data):
                 return
         frame = Frame(name, data, is_ephemeral=spec is not None and spec.ephemeral)
-        left_out = message.get("except")
-        if left_out is not None and left_out in self.members:
+        left_out, elsewhere = message.get("except"), message.get("unless_in")
+        if elsewhere is not None or (left_out is not None and left_out in self.members):
             self.flush()
             batch = Batch([frame])
             for member in list(self.members.values()):
-                if member.connection_id != left_out:
+                if member.connection_id != left_out and elsewhere not in member.rooms:
                     member.deliver(batch)
         else:
             self.send(frame)
@@ -154,6 +155,8 @@ class Hub:
         self.rooms: dict[str, Room] = {}
         self.threads = ThreadPoolExecutor(settings.SOCKET_COMMAND_THREADS, thread_name_prefix="command")
         self.loop: asyncio.AbstractEventLoop | None = None
+        # Takes a connection out of a room by order from afar; set by `lifecycle`, which runs the apps' hooks.
+        self.put_out: Callable[[Member, dict[str, Any]], Coroutine[Any, Any, None]] | None = None
         self._started: asyncio.Future[None] | None = None
         self._channel = ""
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -268,6 +271,9 @@ class Hub:
         elif message["type"] == "close":
             for member in list(room.members.values()):
                 self.end_session(member, message["reason"])
+        elif message["type"] == "leave" and self.put_out is not None:
+            for member in list(room.members.values()):
+                self.spawn(self.put_out(member, message))
 
     def end_session(self, member: Member, reason: str) -> None:
         """Close a connection whose person may not be here any more, and say why."""

@@ -17,6 +17,7 @@ from soukloop.realtime import presence
 from soukloop.realtime.commands import HEARTBEAT_HOOKS
 from soukloop.realtime.dispatch import ThreadConnection, in_thread, left
 from soukloop.realtime.events import EventSpec, declare_event
+from soukloop.realtime.frames import Batch, Frame
 from soukloop.realtime.hub import hub
 from soukloop.realtime.members import Member, Sink
 from soukloop.realtime.rooms import kind_of, user_room
@@ -68,6 +69,7 @@ declare_event(
 async def start() -> None:
     """Make this process ready for connections; again does nothing."""
     if await hub.start():
+        hub.put_out = _put_out
         hub.spawn(_beat())
 
 
@@ -195,6 +197,17 @@ async def closed(member: Member) -> None:
         hub.remove(member)
     await arrivals.settled(member.session)
     await in_thread(partial(_say_goodbye, member.session, rooms))
+
+
+async def _put_out(member: Member, message: dict[str, Any]) -> None:
+    """Take a connection out of a room that its person may not be in any more, and say why."""
+    room = message["from"]
+    async with member.turn.lock:  # a command under way may still join the room
+        if room not in member.rooms:
+            return
+        hub.leave(member, room)
+        member.deliver(Batch([Frame(message["event"], message["data"])]))
+        await in_thread(partial(left, member.session, [room]))
 
 
 def _say_goodbye(session: Session, rooms: list[str]) -> None:

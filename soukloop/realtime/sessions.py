@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 
+from soukloop.core import jsonlib
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.rows import user_by_id
 from soukloop.realtime.publisher import publisher
@@ -106,3 +107,14 @@ def close_user_sessions_on_commit(user_id: UUID | str, reason: str) -> None:
     room = user_room(user_id)
     message = {"type": "close", "room": room, "reason": reason}
     transaction.on_commit(partial(publisher.send, room, message), robust=True)
+
+
+def put_out_on_commit(user_id: UUID | str, room: str, event: str, data: dict[str, Any]) -> None:
+    """Take this person's connections, in every process, out of a room once the transaction has committed.
+
+    Those that were in it are sent the declared event; what apps registered by `on_left` runs. Sent by the
+    person's own room, which a connection is in before it can come into any other.
+    """
+    own = user_room(user_id)
+    message = {"type": "leave", "room": own, "from": room, "event": event, "data": jsonlib.dumps(data)}
+    transaction.on_commit(partial(publisher.send, own, message), robust=True)
