@@ -2,10 +2,16 @@
 
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.timezone import localtime
 
 from listings.models import Category, Product
 from listings.services import products
@@ -28,7 +34,8 @@ _CITIES = (
 class ProductAdmin(ReadOnlyStateAdmin):
     """A product, where it is, and what staff did to it."""
 
-    list_display = ("title", "seller", "category", "feed_type", "amount", "status", "created_at")
+    # Few and narrow: they fit beside the filters at 1300 px.
+    list_display = ("short_title", "sold_by", "kind", "amount", "status", "listed_on")
     list_select_related = ("seller", "category")
     list_filter = ("status", "feed_type", "category", "condition", "created_at")
     search_fields = ("=id", "title", "seller__username", "seller__email", "neighborhood")
@@ -36,7 +43,8 @@ class ProductAdmin(ReadOnlyStateAdmin):
     ordering = ("-created_at",)
     actions = ("hide", "restore")
     fieldsets = (
-        (None, {"fields": ("id", "title", "description", "seller", "category", "condition", "status")}),
+        (None, {"fields": ("id", "title", "description", "seller", "category", "condition")}),
+        ("State", {"fields": ("status", "hidden_reason", "seller_closed", "deleted_at")}),
         ("Price", {"fields": ("amount", "platform_fee", "seller_payout", "accepts_offers")}),
         ("Place", {"fields": ("neighborhood", "map")}),
         ("Media", {"fields": ("image_urls", "video_url", "video_thumbnail_url", "tags")}),
@@ -55,6 +63,37 @@ class ProductAdmin(ReadOnlyStateAdmin):
     @reason_action(description="Restore", done="on sale again")
     def restore(self, request: HttpRequest, product: Product, reason: str) -> None:
         products.restore_product(actor=request.user, product_id=product.pk, reason=reason)  # type: ignore[arg-type]
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Product], *args: Any
+    ) -> HttpResponse | None:
+        """Answer ids that are none, and say on the form for hiding who reads what is written there."""
+        try:
+            response = super().response_action(request, queryset, *args)
+        except ValidationError:  # Django's own looks such ids up as they are
+            self.message_user(request, "There is no such product.", messages.ERROR)
+            return None
+        if isinstance(response, TemplateResponse) and response.context_data:
+            form = response.context_data.get("form")
+            if form is not None and response.context_data["action"] == "hide":
+                form.fields["reason"].help_text = "The seller is shown this. It is kept in the history too."
+        return response
+
+    @admin.display(description="title", ordering="title")
+    def short_title(self, product: Product) -> str:
+        return Truncator(product.title).chars(36)
+
+    @admin.display(description="seller", ordering="seller__username")
+    def sold_by(self, product: Product) -> str:
+        return Truncator(str(product.seller)).chars(16)
+
+    @admin.display(description="category", ordering="category")
+    def kind(self, product: Product) -> str:
+        return product.category.name
+
+    @admin.display(description="listed", ordering="created_at")
+    def listed_on(self, product: Product) -> str:
+        return date_format(localtime(product.created_at), "j M Y")
 
     @admin.display(description="price", ordering="price")
     def amount(self, product: Product) -> str:

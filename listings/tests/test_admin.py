@@ -56,3 +56,38 @@ def test_nothing_is_edited_by_hand(staff: Client) -> None:
     assert staff.post(page_of(product), {"status": "sold"}).status_code == 403
     product.refresh_from_db()
     assert product.status == Product.Status.ACTIVE
+
+
+def test_staff_are_told_who_reads_the_reason(staff: Client) -> None:
+    product = make_product()
+    for action, told in (("hide", True), ("restore", False)):
+        body = {"action": action, "_selected_action": [str(product.pk)]}
+        page = staff.post(reverse("admin:listings_product_changelist"), body).content.decode()
+        assert ("The seller is shown this" in page) is told
+        assert ("Kept in the history, for other staff." in page) is not told
+
+
+def test_why_a_product_is_in_no_list_is_on_its_page(staff: Client) -> None:
+    product = make_product(status="hidden", hidden_reason="A counterfeit", seller_closed=True)
+    page = staff.get(page_of(product)).content.decode()
+    assert "A counterfeit" in page
+    assert "seller closed" in page.lower()
+
+
+def test_an_id_that_is_none_is_answered_and_nothing_is_done(staff: Client) -> None:
+    product = make_product()
+    url = reverse("admin:listings_product_changelist")
+    body = {"action": "hide", "_selected_action": ["zz", str(product.pk)], "confirmed": "1", "reason": "x"}
+    answer = staff.post(url, body, follow=True)
+    assert answer.status_code == 200
+    assert "There is no such product." in answer.content.decode()
+    product.refresh_from_db()
+    assert product.status == Product.Status.ACTIVE
+
+
+def test_long_titles_are_shortened_in_the_list(staff: Client) -> None:
+    product = make_product(title="Oud " * 12 + "burner")
+    page = staff.get(reverse("admin:listings_product_changelist")).content.decode()
+    assert "Oud Oud Oud Oud…</a>" in page
+    assert f"{product.title}</a>" not in page
+    assert product.title in staff.get(page_of(product)).content.decode()
