@@ -172,6 +172,14 @@ def test_half_a_character_is_refused(name):
     assert answer.status_code == 400
 
 
+def test_a_place_next_to_zero_is_taken():
+    body = json.dumps(GUIDE_2_1).replace("25.0772", "1e-320").replace("55.1369", "-1e-300")
+    answer = client_for(make_seller()).generic(
+        "POST", "/api/v1/products", body, content_type="application/json"
+    )
+    assert answer.status_code == 201
+
+
 _NO_SUCH_SIGNS = "An address has no spaces, quotes, backslashes or angle brackets."
 
 

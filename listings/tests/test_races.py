@@ -2,9 +2,11 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
 from accounts.services.moderation import ban
 from accounts.services.profiles import delete_account
@@ -119,20 +121,43 @@ def test_what_is_restored_while_others_are_listed_passes_no_limit(settings):
             assert (answers.count("done"), answers.count("active_products_limit")) == (2, 6)
 
 
-def test_who_is_banned_while_a_product_is_restored_has_nothing_on_sale():
+def restored(product, staff):
+    services.restore_product(actor=staff, product_id=product.pk, reason="Papers shown")
+
+
+def changed(product, staff):
+    services.update_product(actor=product.seller, product_id=product.pk, changes={"price": Decimal(5)})
+
+
+def put_back(product, staff):
+    with transaction.atomic():
+        locked = Product.objects.select_for_update(of=("self",), no_key=True).get(pk=product.pk)
+        services.put_back_on_sale(product=locked)
+
+
+@pytest.mark.parametrize(
+    ("act", "state"),
+    [
+        (restored, {"status": "hidden"}),
+        (changed, {"status": "active"}),
+        (put_back, {"status": "sold", "sold_at": timezone.now()}),
+    ],
+)
+def test_what_comes_back_while_its_seller_is_banned_is_in_no_list(act, state):
     staff = make_staff()
 
-    def restore(product):
+    def run(product, start):
+        start.wait()
         try:
-            services.restore_product(actor=staff, product_id=product.pk, reason="Papers shown")
+            act(product, staff)
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(5) as pool:
+    with ThreadPoolExecutor(4) as pool:
         for _ in range(6):
-            seller = make_seller()
-            hidden = [make_product(seller=seller, status="hidden") for _ in range(4)]
-            running = [pool.submit(restore, product) for product in hidden]
+            seller, start = make_seller(), threading.Barrier(5)
+            running = [pool.submit(run, make_product(seller=seller, **state), start) for _ in range(4)]
+            start.wait()
             ban(actor=staff, user_id=seller.pk, reason="Counterfeits")
             for one in running:
                 one.result()
