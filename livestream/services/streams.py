@@ -147,14 +147,16 @@ def cancel_stream(*, actor: User, stream_id: UUID) -> Stream:
 def rotate_key(*, actor: User, stream_id: UUID) -> tuple[Stream, str]:
     """Replace a live stream's key, which may have been seen; who publishes with the old one is cut off.
 
-    Raises NotFound, Forbidden, Conflict.
+    The room is told as of any encoder that is lost: it may come back with the new key. Raises NotFound,
+    Forbidden, Conflict.
     """
     stream = access.own_stream(actor, stream_id, lock=True)
     states.check(stream, "rotate_key")
     key = stream_keys.mint()
     stream.key_digest = stream_keys.digest(key)
     stream.save(update_fields=["key_digest", "updated_at"])
-    _cut_publisher(stream)
+    if _cut_publisher(stream):
+        events.stream_interrupted(stream, timezone.now() + settings.STREAM_RECONNECT_WINDOW)
     return stream, key
 
 
@@ -224,7 +226,8 @@ def save_reactions(stream_id: UUID, counted: Mapping[str, int]) -> None:
     )
 
 
-def _cut_publisher(stream: Stream) -> None:
-    """Note that the encoder is gone and have it cut off."""
-    PublisherConnection.objects.filter(stream=stream, lost_at=None).update(lost_at=timezone.now())
+def _cut_publisher(stream: Stream) -> bool:
+    """Note that the encoder is gone and have it cut off; tells whether there was one."""
+    lost = PublisherConnection.objects.filter(stream=stream, lost_at=None).update(lost_at=timezone.now())
     enqueue("livestream.cut_publisher", public_id=stream.public_id)
+    return bool(lost)

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.contrib.gis.geos import Point
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import Follow, User
@@ -295,6 +296,29 @@ def test_a_publisher_with_the_key_is_let_in_under_the_public_id(client: Any, sec
     assert connection.lost_at is not None
     assert call(client, "publish", secret, name="sk_right", clientid="6").status_code == 302
     assert PublisherConnection.objects.count() == 2
+
+
+@pytest.mark.usefixtures("silent_media_server")
+def test_a_rotated_key_interrupts_the_picture_until_the_encoder_is_back_with_the_new_one(
+    client: Any, secret: str, captured_events: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    stream = make_live_stream(key="sk_old")
+    room = f"stream.{stream.pk}"
+    with django_capture_on_commit_callbacks(execute=True):
+        streams.rotate_key(actor=stream.seller, stream_id=stream.pk)
+    assert captured_events == [], "nobody was publishing"
+    make_publisher(stream)
+    before = timezone.now()
+    with django_capture_on_commit_callbacks(execute=True):
+        _, key = streams.rotate_key(actor=stream.seller, stream_id=stream.pk)
+    [(told, event, data)] = captured_events
+    assert (told, event, data["streamId"]) == (room, "stream:interrupted", str(stream.pk))
+    reconnect_by = parse_datetime(data["reconnectBy"])
+    assert reconnect_by is not None
+    assert abs(reconnect_by - before - settings.STREAM_RECONNECT_WINDOW) < timedelta(seconds=5)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert call(client, "publish", secret, name=key, clientid="2").status_code == 302
+    assert captured_events[1:] == [(room, "stream:resumed", {"streamId": str(stream.pk)})]
 
 
 @pytest.mark.usefixtures("silent_media_server")
