@@ -77,6 +77,9 @@ class StreamAdmin(ReadOnlyStateAdmin):
     )
     readonly_fields = ("video", "replay_state", "encoder", "reactions", "chat_link", "products")
 
+    def is_offered(self, action: str, row: Any) -> bool:
+        return row.is_live if action == "end_now" else super().is_offered(action, row)
+
     @reason_action(description="End now", done="ended")
     def end_now(self, request: HttpRequest, stream: Stream, reason: str) -> None:
         streams.end_by_staff(actor=request.user, stream_id=stream.pk, reason=reason)  # type: ignore[arg-type]

@@ -42,9 +42,10 @@ def check(stream: Stream, action: str) -> None:
 def _refuse_unless(stream: Stream, action: str, sources: frozenset[str]) -> None:
     if stream.status in sources:
         return
-    needed = "scheduled" if S.SCHEDULED in sources else "live"
+    states = " or ".join(state for state in (S.SCHEDULED, S.LIVE, S.ENDED) if state in sources)
+    article = "an" if states.startswith(S.ENDED) else "a"
     raise Conflict(
-        f"This stream is {stream.status}; only a {needed} one allows this.",
-        code=f"stream_not_{needed}",
+        f"This stream is {stream.status}; only {article} {states} one allows this.",
+        code="stream_not_live" if S.LIVE in sources else "stream_not_scheduled",
         details={"status": stream.status, "action": action},
     )

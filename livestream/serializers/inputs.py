@@ -6,6 +6,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from listings.models import Category
+from listings.serializers import PlainTextField
 from livestream.models import Stream
 from soukloop.realtime.commands import CommandInput
 
@@ -59,16 +60,37 @@ class StreamInput(SettingsInput):
         return list(dict.fromkeys(value))
 
 
+class JsonBooleanField(serializers.BooleanField):
+    """True or false as JSON has them: no "yes" takes a stream live."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class PlaceField(serializers.FloatField):
+    """From 0 to 1 along an edge of the picture; `true` is no place."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0, max_value=1, **kwargs)
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class GoLiveInput(serializers.Serializer[None]):
-    camera_ready = serializers.BooleanField(default=False)
-    checklist_complete = serializers.BooleanField(default=False)
+    camera_ready = JsonBooleanField(default=False)
+    checklist_complete = JsonBooleanField(default=False)
 
 
 class TagInput(serializers.Serializer[None]):
     """Where on the picture, from its top left corner, and when, in seconds from the start (guide 4.7)."""
 
-    x = serializers.FloatField(min_value=0, max_value=1)
-    y = serializers.FloatField(min_value=0, max_value=1)
+    x = PlaceField()
+    y = PlaceField()
     timestamp_seconds = serializers.IntegerField(min_value=0, max_value=7 * 24 * 3600)
 
 
@@ -102,6 +124,13 @@ class ChatQuery(serializers.Serializer[None]):
     limit = serializers.IntegerField(
         min_value=1, max_value=settings.PAGE_SIZE_MAX, required=False, default=50
     )
+    per_page = serializers.IntegerField(
+        min_value=1, max_value=settings.PAGE_SIZE_MAX, required=False, help_text="`limit` as in other lists"
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        limit = attrs.pop("per_page", attrs["limit"])
+        return attrs | {"limit": limit}
 
 
 class ReplayQuery(serializers.Serializer[None]):
@@ -121,7 +150,7 @@ class JoinCommand(StreamCommand):
 
 
 class ChatCommand(StreamCommand):
-    message = serializers.CharField(max_length=settings.STREAM_CHAT_MAX_LENGTH)
+    message = PlainTextField(has_lines=True, max_length=settings.STREAM_CHAT_MAX_LENGTH)
     client_message_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
 
 

@@ -16,7 +16,7 @@ from livestream import events
 from livestream.media import addresses, ffmpeg, recordings
 from livestream.media.server import MediaServerAway, MediaServerRefuses, media_server
 from livestream.models import Replay, Stream
-from livestream.services.streams import enqueue_replay, vod_url_of
+from livestream.services.streams import enqueue_replay
 from notifications.services import notify
 
 logger = logging.getLogger(__name__)
@@ -215,7 +215,7 @@ def _finish(replay: Replay) -> None:
     stream = replay.stream
     if replay.state == Replay.State.EMPTY:
         return
-    events.replay_ready(stream, state=replay.state, vod_url=vod_url_of(stream))
+    events.replay_ready(stream, state=replay.state, vod_url=addresses.vod_url(stream.public_id))
     notify(
         user_ids=[stream.seller_id],
         kind="replay_ready",

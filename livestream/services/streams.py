@@ -202,8 +202,10 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
 
 
 def vod_url_of(stream: Stream) -> str | None:
-    """Return where the replay is, or will be once it is made."""
-    return addresses.vod_url(stream.public_id) if stream.record_stream else None
+    """Return where the replay is, or will be once it is made; None where nobody ever published."""
+    if not stream.record_stream or not stream.publisher_connections.exists():
+        return None
+    return addresses.vod_url(stream.public_id)
 
 
 def enqueue_replay(stream: Stream) -> None:

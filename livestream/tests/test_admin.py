@@ -59,11 +59,13 @@ def test_a_stream_s_page_shows_everything_but_its_key(staff: Client) -> None:
 def test_ending_a_stream_asks_for_a_reason_and_keeps_it(staff: Client) -> None:
     stream = make_live_stream()
     form = {"action": "end_now", "_selected_action": [str(stream.pk)]}
+    assert "End now" in text(staff.get(f"{STREAMS}{stream.pk}/change/"))
     assert "reason" in text(staff.post(STREAMS, form))
     assert act(staff, STREAMS, "end_now", stream, "Counterfeits").count("is ended") == 1
     stream.refresh_from_db()
     assert (stream.status, stream.end_reason, stream.end_note) == ("ended", "staff", "Counterfeits")
     assert "Ended: Counterfeits" in text(staff.get(f"{STREAMS}{stream.pk}/history/"))
+    assert "End now" not in text(staff.get(f"{STREAMS}{stream.pk}/change/"))
     assert "only a live one" in act(staff, STREAMS, "end_now", stream, "Again")
 
 

@@ -15,11 +15,14 @@ from accounts.tests.factories import block, client_for, follow, make_seller, mak
 from listings.tests.factories import make_product
 from livestream.media import stream_keys
 from livestream.models import Replay, Stream, StreamProduct, ViewerSession
-from livestream.tests.factories import make_live_stream, make_stream
+from livestream.serializers.inputs import ChatCommand
+from livestream.services.chat import post_message
+from livestream.tests.factories import make_live_stream, make_publisher, make_stream
 
 pytestmark = pytest.mark.django_db
 
 NO_STREAM = f"/api/v1/streams/{uuid4()}"
+READY = {"camera_ready": True, "checklist_complete": True}
 
 
 def body_of_guide_4_1(*product_ids: Any) -> dict[str, Any]:
@@ -274,6 +277,7 @@ def test_ending_answers_as_in_the_guide_with_counted_figures() -> None:
     seller = make_seller()
     products = [make_product(seller=seller), make_product(seller=seller)]
     stream = make_live_stream(seller=seller, products=products, started_at=start)
+    make_publisher(stream)
     StreamProduct.objects.filter(product=products[0]).update(
         tag_x=0.1, tag_y=0.2, tag_timestamp_seconds=5, first_tagged_at=start, clicks=7
     )
@@ -308,6 +312,71 @@ def test_ending_answers_as_in_the_guide_with_counted_figures() -> None:
     assert (stream.status, stream.end_reason, stream.key_digest) == ("ended", "owner", None)
     products[0].refresh_from_db()
     assert products[0].live_stream_id is None
+
+
+def test_a_stream_that_nobody_published_has_no_vod(
+    captured_events: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    stream = make_live_stream()
+    with django_capture_on_commit_callbacks(execute=True):
+        data = client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}/end").json()["data"]
+    assert data["vodUrl"] is None
+    assert {data["vodUrl"] for _, event, data in captured_events if event == "stream:ended"} == {None}
+
+
+@pytest.mark.parametrize("value", ["yes", "true", 1, "on", None, [], {}])
+def test_only_a_json_true_takes_a_stream_live(value: Any) -> None:
+    stream = make_stream()
+    url = f"/api/v1/streams/{stream.pk}/go-live"
+    for name in READY:
+        response = client_for(stream.seller).post(url, READY | {name: value})
+        assert response.status_code == 400, name
+        assert list(response.json()["error"]["details"]) == [name]
+    stream.refresh_from_db()
+    assert stream.status == "scheduled"
+
+
+@pytest.mark.parametrize("field", ["x", "y"])
+def test_true_is_no_place_on_the_picture(field: str) -> None:
+    seller = make_seller()
+    product = make_product(seller=seller)
+    stream = make_live_stream(seller=seller, products=[product])
+    url = f"/api/v1/streams/{stream.pk}/products/{product.pk}/tag"
+    body = {"x": 0.5, "y": 0.5, "timestamp_seconds": 1} | {field: True}
+    response = client_for(seller).post(url, body)
+    assert (response.status_code, list(response.json()["error"]["details"])) == (400, [field])
+
+
+@pytest.mark.parametrize("name", ["limit", "per_page"])
+def test_a_page_of_chat_has_from_1_to_100_lines(name: str) -> None:
+    stream = make_live_stream()
+    client = client_for(stream.seller)
+    for number in range(3):
+        post_message(actor=stream.seller, stream_id=stream.pk, message=f"Line {number}")
+    url = f"/api/v1/streams/{stream.pk}/chat"
+    for value in (0, 101, -1, "all"):
+        response = client.get(url, {name: value})
+        assert (response.status_code, list(response.json()["error"]["details"])) == (400, [name])
+    assert len(client.get(url, {name: 2}).json()["data"]["items"]) == 2
+
+
+@pytest.mark.parametrize("path", ["/mutes", "/moderators"])
+def test_keeping_order_after_the_end_is_a_conflict_in_the_right_words(path: str) -> None:
+    stream = make_live_stream()
+    client, url = client_for(stream.seller), f"/api/v1/streams/{stream.pk}"
+    client.post(f"{url}/end")
+    error = client.post(f"{url}{path}", {"user_id": str(make_user().pk)}).json()["error"]
+    assert error["code"] == "stream_not_live"
+    assert error["message"] == "This stream is ended; only a scheduled or live one allows this."
+
+
+@pytest.mark.parametrize("text", ["\u202e", "\u200b\u200b", "\u2060 \u200d", "\u3164"])
+def test_a_line_that_nobody_can_see_is_refused(text: str) -> None:
+    shape = ChatCommand(data={"stream_id": str(uuid4()), "message": text})
+    assert not shape.is_valid()
+    assert list(shape.errors) == ["message"]
+    for seen in ("\u202eolleh", "❤️", "two\nlines", "👩\u200d🍳"):
+        assert ChatCommand(data={"stream_id": str(uuid4()), "message": seen}).is_valid(), seen
 
 
 def test_without_recording_there_is_no_vod() -> None:
