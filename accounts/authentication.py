@@ -1,10 +1,13 @@
 """Who is asking: bearer tokens for the API, sockets too, and passwords for the admin."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
+from uuid import UUID
 
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from redis.exceptions import RedisError
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -12,12 +15,13 @@ from accounts.identifiers import normal_identifier
 from accounts.models import User
 from accounts.selectors import user_by_identifier
 from accounts.services.tickets import redeem_ws_ticket
-from accounts.tokens import user_of_access_token
+from accounts.tokens import Claim, check_user, claim_of_access_token, user_of_access_token
 from soukloop.core import ratelimits
 from soukloop.core.errors import NotAuthenticated, RateLimited
 from soukloop.core.images import public_url
 from soukloop.core.requests import client_ip
-from soukloop.realtime.sessions import SocketUser
+from soukloop.core.rows import users_by_id
+from soukloop.realtime.sessions import Credentials, SocketUser
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -80,14 +84,32 @@ class IdentifierBackend(ModelBackend):
         return None
 
 
-def authenticate_socket(*, token: str | None = None, ticket: str | None = None) -> SocketUser:
-    """Tell who a handshake's access token or one-use ticket stands for; raises NotAuthenticated."""
-    if token:
-        user = user_of_access_token(token)
-    elif ticket:
-        user = redeem_ws_ticket(ticket)
-    else:
-        raise NotAuthenticated
+def authenticate_sockets(credentials: Sequence[Credentials]) -> list[SocketUser | Exception]:
+    """Tell whom each handshake's access token or one-use ticket stands for, or why nobody; in one query.
+
+    The reasons are NotAuthenticated, and RedisError for a ticket while Redis is away.
+    """
+    claims = [_claim(each) for each in credentials]
+    people = users_by_id({claim.user_id for claim in claims if isinstance(claim, Claim)})
+    return [_socket_user(claim, people) if isinstance(claim, Claim) else claim for claim in claims]
+
+
+def _claim(credentials: Credentials) -> Claim | Exception:
+    try:
+        if credentials.token:
+            return claim_of_access_token(credentials.token)
+        if credentials.ticket:
+            return redeem_ws_ticket(credentials.ticket)
+        return NotAuthenticated()
+    except (NotAuthenticated, RedisError) as error:
+        return error
+
+
+def _socket_user(claim: Claim, people: Mapping[UUID, User]) -> SocketUser | Exception:
+    try:
+        user = check_user(people.get(claim.user_id), claim.token_version)
+    except NotAuthenticated as error:
+        return error
     return SocketUser(
         id=user.pk,
         username=user.username,

@@ -251,7 +251,7 @@ STREAM_NEIGHBORHOOD_RADIUS_KM = 5
 
 # --- Sockets --------------------------------------------------------------------------------------
 
-SOCKET_AUTHENTICATOR = "accounts.authentication.authenticate_socket"
+SOCKET_AUTHENTICATOR = "accounts.authentication.authenticate_sockets"
 SOCKET_FRAME_MAX_BYTES = 64 * 1024
 SOCKET_QUEUE_MAX = 256  # frames waiting for one slow client
 SOCKET_COMMAND_THREADS = 16

@@ -2,11 +2,12 @@
 
 import hashlib
 import secrets
+from uuid import UUID
 
 from django.conf import settings
 
 from accounts.models import User
-from accounts.tokens import check_user
+from accounts.tokens import Claim
 from soukloop.core import keys
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.redis import redis_client
@@ -20,16 +21,13 @@ def issue_ws_ticket(*, actor: User) -> str:
     return ticket
 
 
-def redeem_ws_ticket(ticket: str) -> User:
-    """Use up a ticket and return whom it was issued to.
-
-    Raises NotAuthenticated (ticket_invalid, token_revoked, account_banned, account_deleted).
-    """
+def redeem_ws_ticket(ticket: str) -> Claim:
+    """Use up a ticket and return whom it was issued to; raises NotAuthenticated (ticket_invalid)."""
     value = redis_client().getdel(keys.ws_ticket(_digest(ticket)))
     if not isinstance(value, bytes):
         raise NotAuthenticated("This ticket was used or has expired.", code="ticket_invalid")
     user_id, _, version = value.decode().partition(":")
-    return check_user(User.objects.filter(pk=user_id).first(), int(version))
+    return Claim(UUID(user_id), int(version))
 
 
 def _digest(ticket: str) -> str:

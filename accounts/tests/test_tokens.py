@@ -13,7 +13,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisAway
 
-from accounts.authentication import authenticate_socket
+from accounts.authentication import authenticate_sockets
 from accounts.models import RefreshFamily, User
 from accounts.services import tickets
 from accounts.services.logins import forget_dead_families
@@ -21,6 +21,7 @@ from accounts.tests.factories import PASSWORD, client_for, make_user
 from accounts.tokens import access_token_for, refresh_token_of, user_of_access_token
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.redis import redis_client
+from soukloop.realtime.sessions import Credentials, SocketUser
 
 pytestmark = pytest.mark.django_db
 
@@ -346,6 +347,13 @@ def test_logout_everywhere_ends_every_token_and_socket(
 
 
 # --- Tickets and sockets ---------------------------------------------------------------------------
+
+
+def authenticate_socket(**credentials: str) -> SocketUser:
+    [found] = authenticate_sockets([Credentials(**credentials)])
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def test_a_ticket_opens_one_socket_once(client, user):

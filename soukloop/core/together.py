@@ -1,7 +1,8 @@
 """Work that is cheaper for many at once than for each: whoever comes first does it for all who wait."""
 
+import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
@@ -80,6 +81,37 @@ class _Group(Generic[T, R]):
             raise error
         done: R = result
         return done
+
+
+class TogetherOnLoop(Generic[T, R]):
+    """The same for coroutines of one event loop: `await work(items)` for those who came meanwhile."""
+
+    def __init__(self, work: Callable[[list[T]], Awaitable[list[R]]], *, most: int = 200) -> None:
+        self._work = work
+        self._most = most
+        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def __call__(self, item: T) -> R:
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._go_on())
+        return await future
+
+    async def _go_on(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            try:
+                results = await self._work([item for item, _ in group])
+            except Exception as error:
+                for _, future in group:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for (_, future), result in zip(group, results, strict=True):
+                    if not future.done():
+                        future.set_result(result)
 
 
 def _tried(work: Callable[[list[T]], list[R]], item: T) -> tuple[R | None, Exception | None]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from soukloop.core import jsonlib
 from soukloop.core.envelope import domain_error
 from soukloop.core.errors import DomainError, Forbidden, NotAuthenticated, ServerError
+from soukloop.core.together import TogetherOnLoop
 from soukloop.realtime import presence
 from soukloop.realtime.commands import HEARTBEAT_HOOKS
 from soukloop.realtime.dispatch import ThreadConnection, in_thread, left
@@ -21,13 +22,12 @@ from soukloop.realtime.frames import Batch, Frame
 from soukloop.realtime.hub import hub
 from soukloop.realtime.members import Member, Sink
 from soukloop.realtime.rooms import kind_of, user_room
-from soukloop.realtime.sessions import Session, SocketUser, authenticate
+from soukloop.realtime.sessions import Credentials, Session, SocketUser, authenticate
 
 logger = logging.getLogger("soukloop.socket")
 
 Scope = dict[str, Any]
 
-ARRIVALS_AT_ONCE = 200
 BAD_FRAMES_MAX = 10  # of one connection; each is answered, the last one by a close
 
 declare_event(
@@ -96,13 +96,24 @@ async def identify(
     if not isinstance(token or "", str) or not isinstance(ticket or "", str):
         raise NotAuthenticated("A token is a string.", code="token_invalid")
     try:
-        return await in_thread(partial(authenticate, token=token or None, ticket=ticket or None))
+        found = await _authenticated(Credentials(token or None, ticket or None))
     except Exception as exc:
-        error = domain_error(exc)
-        if error is None:
-            logger.exception("a handshake failed")
-            error = ServerError()
-        raise error from exc
+        found = exc
+    if isinstance(found, SocketUser):
+        return found
+    error = domain_error(found)
+    if error is None:
+        logger.error("a handshake failed", exc_info=found)
+        error = ServerError()
+    raise error from found
+
+
+async def _authenticate(credentials: list[Credentials]) -> list[SocketUser | Exception]:
+    return await in_thread(partial(authenticate, credentials))
+
+
+# In a rush into a live room, handshakes and what presence is told of them come by the hundred a second.
+_authenticated = TogetherOnLoop(_authenticate)
 
 
 def query_value(query: bytes, name: str) -> str | None:
@@ -153,40 +164,22 @@ def greet(member: Member) -> None:
             "serverTime": jsonlib.isoformat(timezone.now()),
         },
     )
-    arrivals.add(member.session)
+    member.arrival = hub.spawn(_arrive(member.session))
 
 
-class Arrivals:
-    """New connections of which presence hasn't been told: those of a rush are told of together."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Session] = []
-        self._telling: asyncio.Task[None] | None = None
-
-    def add(self, session: Session) -> None:
-        self._waiting.append(session)
-        if self._telling is None:
-            self._telling = hub.spawn(self._tell())
-
-    async def settled(self, session: Session) -> None:
-        """Return once nothing more will be said of this connection's coming."""
-        if session in self._waiting:
-            self._waiting.remove(session)
-        elif self._telling is not None:
-            await asyncio.wait([self._telling])
-
-    async def _tell(self) -> None:
-        try:
-            while self._waiting:
-                sessions, self._waiting = self._waiting[:ARRIVALS_AT_ONCE], self._waiting[ARRIVALS_AT_ONCE:]
-                await in_thread(partial(presence.arrived, sessions))
-        except Exception:
-            logger.exception("presence was not told of new connections")
-        finally:
-            self._telling = None
+async def _arrive(session: Session) -> None:
+    try:
+        await _arrived(session)
+    except Exception as error:
+        logger.error("presence was not told of a connection: %s", error)
 
 
-arrivals = Arrivals()
+async def _tell_presence(sessions: list[Session]) -> list[None]:
+    await in_thread(partial(presence.arrived, sessions))
+    return [None] * len(sessions)
+
+
+_arrived = TogetherOnLoop(_tell_presence)
 
 
 async def closed(member: Member) -> None:
@@ -195,7 +188,8 @@ async def closed(member: Member) -> None:
     async with member.turn.lock:  # a command under way may still join a room
         rooms = sorted(member.rooms)
         hub.remove(member)
-    await arrivals.settled(member.session)
+    if member.arrival is not None:
+        await asyncio.wait([member.arrival])  # or presence would be told of the going first
     await in_thread(partial(_say_goodbye, member.session, rooms))
 
 

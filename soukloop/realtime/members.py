@@ -48,7 +48,7 @@ class Turn:
 class Member:
     """One connection, its rooms, and the events that wait because it doesn't read fast enough."""
 
-    __slots__ = ("connection_id", "is_gone", "rooms", "session", "sink", "turn", "waiting")
+    __slots__ = ("arrival", "connection_id", "is_gone", "rooms", "session", "sink", "turn", "waiting")
 
     session: Session
 
@@ -58,6 +58,7 @@ class Member:
         self.rooms: set[str] = set()
         self.waiting: deque[Frame] | None = None
         self.turn = Turn()
+        self.arrival: asyncio.Task[None] | None = None  # on the way to presence
         self.is_gone = False
 
     def deliver(self, batch: Batch) -> None:

@@ -1,7 +1,7 @@
 """Who is connected: the person behind a socket, the rooms it is in, and how it is closed from afar."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -29,6 +29,14 @@ class SocketUser:
     avatar_url: str | None
     token_version: int
     row: Any = field(compare=False, repr=False)  # as it was read now; the first command may go by it
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a handshake brought: an access token or a one-use ticket."""
+
+    token: str | None = None
+    ticket: str | None = None
 
 
 class Connection(Protocol):
@@ -96,10 +104,12 @@ class Session:
         self._connection.emit(event, data)
 
 
-def authenticate(*, token: str | None = None, ticket: str | None = None) -> SocketUser:
-    """Ask the app that knows people who this is; raises NotAuthenticated with a reason."""
-    hook: Callable[..., SocketUser] = import_string(settings.SOCKET_AUTHENTICATOR)
-    return hook(token=token, ticket=ticket)
+def authenticate(credentials: Sequence[Credentials]) -> list[SocketUser | Exception]:
+    """Ask the app that knows people who each of these is; an exception says why somebody is nobody."""
+    hook: Callable[[Sequence[Credentials]], list[SocketUser | Exception]] = import_string(
+        settings.SOCKET_AUTHENTICATOR
+    )
+    return hook(credentials)
 
 
 def close_user_sessions_on_commit(user_id: UUID | str, reason: str) -> None:

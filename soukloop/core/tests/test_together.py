@@ -1,9 +1,10 @@
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from soukloop.core.together import Together
+from soukloop.core.together import Together, TogetherOnLoop
 
 
 class Work:
@@ -98,3 +99,31 @@ def test_nothing_is_kept_and_all_are_served_in_a_rush(crowd):
     assert [each.result(10) for each in done] == [number % 3 + number for number in range(3000)]
     assert not together._gathering
     assert not together._at_work
+
+
+async def test_on_a_loop_those_who_come_meanwhile_are_worked_for_together():
+    groups: list[list[int]] = []
+    may_go_on = asyncio.Event()
+
+    async def work(items: list[int]) -> list[int]:
+        groups.append(items)
+        await may_go_on.wait()
+        if -1 in items:
+            raise ValueError("minus one")
+        return [2 * item for item in items]
+
+    together = TogetherOnLoop(work, most=10)
+    tasks = [asyncio.create_task(together(number)) for number in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    later = [asyncio.create_task(together(number)) for number in range(100, 125)]
+    bad = asyncio.create_task(together(-1))
+    await asyncio.sleep(0)
+    later[0].cancel()
+    may_go_on.set()
+    assert await asyncio.gather(*tasks) == [0, 2, 4, 6, 8]
+    assert await asyncio.gather(*later[1:20]) == [2 * number for number in range(101, 120)]
+    failed = await asyncio.gather(*later[20:], bad, return_exceptions=True)
+    assert [str(error) for error in failed] == ["minus one"] * 6
+    assert [len(group) for group in groups] == [5, 10, 10, 6]
+    assert await together(7) == 14
