@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Follow, User
@@ -91,6 +92,32 @@ def room_of(user: User, stream_id: UUID | str) -> Room:
     if not may_watch(user, stream, is_follower=is_follower):
         raise Forbidden("Only followers may watch this stream.", code="followers_only")
     return Room(stream, is_trusted=stream.seller_id == user.pk or is_moderator, is_muted=is_muted)
+
+
+_UNWELCOME = """
+SELECT viewer, stream.audience = 'followers' AND NOT EXISTS (
+    SELECT FROM accounts_block WHERE blocker_id = stream.seller_id AND blocked_id = viewer
+       OR blocker_id = viewer AND blocked_id = stream.seller_id)
+FROM livestream_stream AS stream, unnest(%(viewers)s::uuid[]) AS viewer
+WHERE stream.id = %(stream)s AND (
+  EXISTS (SELECT FROM accounts_block WHERE blocker_id = stream.seller_id AND blocked_id = viewer)
+  OR EXISTS (SELECT FROM accounts_block WHERE blocker_id = viewer AND blocked_id = stream.seller_id)
+  OR stream.audience = 'followers' AND NOT EXISTS (
+    SELECT FROM accounts_follow WHERE follower_id = viewer AND followed_id = stream.seller_id))
+"""
+
+
+def unwelcome_among(stream_id: UUID, viewer_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Return which of those who were let in to watch may not any more, and the code of `room_of`'s refusal.
+
+    The host is never asked about.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_UNWELCOME, {"stream": stream_id, "viewers": list(set(viewer_ids))})
+        return {
+            viewer_id: "followers_only" if is_for_followers else "stream_not_found"
+            for viewer_id, is_for_followers in cursor.fetchall()
+        }
 
 
 def watchable_stream(user: User, stream_id: UUID | str) -> Stream:

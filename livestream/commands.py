@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from livestream.events import CHAT_MESSAGE, STREAM_JOINED
+from livestream import access
+from livestream.events import CHAT_MESSAGE, STREAM_JOINED, STREAM_LEFT
 from livestream.selectors import rooms as room_reads
 from livestream.serializers.inputs import ChatCommand, JoinCommand, ReactionCommand, StreamCommand
 from livestream.services import chat, reactions, rooms
@@ -87,16 +88,28 @@ def gone(session: Session, room: str) -> None:
 
 @on_heartbeat("stream")
 def alive(members: dict[str, list[Session]]) -> None:
+    viewers = {
+        room: [session for session in sessions if room not in session.state.get(_HOSTED, set())]
+        for room, sessions in members.items()
+    }
     rooms.stay(
         {
-            _stream_id(room): [
-                (session.user_id, session.connection_id)
-                for session in sessions
-                if room not in session.state.get(_HOSTED, set())
-            ]
-            for room, sessions in members.items()
+            _stream_id(room): [(session.user_id, session.connection_id) for session in sessions]
+            for room, sessions in viewers.items()
         }
     )
+    for room, sessions in viewers.items():
+        _see_out(room, sessions)
+
+
+def _see_out(room: str, sessions: list[Session]) -> None:
+    """Take out who was blocked, or stopped following, while Redis could not say so."""
+    stream_id = _stream_id(room)
+    unwelcome = access.unwelcome_among(stream_id, [session.user_id for session in sessions])
+    for session in sessions:
+        if session.user_id in unwelcome and room in session.rooms:
+            session.leave(room)
+            session.emit(STREAM_LEFT.name, {"streamId": stream_id, "reason": unwelcome[session.user_id]})
 
 
 def _stream_id(room: str) -> UUID:

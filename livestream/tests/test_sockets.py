@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from accounts.models import User
-from accounts.tests.factories import client_for, follow, make_seller, make_user
+from accounts.models import Follow, User
+from accounts.tests.factories import block, client_for, follow, make_seller, make_user
 from accounts.tokens import access_token_for
 from livestream import events
 from livestream.models import ChatMessage, Stream, ViewerSession
@@ -17,6 +17,7 @@ from soukloop.core.redis import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
 
 Servers = Callable[..., list[ServerProcess]]
+QUICK_HEARTBEAT = "soukloop.realtime.tests.settings"
 
 
 @pytest.fixture
@@ -178,6 +179,28 @@ def test_who_stops_following_is_out_of_a_stream_for_followers_and_of_no_other(
     wait_until(lambda: ViewerSession.objects.get(stream=closed).left_at, "closed stay", 5)
     assert ViewerSession.objects.get(stream=stream).left_at is None
     assert len(client.named("stream:left")) == 1
+
+
+@pytest.mark.parametrize(
+    ("audience", "reason"), [("everyone", "stream_not_found"), ("followers", "followers_only")]
+)
+def test_what_redis_could_not_say_is_noticed_by_the_heartbeat(
+    live_server_process: Servers, bare_client: Any, viewer: User, audience: str, reason: str
+) -> None:
+    [server] = live_server_process(environment={"DJANGO_SETTINGS_MODULE": QUICK_HEARTBEAT})
+    stream, other = make_live_stream(audience=audience), make_user()
+    for user in (viewer, other):
+        follow(user, stream.seller)
+    goes, stays = (bare_client(server, access_token_for(user)) for user in (viewer, other))
+    for client in (goes, stays):
+        assert client.call("stream:join", {"stream_id": str(stream.pk)})["success"] is True
+    if audience == "everyone":
+        block(stream.seller, viewer)
+    else:
+        Follow.objects.filter(follower=viewer).delete()
+    assert goes.expect("stream:left", within=5) == {"streamId": str(stream.pk), "reason": reason}
+    assert stays.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
+    assert stays.named("stream:left") == []
 
 
 def test_the_host_hears_of_the_end_and_of_the_replay_once(
