@@ -2,11 +2,8 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -56,28 +53,17 @@ class ProductAdmin(ReadOnlyStateAdmin):
         wanted = {"hide": Product.Status.ACTIVE, "restore": Product.Status.HIDDEN}
         return bool(row.status == wanted[action])
 
-    @reason_action(description="Hide", done="hidden")
+    @reason_action(
+        description="Hide",
+        done="hidden",
+        help_text="The seller is shown this. It is kept in the history too.",
+    )
     def hide(self, request: HttpRequest, product: Product, reason: str) -> None:
         products.hide_product(actor=request.user, product_id=product.pk, reason=reason)  # type: ignore[arg-type]
 
     @reason_action(description="Restore", done="on sale again")
     def restore(self, request: HttpRequest, product: Product, reason: str) -> None:
         products.restore_product(actor=request.user, product_id=product.pk, reason=reason)  # type: ignore[arg-type]
-
-    def response_action(
-        self, request: HttpRequest, queryset: QuerySet[Product], *args: Any
-    ) -> HttpResponse | None:
-        """Answer ids that are none, and say on the form for hiding who reads what is written there."""
-        try:
-            response = super().response_action(request, queryset, *args)
-        except ValidationError:  # Django's own looks such ids up as they are
-            self.message_user(request, "There is no such product.", messages.ERROR)
-            return None
-        if isinstance(response, TemplateResponse) and response.context_data:
-            form = response.context_data.get("form")
-            if form is not None and response.context_data["action"] == "hide":
-                form.fields["reason"].help_text = "The seller is shown this. It is kept in the history too."
-        return response
 
     @admin.display(description="title", ordering="title")
     def short_title(self, product: Product) -> str:

@@ -25,7 +25,7 @@ from listings.selectors.rows import (
 )
 from listings.spelling import distance, without_one_letter
 from soukloop.core.errors import ValidationFailed
-from soukloop.core.pagination import decode_cursor, encode_cursor
+from soukloop.core.pagination import cursor_time, decode_cursor, encode_cursor
 from soukloop.core.reads import Reads, Statement
 
 # A title's word counts for more than any number of words in a description.
@@ -167,7 +167,7 @@ def _best_page(query: ListQuery, where: Where, asked: str, viewer: Viewer | None
     columns, column_params = card_columns(query.place, viewer)
     after, after_params = "true", []
     if query.cursor:
-        sort, *position = decode_cursor(query.cursor, str, float, datetime.fromisoformat, UUID)
+        sort, *position = decode_cursor(query.cursor, str, float, cursor_time, UUID)
         if sort != query.sort:
             raise ValidationFailed(details={"cursor": ["This cursor belongs to another sort."]})
         after, after_params = "(score, created_at, id) < (%s::float8, %s, %s)", position

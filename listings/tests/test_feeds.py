@@ -17,6 +17,7 @@ from accounts.tests.factories import client_for, make_seller, make_user
 from listings.models import Product
 from listings.places import distance_label, public_point
 from listings.tests.factories import DUBAI_MARINA, make_product
+from soukloop.core.pagination import encode_cursor
 
 pytestmark = pytest.mark.django_db
 MARINA = "/api/v1/feeds/community?latitude=25.0772&longitude=55.1369"
@@ -234,6 +235,24 @@ def test_labels_go_up_from_walking_distance():
 )
 def test_odd_questions_are_refused_by_field(query, field):
     assert list(get(f"/api/v1/feeds/community?{query}", status=400)["details"]) == [field]
+
+
+@pytest.mark.parametrize("url", ["/api/v1/feeds/discover?", "/api/v1/search?q=nike&"])
+@pytest.mark.parametrize(
+    "position",
+    [
+        ["recent", False, "2026-11-23T14:00:00+00:00", 5],
+        ["recent", False, "0001-01-01T00:00:00+23:59", str(uuid4())],
+        ["relevance", 0.5, "9999-12-31T23:59:59-23:59", str(uuid4())],
+        ["relevance", 0.5, "2026-11-23T14:00:00+00:00", []],
+        ["price_low", False, "1e-999999", str(uuid4())],
+    ],
+)
+def test_forged_cursors_are_refused(url, position):
+    cursor = encode_cursor(*position)
+    for sort in ("recent", "relevance", "price_low"):
+        answer = APIClient().get(f"{url}sort={sort}&cursor={cursor}")
+        assert answer.status_code == 400, answer.content
 
 
 def test_cursor_of_another_sort_is_refused():

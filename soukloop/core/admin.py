@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.apps import AdminConfig
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -55,8 +56,11 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
-        help_text="Kept in the history, for other staff.",
     )
+
+    def __init__(self, *args: Any, help_text: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = help_text
 
 
 class ReadOnlyStateAdmin(admin.ModelAdmin):
@@ -87,6 +91,15 @@ class ReadOnlyStateAdmin(admin.ModelAdmin):
         """Tell whether an action makes sense for a row; its own page shows only those that do."""
         return True
 
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any
+    ) -> HttpResponse | None:
+        try:
+            return super().response_action(request, queryset, *args)
+        except ValidationError:  # an id that is none: Django looks it up as it is
+            self.message_user(request, "There is no such row.", messages.ERROR)
+            return None
+
     def change_view(
         self,
         request: HttpRequest,
@@ -104,18 +117,21 @@ class ReadOnlyStateAdmin(admin.ModelAdmin):
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 
 
-def reason_action(*, description: str, done: str) -> Callable[[Moderate], Callable[..., Any]]:
+def reason_action(
+    *, description: str, done: str, help_text: str = "Kept in the history, for other staff."
+) -> Callable[[Moderate], Callable[..., Any]]:
     """Make an admin action of a method `(self, request, row, reason)` that calls a service for one row.
 
     A page between lists the rows and asks for the reason. A row that the service refuses is named with the
-    refusal; the others are carried out. `done` is what they are then said to be ("banned").
+    refusal; the others are carried out. `done` is what they are then said to be ("banned"), `help_text` says
+    who will read the reason.
     """
 
     def decorate(moderate: Moderate) -> Callable[..., Any]:
         @admin.action(description=description, permissions=["moderate"])
         @functools.wraps(moderate)
         def run(self: Any, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:
-            form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+            form = ReasonForm(request.POST if "confirmed" in request.POST else None, help_text=help_text)
             rows = list(queryset)
             if not form.is_valid():
                 return _ask(self, request, rows, form, description, moderate.__name__)
