@@ -257,7 +257,7 @@ def test_a_deleted_account_leaves_a_nameless_row(
     assert redis_client().keys("otp:*") == []
     assert [path for path in storage.rglob("*") if path.is_file()] == []
     assert [person.pk for person in closed] == [user.pk]
-    assert captured_events == [(f"user.{user.pk}", "close", {"reason": "account_deleted"})]
+    assert captured_events == [(f"user.{user.pk}", "close", {"reason": "This account was deleted."})]
 
     assert code_of(client.get(ME)) == (401, "account_deleted")
     refreshed = guest.post("/api/v1/auth/refresh", {"refresh_token": tokens["refresh_token"]})
