@@ -14,11 +14,25 @@ from soukloop.core.redis import redis_client
 
 logger = logging.getLogger(__name__)
 
+# How many came and went in this second or the one before, whichever is more, and whether these are the first
+# of this second. The key holds the second and both counts.
+_MOVES = """
+local function count_moves(key, now, more)
+  local second, count, before = string.match(redis.call('GET', key) or '0 0 0', '(%d+) (%d+) (%d+)')
+  if tonumber(second) == now - 1 then count, before = 0, count
+  elseif tonumber(second) ~= now then count, before = 0, 0 end
+  redis.call('SET', key, now .. ' ' .. count + more .. ' ' .. before, 'PX', 3000)
+  return math.max(count + more, before), tonumber(count) == 0 and 1 or 0
+end
+"""
+
 # KEYS: viewers, viewer connections, unique viewers, counted since, moves. ARGV: ttl in seconds, then
 # `user:connection`s. Redis' own clock: the processes' clocks differ. Answers whose first connection each of
-# them is, how many people there are, how many comings and goings there were within this second, and for how
-# many seconds Redis has counted them: -1 is from the start.
-_SEEN = """
+# them is, how many people there are, what `count_moves` says, and for how many seconds Redis has counted
+# them: -1 is from the start.
+_SEEN = (
+    _MOVES
+    + """
 local now = tonumber(redis.call('TIME')[1])
 local came = {}
 for i = 2, #ARGV do
@@ -31,14 +45,17 @@ end
 redis.call('SET', KEYS[4], now, 'NX')
 for i = 1, 4 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
 local since = tonumber(redis.call('GET', KEYS[4]))
-local moves = redis.call('INCRBY', KEYS[#KEYS], #came)
-if moves == #came then redis.call('PEXPIRE', KEYS[#KEYS], 1000) end
-return {came, redis.call('HLEN', KEYS[2]), moves, since == 0 and -1 or now - since}
+local moves, is_first = count_moves(KEYS[#KEYS], now, #came)
+return {came, redis.call('HLEN', KEYS[2]), moves, is_first, since == 0 and -1 or now - since}
 """
+)
 
 # KEYS: viewers, viewer connections, counted since, moves. ARGV: members. Answers as above, of who went.
-_GONE = """
-local since = tonumber(redis.call('GET', KEYS[3]) or redis.call('TIME')[1])
+_GONE = (
+    _MOVES
+    + """
+local now = tonumber(redis.call('TIME')[1])
+local since = tonumber(redis.call('GET', KEYS[3]) or now)
 local went = {}
 for i = 1, #ARGV do
   local user = string.sub(ARGV[i], 1, 36)
@@ -49,10 +66,10 @@ for i = 1, #ARGV do
     end
   end
 end
-local moves = redis.call('INCRBY', KEYS[#KEYS], #went)
-if moves == #went then redis.call('PEXPIRE', KEYS[#KEYS], 1000) end
-return {went, redis.call('HLEN', KEYS[2]), moves, since == 0 and -1 or redis.call('TIME')[1] - since}
+local moves, is_first = count_moves(KEYS[#KEYS], now, #went)
+return {went, redis.call('HLEN', KEYS[2]), moves, is_first, since == 0 and -1 or now - since}
 """
+)
 
 # KEYS: reactions. ARGV: emoji, ttl in seconds, then emoji and count as PostgreSQL has them, should Redis have
 # forgotten. Answers -1 when it has and was told nothing.
@@ -82,15 +99,16 @@ _HEARTBEATS_TOLD = 1.5  # after so many, every process has said who is there
 
 @dataclass(frozen=True)
 class Presence:
-    """Who came or went (`user:connection`), how many are there now, how many came and went in this second.
+    """Who came or went (`user:connection`), how many are there now, how many come and go in a second.
 
-    `viewers` is None when Redis couldn't say. `is_young`: Redis counts since so short a time that not every
-    process's heartbeat may have told it who is there.
+    `is_first`: these are the first of this second. `viewers` is None when Redis couldn't say. `is_young`:
+    Redis counts since so short a time that not every process's heartbeat may have told it who is there.
     """
 
     changed: list[str]
     viewers: int | None
     moves: int = 0
+    is_first: bool = True
     is_young: bool = False
 
 
@@ -221,17 +239,18 @@ def expire(stream_id: UUID | str) -> None:
 
 def _presence(script: str, names: list[str], members: list[str], leading: list[int]) -> Presence:
     changed: list[str] = []
-    there, moves, counted_for = None, 0, -1
+    there, moves, is_first, counted_for = None, 0, 1, -1
     try:
         for start in range(0, len(members), _CHUNK):
             chunk = members[start : start + _CHUNK]
             arguments = (*names, *leading, *chunk)
-            names_changed, there, moves, counted_for = redis_client().eval(script, len(names), *arguments)
+            answer = redis_client().eval(script, len(names), *arguments)
+            names_changed, there, moves, is_first, counted_for = answer
             changed += [name.decode() for name in names_changed]
     except RedisError as error:
         logger.warning("viewers not counted: %s", error)
         return Presence(changed, None)
-    return Presence(changed, there, moves, _is_young(counted_for))
+    return Presence(changed, there, moves, bool(is_first), _is_young(counted_for))
 
 
 def _is_young(counted_for: int) -> bool:

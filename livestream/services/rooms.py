@@ -20,10 +20,9 @@ from soukloop.core.together import Together
 
 logger = logging.getLogger(__name__)
 
-# Above so many comings and goings a second in one room, each of them is told no more: a thousand who come to
-# a thousand would be a million events.
+# Above so many comings and goings a second in one room, each of them is told no more, and how many are there
+# once a second: a thousand who come to a thousand would be a million events.
 ONE_BY_ONE = 10
-RUSH_STEP = 50
 
 
 def enter(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
@@ -118,12 +117,11 @@ def stay(members: Mapping[UUID, Iterable[tuple[UUID, str]]]) -> None:
 
 
 def _tell_count(stream_id: UUID, there: live_counts.Presence) -> None:
-    """Write down and tell how many are there; in a rush now and then, and by the job that looks around."""
+    """Write down and tell how many are there; in a rush once a second, and by the job that looks around."""
     if there.viewers is None or not there.changed:
         return
-    is_step = there.moves // RUSH_STEP > (there.moves - len(there.changed)) // RUSH_STEP
     is_calm = there.moves <= ONE_BY_ONE
-    if is_calm or is_step:
+    if is_calm or there.is_first:
         events.viewer_count(stream_id, _note_viewers(stream_id, there.viewers, waits=is_calm))
 
 

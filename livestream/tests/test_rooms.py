@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -49,6 +50,23 @@ def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- Viewers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_in_a_rush_only_the_count_is_told_and_once_a_second(stream: Stream, captured_events: Any) -> None:
+    def told_of_coming_in(seconds_ago: int, moves: int) -> list[str]:
+        """Come in when there were so many moves in the second so long ago; return the events."""
+        captured_events.clear()
+        second = int(redis_client().time()[0]) - seconds_ago
+        redis_client().set(keys.stream_moves(stream.pk), f"{second} {moves} 0")
+        enter(stream, make_user(), uuid4().hex)
+        return [event for _, event, _ in captured_events]
+
+    one_by_one = ["viewer:joined", "viewer:count"]
+    assert told_of_coming_in(0, 3) == one_by_one
+    assert told_of_coming_in(0, 40) in ([], ["viewer:count"])  # the second may have turned meanwhile
+    assert told_of_coming_in(1, 40) in (["viewer:count"], one_by_one)
+    assert told_of_coming_in(5, 40) == one_by_one
 
 
 def test_coming_in_is_counted_in_redis_and_in_the_row(

@@ -59,7 +59,7 @@ def stream_viewer_connections(stream_id: UUID | str) -> str:
 
 
 def stream_moves(stream_id: UUID | str) -> str:
-    """Counter, 1 s: how many viewers came or went in this second."""
+    """String, 3 s: a second, how many viewers came or went in it, and how many in the one before."""
     return f"stream:{stream_id}:moves"
 
 
