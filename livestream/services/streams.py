@@ -202,10 +202,12 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
 
 
 def vod_url_of(stream: Stream) -> str | None:
-    """Return where the replay is, or will be once it is made; None where nobody ever published."""
-    if not stream.record_stream or not stream.publisher_connections.exists():
-        return None
-    return addresses.vod_url(stream.public_id)
+    """Return where the replay will be, if recording is on (guide 4.8).
+
+    Also of a stream that nobody published: whether a late picture is still on its way isn't known yet. The
+    replay job finds out, and from then on there is none.
+    """
+    return addresses.vod_url(stream.public_id) if stream.record_stream else None
 
 
 def enqueue_replay(stream: Stream) -> None:

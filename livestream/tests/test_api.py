@@ -314,16 +314,6 @@ def test_ending_answers_as_in_the_guide_with_counted_figures() -> None:
     assert products[0].live_stream_id is None
 
 
-def test_a_stream_that_nobody_published_has_no_vod(
-    captured_events: Any, django_capture_on_commit_callbacks: Any
-) -> None:
-    stream = make_live_stream()
-    with django_capture_on_commit_callbacks(execute=True):
-        data = client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}/end").json()["data"]
-    assert data["vodUrl"] is None
-    assert {data["vodUrl"] for _, event, data in captured_events if event == "stream:ended"} == {None}
-
-
 @pytest.mark.parametrize("value", ["yes", "true", 1, "on", None, [], {}])
 def test_only_a_json_true_takes_a_stream_live(value: Any) -> None:
     stream = make_stream()
