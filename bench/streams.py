@@ -17,6 +17,7 @@ VIEWERS = int(os.environ.get("BENCH_VIEWERS", "5000"))
 CHAT_RATE = float(os.environ.get("BENCH_CHAT_RATE", "5"))  # messages a second in the room
 SECONDS = int(os.environ.get("BENCH_SECONDS", "60"))
 REACTIONS_EACH = 3 / 5  # the guide's mix: five messages, three reactions
+JOINING = int(os.environ.get("BENCH_JOINING", "128"))  # at a time
 LIMIT_MS = 200
 SERVER_CORE, CLIENT_CORE = 0, (os.cpu_count() or 1) - 1
 # As in production; the benchmarks' own settings come with probes that tell of every connection.
@@ -46,9 +47,9 @@ class Crowd:
         self.buffer = bytearray(1 << 17)
 
     def join(self, tokens: list[str]) -> float:
-        """Bring everybody in, 32 at a time, and return how long it took."""
+        """Bring everybody in, JOINING at a time, and return how long it took."""
         started = time.perf_counter()
-        with ThreadPoolExecutor(32) as pool:
+        with ThreadPoolExecutor(JOINING) as pool:
             coming = [pool.submit(self._come, token) for token in tokens]
             while not all(one.done() for one in coming):
                 self.pump(0.05)
