@@ -39,7 +39,7 @@ def desk(moderator):
 @pytest.fixture
 def closed(monkeypatch):
     seen: list[User] = []
-    monkeypatch.setattr(hooks, "_on_closed", [seen.append])
+    monkeypatch.setattr(hooks.account_closed, "callbacks", [seen.append])
     return seen
 
 

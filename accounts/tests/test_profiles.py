@@ -202,7 +202,7 @@ def test_a_deleted_account_leaves_a_nameless_row(
     guest, storage, captured_events, django_capture_on_commit_callbacks, monkeypatch
 ):
     closed: list[User] = []
-    monkeypatch.setattr(hooks, "_on_closed", [closed.append])
+    monkeypatch.setattr(hooks.account_closed, "callbacks", [closed.append])
     user = make_user(
         email="layla@example.com",
         username="layla",

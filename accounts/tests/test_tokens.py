@@ -395,6 +395,16 @@ def test_a_socket_takes_an_access_token_and_nothing_else(user):
         assert caught.value.code == code
 
 
+def test_of_the_handshakes_of_one_moment_none_fails_for_anothers_reason(user, django_assert_num_queries):
+    asked = [Credentials(token=access_token_for(user)), Credentials(token="x"), Credentials(ticket="\ud800")]
+    with django_assert_num_queries(1):
+        found, bad, odd = authenticate_sockets(asked)
+    assert isinstance(found, SocketUser)
+    assert found.id == user.pk
+    assert isinstance(bad, NotAuthenticated)
+    assert isinstance(odd, UnicodeEncodeError)
+
+
 def test_without_redis_there_are_no_tickets_but_everything_else_goes_on(client, user, guest, monkeypatch):
     def away(*args, **kwargs):
         raise RedisAway("away")
