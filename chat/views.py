@@ -99,6 +99,10 @@ class ConversationViewSet(ViewSet):
         request=ReadInput,
         responses=ReadOutput,
         description="Up to and with `up_to_seq`, or to the end. The other side is told by `messages:read`.",
+        examples=[
+            OpenApiExample("Up to what was seen", {"up_to_seq": 12}, request_only=True),
+            OpenApiExample("To the end", {}, request_only=True),
+        ],
     )
     def read(self, request: Request, conversation_id: UUID) -> Response:
         data = _valid(ReadInput, request.data)
@@ -190,6 +194,14 @@ class ImageMessageViewSet(ViewSet):
         description="JPEG, PNG or WebP of at most 10 MB; it is re-encoded without its metadata.",
         request={"multipart/form-data": ImageInput},
         responses={201: MessageOutput},
+        examples=[
+            OpenApiExample(
+                "The oud's box from behind",
+                {"image": "oud-box-back.jpg", "client_message_id": "7d0f4a52-photo-1"},
+                media_type="multipart/form-data",
+                request_only=True,
+            )
+        ],
     )
     @idempotent
     def create(self, request: Request, conversation_id: UUID) -> Response:

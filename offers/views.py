@@ -168,6 +168,13 @@ class TransactionViewSet(ViewSet):
         description="By either side. The product is on sale again.",
         request=CancelInput,
         responses=TransactionOutput,
+        examples=[
+            OpenApiExample(
+                "The buyer did not come",
+                {"reason": "The buyer did not come to Al Ghurair Centre and no longer answers."},
+                request_only=True,
+            )
+        ],
     )
     @idempotent
     def cancel(self, request: Request, transaction_id: UUID) -> Response:

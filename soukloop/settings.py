@@ -307,6 +307,7 @@ STORAGES = {
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".local" / "static"
+SERVESTATIC_ROOT = BASE_DIR / "soukloop" / "root"  # what browsers ask for at the top: the site's icon
 SERVESTATIC_USE_FINDERS = DEBUG
 SERVESTATIC_AUTOREFRESH = DEBUG
 
@@ -344,6 +345,17 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "TAGS": [
+        {"name": "Account", "description": "Registering, logging in, codes, passwords, one's own profile."},
+        {"name": "People", "description": "Profiles of others; following and blocking them."},
+        {"name": "Browse", "description": "Feeds, search, categories."},
+        {"name": "Products", "description": "What is for sale, its pictures, and who likes it."},
+        {"name": "Conversations", "description": "A buyer and a seller about a product."},
+        {"name": "Offers", "description": "A price that one side names and the other answers."},
+        {"name": "Transactions", "description": "Sales that both sides agreed on."},
+        {"name": "Live streams", "description": "Going live, the room, its chat, its products, its figures."},
+        {"name": "Notifications", "description": "One's inbox."},
+    ],
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -357,7 +369,7 @@ SPECTACULAR_SETTINGS = {
         "StreamStatus": "livestream.models.Stream.Status",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "/favicon.svg",
     "REDOC_DIST": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},
 }

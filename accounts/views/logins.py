@@ -57,7 +57,7 @@ class Register(Anonymous):
 
     @extend_schema(
         summary="Register",
-        tags=["auth"],
+        tags=["Account"],
         request=shapes.RegisterSerializer,
         responses={201: shapes.LoginAnswerSerializer},
         examples=[
@@ -97,7 +97,7 @@ class LogIn(Anonymous):
 
     @extend_schema(
         summary="Log in by email, username or phone",
-        tags=["auth"],
+        tags=["Account"],
         request=shapes.LoginSerializer,
         responses=shapes.LoginAnswerSerializer,
         examples=[
@@ -121,7 +121,7 @@ class Refresh(Anonymous):
     @extend_schema(
         summary="Exchange a refresh token for a new pair",
         description="A refresh token is good for one use. Access tokens already handed out stay good.",
-        tags=["auth"],
+        tags=["Account"],
         request=shapes.RefreshSerializer,
         responses=shapes.LoginAnswerSerializer,
         examples=[
@@ -141,7 +141,7 @@ class LogOut(Anonymous):
     @extend_schema(
         summary="End one login",
         description="The login of the refresh token, or without one that of the access token in the header.",
-        tags=["auth"],
+        tags=["Account"],
         request=shapes.LogoutSerializer,
         responses=shapes.MessageSerializer,
         examples=[
@@ -167,7 +167,7 @@ class LogOutEverywhere(APIView):
     @extend_schema(
         summary="End every login",
         description="Every access and refresh token is refused from now on; sockets are closed.",
-        tags=["auth"],
+        tags=["Account"],
         request=None,
         responses=shapes.MessageSerializer,
         examples=[OpenApiExample("Logged out", {"message": "Logged out everywhere"}, response_only=True)],
@@ -183,7 +183,7 @@ class WsTicket(APIView):
     @extend_schema(
         summary="Get a ticket for one socket handshake",
         description="For browsers: connect to `/ws/?ticket=…` within its time, once.",
-        tags=["auth"],
+        tags=["Account"],
         request=None,
         responses=shapes.WsTicketSerializer,
         examples=[OpenApiExample("Ticket", {"ticket": "kPz…", "expires_in": 30}, response_only=True)],

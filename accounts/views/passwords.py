@@ -20,7 +20,7 @@ class SendOtp(Anonymous):
     @extend_schema(
         summary="Send a one-time code",
         description="The answer is the same whether anybody has this email or phone or not.",
-        tags=["auth"],
+        tags=["Account"],
         request=shapes.SendOtpSerializer,
         responses=shapes.OtpSentSerializer,
         extensions=BARE,
@@ -49,7 +49,7 @@ class VerifyOtp(Anonymous):
 
     @extend_schema(
         summary="Verify a one-time code",
-        tags=["auth"],
+        tags=["Account"],
         request=shapes.VerifyOtpSerializer,
         responses=shapes.OtpVerifiedSerializer,
         extensions=BARE,
@@ -76,7 +76,7 @@ class ResetPassword(Anonymous):
     @extend_schema(
         summary="Set a new password with a one-time code",
         description="Ends every login.",
-        tags=["auth"],
+        tags=["Account"],
         request=shapes.ResetPasswordSerializer,
         responses=shapes.MessageSerializer,
         examples=[
@@ -106,7 +106,7 @@ class ChangePassword(APIView):
     @extend_schema(
         summary="Change my password",
         description="Ends every login, closes every socket, and answers a new login for this client.",
-        tags=["auth"],
+        tags=["Account"],
         request=shapes.ChangePasswordSerializer,
         responses=shapes.LoginAnswerSerializer,
         examples=[

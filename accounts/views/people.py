@@ -36,7 +36,7 @@ def _profile(user: User, viewer: User | None) -> Response:
 class Profile(APIView):
     permission_classes = (AllowAny,)
 
-    @extend_schema(summary="Get somebody's profile", tags=["users"], responses=shapes.ProfileSerializer)
+    @extend_schema(summary="Get somebody's profile", tags=["People"], responses=shapes.ProfileSerializer)
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request) if request.user.is_authenticated else None
         return _profile(visible_user(viewer, user_id), viewer)
@@ -46,7 +46,7 @@ class Followed(APIView):
     rate_scope = "follow"
 
     @extend_schema(
-        summary="Follow somebody", tags=["users"], request=None, responses=shapes.ProfileSerializer
+        summary="Follow somebody", tags=["People"], request=None, responses=shapes.ProfileSerializer
     )
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
@@ -54,7 +54,7 @@ class Followed(APIView):
         return _profile(relations.follow(actor=viewer, user_id=user_id), viewer)
 
     @extend_schema(
-        summary="Stop following somebody", tags=["users"], request=None, responses=shapes.ProfileSerializer
+        summary="Stop following somebody", tags=["People"], request=None, responses=shapes.ProfileSerializer
     )
     def delete(self, request: Request, user_id: UUID) -> Response:
         return _profile(
@@ -68,7 +68,7 @@ class Blocked(APIView):
     @extend_schema(
         summary="Block somebody",
         description="Hides the two of you from each other, everywhere.",
-        tags=["users"],
+        tags=["People"],
         request=None,
         responses=shapes.MessageSerializer,
     )
@@ -78,7 +78,7 @@ class Blocked(APIView):
         return Response({"message": "Blocked"})
 
     @extend_schema(
-        summary="Unblock somebody", tags=["users"], request=None, responses=shapes.MessageSerializer
+        summary="Unblock somebody", tags=["People"], request=None, responses=shapes.MessageSerializer
     )
     def delete(self, request: Request, user_id: UUID) -> Response:
         relations.unblock(actor=current_user(request), user_id=user_id)
@@ -86,7 +86,9 @@ class Blocked(APIView):
 
 
 class Followers(APIView):
-    @extend_schema(summary="List who follows somebody", tags=["users"], responses=shapes.PeoplePageSerializer)
+    @extend_schema(
+        summary="List who follows somebody", tags=["People"], responses=shapes.PeoplePageSerializer
+    )
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         follows = followers_of(visible_user(viewer, user_id), viewer)
@@ -97,7 +99,7 @@ class Followers(APIView):
 
 class Following(APIView):
     @extend_schema(
-        summary="List whom somebody follows", tags=["users"], responses=shapes.PeoplePageSerializer
+        summary="List whom somebody follows", tags=["People"], responses=shapes.PeoplePageSerializer
     )
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)

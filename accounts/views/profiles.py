@@ -30,14 +30,14 @@ _ME = OpenApiExample(
 
 
 class Me(APIView):
-    @extend_schema(summary="Get me", tags=["auth"], responses=shapes.MeSerializer, examples=[_ME])
+    @extend_schema(summary="Get me", tags=["Account"], responses=shapes.MeSerializer, examples=[_ME])
     def get(self, request: Request) -> Response:
         return Response(shapes.MeSerializer(current_user(request)).data)
 
     @extend_schema(
         summary="Change my profile",
         description="A new email or phone needs `current_password` and has to be verified again.",
-        tags=["auth"],
+        tags=["Account"],
         request=shapes.UpdateMeSerializer,
         responses=shapes.MeSerializer,
         examples=[OpenApiExample("Bio", {"bio": "Sneakers, mostly size 42."}, request_only=True), _ME],
@@ -55,7 +55,7 @@ class Me(APIView):
     @extend_schema(
         summary="Delete my account",
         description="For good. What you wrote and sold stays with the other side, without your name.",
-        tags=["auth"],
+        tags=["Account"],
         request=shapes.DeleteAccountSerializer,
         responses=shapes.MessageSerializer,
         examples=[OpenApiExample("Password", {"password": "Test123!@#"}, request_only=True)],
@@ -73,9 +73,17 @@ class Avatar(APIView):
 
     @extend_schema(
         summary="Upload my picture",
-        tags=["auth"],
+        tags=["Account"],
         request={"multipart/form-data": ImageUploadSerializer},
         responses=shapes.MeSerializer,
+        examples=[
+            OpenApiExample(
+                "A portrait",
+                {"image": "noura-at-the-creek.jpg"},
+                media_type="multipart/form-data",
+                request_only=True,
+            )
+        ],
     )
     def post(self, request: Request) -> Response:
         shape = ImageUploadSerializer(data=request.data)
@@ -83,13 +91,13 @@ class Avatar(APIView):
         user = profiles.set_avatar(actor=current_user(request), upload=shape.validated_data["image"])
         return Response(shapes.MeSerializer(user).data)
 
-    @extend_schema(summary="Remove my picture", tags=["auth"], request=None, responses=shapes.MeSerializer)
+    @extend_schema(summary="Remove my picture", tags=["Account"], request=None, responses=shapes.MeSerializer)
     def delete(self, request: Request) -> Response:
         return Response(shapes.MeSerializer(profiles.remove_avatar(actor=current_user(request))).data)
 
 
 class Blocks(APIView):
-    @extend_schema(summary="List whom I blocked", tags=["auth"], responses=shapes.BlockedPageSerializer)
+    @extend_schema(summary="List whom I blocked", tags=["Account"], responses=shapes.BlockedPageSerializer)
     def get(self, request: Request) -> Response:
         rows = blocks_of(current_user(request))
         page = paginate(rows, page_of(request), lambda rows: [shapes.person_body(r.blocked) for r in rows])

@@ -55,6 +55,21 @@ _DISCOVER = {
     "video_thumbnail_url": "https://example.com/thumb.jpg",
     "image_urls": ["https://example.com/img1.jpg"],
 }
+_ARABIC = {
+    "title": "مبخرة نحاسية يدوية الصنع",
+    "description": "صناعة يدوية من سوق الشارقة، بحالة ممتازة.",
+    "price": 185.00,
+    "currency": "AED",
+    "category": "home_furniture",
+    "condition": "like_new",
+    "feed_type": "community",
+    "location": {"latitude": 25.3463, "longitude": 55.3841},
+    "neighborhood": "Al Majaz, Sharjah",
+    "image_urls": ["https://example.com/incense-burner.jpg"],
+    "tags": ["بخور", "incense"],
+    "accepts_offers": True,
+    "min_offer_price": 150.00,
+}
 
 
 def viewer_of(request: Request) -> User | None:
@@ -78,6 +93,7 @@ class ProductViewSet(ViewSet):
         examples=[
             OpenApiExample("guide 2.1", _COMMUNITY, request_only=True),
             OpenApiExample("guide 2.2", _DISCOVER, request_only=True),
+            OpenApiExample("In Arabic", _ARABIC, request_only=True),
         ],
     )
     @idempotent
@@ -195,6 +211,14 @@ class Images(APIView):
         " `image_urls`. It is encoded anew, without the camera's notes of place and time.",
         request={"multipart/form-data": ImageUploadSerializer},
         responses={201: shapes.ImageOutput},
+        examples=[
+            OpenApiExample(
+                "A photo of the product",
+                {"image": "incense-burner.jpg"},
+                media_type="multipart/form-data",
+                request_only=True,
+            )
+        ],
     )
     @idempotent
     def post(self, request: Request) -> Response:

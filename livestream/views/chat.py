@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -14,6 +14,10 @@ from livestream.serializers.figures import ChatPageOutput, ChatRulesOutput, chat
 from livestream.serializers.inputs import ChatQuery, ChatRulesInput, PersonInput
 from livestream.services import chat
 from livestream.views.requests import TAGS, user_of, valid
+
+_VIEWER = OpenApiExample(
+    "Somebody in the room", {"user_id": "c0a8d7b2-3c1d-4a55-8f43-0f8f8a7b6c11"}, request_only=True
+)
 
 
 class StreamChatViewSet(ViewSet):
@@ -41,6 +45,10 @@ class StreamChatViewSet(ViewSet):
         description="Host and moderators: `enable_chat`, and slow mode of 3 to 120 seconds (0: off).",
         request=ChatRulesInput,
         responses=ChatRulesOutput,
+        examples=[
+            OpenApiExample("Slow down", {"slow_mode_seconds": 10}, request_only=True),
+            OpenApiExample("Close the chat", {"enable_chat": False}, request_only=True),
+        ],
     )
     def change_rules(self, request: Request, stream_id: UUID) -> Response:
         rules = valid(ChatRulesInput, request.data)
@@ -64,6 +72,7 @@ class StreamChatViewSet(ViewSet):
         description="Host and moderators. A muted viewer watches and doesn't write.",
         request=PersonInput,
         responses={204: None},
+        examples=[_VIEWER],
     )
     def mute(self, request: Request, stream_id: UUID) -> Response:
         chat.mute(actor=user_of(request), stream_id=stream_id, **valid(PersonInput, request.data))
@@ -74,7 +83,13 @@ class StreamChatViewSet(ViewSet):
         chat.unmute(actor=user_of(request), stream_id=stream_id, user_id=user_id)
         return Response(status=204)
 
-    @extend_schema(tags=TAGS, summary="Name a moderator", request=PersonInput, responses={204: None})
+    @extend_schema(
+        tags=TAGS,
+        summary="Name a moderator",
+        request=PersonInput,
+        responses={204: None},
+        examples=[_VIEWER],
+    )
     def name_moderator(self, request: Request, stream_id: UUID) -> Response:
         person = valid(PersonInput, request.data)
         chat.name_moderator(actor=user_of(request), stream_id=stream_id, **person)

@@ -52,6 +52,11 @@ def test_each_operation_has_a_summary_a_tag_and_both_kinds_of_answer(document: A
         assert any(status.startswith("2") for status in operation["responses"]), name
 
 
+def test_each_tag_is_explained_and_used(document: Any) -> None:
+    used = {tag for _, operation in operations(document) for tag in operation["tags"]}
+    assert {tag["name"] for tag in document["tags"] if tag["description"]} == used
+
+
 def test_successes_are_described_in_their_envelope(document: Any) -> None:
     schema = document["paths"]["/api/v1/auth/me"]["get"]["responses"]["200"]["content"]["application/json"][
         "schema"
@@ -98,6 +103,23 @@ def test_what_the_guide_prints_is_an_example_that_fits_its_schema(document: Any,
     if not name.startswith("GET ") and name != "PATCH /api/v1/offers/{offer_id}/accept":
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         assert body.get("examples") or name.endswith("/end"), "no example of the request"
+
+
+def request_bodies(document: Any) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{name} ({media_type})", content)
+        for name, operation in operations(document)
+        for media_type, content in operation.get("requestBody", {}).get("content", {}).items()
+    ]
+
+
+def test_each_request_body_has_an_example_that_fits_its_schema(document: Any) -> None:
+    bodies = request_bodies(document)
+    assert bodies
+    assert [name for name, content in bodies if not content.get("examples")] == []
+    for _, content in bodies:
+        for example in content["examples"].values():
+            assert_known(example["value"], content["schema"], document)
 
 
 def assert_known(value: Any, schema: Any, document: Any) -> None:

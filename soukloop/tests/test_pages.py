@@ -1,0 +1,80 @@
+"""What a browser shows where there is no page: the site's icon, and its errors in plain words."""
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from PIL import Image
+
+from accounts.tests.factories import make_staff, make_user
+from soukloop.core.views import DocsPage
+
+
+@pytest.fixture
+def staff() -> Client:
+    browser = Client()
+    browser.force_login(make_staff())
+    return browser
+
+
+def assert_is_our_page(response: Any, status: int, heading: str) -> None:
+    page = response.content.decode()
+    assert response.status_code == status
+    assert response["Content-Type"].startswith("text/html")
+    assert heading in page
+    assert 'href="/favicon.svg"' in page
+    for leak in ("Traceback", "DEBUG", "urlpatterns", "URLconf", "settings", "CSRF"):
+        assert leak not in page
+
+
+def test_browsers_get_the_site_s_icon() -> None:
+    icon = Client().get("/favicon.ico")
+    assert (icon.status_code, icon["Content-Type"]) == (200, "image/x-icon")
+    with Image.open(settings.SERVESTATIC_ROOT / "favicon.ico") as image:
+        assert image.info["sizes"] == {(16, 16), (32, 32), (48, 48)}
+    drawing = Client().get("/favicon.svg")
+    assert (drawing.status_code, drawing["Content-Type"]) == (200, "image/svg+xml")
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc", "/admin/login/"])
+def test_pages_name_the_icon(page: str) -> None:
+    assert '/favicon.svg"' in Client().get(page).content.decode()
+
+
+@pytest.mark.parametrize("path", ["/nope", "/internal/nope", "/static/nope.css"])
+def test_an_unknown_address_is_told_in_words(path: str) -> None:
+    assert_is_our_page(Client().get(path), 404, "There is nothing here")
+
+
+@pytest.mark.django_db
+def test_an_unknown_address_of_the_admin_is_told_in_words(staff: Client) -> None:
+    assert_is_our_page(staff.get("/admin/nope/"), 404, "There is nothing here")
+
+
+@pytest.mark.django_db
+def test_what_staff_may_not_do_is_told_in_words(staff: Client) -> None:
+    assert_is_our_page(staff.get("/admin/listings/product/add/"), 403, "You may not do this")
+
+
+@pytest.mark.django_db
+def test_a_form_without_its_token_is_refused_in_words() -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(make_user())
+    assert_is_our_page(
+        browser.post("/admin/login/", {"username": "x"}), 403, "The form could not be verified"
+    )
+
+
+def test_a_crash_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("with a secret inside")
+
+    monkeypatch.setattr(DocsPage, "dispatch", crash)
+    response = Client(raise_request_exception=False).get("/docs")
+    assert_is_our_page(response, 500, "Something went wrong on our side")
+    assert b"secret" not in response.content
+
+
+def test_an_unreadable_request_is_told_in_words() -> None:
+    assert_is_our_page(Client(HTTP_HOST="evil.example").get("/docs"), 400, "This request can")
