@@ -11,28 +11,25 @@ from rest_framework import serializers
 from accounts.models import User
 from chat.models import Conversation, Message
 from listings.serializers import ProductCardOutput, product_card
+from soukloop.core.fields import IdField, PlainTextField
 from soukloop.core.images import ImageUploadSerializer, public_url
 
 _is_web_address = URLValidator(schemes=["http", "https"], message="An image is an http or https address.")
 IMAGE_ADDRESS_MAX = 2000
 
 
-class TextField(serializers.CharField):
-    """What a person wrote, kept to the letter; blank space alone says nothing."""
+class TextField(PlainTextField):
+    """What a person wrote, with its lines, and with the blank space around it."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=settings.MESSAGE_MAX_LENGTH, trim_whitespace=False, **kwargs)
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        value = super().run_validation(data)
-        if isinstance(value, str) and not value.strip() and (value or not self.allow_blank):
-            self.fail("blank")
-        return value
+        super().__init__(
+            has_lines=True, max_length=settings.MESSAGE_MAX_LENGTH, trim_whitespace=False, **kwargs
+        )
 
 
 class OpenConversationInput(serializers.Serializer[None]):
-    other_user_id = serializers.UUIDField()
-    product_id = serializers.UUIDField(required=False, allow_null=True, default=None)
+    other_user_id = IdField()
+    product_id = IdField(required=False, allow_null=True, default=None)
     initial_message = TextField(required=False, allow_blank=True, allow_null=True, default="")
 
     def validate_initial_message(self, value: str | None) -> str:

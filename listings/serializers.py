@@ -2,7 +2,6 @@
 
 import math
 import re
-import unicodedata
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,44 +15,11 @@ from rest_framework.fields import empty
 
 from accounts.models import User
 from listings.models import Category, Product
+from soukloop.core.fields import PlainTextField
 from soukloop.core.images import public_url
 from soukloop.core.money import PriceField
 
-# Lines and paragraphs of their own kind belong to them: they break what is shown on one line.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-# Letters and a pattern of no dots, by their category: nobody sees them either.
-_BLANKS = "\u115f\u1160\u3164\uffa0\u2800"
 _NOT_IN_ADDRESSES = re.compile(r"[\s\\\"'<>`\x00-\x1f\x7f]")
-
-
-class PlainTextField(serializers.CharField):
-    """Text to be read by people: a string, without control characters, with something to see in it."""
-
-    default_error_messages = {
-        "control": "This has a control character in it.",
-        "invisible": "There is nothing to see in this.",
-    }
-
-    def __init__(self, *, has_lines: bool = False, **kwargs: Any) -> None:
-        self.has_lines = has_lines
-        super().__init__(**kwargs)
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        text = super().to_internal_value(data)
-        if self.has_lines:
-            text = text.replace("\r\n", "\n")
-        if (_CONTROL_IN_LINES if self.has_lines else _CONTROL).search(text):
-            self.fail("control")
-        if text and not any(_is_seen(letter) for letter in text):
-            self.fail("invisible")
-        return text
-
-
-def _is_seen(letter: str) -> bool:
-    return unicodedata.category(letter)[0] not in "CMZ" and letter not in _BLANKS
 
 
 class WebAddressField(serializers.CharField):

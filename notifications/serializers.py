@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from notifications.models import Notification
+from soukloop.core.fields import IdField
 
 IDS_MAX = 100
 
@@ -17,7 +18,7 @@ class MarkReadInput(serializers.Serializer[None]):
     """Either some, by `ids`, or `all`."""
 
     ids = serializers.ListField(
-        child=serializers.UUIDField(), required=False, allow_null=True, default=None, max_length=IDS_MAX
+        child=IdField(), required=False, allow_null=True, default=None, max_length=IDS_MAX
     )
     all = serializers.BooleanField(required=False, default=False)
 

@@ -11,6 +11,7 @@ from accounts.models import User
 from listings.serializers import ProductCardOutput, product_card
 from offers.models import Offer, Transaction
 from offers.selectors import MADE, RECEIVED
+from soukloop.core.fields import IdField, PlainTextField
 from soukloop.core.images import public_url
 from soukloop.core.money import PriceField
 
@@ -28,7 +29,8 @@ class PriceInput(serializers.Serializer[None]):
         allow_null=True,
         help_text="The product's own",
     )
-    message = serializers.CharField(
+    message = PlainTextField(
+        has_lines=True,
         max_length=1000,
         required=False,
         allow_blank=True,
@@ -53,19 +55,19 @@ class PriceInput(serializers.Serializer[None]):
 
 
 class OfferInput(PriceInput):
-    product_id = serializers.UUIDField()
+    product_id = IdField()
 
 
 class OfferIdInput(serializers.Serializer[None]):
     """A socket command about an offer."""
 
-    offer_id = serializers.UUIDField()
+    offer_id = IdField()
 
 
 class ProductIdInput(serializers.Serializer[None]):
     """A socket command about a product."""
 
-    product_id = serializers.UUIDField()
+    product_id = IdField()
 
 
 class CounterCommandInput(OfferIdInput, PriceInput):
@@ -73,8 +75,14 @@ class CounterCommandInput(OfferIdInput, PriceInput):
 
 
 class CancelInput(serializers.Serializer[None]):
-    reason = serializers.CharField(
-        max_length=500, required=False, allow_blank=True, allow_null=True, default="", help_text="For staff"
+    reason = PlainTextField(
+        has_lines=True,
+        max_length=500,
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        default="",
+        help_text="For staff",
     )
 
     def validate_reason(self, value: str | None) -> str:
@@ -85,7 +93,7 @@ class OffersQuery(serializers.Serializer[None]):
     direction = serializers.ChoiceField(
         choices=[MADE, RECEIVED], required=False, default=None, help_text="Made by me, or made to me"
     )
-    product_id = serializers.UUIDField(required=False, default=None)
+    product_id = IdField(required=False, default=None)
     status = serializers.ChoiceField(choices=Offer.Status.choices, required=False, default=None)
 
 
@@ -93,7 +101,7 @@ class TransactionsQuery(serializers.Serializer[None]):
     role = serializers.ChoiceField(
         choices=["buyer", "seller"], required=False, default=None, help_text="What I am in it"
     )
-    product_id = serializers.UUIDField(required=False, default=None)
+    product_id = IdField(required=False, default=None)
     status = serializers.ChoiceField(choices=Transaction.Status.choices, required=False, default=None)
 
 

@@ -122,6 +122,7 @@ def test_an_idempotency_key_sends_once() -> None:
         ({"other_user_id": str(uuid4()), "initial_message": "a" * 4001}, "initial_message"),
         ({"other_user_id": str(uuid4()), "initial_message": ["a"]}, "initial_message"),
         ({"other_user_id": str(uuid4()), "initial_message": "a\x00b"}, "initial_message"),
+        ({"other_user_id": str(uuid4()), "initial_message": "\u200f\u3164"}, "initial_message"),
     ],
 )
 def test_bad_openings_name_the_field_and_make_nothing(body: dict[str, Any], field: str) -> None:
@@ -142,6 +143,11 @@ def test_nobody_there_is_404() -> None:
         ({}, "content"),
         ({"content": ""}, "content"),
         ({"content": " \n\t "}, "content"),
+        ({"content": "\u200b"}, "content"),
+        ({"content": "\u200f \u202e\n"}, "content"),
+        ({"content": "\u3164\u2800"}, "content"),
+        ({"content": "a\x1b[31m"}, "content"),
+        ({"content": 5}, "content"),
         ({"content": None}, "content"),
         ({"content": 5.5e3, "message_type": "image"}, "content"),
         ({"content": "a" * 4001}, "content"),
@@ -173,6 +179,13 @@ def test_a_message_of_4000_characters_is_kept_to_the_letter() -> None:
     content = "  " + "م" * 3996 + "🔥\n"
     response = client_for(conversation.buyer).post(f"{URL}/{conversation.pk}/messages", {"content": content})
     assert response.status_code == 201
+    assert response.json()["data"]["content"] == content == Message.objects.get().content
+
+
+@pytest.mark.parametrize("content", ["👨\u200d👩\u200d👧", "❤️", "\u200fمرحبا\u200f", "سطر\nline", "."])
+def test_what_can_be_seen_is_kept_with_the_signs_beside_it(content: str) -> None:
+    conversation = make_conversation()
+    response = client_for(conversation.buyer).post(f"{URL}/{conversation.pk}/messages", {"content": content})
     assert response.json()["data"]["content"] == content == Message.objects.get().content
 
 

@@ -297,11 +297,25 @@ def test_bad_data_is_refused_with_the_field(connect: Connect) -> None:
         {"conversation_id": [1]},
         {"conversation_id": {"a": 1}},
         {"conversation_id": "0" * 10_000},
+        {"conversation_id": 5},
+        {"conversation_id": True},
+        {"conversationId": "00000000000040008000000000000000"},
+        {"conversationId": "{00000000-0000-4000-8000-000000000000}"},
+        {"conversationId": "urn:uuid:00000000-0000-4000-8000-000000000000"},
     ):
         for command in ("conversation:join", "conversation:leave", "message:read", "typing:start"):
             ack = client.call(command, data)
             assert ack["error"]["code"] == "validation_error"
             assert "conversation_id" in ack["error"]["details"]
+
+
+def test_messages_of_which_nothing_is_seen_are_refused(connect: Connect) -> None:
+    conversation = make_conversation()
+    client = connect(conversation.buyer)
+    for content in ("\u200b", "\u200f \u202e", "\u3164"):
+        ack = client.call("message:send", {"conversation_id": str(conversation.pk), "content": content})
+        assert ack["error"]["details"] == {"content": ["There is nothing to see in this."]}
+    assert not Message.objects.exists()
 
 
 def test_the_conversations_own_socket_joins_by_itself(

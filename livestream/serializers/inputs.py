@@ -6,8 +6,8 @@ from django.conf import settings
 from rest_framework import serializers
 
 from listings.models import Category
-from listings.serializers import PlainTextField
 from livestream.models import Stream
+from soukloop.core.fields import IdField, PlainTextField
 from soukloop.realtime.commands import CommandInput
 
 
@@ -53,7 +53,7 @@ class StreamInput(SettingsInput):
         error_messages={"does_not_exist": "There is no such category."},
     )
     product_ids = serializers.ListField(
-        child=serializers.UUIDField(), max_length=settings.STREAM_PRODUCTS_MAX, required=False, default=list
+        child=IdField(), max_length=settings.STREAM_PRODUCTS_MAX, required=False, default=list
     )
 
     def validate_product_ids(self, value: list[Any]) -> list[Any]:
@@ -104,13 +104,13 @@ class ChatRulesInput(serializers.Serializer[None]):
 
 
 class PersonInput(serializers.Serializer[None]):
-    user_id = serializers.UUIDField()
+    user_id = IdField()
 
 
 class StreamsQuery(serializers.Serializer[None]):
     status = serializers.ChoiceField(choices=Stream.Status.choices, required=False)
     category = serializers.CharField(max_length=40, required=False)
-    seller_id = serializers.UUIDField(required=False)
+    seller_id = IdField(required=False)
     mine = serializers.BooleanField(required=False, default=False, help_text="One's own, cancelled ones too")
 
 
@@ -140,7 +140,7 @@ class ReplayQuery(serializers.Serializer[None]):
 
 
 class StreamCommand(CommandInput):
-    stream_id = serializers.UUIDField()
+    stream_id = IdField()
 
 
 class JoinCommand(StreamCommand):

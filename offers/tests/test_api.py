@@ -99,6 +99,7 @@ def test_guide_3_6_and_3_7_to_the_letter(buyer: Any, seller: Any) -> None:
         ({"message": "x" * 1001}, "message"),
         ({"message": "a\x00b"}, "message"),
         ({"message": {"a": 1}}, "message"),
+        ({"message": "\u200b\u3164"}, "message"),
         ({"client_offer_id": "x" * 65}, "client_offer_id"),
     ],
 )

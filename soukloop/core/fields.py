@@ -1,0 +1,60 @@
+"""What requests are made of in every app: ids, and text to be read by people."""
+
+import re
+import unicodedata
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+# Lines and paragraphs of their own kind belong to them: they break what is shown on one line.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# Letters, a pattern of no dots and a note without a head, by their category: nobody sees them either.
+_BLANKS = "\u115f\u1160\u3164\uffa0\u2800\U0001d159"
+# Phones draw new emoji years before Python's tables know them.
+_EMOJI = range(0x1F000, 0x1FB00)
+
+
+class IdField(serializers.UUIDField):
+    """An id as we write it, in either case: DRF reads numbers, braces, urns and digits in a row too."""
+
+    default_error_messages = {"invalid": "An id is a string such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."}
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str) or not _ID.fullmatch(data):
+            self.fail("invalid")
+        return UUID(data)
+
+
+class PlainTextField(serializers.CharField):
+    """Text to be read by people: a string, without control characters, with something to see in it."""
+
+    default_error_messages = {
+        "control": "This has a control character in it.",
+        "invisible": "There is nothing to see in this.",
+    }
+
+    def __init__(self, *, has_lines: bool = False, **kwargs: Any) -> None:
+        self.has_lines = has_lines
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        text = super().to_internal_value(data)
+        if self.has_lines:
+            text = text.replace("\r\n", "\n")
+        if (_CONTROL_IN_LINES if self.has_lines else _CONTROL).search(text):
+            self.fail("control")
+        if text and not any(_is_seen(letter) for letter in text):
+            self.fail("invisible")
+        return text
+
+
+def _is_seen(letter: str) -> bool:
+    category = unicodedata.category(letter)
+    if category == "Cn":
+        return ord(letter) in _EMOJI
+    return category[0] not in "CMZ" and letter not in _BLANKS

@@ -1,0 +1,85 @@
+"""Ids in bodies, queries and commands: only in the form we write them, whatever the route."""
+
+import re
+from typing import Any
+
+import pytest
+from rest_framework import serializers
+
+from accounts.tests.factories import client_for, make_seller
+from soukloop.core.fields import IdField
+from soukloop.realtime.commands import COMMANDS
+from soukloop.tests.routes import SOME_ID
+
+WHAT_AN_ID_IS = "An id is a string such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."
+NOT_IDS = [5, 5.5, True, [str(SOME_ID)], SOME_ID.hex, f"urn:uuid:{SOME_ID}", f"{{{SOME_ID}}}"]
+BODIES = [
+    ("conversations", {}, "other_user_id"),
+    ("conversations", {"other_user_id": str(SOME_ID)}, "product_id"),
+    ("offers", {"offered_price": 5}, "product_id"),
+    (f"streams/{SOME_ID}/mutes", {}, "user_id"),
+    (f"streams/{SOME_ID}/moderators", {}, "user_id"),
+]
+LISTS = [
+    ("streams", {"title": "Live", "category": "sneakers"}, "product_ids"),
+    ("notifications/read", {}, "ids"),
+]
+QUERIES = [("offers", "product_id"), ("transactions", "product_id"), ("streams", "seller_id")]
+
+
+def shapes_of_requests() -> set[type[serializers.Serializer[Any]]]:
+    """Return what reads the commands, and the requests: by our names for these."""
+    found: set[type[serializers.Serializer[Any]]] = set()
+    todo: list[type[serializers.Serializer[Any]]] = [serializers.Serializer]
+    while todo:
+        shape = todo.pop()
+        todo += shape.__subclasses__()
+        if re.search("(Input|Query|Command)$", shape.__name__):
+            found.add(shape)
+    return found | {command.input for command in COMMANDS.values() if command.input is not None}
+
+
+def test_every_shape_of_what_clients_send_reads_ids_alike() -> None:
+    read = []
+    for shape in shapes_of_requests():
+        for name, field in shape().fields.items():
+            one = getattr(field, "child", field)
+            if isinstance(one, serializers.UUIDField):
+                read.append(f"{shape.__name__}.{name}")
+                assert isinstance(one, IdField), read[-1]
+    assert len(read) > 15
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "body", "field"), BODIES)
+def test_what_is_no_id_is_a_400_that_names_the_field(path: str, body: dict[str, Any], field: str) -> None:
+    client = client_for(make_seller())
+    for value in NOT_IDS:
+        answer = client.post(f"/api/v1/{path}", body | {field: value})
+        assert (answer.status_code, answer.json()["error"]["details"]) == (400, {field: [WHAT_AN_ID_IS]})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "body", "field"), LISTS)
+def test_lists_name_which_of_them_is_no_id(path: str, body: dict[str, Any], field: str) -> None:
+    client = client_for(make_seller())
+    for value in NOT_IDS:
+        answer = client.post(f"/api/v1/{path}", body | {field: [str(SOME_ID), value]})
+        assert answer.status_code == 400
+        assert answer.json()["error"]["details"] == {field: {"1": [WHAT_AN_ID_IS]}}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("path", "field"), QUERIES)
+def test_queries_are_read_as_strictly(path: str, field: str) -> None:
+    client = client_for(make_seller())
+    for value in NOT_IDS:
+        answer = client.get(f"/api/v1/{path}", {field: str(value)})
+        assert (answer.status_code, answer.json()["error"]["details"]) == (400, {field: [WHAT_AN_ID_IS]})
+    assert client.get(f"/api/v1/{path}", {field: str(SOME_ID).upper()}).status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("value", [SOME_ID.hex, f"urn:uuid:{SOME_ID}", f"{{{SOME_ID}}}", "5"])
+def test_in_a_path_it_is_no_url_of_ours(value: str) -> None:
+    assert client_for(make_seller()).get(f"/api/v1/conversations/{value}").status_code == 404
