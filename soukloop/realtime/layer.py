@@ -41,6 +41,10 @@ class ChannelLayer(RedisPubSubChannelLayer):
         """Send messages to groups in this order, in one write per shard."""
         await self._get_layer().group_send_many(messages)
 
+    def channel_of(self, group: str) -> str:
+        """Return what Redis calls a group's channel, to which each process with a member is subscribed."""
+        return f"{self._kwargs['prefix']}__group__{group}"
+
     def when_reconnected(self, callback: Callable[[], None]) -> None:
         """Call back, on this loop, whenever messages may have been lost because a connection was."""
         self._get_layer().on_reconnect = callback

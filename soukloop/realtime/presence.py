@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
+from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone
@@ -58,14 +59,20 @@ declare_event(
 
 # Redis' own clock: web processes' clocks differ.
 _NOW = "local time = redis.call('TIME'); local now = time[1] * 1000 + math.floor(time[2] / 1000)\n"
-# KEYS: the user's connections, presence, online_users. ARGV: user, connection, TTL in ms.
+# KEYS: presence, online_users, then for each connection its user's connections. ARGV: TTL in ms, then for
+# each its user and itself. Answers for each whether it is its user's first.
 _HEARD = (
     _NOW
     + """
-redis.call('ZADD', KEYS[1], now, ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[3] * 2)
-redis.call('ZADD', KEYS[2], now, ARGV[1])
-return redis.call('SADD', KEYS[3], ARGV[1])
+local are_first = {}
+for i = 1, #KEYS - 2 do
+  local user, connection = ARGV[2 * i], ARGV[2 * i + 1]
+  redis.call('ZADD', KEYS[i + 2], now, connection)
+  redis.call('PEXPIRE', KEYS[i + 2], ARGV[1] * 2)
+  redis.call('ZADD', KEYS[1], now, user)
+  are_first[i] = redis.call('SADD', KEYS[2], user)
+end
+return are_first
 """
 )
 _LEFT = (
@@ -110,13 +117,22 @@ def online_among(user_ids: Iterable[UUID]) -> set[UUID]:
     return {each for each, flag in zip(ids, flags, strict=True) if flag}
 
 
+def connected_among(user_ids: Iterable[UUID]) -> set[UUID]:
+    """Return those of whom a process holds a connection at this moment; raises RedisError.
+
+    A process that was killed is missed at once: Redis ends its subscriptions with its connection, long before
+    its heartbeats stay away. Only one whose machine lost its power is missed later, by those.
+    """
+    layer = get_channel_layer()
+    channels = {layer.channel_of(user_room(each)).encode(): each for each in user_ids}
+    counted: Any = redis_client().pubsub_numsub(*channels)
+    return {channels[channel] for channel, subscribed in counted if subscribed}
+
+
 def arrived(connections: Collection[Connection]) -> None:
     """Note new connections; tell people of those that are somebody's first."""
     try:
-        pipeline = redis_client().pipeline(transaction=False)
-        for each in connections:
-            _heard(pipeline, each.user_id, each.connection_id)
-        are_first = pipeline.execute()
+        are_first = _heard(connections)
     except RedisError as error:
         logger.warning("presence not noted: %s", error)
         return
@@ -136,19 +152,20 @@ def departed(gone: Connection) -> None:
         _tell("user:offline", {gone.user_id: gone.username})
 
 
-def heartbeat(connections: Iterable[Connection]) -> None:
-    """Say that these connections live (which also rebuilds what Redis lost), then bury the dead.
-
-    The dead are those of whom no process has said so for PRESENCE_TTL: theirs was killed.
-    """
+def heartbeat(connections: Collection[Connection]) -> None:
+    """Say that these connections live, which also rebuilds what Redis lost."""
     try:
-        pipeline = redis_client().pipeline(transaction=False)
-        for each in connections:
-            _heard(pipeline, each.user_id, each.connection_id)
-        pipeline.execute()
-        gone = redis_client().eval(_SWEEP, 2, keys.PRESENCE, keys.ONLINE_USERS, _ttl_ms())
+        _heard(connections)
     except RedisError as error:
         logger.warning("presence not renewed: %s", error)
+
+
+def bury() -> None:
+    """See off those of whom no process has said for PRESENCE_TTL that they live: theirs was killed."""
+    try:
+        gone = redis_client().eval(_SWEEP, 2, keys.PRESENCE, keys.ONLINE_USERS, _ttl_ms())
+    except RedisError as error:
+        logger.warning("nobody is seen off: %s", error)
         return
     if gone:
         ids = [UUID(raw.decode()) for raw in gone]
@@ -156,8 +173,14 @@ def heartbeat(connections: Iterable[Connection]) -> None:
         _tell("user:offline", dict(people))
 
 
-def _heard(client: Any, user_id: UUID, connection_id: str) -> Any:
-    return client.eval(_HEARD, 3, *_keys(user_id), str(user_id), connection_id, _ttl_ms())
+def _heard(connections: Collection[Connection]) -> list[int]:
+    """Note these in one command: a rush or a heartbeat brings hundreds."""
+    names = [keys.presence(each.user_id) for each in connections]
+    arguments = [text for each in connections for text in (str(each.user_id), each.connection_id)]
+    fixed = (keys.PRESENCE, keys.ONLINE_USERS)
+    answer = redis_client().eval(_HEARD, 2 + len(names), *fixed, *names, _ttl_ms(), *arguments)
+    are_first: list[int] = answer
+    return are_first
 
 
 def _keys(user_id: UUID) -> tuple[str, str, str]:
