@@ -17,6 +17,7 @@ from livestream import access, events, live_counts, states
 from livestream.models import Stream, ViewerSample, ViewerSession
 from livestream.selectors import figures, rooms
 from soukloop.core.together import Together
+from soukloop.realtime import presence
 
 logger = logging.getLogger(__name__)
 
@@ -190,19 +191,35 @@ def look_around(*, stream_id: UUID) -> int | None:
 def close_stays(stream: Stream) -> None:
     """Close the stays of a stream that ends now; those of killed processes when they were last heard of.
 
+    That is up to one heartbeat (`SOCKET_HEARTBEAT`) before the process died: nothing else says when it did.
     The job that looks around may not have run since. What Redis can't tell is taken for a stay to the end.
     """
     assert stream.ended_at is not None
     try:
-        known = live_counts.connections(stream.pk)
-        silent_since = live_counts.server_time() - settings.STREAM_VIEWER_TTL.total_seconds()
+        dead = _dead(stream.pk)
     except RedisError as error:
         logger.warning("viewers of stream %s not looked at: %s", stream.pk, error)
     else:
-        _close_silent(stream.pk, {name: at for name, at in known.items() if at < silent_since})
+        end = stream.ended_at.timestamp()  # clocks of two machines may differ a little
+        _close_silent(stream.pk, {name: min(at, end) for name, at in dead.items()})
     ViewerSession.objects.filter(stream=stream, left_at=None).update(
         left_at=figures.not_before_joining(stream.ended_at), last_seen_at=stream.ended_at
     )
+
+
+def _dead(stream_id: UUID) -> dict[str, float]:
+    """Return the viewers' connections that no process holds any more, and when they were last heard of.
+
+    Who is connected by another process counts as there: most come back to the stream within seconds.
+    """
+    known = live_counts.connections(stream_id)
+    silent_since = live_counts.server_time() - settings.STREAM_VIEWER_TTL.total_seconds()
+    connected = presence.connected_among({_user_id(name) for name in known})
+    return {name: at for name, at in known.items() if at < silent_since or _user_id(name) not in connected}
+
+
+def _user_id(name: str) -> UUID:
+    return UUID(name.partition(":")[0])
 
 
 def close_forgotten_sessions() -> int:

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Follow, User
 from accounts.tests.factories import block, client_for, follow, make_seller, make_user
@@ -201,6 +203,31 @@ def test_what_redis_could_not_say_is_noticed_by_the_heartbeat(
     assert goes.expect("stream:left", within=5) == {"streamId": str(stream.pk), "reason": reason}
     assert stays.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
     assert stays.named("stream:left") == []
+
+
+def test_a_killed_process_s_viewers_count_to_their_last_heartbeat_though_the_end_comes_at_once(
+    live_server_process: Servers, bare_client: Any, stream: Stream, viewer: User
+) -> None:
+    environment = {"DJANGO_SETTINGS_MODULE": QUICK_HEARTBEAT}
+    doomed, server = live_server_process(2, fresh=True, environment=environment)
+    stays, lost = (
+        bare_client(process, access_token_for(user))
+        for process, user in ((server, make_user()), (doomed, viewer))
+    )
+    for client in (stays, lost):
+        assert client.call("stream:join", {"stream_id": str(stream.pk)})["success"] is True
+    time.sleep(2.5)
+    doomed.kill()
+    died_at = timezone.now()
+    lost.wait_closed()
+    time.sleep(1.5)
+    ended = client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}/end").json()["data"]
+    assert (ended["stats"]["peakViewers"], ended["stats"]["uniqueViewers"]) == (2, 2)
+    stream.refresh_from_db()
+    assert ViewerSession.objects.exclude(user=viewer).get().left_at == stream.ended_at
+    left_at = ViewerSession.objects.get(user=viewer).left_at
+    assert left_at is not None
+    assert died_at - timedelta(seconds=3) < left_at <= died_at, "a beat a second, noted in whole seconds"
 
 
 def test_the_host_hears_of_the_end_and_of_the_replay_once(
