@@ -10,6 +10,7 @@ from accounts import serializers as shapes
 from accounts.authentication import current_user
 from accounts.selectors import blocks_of
 from accounts.services import profiles
+from soukloop.core.fields import changes_of
 from soukloop.core.images import ImageUploadSerializer
 from soukloop.core.pagination import page_of, paginate
 
@@ -43,9 +44,7 @@ class Me(APIView):
         examples=[OpenApiExample("Bio", {"bio": "Sneakers, mostly size 42."}, request_only=True), _ME],
     )
     def patch(self, request: Request) -> Response:
-        shape = shapes.UpdateMeSerializer(data=request.data)
-        shape.is_valid(raise_exception=True)
-        changes = dict(shape.validated_data)
+        changes = changes_of(shapes.UpdateMeSerializer(data=request.data))
         current_password = changes.pop("current_password", None)
         user = profiles.update_profile(
             actor=current_user(request), current_password=current_password, **changes

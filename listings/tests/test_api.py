@@ -269,7 +269,12 @@ def test_price_and_feed_changes_move_the_fee():
     assert answer.json()["data"]["seller_payout"] == 679.15
     assert client.patch(url, {"location": None}).status_code == 200
     assert client.patch(url, {"feed_type": "community"}).status_code == 400
-    assert client.patch(url, {}).status_code == 400
+    for body in ({}, {"prise": 1}):
+        refused = client.patch(url, body)
+        assert refused.status_code == 400
+        assert "accepts_offers" in refused.json()["error"]["details"]["non_field_errors"][0]
+    half = client.patch(url, {"location": {"latitude": 25}})
+    assert half.json()["error"]["details"] == {"location": {"longitude": ["This field is required."]}}
     product.refresh_from_db()
     assert (product.feed_type, product.location, product.public_location) == ("discover", None, None)
 

@@ -22,7 +22,7 @@ from listings.queries import seller_query
 from listings.selectors import people, search
 from listings.selectors.rows import Viewer, viewer_for
 from listings.services import favorites, images, views
-from soukloop.core.errors import ValidationFailed
+from soukloop.core.fields import changes_of
 from soukloop.core.idempotency import idempotent
 from soukloop.core.images import ImageUploadSerializer
 from soukloop.core.pagination import PAGE_PARAMETERS, page_of
@@ -98,8 +98,9 @@ class ProductViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        fields = _valid(request.data)
-        product = services.create_product(actor=current_user(request), **fields)
+        shape = shapes.ProductInput(data=request.data)
+        shape.is_valid(raise_exception=True)
+        product = services.create_product(actor=current_user(request), **shape.validated_data)
         return Response(shapes.product_body(product, product.seller), status=201)
 
     @extend_schema(tags=_TAGS, summary="Show a product", responses=shapes.ProductOutput)
@@ -123,7 +124,7 @@ class ProductViewSet(ViewSet):
     def partial_update(self, request: Request, product_id: UUID) -> Response:
         actor = current_user(request)
         access.own_product(actor, product_id)
-        changes = _valid(request.data, partial=True)
+        changes = changes_of(shapes.ProductInput(data=request.data, partial=True))
         product = services.update_product(actor=actor, product_id=product_id, changes=changes)
         return _shown(product, actor)
 
@@ -226,14 +227,6 @@ class Images(APIView):
         upload.is_valid(raise_exception=True)
         stored = images.upload_image(actor=current_user(request), upload=upload.validated_data["image"])
         return Response({"url": stored.url, "width": stored.width, "height": stored.height}, status=201)
-
-
-def _valid(data: Any, *, partial: bool = False) -> dict[str, Any]:
-    fields = shapes.ProductInput(data=data, partial=partial)
-    fields.is_valid(raise_exception=True)
-    if partial and not fields.validated_data:
-        raise ValidationFailed(details={"non_field_errors": ["There is nothing to change."]})
-    return dict(fields.validated_data)
 
 
 def _shown(product: Product, viewer: User | None) -> Response:

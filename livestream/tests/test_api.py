@@ -123,6 +123,9 @@ def test_settings_change_while_scheduled_and_never_after() -> None:
         False,
     )
     assert data["title"] == stream.title
+    refused = client_for(stream.seller).patch(url, {"notify_folowers": False})
+    assert refused.status_code == 400
+    assert "notify_followers" in refused.json()["error"]["details"]["non_field_errors"][0]
     Stream.objects.filter(pk=stream.pk).update(status="live", started_at=timezone.now())
     response = client_for(stream.seller).patch(url, {"estimated_duration": 60})
     assert (response.status_code, response.json()["error"]["code"]) == (409, "stream_not_scheduled")
@@ -348,6 +351,18 @@ def test_a_page_of_chat_has_from_1_to_100_lines(name: str) -> None:
         response = client.get(url, {name: value})
         assert (response.status_code, list(response.json()["error"]["details"])) == (400, [name])
     assert len(client.get(url, {name: 2}).json()["data"]["items"]) == 2
+
+
+def test_a_mistyped_rule_of_the_chat_is_not_answered_as_if_it_was_saved() -> None:
+    stream = make_live_stream()
+    url = f"/api/v1/streams/{stream.pk}/chat"
+    refused = client_for(stream.seller).patch(url, {"slow_mode": 30})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["details"] == {
+        "non_field_errors": [
+            "There is nothing to change in this. The fields are: enable_chat, slow_mode_seconds."
+        ]
+    }
 
 
 @pytest.mark.parametrize("path", ["/mutes", "/moderators"])

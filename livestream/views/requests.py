@@ -14,8 +14,8 @@ def user_of(request: Request) -> User:
     return cast(User, request.user)
 
 
-def valid(shape: type[Serializer[Any]], data: Any, *, partial: bool = False) -> dict[str, Any]:
+def valid(shape: type[Serializer[Any]], data: Any) -> dict[str, Any]:
     """Return what the shape makes of the data; raises a validation error with a message per field."""
-    serializer = shape(data=data, partial=partial)
+    serializer = shape(data=data)
     serializer.is_valid(raise_exception=True)
     return cast(dict[str, Any], serializer.validated_data)

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.django_db
 # What says enough that only the permission decides; everything else gets an empty object.
 BODIES = {
     "counter": '{"offered_price": 800}',
+    "me": '{"bio": "Sneakers"}',
+    "settings": '{"audience": "followers"}',
+    "chat": '{"slow_mode_seconds": 0}',
     "messages": '{"content": "Salam"}',
     "tag": '{"x": 0.5, "y": 0.5, "timestamp_seconds": 1}',
     "go-live": '{"camera_ready": true, "checklist_complete": true}',
