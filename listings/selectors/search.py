@@ -38,13 +38,8 @@ _MATCH = "p.id, p.category_id, p.condition, p.price, p.created_at"
 _TYPED_WORD = re.compile(r"[^\s\"()]+")
 # More titles than a seller has use such a word: it isn't gone by the next count, and nobody's secret.
 _COMMON = settings.ACTIVE_PRODUCTS_MAX
-# Whether some product in the lists has a known word. Looked up for the rare only, where it costs next to
-# nothing: the index reads all places of a word before the first is looked at.
-_IS_SHOWN = (
-    f"(uses > {_COMMON} OR EXISTS (SELECT 1 FROM listings_product p"
-    " WHERE p.status = 'active' AND NOT p.seller_closed AND p.search_document @@"
-    r" ('''' || replace(replace(word, '\', '\\'), '''', '''''') || '''')::tsquery LIMIT 1))"
-)
+# A known word as what is looked for, whatever signs are in it.
+_WORD_QUERY = r"('''' || replace(replace(word, '\', '\\'), '''', '''''') || '''')::tsquery"
 # Dashes in a row, with anything between them that PostgreSQL passes over or `listings_fold` drops.
 _DASHES = re.compile(r'(?:-(?:[^\w"-]|[\u0621\u0640\u06e5\u06e6])*){2,}')
 
@@ -54,7 +49,7 @@ def search_products(query: ListQuery, *, viewer: Viewer | None) -> Reads[dict[st
     found = yield from _search(query, viewer)
     if found["total"] or not query.text or query.cursor:
         return {**found, "corrected_query": None}
-    corrected = yield from corrected_text(query.text)
+    corrected = yield from corrected_text(query.text, viewer=viewer)
     if corrected is None:
         return {**found, "corrected_query": None}
     found = yield from _search(replace(query, text=corrected), viewer)
@@ -88,36 +83,39 @@ def similar_products(
     return [card(row, 0) for row in rows]
 
 
-def suggestions(text: str, *, limit: int = 8) -> Reads[list[str]]:
+def suggestions(text: str, *, viewer: Viewer | None, limit: int = 8) -> Reads[list[str]]:
     """Complete the last word of what was typed so far, the words most used in titles first.
 
-    Only by words that a product in the lists has: what was deleted, hidden or retitled leaves none behind.
+    Only by words that a product in the viewer's lists has: what was deleted, hidden or retitled leaves none
+    behind, and nor do people who are hidden from the viewer.
     """
     head, _, last = text.rpartition(" ")
     [folded] = yield from _fold([last])
     if not folded:
         return []
+    is_shown, shown_params = _is_shown(viewer)
     words = yield Statement(
         "SELECT display FROM (SELECT word, display, uses FROM listings_searchword WHERE word LIKE %s"
-        f" ORDER BY uses DESC, word LIMIT {limit * 3}) known WHERE {_IS_SHOWN} ORDER BY uses DESC, word",
-        [re.sub(r"([%_\\])", r"\\\1", folded) + "%"],
+        f" ORDER BY uses DESC, word LIMIT {limit * 3}) known WHERE {is_shown} ORDER BY uses DESC, word",
+        [re.sub(r"([%_\\])", r"\\\1", folded) + "%", *shown_params],
     )
     completed = [display for (display,) in words]
-    if not completed and (corrected := (yield from _corrected_word(folded))):
+    if not completed and (corrected := (yield from _corrected_word(folded, viewer))):
         completed = [corrected]
     phrases = [f"{head} {word}".strip() for word in completed]
     if not head.strip():
         return phrases[:limit]
+    where = _shown_to(viewer)
     found = yield Statement(
         "SELECT place FROM unnest(%s::text[]) WITH ORDINALITY AS typed(phrase, place)"
-        " WHERE EXISTS (SELECT 1 FROM listings_product p WHERE p.status = 'active' AND NOT p.seller_closed"
+        f" WHERE EXISTS (SELECT 1 FROM listings_product p WHERE {where.sql}"
         f" AND p.search_document @@ listings_search_query(phrase) LIMIT 1) ORDER BY place LIMIT {limit}",
-        [[_searchable(phrase) for phrase in phrases]],
+        [[_searchable(phrase) for phrase in phrases], *where.params],
     )
     return [phrases[place - 1] for (place,) in found]
 
 
-def corrected_text(text: str) -> Reads[str | None]:
+def corrected_text(text: str, *, viewer: Viewer | None) -> Reads[str | None]:
     """Put known words in the place of mistyped ones; None where there is nothing to put right."""
     typed = _TYPED_WORD.findall(text)
     folded = dict(zip(typed, (yield from _fold(typed)), strict=True))
@@ -127,7 +125,7 @@ def corrected_text(text: str) -> Reads[str | None]:
     known = {word for (word,) in rows}
     meant: dict[str, str] = {}
     for word, normal in folded.items():
-        if normal and normal not in known and (better := (yield from _corrected_word(normal))):
+        if normal and normal not in known and (better := (yield from _corrected_word(normal, viewer))):
             meant[word] = better
     if not meant:
         return None
@@ -309,6 +307,27 @@ def _price_range(bucket: int) -> dict[str, Any]:
     }
 
 
+def _is_shown(viewer: Viewer | None) -> tuple[str, list[Any]]:
+    """Return the condition that some product in this person's lists has a known word, and its parameters.
+
+    Looked up for the rare only, where it costs next to nothing: the index reads all places of a word before
+    the first is looked at.
+    """
+    where = _shown_to(viewer)
+    return (
+        f"(uses > {_COMMON} OR EXISTS (SELECT 1 FROM listings_product p"
+        f" WHERE {where.sql} AND p.search_document @@ {_WORD_QUERY} LIMIT 1))",
+        where.params,
+    )
+
+
+def _shown_to(viewer: Viewer | None) -> Where:
+    where = Where()
+    where.add("p.status = 'active' AND NOT p.seller_closed")
+    hide_blocked(where, viewer)
+    return where
+
+
 def _fold(words: list[str]) -> Reads[list[str]]:
     rows = yield Statement(
         "SELECT listings_fold(word) FROM unnest(%s::text[]) WITH ORDINALITY AS w(word, place) ORDER BY place",
@@ -317,7 +336,7 @@ def _fold(words: list[str]) -> Reads[list[str]]:
     return [word.strip(" .,;:!?'-_/") for (word,) in rows]
 
 
-def _corrected_word(word: str) -> Reads[str | None]:
+def _corrected_word(word: str, viewer: Viewer | None) -> Reads[str | None]:
     """Return the most used known word one typing mistake away, two for long ones."""
     if len(word) < 3 or len(word) > 40:
         return None
@@ -330,8 +349,10 @@ def _corrected_word(word: str) -> Reads[str | None]:
     near = [known for apart, _, known in ranked if 0 < apart <= allowed][:_CORRECTIONS_MAX]
     if not near:
         return None
+    is_shown, shown_params = _is_shown(viewer)
     rows = yield Statement(
-        f"SELECT word, display FROM listings_searchword WHERE word = ANY(%s::text[]) AND {_IS_SHOWN}", [near]
+        f"SELECT word, display FROM listings_searchword WHERE word = ANY(%s::text[]) AND {is_shown}",
+        [near, *shown_params],
     )
     shown: dict[str, str] = dict(rows)
     return next((shown[known] for known in near if known in shown), None)

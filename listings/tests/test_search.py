@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
-from accounts.tests.factories import make_seller
+from accounts.tests.factories import block, client_for, make_seller, make_user
 from listings import services
 from listings.models import Category, Product, SearchWord
 from listings.services.words import learn_words, recount_words
@@ -310,8 +310,8 @@ def test_suggestions_complete_the_last_word():
     assert suggest("") == []
 
 
-def suggested(text):
-    return APIClient().get("/api/v1/search/suggest", {"q": text}).json()["data"]["items"]
+def suggested(text, client=None):
+    return (client or APIClient()).get("/api/v1/search/suggest", {"q": text}).json()["data"]["items"]
 
 
 @pytest.mark.parametrize(
@@ -335,6 +335,59 @@ def test_words_go_with_the_last_product_that_shows_them(gone):
         assert suggested(typed) == []
     for typed in ("zyxwrot", "jordan zyxwrot"):
         assert search(q=typed)["corrected_query"] is None
+
+
+@pytest.mark.parametrize("is_viewer_the_blocker", [True, False])
+def test_words_that_only_hidden_people_use_are_suggested_to_everybody_else(is_viewer_the_blocker):
+    viewer, seller = make_user(), make_seller()
+    listed("Nike Air Jordan")
+    listed("Nike Zyxwort", seller=seller)
+    block(*((viewer, seller) if is_viewer_the_blocker else (seller, viewer)))
+    client = client_for(viewer)
+    for typed, words in (
+        ("zyxw", ["zyxwort"]),
+        ("nike zyx", ["nike zyxwort"]),
+        ("zyxwrot", ["zyxwort"]),
+        ("nike zyxwrot", ["nike zyxwort"]),
+    ):
+        assert suggested(typed) == suggested(typed, client_for(seller)) == words
+        assert suggested(typed, client) == []
+    assert search(q="zyxwrot")["corrected_query"] == "zyxwort"
+    assert client.get("/api/v1/search", {"q": "zyxwrot"}).json()["data"]["corrected_query"] is None
+    assert suggested("nike jor", client) == ["nike jordan"]
+    listed("Zyxwort of somebody else")
+    assert suggested("zyxw", client) == ["zyxwort"]
+
+
+def test_a_phrase_of_hidden_people_is_not_suggested_though_its_words_are():
+    viewer, seller = make_user(), make_seller()
+    for title in ("Nike Zyxwort", "Nike", "Zyxwort"):
+        listed(title, seller=seller if title == "Nike Zyxwort" else make_seller())
+    block(viewer, seller)
+    assert suggested("nike zyx") == ["nike zyxwort"]
+    assert suggested("nike zyx", client_for(viewer)) == []
+    assert suggested("zyx", client_for(viewer)) == ["zyxwort"]
+
+
+def test_common_words_are_nobodys_secret():
+    viewer, seller = make_user(), make_seller()
+    listed("Zyxwort", seller=seller)
+    block(viewer, seller)
+    SearchWord.objects.filter(word="zyxwort").update(uses=51)
+    assert suggested("zyxw", client_for(viewer)) == ["zyxwort"]
+
+
+def test_suggesting_takes_as_many_queries_whatever_it_finds(django_assert_num_queries):
+    viewer, seller = make_user(), make_seller()
+    client = client_for(viewer)
+    block(viewer, seller)
+    for title in ("Nike Zyxwort", "Nike Zyxwand", "Nike Zyxwing"):
+        listed(title)
+        listed(title, seller=seller)
+        with django_assert_num_queries(3):  # the word as it is looked for, the words, the phrases
+            assert suggested("nike zyxw")
+        with django_assert_num_queries(5):  # before these who asks, and who is hidden from them
+            assert suggested("nike zyxw", client)
 
 
 def test_listing_and_deleting_plants_no_suggestion():

@@ -123,7 +123,8 @@ class Suggestions(APIView):
         text = request.query_params.get("q", "")
         if len(text) > settings.SEARCH_QUERY_MAX_LENGTH:
             raise ValidationFailed(details={"q": [f"At most {settings.SEARCH_QUERY_MAX_LENGTH} characters."]})
-        return Response({"items": run(search.suggestions(text))})
+        viewer = viewer_for(viewer_of(request))
+        return Response({"items": run(search.suggestions(text, viewer=viewer))})
 
 
 class Categories(APIView):
