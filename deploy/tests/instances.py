@@ -3,12 +3,16 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from deploy.local import ownership
 from deploy.local.places import ROOT, Instance
 
+NAME = "selftest"
 NGINX_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 
 
@@ -54,3 +58,23 @@ def processes_of(instance: Instance) -> list[str]:
                 if command:
                     found.append(f"{entry.name} {command}")
     return found
+
+
+def command(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
+    """Run one of the launcher's commands, as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.local", *words],
+        cwd=ROOT,
+        env={**marked(NAME), **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
