@@ -33,3 +33,11 @@ def snapshot() -> dict[str, Any]:
         model.__name__: list(model._default_manager.order_by("pk").values())
         for model in (Offer, Transaction, OfferEvent)
     }
+
+
+def history(offer: Offer) -> list[tuple[str, Any, str]]:
+    return list(offer.history.values_list("kind", "actor", "reason"))
+
+
+def names(events: list[tuple[str, str, dict[str, Any]]]) -> list[tuple[str, str]]:
+    return [(room, event) for room, event, _ in events if event.startswith(("offer:", "product:"))]

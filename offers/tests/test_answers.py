@@ -1,0 +1,220 @@
+"""Answering an offer: accepting, declining, countering, withdrawing."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import time_machine
+
+from accounts.tests.factories import make_user
+from listings.models import Product
+from listings.tests.factories import make_product
+from notifications.models import Notification
+from offers.models import Offer
+from offers.services import negotiation
+from offers.tests.conftest import Sent, history, names, snapshot
+from offers.tests.factories import make_counter, make_offer, make_sale
+from soukloop.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
+
+pytestmark = pytest.mark.django_db
+Status, Reason = Offer.Status, Offer.CloseReason
+NOON = datetime(2025, 10, 18, 12, tzinfo=UTC)
+
+
+def test_accepting_750_at_5_percent_takes_37_50_and_sells_the_product() -> None:
+    product = make_product(price="850.00")
+    offer = make_offer(product, price="750.00")
+    sale = negotiation.accept_offer(actor=product.seller, offer_id=offer.pk)
+    offer.refresh_from_db()
+    product.refresh_from_db()
+    assert (offer.status, offer.close_reason) == (Status.ACCEPTED, Reason.ACCEPTED)
+    assert (product.status, product.sold_at is not None) == ("sold", True)
+    assert (sale.buyer, sale.seller, sale.status) == (offer.buyer, product.seller, "pending")
+    assert (sale.price, sale.currency, sale.fee_rate) == (Decimal("750.00"), "AED", Decimal("0.05"))
+    assert (sale.platform_fee, sale.seller_payout) == (Decimal("37.50"), Decimal("712.50"))
+    assert not Product.objects.listed().filter(pk=product.pk).exists()
+
+
+@pytest.mark.parametrize(
+    ("feed_type", "price", "fee", "payout"),
+    [
+        ("community", "0.01", "0.00", "0.01"),
+        ("community", "0.10", "0.01", "0.09"),
+        ("community", "333.33", "16.67", "316.66"),
+        ("discover", "299.00", "44.85", "254.15"),
+        ("discover", "9999999.99", "1500000.00", "8499999.99"),
+    ],
+)
+def test_fee_and_payout_always_make_the_price(feed_type: str, price: str, fee: str, payout: str) -> None:
+    sale = make_sale(make_product(price=price, feed_type=feed_type), price=price)
+    assert (sale.platform_fee, sale.seller_payout) == (Decimal(fee), Decimal(payout))
+
+
+def test_the_fee_of_a_sale_stays_when_the_rates_change(settings: Any) -> None:
+    sale = make_sale()
+    settings.FEE_RATES = {"community": "0.20", "discover": "0.30"}
+    sale.refresh_from_db()
+    assert (sale.fee_rate, sale.platform_fee) == (Decimal("0.05"), Decimal("37.50"))
+
+
+def test_rivals_are_declined_with_a_reason_and_everyone_hears_of_the_sale(sent: Sent) -> None:
+    product = make_product()
+    winner, rival = make_offer(product), make_offer(product, price="745.00")
+    countered = make_counter(make_offer(product, price="740.00"))
+    with sent() as events:
+        sale = negotiation.accept_offer(actor=product.seller, offer_id=winner.pk)
+    for loser in (rival, countered):
+        loser.refresh_from_db()
+        assert (loser.status, loser.close_reason) == (Status.DECLINED, Reason.ANOTHER_ACCEPTED)
+        assert Notification.objects.filter(user=loser.buyer, kind="offer_declined").count() == 1
+    heard = names(events)
+    assert heard.count((f"user.{product.seller_id}", "offer:declined")) == 2
+    assert heard[:2] == [
+        (f"user.{winner.buyer_id}", "offer:accepted"),
+        (f"user.{product.seller_id}", "offer:accepted"),
+    ]
+    assert heard[-2:] == [(f"product.{product.pk}", "offer:feed"), (f"product.{product.pk}", "product:sold")]
+    accepted = next(data for _, event, data in events if event == "offer:accepted")
+    assert (accepted["status"], accepted["transactionId"]) == ("accepted", str(sale.pk))
+    sold = next(data for _, event, data in events if event == "product:sold")
+    assert set(sold) == {"productId", "streamId", "price", "currency", "timestamp"}
+    last = winner.conversation.messages.order_by("-seq")[0]
+    assert (last.message_type, last.content) == ("system", "Offer accepted: AED 750.00")
+    assert Notification.objects.get(user=winner.buyer, kind="offer_accepted").title == (
+        "Offer of AED 750.00 accepted"
+    )
+
+
+def test_a_rival_past_its_time_is_expired_not_declined() -> None:
+    product = make_product()
+    with time_machine.travel(NOON, tick=False):
+        late = make_offer(product)
+    with time_machine.travel(NOON + timedelta(hours=24), tick=False):
+        winner = make_offer(product, price="800.00")
+        negotiation.accept_offer(actor=product.seller, offer_id=winner.pk)
+    late.refresh_from_db()
+    assert (late.status, late.close_reason) == (Status.EXPIRED, Reason.EXPIRED)
+
+
+def test_second_accept_of_one_product_is_refused_and_changes_nothing() -> None:
+    product = make_product()
+    winner, rival = make_offer(product), make_offer(product, price="760.00")
+    negotiation.accept_offer(actor=product.seller, offer_id=winner.pk)
+    before = snapshot()
+    for offer, code in ((winner, "offer_accepted"), (rival, "offer_declined")):
+        with pytest.raises(Conflict) as refusal:
+            negotiation.accept_offer(actor=product.seller, offer_id=offer.pk)
+        assert refusal.value.code == code
+    assert snapshot() == before
+
+
+def test_only_the_other_side_answers_only_the_maker_withdraws_and_strangers_find_nothing() -> None:
+    offer = make_offer()
+    counter = make_counter(make_offer())
+    before = snapshot()
+    price = Decimal("760.00")
+    for one in (offer, counter):
+        maker, recipient, stranger = one.made_by, one.recipient, make_user()
+        for act in (negotiation.accept_offer, negotiation.decline_offer):
+            with pytest.raises(Forbidden) as refusal:
+                act(actor=maker, offer_id=one.pk)
+            assert refusal.value.code == "not_yours_to_answer"
+            with pytest.raises(NotFound):
+                act(actor=stranger, offer_id=one.pk)
+        with pytest.raises(Forbidden):
+            negotiation.counter_offer(actor=maker, offer_id=one.pk, offered_price=price)
+        with pytest.raises(NotFound):
+            negotiation.counter_offer(actor=stranger, offer_id=one.pk, offered_price=price)
+        with pytest.raises(Forbidden) as refusal:
+            negotiation.withdraw_offer(actor=recipient, offer_id=one.pk)
+        assert refusal.value.code == "not_your_offer"
+        with pytest.raises(NotFound):
+            negotiation.withdraw_offer(actor=stranger, offer_id=one.pk)
+    assert snapshot() == before
+
+
+def test_an_offer_is_not_accepted_at_more_than_the_product_costs_by_now() -> None:
+    offer = make_offer(price="750.00")
+    Product.objects.filter(pk=offer.product_id).update(
+        price=Decimal(700), platform_fee=Decimal(35), seller_payout=Decimal(665)
+    )
+    before = snapshot()
+    with pytest.raises(Conflict) as refusal:
+        negotiation.accept_offer(actor=offer.seller, offer_id=offer.pk)
+    assert refusal.value.code == "price_lowered"
+    assert snapshot() == before
+    assert make_counter(offer, price="700.00").status == Status.PENDING
+
+
+def test_an_offer_past_its_time_can_not_be_answered_nor_withdrawn_though_no_job_ran() -> None:
+    with time_machine.travel(NOON, tick=False):
+        offer = make_offer()
+    before = snapshot()
+    acts: tuple[tuple[Any, Any, dict[str, Any]], ...] = (
+        (negotiation.accept_offer, offer.seller, {}),
+        (negotiation.decline_offer, offer.seller, {}),
+        (negotiation.counter_offer, offer.seller, {"offered_price": Decimal(800)}),
+        (negotiation.withdraw_offer, offer.buyer, {}),
+    )
+    with time_machine.travel(NOON + timedelta(hours=24), tick=False):
+        for act, actor, fields in acts:
+            with pytest.raises(Conflict) as refusal:
+                act(actor=actor, offer_id=offer.pk, **fields)
+            assert refusal.value.code == "offer_expired"
+    assert snapshot() == before
+    with time_machine.travel(NOON + timedelta(hours=24, microseconds=-1), tick=False):
+        assert negotiation.accept_offer(actor=offer.seller, offer_id=offer.pk).status == "pending"
+
+
+def test_a_declined_offer_is_closed_and_its_maker_told() -> None:
+    offer = make_offer()
+    negotiation.decline_offer(actor=offer.seller, offer_id=offer.pk)
+    offer.refresh_from_db()
+    assert (offer.status, offer.close_reason) == (Status.DECLINED, Reason.DECLINED)
+    assert history(offer)[1:] == [("declined", offer.seller_id, "declined")]
+    assert Notification.objects.filter(user=offer.buyer, kind="offer_declined").count() == 1
+
+
+def test_counters_go_back_and_forth_until_one_is_accepted(sent: Sent) -> None:
+    first = make_offer(price="700.00")
+    with sent() as events:
+        second = make_counter(first, price="820.00", message="820 and it's yours")
+    assert names(events) == [
+        (f"user.{first.buyer_id}", "offer:countered"),
+        (f"user.{first.seller_id}", "offer:countered"),
+        (f"user.{first.buyer_id}", "offer:new"),
+        (f"user.{first.seller_id}", "offer:created"),
+    ]
+    third = make_counter(second, price="760.00")
+    fourth = make_counter(third, price="780.00")
+    sale = negotiation.accept_offer(actor=first.buyer, offer_id=fourth.pk)
+    assert [one.made_by for one in (first, second, third, fourth)] == [
+        first.buyer,
+        first.seller,
+        first.buyer,
+        first.seller,
+    ]
+    assert (second.parent, third.parent, fourth.parent) == (first, second, third)
+    assert (sale.price, sale.buyer, sale.seller) == (Decimal("780.00"), first.buyer, first.seller)
+    statuses = Offer.objects.order_by("created_at").values_list("status", flat=True)
+    assert list(statuses) == ["countered", "countered", "countered", "accepted"]
+    types = first.conversation.messages.order_by("seq").values_list("message_type", flat=True)
+    assert list(types) == ["offer", "offer", "offer", "offer", "system"]
+
+
+def test_a_counter_keeps_to_the_asking_price_and_the_currency() -> None:
+    offer = make_offer()
+    before = snapshot()
+    for fields in ({"price": "850.01"}, {"currency": "USD"}):
+        with pytest.raises(ValidationFailed):
+            make_counter(offer, **fields)
+    assert snapshot() == before
+
+
+def test_a_withdrawn_offer_can_not_be_accepted() -> None:
+    offer = make_offer()
+    negotiation.withdraw_offer(actor=offer.buyer, offer_id=offer.pk)
+    with pytest.raises(Conflict) as refusal:
+        negotiation.accept_offer(actor=offer.seller, offer_id=offer.pk)
+    assert refusal.value.code == "offer_withdrawn"
