@@ -50,7 +50,7 @@ class ConversationViewSet(ViewSet):
         summary="Open a conversation, or find it",
         description="One per buyer, seller and product: 201 when it was made now, 200 when it was there. The"
         " product's seller is the seller; without a product, whoever opens first is the buyer. An"
-        " `initial_message` is sent either way.",
+        " `initial_message` is sent either way, once where the same is sent again within 10 seconds.",
         request=OpenConversationInput,
         responses={201: ConversationOutput, 200: ConversationOutput},
         examples=[

@@ -1,20 +1,23 @@
 """Opening, reading and archiving conversations."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.models import User
 from chat import events
 from chat.access import check_reachable, conversation_of, is_reachable
-from chat.models import Conversation
+from chat.models import Conversation, Message
 from chat.services.messages import inbox_key, post_message
 from listings.access import product_visible_to
 from listings.models import Product
 from notifications.services import mark_read_by_key
 from soukloop.core.errors import NotFound, ValidationFailed
 
+RETRIED_WITHIN = timedelta(seconds=10)
 _WITHDRAWN = (Product.Status.HIDDEN, Product.Status.DELETED)
 
 
@@ -30,7 +33,8 @@ def open_conversation(
 
     The product's seller is the seller; without a product whoever opens first is the buyer. Raises
     ValidationFailed for oneself and for a product of neither, NotFound for a person or product that isn't
-    there for the actor, Forbidden where one of the two blocked the other.
+    there for the actor, Forbidden where one of the two blocked the other. The same first message again within
+    RETRIED_WITHIN is a phone that missed the answer: it is not posted twice.
     """
     if other_user_id == actor.pk:
         raise ValidationFailed(details={"other_user_id": ["You can't write to yourself."]})
@@ -43,8 +47,20 @@ def open_conversation(
     else:
         conversation, is_new = _about_product(actor, other, product_id)
     if initial_message:
-        post_message(conversation=conversation, sender=actor, content=initial_message)
+        conversation = conversation_of(actor, conversation.pk, lock=True)
+        if not _was_just_said(conversation, actor, initial_message):
+            post_message(conversation=conversation, sender=actor, content=initial_message)
     return conversation, is_new
+
+
+def _was_just_said(conversation: Conversation, actor: User, content: str) -> bool:
+    """Tell whether this is a retry; the conversation is locked, so a twin under way has been committed."""
+    return conversation.messages.filter(
+        sender=actor,
+        message_type=Message.Type.TEXT,
+        content=content,
+        created_at__gt=timezone.now() - RETRIED_WITHIN,
+    ).exists()
 
 
 def _about_product(actor: User, other: User, product_id: UUID) -> tuple[Conversation, bool]:

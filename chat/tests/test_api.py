@@ -97,6 +97,19 @@ def test_opening_again_answers_200_with_the_same_conversation() -> None:
     assert again.json()["data"]["unread_count_seller"] == 1
 
 
+def test_an_opening_that_is_retried_without_a_key_says_its_message_once() -> None:
+    buyer, product = make_user(), make_product()
+    body = {
+        "other_user_id": str(product.seller_id),
+        "product_id": str(product.pk),
+        "initial_message": "Hi! Is this item still available?",
+    }
+    first, again = (client_for(buyer).post(URL, body) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["data"] == first.json()["data"]
+    assert Message.objects.count() == 1
+
+
 def test_an_idempotency_key_sends_once() -> None:
     conversation = make_conversation()
     client = client_for(conversation.buyer)

@@ -1,8 +1,10 @@
 """Conversations are one per pair and product; messages are numbered, counted, read, archived and hidden."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from accounts.tests.factories import block, make_seller, make_staff, make_user
@@ -21,6 +23,7 @@ from soukloop.realtime.rooms import user_room
 from soukloop.realtime.testing import Captured
 
 pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def counts(conversation: Conversation) -> tuple[int, int]:
@@ -57,6 +60,29 @@ class TestOpening:
         one, _ = services.open_conversation(actor=a, other_user_id=b.pk)
         two, is_new = services.open_conversation(actor=b, other_user_id=a.pk)
         assert (two, is_new, one.buyer_id) == (one, False, a.pk)
+
+    def test_a_first_message_sent_again_at_once_is_one_and_later_it_is_said_again(self) -> None:
+        buyer, product = make_user(), make_product()
+
+        def opened(actor: Any = buyer, content: str = "Hi") -> Conversation:
+            other_id = product.seller_id if actor == buyer else buyer.pk
+            return services.open_conversation(
+                actor=actor, other_user_id=other_id, product_id=product.pk, initial_message=content
+            )[0]
+
+        with time_machine.travel(NOON, tick=False):
+            first = opened()
+            assert (first.last_seq, first.unread_count_seller) == (1, 1)
+        with time_machine.travel(NOON + timedelta(seconds=9), tick=False):
+            retried = opened()
+            assert (retried, retried.last_seq, retried.last_message) == (first, 1, first.last_message)
+            opened(content="Hello?")
+            opened(actor=product.seller)
+        assert [message.content for message in first.messages.order_by("seq")] == ["Hi", "Hello?", "Hi"]
+        assert counts(first) == (1, 2)
+        with time_machine.travel(NOON + timedelta(seconds=10), tick=False):
+            assert opened().last_seq == 4
+        assert first.messages.filter(sender=buyer, content="Hi").count() == 2
 
     def test_the_initial_message_is_sent_also_when_the_conversation_was_there(self) -> None:
         conversation = make_conversation()

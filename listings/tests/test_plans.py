@@ -8,7 +8,9 @@ from django.core.management import call_command
 from django.db import connection
 from rest_framework.test import APIClient
 
-from listings.models import Product
+from accounts.models import Block
+from accounts.tests.factories import client_for, make_user
+from listings.models import Product, SearchWord
 from soukloop.core.pagination import encode_cursor
 
 PLACE = "latitude=25.0772&longitude=55.1369"
@@ -66,7 +68,7 @@ def nodes(plan):
         yield from nodes(child)
 
 
-def scanned(url):
+def scanned(url, client=None):
     """Ask, and return the statements that read all of the products."""
     found: list[str] = []
 
@@ -86,7 +88,7 @@ def scanned(url):
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(explain):
-        answer = APIClient().get(f"/api/v1{url}")
+        answer = (client or APIClient()).get(f"/api/v1{url}")
     assert answer.status_code == 200
     assert answer.json()["data"]["items"]
     return found
@@ -96,6 +98,16 @@ def scanned(url):
 @pytest.mark.parametrize("url", HOT)
 def test_hot_question_reads_no_whole_table(catalogue, url):
     assert scanned(url) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("typed", ["jor", "nike jor", "jordn"])
+def test_suggestions_to_who_blocks_people_read_no_whole_table(catalogue, typed):
+    viewer = make_user()
+    for seller_id in Product.objects.values_list("seller_id", flat=True).distinct()[:50]:
+        Block.objects.create(blocker=viewer, blocked_id=seller_id)
+    SearchWord.objects.update(uses=1)  # so that each is looked up
+    assert scanned(f"/search/suggest?q={typed}", client_for(viewer)) == []
 
 
 @pytest.mark.django_db
