@@ -1,0 +1,104 @@
+"""What is asked for, and the statements that each of it makes the project send."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+if TYPE_CHECKING:
+    from soukloop.core.reads import Statement
+
+PLACES = [
+    (25.0805, 55.1403),
+    (25.1972, 55.2744),
+    (25.2711, 55.3075),
+    (25.0693, 55.1417),
+    (24.4764, 54.3408),
+    (25.3236, 55.3863),
+    (25.4052, 55.5136),
+    (24.2075, 55.7447),
+]
+SORTS = ("recent", "popular", "price_low", "price_high")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A handful of different URLs that take turns, asked for by nobody or by somebody who is logged in."""
+
+    name: str
+    paths: list[str]
+    authorization: str = ""
+
+
+Statements = dict[str, list["Statement"]]  # by URL
+
+
+def scenarios() -> list[Scenario]:
+    """Return what is asked for, of the catalogue that Django is connected to."""
+    from accounts.tokens import access_token_for  # noqa: PLC0415 - Django must be set up first
+    from listings.models import Product, SearchWord  # noqa: PLC0415
+    from soukloop.core.pagination import encode_cursor  # noqa: PLC0415
+
+    listed = (
+        Product.objects.filter(
+            status="active", feed_type="discover", seller_closed=False, live_stream_id__isnull=True
+        )
+        .select_related("seller")
+        .order_by("-created_at", "-id")
+    )
+    count = listed.count()
+    deep = [listed[count * tenth // 10] for tenth in range(1, 10)]
+    words = list(SearchWord.objects.order_by("-uses", "word").values_list("display", flat=True)[:160:20])
+    return [
+        Scenario("discover", [f"/api/v1/feeds/discover?sort={sort}" for sort in SORTS]),
+        Scenario(
+            "discover, logged in",
+            [f"/api/v1/feeds/discover?sort={sort}&per_page=20" for sort in SORTS],
+            f"Bearer {access_token_for(deep[0].seller)}",
+        ),
+        Scenario(
+            "community, nearest",
+            [
+                f"/api/v1/feeds/community?latitude={latitude}&longitude={longitude}"
+                for latitude, longitude in PLACES
+            ],
+        ),
+        Scenario(
+            "discover, deep by cursor",
+            [
+                "/api/v1/feeds/discover?cursor="
+                + encode_cursor("recent", False, product.created_at.isoformat(), product.pk)
+                for product in deep
+            ],
+        ),
+        Scenario("search with facets", [f"/api/v1/search?q={quote(word)}" for word in words]),
+    ]
+
+
+def statements_of(asked: list[Scenario]) -> Statements:
+    """Return what each URL makes the project send; the page comes with the last statement."""
+    from django.db import connection  # noqa: PLC0415
+    from django.http import QueryDict  # noqa: PLC0415
+
+    from listings.lean import ROUTES, viewer_of_authorization  # noqa: PLC0415
+    from soukloop.core.reads import Reads, fetch  # noqa: PLC0415
+
+    def noted(reads: Reads[Any], sent: list["Statement"]) -> Any:
+        statement = next(reads)
+        while True:
+            sent.append(statement)
+            try:
+                statement = reads.send(fetch(statement))
+            except StopIteration as end:
+                return end.value
+
+    statements: Statements = {}
+    for scenario in asked:
+        for path in scenario.paths:
+            url = urlsplit(path)
+            sent = statements[path] = []
+            viewer = None
+            if scenario.authorization:
+                viewer = noted(viewer_of_authorization(scenario.authorization), sent)
+            noted(ROUTES[url.path].select(ROUTES[url.path].parse(QueryDict(url.query)), viewer=viewer), sent)
+    connection.close()
+    return statements
