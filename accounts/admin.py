@@ -5,10 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from accounts.identifiers import normal_phone
 from accounts.models import User
 from accounts.services import moderation
+from soukloop.core import cells
 from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
 
 
@@ -32,7 +35,7 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(User)
 class UserAdmin(ReadOnlyStateAdmin):
-    list_display = ("username", "state", "email", "phone", "role", "is_verified", "badge", "created_at")
+    list_display = ("name", "state", "contact", "role", "verified", "badge", "joined")
     list_filter = (
         StateFilter,
         "role",
@@ -45,22 +48,68 @@ class UserAdmin(ReadOnlyStateAdmin):
     search_help_text = "Email, username, phone in any spelling, or name"
     ordering = ("-created_at",)
     fieldsets = (
-        (None, {"fields": ("id", "username", "email", "phone", "full_name", "role", "bio", "neighborhood")}),
+        (
+            None,
+            {
+                "fields": (
+                    "id",
+                    "username",
+                    "email",
+                    "phone",
+                    "full_name",
+                    "role",
+                    "bio",
+                    "neighborhood",
+                    "related",
+                )
+            },
+        ),
         ("State", {"fields": ("state", "is_verified", "has_verified_badge", "banned_at", "ban_reason")}),
         ("Times", {"fields": ("created_at", "updated_at", "last_login_at", "deleted_at")}),
         ("Staff", {"fields": ("is_staff", "is_superuser", "groups")}),
     )
+    readonly_fields = ("state", "related")
     actions = ("ban", "unban", "give_badge", "take_badge", "make_staff", "remove_staff")
 
-    @admin.display(description="State", ordering="is_active")
+    @admin.display(description="username", ordering="username")
+    def name(self, user: User) -> str:
+        return cells.short(user.username, 20)
+
+    @admin.display(description="contact", ordering="email")
+    def contact(self, user: User) -> SafeString:
+        lines = [cells.short(line, 32) for line in (user.email, user.phone) if line]
+        return format_html_join(SafeString("<br>"), "{}", ((line,) for line in lines or [cells.NOTHING]))
+
+    @admin.display(description="verified", ordering="is_verified")
+    def verified(self, user: User) -> str:
+        return cells.tick(user.is_verified)
+
+    @admin.display(description="badge", ordering="has_verified_badge")
+    def badge(self, user: User) -> str:
+        return cells.tick(user.has_verified_badge)
+
+    @admin.display(description="joined", ordering="created_at")
+    def joined(self, user: User) -> str:
+        return cells.day(user.created_at)
+
+    @admin.display(description="see also")
+    def related(self, user: User) -> SafeString:
+        return cells.beside(
+            cells.link_to_list("listings.product", "Products", seller__id__exact=user.pk),
+            cells.link_to_list("livestream.stream", "Streams", seller__id__exact=user.pk),
+            cells.link_to_list("offers.offer", "Offers made", made_by__id__exact=user.pk),
+            cells.link_to_list("offers.transaction", "Purchases", buyer__id__exact=user.pk),
+            cells.link_to_list("offers.transaction", "Sales", seller__id__exact=user.pk),
+            cells.link_to_list("chat.conversation", "Conversations", q=user.username),
+            cells.link_to_list("chat.message", "Messages", q=f"@{user.username}"),
+            cells.link_to_list("notifications.notification", "Notifications", q=user.pk),
+        )
+
+    @admin.display(description="state", ordering="is_active")
     def state(self, user: User) -> str:
         if user.deleted_at is not None:
             return "deleted"
         return "banned" if user.banned_at is not None else "active"
-
-    @admin.display(description="Badge", boolean=True, ordering="has_verified_badge")
-    def badge(self, user: User) -> bool:
-        return user.has_verified_badge
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str

@@ -12,14 +12,15 @@ from django.utils.safestring import SafeString
 
 from chat import services
 from chat.models import Conversation, Message
+from soukloop.core import cells
 from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
 
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyStateAdmin):
-    list_display = ("id", "buyer", "seller", "product", "last_seq", "last_message_at", "created_at")
+    list_display = ("about", "bought_by", "sold_by", "messages", "latest", "opened")
     list_select_related = ("buyer", "seller", "product")
-    list_filter = ("created_at",)
+    list_filter = (("product", admin.EmptyFieldListFilter), "created_at")
     ordering = ("-created_at",)
     search_fields = ("=id", "=product__id", "buyer__username", "seller__username")
     search_help_text = "A conversation's or product's id, or a username"
@@ -42,12 +43,31 @@ class ConversationAdmin(ReadOnlyStateAdmin):
         ("Times", {"fields": ("created_at", "last_message_at")}),
     )
 
-    @admin.display(description="Messages")
+    readonly_fields = ("messages",)
+
+    @admin.display(description="about", ordering="product__title")
+    def about(self, conversation: Conversation) -> str:
+        return cells.short(conversation.product.title, 36) if conversation.product else "no product"
+
+    @admin.display(description="buyer", ordering="buyer__username")
+    def bought_by(self, conversation: Conversation) -> str:
+        return cells.link_to(conversation.buyer, 16)
+
+    @admin.display(description="seller", ordering="seller__username")
+    def sold_by(self, conversation: Conversation) -> str:
+        return cells.link_to(conversation.seller, 16)
+
+    @admin.display(description="latest", ordering="last_message_at")
+    def latest(self, conversation: Conversation) -> str:
+        return cells.moment(conversation.last_message_at)
+
+    @admin.display(description="opened", ordering="created_at")
+    def opened(self, conversation: Conversation) -> str:
+        return cells.moment(conversation.created_at)
+
+    @admin.display(description="messages", ordering="last_seq")
     def messages(self, conversation: Conversation) -> SafeString:
-        url = reverse("admin:chat_message_changelist")
-        return format_html(
-            '<a href="{}?conversation={}">{} messages</a>', url, conversation.pk, conversation.last_seq
-        )
+        return cells.link_to_list("chat.message", str(conversation.last_seq), conversation=conversation.pk)
 
 
 class VisibilityFilter(admin.SimpleListFilter):
@@ -65,9 +85,8 @@ class VisibilityFilter(admin.SimpleListFilter):
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyStateAdmin):
-    list_display = ("created_at", "sender", "message_type", "said", "is_hidden", "conversation", "seq")
-    list_display_links = ("created_at", "said")
-    list_select_related = ("sender", "conversation")
+    list_display = ("said", "said_by", "kind", "about", "sent", "is_hidden")
+    list_select_related = ("sender", "conversation__product")
     list_filter = ("message_type", VisibilityFilter, "created_at")
     ordering = ("-created_at",)
     search_fields = ("content",)
@@ -97,14 +116,33 @@ class MessageAdmin(ReadOnlyStateAdmin):
             return super().get_search_results(request, queryset, search_term)
         return queryset.filter(pk=wanted) | queryset.filter(conversation=wanted), False
 
-    @admin.display(description="Content")
+    @admin.display(description="content")
     def said(self, message: Message) -> str:
-        text = message.content or message.shown_content
-        return text if len(text) <= 80 else f"{text[:79]}…"
+        picture = "(picture)" if message.message_type == Message.Type.IMAGE else ""
+        return cells.short(picture or message.content, 60) or "(nothing)"
 
-    @admin.display(description="Hidden", boolean=True)
-    def is_hidden(self, message: Message) -> bool:
-        return message.hidden_at is not None
+    @admin.display(description="sender", ordering="sender__username")
+    def said_by(self, message: Message) -> str:
+        return cells.link_to(message.sender, 16)
+
+    @admin.display(description="kind", ordering="message_type")
+    def kind(self, message: Message) -> str:
+        return message.get_message_type_display()
+
+    @admin.display(description="conversation")
+    def about(self, message: Message) -> SafeString:
+        product = message.conversation.product
+        page = reverse("admin:chat_conversation_change", args=[message.conversation_id])
+        text = cells.short(product.title, 24) if product else "no product"
+        return format_html('<a href="{}">{}</a>', page, text)
+
+    @admin.display(description="sent", ordering="created_at")
+    def sent(self, message: Message) -> str:
+        return cells.moment(message.created_at)
+
+    @admin.display(description="hidden")
+    def is_hidden(self, message: Message) -> str:
+        return cells.tick(message.hidden_at is not None)
 
     @reason_action(description="Hide the selected messages", done="hidden")
     def hide(self, request: HttpRequest, message: Message, reason: str) -> None:

@@ -4,27 +4,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import Truncator
-from django.utils.timezone import localtime
 
+from listings import emirates_map
 from listings.models import Category, Product
 from listings.services import products
+from soukloop.core import cells
 from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
-
-# What the map shows: the Emirates, in degrees. Drawn here: staff's browsers fetch no tiles from elsewhere.
-_WEST, _EAST, _SOUTH, _NORTH = 51.4, 56.6, 22.5, 26.2
-_WIDTH, _HEIGHT = 416, 296
-_CITIES = (
-    ("Abu Dhabi", 54.377, 24.454),
-    ("Dubai", 55.271, 25.205),
-    ("Sharjah", 55.404, 25.346),
-    ("Ras Al Khaimah", 55.943, 25.800),
-    ("Fujairah", 56.336, 25.129),
-    ("Al Ain", 55.744, 24.207),
-)
 
 
 @admin.register(Product)
@@ -40,14 +26,14 @@ class ProductAdmin(ReadOnlyStateAdmin):
     ordering = ("-created_at",)
     actions = ("hide", "restore")
     fieldsets = (
-        (None, {"fields": ("id", "title", "description", "seller", "category", "condition")}),
+        (None, {"fields": ("id", "title", "description", "seller", "category", "condition", "related")}),
         ("State", {"fields": ("status", "hidden_reason", "seller_closed", "deleted_at")}),
-        ("Price", {"fields": ("amount", "platform_fee", "seller_payout", "accepts_offers")}),
+        ("Price", {"fields": ("amount", "fee", "payout", "accepts_offers", "lowest", "at_once")}),
         ("Place", {"fields": ("neighborhood", "map")}),
         ("Media", {"fields": ("image_urls", "video_url", "video_thumbnail_url", "tags")}),
         ("Figures", {"fields": ("view_count", "favorite_count", "created_at", "updated_at", "sold_at")}),
     )
-    readonly_fields = ("amount", "map")
+    readonly_fields = ("amount", "fee", "payout", "lowest", "at_once", "related", "map")
 
     def is_offered(self, action: str, row: Any) -> bool:
         wanted = {"hide": Product.Status.ACTIVE, "restore": Product.Status.HIDDEN}
@@ -67,11 +53,11 @@ class ProductAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="title", ordering="title")
     def short_title(self, product: Product) -> str:
-        return Truncator(product.title).chars(36)
+        return cells.short(product.title, 36)
 
     @admin.display(description="seller", ordering="seller__username")
     def sold_by(self, product: Product) -> str:
-        return Truncator(str(product.seller)).chars(16)
+        return cells.link_to(product.seller, 16)
 
     @admin.display(description="category", ordering="category")
     def kind(self, product: Product) -> str:
@@ -79,52 +65,64 @@ class ProductAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="listed", ordering="created_at")
     def listed_on(self, product: Product) -> str:
-        return date_format(localtime(product.created_at), "j M Y")
+        return cells.moment(product.created_at)
 
     @admin.display(description="price", ordering="price")
     def amount(self, product: Product) -> str:
-        return f"{product.currency}\u00a0{product.price}"
+        return cells.money(product.currency, product.price)
+
+    @admin.display(description="platform fee")
+    def fee(self, product: Product) -> str:
+        return cells.money(product.currency, product.platform_fee)
+
+    @admin.display(description="to the seller")
+    def payout(self, product: Product) -> str:
+        return cells.money(product.currency, product.seller_payout)
+
+    @admin.display(description="refuses offers below")
+    def lowest(self, product: Product) -> str:
+        return (
+            cells.NOTHING
+            if product.min_offer_price is None
+            else cells.money(product.currency, product.min_offer_price)
+        )
+
+    @admin.display(description="takes offers from")
+    def at_once(self, product: Product) -> str:
+        return (
+            cells.NOTHING
+            if product.auto_accept_price is None
+            else cells.money(product.currency, product.auto_accept_price)
+        )
+
+    @admin.display(description="see also")
+    def related(self, product: Product) -> SafeString:
+        return cells.beside(
+            cells.link_to_list("offers.offer", "Offers", product__id__exact=product.pk),
+            cells.link_to_list("offers.transaction", "Transactions", product__id__exact=product.pk),
+            cells.link_to_list("chat.conversation", "Conversations", product__id__exact=product.pk),
+        )
 
     @admin.display(description="where")
     def map(self, product: Product) -> SafeString | str:
-        """Draw the product's own point among the cities; staff may see it, others get the offset one."""
-        if product.location is None:
-            return "–"
-        longitude, latitude = product.location.coords[:2]
-        cities = format_html_join(
-            "",
-            '<circle cx="{}" cy="{}" r="2.5" fill="#888"/>'
-            '<text x="{}" y="{}" font-size="10" fill="#888">{}</text>',
-            (
-                (x, y, x + 5, y + 3, name)
-                for name, x, y in ((name, *_place(lo, la)) for name, lo, la in _CITIES)
-            ),
-        )
-        x, y = _place(longitude, latitude)
-        return format_html(
-            '<svg viewBox="0 0 {} {}" style="max-width: 100%; width: 26rem; border: 1px solid #8884"'
-            ' role="img" aria-label="Map">{}'
-            '<circle cx="{}" cy="{}" r="6" fill="#c2185b" fill-opacity=".75"/></svg><br>{}, {}',
-            _WIDTH,
-            _HEIGHT,
-            cities,
-            x,
-            y,
-            f"{latitude:.5f}",
-            f"{longitude:.5f}",
-        )
+        """Show the exact place, which staff may see, and the one that everybody else gets."""
+        exact, public = product.location, product.public_location
+        if exact is None or public is None:
+            return cells.NOTHING
+        return emirates_map.drawn((exact.x, exact.y), (public.x, public.y))
 
 
 @admin.register(Category)
 class CategoryAdmin(ReadOnlyStateAdmin):
     """The 12 categories; they change with a release."""
 
-    list_display = ("icon", "name", "name_ar", "slug", "position")
+    list_display = ("icon", "name", "name_ar", "slug", "position", "products")
     list_display_links = ("name",)
+    search_fields = ("slug", "name", "name_ar")
+    search_help_text = "A slug, or a name in either language"
+    fields = ("slug", "name", "name_ar", "icon", "color", "secondary_color", "position", "products")
+    readonly_fields = ("products",)
 
-
-def _place(longitude: float, latitude: float) -> tuple[float, float]:
-    """Project degrees onto the map, kept within its edges."""
-    x = (longitude - _WEST) / (_EAST - _WEST) * _WIDTH
-    y = (_NORTH - latitude) / (_NORTH - _SOUTH) * _HEIGHT
-    return round(min(max(x, 4), _WIDTH - 4), 1), round(min(max(y, 4), _HEIGHT - 4), 1)
+    @admin.display(description="products")
+    def products(self, category: Category) -> SafeString:
+        return cells.link_to_list("listings.product", "Products", category__slug__exact=category.pk)

@@ -5,16 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import localize
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from livestream.media import addresses
 from livestream.models import ChatMessage, Stream
 from livestream.selectors import figures
 from livestream.services import chat, streams
+from soukloop.core import cells
 from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
 
 
@@ -22,15 +20,7 @@ from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
 class StreamAdmin(ReadOnlyStateAdmin):
     """A stream with its figures, its encoder and its replay; one that is live can be ended."""
 
-    list_display = (
-        "title",
-        "seller",
-        "status",
-        "viewer_count",
-        "peak_viewers",
-        "started_at",
-        "ended_at",
-    )
+    list_display = ("short_title", "hosted_by", "status", "watching", "peak", "started", "lasted")
     list_select_related = ("seller",)
     list_filter = ("status", "audience", "end_reason", "record_stream", "category", "started_at")
     search_fields = ("=id", "=public_id", "title", "seller__username", "seller__email")
@@ -77,6 +67,32 @@ class StreamAdmin(ReadOnlyStateAdmin):
     )
     readonly_fields = ("video", "replay_state", "encoder", "reactions", "chat_link", "products")
 
+    @admin.display(description="title", ordering="title")
+    def short_title(self, stream: Stream) -> str:
+        return cells.short(stream.title, 40)
+
+    @admin.display(description="seller", ordering="seller__username")
+    def hosted_by(self, stream: Stream) -> str:
+        return cells.link_to(stream.seller, 16)
+
+    @admin.display(description="viewers", ordering="viewer_count")
+    def watching(self, stream: Stream) -> str:
+        return str(stream.viewer_count) if stream.is_live else cells.NOTHING
+
+    @admin.display(description="peak", ordering="peak_viewers")
+    def peak(self, stream: Stream) -> str:
+        return str(stream.peak_viewers) if stream.started_at else cells.NOTHING
+
+    @admin.display(description="started", ordering="started_at")
+    def started(self, stream: Stream) -> str:
+        return cells.moment(stream.started_at)
+
+    @admin.display(description="lasted")
+    def lasted(self, stream: Stream) -> str:
+        if stream.started_at is None or stream.ended_at is None:
+            return cells.NOTHING
+        return str(stream.ended_at - stream.started_at).split(".")[0]
+
     def is_offered(self, action: str, row: Any) -> bool:
         return row.is_live if action == "end_now" else super().is_offered(action, row)
 
@@ -91,14 +107,14 @@ class StreamAdmin(ReadOnlyStateAdmin):
         elif stream.status == Stream.Status.ENDED and stream.record_stream:
             address = addresses.vod_url(stream.public_id)
         else:
-            return "–"
+            return cells.NOTHING
         return format_html('<a href="{0}">{0}</a>', address)
 
     @admin.display(description="replay")
     def replay_state(self, stream: Stream) -> str:
         replay = getattr(stream, "replay", None)
         if replay is None:
-            return "–"
+            return cells.NOTHING
         seconds = f", {replay.duration_seconds:.0f} s" if replay.duration_seconds else ""
         error = f": {replay.error}" if replay.error else ""
         return f"{replay.get_state_display()}, {replay.progress} %{seconds}{error}"
@@ -106,43 +122,42 @@ class StreamAdmin(ReadOnlyStateAdmin):
     @admin.display(description="encoder")
     def encoder(self, stream: Stream) -> SafeString | str:
         rows = [
-            (_time(one.connected_at), _time(one.lost_at) if one.lost_at else "there now")
+            (cells.whole(one.connected_at), cells.whole(one.lost_at) if one.lost_at else "there now")
             for one in stream.publisher_connections.order_by("connected_at")
         ]
-        return _table(("Came", "Went"), rows)
+        return cells.table(("Came", "Went"), rows)
 
     @admin.display(description="reactions")
     def reactions(self, stream: Stream) -> str:
         saved = figures.saved_reactions(stream.pk)
-        return "  ".join(f"{emoji} {count}" for emoji, count in saved.items()) or "–"
+        return "  ".join(f"{emoji} {count}" for emoji, count in saved.items()) or cells.NOTHING
 
     @admin.display(description="chat")
     def chat_link(self, stream: Stream) -> SafeString:
-        page = reverse("admin:livestream_chatmessage_changelist")
-        return format_html(
-            '<a href="{}?stream__id__exact={}">{} messages</a>', page, stream.pk, stream.last_chat_seq
+        return cells.link_to_list(
+            "livestream.chatmessage", f"{stream.last_chat_seq} messages", stream__id__exact=stream.pk
         )
 
     @admin.display(description="products")
     def products(self, stream: Stream) -> SafeString | str:
         rows = [
             (
-                shown.product.title,
-                f"{shown.product.currency} {shown.product.price}",
+                cells.link_to(shown.product),
+                cells.money(shown.product.currency, shown.product.price),
                 shown.product.get_status_display(),
                 shown.clicks,
-                _time(shown.first_tagged_at) if shown.first_tagged_at else "–",
+                cells.moment(shown.first_tagged_at),
             )
             for shown in stream.stream_products.select_related("product").order_by("position")
         ]
-        return _table(("Product", "Price", "Status", "Taps", "First tagged"), rows)
+        return cells.table(("Product", "Price", "Status", "Taps", "First tagged"), rows)
 
 
 @admin.register(ChatMessage)
 class ChatMessageAdmin(ReadOnlyStateAdmin):
     """What was said in streams, deleted lines too."""
 
-    list_display = ("message", "user", "stream", "created_at", "is_deleted")
+    list_display = ("said", "said_by", "said_in", "sent", "is_deleted")
     list_select_related = ("user", "stream")
     list_filter = (("deleted_at", admin.EmptyFieldListFilter), "created_at")
     search_fields = ("=id", "message", "user__username", "user__email", "=stream__id")
@@ -157,9 +172,25 @@ class ChatMessageAdmin(ReadOnlyStateAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChatMessage]:
         return super().get_queryset(request).select_related("stream", "user")
 
-    @admin.display(description="deleted", boolean=True)
-    def is_deleted(self, message: ChatMessage) -> bool:
-        return message.deleted_at is not None
+    @admin.display(description="message")
+    def said(self, message: ChatMessage) -> str:
+        return cells.short(message.message, 60)
+
+    @admin.display(description="by", ordering="user__username")
+    def said_by(self, message: ChatMessage) -> str:
+        return cells.link_to(message.user, 16)
+
+    @admin.display(description="stream")
+    def said_in(self, message: ChatMessage) -> str:
+        return cells.link_to(message.stream, 28)
+
+    @admin.display(description="sent", ordering="created_at")
+    def sent(self, message: ChatMessage) -> str:
+        return cells.moment(message.created_at)
+
+    @admin.display(description="deleted")
+    def is_deleted(self, message: ChatMessage) -> str:
+        return cells.tick(message.deleted_at is not None)
 
     @reason_action(description="Delete", done="deleted")
     def delete_now(self, request: HttpRequest, message: ChatMessage, reason: str) -> None:
@@ -168,16 +199,3 @@ class ChatMessageAdmin(ReadOnlyStateAdmin):
     @reason_action(description="Mute the author in this stream", done="by somebody who is now muted")
     def mute_author(self, request: HttpRequest, message: ChatMessage, reason: str) -> None:
         chat.mute_by_staff(actor=request.user, message_id=message.pk, reason=reason)  # type: ignore[arg-type]
-
-
-def _time(moment: Any) -> str:
-    return str(localize(timezone.localtime(moment)))
-
-
-def _table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> SafeString | str:
-    if not rows:
-        return "–"
-    head = format_html_join("", "<th>{}</th>", ((one,) for one in heads))
-    cells = "<td>{}</td>" * len(heads)
-    body = format_html_join("", f"<tr>{cells}</tr>", rows)
-    return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, body)

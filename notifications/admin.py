@@ -3,14 +3,35 @@
 from django.contrib import admin
 
 from notifications.models import Notification
+from soukloop.core import cells
 from soukloop.core.admin import ReadOnlyStateAdmin
 
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyStateAdmin):
-    list_display = ("created_at", "user", "kind", "title", "body", "read_at")
+    list_display = ("what", "told", "kind", "sent", "is_read")
     list_select_related = ("user",)
     list_filter = ("kind", "created_at", ("read_at", admin.EmptyFieldListFilter))
     ordering = ("-created_at",)
     search_fields = ("=user__id", "=user__username", "=user__email")
     search_help_text = "Whose: an id, a username or an email"
+    fieldsets = (
+        (None, {"fields": ("id", "user", "kind", "title", "body", "data", "collapse_key")}),
+        ("Times", {"fields": ("created_at", "read_at")}),
+    )
+
+    @admin.display(description="title", ordering="title")
+    def what(self, notification: Notification) -> str:
+        return cells.short(notification.title, 48)
+
+    @admin.display(description="to", ordering="user__username")
+    def told(self, notification: Notification) -> str:
+        return cells.link_to(notification.user, 16)
+
+    @admin.display(description="sent", ordering="created_at")
+    def sent(self, notification: Notification) -> str:
+        return cells.moment(notification.created_at)
+
+    @admin.display(description="read", ordering="read_at")
+    def is_read(self, notification: Notification) -> str:
+        return cells.tick(notification.read_at is not None)

@@ -1,14 +1,16 @@
 """The staff's screens of offers and sales: to look at, with the history of each."""
 
+from uuid import UUID
+
 from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from offers.models import Offer, Transaction
 from offers.selectors import history_of_negotiation
+from soukloop.core import cells
 from soukloop.core.admin import ReadOnlyStateAdmin
 
 _BOLD = SafeString(' style="font-weight: 600"')
@@ -24,15 +26,7 @@ _PEOPLE = (
 class OfferAdmin(ReadOnlyStateAdmin):
     """An offer, and everything that happened between its two sides over the product."""
 
-    list_display = (
-        "product",
-        "price",
-        "made_by",
-        "buyer",
-        "seller",
-        "status_now",
-        "created_at",
-    )
+    list_display = ("about", "price", "offered_by", "offered_to", "status_now", "made_at")
     list_select_related = ("product", "buyer", "seller", "made_by")
     list_filter = ("status", "close_reason", "created_at")
     search_fields = ("=id", "=product__id", "product__title", "message", *_PEOPLE)
@@ -42,18 +36,38 @@ class OfferAdmin(ReadOnlyStateAdmin):
     fieldsets = (
         (None, {"fields": ("id", "product", "price", "asked", "message", "status_now", "close_reason")}),
         ("Sides", {"fields": ("buyer", "seller", "made_by", "conversation", "parent", "sale_link")}),
-        ("Times", {"fields": ("created_at", "expires_at", "reminded_at", "closed_at", "stream_id")}),
+        ("Times", {"fields": ("created_at", "expires_at", "reminded_at", "closed_at", "shown_in")}),
         ("History", {"fields": ("history",)}),
     )
-    readonly_fields = ("price", "asked", "status_now", "sale_link", "history")
+    readonly_fields = ("price", "asked", "status_now", "sale_link", "shown_in", "history")
+
+    @admin.display(description="product", ordering="product__title")
+    def about(self, offer: Offer) -> str:
+        return cells.short(offer.product.title, 32)
+
+    @admin.display(description="from", ordering="made_by__username")
+    def offered_by(self, offer: Offer) -> str:
+        return cells.link_to(offer.made_by, 16)
+
+    @admin.display(description="to")
+    def offered_to(self, offer: Offer) -> str:
+        return cells.link_to(offer.recipient, 16)
+
+    @admin.display(description="made", ordering="created_at")
+    def made_at(self, offer: Offer) -> str:
+        return cells.moment(offer.created_at)
+
+    @admin.display(description="live stream")
+    def shown_in(self, offer: Offer) -> str:
+        return _stream_link(offer.stream_id)
 
     @admin.display(description="offered", ordering="offered_price")
     def price(self, offer: Offer) -> str:
-        return f"{offer.currency}\u00a0{offer.offered_price}"
+        return cells.money(offer.currency, offer.offered_price)
 
     @admin.display(description="asking price", ordering="original_price")
     def asked(self, offer: Offer) -> str:
-        return f"{offer.currency}\u00a0{offer.original_price}"
+        return cells.money(offer.currency, offer.original_price)
 
     @admin.display(description="status", ordering="status")
     def status_now(self, offer: Offer) -> str:
@@ -62,9 +76,10 @@ class OfferAdmin(ReadOnlyStateAdmin):
     @admin.display(description="transaction")
     def sale_link(self, offer: Offer) -> str:
         if offer.sale is None:
-            return "–"
+            return cells.NOTHING
         page = reverse("admin:offers_transaction_change", args=[offer.sale.pk])
-        return format_html('<a href="{}">{} ({})</a>', page, offer.sale, offer.sale.get_status_display())
+        price = cells.money(offer.sale.currency, offer.sale.price)
+        return format_html('<a href="{}">{} ({})</a>', page, price, offer.sale.get_status_display())
 
     def history(self, offer: Offer) -> SafeString:
         return _history_table(offer)
@@ -74,15 +89,7 @@ class OfferAdmin(ReadOnlyStateAdmin):
 class TransactionAdmin(ReadOnlyStateAdmin):
     """A sale with the fee as it was, and the negotiation it came of."""
 
-    list_display = (
-        "product",
-        "amount",
-        "platform_fee",
-        "buyer",
-        "seller",
-        "status",
-        "created_at",
-    )
+    list_display = ("about", "amount", "fee", "bought_by", "sold_by", "status", "agreed_at")
     list_select_related = ("product", "buyer", "seller")
     list_filter = ("status", "created_at")
     search_fields = ("=id", "=offer__id", "=product__id", "product__title", *_PEOPLE)
@@ -90,24 +97,65 @@ class TransactionAdmin(ReadOnlyStateAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     fieldsets = (
-        (None, {"fields": ("id", "product", "offer_link", "buyer", "seller", "status", "stream_id")}),
-        ("Money", {"fields": ("amount", "fee_rate", "platform_fee", "seller_payout")}),
+        (None, {"fields": ("id", "product", "offer_link", "buyer", "seller", "status", "shown_in")}),
+        ("Money", {"fields": ("amount", "rate", "fee", "payout")}),
         ("Times", {"fields": ("created_at", "closed_at", "closed_by", "close_reason")}),
         ("History", {"fields": ("history",)}),
     )
-    readonly_fields = ("amount", "offer_link", "history")
+    readonly_fields = ("amount", "rate", "fee", "payout", "offer_link", "shown_in", "history")
+
+    @admin.display(description="product", ordering="product__title")
+    def about(self, sale: Transaction) -> str:
+        return cells.short(sale.product.title, 28)
+
+    @admin.display(description="buyer", ordering="buyer__username")
+    def bought_by(self, sale: Transaction) -> str:
+        return cells.link_to(sale.buyer, 16)
+
+    @admin.display(description="seller", ordering="seller__username")
+    def sold_by(self, sale: Transaction) -> str:
+        return cells.link_to(sale.seller, 16)
+
+    @admin.display(description="agreed", ordering="created_at")
+    def agreed_at(self, sale: Transaction) -> str:
+        return cells.moment(sale.created_at)
+
+    @admin.display(description="fee", ordering="platform_fee")
+    def fee(self, sale: Transaction) -> str:
+        return cells.money(sale.currency, sale.platform_fee)
+
+    @admin.display(description="fee rate")
+    def rate(self, sale: Transaction) -> str:
+        return f"{(sale.fee_rate * 100).normalize():f}\u00a0%"
+
+    @admin.display(description="to the seller")
+    def payout(self, sale: Transaction) -> str:
+        return cells.money(sale.currency, sale.seller_payout)
+
+    @admin.display(description="live stream")
+    def shown_in(self, sale: Transaction) -> str:
+        return _stream_link(sale.stream_id)
 
     @admin.display(description="price", ordering="price")
     def amount(self, sale: Transaction) -> str:
-        return f"{sale.currency}\u00a0{sale.price}"
+        return cells.money(sale.currency, sale.price)
 
     @admin.display(description="offer")
     def offer_link(self, sale: Transaction) -> str:
         page = reverse("admin:offers_offer_change", args=[sale.offer_id])
-        return format_html('<a href="{}">{}</a>', page, sale.offer)
+        price = cells.money(sale.offer.currency, sale.offer.offered_price)
+        return format_html('<a href="{}">{}</a>', page, price)
 
     def history(self, sale: Transaction) -> SafeString:
         return _history_table(sale.offer)
+
+
+def _stream_link(stream_id: UUID | None) -> SafeString | str:
+    if stream_id is None:
+        return cells.NOTHING
+    return format_html(
+        '<a href="{}">{}</a>', reverse("admin:livestream_stream_change", args=[stream_id]), stream_id
+    )
 
 
 def _history_table(offer: Offer) -> SafeString:
@@ -118,8 +166,8 @@ def _history_table(offer: Offer) -> SafeString:
         (
             (
                 _BOLD if entry.offer_id == offer.pk else "",
-                localize(timezone.localtime(entry.created_at)),
-                f"{entry.offer.currency} {entry.offer.offered_price}",
+                cells.whole(entry.created_at),
+                cells.money(entry.offer.currency, entry.offer.offered_price),
                 entry.get_kind_display(),
                 entry.actor or "by rule or clock",
                 entry.reason.replace("_", " "),
@@ -128,7 +176,7 @@ def _history_table(offer: Offer) -> SafeString:
         ),
     )
     return format_html(
-        "<table><thead><tr><th>Time</th><th>Offer</th><th>What</th><th>By</th><th>Why</th></tr></thead>"
-        "<tbody>{}</tbody></table>",
+        '<div class="small-table"><table><thead><tr><th>Time</th><th>Offer</th><th>What</th><th>By</th>'
+        "<th>Why</th></tr></thead><tbody>{}</tbody></table></div>",
         rows,
     )

@@ -27,6 +27,7 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 ROOT_URLCONF = "soukloop.urls"
 ASGI_APPLICATION = "soukloop.asgi.application"
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "soukloop.formats"
 TIME_ZONE = "UTC"
 STAFF_TIME_ZONE = "Asia/Dubai"  # what the admin shows
 USE_TZ = True

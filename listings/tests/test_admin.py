@@ -1,11 +1,12 @@
 """The staff's screen of products."""
 
 import pytest
-from django.contrib.gis.geos import Point
+from django.contrib.gis.geos import Point, Polygon
 from django.test import Client
 from django.urls import reverse
 
 from accounts.tests.factories import make_staff
+from listings import emirates_map
 from listings.models import Product
 from listings.tests.factories import make_product
 
@@ -36,6 +37,26 @@ def test_a_product_is_found_and_shown_with_its_place_on_a_map(staff: Client) -> 
     assert "25.20480, 55.27080" in page
     assert "<svg" in page
     assert 'src="http' not in page
+
+
+def test_the_map_has_a_coast_its_cities_and_both_places(staff: Client) -> None:
+    product = make_product(
+        location=Point(55.2708, 25.2048, srid=4326), public_location=Point(55.2718, 25.2058, srid=4326)
+    )
+    page = staff.get(page_of(product)).content.decode()
+    assert page.count('<polyline class="coast"') == 2
+    for name in ("Abu Dhabi", "Dubai", "Sharjah", "Ajman", "Umm Al Quwain", "Ras Al Khaimah", "Fujairah"):
+        assert f">{name}</text>" in page
+    assert "Exact place, for the seller and staff: 25.20480, 55.27080" in page
+    assert "Public place, 150 m away, for everybody else: 25.20580, 55.27180" in page
+
+
+def test_cities_are_on_land_and_places_outside_stay_within_the_map() -> None:
+    land = Polygon([*emirates_map.LAND, emirates_map.LAND[0]])
+    assert land.valid
+    assert [name for name, place, *_ in emirates_map.CITIES if not land.contains(Point(*place))] == []
+    drawing = emirates_map.drawn((-0.12, 51.5), (-0.12, 51.5))  # London
+    assert '<circle class="exact" cx="5" cy="5" r="6"/>' in drawing
 
 
 def test_hiding_and_restoring_need_a_reason_and_go_through_the_services(staff: Client) -> None:

@@ -17,6 +17,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from soukloop.core.errors import DomainError
 
@@ -71,6 +72,7 @@ class ReadOnlyStateAdmin(admin.ModelAdmin):
     """
 
     change_form_template = "admin/state_change_form.html"
+    change_list_template = "admin/state_change_list.html"
     list_per_page = 50
     show_full_result_count = False  # counting a big table costs more than showing a page of it
 
@@ -90,6 +92,12 @@ class ReadOnlyStateAdmin(admin.ModelAdmin):
     def is_offered(self, action: str, row: Any) -> bool:
         """Tell whether an action makes sense for a row; its own page shows only those that do."""
         return True
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any

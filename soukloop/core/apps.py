@@ -6,4 +6,7 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        from soukloop.core import checks  # noqa: F401, PLC0415 - registers the system checks
+        from soukloop.core import (  # noqa: PLC0415 - they register system checks and a screen
+            checks,  # noqa: F401
+            jobs_admin,  # noqa: F401
+        )

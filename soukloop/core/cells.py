@@ -1,0 +1,82 @@
+"""What the cells of staff's lists and pages show: links to rows, short texts, times, money, small tables."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Model
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+NOTHING = "–"
+
+
+def short(text: str, length: int) -> str:
+    """Cut to so many characters, with an ellipsis where something is missing."""
+    return Truncator(text).chars(length)
+
+
+def link_to(row: Model | None, length: int = 40) -> SafeString | str:
+    """Link to the row's own page by its name, which is cut."""
+    if row is None:
+        return NOTHING
+    page = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    return format_html('<a href="{}">{}</a>', page, short(str(row), length))
+
+
+def link_to_list(kind: str, text: str, **lookups: Any) -> SafeString:
+    """Link to the list of those rows of a kind (`offers.offer`) that have something to do with this one."""
+    page = reverse(f"admin:{kind.replace('.', '_')}_changelist")
+    return format_html('<a href="{}?{}">{}</a>', page, urlencode(lookups), text)
+
+
+def beside(*parts: SafeString | str) -> SafeString:
+    return format_html_join(" · ", "{}", ((part,) for part in parts))
+
+
+def moment(at: datetime | None) -> SafeString | str:
+    """Return a time as lists have it, `3 Feb, 20:30`, with the year where it is another one."""
+    if at is None:
+        return NOTHING
+    local = timezone.localtime(at)
+    is_this_year = local.year == timezone.localtime().year
+    shown = date_format(local, "j M, H:i" if is_this_year else "j M Y, H:i")
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), whole(at), shown)
+
+
+def day(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "j M Y")
+
+
+def tick(is_so: bool) -> str:
+    """Return a tick, or a dash: most of what is not so is nothing to be alarmed at."""
+    return "✓" if is_so else NOTHING
+
+
+def whole(at: datetime | None) -> str:
+    """Return a time as pages have it, in full."""
+    if at is None:
+        return NOTHING
+    return date_format(timezone.localtime(at), "j M Y, H:i:s")
+
+
+def money(currency: str, amount: Decimal) -> str:
+    return f"{currency}\u00a0{number_format(amount, decimal_pos=2, use_l10n=True, force_grouping=True)}"
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> SafeString | str:
+    if not rows:
+        return NOTHING
+    head = format_html_join("", "<th>{}</th>", ((one,) for one in heads))
+    cells = "<td>{}</td>" * len(heads)
+    body = format_html_join("", f"<tr>{cells}</tr>", rows)
+    return format_html(
+        '<div class="small-table"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',
+        head,
+        body,
+    )

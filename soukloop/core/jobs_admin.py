@@ -1,0 +1,83 @@
+"""The staff's screen of background jobs, in the place of the one that Procrastinate brings."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.jobs import Status
+
+from soukloop.core import cells, jsonlib
+from soukloop.core.admin import ReadOnlyStateAdmin
+
+admin.site.unregister(ProcrastinateJob)
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """The statuses that a job can have, without looking which ones there are."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(one, one.capitalize()) for one in ("todo", "doing", "succeeded", "failed", "cancelled")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]
+    ) -> QuerySet[ProcrastinateJob]:
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+@admin.register(ProcrastinateJob)
+class JobAdmin(ReadOnlyStateAdmin):
+    """A job with its history; one that failed can be tried again."""
+
+    list_display = ("task_name", "number", "state", "attempts", "due", "given")
+    list_filter = (StatusFilter,)
+    search_fields = ("=id", "task_name", "lock")
+    search_help_text = "A job's number, part of a task's name or of a lock"
+    ordering = ("-id",)
+    actions = ("try_again",)
+    fieldsets = (
+        (None, {"fields": ("id", "task_name", "given_in_full", "state", "attempts")}),
+        ("Queue", {"fields": ("queue_name", "priority", "lock", "queueing_lock", "scheduled_at")}),
+        ("History", {"fields": ("history",)}),
+    )
+    readonly_fields = ("given_in_full", "state", "history")
+
+    @admin.display(description="job", ordering="id")
+    def number(self, job: ProcrastinateJob) -> str:
+        return str(job.pk)
+
+    @admin.display(description="status", ordering="status")
+    def state(self, job: ProcrastinateJob) -> str:
+        return job.status.capitalize()
+
+    @admin.display(description="not before", ordering="scheduled_at")
+    def due(self, job: ProcrastinateJob) -> str:
+        return cells.moment(job.scheduled_at)
+
+    @admin.display(description="arguments")
+    def given(self, job: ProcrastinateJob) -> str:
+        return cells.short(jsonlib.dumps(job.args).decode(), 48)
+
+    @admin.display(description="arguments")
+    def given_in_full(self, job: ProcrastinateJob) -> SafeString:
+        return format_html("<code>{}</code>", jsonlib.dumps(job.args).decode())
+
+    @admin.display(description="history")
+    def history(self, job: ProcrastinateJob) -> SafeString | str:
+        events = job.procrastinateevent_set.order_by("at")
+        return cells.table(("Time", "What"), [(cells.whole(event.at), event.type) for event in events])
+
+    @admin.action(description="Try again (failed ones)", permissions=["moderate"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]) -> None:
+        failed = list(queryset.filter(status=Status.FAILED.value))
+        for job in failed:
+            app.job_manager.retry_job_by_id(job.pk, timezone.now())
+        self.message_user(request, f"{len(failed)} of the jobs chosen will be tried again.", messages.SUCCESS)
