@@ -1,4 +1,4 @@
-"""A web process and a media server that know each other, and a worker that is a loop."""
+"""A live stream and its viewer; a media server and a web process that knows it; a worker that is a loop."""
 
 import shutil
 import tempfile
@@ -11,7 +11,13 @@ from django.db import connection
 from django.db.models import Max
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from redis.exceptions import ConnectionError as RedisAway
 
+from accounts.models import User
+from accounts.tests.factories import make_user
+from livestream import live_counts
+from livestream.models import Stream
+from livestream.tests.factories import make_live_stream
 from livestream.tests.media import SECRET, MediaServerProcess
 from soukloop.realtime.testing.servers import ServerProcess
 
@@ -33,6 +39,16 @@ def run_jobs(db: None) -> Callable[[], list[str]]:
         return ran
 
     return run
+
+
+@pytest.fixture
+def stream() -> Stream:
+    return make_live_stream()
+
+
+@pytest.fixture
+def viewer() -> User:
+    return make_user(neighborhood="Dubai Marina")
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +81,11 @@ def media(media_process: MediaServerProcess, web: ServerProcess) -> MediaServerP
     return media_process
 
 
+@pytest.fixture
+def silent_media_server(settings: Any) -> None:
+    settings.MEDIA_CONTROL_URL = "http://127.0.0.1:9"  # the discard port: nobody answers
+
+
 def point_settings_at(settings: Any, server: MediaServerProcess) -> None:
     environment = server.environment
     settings.MEDIA_ROOT = server.root
@@ -79,3 +100,10 @@ def point_settings_at(settings: Any, server: MediaServerProcess) -> None:
         "base_url": f"{environment['MEDIA_URL']}vods/",
     }
     settings.STORAGES = {**settings.STORAGES, "replays": {**replays, "OPTIONS": options}}
+
+
+def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise RedisAway("away")
+
+    monkeypatch.setattr(live_counts, "redis_client", away)

@@ -10,6 +10,7 @@ from accounts.tests.factories import make_seller
 from listings.models import Product
 from livestream.media import stream_keys
 from livestream.models import PublisherConnection, Replay, Stream, StreamProduct
+from livestream.services import chat
 
 _numbers = itertools.count(1)
 
@@ -47,3 +48,8 @@ def make_publisher(stream: Stream, **overrides: Any) -> PublisherConnection:
     """Save an encoder's connection that is still there."""
     fields: dict[str, Any] = {"client_id": "1", "connected_at": timezone.now()}
     return PublisherConnection.objects.create(stream=stream, **(fields | overrides))
+
+
+def say(stream: Stream, user: User, message: str = "Hello", **more: Any) -> dict[str, Any]:
+    """Write in a stream's chat, as the socket's command does."""
+    return chat.post_message(actor=user, stream_id=stream.pk, message=message, **more)

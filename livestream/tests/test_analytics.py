@@ -1,0 +1,144 @@
+"""The figures of a stream, and what became of its products."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Follow
+from accounts.tests.factories import client_for, follow, make_seller, make_staff, make_user
+from chat.tests.factories import make_conversation
+from listings.services import hide_product
+from listings.tests.factories import make_product
+from livestream.models import ReactionTotal, StreamProduct, ViewerSession
+from livestream.selectors.analytics import analytics
+from livestream.services import products
+from livestream.tests.factories import make_live_stream
+from offers.tests.factories import make_offer, make_sale
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_figure_of_the_analytics_is_counted() -> None:
+    seller = make_seller()
+    sold, asked, untouched = (make_product(seller=seller) for _ in range(3))
+    old_follower = make_user()
+    follow(old_follower, seller)
+    stream = make_live_stream(seller=seller, products=[sold, asked, untouched], notifications_sent=7)
+    other = make_live_stream()
+    for product in (sold, asked, untouched):
+        product.refresh_from_db()
+    start = stream.started_at
+    assert start is not None
+    StreamProduct.objects.filter(product=sold).update(
+        clicks=4, tag_x=0, tag_y=0, tag_timestamp_seconds=1, first_tagged_at=start + timedelta(seconds=20)
+    )
+    stays = [("Dubai Marina", 0, 10), ("Dubai Marina", 0, 60), ("JBR", 30, 90), ("", 0, 30)]
+    for number, (neighborhood, joined, left) in enumerate(stays):
+        ViewerSession.objects.create(
+            stream=stream,
+            user=make_user(),
+            connection_id=f"c{number}",
+            neighborhood=neighborhood,
+            joined_at=start + timedelta(seconds=joined),
+            last_seen_at=start,
+            left_at=start + timedelta(seconds=left),
+        )
+    ReactionTotal.objects.create(stream=stream, emoji="🔥", count=2)
+    ReactionTotal.objects.create(stream=stream, emoji="❤️", count=5)
+    ReactionTotal.objects.create(stream=other, emoji="❤️", count=50)
+    follow(make_user(), seller)
+    Follow.objects.filter(follower=old_follower).update(created_at=start - timedelta(days=1))
+    make_sale(sold, price="800.00")
+    curious = make_user()
+    make_conversation(buyer=curious, product=asked)
+    make_offer(asked, buyer=curious)
+    make_offer(asked)
+    make_sale()
+    stream.refresh_from_db()
+    stream.ended_at = timezone.now() + timedelta(seconds=100)
+
+    body = analytics(stream, 100)
+    assert body["basicStats"] == {
+        "duration": 100,
+        "peakViewers": 3,
+        "uniqueViewers": 4,
+        "averageWatchTime": 40,
+        "notificationsSent": 7,
+    }
+    assert body["engagement"] == {
+        "totalLikes": 7,
+        "totalReactions": {"❤️": 5, "🔥": 2},
+        "chatMessages": 0,
+        "newFollowers": 1,
+    }
+    assert list(body["engagement"]["totalReactions"]) == ["❤️", "🔥"]
+    assert [
+        (one["productId"], one["clicks"], one["views"], one["inquiries"], one["purchases"], one["revenue"])
+        for one in body["products"]
+    ] == [
+        (sold.pk, 4, 3, 1, 1, Decimal("800.00")),
+        (asked.pk, 0, 0, 2, 0, 0),
+        (untouched.pk, 0, 0, 0, 0, 0),
+    ]
+    assert body["revenue"] == {
+        "totalSales": 1,
+        "grossRevenue": Decimal("800.00"),
+        "platformFee": Decimal("40.00"),
+        "netRevenue": Decimal("760.00"),
+    }
+    assert body["geography"] == {
+        "topNeighborhoods": [
+            {"neighborhood": "Dubai Marina", "viewers": 2},
+            {"neighborhood": "JBR", "viewers": 1},
+        ]
+    }
+
+
+def test_a_cancelled_sale_is_no_revenue() -> None:
+    seller = make_seller()
+    product = make_product(seller=seller)
+    stream = make_live_stream(seller=seller, products=[product])
+    sale = make_sale(product)
+    assert sale.stream_id == stream.pk
+    type(sale).objects.filter(pk=sale.pk).update(status="cancelled", closed_at=timezone.now())
+    assert analytics(stream, 1)["revenue"]["totalSales"] == 0
+
+
+def test_the_analytics_answer_has_the_guide_s_shape() -> None:
+    stream = make_live_stream(products=[])
+    data = client_for(stream.seller).get(f"/api/v1/streams/{stream.pk}/analytics").json()["data"]
+    assert set(data) >= {"basicStats", "engagement", "products", "revenue", "geography"}
+    assert data["basicStats"]["averageWatchTime"] is None
+    assert data["revenue"] == {"totalSales": 0, "grossRevenue": 0, "platformFee": 0, "netRevenue": 0}
+    assert data["geography"] == {"topNeighborhoods": []}
+
+
+def test_a_product_that_is_hidden_while_on_air_is_out_of_the_room(
+    captured_events: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    seller = make_seller()
+    product = make_product(seller=seller)
+    stream = make_live_stream(seller=seller, products=[product])
+    with django_capture_on_commit_callbacks(execute=True):
+        hide_product(actor=make_staff(), product_id=product.pk, reason="Fake")
+    product.refresh_from_db()
+    assert product.live_stream_id is None
+    assert (
+        f"stream.{stream.pk}",
+        "product:untagged",
+        {"streamId": str(stream.pk), "productId": str(product.pk), "reason": "hidden"},
+    ) in captured_events
+
+
+def test_what_was_shown_live_and_taken_out_stays_in_the_figures() -> None:
+    seller = make_seller()
+    product = make_product(seller=seller)
+    stream = make_live_stream(seller=seller, products=[product])
+    products.click_product(actor=make_user(), stream_id=stream.pk, product_id=product.pk)
+    products.detach_product(actor=seller, stream_id=stream.pk, product_id=product.pk)
+    assert [one["clicks"] for one in analytics(stream, 1)["products"]] == [1]
+    products.attach_product(actor=seller, stream_id=stream.pk, product_id=product.pk)
+    assert StreamProduct.objects.get().clicks == 1

@@ -1,0 +1,104 @@
+"""The products of a stream over REST: coming and going, tags on the picture, taps."""
+
+from typing import Any
+
+import pytest
+
+from accounts.tests.factories import client_for, make_seller, make_user
+from listings.tests.factories import make_product
+from livestream.models import StreamProduct
+from livestream.tests.factories import make_live_stream
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_product_is_tagged_as_in_the_guide(
+    captured_events: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    seller = make_seller()
+    product = make_product(seller=seller)
+    stream = make_live_stream(seller=seller, products=[product])
+    url = f"/api/v1/streams/{stream.pk}/products/{product.pk}/tag"
+    with django_capture_on_commit_callbacks(execute=True):
+        response = client_for(seller).post(url, {"x": 0.42, "y": 0.63, "timestamp_seconds": 120})
+    assert response.status_code == 200
+    shown = StreamProduct.objects.get()
+    assert (shown.tag_x, shown.tag_y, shown.tag_timestamp_seconds) == (0.42, 0.63, 120)
+    assert captured_events == [
+        (
+            f"stream.{stream.pk}",
+            "product:tagged",
+            {
+                "streamId": str(stream.pk),
+                "productId": str(product.pk),
+                "title": product.title,
+                "price": 850.0,
+                "currency": "AED",
+                "thumbnailUrl": "https://example.com/image1.jpg",
+                "x": 0.42,
+                "y": 0.63,
+                "timestampSeconds": 120,
+            },
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"x": -0.1, "y": 0.5, "timestamp_seconds": 1},
+        {"x": 0.5, "y": 1.01, "timestamp_seconds": 1},
+        {"x": 0.5, "y": 0.5, "timestamp_seconds": -1},
+        {"x": 0.5, "y": 0.5},
+        {"x": "left", "y": 0.5, "timestamp_seconds": 1},
+        {"x": 1e400, "y": 0.5, "timestamp_seconds": 1} | {"x": "inf"},
+        {"x": "nan", "y": 0.5, "timestamp_seconds": 1},
+    ],
+)
+def test_a_tag_off_the_picture_is_refused(body: dict[str, Any]) -> None:
+    seller = make_seller()
+    product = make_product(seller=seller)
+    stream = make_live_stream(seller=seller, products=[product])
+    response = client_for(seller).post(f"/api/v1/streams/{stream.pk}/products/{product.pk}/tag", body)
+    assert response.status_code == 400
+    assert StreamProduct.objects.get().tag_x is None
+
+
+def test_taps_of_viewers_are_counted_and_the_hosts_own_are_not() -> None:
+    seller = make_seller()
+    product = make_product(seller=seller)
+    stream = make_live_stream(seller=seller, products=[product])
+    url = f"/api/v1/streams/{stream.pk}/products/{product.pk}/click"
+    client_for(make_user()).post(url)
+    data = client_for(make_user()).post(url).json()["data"]
+    assert data == {"productId": str(product.pk), "clicks": 2}
+    assert client_for(seller).post(url).json()["data"]["clicks"] == 2
+
+
+def test_products_come_and_go_while_live_and_only_one_s_own() -> None:
+    seller = make_seller()
+    product, other = make_product(seller=seller), make_product()
+    stream = make_live_stream(seller=seller)
+    client, url = client_for(seller), f"/api/v1/streams/{stream.pk}/products"
+    assert client.post(f"{url}/{product.pk}").status_code == 201
+    assert client.post(f"{url}/{product.pk}").status_code == 201
+    product.refresh_from_db()
+    assert product.live_stream_id == stream.pk
+    assert client.post(f"{url}/{other.pk}").status_code == 403
+    assert client_for(make_user()).post(f"{url}/{product.pk}").status_code == 403
+    assert client.delete(f"{url}/{product.pk}").status_code == 204
+    assert client.delete(f"{url}/{product.pk}").status_code == 404
+    product.refresh_from_db()
+    assert product.live_stream_id is None
+    assert client.get(f"/api/v1/streams/{stream.pk}").json()["data"]["productCount"] == 0
+
+
+@pytest.mark.parametrize("field", ["x", "y"])
+def test_true_is_no_place_on_the_picture(field: str) -> None:
+    seller = make_seller()
+    product = make_product(seller=seller)
+    stream = make_live_stream(seller=seller, products=[product])
+    url = f"/api/v1/streams/{stream.pk}/products/{product.pk}/tag"
+    body = {"x": 0.5, "y": 0.5, "timestamp_seconds": 1} | {field: True}
+    response = client_for(seller).post(url, body)
+    assert (response.status_code, list(response.json()["error"]["details"])) == (400, [field])

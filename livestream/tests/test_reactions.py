@@ -1,0 +1,66 @@
+"""Reactions: counted in Redis, written down, never lost by more than it forgets."""
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from accounts.models import User
+from livestream.models import ChatMessage, ReactionTotal, Stream
+from livestream.services import reactions, streams
+from livestream.tests.factories import say
+from soukloop.core.errors import Conflict
+from soukloop.core.redis import redis_client
+
+pytestmark = pytest.mark.django_db
+
+
+def test_reactions_are_counted_told_and_written_down(
+    stream: Stream, viewer: User, captured_events: Any
+) -> None:
+    assert reactions.react(actor=viewer, stream_id=stream.pk, emoji="❤️") == 1
+    assert reactions.react(actor=viewer, stream_id=stream.pk, emoji="❤️") == 2
+    reactions.react(actor=viewer, stream_id=stream.pk, emoji="🔥")
+    assert captured_events[0] == (
+        f"stream.{stream.pk}",
+        "reaction:new",
+        {"streamId": str(stream.pk), "emoji": "❤️", "userId": str(viewer.pk), "count": 1},
+    )
+    assert redis_client().hgetall(f"stream:{stream.pk}:reactions") == {
+        "❤️".encode(): b"2",
+        "🔥".encode(): b"1",
+    }
+    reactions.write_down(stream_id=stream.pk)
+    stream.refresh_from_db()
+    assert stream.total_likes == 3
+    assert dict(ReactionTotal.objects.values_list("emoji", "count")) == {"❤️": 2, "🔥": 1}
+
+
+def test_what_redis_forgets_goes_on_from_what_was_written_down(stream: Stream, viewer: User) -> None:
+    for _ in range(5):
+        reactions.react(actor=viewer, stream_id=stream.pk, emoji="🔥")
+    reactions.write_down(stream_id=stream.pk)
+    redis_client().flushdb()
+    reactions.write_down(stream_id=stream.pk)
+    assert reactions.react(actor=viewer, stream_id=stream.pk, emoji="🔥") == 6
+    redis_client().flushdb()
+    streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    stream.refresh_from_db()
+    assert stream.total_likes == 5
+
+
+def test_the_end_writes_down_what_redis_still_counts(stream: Stream, viewer: User) -> None:
+    for emoji in settings.STREAM_REACTIONS:
+        reactions.react(actor=viewer, stream_id=stream.pk, emoji=emoji)
+    ended = streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    assert ended.total_likes == len(settings.STREAM_REACTIONS)
+    with pytest.raises(Conflict):
+        reactions.react(actor=viewer, stream_id=stream.pk, emoji="❤️")
+
+
+def test_nobody_speaks_or_reacts_once_it_is_over(stream: Stream, viewer: User) -> None:
+    streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    with pytest.raises(Conflict) as refused:
+        say(stream, viewer)
+    assert refused.value.code == "stream_not_live"
+    assert not ChatMessage.objects.exists()

@@ -1,0 +1,81 @@
+"""A stream's end and its replay."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.tests.factories import client_for, make_seller, make_user
+from livestream.media import recordings
+from livestream.models import Replay
+from livestream.services import replays, streams
+from livestream.tests.factories import make_live_stream, make_publisher
+from soukloop.core.errors import Forbidden
+
+pytestmark = pytest.mark.django_db
+
+
+def test_only_staff_end_other_peoples_streams() -> None:
+    stream = make_live_stream()
+    with pytest.raises(Forbidden):
+        streams.end_by_staff(actor=make_seller(), stream_id=stream.pk, reason="Because")
+    stream.refresh_from_db()
+    assert stream.status == "live"
+
+
+@pytest.mark.usefixtures("silent_media_server")
+def test_a_stream_nobody_broadcast_has_an_empty_replay(settings: Any, tmp_path: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    stream = make_live_stream()
+    streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    replays.make_replay(stream_id=stream.pk)
+    assert Replay.objects.get().state == "empty"
+    data = client_for(make_user()).get(f"/api/v1/streams/{stream.pk}").json()["data"]
+    assert data["vodUrl"] is None
+
+
+@pytest.mark.usefixtures("silent_media_server")
+def test_a_recording_that_can_t_be_read_is_given_up_as_empty_and_nothing_is_stuck(
+    settings: Any, tmp_path: Any
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    stream = make_live_stream()
+    make_publisher(stream)
+    streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    recordings.folder().mkdir()
+    (recordings.folder() / f"{stream.public_id}-1.flv").write_bytes(b"FLV\x01 and noise")
+    replays.make_replay(stream_id=stream.pk)
+    assert Replay.objects.get().state == "empty"
+    assert recordings.of_stream(stream.public_id) == []
+
+
+@pytest.mark.usefixtures("silent_media_server")
+def test_a_replay_whose_job_got_lost_is_taken_up(settings: Any, tmp_path: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    stream = make_live_stream()
+    streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    before = ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count()
+    replays.take_up_replays()
+    assert ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count() == before
+    Replay.objects.update(updated_at=timezone.now() - timedelta(minutes=1))
+    replays.take_up_replays()
+    replays.take_up_replays()
+    assert ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count() == before + 1
+
+
+def test_the_sweep_keeps_what_is_needed_and_no_more(settings: Any, tmp_path: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    recordings.folder().mkdir()
+    live = make_live_stream()
+    unwanted = make_live_stream(record_stream=False)
+    waiting, done = make_live_stream(), make_live_stream()
+    for stream in (unwanted, waiting, done):
+        streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    Replay.objects.filter(stream=done).update(state="ready")
+    names = [f"{stream.public_id}-1.flv" for stream in (live, waiting, unwanted, done)]
+    for name in (*names, "stream_0000-1.flv", "odd.flv"):
+        (recordings.folder() / name).write_bytes(b"")
+    assert replays.sweep_recordings() == 4
+    assert sorted(path.name for path in recordings.folder().iterdir()) == sorted(names[:2])
