@@ -12,14 +12,15 @@ from rest_framework.request import Request
 
 from accounts.identifiers import normal_identifier
 from accounts.models import User
-from accounts.selectors import user_by_identifier
+from accounts.selectors import Caller, caller, user_by_identifier
 from accounts.services.tickets import redeem_ws_ticket
-from accounts.tokens import Claim, check_user, claim_of_access_token, user_of_access_token
+from accounts.tokens import Claim, check_user, claim_of_access_token
 from soukloop.core import ratelimits
 from soukloop.core.errors import NotAuthenticated, RateLimited
 from soukloop.core.images import public_url
+from soukloop.core.reads import Reads
 from soukloop.core.requests import client_ip
-from soukloop.core.rows import users_by_id
+from soukloop.core.rows import user_by_id, users_by_id
 from soukloop.realtime.sessions import Credentials, SocketUser
 
 
@@ -43,12 +44,26 @@ def user_of_authorization(header: str) -> User | None:
 
     Raises NotAuthenticated.
     """
+    claim = _claim_of_authorization(header)
+    return check_user(user_by_id(claim.user_id), claim.token_version) if claim else None
+
+
+def caller_of_authorization(header: str) -> Reads[tuple[UUID, Caller] | None]:
+    """Read whom it stands for in the same way, but no more of them than a list needs."""
+    claim = _claim_of_authorization(header)
+    if claim is None:
+        return None
+    found = yield from caller(claim.user_id)
+    return claim.user_id, check_user(found, claim.token_version)
+
+
+def _claim_of_authorization(header: str) -> Claim | None:
     scheme, _, token = header.strip().partition(" ")
     if scheme.lower() != "bearer":
         return None
     if not token.strip():
         raise NotAuthenticated("The token isn't valid.", code="token_invalid")
-    return user_of_access_token(token.strip())
+    return claim_of_access_token(token.strip())
 
 
 def current_user(request: Request) -> User:

@@ -1,6 +1,8 @@
 """Reads about people: who an identifier means, who hides from whom, who follows whom."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
@@ -9,6 +11,7 @@ from django.db.models.lookups import Exact
 
 from accounts.identifiers import normal_email, normal_phone
 from accounts.models import Block, Follow, User
+from soukloop.core.reads import Reads, Statement
 
 
 def user_by_identifier(identifier: str) -> User | None:
@@ -25,6 +28,28 @@ def blocked_ids(user_id: UUID) -> set[UUID]:
     made = Block.objects.filter(blocker_id=user_id).values_list("blocked_id")
     received = Block.objects.filter(blocked_id=user_id).values_list("blocker_id")
     return {row[0] for row in made.union(received, all=True)}
+
+
+class Caller(NamedTuple):
+    """What a request's token is held against, and the ids that `blocked_ids` returns."""
+
+    deleted_at: datetime | None
+    banned_at: datetime | None
+    token_version: int
+    hidden: list[UUID]
+
+
+def caller(user_id: UUID) -> Reads[Caller | None]:
+    """Read what every request for a list needs of the person who asks, by one statement."""
+    rows = yield Statement(
+        "SELECT u.deleted_at, u.banned_at, u.token_version,"
+        " ARRAY(SELECT blocked_id FROM accounts_block WHERE blocker_id = u.id"
+        " UNION ALL SELECT blocker_id FROM accounts_block WHERE blocked_id = u.id)"
+        " FROM accounts_user u WHERE u.id = %s",
+        [user_id],
+        has_one_plan=True,
+    )
+    return Caller(*rows[0]) if rows else None
 
 
 def is_blocked_between(a_id: UUID, b_id: UUID) -> bool:

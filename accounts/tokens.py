@@ -1,9 +1,12 @@
 """Access and refresh tokens: what they carry, and what makes one refused."""
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from django.utils import timezone
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
@@ -11,7 +14,6 @@ from rest_framework_simplejwt.utils import datetime_to_epoch
 
 from accounts.models import RefreshFamily, User
 from soukloop.core.errors import NotAuthenticated
-from soukloop.core.rows import user_by_id
 
 _LONGEST = 2048  # ours are about 400 characters
 
@@ -62,16 +64,6 @@ def refresh_token_of(family: RefreshFamily, user: User) -> str:
     return str(token)
 
 
-def user_of_access_token(token: str) -> User:
-    """Return whom an access token stands for.
-
-    Raises NotAuthenticated: token_invalid, token_expired, token_wrong_type, token_revoked, account_deleted,
-    account_banned.
-    """
-    claim = claim_of_access_token(token)
-    return check_user(user_by_id(claim.user_id), claim.token_version)
-
-
 @dataclass(frozen=True)
 class Claim:
     """Whom a token or a ticket says it stands for, and the version of their tokens when it was made."""
@@ -82,12 +74,38 @@ class Claim:
 
 def claim_of_access_token(token: str) -> Claim:
     """Raises NotAuthenticated: token_invalid, token_expired, token_wrong_type."""
+    claim, expires_at = _verified(token)
+    if expires_at <= timezone.now().timestamp():
+        raise _expired()
+    return claim
+
+
+@lru_cache(maxsize=10_000)
+def _verified(token: str) -> tuple[Claim, float]:
+    """Return also when it ends. A token comes with every request, and what it says doesn't change."""
     payload = decode(AccessToken, token)
-    return Claim(UUID(payload["sub"]), payload["ver"])
+    return Claim(UUID(payload["sub"]), payload["ver"]), payload["exp"]
 
 
-def check_user(user: User | None, token_version: int) -> User:
-    """Return the user a token or ticket of this version stands for; raises NotAuthenticated."""
+class Standing(Protocol):
+    """What of a person decides whether their tokens are good."""
+
+    @property
+    def deleted_at(self) -> datetime | None: ...
+    @property
+    def banned_at(self) -> datetime | None: ...
+    @property
+    def token_version(self) -> int: ...
+
+
+P = TypeVar("P", bound=Standing)
+
+
+def check_user(user: P | None, token_version: int) -> P:
+    """Return the person a token or ticket of this version stands for.
+
+    Raises NotAuthenticated: account_deleted, account_banned, token_revoked.
+    """
     if user is None or user.deleted_at is not None:
         raise NotAuthenticated("This account was deleted.", code="account_deleted")
     if user.banned_at is not None:
@@ -107,13 +125,17 @@ def decode(kind: type[TypedToken], token: str) -> dict[str, Any]:
         if not isinstance(payload["ver"], int):
             raise TypeError("ver")
     except ExpiredTokenError as error:
-        raise NotAuthenticated("The token has expired.", code="token_expired") from error
+        raise _expired() from error
     except WrongTypeError as error:
         raise NotAuthenticated(f"Send a token of type {kind.token_type}.", code="token_wrong_type") from error
     # RecursionError: a header of a thousand nested arrays is read before the signature is.
     except (TokenError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _invalid() from error
     return payload
+
+
+def _expired() -> NotAuthenticated:
+    return NotAuthenticated("The token has expired.", code="token_expired")
 
 
 def _invalid() -> NotAuthenticated:

@@ -1,10 +1,11 @@
 """The lists that are asked for most, for `soukloop.core.lean`; their views are in `listings.views.browse`."""
 
-from accounts.authentication import user_of_authorization
+from accounts.authentication import caller_of_authorization
 from listings import queries
 from listings.selectors import feeds, search
-from listings.selectors.rows import Viewer, viewer_for
+from listings.selectors.rows import Viewer
 from soukloop.core.lean import LeanRoute
+from soukloop.core.reads import Reads
 
 ROUTES = {
     "/api/v1/feeds/discover": LeanRoute(queries.discover_query, feeds.discover_feed),
@@ -13,6 +14,10 @@ ROUTES = {
 }
 
 
-def viewer_of_authorization(header: str) -> Viewer | None:
-    """Return who looks, as the selectors want to know it. Raises NotAuthenticated."""
-    return viewer_for(user_of_authorization(header))
+def viewer_of_authorization(header: str) -> Reads[Viewer | None]:
+    """Read who looks, as the selectors want to know it. Raises NotAuthenticated."""
+    found = yield from caller_of_authorization(header)
+    if found is None:
+        return None
+    user_id, caller = found
+    return Viewer(user_id, caller.hidden)

@@ -1,23 +1,24 @@
 """The few GETs that everybody makes all the time, answered without Django's middleware, DRF and threads.
 
 The way through ten middlewares, which change threads under ASGI again and again, and DRF's machinery adds to
-what PostgreSQL takes for a feed's rows; how much is for `bench/feeds.py` to say. Here a request
-stays on the event loop; only who is logged in is asked in a thread. What is not quite plain goes on to
+what PostgreSQL takes for a feed's rows; how much is for `bench/feeds/` to say. Here a request
+stays on the event loop, and is counted while its rows are read. What is not quite plain goes on to
 Django, where the same URL is a view over the same selector.
 """
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import Any, Protocol
 
 import psycopg
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connection
 from django.http import QueryDict
 from django.http.request import split_domain_port, validate_host
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -60,18 +61,19 @@ class Answer:
 class LeanRoutes:
     """Answer plain GETs of these paths; give everything else to `app`.
 
-    `authenticate` takes an `Authorization` header and is called in a thread.
+    `authenticate` are the reads of who an `Authorization` header stands for.
     """
 
     def __init__(
         self,
         app: Asgi,
         routes: Mapping[str, LeanRoute],
-        authenticate: Callable[[str], Viewer | None],
+        authenticate: Callable[[str], Reads[Viewer | None]],
     ) -> None:
         self.app = app
         self.routes = routes
         self.authenticate = authenticate
+        self.hits = ratelimits.HitsOnLoop()
         self.pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
         self.opening = asyncio.Lock()
 
@@ -112,26 +114,21 @@ class LeanRoutes:
         try:
             viewer = None
             if authorization := headers.get(b"authorization"):
-                viewer = await self._viewer(authorization.decode("latin-1"))
+                viewer = await run_async(self.authenticate(authorization.decode("latin-1")), self._fetch)
                 user_id = viewer.id if viewer else None
             scopes = ["default", route.rate_scope] if route.rate_scope else ["default"]
-            await ratelimits.hit_request_async(scopes, user_id=user_id, ip=ip)
-            data = await run_async(route.select(route.parse(QueryDict(query)), viewer=viewer), self._fetch)
+            counted = self.hits.begin(scopes, user_id=user_id, ip=ip)
+            try:
+                reads = route.select(route.parse(QueryDict(query)), viewer=viewer)
+                data = await run_async(reads, self._fetch)
+            finally:
+                await counted  # while PostgreSQL worked; a refusal comes before whatever else is wrong
             return Answer(200, jsonlib.dumps({"success": True, "data": data}), [], user_id)
         except Exception as error:
             response = exception_handler(error, {})
             extra = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
             shown = [(name, value) for name, value in extra if name != b"content-type"]
             return Answer(response.status_code, jsonlib.dumps(response.data), shown, user_id)
-
-    async def _viewer(self, authorization: str) -> Viewer | None:
-        def authenticate() -> Viewer | None:
-            try:
-                return self.authenticate(authorization)
-            finally:
-                connections.close_all()  # back to Django's pool
-
-        return await sync_to_async(authenticate, thread_sensitive=False)()
 
     async def _fetch(self, statement: Statement) -> Rows:
         """Send a statement over a connection of the pool, again over another where that one was dead."""
@@ -175,12 +172,19 @@ class LeanRoutes:
 async def _execute(link: psycopg.AsyncConnection[Any], statement: Statement) -> Rows:
     """Prepare what has one plan: planning takes as long as the rest. Otherwise let the planner see values."""
     if statement.has_one_plan:
-        cursor = psycopg.AsyncCursor(link)
-        await cursor.execute(statement.sql, statement.params, prepare=True)
-        return await cursor.fetchall()
+        raw = psycopg.AsyncRawCursor(link)
+        await raw.execute(numbered(statement.sql), statement.params, prepare=True)
+        return await raw.fetchall()
     cursor = psycopg.AsyncClientCursor(link)
     await cursor.execute(statement.sql, statement.params)
     return await cursor.fetchall()
+
+
+@lru_cache(maxsize=1024)
+def numbered(sql: str) -> str:
+    """Write `%s` as PostgreSQL does, `$1`: once, where psycopg would do it for each request."""
+    numbers = count(1)
+    return re.sub("%[s%]", lambda found: f"${next(numbers)}" if found[0] == "%s" else "%", sql)
 
 
 def _is_plain(scope: Any, headers: Headers) -> bool:

@@ -1,9 +1,12 @@
 """How often somebody may do a thing: counted in Redis, in one atomic step."""
 
+import asyncio
 import ipaddress
 import logging
+import math
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -15,27 +18,39 @@ from soukloop.core import keys
 from soukloop.core.errors import RateLimited
 from soukloop.core.redis import async_redis_client, redis_client
 from soukloop.core.requests import client_ip
+from soukloop.core.together import TogetherOnLoop
 
 logger = logging.getLogger(__name__)
 
+Use = tuple[tuple[str, ...], str]  # the scopes that one hit counts in, and who it is
+
 # A log of hits, so "10 a minute" means any 60 seconds, not a clock's minute that lets 20 through at its turn.
-# Redis' own clock: web processes' clocks differ. ARGV: an id for the hit, then window and limit of each key.
-# Stops at the first scope that is used up and answers the milliseconds to wait; 0 when all counted.
+# Redis' own clock: web processes' clocks differ. ARGV, for each use: an id for the hit, the number of its
+# scopes, then window and limit of each; KEYS are theirs in the same order. A use stops at its first scope
+# that is used up. Answers, for each use, the milliseconds to wait; 0 when all counted.
 _HIT = """
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
-for i, key in ipairs(KEYS) do
-  local window, limit = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', ms - window)
-  if redis.call('ZCARD', key) >= limit then
-    local oldest = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-    return math.max(1, tonumber(oldest[2]) + window - ms)
+local waits, at, key = {}, 1, 0
+while ARGV[at] do
+  local id, scopes, wait = ARGV[at], tonumber(ARGV[at + 1]), 0
+  for i = 1, scopes do
+    local log, window, limit = KEYS[key + i], tonumber(ARGV[at + 2 * i]), tonumber(ARGV[at + 2 * i + 1])
+    redis.call('ZREMRANGEBYSCORE', log, '-inf', ms - window)
+    if redis.call('ZCARD', log) >= limit then
+      local oldest = redis.call('ZRANGE', log, 0, 0, 'WITHSCORES')
+      wait = math.max(1, tonumber(oldest[2]) + window - ms)
+      break
+    end
+    redis.call('ZADD', log, ms, id)
+    redis.call('PEXPIRE', log, window)
   end
-  redis.call('ZADD', key, ms, ARGV[1])
-  redis.call('PEXPIRE', key, window)
+  waits[#waits + 1] = wait
+  at, key = at + 2 + 2 * scopes, key + scopes
 end
-return 0
+return waits
 """
+_REFUSED_MAX = 10_000  # of those who are refused now, how many one process remembers
 
 
 def hit(scope: str, who: str) -> None:
@@ -50,33 +65,77 @@ def hit_all(scopes: Sequence[str], who: str) -> None:
     without Redis (guesses at a one-time code) is counted in PostgreSQL.
     """
     try:
-        _judge(redis_client().eval(*_arguments(scopes, who)))
+        [wait_ms] = redis_client().eval(*_arguments([(tuple(scopes), who)]))
     except RedisError as error:
-        logger.warning("rate limit %s not counted: %s", ", ".join(scopes), error)
+        _not_counted(scopes, error)
+    else:
+        _judge(wait_ms)
 
 
-async def hit_all_async(scopes: Sequence[str], who: str) -> None:
-    """Do the same on the event loop."""
-    try:
-        _judge(await async_redis_client().eval(*_arguments(scopes, who)))
-    except RedisError as error:
-        logger.warning("rate limit %s not counted: %s", ", ".join(scopes), error)
+class HitsOnLoop:
+    """Counts hits while an event loop goes on with what they are hits of; those of one moment in one step.
+
+    Who is refused is remembered for as long: a flood costs neither Redis nor what is read meanwhile. Nothing
+    leaves the log before the time they were told, so Redis would say the same.
+    """
+
+    def __init__(self) -> None:
+        self._count: TogetherOnLoop[Use, int] = TogetherOnLoop(_count)
+        self._refused: dict[Use, float] = {}
+
+    def begin(self, scopes: Sequence[str], *, user_id: object, ip: str) -> Awaitable[None]:
+        """Send the count by user, or by address where nobody is logged in; await whether it was refused.
+
+        Both raise RateLimited: this for those who are known to be refused.
+        """
+        who = _who(user_id, ip)
+        if who is None:
+            return asyncio.sleep(0)
+        use = (tuple(scopes), who)
+        wait_ms = (self._refused.get(use, 0) - time.monotonic()) * 1000
+        if wait_ms > 0:
+            _judge(wait_ms)
+        return self._judged(use, self._count.begin(use))
+
+    async def _judged(self, use: Use, counted: "asyncio.Future[int]") -> None:
+        try:
+            wait_ms = await counted
+        except RedisError as error:
+            _not_counted(use[0], error)
+            return
+        if wait_ms:
+            if len(self._refused) >= _REFUSED_MAX:
+                now = time.monotonic()
+                self._refused = {each: until for each, until in self._refused.items() if until > now}
+            if len(self._refused) < _REFUSED_MAX:
+                self._refused[use] = time.monotonic() + wait_ms / 1000
+        _judge(wait_ms)
 
 
-def _arguments(scopes: Sequence[str], who: str) -> list[Any]:
-    limits = [settings.RATE_LIMITS[scope] for scope in scopes]
-    return [
-        _HIT,
-        len(scopes),
-        *(keys.rate_limit(scope, who) for scope in scopes),
-        uuid.uuid4().hex,
-        *(value for limit, seconds in limits for value in (seconds * 1000, limit)),
-    ]
+async def _count(uses: Sequence[Use]) -> list[int]:
+    waits: list[int] = await async_redis_client().eval(*_arguments(uses))
+    return waits
 
 
-def _judge(wait_ms: Any) -> None:
+def _arguments(uses: Sequence[Use]) -> list[Any]:
+    logs: list[str] = []
+    numbers: list[Any] = []
+    for scopes, who in uses:
+        numbers += [uuid.uuid4().hex, len(scopes)]
+        for scope in scopes:
+            limit, seconds = settings.RATE_LIMITS[scope]
+            logs.append(keys.rate_limit(scope, who))
+            numbers += [seconds * 1000, limit]
+    return [_HIT, len(logs), *logs, *numbers]
+
+
+def _not_counted(scopes: Sequence[str], error: RedisError) -> None:
+    logger.warning("rate limit %s not counted: %s", ", ".join(scopes), error)
+
+
+def _judge(wait_ms: float) -> None:
     if wait_ms:
-        raise RateLimited(retry_after=-(-int(wait_ms) // 1000))
+        raise RateLimited(retry_after=math.ceil(wait_ms / 1000))
 
 
 def hit_ip(scope: str, ip: str) -> None:
@@ -105,12 +164,6 @@ def hit_request(scopes: Sequence[str], *, user_id: object, ip: str) -> None:
     """Count by user, or by address where nobody is logged in."""
     if who := _who(user_id, ip):
         hit_all(scopes, who)
-
-
-async def hit_request_async(scopes: Sequence[str], *, user_id: object, ip: str) -> None:
-    """Do the same on the event loop."""
-    if who := _who(user_id, ip):
-        await hit_all_async(scopes, who)
 
 
 def _who(user_id: object, ip: str) -> str | None:

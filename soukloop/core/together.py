@@ -93,11 +93,15 @@ class TogetherOnLoop(Generic[T, R]):
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, item: T) -> R:
+        return await self.begin(item)
+
+    def begin(self, item: T) -> "asyncio.Future[R]":
+        """Hand in an item whose result is wanted later."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._go_on())
-        return await future
+        return future
 
     async def _go_on(self) -> None:
         while self._waiting:

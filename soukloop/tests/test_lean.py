@@ -8,13 +8,17 @@ from django.core.handlers.asgi import ASGIHandler
 from django.db import connection
 from redis.exceptions import ConnectionError as RedisAway
 
-from accounts.tests.factories import block, make_user
+from accounts.services.logins import log_out_everywhere
+from accounts.services.moderation import ban
+from accounts.services.profiles import delete_account
+from accounts.tests.factories import PASSWORD, block, make_user
 from accounts.tokens import access_token_for
 from listings.lean import ROUTES, viewer_of_authorization
 from listings.tests.factories import make_product
 from soukloop.core import ratelimits
 from soukloop.core.errors import Unavailable
-from soukloop.core.lean import LeanRoutes, _is_our_host, _security_headers
+from soukloop.core.lean import LeanRoutes, _is_our_host, _security_headers, numbered
+from soukloop.core.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -125,6 +129,38 @@ def test_blocks_likes_and_bad_tokens_count_here_too(lean):
     assert ask(routes, headers=[bad]) == ask(ASGIHandler(), headers=[bad])
 
 
+def is_banned(user):
+    ban(actor=make_user(is_staff=True, is_superuser=True), user_id=user.pk, reason="spam")
+
+
+def has_gone(user):
+    delete_account(actor=user, password=PASSWORD)
+
+
+def has_logged_out(user):
+    log_out_everywhere(actor=user)
+
+
+@pytest.mark.parametrize("change", [is_banned, has_gone, has_logged_out])
+def test_who_may_not_come_in_any_more_is_told_so_here_too(lean, change):
+    user = make_user()
+    header = bearer(user)
+    change(user)
+    status, body, headers = ask(lean(), headers=[header])
+    assert status == 401
+    assert (status, body, headers) == ask(ASGIHandler(), headers=[header])
+
+
+def test_blocks_count_whoever_made_them(lean):
+    seller, viewer = make_user(), make_user()
+    make_product(seller=seller, feed_type="discover")
+    routes = lean()
+    assert b'"total":1' in ask(routes, headers=[bearer(viewer)])[1]
+    block(viewer, seller)
+    assert b'"total":0' in ask(routes, headers=[bearer(viewer)])[1]
+    assert b'"total":0' in ask(ASGIHandler(), headers=[bearer(viewer)])[1]
+
+
 def test_hits_are_counted_together_with_djangos(lean, settings):
     settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"search": (2, 60)}
@@ -135,6 +171,35 @@ def test_hits_are_counted_together_with_djangos(lean, settings):
     assert status == 429
     assert 1 <= int(headers["retry-after"]) <= 60
     assert b'"rate_limited"' in body
+
+
+def test_who_is_refused_is_refused_from_memory_until_their_time_has_come(lean, settings, monkeypatch):
+    settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"default": (1, 60)}
+    routes = lean()
+    assert [ask(routes)[0] for _ in range(2)] == [200, 429]
+    redis_client().flushdb()
+    fetch = routes._fetch
+
+    async def never(statement):
+        raise AssertionError("a refused request reached PostgreSQL")
+
+    monkeypatch.setattr(routes, "_fetch", never)
+    status, _, headers = ask(routes)
+    assert status == 429
+    assert 50 <= int(headers["retry-after"]) <= 60
+    assert redis_client().dbsize() == 0
+    monkeypatch.setattr(routes, "_fetch", fetch)
+    [use] = routes.hits._refused
+    routes.hits._refused[use] -= 60
+    assert ask(routes)[0] == 200
+
+
+def test_a_refusal_comes_before_what_is_wrong_with_the_query(lean, settings):
+    settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"default": (1, 60)}
+    routes = lean()
+    assert [ask(routes, query="page=no")[0] for _ in range(2)] == [400, 429]
 
 
 @pytest.mark.parametrize(
@@ -210,3 +275,7 @@ def test_one_log_line_without_the_query(lean, caplog):
     [record] = [record for record in caplog.records if record.name == "soukloop.request"]
     assert record.getMessage() == "GET /api/v1/search 200"
     assert "private" not in str(record.__dict__)
+
+
+def test_placeholders_are_numbered_as_postgresql_has_them():
+    assert numbered("SELECT %s, 7 %% 2, 'a%%', %s") == "SELECT $1, 7 % 2, 'a%', $2"

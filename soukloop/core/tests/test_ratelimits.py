@@ -1,5 +1,6 @@
 """Limits hold under bursts, slide with time, and never take the service down with Redis."""
 
+import asyncio
 import threading
 from contextlib import suppress
 from typing import Any
@@ -111,3 +112,44 @@ def test_nobody_is_refused_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(ratelimits, "redis_client", Away)
     for _ in range(10):
         ratelimits.hit("test_scope", "x")
+
+
+async def judged(hits: ratelimits.HitsOnLoop, scopes: list[str], ip: str) -> bool:
+    try:
+        await hits.begin(scopes, user_id=None, ip=ip)
+    except RateLimited:
+        return False
+    return True
+
+
+async def test_on_a_loop_hits_of_one_moment_are_counted_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[int] = []
+    count = ratelimits._count
+
+    async def counted(uses: Any) -> list[int]:
+        steps.append(len(uses))
+        return await count(uses)
+
+    monkeypatch.setattr(ratelimits, "_count", counted)
+    hits = ratelimits.HitsOnLoop()
+    one = [judged(hits, ["test_scope"], "203.0.113.1") for _ in range(10)]
+    two = [judged(hits, ["default", "test_scope"], "203.0.113.2") for _ in range(10)]
+    passed = await asyncio.gather(*one, *two)
+    assert (sum(passed[:10]), sum(passed[10:])) == (3, 3)
+    assert steps == [20]
+    assert not await judged(hits, ["test_scope"], "203.0.113.1")
+    assert await judged(hits, ["default"], "203.0.113.1")
+    assert steps == [20, 1]
+    assert redis_client().zcard(keys.rate_limit("default", "ip:203.0.113.2")) == 10
+
+
+async def test_no_more_than_so_many_of_the_refused_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ratelimits, "_REFUSED_MAX", 2)
+    hits = ratelimits.HitsOnLoop()
+    for last in range(5):
+        for _ in range(4):
+            await judged(hits, ["test_scope"], f"203.0.113.{last}")
+    assert len(hits._refused) == 2
+    hits._refused = dict.fromkeys(hits._refused, 0.0)
+    assert not await judged(hits, ["test_scope"], "203.0.113.4")
+    assert len(hits._refused) == 1
