@@ -55,7 +55,7 @@ def log_request(
             "method": method,
             "path": path,
             "status": status,
-            "duration_ms": round((time.perf_counter() - started) * 1000, 1),
+            "duration_ms": round((time.perf_counter() - started) * 1000, 2),
             "ip": ip,
             **({"user_id": str(user_id)} if user_id else {}),
         },

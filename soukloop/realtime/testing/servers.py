@@ -13,7 +13,9 @@ from pathlib import Path
 from django.conf import settings
 
 START_WITHIN = 60.0  # two cores may be busy with other things
-_UVICORN = ["uvicorn", "soukloop.asgi:application", "--timeout-graceful-shutdown", "3"]
+# As in production, but for the time it takes to stop.
+_UVICORN = ["uvicorn", "soukloop.asgi:application", "--no-proxy-headers", "--no-server-header"]
+_UVICORN += ["--no-access-log", "--timeout-graceful-shutdown", "3"]
 COMMANDS = {
     "uvicorn": [*_UVICORN, "--ws", "soukloop.realtime.rawsink:WebSocketProtocol", "--port"],
     "uvicorn-stock": [*_UVICORN, "--port"],
