@@ -1,4 +1,4 @@
-"""Who asks: HTTP connections that wait for nothing but their answers, and psycopg with the bare statements."""
+"""Who asks: HTTP connections that wait for their answers only, and psycopg with the bare statements."""
 
 import os
 import select

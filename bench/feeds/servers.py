@@ -108,10 +108,10 @@ def check_same(ports: list[int], asked: list[Scenario]) -> None:
         for path in scenario.paths:
             shown = []
             for port in ports:
-                request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")  # noqa: S310 - our own
+                request = urllib.request.Request(f"http://127.0.0.1:{port}{path}")
                 if scenario.authorization:
                     request.add_header("Authorization", scenario.authorization)
-                with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own
+                with urllib.request.urlopen(request, timeout=60) as answer:
                     items = json.load(answer)["data"]["items"]
                 shown.append([(item["id"], sorted(item)) for item in items])
             if shown[0] != shown[1] or not shown[0]:
