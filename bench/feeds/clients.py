@@ -64,7 +64,7 @@ def send(database_url: str, scenario: Scenario, statements: Statements) -> list[
     """Send each request's statements in turn over one connection, as the project does; return seconds."""
     import psycopg  # noqa: PLC0415 - installed once Django is
 
-    from soukloop.core.lean import numbered  # noqa: PLC0415
+    from soukloop.core.links import numbered  # noqa: PLC0415
 
     requests = [
         [

@@ -64,6 +64,7 @@ def _engine(plans: str) -> AsyncEngine:
         isolation_level="AUTOCOMMIT",
         pool_size=8,
         max_overflow=0,
+        pool_use_lifo=True,  # as the project does: the backend that worked last has what it needs at hand
         connect_args={"server_settings": settings},
     )
 

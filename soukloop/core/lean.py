@@ -8,25 +8,22 @@ Django, where the same URL is a view over the same selector.
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import count
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 import psycopg
 from django.conf import settings
-from django.db import connection
 from django.http import QueryDict
 from django.http.request import split_domain_port, validate_host
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from soukloop.core import jsonlib, ratelimits
 from soukloop.core.bodies import Asgi, Message, Receive, Send
 from soukloop.core.envelope import exception_handler
 from soukloop.core.errors import Unavailable
+from soukloop.core.links import Links
 from soukloop.core.reads import Reads, Rows, Statement, run_async
 from soukloop.core.requests import forwarded_ip, log_request, take_request_id
 
@@ -43,7 +40,10 @@ class Viewer(Protocol):
 
 @dataclass(frozen=True)
 class LeanRoute:
-    """`select(parse(params), viewer=…)` are the reads of the envelope's data; both may raise as views may."""
+    """`select(parse(params), viewer=…)` are the reads of the envelope's data; both may raise as views may.
+
+    What `parse` returns depends on nothing but the parameters, and never changes.
+    """
 
     parse: Callable[[QueryDict], Any]
     select: Callable[..., Reads[Any]]
@@ -74,8 +74,8 @@ class LeanRoutes:
         self.routes = routes
         self.authenticate = authenticate
         self.hits = ratelimits.HitsOnLoop()
-        self.pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
-        self.opening = asyncio.Lock()
+        self.parse = lru_cache(maxsize=256)(_parse)  # most ask for the same few pages
+        self.links: Links | None = None
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         route = self.routes.get(scope["path"]) if scope["method"] == "GET" else None
@@ -101,13 +101,15 @@ class LeanRoutes:
         }
         await send(start)
         await send({"type": "http.response.body", "body": answer.body})
-        log_request("GET", scope["path"], answer.status, started=started, ip=ip, user_id=answer.user_id)
+        # Once it is on its way: uvloop writes when the callbacks of this moment are done.
+        log = partial(log_request, started=started, ip=ip, user_id=answer.user_id)
+        asyncio.get_running_loop().call_soon(log, "GET", scope["path"], answer.status)
 
     async def close(self) -> None:
         """Give the connections back, when the server stops."""
-        if self.pool is not None:
-            await self.pool.close()
-            self.pool = None
+        if self.links is not None:
+            await self.links.close()
+            self.links = None
 
     async def _answer(self, route: LeanRoute, query: bytes, headers: Headers, ip: str) -> Answer:
         user_id = None
@@ -119,7 +121,7 @@ class LeanRoutes:
             scopes = ["default", route.rate_scope] if route.rate_scope else ["default"]
             counted = self.hits.begin(scopes, user_id=user_id, ip=ip)
             try:
-                reads = route.select(route.parse(QueryDict(query)), viewer=viewer)
+                reads = route.select(self.parse(route, query), viewer=viewer)
                 data = await run_async(reads, self._fetch)
             finally:
                 await counted  # while PostgreSQL worked; a refusal comes before whatever else is wrong
@@ -131,60 +133,17 @@ class LeanRoutes:
             return Answer(response.status_code, jsonlib.dumps(response.data), shown, user_id)
 
     async def _fetch(self, statement: Statement) -> Rows:
-        """Send a statement over a connection of the pool, again over another where that one was dead."""
-        pool = self.pool or await self._open()
+        if self.links is None:  # late, because they belong to the event loop
+            self.links = Links(settings.LEAN_CONNECTIONS)
         try:
-            for left in range(settings.LEAN_CONNECTIONS, -1, -1):
-                async with pool.connection() as link:
-                    try:
-                        return await _execute(link, statement)
-                    except psycopg.OperationalError:
-                        if not left or not link.closed:
-                            raise
-        except (psycopg.OperationalError, PoolTimeout) as error:
+            return await self.links.fetch(statement)
+        except (psycopg.OperationalError, TimeoutError) as error:
             logger.warning("a lean read failed: %s", error)
             raise Unavailable from error
-        raise AssertionError("unreachable")
-
-    async def _open(self) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
-        """Connect as Django does, with the same options; late, because the pool belongs to the event loop."""
-        async with self.opening:
-            if self.pool is None:
-                params = connection.get_connection_params()
-                for ours in ("pool", "cursor_factory", "context", "prepare_threshold", "server_side_binding"):
-                    params.pop(ours, None)
-                pool = AsyncConnectionPool(
-                    kwargs={
-                        **params,
-                        "options": f"{params.get('options', '')} -c TimeZone=UTC",
-                        "autocommit": True,
-                    },
-                    min_size=1,
-                    max_size=settings.LEAN_CONNECTIONS,
-                    timeout=10,
-                    open=False,
-                )
-                await pool.open()
-                self.pool = pool
-            return self.pool
 
 
-async def _execute(link: psycopg.AsyncConnection[Any], statement: Statement) -> Rows:
-    """Prepare what has one plan: planning takes as long as the rest. Otherwise let the planner see values."""
-    if statement.has_one_plan:
-        raw = psycopg.AsyncRawCursor(link)
-        await raw.execute(numbered(statement.sql), statement.params, prepare=True)
-        return await raw.fetchall()
-    cursor = psycopg.AsyncClientCursor(link)
-    await cursor.execute(statement.sql, statement.params)
-    return await cursor.fetchall()
-
-
-@lru_cache(maxsize=1024)
-def numbered(sql: str) -> str:
-    """Write `%s` as PostgreSQL does, `$1`: once, where psycopg would do it for each request."""
-    numbers = count(1)
-    return re.sub("%[s%]", lambda found: f"${next(numbers)}" if found[0] == "%s" else "%", sql)
+def _parse(route: LeanRoute, query: bytes) -> Any:
+    return route.parse(QueryDict(query))
 
 
 def _is_plain(scope: Any, headers: Headers) -> bool:

@@ -7,6 +7,7 @@ import math
 import time
 import uuid
 from collections.abc import Awaitable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -175,6 +176,7 @@ def _who(user_id: object, ip: str) -> str | None:
     return f"ip:{_subscriber(ip)}"
 
 
+@lru_cache(maxsize=1024)
 def _is_loopback(ip: str) -> bool:
     try:
         return ipaddress.ip_address(ip).is_loopback
@@ -182,6 +184,7 @@ def _is_loopback(ip: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=1024)
 def _subscriber(ip: str) -> str:
     """An IPv6 subscriber has a whole /64 to come from."""
     try:

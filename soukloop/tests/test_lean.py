@@ -17,7 +17,7 @@ from listings.lean import ROUTES, viewer_of_authorization
 from listings.tests.factories import make_product
 from soukloop.core import ratelimits
 from soukloop.core.errors import Unavailable
-from soukloop.core.lean import LeanRoutes, _is_our_host, _security_headers, numbered
+from soukloop.core.lean import LeanRoutes, _is_our_host, _security_headers
 from soukloop.core.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -237,13 +237,11 @@ def test_a_lost_connection_is_made_anew(lean):
     routes = lean()
     assert ask(routes)[0] == 200
 
-    async def backend():
-        async with routes.pool.connection() as link:
-            return link.info.backend_pid
-
+    [link] = routes.links._idle
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", [RUNNER.run(backend())])
+        cursor.execute("SELECT pg_terminate_backend(%s)", [link.connection.info.backend_pid])
     assert ask(routes)[0] == 200
+    assert routes.links._idle != [link]
 
 
 def test_postgresql_away_is_a_503_with_an_envelope(lean, monkeypatch):
@@ -275,7 +273,3 @@ def test_one_log_line_without_the_query(lean, caplog):
     [record] = [record for record in caplog.records if record.name == "soukloop.request"]
     assert record.getMessage() == "GET /api/v1/search 200"
     assert "private" not in str(record.__dict__)
-
-
-def test_placeholders_are_numbered_as_postgresql_has_them():
-    assert numbered("SELECT %s, 7 %% 2, 'a%%', %s") == "SELECT $1, 7 % 2, 'a%', $2"

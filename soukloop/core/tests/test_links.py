@@ -1,0 +1,94 @@
+"""Connections are lent last used first, no more than so many, and never with another's answer on them."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from soukloop.core import links as links_module
+from soukloop.core.links import Links, numbered
+from soukloop.core.reads import Statement
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PID = Statement("SELECT pg_backend_pid()", [], has_one_plan=True)
+
+
+def slow(seconds: float) -> Statement:
+    return Statement("SELECT pg_backend_pid() FROM pg_sleep(%s::float8)", [seconds], has_one_plan=True)
+
+
+@pytest.fixture
+async def links() -> Any:
+    made = Links(most=3)
+    yield made
+    await made.close()
+
+
+async def pid(links: Links, statement: Statement = PID) -> int:
+    [[number]] = await links.fetch(statement)
+    return int(number)
+
+
+async def test_one_after_another_share_the_connection_that_was_used_last(links: Links) -> None:
+    first = await asyncio.gather(pid(links, slow(0.3)), pid(links, slow(0.2)), pid(links, slow(0.1)))
+    assert len(set(first)) == 3
+    assert {await pid(links) for _ in range(5)} == {first[0]}
+
+
+async def test_more_wait_for_a_connection_and_time_out(links: Links, monkeypatch: Any) -> None:
+    everybody = await asyncio.gather(*(pid(links, slow(0.05)) for _ in range(9)))
+    assert len(set(everybody)) == 3
+    monkeypatch.setattr(links_module, "_WAIT", 0.05)
+    long = [asyncio.create_task(pid(links, slow(0.5))) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError):
+        await pid(links)
+    assert set(await asyncio.gather(*long)) == set(everybody)
+
+
+async def test_what_was_given_up_half_way_is_answered_to_nobody_else(links: Links) -> None:
+    before = await pid(links)
+    given_up = asyncio.create_task(pid(links, slow(5)))
+    await asyncio.sleep(0.1)
+    given_up.cancel()
+    with suppress(asyncio.CancelledError):
+        await given_up
+    assert await links.fetch(Statement("SELECT %s::int", [7], has_one_plan=True)) == [(7,)]
+    assert await pid(links) != before
+    assert await asyncio.gather(pid(links), pid(links), pid(links))
+
+
+async def test_a_statement_that_fails_is_not_sent_again(links: Links) -> None:
+    await pid(links)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await links.fetch(Statement("SELECT 1 / %s::int", [0], has_one_plan=True))
+    await links.fetch(Statement("SELECT set_config('statement_timeout', '50', false)", []))
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        await links.fetch(slow(1))
+    assert await pid(links)
+
+
+async def test_dead_connections_are_replaced_however_many(links: Links) -> None:
+    pids = await asyncio.gather(*(pid(links, slow(0.1)) for _ in range(3)))
+    await asyncio.to_thread(_terminate, pids)
+    assert await pid(links) not in pids
+
+
+def _terminate(pids: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid, 1000) FROM unnest(%s::int[]) pid", [pids])
+    connection.close()
+
+
+async def test_a_connection_is_closed_when_it_is_old(links: Links, monkeypatch: Any) -> None:
+    before = await pid(links)
+    monkeypatch.setattr(links_module, "_LIFETIME", 0.0)
+    assert await pid(links) == before
+    assert await pid(links) != before
+
+
+def test_placeholders_are_numbered_as_postgresql_has_them() -> None:
+    assert numbered("SELECT %s, 7 %% 2, 'a%%', %s") == "SELECT $1, 7 % 2, 'a%', $2"
