@@ -46,7 +46,8 @@ def scenarios() -> list[Scenario]:
         .order_by("-created_at", "-id")
     )
     count = listed.count()
-    deep = [listed[count * tenth // 10] for tenth in range(1, 10)]
+    # Many, as everybody's next page is another: nothing that is kept by URL helps here.
+    deep = [product for tenth in range(1, 10) for product in listed[count * tenth // 10 :][:40]]
     words = list(SearchWord.objects.order_by("-uses", "word").values_list("display", flat=True)[:160:20])
     return [
         Scenario("discover", [f"/api/v1/feeds/discover?sort={sort}" for sort in SORTS]),

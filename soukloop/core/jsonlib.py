@@ -33,7 +33,7 @@ def _encode(value: Any) -> Any:
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise TypeError("JSON has no number for this decimal")
-        return orjson.Fragment(format(value, "f").encode())
+        return orjson.Fragment(format(value, "f"))
     if isinstance(value, Promise):
         return force_str(value)
     if isinstance(value, (set, frozenset, tuple)):
