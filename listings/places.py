@@ -10,6 +10,8 @@ from django.contrib.gis.geos import Point
 # About 550 m: points closer than that to each other mostly share one offset.
 _CELL_DEGREES = 0.005
 _METRES_PER_DEGREE = 111_320
+# WGS 84's ellipsoid.
+_EQUATOR_M, _ECCENTRICITY_SQUARED = 6_378_137, 0.00669437999014
 
 _LABELS = (
     (1, "Walking distance"),
@@ -42,6 +44,20 @@ def public_point(location: Point, *, seller_id: object) -> Point:
     longitude = (location.x + east + 180) % 360 - 180
     latitude = min(90.0, max(-90.0, location.y + north))
     return Point(round(longitude, 6), round(latitude, 6), srid=4326)
+
+
+def metres_from_centre(longitude: float, latitude: float) -> tuple[float, float, float]:
+    """Return where a place is from the Earth's centre: what `listings_xyz` returns, to the rounding.
+
+    Worked out here, PostgreSQL's planner doesn't do it again wherever a statement names the place.
+    """
+    phi, lambda_ = math.radians(latitude), math.radians(longitude)
+    n = _EQUATOR_M / math.sqrt(1 - _ECCENTRICITY_SQUARED * math.sin(phi) ** 2)
+    return (
+        n * math.cos(phi) * math.cos(lambda_),
+        n * math.cos(phi) * math.sin(lambda_),
+        n * (1 - _ECCENTRICITY_SQUARED) * math.sin(phi),
+    )
 
 
 def distance_label(distance_km: float) -> str:

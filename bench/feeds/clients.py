@@ -4,6 +4,11 @@ import os
 import select
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import psycopg
 
 from bench.feeds.scenarios import Scenario, Statements
 
@@ -61,33 +66,39 @@ def _is_whole(answer: bytearray) -> bool:
 
 
 def send(database_url: str, scenario: Scenario, statements: Statements) -> list[float]:
-    """Send each request's statements in turn over one connection, as the project does; return seconds."""
-    import psycopg  # noqa: PLC0415 - installed once Django is
-
-    from soukloop.core.links import numbered  # noqa: PLC0415
+    """Send each request's statements in turn as the project does; return seconds."""
+    from soukloop.core.links import numbered  # noqa: PLC0415 - Django must be set up first
 
     requests = [
-        [
-            (numbered(each.sql) if each.has_one_plan else each.sql, each.params, each.has_one_plan)
-            for each in statements[path]
-        ]
+        [(each.has_one_plan, numbered(each.sql), each.params) for each in statements[path]]
         for path in scenario.paths
     ]
     os.sched_setaffinity(0, {SERVER_CORE})
     try:
-        options = "-c max_parallel_workers_per_gather=0 -c jit=off"
-        with psycopg.connect(database_url, autocommit=True, options=options) as link:
-            kept, single = psycopg.RawCursor(link), psycopg.ClientCursor(link)
-            kept.execute("SELECT 1")
+        with ExitStack() as ending:
+            cursors = {
+                has_one_plan: ending.enter_context(_cursor(database_url, plans))
+                for has_one_plan, plans in ((True, "auto"), (False, "force_custom_plan"))
+            }
             times: list[float] = []
             started = now = time.perf_counter()
             while now - started < SECONDS:
-                for sql, params, has_one_plan in requests[len(times) % len(requests)]:
-                    cursor = kept if has_one_plan else single
-                    cursor.execute(sql, params, prepare=has_one_plan)
-                    cursor.fetchall()
+                for has_one_plan, sql, params in requests[len(times) % len(requests)]:
+                    cursors[has_one_plan].execute(sql, params, prepare=True)
+                    cursors[has_one_plan].fetchall()
                 before, now = now, time.perf_counter()
                 times.append(now - before)
             return times
     finally:
         os.sched_setaffinity(0, {CLIENT_CORE})
+
+
+@contextmanager
+def _cursor(database_url: str, plans: str) -> Iterator[psycopg.RawCursor[Any]]:
+    options = f"-c max_parallel_workers_per_gather=0 -c jit=off -c plan_cache_mode={plans}"
+    with (
+        psycopg.connect(database_url, autocommit=True, options=options) as link,
+        psycopg.RawCursor(link) as cursor,
+    ):
+        cursor.execute("SELECT 1")
+        yield cursor

@@ -47,6 +47,7 @@ def _run(
         _busy(PEER): lambda: ask(peer_port, scenario, CONNECTIONS),
     }
     times: dict[str, Rounds] = {OURS: [], SERVER: []} | {way: [] for way in runs}
+    send(database_url, scenario, statements)  # whoever came first would read from the disk for the others
     for _ in range(ROUNDS):
         for way, run in runs.items():
             ours.took()  # what was logged before isn't this run's

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from accounts.models import User
 from accounts.selectors import blocked_ids
-from listings.places import distance_label
+from listings.places import distance_label, metres_from_centre
 from listings.queries import ListQuery, Place
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.images import public_url
@@ -85,7 +85,7 @@ _ORDERS = {
     "price_low": Order("p.price", False, cursor_number),
     "price_high": Order("p.price", True, cursor_number),
 }
-_XYZ = "listings_xyz(ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography)"
+_XYZ = "ST_MakePoint(%s, %s, %s)"  # as `public_xyz` has it
 _BY_DISTANCE = f"p.public_xyz <<->> {_XYZ}"
 
 
@@ -104,7 +104,7 @@ def listed_where(viewer: Viewer | None, query: ListQuery) -> Where:
     if query.max_price is not None:
         where.add("p.price <= %s", query.max_price)
     if query.place is not None:
-        metres, at = query.place.radius_km * 1000, (query.place.longitude, query.place.latitude)
+        metres, at = query.place.radius_km * 1000, _xyz(query.place)
         where.add(f"p.public_xyz &&& ST_Expand({_XYZ}, %s)", *at, metres)
         where.add(f"({_BY_DISTANCE}) <= listings_chord(%s)", *at, metres)
     hide_blocked(where, viewer)
@@ -120,9 +120,12 @@ def hide_blocked(where: Where, viewer: Viewer | None) -> None:
 def order_of(query: ListQuery) -> Order:
     if query.sort == "nearest":
         assert query.place is not None
-        at = (query.place.longitude, query.place.latitude)
-        return Order(_BY_DISTANCE, False, float, at)
+        return Order(_BY_DISTANCE, False, float, _xyz(query.place))
     return _ORDERS[query.sort]
+
+
+def _xyz(place: Place) -> tuple[float, float, float]:
+    return metres_from_centre(place.longitude, place.latitude)
 
 
 def ordered_page(
@@ -137,9 +140,44 @@ def ordered_page(
     size = query.page.size
     offset = 0 if query.cursor else query.page.offset
     after = _read_cursor(query, order)
-    stages = (True, False) if live_first else (None,)
+    if query.sort == "nearest" and after is None and offset + size < settings.TOTAL_COUNTED_MAX:
+        # The first of those that are counted are the page: one walk from the nearest on does for both.
+        found, params = _stage(where, order, None, settings.TOTAL_COUNTED_MAX + 1)
+        count = f"SELECT 1 FROM found LIMIT {settings.TOTAL_COUNTED_MAX + 1}"
+        count_params: list[Any] = []
+    else:
+        found, params = _stages(where, order, after, offset + size + 1, live_first=live_first)
+        count, count_params = _counted(where, query.place)
+    direction = order.direction
+    extra, extra_params = _viewer_columns(query.place, viewer)
+    sql = (
+        f"WITH found AS ({found}) SELECT total.counted, page.key::text, page.is_live, {extra}, {_CARD}"
+        f" FROM (SELECT count(*) AS counted FROM ({count}) counted) total"
+        f" LEFT JOIN (SELECT * FROM found ORDER BY is_live DESC, key {direction}, id {direction}"
+        f" OFFSET {offset} LIMIT {size + 1}) page ON true"
+        " LEFT JOIN listings_product p ON p.id = page.id LEFT JOIN accounts_user s ON s.id = p.seller_id"
+        f" ORDER BY page.is_live DESC, page.key {direction}, page.id {direction}"
+    )
+    # Which index is right hangs on how crowded a place or how common a word is, and on nothing else here.
+    has_one_plan = query.place is None and not query.text
+    rows = yield Statement(sql, [*params, *extra_params, *count_params], has_one_plan)
+    counted = rows[0][0]
+    rows = [row for row in rows if row[5] is not None]
+    has_more = len(rows) > size
+    rows = rows[:size]
+    cursor = None
+    if has_more:
+        cursor = encode_cursor(query.sort, bool(rows[-1][2]), rows[-1][1], rows[-1][5])
+    return list_body([card(row, 3) for row in rows], query, counted, settings.TOTAL_COUNTED_MAX, cursor)
+
+
+def _stages(
+    where: Where, order: Order, after: tuple[bool, Any, UUID] | None, most: int, *, live_first: bool
+) -> tuple[str, list[Any]]:
+    """Return a select of the first `most` after a cursor's position, of each stage there is."""
     selects: list[str] = []
     params: list[Any] = []
+    stages: tuple[bool | None, ...] = (True, False) if live_first else (None,)
     for is_live in stages:
         stage = where.copy()
         if is_live is not None:
@@ -150,37 +188,20 @@ def ordered_page(
                 continue
             if is_live is None or is_live == was_live:
                 _start_after(stage, order, key, last_id)
-        selects.append(
-            f"(SELECT p.id, {is_live is True} AS is_live, {order.key} AS key FROM listings_product p"
-            f" WHERE {stage.sql} ORDER BY {_stage_order(order)} FETCH FIRST {offset + size + 1} ROWS"
-            f" {'WITH TIES' if order.params else 'ONLY'})"
-        )
-        params += [*order.params, *stage.params, *order.params]
-    ranked = f"is_live DESC, key {order.direction}, id {order.direction}"
-    page = (
-        f"SELECT * FROM ({' UNION ALL '.join(selects)}) found"
-        f" ORDER BY {ranked} OFFSET {offset} LIMIT {size + 1}"
+        select, select_params = _stage(stage, order, is_live, most)
+        selects.append(f"({select})")
+        params += select_params
+    return " UNION ALL ".join(selects), params
+
+
+def _stage(where: Where, order: Order, is_live: bool | None, most: int) -> tuple[str, list[Any]]:
+    """Return a select of the first `most`; all that are equally near come along."""
+    return (
+        f"SELECT p.id, {is_live is True} AS is_live, {order.key} AS key FROM listings_product p"
+        f" WHERE {where.sql} ORDER BY {_stage_order(order)} FETCH FIRST {most} ROWS"
+        f" {'WITH TIES' if order.params else 'ONLY'}",
+        [*order.params, *where.params, *order.params],
     )
-    count, count_params = _counted(where, query.place)
-    extra, extra_params = _viewer_columns(query.place, viewer)
-    sql = (
-        f"SELECT total.counted, page.key::text, page.is_live, {extra}, {_CARD}"
-        f" FROM (SELECT count(*) AS counted FROM ({count}) counted) total"
-        f" LEFT JOIN ({page}) page ON true"
-        " LEFT JOIN listings_product p ON p.id = page.id LEFT JOIN accounts_user s ON s.id = p.seller_id"
-        f" ORDER BY page.is_live DESC, page.key {order.direction}, page.id {order.direction}"
-    )
-    # Which index is right hangs on how crowded a place or how common a word is, and on nothing else here.
-    has_one_plan = query.place is None and not query.text
-    rows = yield Statement(sql, [*extra_params, *count_params, *params], has_one_plan)
-    counted = rows[0][0]
-    rows = [row for row in rows if row[5] is not None]
-    has_more = len(rows) > size
-    rows = rows[:size]
-    cursor = None
-    if has_more:
-        cursor = encode_cursor(query.sort, bool(rows[-1][2]), rows[-1][1], rows[-1][5])
-    return list_body([card(row, 3) for row in rows], query, counted, settings.TOTAL_COUNTED_MAX, cursor)
 
 
 def _counted(where: Where, place: Place | None) -> tuple[str, list[Any]]:
@@ -194,7 +215,7 @@ def _counted(where: Where, place: Place | None) -> tuple[str, list[Any]]:
         return f"SELECT 1 FROM listings_product p WHERE {where.sql} {limit}", where.params
     return (
         f"SELECT 1 FROM listings_product p WHERE {where.sql} ORDER BY {_BY_DISTANCE} {limit}",
-        [*where.params, place.longitude, place.latitude],
+        [*where.params, *_xyz(place)],
     )
 
 

@@ -65,7 +65,7 @@ async def test_a_statement_that_fails_is_not_sent_again(links: Links) -> None:
     await pid(links)
     with pytest.raises(psycopg.errors.DivisionByZero):
         await links.fetch(Statement("SELECT 1 / %s::int", [0], has_one_plan=True))
-    await links.fetch(Statement("SELECT set_config('statement_timeout', '50', false)", []))
+    await links.fetch(Statement("SELECT set_config('statement_timeout', '50', false)", [], has_one_plan=True))
     with pytest.raises(psycopg.errors.QueryCanceled):
         await links.fetch(slow(1))
     assert await pid(links)
@@ -88,6 +88,14 @@ async def test_a_connection_is_closed_when_it_is_old(links: Links, monkeypatch: 
     monkeypatch.setattr(links_module, "_LIFETIME", 0.0)
     assert await pid(links) == before
     assert await pid(links) != before
+
+
+async def test_what_has_no_one_plan_is_planned_each_time_over_connections_of_its_own(links: Links) -> None:
+    sql = "SELECT current_setting('plan_cache_mode'), current_setting('TimeZone'), pg_backend_pid()"
+    [one], [each] = [await links.fetch(Statement(sql, [], has_one_plan=kind)) for kind in (True, False)]
+    assert (one[:2], each[:2]) == (("auto", "UTC"), ("force_custom_plan", "UTC"))
+    assert one[2] != each[2]
+    assert [each] == await links.fetch(Statement(sql, []))
 
 
 def test_placeholders_are_numbered_as_postgresql_has_them() -> None:
