@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from accounts.tests.factories import client_for, make_seller, make_user
 from listings.models import Product
-from listings.places import distance_label, public_point
+from listings.places import distance_label, metres_from_centre, public_point
 from listings.tests.factories import DUBAI_MARINA, make_product
 from soukloop.core.pagination import encode_cursor
 
@@ -35,6 +35,10 @@ def metres(one, other):
             "SELECT ST_Distance(ST_GeogFromText(%s), ST_GeogFromText(%s), true)", [one.ewkt, other.ewkt]
         )
         return cursor.fetchone()[0]
+
+
+def degrees(most):
+    return st.floats(-most, most).map(lambda value: round(value, 9))
 
 
 def scatter(count, spread=0.03, **fields):
@@ -138,6 +142,19 @@ def test_other_sorts_keep_to_the_radius(sort):
         "price_high": lambda product: -product.price,
     }
     assert [item["id"] for item in items] == [str(product.pk) for product in sorted(near, key=keys[sort])]
+
+
+@given(longitude=degrees(180), latitude=degrees(90))
+@settings(max_examples=50, deadline=None)
+def test_places_are_where_the_database_has_them(longitude, latitude):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT ST_3DDistance(listings_xyz(ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography),"
+            " ST_MakePoint(%s, %s, %s))",
+            [longitude, latitude, *metres_from_centre(longitude, latitude)],
+        )
+        [[off]] = cursor.fetchall()
+    assert off < 1e-6
 
 
 def test_trilateration_finds_the_offset_point_not_the_home():
@@ -267,7 +284,9 @@ def test_unknown_category_is_an_empty_list():
     assert get("/api/v1/feeds/discover?category=no_such")["items"] == []
 
 
-def test_pages_and_cursors_give_the_same_items_in_the_same_order():
+@pytest.mark.parametrize("counted_max", [1000, 7])
+def test_pages_and_cursors_give_the_same_items_in_the_same_order(settings, counted_max):
+    settings.TOTAL_COUNTED_MAX = counted_max  # what is counted is walked once for its pages too
     seller = make_seller()
     for number in range(23):
         make_product(seller=seller, price=100 + number % 3)  # one point, three prices: nothing but ties
