@@ -3,7 +3,7 @@
 from accounts.authentication import caller_of_authorization
 from listings import queries
 from listings.selectors import feeds, search
-from listings.selectors.rows import Viewer
+from listings.selectors.cards import Viewer
 from soukloop.core.lean import LeanRoute
 from soukloop.core.reads import Reads
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from listings.queries import ListQuery
-from listings.selectors.rows import Viewer, listed_where, ordered_page
+from listings.selectors.cards import Viewer
+from listings.selectors.rows import listed_where, ordered_page
 from soukloop.core.reads import Reads
 
 

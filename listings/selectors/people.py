@@ -5,7 +5,8 @@ from uuid import UUID
 
 from listings.models import Favorite, Product
 from listings.queries import ListQuery
-from listings.selectors.rows import Viewer, Where, card, card_columns, hide_blocked, ordered_page
+from listings.selectors.cards import Viewer, card, card_columns
+from listings.selectors.rows import Where, hide_blocked, ordered_page
 from soukloop.core.pagination import Page, page_body
 from soukloop.core.reads import Reads, Statement
 

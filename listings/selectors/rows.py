@@ -1,4 +1,4 @@
-"""How a product looks in a list, and the pages of such rows.
+"""The pages of products: what is in them, in which order, and how many there are.
 
 These statements are the hot ones: written by hand, so that their plans are the ones that were measured, and
 rows become dictionaries without becoming model instances first. A selector here is a generator: it yields
@@ -6,41 +6,19 @@ statements and is sent their rows, so that a view runs it over Django's connecti
 over an asynchronous one.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
-from accounts.models import User
-from accounts.selectors import blocked_ids
-from listings.places import distance_label, metres_from_centre
+from listings.places import metres_from_centre
 from listings.queries import ListQuery, Place
+from listings.selectors.cards import Viewer, card, card_columns
 from soukloop.core.errors import ValidationFailed
-from soukloop.core.images import public_url
 from soukloop.core.pagination import cursor_number, cursor_time, decode_cursor, encode_cursor
 from soukloop.core.reads import Reads, Statement
-
-_CARD = (
-    "p.id, p.title, p.price, p.currency, p.category_id, p.condition, p.feed_type, p.status, p.neighborhood,"
-    " p.thumbnail_url, p.video_url, p.live_stream_id, p.favorite_count, p.view_count, p.accepts_offers,"
-    # As JSON has it: thousands of datetimes a second are not made and written again.
-    " to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
-    " s.id, s.username, s.avatar, s.is_verified"
-)
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Who looks at a list, and whom they don't see."""
-
-    id: UUID
-    hidden: Collection[UUID]
-
-
-def viewer_for(user: User | None) -> Viewer | None:
-    return Viewer(user.pk, blocked_ids(user.pk)) if user else None
 
 
 @dataclass
@@ -149,9 +127,9 @@ def ordered_page(
         found, params = _stages(where, order, after, offset + size + 1, live_first=live_first)
         count, count_params = _counted(where, query.place)
     direction = order.direction
-    extra, extra_params = _viewer_columns(query.place, viewer)
+    columns, column_params = card_columns(query.place, viewer)
     sql = (
-        f"WITH found AS ({found}) SELECT total.counted, page.key::text, page.is_live, {extra}, {_CARD}"
+        f"WITH found AS ({found}) SELECT total.counted, page.key::text, page.is_live, {columns}"
         f" FROM (SELECT count(*) AS counted FROM ({count}) counted) total"
         f" LEFT JOIN (SELECT * FROM found ORDER BY is_live DESC, key {direction}, id {direction}"
         f" OFFSET {offset} LIMIT {size + 1}) page ON true"
@@ -160,7 +138,7 @@ def ordered_page(
     )
     # Which index is right hangs on how crowded a place or how common a word is, and on nothing else here.
     has_one_plan = query.place is None and not query.text
-    rows = yield Statement(sql, [*params, *extra_params, *count_params], has_one_plan)
+    rows = yield Statement(sql, [*params, *column_params, *count_params], has_one_plan)
     counted = rows[0][0]
     rows = [row for row in rows if row[5] is not None]
     has_more = len(rows) > size
@@ -232,67 +210,6 @@ def list_body(
         "has_more": cursor is not None,
         "next_cursor": cursor,
     }
-
-
-def card_columns(place: Place | None, viewer: Viewer | None) -> tuple[str, list[Any]]:
-    """Return the columns that `card` reads, of tables `p` and `s`, and their parameters."""
-    extra, params = _viewer_columns(place, viewer)
-    return f"{extra}, {_CARD}", params
-
-
-def card(row: tuple[Any, ...], start: int) -> dict[str, Any]:
-    """Turn the columns from `start` on into what a client sees (guide 2.3, 2.4)."""
-    (
-        metres, is_favorite,
-        pk, title, price, currency, category, condition, feed_type, status, neighborhood,
-        thumbnail_url, video_url, live_stream_id, favorite_count, view_count, accepts_offers, created_at,
-        seller_id, username, avatar, is_verified,
-    ) = row[start : start + 22]  # fmt: skip
-    shown = {
-        "id": pk,
-        "title": title,
-        "price": price,
-        "currency": currency,
-        "category": category,
-        "condition": condition,
-        "feed_type": feed_type,
-        "status": status,
-        "neighborhood": neighborhood,
-        "thumbnail_url": thumbnail_url or None,
-        "video_url": video_url or None,
-        "is_live": live_stream_id is not None,
-        "live_stream_id": live_stream_id,
-        "accepts_offers": accepts_offers,
-        "favorite_count": favorite_count,
-        "view_count": view_count,
-        "is_favorite": is_favorite,
-        "created_at": created_at,
-        "seller": {
-            "id": seller_id,
-            "username": f"@{username}",
-            "avatar_url": public_url(avatar),
-            "is_verified": is_verified,
-        },
-    }
-    if metres is not None:
-        distance = round(metres / 1000, 3)
-        shown["distance_km"] = distance
-        shown["distance_label"] = distance_label(distance)
-    return shown
-
-
-def _viewer_columns(place: Place | None, viewer: Viewer | None) -> tuple[str, list[Any]]:
-    """Return the distance (geodesic, on the spheroid) and whether the viewer likes it."""
-    params: list[Any] = []
-    distance = "NULL"
-    if place is not None:
-        distance = "ST_Distance(p.public_location, ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography)"
-        params += [place.longitude, place.latitude]
-    liked = "false"
-    if viewer is not None:
-        liked = "EXISTS (SELECT 1 FROM listings_favorite f WHERE f.product_id = p.id AND f.user_id = %s)"
-        params.append(viewer.id)
-    return f"{distance}, {liked}", params
 
 
 def _stage_order(order: Order) -> str:

@@ -13,8 +13,8 @@ from rest_framework.views import APIView
 from listings import queries
 from listings import serializers as shapes
 from listings.models import Product
-from listings.selectors import categories, feeds, search
-from listings.selectors.rows import viewer_for
+from listings.selectors import categories, feeds, search, words
+from listings.selectors.cards import viewer_for
 from listings.views.products import viewer_of
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.pagination import PAGE_PARAMETERS
@@ -124,7 +124,7 @@ class Suggestions(APIView):
         if len(text) > settings.SEARCH_QUERY_MAX_LENGTH:
             raise ValidationFailed(details={"q": [f"At most {settings.SEARCH_QUERY_MAX_LENGTH} characters."]})
         viewer = viewer_for(viewer_of(request))
-        return Response({"items": run(search.suggestions(text, viewer=viewer))})
+        return Response({"items": run(words.suggestions(text, viewer=viewer))})
 
 
 class Categories(APIView):

@@ -20,7 +20,7 @@ from listings import serializers as shapes
 from listings.models import Product
 from listings.queries import seller_query
 from listings.selectors import people, search
-from listings.selectors.rows import Viewer, viewer_for
+from listings.selectors.cards import Viewer, viewer_for
 from listings.services import favorites, images, views
 from soukloop.core.fields import changes_of
 from soukloop.core.idempotency import idempotent
