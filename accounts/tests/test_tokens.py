@@ -13,12 +13,13 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisAway
 
+from accounts import tokens
 from accounts.authentication import authenticate_sockets
 from accounts.models import RefreshFamily, User
 from accounts.services import tickets
 from accounts.services.logins import forget_dead_families
 from accounts.tests.factories import PASSWORD, client_for, make_user
-from accounts.tokens import access_token_for, refresh_token_of
+from accounts.tokens import Claim, access_token_for, claim_of_access_token, refresh_token_of
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.redis import redis_client
 from soukloop.realtime.sessions import Credentials, SocketUser
@@ -412,3 +413,24 @@ def test_without_redis_there_are_no_tickets_but_everything_else_goes_on(client, 
     assert code_of(answer) == (503, "unavailable")
     assert client.get(f"{AUTH}/me").status_code == 200
     assert log_in(guest, user.email).status_code == 200
+
+
+def test_what_a_token_says_is_kept_for_its_time_and_under_its_digest(user, monkeypatch):
+    monkeypatch.setattr(tokens, "_known", {})
+    monkeypatch.setattr(tokens, "_KNOWN_MAX", 2)
+    with time_machine.travel("2026-02-03T04:00:00Z", tick=False) as clock:
+        token = access_token_for(user)
+        claim = claim_of_access_token(token)
+        monkeypatch.setattr(tokens, "decode", None)  # not read again
+        assert claim_of_access_token(token) == claim == Claim(user.pk, user.token_version)
+        assert token not in str(tokens._known)
+        clock.shift(30 * 60)
+        with pytest.raises(NotAuthenticated) as caught:
+            claim_of_access_token(token)
+        assert caught.value.code == "token_expired"
+        monkeypatch.undo()
+        monkeypatch.setattr(tokens, "_KNOWN_MAX", 2)
+        for _ in range(3):
+            clock.shift(1)
+            claim_of_access_token(access_token_for(user))
+        assert len(tokens._known) <= 2

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -13,22 +13,28 @@ from django.db import connection
 
 from soukloop.core.reads import Rows, Statement
 
-_WAIT = 10.0  # seconds for one to be free
-_LIFETIME = 3600.0  # seconds; what a backend remembers of the catalogue only grows
+# In seconds.
+_WAIT = 10.0  # for one to be free, and for a new one
+_ANSWER = 35.0  # the database ends a statement sooner, unless it is itself not there any more
+_LIFETIME = 3600.0  # what a backend remembers of the catalogue only grows
+_IDLE = 300.0  # what lies between may have forgotten a connection that was silent for longer
 
 
 @dataclass
 class _Link:
     connection: psycopg.AsyncConnection[Any]
-    opened_at: float = field(default_factory=time.monotonic)
     was_lost: bool = False
 
     def __post_init__(self) -> None:
         self.cursor = psycopg.AsyncRawCursor(self.connection)
+        self.opened_at = self.used_at = time.monotonic()
 
     async def fetch(self, statement: Statement) -> Rows:
-        await self.cursor.execute(numbered(statement.sql), statement.params, prepare=True)
-        return await self.cursor.fetchall()
+        async with asyncio.timeout(_ANSWER):
+            await self.cursor.execute(numbered(statement.sql), statement.params, prepare=True)
+        rows = await self.cursor.fetchall()
+        self.used_at = time.monotonic()
+        return rows
 
 
 class Links:
@@ -48,7 +54,7 @@ class Links:
     async def fetch(self, statement: Statement) -> Rows:
         """Send a statement, again over another connection where one that had been idle was dead.
 
-        Raises psycopg.OperationalError, TimeoutError when no connection is free for long.
+        Raises psycopg.OperationalError, and TimeoutError where there was no connection or no answer in time.
         """
         if self._free.locked():
             async with asyncio.timeout(_WAIT):
@@ -59,6 +65,9 @@ class Links:
             idle = self._idle[statement.has_one_plan]
             while idle:
                 link = idle.pop()
+                if time.monotonic() - link.used_at > _IDLE:
+                    await link.connection.close()
+                    continue
                 try:
                     return await self._fetch_over(link, statement)
                 except psycopg.OperationalError:
@@ -78,7 +87,7 @@ class Links:
         is_good = False
         try:
             rows = await link.fetch(statement)
-            is_good = time.monotonic() - link.opened_at < _LIFETIME
+            is_good = link.used_at - link.opened_at < _LIFETIME
             return rows
         except psycopg.OperationalError:
             link.was_lost = link.connection.closed
@@ -98,7 +107,8 @@ async def _connect(has_one_plan: bool) -> _Link:
         params.pop(ours, None)
     plans = "auto" if has_one_plan else "force_custom_plan"
     options = f"{params.pop('options', '')} -c TimeZone=UTC -c plan_cache_mode={plans}"
-    return _Link(await psycopg.AsyncConnection.connect(**params, options=options, autocommit=True))
+    async with asyncio.timeout(_WAIT):
+        return _Link(await psycopg.AsyncConnection.connect(**params, options=options, autocommit=True))
 
 
 @lru_cache(maxsize=1024)

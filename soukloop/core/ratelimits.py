@@ -51,6 +51,7 @@ while ARGV[at] do
 end
 return waits
 """
+_AWAY = 1.0  # seconds until Redis, which was away, is asked again
 _REFUSED_MAX = 10_000  # of those who are refused now, how many one process remembers
 
 
@@ -68,7 +69,7 @@ def hit_all(scopes: Sequence[str], who: str) -> None:
     try:
         [wait_ms] = redis_client().eval(*_arguments([(tuple(scopes), who)]))
     except RedisError as error:
-        _not_counted(scopes, error)
+        logger.warning("rate limit %s not counted: %s", ", ".join(scopes), error)
     else:
         _judge(wait_ms)
 
@@ -77,12 +78,16 @@ class HitsOnLoop:
     """Counts hits while an event loop goes on with what they are hits of; those of one moment in one step.
 
     Who is refused is remembered for as long: a flood costs neither Redis nor what is read meanwhile. Nothing
-    leaves the log before the time they were told, so Redis would say the same.
+    leaves the log before the time they were told, so Redis would say the same, if it still has the log.
+
+    While Redis is away nobody new is refused, and nobody waits for it but those who come while its absence is
+    noticed: after that it is asked once a second, and whoever comes meanwhile isn't counted.
     """
 
     def __init__(self) -> None:
-        self._count: TogetherOnLoop[Use, int] = TogetherOnLoop(_count)
+        self._together: TogetherOnLoop[Use, int] = TogetherOnLoop(self._count)
         self._refused: dict[Use, float] = {}
+        self._away_until = 0.0
 
     def begin(self, scopes: Sequence[str], *, user_id: object, ip: str) -> Awaitable[None]:
         """Send the count by user, or by address where nobody is logged in; await whether it was refused.
@@ -93,29 +98,38 @@ class HitsOnLoop:
         if who is None:
             return asyncio.sleep(0)
         use = (tuple(scopes), who)
-        wait_ms = (self._refused.get(use, 0) - time.monotonic()) * 1000
-        if wait_ms > 0:
-            _judge(wait_ms)
-        return self._judged(use, self._count.begin(use))
+        now = time.monotonic()
+        _judge((self._refused.get(use, now) - now) * 1000)
+        if now < self._away_until:
+            return asyncio.sleep(0)
+        return self._judged(use, self._together.begin(use))
 
     async def _judged(self, use: Use, counted: "asyncio.Future[int]") -> None:
-        try:
-            wait_ms = await counted
-        except RedisError as error:
-            _not_counted(use[0], error)
-            return
+        wait_ms = await counted
         if wait_ms:
-            if len(self._refused) >= _REFUSED_MAX:
-                now = time.monotonic()
-                self._refused = {each: until for each, until in self._refused.items() if until > now}
-            if len(self._refused) < _REFUSED_MAX:
-                self._refused[use] = time.monotonic() + wait_ms / 1000
+            self._remember(use, wait_ms)
         _judge(wait_ms)
 
+    def _remember(self, use: Use, wait_ms: float) -> None:
+        now = time.monotonic()
+        if len(self._refused) >= _REFUSED_MAX:
+            self._refused = {each: until for each, until in self._refused.items() if until > now}
+        if len(self._refused) < _REFUSED_MAX:
+            self._refused[use] = now + wait_ms / 1000
 
-async def _count(uses: Sequence[Use]) -> list[int]:
-    waits: list[int] = await async_redis_client().eval(*_arguments(uses))
-    return waits
+    async def _count(self, uses: Sequence[Use]) -> list[int]:
+        if time.monotonic() < self._away_until:  # they came while it was noticed
+            return [0] * len(uses)
+        if self._away_until:  # is it back? these ask, and nobody else waits with them
+            self._away_until = math.inf
+        try:
+            waits: list[int] = await async_redis_client().eval(*_arguments(uses))
+        except RedisError as error:
+            self._away_until = time.monotonic() + _AWAY
+            logger.warning("%d hits not counted: %s", len(uses), error)
+            return [0] * len(uses)
+        self._away_until = 0.0
+        return waits
 
 
 def _arguments(uses: Sequence[Use]) -> list[Any]:
@@ -130,12 +144,8 @@ def _arguments(uses: Sequence[Use]) -> list[Any]:
     return [_HIT, len(logs), *logs, *numbers]
 
 
-def _not_counted(scopes: Sequence[str], error: RedisError) -> None:
-    logger.warning("rate limit %s not counted: %s", ", ".join(scopes), error)
-
-
 def _judge(wait_ms: float) -> None:
-    if wait_ms:
+    if wait_ms > 0:
         raise RateLimited(retry_after=math.ceil(wait_ms / 1000))
 
 

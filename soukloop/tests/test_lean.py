@@ -23,7 +23,7 @@ from soukloop.core.redis import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-RUNNER = asyncio.Runner()  # one event loop: a pool of connections belongs to its own
+RUNNER = asyncio.Runner()  # one event loop: connections belong to theirs
 DISCOVER = "/api/v1/feeds/discover"
 
 
@@ -213,7 +213,7 @@ def test_who_is_refused_is_refused_from_memory_until_their_time_has_come(lean, s
     assert redis_client().dbsize() == 0
     monkeypatch.setattr(routes, "_fetch", fetch)
     [use] = routes.hits._refused
-    routes.hits._refused[use] -= 60
+    routes.hits._refused[use] -= 60  # their time has come
     assert ask(routes)[0] == 200
 
 

@@ -1,6 +1,7 @@
 """Connections are lent last used first, no more than so many, and never with another's answer on them."""
 
 import asyncio
+import socket
 from contextlib import suppress
 from typing import Any
 
@@ -81,6 +82,34 @@ def _terminate(pids: list[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(pid, 1000) FROM unnest(%s::int[]) pid", [pids])
     connection.close()
+
+
+async def test_what_was_silent_for_long_is_not_trusted(links: Links, monkeypatch: Any) -> None:
+    before = await asyncio.gather(pid(links, slow(0.1)), pid(links, slow(0.1)))
+    monkeypatch.setattr(links_module, "_IDLE", 0.0)
+    assert await pid(links) not in before
+    assert sum(len(idle) for idle in links._idle.values()) == 1
+
+
+async def test_a_host_that_never_answers_is_given_up(links: Links, monkeypatch: Any) -> None:
+    monkeypatch.setattr(links_module, "_WAIT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        monkeypatch.setattr(
+            links_module.connection, "get_connection_params", lambda: {"host": "127.0.0.1", "port": port}
+        )
+        with pytest.raises(TimeoutError):
+            await pid(links)
+    monkeypatch.undo()
+    assert await pid(links)
+
+
+async def test_a_server_that_stops_answering_is_given_up(links: Links, monkeypatch: Any) -> None:
+    before = await pid(links)
+    monkeypatch.setattr(links_module, "_ANSWER", 0.2)
+    with pytest.raises(TimeoutError):
+        await pid(links, slow(5))
+    assert await pid(links) != before
 
 
 async def test_a_connection_is_closed_when_it_is_old(links: Links, monkeypatch: Any) -> None:

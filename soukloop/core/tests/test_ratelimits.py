@@ -2,14 +2,17 @@
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from rest_framework.test import APIClient
 
 from soukloop.core import keys, ratelimits
+from soukloop.core import redis as redis_module
 from soukloop.core.errors import RateLimited
 from soukloop.core.redis import redis_client
 
@@ -122,25 +125,64 @@ async def judged(hits: ratelimits.HitsOnLoop, scopes: list[str], ip: str) -> boo
     return True
 
 
-async def test_on_a_loop_hits_of_one_moment_are_counted_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps: list[int] = []
-    count = ratelimits._count
+class Watched:
+    """A client of Redis that notes how many uses each call counts, and may be away."""
 
-    async def counted(uses: Any) -> list[int]:
-        steps.append(len(uses))
-        return await count(uses)
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.is_silent = False
 
-    monkeypatch.setattr(ratelimits, "_count", counted)
+    async def eval(self, script: str, number_of_keys: int, *arguments: Any) -> Any:
+        self.steps.append(number_of_keys)
+        if self.is_silent:
+            await asyncio.sleep(0.2)
+            raise RedisTimeoutError("silent")
+        return await redis_module.async_redis_client().eval(script, number_of_keys, *arguments)
+
+
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
+    client = Watched()
+    monkeypatch.setattr(ratelimits, "async_redis_client", lambda: client)
+    return client
+
+
+async def test_on_a_loop_hits_of_one_moment_are_counted_in_one_step(watched: Watched) -> None:
     hits = ratelimits.HitsOnLoop()
     one = [judged(hits, ["test_scope"], "203.0.113.1") for _ in range(10)]
     two = [judged(hits, ["default", "test_scope"], "203.0.113.2") for _ in range(10)]
     passed = await asyncio.gather(*one, *two)
     assert (sum(passed[:10]), sum(passed[10:])) == (3, 3)
-    assert steps == [20]
+    assert watched.steps == [30]
     assert not await judged(hits, ["test_scope"], "203.0.113.1")
     assert await judged(hits, ["default"], "203.0.113.1")
-    assert steps == [20, 1]
+    assert watched.steps == [30, 1]
     assert redis_client().zcard(keys.rate_limit("default", "ip:203.0.113.2")) == 10
+
+
+async def test_a_silent_redis_is_waited_for_once_and_asked_again(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ratelimits, "_AWAY", 0.3)
+    hits = ratelimits.HitsOnLoop()
+    watched.is_silent = True
+    started = time.monotonic()
+    first = [asyncio.create_task(judged(hits, ["test_scope"], f"203.0.113.{n}")) for n in range(5)]
+    await asyncio.sleep(0.1)
+    meanwhile = [asyncio.create_task(judged(hits, ["test_scope"], f"198.51.100.{n}")) for n in range(250)]
+    assert all(await asyncio.gather(*first, *meanwhile))
+    assert time.monotonic() - started < 0.39  # one time limit of 0.2 s, not one for each group
+    assert [await judged(hits, ["test_scope"], "203.0.113.7") for _ in range(9)] == [True] * 9
+    assert watched.steps == [5]
+    await asyncio.sleep(0.3)
+    probe = asyncio.create_task(judged(hits, ["test_scope"], "203.0.113.7"))
+    await asyncio.sleep(0.05)
+    assert await asyncio.wait_for(judged(hits, ["test_scope"], "203.0.113.8"), 0.05)
+    assert await probe
+    watched.is_silent = False
+    await asyncio.sleep(0.35)
+    assert [await judged(hits, ["test_scope"], "203.0.113.7") for _ in range(5)] == [True] * 3 + [False] * 2
+    assert watched.steps == [5, 1, 1, 1, 1, 1]
 
 
 async def test_no_more_than_so_many_of_the_refused_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +192,6 @@ async def test_no_more_than_so_many_of_the_refused_are_remembered(monkeypatch: p
         for _ in range(4):
             await judged(hits, ["test_scope"], f"203.0.113.{last}")
     assert len(hits._refused) == 2
-    hits._refused = dict.fromkeys(hits._refused, 0.0)
+    hits._refused = dict.fromkeys(hits._refused, 0.0)  # their time has come
     assert not await judged(hits, ["test_scope"], "203.0.113.4")
     assert len(hits._refused) == 1
