@@ -6,8 +6,6 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chat import services
@@ -130,11 +128,10 @@ class MessageAdmin(ReadOnlyStateAdmin):
         return message.get_message_type_display()
 
     @admin.display(description="conversation")
-    def about(self, message: Message) -> SafeString:
+    def about(self, message: Message) -> str:
         product = message.conversation.product
-        page = reverse("admin:chat_conversation_change", args=[message.conversation_id])
         text = cells.short(product.title, 24) if product else "no product"
-        return format_html('<a href="{}">{}</a>', page, text)
+        return cells.link_to(message.conversation, text=text)
 
     @admin.display(description="sent", ordering="created_at")
     def sent(self, message: Message) -> str:

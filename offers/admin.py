@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.contrib import admin
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -77,9 +76,8 @@ class OfferAdmin(ReadOnlyStateAdmin):
     def sale_link(self, offer: Offer) -> str:
         if offer.sale is None:
             return cells.NOTHING
-        page = reverse("admin:offers_transaction_change", args=[offer.sale.pk])
         price = cells.money(offer.sale.currency, offer.sale.price)
-        return format_html('<a href="{}">{} ({})</a>', page, price, offer.sale.get_status_display())
+        return cells.link_to(offer.sale, text=f"{price} ({offer.sale.get_status_display()})")
 
     def history(self, offer: Offer) -> SafeString:
         return _history_table(offer)
@@ -142,9 +140,7 @@ class TransactionAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="offer")
     def offer_link(self, sale: Transaction) -> str:
-        page = reverse("admin:offers_offer_change", args=[sale.offer_id])
-        price = cells.money(sale.offer.currency, sale.offer.offered_price)
-        return format_html('<a href="{}">{}</a>', page, price)
+        return cells.link_to(sale.offer, text=cells.money(sale.offer.currency, sale.offer.offered_price))
 
     def history(self, sale: Transaction) -> SafeString:
         return _history_table(sale.offer)
@@ -153,9 +149,7 @@ class TransactionAdmin(ReadOnlyStateAdmin):
 def _stream_link(stream_id: UUID | None) -> SafeString | str:
     if stream_id is None:
         return cells.NOTHING
-    return format_html(
-        '<a href="{}">{}</a>', reverse("admin:livestream_stream_change", args=[stream_id]), stream_id
-    )
+    return cells.link_to_page("livestream.stream", stream_id, str(stream_id))
 
 
 def _history_table(offer: Offer) -> SafeString:

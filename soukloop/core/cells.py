@@ -21,12 +21,17 @@ def short(text: str, length: int) -> str:
     return Truncator(text).chars(length)
 
 
-def link_to(row: Model | None, length: int = 40) -> SafeString | str:
-    """Link to the row's own page by its name, which is cut."""
+def link_to(row: Model | None, length: int = 40, *, text: str | None = None) -> SafeString | str:
+    """Link to the row's own page by the text, else by its name, which is cut."""
     if row is None:
         return NOTHING
-    page = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    return format_html('<a href="{}">{}</a>', page, short(str(row), length))
+    return link_to_page(row._meta.label_lower, row.pk, text or short(str(row), length))
+
+
+def link_to_page(kind: str, key: Any, text: str) -> SafeString:
+    """Link to the page of a row of a kind (`offers.offer`) that only its key is known of."""
+    page = reverse(f"admin:{kind.replace('.', '_')}_change", args=[key])
+    return format_html('<a href="{}">{}</a>', page, text)
 
 
 def link_to_list(kind: str, text: str, **lookups: Any) -> SafeString:
