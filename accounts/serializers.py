@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from accounts.identifiers import is_username, normal_email, normal_identifier, normal_phone
 from accounts.models import User
+from soukloop.core.fields import PlainTextField
 from soukloop.core.images import public_url
 
 Dict = dict[str, Any]
@@ -84,7 +85,7 @@ class RegisterSerializer(serializers.Serializer[Any]):
     username = UsernameField()
     password = PasswordField()
     phone = PhoneField(required=False, default=None)
-    full_name = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
+    full_name = PlainTextField(max_length=150, required=False, allow_blank=True, default="")
     role = serializers.ChoiceField(choices=User.Role.choices, required=False, default=User.Role.BUYER)
 
 
@@ -151,10 +152,10 @@ class UpdateMeSerializer(serializers.Serializer[Any]):
     email = EmailAddressField(required=False)
     phone = PhoneField(required=False)
     username = UsernameField(required=False)
-    full_name = serializers.CharField(max_length=150, required=False, allow_blank=True)
-    bio = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    full_name = PlainTextField(max_length=150, required=False, allow_blank=True)
+    bio = PlainTextField(has_lines=True, max_length=500, required=False, allow_blank=True)
     role = serializers.ChoiceField(choices=User.Role.choices, required=False)
-    neighborhood = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    neighborhood = PlainTextField(max_length=100, required=False, allow_blank=True)
     location = LocationField(required=False, allow_null=True)
     current_password = PasswordField(required=False, help_text="Only for a new email or phone")
 

@@ -170,6 +170,24 @@ def test_a_ban_asks_for_a_reason_first(desk, closed):
     assert closed == []
 
 
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [("\u200b", "There is nothing to see in this."), ("bell \x07", "This has a control character in it.")],
+)
+def test_a_reason_that_cannot_be_read_is_asked_for_again(desk, reason, told):
+    user = make_user()
+    assert told in act(desk, "ban", user, confirmed="yes", reason=reason).content.decode()
+    user.refresh_from_db()
+    assert user.is_active
+
+
+def test_a_reason_has_lines_as_browsers_send_them(desk):
+    user = make_user()
+    act(desk, "ban", user, confirmed="yes", reason="Sold fakes.\r\nTwice.")
+    user.refresh_from_db()
+    assert user.ban_reason == "Sold fakes.\nTwice."
+
+
 def test_a_ban_shuts_out_and_an_unban_lets_in_again(
     desk, moderator, closed, captured_events, django_capture_on_commit_callbacks
 ):

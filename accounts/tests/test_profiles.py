@@ -86,7 +86,13 @@ def test_a_profile_is_changed_field_by_field(client, user):
         {"username": "x"},
         {"username": None},
         {"full_name": "x" * 151},
+        {"full_name": "\u200b"},
+        {"full_name": "two\nlines"},
+        {"full_name": "esc \x1b[31m"},
+        {"full_name": 7},
         {"bio": "x" * 501},
+        {"bio": "\u3164"},
+        {"bio": "bell \x07"},
         {"role": "admin"},
         {"location": {"latitude": 91, "longitude": 0}},
         {"location": {"latitude": 25}},
@@ -103,6 +109,21 @@ def test_a_bad_change_is_refused_whole(client, user, change):
     assert list(answer.json()["error"]["details"]) == list(change)
     user.refresh_from_db()
     assert user.neighborhood == ""
+
+
+@pytest.mark.parametrize("neighborhood", ["\u200f", "Al Barsha\n1", "JLT\u2028Cluster V", ["JLT"]])
+def test_a_neighbourhood_that_cannot_be_read_on_its_line_is_refused(client, user, neighborhood):
+    assert code_of(client.patch(ME, {"neighborhood": neighborhood})) == (400, "validation_error")
+    user.refresh_from_db()
+    assert user.neighborhood == ""
+
+
+def test_a_bio_has_lines_and_what_is_told_of_a_person_may_be_blank(client, user):
+    assert client.patch(ME, {"bio": "Sneakers.\r\nSize 42."}).json()["data"]["bio"] == "Sneakers.\nSize 42."
+    blank = {"full_name": "", "bio": "", "neighborhood": " "}
+    assert client.patch(ME, blank).status_code == 200
+    user.refresh_from_db()
+    assert (user.full_name, user.bio, user.neighborhood) == ("", "", "")
 
 
 @pytest.mark.parametrize("body", [{"notify_folowers": True}, {"is_verified": False}, {}])

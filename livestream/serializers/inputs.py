@@ -14,8 +14,8 @@ from soukloop.realtime.commands import CommandInput
 class SettingsInput(serializers.Serializer[None]):
     """What may change while a stream is scheduled (guide 4.2)."""
 
-    title = serializers.CharField(max_length=200, required=False)
-    description = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+    title = PlainTextField(max_length=200, required=False)
+    description = PlainTextField(has_lines=True, max_length=5000, required=False, allow_blank=True)
     category = serializers.PrimaryKeyRelatedField(
         queryset=Category.objects.all(),
         required=False,
@@ -46,7 +46,7 @@ class SettingsInput(serializers.Serializer[None]):
 class StreamInput(SettingsInput):
     """A new stream (guide 4.1)."""
 
-    title = serializers.CharField(max_length=200)
+    title = PlainTextField(max_length=200)
     category = serializers.PrimaryKeyRelatedField(
         queryset=Category.objects.all(),
         pk_field=serializers.CharField(max_length=40),

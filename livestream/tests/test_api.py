@@ -86,6 +86,11 @@ def test_the_same_idempotency_key_creates_one_stream() -> None:
         ("product_ids", ["not-a-uuid"]),
         ("product_ids", [str(uuid4())]),
         ("title", "a\x00b"),
+        ("title", "\u200b"),
+        ("title", "two\nlines"),
+        ("title", 7),
+        ("description", "bell \x07"),
+        ("description", "\u3164"),
     ],
 )
 def test_a_bad_field_is_named_and_nothing_is_created(field: str, value: Any) -> None:
@@ -106,6 +111,27 @@ def test_buyers_and_other_peoples_products_are_refused() -> None:
         (403, "not_your_product"),
     ]
     assert not Stream.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("title", "\u200b"), ("title", "esc \x1b[31m"), ("description", "bell \x07"), ("description", ["x"])],
+)
+def test_text_that_cannot_be_read_is_refused_in_settings_too(field: str, value: Any) -> None:
+    stream = make_stream()
+    before = Stream.objects.values().get()
+    response = client_for(stream.seller).patch(f"/api/v1/streams/{stream.pk}/settings", {field: value})
+    assert response.status_code == 400
+    assert list(response.json()["error"]["details"]) == [field]
+    assert Stream.objects.values().get() == before
+
+
+def test_a_description_has_lines_and_may_be_blank() -> None:
+    seller = make_seller()
+    for description, kept in (("Sneakers.\r\nSize 42.", "Sneakers.\nSize 42."), ("", ""), (" ", "")):
+        body = body_of_guide_4_1() | {"description": description}
+        response = client_for(seller).post("/api/v1/streams", body)
+        assert response.json()["data"]["description"] == kept
 
 
 def test_settings_change_while_scheduled_and_never_after() -> None:

@@ -18,8 +18,10 @@ from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
+from rest_framework import serializers
 
 from soukloop.core.errors import DomainError
+from soukloop.core.fields import PlainTextField
 
 Moderate = Callable[[Any, HttpRequest, Any, str], None]
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -62,6 +64,13 @@ class ReasonForm(forms.Form):
     def __init__(self, *args: Any, help_text: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["reason"].help_text = help_text
+
+    def clean_reason(self) -> str:
+        """Hold it to the rule of all text that people read: it is shown to sellers, and kept."""
+        try:
+            return PlainTextField(has_lines=True).run_validation(self.cleaned_data["reason"])
+        except serializers.ValidationError as error:
+            raise ValidationError([str(one) for one in error.detail]) from error
 
 
 class ReadOnlyStateAdmin(admin.ModelAdmin):

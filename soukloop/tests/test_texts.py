@@ -1,0 +1,21 @@
+"""Text that people read is read alike wherever it is sent: over REST and in commands."""
+
+from rest_framework import serializers
+
+from accounts.serializers import RegisterSerializer, UpdateMeSerializer
+from soukloop.core.fields import PlainTextField
+from soukloop.tests.test_ids import shapes_of_requests
+
+NOT_FOR_PEOPLE = {"category", "client_message_id", "client_offer_id"}
+
+
+def test_every_text_that_is_kept_follows_the_rule_of_plain_text() -> None:
+    read = set()
+    for shape in shapes_of_requests() | {RegisterSerializer, UpdateMeSerializer}:
+        for name, field in shape().fields.items():
+            one = getattr(field, "child", field)
+            if type(one) is serializers.CharField:
+                assert name in NOT_FOR_PEOPLE, f"{shape.__name__}.{name}"
+            if isinstance(one, PlainTextField):
+                read.add(name)
+    assert read >= {"title", "description", "full_name", "bio", "neighborhood", "message", "reason", "tags"}
