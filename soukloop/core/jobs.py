@@ -1,10 +1,19 @@
 """Background jobs: enqueued inside the transaction that needs them, put back when their worker dies."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.db import transaction
+from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Status
+
+from soukloop.core.errors import Forbidden
+from soukloop.core.stafflog import log_staff_action
 
 RETRY = RetryStrategy(max_attempts=6, exponential_wait=3)
 """For tasks that depend on something outside (mail, storage): again after 3, 9, 27, 81, 243 s."""
@@ -20,3 +29,41 @@ def enqueue(
     keeps jobs of the same lock from running at the same time.
     """
     app.configure_task(task, lock=lock, schedule_at=schedule_at).defer(**arguments)
+
+
+class TriedAgain(NamedTuple):
+    """The jobs, by their numbers, that will run again, and those that won't with the reason."""
+
+    queued: list[int]
+    left_alone: dict[int, str]
+
+
+def try_again(*, actor: Any, job_ids: Iterable[int]) -> TriedAgain:
+    """Queue failed jobs for staff; one that can't be queued keeps no other from it. Raises Forbidden."""
+    if not actor.is_staff:
+        raise Forbidden
+    tried = TriedAgain([], {})
+    for job_id in sorted(job_ids):
+        if why_not := _why_not_again(actor, job_id):
+            tried.left_alone[job_id] = why_not
+        else:
+            tried.queued.append(job_id)
+    return tried
+
+
+def _why_not_again(actor: Any, job_id: int) -> str | None:
+    """Queue one failed job, or return what is against it."""
+    try:
+        with transaction.atomic():
+            job = ProcrastinateJob.objects.select_for_update().filter(pk=job_id).first()
+            if job is None:
+                return "deleted meanwhile"
+            # Looked at under the lock: Procrastinate would queue one that a worker is doing, too.
+            if job.status != Status.FAILED.value:
+                return f"not failed but {job.status}"
+            app.job_manager.retry_job_by_id(job.pk, timezone.now())
+            log_staff_action(actor=actor, row=job, message="Tried again")
+    except UniqueViolation:
+        # A singleton (one with a queueing lock): its next run, or another that failed, waits already.
+        return "queued already by another job of the same queueing lock"
+    return None

@@ -1,18 +1,17 @@
 """The staff's screen of background jobs, in the place of the one that Procrastinate brings."""
 
+from collections import defaultdict
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.jobs import Status
 
-from soukloop.core import cells, jsonlib
+from soukloop.core import cells, jobs, jsonlib
 from soukloop.core.admin import ReadOnlyStateAdmin
 
 admin.site.unregister(ProcrastinateJob)
@@ -25,7 +24,7 @@ class StatusFilter(admin.SimpleListFilter):
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(one, one.capitalize()) for one in ("todo", "doing", "succeeded", "failed", "cancelled")]
+        return [(status.value, status.value.capitalize()) for status in Status]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]
@@ -77,7 +76,12 @@ class JobAdmin(ReadOnlyStateAdmin):
 
     @admin.action(description="Try again (failed ones)", permissions=["moderate"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]) -> None:
-        failed = list(queryset.filter(status=Status.FAILED.value))
-        for job in failed:
-            app.job_manager.retry_job_by_id(job.pk, timezone.now())
-        self.message_user(request, f"{len(failed)} of the jobs chosen will be tried again.", messages.SUCCESS)
+        tried = jobs.try_again(actor=request.user, job_ids=queryset.values_list("pk", flat=True))
+        if tried.queued:
+            done = f"{len(tried.queued)} of the jobs chosen will be tried again."
+            self.message_user(request, done, messages.SUCCESS)
+        numbers = defaultdict(list)
+        for job_id, why in tried.left_alone.items():
+            numbers[why].append(str(job_id))
+        for why, alike in numbers.items():
+            self.message_user(request, f"Left alone, as {why}: {', '.join(alike)}.", messages.WARNING)

@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.jobs import Status
 
 from accounts.models import User
 from accounts.tests.factories import make_staff, make_user
@@ -37,8 +38,13 @@ def make_chat_message() -> None:
     )
 
 
-def make_job() -> None:
+def make_job(**columns: Any) -> ProcrastinateJob:
     enqueue("accounts.deliver_code", challenge_id=1, nonce="n")
+    job = ProcrastinateJob.objects.latest("id")
+    with connection.cursor() as cursor:  # its model is for reading only
+        for name, value in columns.items():
+            cursor.execute(f"UPDATE procrastinate_jobs SET {name} = %s WHERE id = %s", [value, job.pk])  # noqa: S608
+    return job
 
 
 MAKERS: dict[type[Model], Callable[[], Any]] = {
@@ -116,15 +122,30 @@ def test_a_page_and_what_it_links_to_open(staff: Client, model: type[Model]) -> 
 
 
 def test_a_job_that_failed_is_tried_again_and_no_other(staff: Client) -> None:
-    make_job()
-    make_job()
-    failed, other = ProcrastinateJob.objects.order_by("id")
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE id = %s", [failed.pk])
+    failed, other = make_job(status="failed"), make_job()
     body = {"action": "try_again", "_selected_action": [failed.pk, other.pk]}
     page = staff.post(list_of(ProcrastinateJob), body, follow=True).content.decode()
     assert "1 of the jobs chosen will be tried again." in page
-    assert list(ProcrastinateJob.objects.values_list("status", flat=True)) == ["todo", "todo"]
+    assert f"Left alone, as not failed but todo: {other.pk}." in page
+    chosen = ProcrastinateJob.objects.filter(pk__in=[failed.pk, other.pk]).order_by("pk")
+    assert list(chosen.values_list("status", "attempts")) == [("todo", 1), ("todo", 0)]
+
+
+def test_of_failed_jobs_of_one_queueing_lock_the_staff_are_told_which_is_left_alone(staff: Client) -> None:
+    first, second = (make_job(status="failed", queueing_lock="one") for _ in range(2))
+    body = {"action": "try_again", "_selected_action": [first.pk, second.pk]}
+    page = staff.post(list_of(ProcrastinateJob), body, follow=True).content.decode()
+    assert "1 of the jobs chosen will be tried again." in page
+    left = f"Left alone, as queued already by another job of the same queueing lock: {second.pk}."
+    assert re.search(rf'<li class="warning">\s*{left}', page)
+    assert "Tried again" in read(staff, f"{list_of(ProcrastinateJob)}{first.pk}/history/")
+
+
+def test_jobs_are_listed_by_each_status_there_is(staff: Client) -> None:
+    page = read(staff, list_of(ProcrastinateJob))
+    for status in Status:
+        assert f'href="?status={status.value}"' in page
+        read(staff, f"{list_of(ProcrastinateJob)}?status={status.value}")
 
 
 def test_staff_who_may_only_look_try_no_job_again() -> None:

@@ -6,18 +6,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.db import connection, transaction
+from django.contrib.admin.models import LogEntry
+from django.db import connection, connections, transaction
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from soukloop.core.jobs import enqueue
+from accounts.models import User
+from accounts.tests.factories import make_staff, make_user
+from soukloop.core.errors import Forbidden
+from soukloop.core.jobs import TriedAgain, enqueue, try_again
 from soukloop.core.models import IdempotencyRecord
 from soukloop.core.tasks import forget_old_records, reap_stalled_jobs
 
@@ -104,6 +109,86 @@ def test_a_stalled_singleton_that_is_queued_again_is_dropped() -> None:
     sql("UPDATE procrastinate_jobs SET queueing_lock = 'one' WHERE status = 'todo'")
     reap()
     assert sorted(ProcrastinateJob.objects.values_list("status", flat=True)) == ["failed", "todo"]
+
+
+@pytest.fixture
+def staff() -> User:
+    return make_staff()
+
+
+def failed_jobs(number: int, queueing_lock: str | None = None) -> list[int]:
+    for _ in range(number):
+        enqueue(WORKER_JOB, number=1)
+        sql("UPDATE procrastinate_jobs SET status = 'failed', queueing_lock = %s", queueing_lock)
+    return list(ProcrastinateJob.objects.order_by("id").values_list("pk", flat=True))
+
+
+def statuses() -> list[str]:
+    return list(ProcrastinateJob.objects.order_by("id").values_list("status", flat=True))
+
+
+def test_of_failed_singletons_one_is_tried_again(staff: User) -> None:
+    first, second = failed_jobs(2, queueing_lock="one")
+    why = "queued already by another job of the same queueing lock"
+    assert try_again(actor=staff, job_ids=[second, first]) == TriedAgain([first], {second: why})
+    assert statuses() == ["todo", "failed"]
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.object_id, entry.change_message) == (staff, str(first), "Tried again")
+
+
+def test_a_failed_singleton_that_is_queued_again_keeps_no_other_from_being_tried(staff: User) -> None:
+    singleton, other, queued = failed_jobs(3)
+    sql("UPDATE procrastinate_jobs SET queueing_lock = 'one' WHERE id IN (%s, %s)", singleton, queued)
+    sql("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", queued)
+    tried = try_again(actor=staff, job_ids=[singleton, other])
+    assert (tried.queued, list(tried.left_alone)) == ([other], [singleton])
+    assert statuses() == ["failed", "todo", "todo"]
+
+
+@pytest.mark.parametrize("status", ["todo", "doing", "succeeded", "cancelled"])
+def test_a_job_that_is_not_failed_any_more_is_left_alone(staff: User, status: str) -> None:
+    (changed,) = failed_jobs(1)
+    sql("UPDATE procrastinate_jobs SET status = %s", status)
+    assert try_again(actor=staff, job_ids=[changed]) == TriedAgain([], {changed: f"not failed but {status}"})
+    assert (job().status, job().attempts) == (status, 0)
+    assert not LogEntry.objects.exists()
+
+
+def test_a_job_that_changes_at_the_same_moment_is_left_alone(staff: User) -> None:
+    def try_beside() -> TriedAgain:
+        with closing(connections["default"]):
+            return try_again(actor=staff, job_ids=[changed])
+
+    (changed,) = failed_jobs(1)
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            sql("UPDATE procrastinate_jobs SET status = 'doing'")
+            trying = threads.submit(try_beside)
+            wait_for_a_lock()
+        assert trying.result(timeout=20) == TriedAgain([], {changed: "not failed but doing"})
+    assert (job().status, job().attempts) == ("doing", 0)
+
+
+def wait_for_a_lock() -> None:
+    deadline = time.monotonic() + 20
+    with connection.cursor() as cursor:
+        while not cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            assert time.monotonic() < deadline, "nobody waits"
+            time.sleep(0.02)
+
+
+def test_a_job_that_is_deleted_meanwhile_keeps_no_other_from_being_tried(staff: User) -> None:
+    deleted, other = failed_jobs(2)
+    sql("DELETE FROM procrastinate_jobs WHERE id = %s", deleted)
+    tried = try_again(actor=staff, job_ids=[deleted, other])
+    assert tried == TriedAgain([other], {deleted: "deleted meanwhile"})
+
+
+def test_only_staff_try_jobs_again() -> None:
+    failed = failed_jobs(1)
+    with pytest.raises(Forbidden):
+        try_again(actor=make_user(), job_ids=failed)
+    assert statuses() == ["failed"]
 
 
 def test_old_idempotency_records_are_forgotten() -> None:
