@@ -125,6 +125,9 @@ async def judged(hits: ratelimits.HitsOnLoop, scopes: list[str], ip: str) -> boo
     return True
 
 
+SILENCE = 1.0  # seconds until a client of Redis gives up
+
+
 class Watched:
     """A client of Redis that notes how many uses each call counts, and may be away."""
 
@@ -135,7 +138,7 @@ class Watched:
     async def eval(self, script: str, number_of_keys: int, *arguments: Any) -> Any:
         self.steps.append(number_of_keys)
         if self.is_silent:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(SILENCE)
             raise RedisTimeoutError("silent")
         return await redis_module.async_redis_client().eval(script, number_of_keys, *arguments)
 
@@ -163,7 +166,7 @@ async def test_on_a_loop_hits_of_one_moment_are_counted_in_one_step(watched: Wat
 async def test_a_silent_redis_is_waited_for_once_and_asked_again(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ratelimits, "_AWAY", 0.3)
+    monkeypatch.setattr(ratelimits, "_AWAY", 1.5)
     hits = ratelimits.HitsOnLoop()
     watched.is_silent = True
     started = time.monotonic()
@@ -171,16 +174,17 @@ async def test_a_silent_redis_is_waited_for_once_and_asked_again(
     await asyncio.sleep(0.1)
     meanwhile = [asyncio.create_task(judged(hits, ["test_scope"], f"198.51.100.{n}")) for n in range(250)]
     assert all(await asyncio.gather(*first, *meanwhile))
-    assert time.monotonic() - started < 0.39  # one time limit of 0.2 s, not one for each group
+    assert time.monotonic() - started < 2 * SILENCE  # one time limit, not one for each group
     assert [await judged(hits, ["test_scope"], "203.0.113.7") for _ in range(9)] == [True] * 9
     assert watched.steps == [5]
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1.5)
     probe = asyncio.create_task(judged(hits, ["test_scope"], "203.0.113.7"))
-    await asyncio.sleep(0.05)
-    assert await asyncio.wait_for(judged(hits, ["test_scope"], "203.0.113.8"), 0.05)
+    await asyncio.sleep(0.1)
+    assert await judged(hits, ["test_scope"], "203.0.113.8")
+    assert not probe.done()
     assert await probe
     watched.is_silent = False
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(1.6)
     assert [await judged(hits, ["test_scope"], "203.0.113.7") for _ in range(5)] == [True] * 3 + [False] * 2
     assert watched.steps == [5, 1, 1, 1, 1, 1]
 
