@@ -14,6 +14,7 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 from listings.lean import ROUTES, viewer_of_authorization  # noqa: E402
 from soukloop.core.bodies import Asgi, BodyLimit  # noqa: E402
 from soukloop.core.checks import refuse_unsafe_start  # noqa: E402
+from soukloop.core.disconnects import IgnoreDisconnects  # noqa: E402
 from soukloop.core.lean import LeanRoutes  # noqa: E402
 from soukloop.core.memory import collect_seldom  # noqa: E402
 from soukloop.realtime import lifecycle  # noqa: E402
@@ -53,7 +54,7 @@ class SocketIoFirst:
 
 application = ProtocolTypeRouter(
     {
-        "http": SocketIoFirst(lean_application),
+        "http": IgnoreDisconnects(SocketIoFirst(lean_application)),
         "websocket": SocketIoFirst(websockets),
         "lifespan": lifespan,
     }

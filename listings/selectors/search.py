@@ -30,7 +30,7 @@ _MATCH = "p.id, p.category_id, p.condition, p.price, p.created_at"
 def search_products(query: ListQuery, *, viewer: Viewer | None) -> Reads[dict[str, Any]]:
     """Return a page of matches with facets; when nothing matches, of what was probably meant."""
     found = yield from _search(query, viewer)
-    if found["total"] or not query.text or query.cursor:
+    if found["total"] or not query.text:
         return {**found, "corrected_query": None}
     corrected = yield from corrected_text(query.text, viewer=viewer)
     if corrected is None:

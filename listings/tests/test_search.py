@@ -99,6 +99,19 @@ def test_correction_is_named():
     assert search(q="nike jordan")["corrected_query"] is None
 
 
+@pytest.mark.parametrize("sort", ["relevance", "recent", "price_low"])
+def test_the_next_page_of_a_corrected_search_is_corrected_too(sort):
+    for number in range(5):
+        listed(f"Hippogriff saddle {number}", price=100 + number)
+    seen, cursor = [], ""
+    while cursor is not None:
+        found = search(q="hipogriff", per_page=2, sort=sort, cursor=cursor)
+        assert (found["total"], found["corrected_query"]) == (5, "hippogriff")
+        seen += [item["id"] for item in found["items"]]
+        cursor = found["next_cursor"]
+    assert len(seen) == len(set(seen)) == 5
+
+
 def test_websearch_syntax():
     listed("Nike Air Jordan")
     listed("Jordan almonds")

@@ -23,7 +23,11 @@ from soukloop.core.reads import Reads, run
 _TAGS = ["Browse"]
 _LIST = [
     *PAGE_PARAMETERS,
-    OpenApiParameter("cursor", str, description="An answer's `next_cursor`, in place of `page`"),
+    OpenApiParameter(
+        "cursor",
+        str,
+        description="An answer's `next_cursor`, in place of `page`, with the other parameters as they were",
+    ),
     OpenApiParameter("category", str, description="A category's slug"),
 ]
 

@@ -1,7 +1,9 @@
 """Connections to PostgreSQL of one event loop, for reads that go past Django."""
 
 import asyncio
+import os
 import re
+import socket
 import time
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +17,8 @@ from soukloop.core.reads import Rows, Statement
 
 # In seconds.
 _WAIT = 10.0  # for one to be free, and for a new one
-_ANSWER = 35.0  # the database ends a statement sooner, unless it is itself not there any more
+_STATEMENT = 8.0  # for a list to be read, by the database's own clock
+_ANSWER = 10.0  # the same where the database stands still, and its clock with it
 _LIFETIME = 3600.0  # what a backend remembers of the catalogue only grows
 _IDLE = 300.0  # what lies between may have forgotten a connection that was silent for longer
 
@@ -24,17 +27,31 @@ _IDLE = 300.0  # what lies between may have forgotten a connection that was sile
 class _Link:
     connection: psycopg.AsyncConnection[Any]
     was_lost: bool = False
+    was_given_up: bool = False
 
     def __post_init__(self) -> None:
         self.cursor = psycopg.AsyncRawCursor(self.connection)
         self.opened_at = self.used_at = time.monotonic()
 
     async def fetch(self, statement: Statement) -> Rows:
-        async with asyncio.timeout(_ANSWER):
+        watch = asyncio.get_running_loop().call_later(_ANSWER, self._give_up)
+        try:
             await self.cursor.execute(numbered(statement.sql), statement.params, prepare=True)
+        except psycopg.OperationalError as error:
+            if self.was_given_up:
+                raise TimeoutError(f"no answer in {_ANSWER:g} s") from error
+            raise
+        finally:
+            watch.cancel()
         rows = await self.cursor.fetchall()
         self.used_at = time.monotonic()
         return rows
+
+    def _give_up(self) -> None:
+        """Hang up. To cancel the statement instead, psycopg would wait for the server to agree."""
+        self.was_given_up = True
+        with socket.socket(fileno=os.dup(self.connection.pgconn.socket)) as link:
+            link.shutdown(socket.SHUT_RDWR)
 
 
 class Links:
@@ -107,6 +124,7 @@ async def _connect(has_one_plan: bool) -> _Link:
         params.pop(ours, None)
     plans = "auto" if has_one_plan else "force_custom_plan"
     options = f"{params.pop('options', '')} -c TimeZone=UTC -c plan_cache_mode={plans}"
+    options += f" -c statement_timeout={_STATEMENT:g}s"
     async with asyncio.timeout(_WAIT):
         return _Link(await psycopg.AsyncConnection.connect(**params, options=options, autocommit=True))
 

@@ -1,5 +1,6 @@
 """Health answers say what is wrong."""
 
+import time
 from typing import Any
 
 import pytest
@@ -26,6 +27,15 @@ def test_readyz_names_what_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     assert response.status_code == 503
     assert set(response.json()["reasons"]) == {"redis"}
     assert "ConnectionError" in response.json()["reasons"]["redis"]
+
+
+@pytest.mark.django_db
+def test_readyz_doesn_t_wait_for_what_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "ANSWER_WITHIN", 0.5)
+    monkeypatch.setattr(health, "_check_postgresql", lambda: time.sleep(1.5))
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["reasons"] == {"postgresql": "TimeoutError: no answer in 0.5 s"}
 
 
 @pytest.mark.django_db

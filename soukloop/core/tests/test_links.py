@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -95,21 +96,48 @@ async def test_a_host_that_never_answers_is_given_up(links: Links, monkeypatch: 
     monkeypatch.setattr(links_module, "_WAIT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        monkeypatch.setattr(
-            links_module.connection, "get_connection_params", lambda: {"host": "127.0.0.1", "port": port}
-        )
-        with pytest.raises(TimeoutError):
-            await pid(links)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                links_module.connection, "get_connection_params", lambda: {"host": "127.0.0.1", "port": port}
+            )
+            with pytest.raises(TimeoutError):
+                await pid(links)
     monkeypatch.undo()
     assert await pid(links)
 
 
-async def test_a_server_that_stops_answering_is_given_up(links: Links, monkeypatch: Any) -> None:
-    before = await pid(links)
-    monkeypatch.setattr(links_module, "_ANSWER", 0.2)
-    with pytest.raises(TimeoutError):
-        await pid(links, slow(5))
-    assert await pid(links) != before
+async def test_a_server_that_stands_still_is_given_up(links: Links, monkeypatch: Any) -> None:
+    params = connection.get_connection_params()
+    path = asyncio.Event()  # what is sent gets through
+    path.set()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await path.wait()
+            writer.write(data)
+        writer.close()
+
+    async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_connection(params["host"], params["port"])
+        with suppress(asyncio.CancelledError):  # the server is closed with the test
+            await asyncio.gather(relay(reader, forth), relay(back, writer))
+
+    async with await asyncio.start_server(accepted, "127.0.0.1", 0) as between:
+        host, port = between.sockets[0].getsockname()
+        behind = {**params, "host": host, "port": port}
+        with monkeypatch.context() as patch:  # undone where it was done: connections belong to a task
+            patch.setattr(links_module.connection, "get_connection_params", lambda: dict(behind))
+            before = await asyncio.gather(*(pid(links, slow(0.1)) for _ in range(3)))
+        monkeypatch.setattr(links_module, "_ANSWER", 0.3)
+        path.clear()
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await pid(links)
+        assert time.monotonic() - started < 2  # one after the other isn't tried
+        path.set()
+        monkeypatch.setattr(links_module, "_ANSWER", 10.0)
+        assert await pid(links) in before
+        await links.close()
 
 
 async def test_a_connection_is_closed_when_it_is_old(links: Links, monkeypatch: Any) -> None:

@@ -1,0 +1,61 @@
+"""A whole server while clients vanish and PostgreSQL goes: it answers, and goes on by itself."""
+
+import json
+import socket
+import struct
+import time
+import urllib.error
+import urllib.request
+
+from django.db import connection
+
+DJANGOS = "/api/v1/search/suggest?q=nike"
+LEAN = "/api/v1/feeds/discover"
+POOL = 3
+
+
+def start(live_server_process):
+    [server] = live_server_process(fresh=True, environment={"DATABASE_POOL_SIZE": str(POOL)})
+    return server
+
+
+def status_of(server, path):
+    try:
+        with urllib.request.urlopen(server.url + path, timeout=15) as answer:
+            json.load(answer)
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def vanish(server, path, requests):
+    """Send so many requests at once and reset the connection before any answer."""
+    link = socket.create_connection(("127.0.0.1", server.port))
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    link.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * requests)
+    time.sleep(0.01)
+    link.close()
+
+
+def test_clients_that_vanish_between_two_answers_keep_no_database_connection(live_server_process):
+    server = start(live_server_process)
+    for path in (DJANGOS, LEAN, "/api/v1/categories"):
+        for requests in (1, 2, 5):
+            for _ in range(POOL + 1):
+                vanish(server, path, requests)
+    started = time.monotonic()
+    assert [status_of(server, path) for path in (DJANGOS, LEAN, "/readyz")] == [200] * 3
+    assert time.monotonic() - started < 5
+    assert "Traceback" not in server.log()
+
+
+def test_connections_that_postgresql_ended_cost_nobody_an_answer(live_server_process):
+    server = start(live_server_process)
+    assert [status_of(server, path) for path in (DJANGOS, LEAN)] == [200] * 2
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert len(cursor.fetchall()) >= 2
+    assert [status_of(server, path) for path in (DJANGOS, LEAN, DJANGOS, LEAN)] == [200] * 4
