@@ -88,6 +88,7 @@ class LeanRoutes:
         peer = scope["client"][0] if scope.get("client") else "unknown"
         ip = forwarded_ip(peer, headers.get(b"x-forwarded-for", b"").decode("latin-1"))
         answer = await self._answer(route, scope["query_string"], headers, ip)
+        took = time.perf_counter() - started
         start: Message = {
             "type": "http.response.start",
             "status": answer.status,
@@ -102,7 +103,7 @@ class LeanRoutes:
         await send(start)
         await send({"type": "http.response.body", "body": answer.body})
         # Once it is on its way: uvloop writes when the callbacks of this moment are done.
-        log = partial(log_request, started=started, ip=ip, user_id=answer.user_id)
+        log = partial(log_request, took=took, ip=ip, user_id=answer.user_id)
         asyncio.get_running_loop().call_soon(log, "GET", scope["path"], answer.status)
 
     async def close(self) -> None:
