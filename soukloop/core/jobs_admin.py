@@ -63,7 +63,7 @@ class JobAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="arguments")
     def given(self, job: ProcrastinateJob) -> str:
-        return cells.short(jsonlib.dumps(job.args).decode(), 48)
+        return cells.short(jsonlib.dumps(job.args).decode(), 34)
 
     @admin.display(description="arguments")
     def given_in_full(self, job: ProcrastinateJob) -> SafeString:
