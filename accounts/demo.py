@@ -24,7 +24,7 @@ class Person:
         return f"{self.username}@soukloop.com"
 
 
-# Not the guide's testbuyer and testseller: its first step registers them, on a server that has this data.
+# Not the contract's testbuyer and testseller: its first step registers them, on a server that has this data.
 BUYER = Person("demobuyer", "Dana Buyer", "buyer", "+971501000001", "Dubai Marina", 25.0805, 55.1403)
 SELLER = Person(
     "demoseller",

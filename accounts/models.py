@@ -51,7 +51,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     ban_reason = models.CharField(max_length=500, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     token_version = models.PositiveIntegerField(default=0, help_text="A token of another version is refused")
-    last_login = None  # the guide names it last_login_at
+    last_login = None  # the contract names it last_login_at
     last_login_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -161,7 +161,7 @@ class UpdateMeSerializer(serializers.Serializer[Any]):
 
 
 class MeSerializer(serializers.ModelSerializer[User]):
-    """A person to themself (guide 1.6)."""
+    """A person to themself (contract 1.6)."""
 
     avatar_url = serializers.SerializerMethodField()
     location = LocationField(allow_null=True)

@@ -16,7 +16,7 @@ from typing import Any
 VIEWERS = int(os.environ.get("BENCH_VIEWERS", "5000"))
 CHAT_RATE = float(os.environ.get("BENCH_CHAT_RATE", "5"))  # messages a second in the room
 SECONDS = int(os.environ.get("BENCH_SECONDS", "60"))
-REACTIONS_EACH = 3 / 5  # the guide's mix: five messages, three reactions
+REACTIONS_EACH = 3 / 5  # the contract's mix: five messages, three reactions
 JOINING = int(os.environ.get("BENCH_JOINING", "128"))  # at a time
 LIMIT_MS = 200
 SERVER_CORE, CLIENT_CORE = 0, (os.cpu_count() or 1) - 1

@@ -1,4 +1,4 @@
-"""What clients do in conversations over a socket (guide 3.4, 3.5)."""
+"""What clients do in conversations over a socket (contract 3.4, 3.5)."""
 
 from typing import Any
 from uuid import UUID

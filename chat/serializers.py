@@ -72,7 +72,7 @@ class ConversationsQuery(serializers.Serializer[None]):
 
 
 class MessageOutput(serializers.Serializer[None]):
-    """One message (guide 3.2)."""
+    """One message (contract 3.2)."""
 
     id = serializers.UUIDField()
     conversation_id = serializers.UUIDField()
@@ -104,7 +104,7 @@ class PersonOutput(serializers.Serializer[None]):
 
 
 class ConversationOutput(serializers.Serializer[None]):
-    """One conversation, as one of its two sides sees it (guide 3.1)."""
+    """One conversation, as one of its two sides sees it (contract 3.1)."""
 
     id = serializers.UUIDField()
     buyer_id = serializers.UUIDField()

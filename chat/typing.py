@@ -1,4 +1,4 @@
-"""Who is writing right now: a Redis key of 5 s (guide 3.5), told to the other side as it comes and goes."""
+"""Typing indicators (contract 3.5): a Redis key of 5 s, and an event to the other side on start and end."""
 
 import heapq
 import logging

@@ -1,4 +1,4 @@
-"""Conversations over REST (guide 3.1, 3.2)."""
+"""Conversations over REST (contract 3.1, 3.2)."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -55,7 +55,7 @@ class ConversationViewSet(ViewSet):
         responses={201: ConversationOutput, 200: ConversationOutput},
         examples=[
             OpenApiExample(
-                "guide 3.1",
+                "contract 3.1",
                 {
                     "other_user_id": "c1a2f4de-52b5-4f4b-9d3e-6a3c1f1b2c3d",
                     "product_id": "f3a1d3c5-5a53-4b44-8a0e-0f9a4d3c2b1a",
@@ -146,7 +146,7 @@ class MessageViewSet(ViewSet):
         responses={201: MessageOutput},
         examples=[
             OpenApiExample(
-                "guide 3.2",
+                "contract 3.2",
                 {
                     "message_type": "text",
                     "content": "Yes! It's available. Would you like to see more photos?",

@@ -1,4 +1,4 @@
-"""How many products each category has: counted in PostgreSQL, cached in Redis for 5 minutes (guide 2.6)."""
+"""Products per category (contract 2.6): counted in PostgreSQL, cached in Redis for 5 minutes."""
 
 import logging
 import time

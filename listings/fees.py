@@ -1,4 +1,4 @@
-"""What the marketplace takes of a price: 5 % in the Community feed, 15 % in Discover (guide 2.1, 2.2)."""
+"""What the marketplace takes of a price: 5 % in the Community feed, 15 % in Discover (contract 2.1, 2.2)."""
 
 from decimal import Decimal
 

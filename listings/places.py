@@ -61,7 +61,7 @@ def metres_from_centre(longitude: float, latitude: float) -> tuple[float, float,
 
 
 def distance_label(distance_km: float) -> str:
-    """Say a distance as a person would (guide 2.4: "Walking distance")."""
+    """Say a distance as a person would (contract 2.4: "Walking distance")."""
     for limit, label in _LABELS:
         if distance_km < limit:
             return label

@@ -45,7 +45,7 @@ class ListQuery:
 
 
 def discover_query(params: QueryDict) -> ListQuery:
-    """Read the Discover feed's parameters (guide 2.3); raises ValidationFailed."""
+    """Read the Discover feed's parameters (contract 2.3); raises ValidationFailed."""
     reader = _Reader(params)
     query = ListQuery(
         page=reader.page(),
@@ -59,7 +59,7 @@ def discover_query(params: QueryDict) -> ListQuery:
 
 
 def community_query(params: QueryDict) -> ListQuery:
-    """Read the Community feed's parameters (guide 2.4); raises ValidationFailed."""
+    """Read the Community feed's parameters (contract 2.4); raises ValidationFailed."""
     reader = _Reader(params)
     query = ListQuery(
         page=reader.page(),
@@ -74,7 +74,7 @@ def community_query(params: QueryDict) -> ListQuery:
 
 
 def search_query(params: QueryDict) -> ListQuery:
-    """Read a search's parameters (guide 2.5); raises ValidationFailed."""
+    """Read a search's parameters (contract 2.5); raises ValidationFailed."""
     reader = _Reader(params)
     text = reader.text("q", settings.SEARCH_QUERY_MAX_LENGTH)
     place = reader.place(required=False)

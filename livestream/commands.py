@@ -1,4 +1,4 @@
-"""What clients do in the room of a stream over a socket (guide 4.4 to 4.6)."""
+"""What clients do in the room of a stream over a socket (contract 4.4 to 4.6)."""
 
 from typing import Any
 from uuid import UUID

@@ -15,7 +15,7 @@ from soukloop.core.fields import IdField, PlainTextField
 from soukloop.core.images import public_url
 from soukloop.core.money import PriceField
 
-ACCEPTED_MESSAGE = "Offer accepted! Transaction created."  # guide 3.7
+ACCEPTED_MESSAGE = "Offer accepted! Transaction created."  # contract 3.7
 
 
 class PriceInput(serializers.Serializer[None]):
@@ -114,7 +114,7 @@ class OfferSideOutput(serializers.Serializer[None]):
 
 
 class OfferOutput(serializers.Serializer[None]):
-    """An offer (guide 3.6), as one of its two sides sees it."""
+    """An offer (contract 3.6), as one of its two sides sees it."""
 
     id = serializers.UUIDField()
     product_id = serializers.UUIDField()
@@ -210,7 +210,7 @@ def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
 
 
 def accepted_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
-    """Return the offer with the sentence of guide 3.7 in the place of its message."""
+    """Return the offer with the sentence of contract 3.7 in the place of its message."""
     return offer_body(offer, viewer, now) | {"message": ACCEPTED_MESSAGE}
 
 

@@ -4,7 +4,7 @@ from django.urls import path
 
 from offers.views import OfferViewSet, TransactionViewSet
 
-# The guide says PATCH; a client that can't send it may POST.
+# The contract says PATCH; a client that can't send it may POST.
 _ACT = ("patch", "post")
 
 urlpatterns = [

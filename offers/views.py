@@ -1,4 +1,4 @@
-"""Offers and sales over REST (guide 3.6, 3.7)."""
+"""Offers and sales over REST (contract 3.6, 3.7)."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -49,7 +49,7 @@ class OfferViewSet(ViewSet):
         responses={201: OfferOutput},
         examples=[
             OpenApiExample(
-                "guide 3.6",
+                "contract 3.6",
                 {
                     "product_id": "0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa",
                     "offered_price": 750.00,
@@ -91,7 +91,7 @@ class OfferViewSet(ViewSet):
         responses=OfferOutput,
         examples=[
             OpenApiExample(
-                "guide 3.7",
+                "contract 3.7",
                 {
                     "id": "5c1f3d0a-8f0e-4b6e-9f43-0c7f4f0b8f11",
                     "status": "accepted",

@@ -1,4 +1,4 @@
-"""The answers of the testing guide, as examples in `/openapi.json`; requests are with their views."""
+"""The answers in `docs/contract.md`, as examples in `/openapi.json`; requests are with their views."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ _CARD = {
 _NEARBY = {"distance_km": 0.5, "distance_label": "Walking distance", "neighborhood": "Dubai Marina"}
 _PAGE = {"page": 1, "per_page": 20, "total": 1, "has_more": False}
 
-GUIDE: dict[str, Any] = {
+CONTRACT_ANSWERS: dict[str, Any] = {
     "POST /api/v1/products": {  # 2.1
         "id": _PRODUCT,
         "title": "Nike Air Jordan 1 Retro High",
@@ -142,12 +142,12 @@ GUIDE: dict[str, Any] = {
 }
 
 
-def add_guide_answers(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Give each operation of the guide its printed answer; runs before the envelope goes around examples."""
-    for name, answer in GUIDE.items():
+def add_contract_answers(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Give each operation of the contract its example answer; runs before examples get their envelope."""
+    for name, answer in CONTRACT_ANSWERS.items():
         method, path = name.split()
         responses = result["paths"][path][method.lower()]["responses"]
         status = next(status for status in ("201", "200") if status in responses)
         content = responses[status]["content"]["application/json"]
-        content.setdefault("examples", {})["Guide"] = {"summary": "As in the testing guide", "value": answer}
+        content.setdefault("examples", {})["Contract"] = {"summary": "As in the contract", "value": answer}
     return result

@@ -197,7 +197,7 @@ RATE_LIMITS = {
     "typing": (120, 60),
     "offer_create": (60, 60),
     "stream_write": (60, 60),
-    "stream_chat": (10, 60),  # the guide's 4.5
+    "stream_chat": (10, 60),  # the contract's 4.5
     "stream_reaction": (600, 60),
     "stream_click": (120, 60),
     "socket_command": (1200, 60),
@@ -363,7 +363,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "soukloop.examples.add_guide_answers",
+        "soukloop.examples.add_contract_answers",
         "soukloop.core.openapi.wrap_in_envelope",
     ],
     "ENUM_NAME_OVERRIDES": {

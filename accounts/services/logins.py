@@ -30,7 +30,7 @@ class Login:
 
 
 def log_in(*, identifier: str, password: str) -> Login:
-    """Log in by email, username or phone (guide 1.5).
+    """Log in by email, username or phone (contract 1.5).
 
     An unknown identifier and a wrong password take the same time and get the same answer. That an account
     is banned is told only to who knows its password. Raises NotAuthenticated (invalid_credentials), Forbidden
@@ -59,7 +59,7 @@ def open_login(user: User) -> Login:
 
 
 def refresh(*, refresh_token: str) -> Login:
-    """Exchange a refresh token for a new pair (guide 1.7); access tokens in circulation stay good.
+    """Exchange a refresh token for a new pair (contract 1.7); access tokens in circulation stay good.
 
     Exactly one use rotates the family. The same token again within REFRESH_GRACE is a lost answer (or a
     parallel twin): it gets the very successor that the first use got. Later it is a copy in the wrong hands,

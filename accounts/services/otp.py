@@ -25,7 +25,7 @@ _CODES = 1_000_000
 
 
 def send_code(*, identifier: str) -> None:
-    """Make a code for a normalised email or phone and have it sent (guide 1.3); the one before is void.
+    """Make a code for a normalised email or phone and have it sent (contract 1.3); the one before is void.
 
     Raises RateLimited, or redis.RedisError when Redis is away.
     """
@@ -65,7 +65,7 @@ def deliver_code(*, challenge_id: int, nonce: str) -> None:
 
 
 def verify_code(*, identifier: str, code: str) -> None:
-    """Use up a code and note that its holder's contact is confirmed (guide 1.4); raises as `redeem_code`."""
+    """Redeem a code and mark its contact as confirmed (contract 1.4); raises as `redeem_code`."""
 
     def confirm(user: User) -> None:
         user.is_verified = True
@@ -126,7 +126,7 @@ def forget_old_challenges() -> int:
 
 
 def _stored(identifier: str, code: str) -> str:
-    """What Redis holds: the code itself when DEBUG (the guide reads it), otherwise a keyed hash."""
+    """What Redis holds: the code itself when DEBUG (the contract reads it), otherwise a keyed hash."""
     if settings.DEBUG:
         return code
     return salted_hmac("accounts.otp.stored", f"{identifier}:{code}", algorithm="sha256").hexdigest()

@@ -22,7 +22,7 @@ _CONSTRAINTS = {"user_email_once": "email", "user_username_once": "username", "u
 def register(
     *, email: str, username: str, password: str, phone: str | None, full_name: str, role: str
 ) -> User:
-    """Make an account (guide 1.1); email and phone come normalised.
+    """Make an account (contract 1.1); email and phone come normalised.
 
     Raises ValidationFailed for a weak password, Conflict (email_taken, username_taken, phone_taken).
     """

@@ -1,4 +1,4 @@
-"""One-time codes: what is stored where, who gets one, how often one may guess (guide 1.3 and 1.4)."""
+"""One-time codes: what is stored where, who gets one, how often one may guess (contract 1.3 and 1.4)."""
 
 import io
 import json
@@ -66,7 +66,7 @@ def deliver():
         deliver_code(**job.args)
 
 
-def test_the_guide_s_code_is_in_redis_and_verifies_once(guest, buyer, debug):
+def test_code_of_contract_1_3_is_in_redis_and_verifies_once(guest, buyer, debug):
     answer = send(guest, type="email")
     assert answer.status_code == 200
     assert answer.json() == {"success": True, "message": f"OTP sent to {EMAIL}", "expires_in": 600}

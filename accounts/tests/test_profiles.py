@@ -1,4 +1,4 @@
-"""One's own account: what it says, how it changes, its picture, its end (guide 1.6)."""
+"""One's own account: what it says, how it changes, its picture, its end (contract 1.6)."""
 
 import io
 
@@ -36,7 +36,7 @@ def photo(kind="JPEG", size=(1000, 500)):
     return SimpleUploadedFile("me.jpg", output.getvalue(), content_type="image/jpeg")
 
 
-def test_me_is_as_the_guide_prints_it(client, user):
+def test_me_is_as_the_contract_prints_it(client, user):
     answer = client.get(ME)
     assert answer.status_code == 200
     data = answer.json()["data"]
@@ -309,7 +309,7 @@ def test_the_demo_people_are_made_once():
         user.check_password(person.password) for user, person in zip(people[:3], demo.PEOPLE, strict=False)
     )
     assert not User.objects.filter(location=None).exists()
-    # The guide's first steps register these, also on a server with demo data.
+    # The contract's first steps register these, also on a server with demo data.
     assert not User.objects.filter(email__in=["testbuyer@soukloop.com", "testseller@soukloop.com"]).exists()
     assert not User.objects.filter(phone__in=["+971501234567", "+971507654321"]).exists()
 

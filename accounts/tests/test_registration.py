@@ -1,4 +1,4 @@
-"""Registering over REST (guide 1.1 and 1.2)."""
+"""Registering over REST (contract 1.1 and 1.2)."""
 
 import pytest
 from django.contrib.auth.hashers import identify_hasher
@@ -29,7 +29,7 @@ SELLER = {
 
 
 @pytest.mark.parametrize("person", [BUYER, SELLER], ids=["buyer", "seller"])
-def test_the_guide_s_people_can_register(guest, person):
+def test_people_of_the_contract_can_register(guest, person):
     answer = guest.post(URL, person)
 
     assert answer.status_code == 201

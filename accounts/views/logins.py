@@ -35,7 +35,7 @@ _TOKENS = {
 
 
 def login_body(login: logins.Login) -> dict[str, Any]:
-    """Return the tokens and the person, as the guide prints them."""
+    """Return the tokens and the person, as the contract prints them."""
     return {
         "access_token": login.access_token,
         "refresh_token": login.refresh_token,

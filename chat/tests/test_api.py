@@ -1,4 +1,4 @@
-"""Conversations over REST: the guide's 3.1 and 3.2, lists, pages, archive, images, refusals."""
+"""Conversations over REST: the contract's 3.1 and 3.2, lists, pages, archive, images, refusals."""
 
 import io
 from typing import Any
@@ -37,7 +37,7 @@ def png(size: tuple[int, int] = (40, 30)) -> SimpleUploadedFile:
     return SimpleUploadedFile("photo.png", encoded.getvalue(), "image/png")
 
 
-def test_guide_3_1_create_conversation() -> None:
+def test_contract_3_1_create_conversation() -> None:
     buyer, product = make_user(), make_product()
     response = client_for(buyer).post(
         URL,
@@ -63,7 +63,7 @@ def test_guide_3_1_create_conversation() -> None:
     assert conversation.messages.get().content == "Hi! Is this item still available?"
 
 
-def test_guide_3_2_send_message() -> None:
+def test_contract_3_2_send_message() -> None:
     conversation = make_conversation()
     response = client_for(conversation.seller).post(
         f"{URL}/{conversation.pk}/messages",

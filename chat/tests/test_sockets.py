@@ -1,4 +1,4 @@
-"""Conversations over both transports, against real web processes: guide 3.3 to 3.5 and scenario 3."""
+"""Conversations over both transports, against real web processes: contract 3.3 to 3.5 and scenario 3."""
 
 import time
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def refresh(conversation: Conversation) -> Conversation:
     return conversation
 
 
-def test_guide_3_3_to_3_5_by_the_stock_client_with_its_defaults(
+def test_contract_3_3_to_3_5_by_the_stock_client_with_its_defaults(
     live_server_process: ServerFactory, sio_client: Any
 ) -> None:
     conversation = make_conversation()

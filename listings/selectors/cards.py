@@ -47,7 +47,7 @@ def card_columns(place: Place | None, viewer: Viewer | None) -> tuple[str, list[
 
 
 def card(row: tuple[Any, ...], start: int) -> dict[str, Any]:
-    """Turn the columns from `start` on into what a client sees (guide 2.3, 2.4)."""
+    """Turn the columns from `start` on into what a client sees (contract 2.3, 2.4)."""
     (
         metres, is_favorite,
         pk, title, price, currency, category, condition, feed_type, status, neighborhood,

@@ -1,4 +1,4 @@
-"""The categories as clients see them (guide 2.6)."""
+"""The categories as clients see them (contract 2.6)."""
 
 from typing import Any
 

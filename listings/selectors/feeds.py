@@ -1,4 +1,4 @@
-"""The two feeds (guide 2.3, 2.4)."""
+"""The two feeds (contract 2.3, 2.4)."""
 
 from typing import Any
 

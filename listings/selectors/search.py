@@ -1,4 +1,4 @@
-"""Finding products by words (guide 2.5)."""
+"""Finding products by words (contract 2.5)."""
 
 import re
 from dataclasses import replace
@@ -212,7 +212,7 @@ _BY_CATEGORY, _BY_CONDITION, _BY_BUCKET = 0b011, 0b101, 0b110
 
 
 def _facets(counts: list[list[Any]]) -> dict[str, Any]:
-    """Name the counts (guide 2.5): categories, price ranges from the cheapest, conditions."""
+    """Name the counts (contract 2.5): categories, price ranges from the cheapest, conditions."""
     ranges = sorted((bucket, n) for kind, _, _, bucket, n in counts if kind == _BY_BUCKET)
     return {
         "categories": [

@@ -1,4 +1,4 @@
-"""The words of titles (guide 2.5): what was begun to be typed, and what was meant."""
+"""The words of titles (contract 2.5): what was begun to be typed, and what was meant."""
 
 import re
 import unicodedata

@@ -47,7 +47,7 @@ def create_product(
     min_offer_price: Decimal | None = None,
     auto_accept_price: Decimal | None = None,
 ) -> Product:
-    """Put a product on sale, its fee by its feed (guide 2.1, 2.2).
+    """Put a product on sale, its fee by its feed (contract 2.1, 2.2).
 
     Raises ValidationFailed for what doesn't go together, Forbidden for a buyer, NotAuthenticated for an
     account that was closed meanwhile, Conflict at the limit of active products.

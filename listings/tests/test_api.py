@@ -1,4 +1,4 @@
-"""Products over HTTP: guide 2.1 and 2.2, who may do what, and what is refused."""
+"""Products over HTTP: contract 2.1 and 2.2, who may do what, and what is refused."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from listings.tests.factories import make_product
 
 pytestmark = pytest.mark.django_db
 
-GUIDE_2_1 = {
+CONTRACT_2_1 = {
     "title": "Nike Air Jordan 1 Retro High",
     "description": "Brand new, never worn. Size 42. Original box included.",
     "price": 850.00,
@@ -27,7 +27,7 @@ GUIDE_2_1 = {
     "image_urls": ["https://example.com/image1.jpg", "https://example.com/image2.jpg"],
     "tags": ["sneakers", "jordan", "nike"],
 }
-GUIDE_2_2 = {
+CONTRACT_2_2 = {
     "title": "Live Trading Card Pack Opening - Pokemon 2025",
     "description": "Join me live as I open rare Pokemon packs!",
     "price": 299.00,
@@ -42,9 +42,9 @@ GUIDE_2_2 = {
 }
 
 
-def test_guide_2_1_community_product():
+def test_contract_2_1_community_product():
     seller = make_seller(username="testseller")
-    answer = client_for(seller).post("/api/v1/products", GUIDE_2_1)
+    answer = client_for(seller).post("/api/v1/products", CONTRACT_2_1)
     assert answer.status_code == 201
     body = answer.json()
     assert body["success"] is True
@@ -67,8 +67,8 @@ def test_guide_2_1_community_product():
     assert (product.platform_fee, product.seller_payout) == (Decimal("42.50"), Decimal("807.50"))
 
 
-def test_guide_2_2_discover_product_pays_fifteen_percent():
-    answer = client_for(make_seller()).post("/api/v1/products", GUIDE_2_2)
+def test_contract_2_2_discover_product_pays_fifteen_percent():
+    answer = client_for(make_seller()).post("/api/v1/products", CONTRACT_2_2)
     assert answer.status_code == 201
     assert b'"platform_fee":44.85' in answer.content
     assert answer.json()["data"]["currency"] == "AED"
@@ -77,7 +77,7 @@ def test_guide_2_2_discover_product_pays_fifteen_percent():
 
 def test_discover_product_without_video_is_refused():
     answer = client_for(make_seller()).post(
-        "/api/v1/products", {name: value for name, value in GUIDE_2_2.items() if name != "video_url"}
+        "/api/v1/products", {name: value for name, value in CONTRACT_2_2.items() if name != "video_url"}
     )
     assert answer.status_code == 400
     assert answer.json()["error"]["details"] == {"video_url": ["A Discover product needs a video."]}
@@ -157,7 +157,7 @@ def test_each_wrong_field_is_named_and_nothing_is_saved(name, value):
         )
         assert answer.status_code == 400
     else:
-        answer = client_for(make_seller()).post("/api/v1/products", GUIDE_2_1 | {name: value})
+        answer = client_for(make_seller()).post("/api/v1/products", CONTRACT_2_1 | {name: value})
         assert answer.status_code == 400
         assert list(answer.json()["error"]["details"]) == [name]
     assert not Product.objects.exists()
@@ -165,7 +165,7 @@ def test_each_wrong_field_is_named_and_nothing_is_saved(name, value):
 
 @pytest.mark.parametrize("name", ["title", "description", "neighborhood", "category", "video_url"])
 def test_half_a_character_is_refused(name):
-    body = json.dumps(GUIDE_2_1 | {name: "\ud800"})
+    body = json.dumps(CONTRACT_2_1 | {name: "\ud800"})
     answer = client_for(make_seller()).generic(
         "POST", "/api/v1/products", body, content_type="application/json"
     )
@@ -173,7 +173,7 @@ def test_half_a_character_is_refused(name):
 
 
 def test_a_place_next_to_zero_is_taken():
-    body = json.dumps(GUIDE_2_1).replace("25.0772", "1e-320").replace("55.1369", "-1e-300")
+    body = json.dumps(CONTRACT_2_1).replace("25.0772", "1e-320").replace("55.1369", "-1e-300")
     answer = client_for(make_seller()).generic(
         "POST", "/api/v1/products", body, content_type="application/json"
     )
@@ -205,7 +205,7 @@ _NO_SUCH_SIGNS = "An address has no spaces, quotes, backslashes or angle bracket
     ],
 )
 def test_an_address_that_can_mean_two_things_is_refused(url, message):
-    answer = client_for(make_seller()).post("/api/v1/products", GUIDE_2_1 | {"video_url": url})
+    answer = client_for(make_seller()).post("/api/v1/products", CONTRACT_2_1 | {"video_url": url})
     assert answer.status_code == 400
     assert answer.json()["error"]["details"] == {"video_url": [message]}
 
@@ -222,7 +222,7 @@ def test_ordinary_texts_and_addresses_are_taken():
             "https://مثال.com/a",
         ],
     }
-    answer = client_for(make_seller()).post("/api/v1/products", GUIDE_2_1 | texts)
+    answer = client_for(make_seller()).post("/api/v1/products", CONTRACT_2_1 | texts)
     assert answer.status_code == 201
     data = answer.json()["data"]
     shown = {name: data[name] for name in texts}
@@ -240,8 +240,8 @@ def test_fifty_first_active_product_is_refused():
         make_product(seller=seller)
     make_product(seller=seller, status="sold")
     client = client_for(seller)
-    assert client.post("/api/v1/products", GUIDE_2_1).status_code == 201
-    answer = client.post("/api/v1/products", GUIDE_2_1)
+    assert client.post("/api/v1/products", CONTRACT_2_1).status_code == 201
+    answer = client.post("/api/v1/products", CONTRACT_2_1)
     assert answer.status_code == 409
     assert answer.json()["error"]["code"] == "active_products_limit"
     assert Product.objects.filter(status="active").count() == 50
@@ -249,9 +249,9 @@ def test_fifty_first_active_product_is_refused():
 
 def test_creation_with_a_key_happens_once():
     client = client_for(make_seller())
-    first = client.post("/api/v1/products", GUIDE_2_1, headers={"Idempotency-Key": "k1"})
-    again = client.post("/api/v1/products", GUIDE_2_1, headers={"Idempotency-Key": "k1"})
-    other = client.post("/api/v1/products", GUIDE_2_2, headers={"Idempotency-Key": "k1"})
+    first = client.post("/api/v1/products", CONTRACT_2_1, headers={"Idempotency-Key": "k1"})
+    again = client.post("/api/v1/products", CONTRACT_2_1, headers={"Idempotency-Key": "k1"})
+    other = client.post("/api/v1/products", CONTRACT_2_2, headers={"Idempotency-Key": "k1"})
     assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
     assert first.content == again.content
     assert Product.objects.count() == 1

@@ -1,4 +1,4 @@
-"""Guide 2.6: 12 categories, true counts, cached in Redis for 5 minutes, counted by one process at a time."""
+"""Contract 2.6: 12 categories, true counts, cached in Redis for 5 min, counted by one process at a time."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from accounts.tests.factories import client_for, make_seller, make_staff
 from listings import category_counts, services
 from listings.services import close_seller, reopen_seller
 from listings.tests.factories import make_product
-from listings.tests.test_api import GUIDE_2_1
+from listings.tests.test_api import CONTRACT_2_1
 from soukloop.core import keys
 from soukloop.core.redis import redis_client
 
@@ -29,7 +29,7 @@ def categories():
     return APIClient().get("/api/v1/categories").json()["data"]
 
 
-def test_guide_2_6_categories():
+def test_contract_2_6_categories():
     make_product(category_id="trading_cards")
     make_product(category_id="trading_cards", status="sold")
     make_product(category_id="trading_cards", status="deleted")
@@ -76,7 +76,7 @@ def test_cached_counts_stay_true_through_a_products_life(django_capture_on_commi
         assert counts() == cached
         return cached, result
 
-    cached, answer = after(lambda: client.post("/api/v1/products", GUIDE_2_1))
+    cached, answer = after(lambda: client.post("/api/v1/products", CONTRACT_2_1))
     assert cached == (1, 1)
     pk = answer.json()["data"]["id"]
     url = f"/api/v1/products/{pk}"

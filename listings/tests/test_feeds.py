@@ -1,4 +1,4 @@
-"""The feeds: guide 2.3 and 2.4, order, pages and cursors, distances, and what they may not give away."""
+"""The feeds: contract 2.3 and 2.4, order, pages and cursors, distances, and what they may not give away."""
 
 import math
 import random
@@ -56,7 +56,7 @@ def scatter(count, spread=0.03, **fields):
     ]
 
 
-def test_guide_2_3_discover_feed():
+def test_contract_2_3_discover_feed():
     seller = make_seller(username="testseller")
     product = make_product(seller=seller, feed_type="discover", thumbnail_url="https://example.com/t.jpg")
     make_product()
@@ -78,7 +78,7 @@ def test_guide_2_3_discover_feed():
     assert item["seller"]["is_verified"] is True
 
 
-def test_guide_2_4_community_feed():
+def test_contract_2_4_community_feed():
     product = make_product(title="Nike Air Jordan 1 Retro High")
     make_product(feed_type="discover")
     make_product(location=Point(55.2708, 25.2048, srid=4326))

@@ -1,4 +1,4 @@
-"""Search in two languages: guide 2.5, spelling, ranking, facets, odd input; suggestions."""
+"""Search in two languages: contract 2.5, spelling, ranking, facets, odd input; suggestions."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -39,7 +39,7 @@ def aged(product, days):
     Product.objects.filter(pk=product.pk).update(created_at=timezone.now() - timedelta(days=days))
 
 
-def test_guide_2_5_search_with_facets():
+def test_contract_2_5_search_with_facets():
     make_product(title="Nike Air Jordan 1 Retro High")
     make_product(title="Nike Air Jordan 1 Low", price=450)
     make_product(title="Nike Jordan poster", category_id="collectibles_art")

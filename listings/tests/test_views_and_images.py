@@ -17,7 +17,7 @@ from listings import tasks
 from listings.models import Product, ViewBatch
 from listings.services import favorites, images, views
 from listings.tests.factories import make_product
-from listings.tests.test_api import GUIDE_2_1
+from listings.tests.test_api import CONTRACT_2_1
 from soukloop.core import keys
 from soukloop.core.redis import redis_client
 
@@ -115,9 +115,9 @@ def test_uploaded_picture_gets_a_thumbnail_from_a_job(media):
     assert stored["url"].startswith(f"http://localhost:8080/uploads/products/{seller.pk}/")
     assert (stored["width"], stored["height"]) == (1200, 900)
 
-    product_id = client.post("/api/v1/products", GUIDE_2_1 | {"image_urls": [stored["url"]]}).json()["data"][
-        "id"
-    ]
+    product_id = client.post("/api/v1/products", CONTRACT_2_1 | {"image_urls": [stored["url"]]}).json()[
+        "data"
+    ]["id"]
     job = ProcrastinateJob.objects.get(task_name="listings.make_thumbnail")
     assert job.args == {"product_id": product_id}
     for _ in range(2):  # a job may run twice

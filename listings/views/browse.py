@@ -1,4 +1,4 @@
-"""What people browse: the feeds, search, the categories (guide 2.3-2.6)."""
+"""What people browse: the feeds, search, the categories (contract 2.3-2.6)."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""One product: listed, shown, changed, deleted, liked (guide 2.1, 2.2)."""
+"""One product: listed, shown, changed, deleted, liked (contract 2.1, 2.2)."""
 
 from typing import Any
 from uuid import UUID
@@ -91,8 +91,8 @@ class ProductViewSet(ViewSet):
         request=shapes.ProductInput,
         responses={201: shapes.ProductOutput},
         examples=[
-            OpenApiExample("guide 2.1", _COMMUNITY, request_only=True),
-            OpenApiExample("guide 2.2", _DISCOVER, request_only=True),
+            OpenApiExample("contract 2.1", _COMMUNITY, request_only=True),
+            OpenApiExample("contract 2.2", _DISCOVER, request_only=True),
             OpenApiExample("In Arabic", _ARABIC, request_only=True),
         ],
     )

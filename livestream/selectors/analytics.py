@@ -20,7 +20,7 @@ NEIGHBORHOODS_MAX = 10
 
 
 def end_stats(stream: Stream) -> dict[str, Any]:
-    """Return the figures that an ended stream is closed with (guide 4.8)."""
+    """Return the figures that an ended stream is closed with (contract 4.8)."""
     shown = stream.stream_products.aggregate(tagged=Count("first_tagged_at"), clicks=Sum("clicks", default=0))
     return {
         "peakViewers": stream.peak_viewers,
@@ -34,7 +34,7 @@ def end_stats(stream: Stream) -> dict[str, Any]:
 
 
 def analytics(stream: Stream, duration: int) -> dict[str, Any]:
-    """Return guide 4.9 for a stream of any state; of a live one, as of now."""
+    """Return contract 4.9 for a stream of any state; of a live one, as of now."""
     since = stream.started_at
     until = stream.ended_at or timezone.now()
     watched = figures.watch_figures(stream)

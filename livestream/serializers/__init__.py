@@ -1,1 +1,1 @@
-"""Shapes of streams, in and out: snake_case in, camelCase out, as in the guide."""
+"""Shapes of streams, in and out: snake_case in, camelCase out, as in the contract."""

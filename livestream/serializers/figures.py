@@ -56,7 +56,7 @@ class MinuteOutput(serializers.Serializer[None]):
 
 
 class AnalyticsOutput(serializers.Serializer[None]):
-    """Guide 4.9."""
+    """Contract 4.9."""
 
     basicStats = BasicStatsOutput()
     engagement = EngagementOutput()

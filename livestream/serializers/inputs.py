@@ -12,7 +12,7 @@ from soukloop.realtime.commands import CommandInput
 
 
 class SettingsInput(serializers.Serializer[None]):
-    """What may change while a stream is scheduled (guide 4.2)."""
+    """What may change while a stream is scheduled (contract 4.2)."""
 
     title = PlainTextField(max_length=200, required=False)
     description = PlainTextField(has_lines=True, max_length=5000, required=False, allow_blank=True)
@@ -44,7 +44,7 @@ class SettingsInput(serializers.Serializer[None]):
 
 
 class StreamInput(SettingsInput):
-    """A new stream (guide 4.1)."""
+    """A new stream (contract 4.1)."""
 
     title = PlainTextField(max_length=200)
     category = serializers.PrimaryKeyRelatedField(
@@ -87,7 +87,7 @@ class GoLiveInput(serializers.Serializer[None]):
 
 
 class TagInput(serializers.Serializer[None]):
-    """Where on the picture, from its top left corner, and when, in seconds from the start (guide 4.7)."""
+    """Where on the picture, from its top left corner, and when, in seconds from the start (contract 4.7)."""
 
     x = PlaceField()
     y = PlaceField()

@@ -77,7 +77,7 @@ class StreamPageOutput(serializers.Serializer[None]):
 
 
 class LiveOutput(serializers.Serializer[None]):
-    """What an encoder and its viewers need (guide 4.3)."""
+    """What an encoder and its viewers need (contract 4.3)."""
 
     streamId = serializers.UUIDField()
     status = serializers.CharField()
@@ -106,7 +106,7 @@ class EndStatsOutput(serializers.Serializer[None]):
 
 
 class EndOutput(serializers.Serializer[None]):
-    """Guide 4.8."""
+    """Contract 4.8."""
 
     streamId = serializers.UUIDField()
     status = serializers.CharField()

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 def post_message(
     *, actor: User, stream_id: UUID, message: str, client_message_id: str | None = None
 ) -> dict[str, Any]:
-    """Say something in a live stream (guide 4.5) and return what everybody is told, once it is committed.
+    """Say something in a live stream (contract 4.5) and return what everybody is told, once it is committed.
 
     The same `client_message_id` again is the same message. Raises NotFound, Forbidden (`followers_only`,
     `muted`, `chat_disabled`), Conflict, RateLimited: 10 a minute, or slow mode; not for host and moderators.

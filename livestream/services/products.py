@@ -67,7 +67,7 @@ def detach_product(*, actor: User, stream_id: UUID, product_id: UUID) -> Stream:
 def tag_product(
     *, actor: User, stream_id: UUID, product_id: UUID, x: float, y: float, timestamp_seconds: int
 ) -> StreamProduct:
-    """Place a product on the picture, at so many seconds into the stream (guide 4.7).
+    """Place a product on the picture, at so many seconds into the stream (contract 4.7).
 
     `x` and `y` go from 0 to 1. Raises NotFound, Forbidden, Conflict.
     """

@@ -12,7 +12,7 @@ from livestream.services.streams import save_reactions
 
 
 def react(*, actor: User, stream_id: UUID, emoji: str) -> int:
-    """Count a viewer's reaction and tell the room (guide 4.6); return how many of that emoji there are.
+    """Count a viewer's reaction and tell the room (contract 4.6); return how many of that emoji there are.
 
     Raises NotFound, Forbidden, Conflict; RedisError when nothing can be counted.
     """

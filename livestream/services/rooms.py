@@ -27,7 +27,7 @@ ONE_BY_ONE = 10
 
 
 def enter(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
-    """Note that somebody has come in to watch (guide 4.4); coming in again changes nothing.
+    """Note that somebody has come in to watch (contract 4.4); coming in again changes nothing.
 
     The host's own devices aren't viewers. Raises NotFound, Forbidden (`followers_only`), Conflict.
     """

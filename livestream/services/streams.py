@@ -26,7 +26,7 @@ from soukloop.core.stafflog import log_staff_action
 def create_stream(
     *, actor: User, title: str, category: Category, product_ids: Sequence[UUID] = (), **stream_settings: Any
 ) -> Stream:
-    """Plan a stream with its products (guide 4.1).
+    """Plan a stream with its products (contract 4.1).
 
     Raises Forbidden for a buyer or somebody else's product, ValidationFailed for one that isn't on sale.
     """
@@ -43,7 +43,7 @@ def create_stream(
 
 @transaction.atomic
 def update_settings(*, actor: User, stream_id: UUID, changes: Mapping[str, Any]) -> Stream:
-    """Change some settings of a scheduled stream (guide 4.2). Raises NotFound, Forbidden, Conflict."""
+    """Change some settings of a scheduled stream (contract 4.2). Raises NotFound, Forbidden, Conflict."""
     stream = access.own_stream(actor, stream_id, lock=True)
     states.check(stream, "change_settings")
     for name, value in changes.items():
@@ -56,7 +56,7 @@ def update_settings(*, actor: User, stream_id: UUID, changes: Mapping[str, Any])
 def go_live(
     *, actor: User, stream_id: UUID, camera_ready: bool, checklist_complete: bool
 ) -> tuple[Stream, str]:
-    """Take a scheduled stream live; return it with its stream key, which is shown this once (guide 4.3).
+    """Take a scheduled stream live; return it with its stream key, which is shown this once (contract 4.3).
 
     How many people will be told is counted in one query; a job writes to them. Raises ValidationFailed when
     the camera or the checklist isn't ready, Conflict (`stream_not_scheduled`, `already_live`).
@@ -93,7 +93,7 @@ def go_live(
 
 @transaction.atomic
 def end_stream(*, actor: User, stream_id: UUID) -> Stream:
-    """End one's own live stream (guide 4.8). Raises NotFound, Forbidden, Conflict."""
+    """End one's own live stream (contract 4.8). Raises NotFound, Forbidden, Conflict."""
     stream = access.own_stream(actor, stream_id, lock=True)
     return _end(stream, Stream.EndReason.OWNER)
 
@@ -202,7 +202,7 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
 
 
 def vod_url_of(stream: Stream) -> str | None:
-    """Return where the replay will be, if recording is on (guide 4.8).
+    """Return where the replay will be, if recording is on (contract 4.8).
 
     Also of a stream that nobody published: whether a late picture is still on its way isn't known yet. The
     replay job finds out, and from then on there is none.

@@ -107,7 +107,7 @@ def test_a_cancelled_sale_is_no_revenue() -> None:
     assert analytics(stream, 1)["revenue"]["totalSales"] == 0
 
 
-def test_the_analytics_answer_has_the_guide_s_shape() -> None:
+def test_analytics_answer_has_the_shape_of_contract_4_9() -> None:
     stream = make_live_stream(products=[])
     data = client_for(stream.seller).get(f"/api/v1/streams/{stream.pk}/analytics").json()["data"]
     assert set(data) >= {"basicStats", "engagement", "products", "revenue", "geography"}

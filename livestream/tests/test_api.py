@@ -1,4 +1,4 @@
-"""A stream's life over REST, to the guide's letter: planned, live, ended."""
+"""A stream's life over REST, to the contract's letter: planned, live, ended."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 READY = {"camera_ready": True, "checklist_complete": True}
 
 
-def body_of_guide_4_1(*product_ids: Any) -> dict[str, Any]:
+def body_of_contract_4_1(*product_ids: Any) -> dict[str, Any]:
     return {
         "title": "Flash Sale - Up to 50% Off Sneakers!",
         "description": "Live shopping event with exclusive deals",
@@ -37,10 +37,10 @@ def body_of_guide_4_1(*product_ids: Any) -> dict[str, Any]:
     }
 
 
-def test_creating_answers_as_in_the_guide_and_attaches_the_products_in_order() -> None:
+def test_creating_answers_as_in_the_contract_and_attaches_the_products_in_order() -> None:
     seller = make_seller()
     first, second = make_product(seller=seller), make_product(seller=seller)
-    response = client_for(seller).post("/api/v1/streams", body_of_guide_4_1(second.pk, first.pk))
+    response = client_for(seller).post("/api/v1/streams", body_of_contract_4_1(second.pk, first.pk))
     assert response.status_code == 201
     data = response.json()["data"]
     stream = Stream.objects.get()
@@ -62,7 +62,7 @@ def test_creating_answers_as_in_the_guide_and_attaches_the_products_in_order() -
 def test_the_same_idempotency_key_creates_one_stream() -> None:
     client = client_for(make_seller())
     answers = [
-        client.post("/api/v1/streams", body_of_guide_4_1(), headers={"Idempotency-Key": "one"}).json()
+        client.post("/api/v1/streams", body_of_contract_4_1(), headers={"Idempotency-Key": "one"}).json()
         for _ in range(2)
     ]
     assert answers[0] == answers[1]
@@ -94,7 +94,7 @@ def test_the_same_idempotency_key_creates_one_stream() -> None:
     ],
 )
 def test_a_bad_field_is_named_and_nothing_is_created(field: str, value: Any) -> None:
-    response = client_for(make_seller()).post("/api/v1/streams", body_of_guide_4_1() | {field: value})
+    response = client_for(make_seller()).post("/api/v1/streams", body_of_contract_4_1() | {field: value})
     assert response.status_code == 400
     assert list(response.json()["error"]["details"]) == [field]
     assert not Stream.objects.exists()
@@ -103,8 +103,8 @@ def test_a_bad_field_is_named_and_nothing_is_created(field: str, value: Any) -> 
 def test_buyers_and_other_peoples_products_are_refused() -> None:
     seller, product = make_seller(), make_product()
     refusals = [
-        client_for(make_user()).post("/api/v1/streams", body_of_guide_4_1()),
-        client_for(seller).post("/api/v1/streams", body_of_guide_4_1(product.pk)),
+        client_for(make_user()).post("/api/v1/streams", body_of_contract_4_1()),
+        client_for(seller).post("/api/v1/streams", body_of_contract_4_1(product.pk)),
     ]
     assert [(one.status_code, one.json()["error"]["code"]) for one in refusals] == [
         (403, "sellers_only"),
@@ -129,7 +129,7 @@ def test_text_that_cannot_be_read_is_refused_in_settings_too(field: str, value: 
 def test_a_description_has_lines_and_may_be_blank() -> None:
     seller = make_seller()
     for description, kept in (("Sneakers.\r\nSize 42.", "Sneakers.\nSize 42."), ("", ""), (" ", "")):
-        body = body_of_guide_4_1() | {"description": description}
+        body = body_of_contract_4_1() | {"description": description}
         response = client_for(seller).post("/api/v1/streams", body)
         assert response.json()["data"]["description"] == kept
 
@@ -155,7 +155,7 @@ def test_settings_change_while_scheduled_and_never_after() -> None:
     assert stream.estimated_duration == 45
 
 
-def test_going_live_answers_as_in_the_guide_and_counts_who_is_told() -> None:
+def test_going_live_answers_as_in_the_contract_and_counts_who_is_told() -> None:
     seller = make_seller()
     for _ in range(3):
         follow(make_user(), seller)
@@ -216,7 +216,7 @@ def test_a_second_live_stream_is_refused() -> None:
     assert stream.status == "scheduled"
 
 
-def test_ending_answers_as_in_the_guide_with_counted_figures() -> None:
+def test_ending_answers_as_in_the_contract_with_counted_figures() -> None:
     start = timezone.now() - timedelta(seconds=1847)
     seller = make_seller()
     products = [make_product(seller=seller), make_product(seller=seller)]

@@ -12,7 +12,7 @@ from livestream.tests.factories import make_live_stream
 pytestmark = pytest.mark.django_db
 
 
-def test_a_product_is_tagged_as_in_the_guide(
+def test_a_product_is_tagged_as_in_the_contract(
     captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     seller = make_seller()

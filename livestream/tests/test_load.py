@@ -1,4 +1,4 @@
-"""The guide's load test: 100 viewers in one stream, 5 messages and 3 reactions each, on the stock client."""
+"""The contract's load test: 100 viewers of one stream, 5 messages and 3 reactions each, stock client."""
 
 import json
 import os

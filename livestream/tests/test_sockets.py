@@ -1,4 +1,4 @@
-"""The room of a stream through the stock socket.io client and a bare WebSocket (guide 4.4 to 4.6)."""
+"""The room of a stream through the stock socket.io client and a bare WebSocket (contract 4.4 to 4.6)."""
 
 import time
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def viewer(transactional_db: None) -> User:
     return make_user(username="testbuyer")
 
 
-def test_the_snippets_of_the_guide_work_as_written(
+def test_the_snippets_of_the_contract_work_as_written(
     server: ServerProcess, sio_client: Any, stream: Stream, viewer: User
 ) -> None:
     first = sio_client(server, access_token_for(make_user())).wait_connected()

@@ -45,7 +45,9 @@ class StreamProductViewSet(ViewSet):
         request=TagInput,
         responses=StreamProductOutput,
         examples=[
-            OpenApiExample("guide 4.7", {"x": 0.42, "y": 0.63, "timestamp_seconds": 120}, request_only=True)
+            OpenApiExample(
+                "contract 4.7", {"x": 0.42, "y": 0.63, "timestamp_seconds": 120}, request_only=True
+            )
         ],
     )
     def tag(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:

@@ -57,7 +57,7 @@ class StreamViewSet(ViewSet):
         responses={201: StreamOutput},
         examples=[
             OpenApiExample(
-                "guide 4.1",
+                "contract 4.1",
                 {
                     "title": "Flash Sale - Up to 50% Off Sneakers!",
                     "description": "Live shopping event with exclusive deals",
@@ -113,7 +113,7 @@ class StreamViewSet(ViewSet):
         responses=StreamOutput,
         examples=[
             OpenApiExample(
-                "guide 4.2",
+                "contract 4.2",
                 {"audience": "followers", "estimated_duration": 45, "notify_neighborhood": False},
                 request_only=True,
             )
@@ -131,7 +131,9 @@ class StreamViewSet(ViewSet):
         request=GoLiveInput,
         responses=LiveOutput,
         examples=[
-            OpenApiExample("guide 4.3", {"camera_ready": True, "checklist_complete": True}, request_only=True)
+            OpenApiExample(
+                "contract 4.3", {"camera_ready": True, "checklist_complete": True}, request_only=True
+            )
         ],
     )
     def go_live(self, request: Request, stream_id: UUID) -> Response:

@@ -35,7 +35,7 @@ def error_of(response: Any) -> tuple[int, str]:
 
 
 @time_machine.travel(datetime(2025, 10, 18, 10, tzinfo=UTC), tick=False)
-def test_guide_3_6_and_3_7_to_the_letter(buyer: Any, seller: Any) -> None:
+def test_contract_3_6_and_3_7_to_the_letter(buyer: Any, seller: Any) -> None:
     product = make_product(seller=seller, price="850.00")
     response = client_for(buyer).post(
         "/api/v1/offers",

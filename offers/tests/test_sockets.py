@@ -57,7 +57,7 @@ def rest(
         return json.load(response)["data"]
 
 
-def test_guide_3_8_with_the_stock_client(servers: Any, sio_client: Any, buyer: User, seller: User) -> None:
+def test_contract_3_8_with_the_stock_client(servers: Any, sio_client: Any, buyer: User, seller: User) -> None:
     product = make_product(seller=seller, price="850.00")
     as_buyer = sio_client(servers[0], access_token_for(buyer)).wait_connected()
     as_seller = sio_client(servers[1], access_token_for(seller)).wait_connected()

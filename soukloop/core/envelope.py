@@ -27,7 +27,7 @@ logger = logging.getLogger("soukloop.errors")
 
 
 class Bare(dict[str, Any]):
-    """Data that is the whole answer, as the guide prints `send-otp` and `verify-otp`."""
+    """Data that is the whole answer, as the contract prints `send-otp` and `verify-otp`."""
 
 
 def error_body(error: errors.DomainError) -> dict[str, Any]:

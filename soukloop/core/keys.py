@@ -2,14 +2,14 @@
 
 from uuid import UUID
 
-ONLINE_USERS = "online_users"  # guide 3.3: set of user ids; made again from heartbeats when lost
+ONLINE_USERS = "online_users"  # contract 3.3: set of user ids; made again from heartbeats when lost
 PRESENCE = "presence"  # sorted set of user ids, scored by the time any of their connections was last heard of
-CATEGORY_COUNTS = "category_counts"  # guide 2.6, 5 min: hash of counts; `complete` says that it is one
+CATEGORY_COUNTS = "category_counts"  # contract 2.6, 5 min: hash of counts; `complete` says that it is one
 CATEGORY_COUNTS_REFRESH = "category_counts:refresh"  # string, 20 s: somebody is counting
 
 
 def otp(identifier: str) -> str:
-    """String, OTP_TTL: the code itself when DEBUG (guide 1.3), otherwise its keyed hash."""
+    """String, OTP_TTL: the code itself when DEBUG (contract 1.3), otherwise its keyed hash."""
     return f"otp:{identifier}"
 
 
@@ -24,7 +24,7 @@ def ws_ticket(digest: str) -> str:
 
 
 def typing(conversation_id: UUID | str, user_id: UUID | str) -> str:
-    """String, 5 s (guide 3.5): somebody is writing."""
+    """String, 5 s (contract 3.5): somebody is writing."""
     return f"typing:{conversation_id}:{user_id}"
 
 
@@ -44,7 +44,7 @@ def product_views_batch() -> str:
 
 
 def stream_unique_viewers(stream_id: UUID | str) -> str:
-    """Set of user ids (guide 4.4)."""
+    """Set of user ids (contract 4.4)."""
     return f"stream:{stream_id}:unique_viewers"
 
 
@@ -69,10 +69,10 @@ def stream_counted_since(stream_id: UUID | str) -> str:
 
 
 def stream_chat(stream_id: UUID | str) -> str:
-    """List of the last 100 chat messages, newest first (guide 4.5)."""
+    """List of the last 100 chat messages, newest first (contract 4.5)."""
     return f"stream:{stream_id}:chat"
 
 
 def stream_reactions(stream_id: UUID | str) -> str:
-    """Hash emoji → count (guide 4.6)."""
+    """Hash emoji → count (contract 4.6)."""
     return f"stream:{stream_id}:reactions"

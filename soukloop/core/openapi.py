@@ -7,7 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
 BARE = {"x-bare": True}
-"""Give to `@extend_schema(extensions=BARE)` where the answer is printed without `data` in the guide."""
+"""Give to `@extend_schema(extensions=BARE)` where the answer is printed without `data` in the contract."""
 
 _ERROR = {
     "type": "object",

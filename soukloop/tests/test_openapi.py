@@ -8,7 +8,7 @@ from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.validation import validate_schema
 
-from soukloop.examples import GUIDE
+from soukloop.examples import CONTRACT_ANSWERS
 from soukloop.tests.routes import api_routes
 
 
@@ -80,8 +80,8 @@ def test_creating_operations_take_an_idempotency_key(document: Any) -> None:
         assert "Idempotency-Key" in headers, operation["operationId"]
 
 
-IN_THE_GUIDE = [
-    *GUIDE,
+IN_THE_CONTRACT = [
+    *CONTRACT_ANSWERS,
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/send-otp",
     "POST /api/v1/auth/verify-otp",
@@ -92,8 +92,8 @@ IN_THE_GUIDE = [
 ]
 
 
-@pytest.mark.parametrize("name", IN_THE_GUIDE)
-def test_what_the_guide_prints_is_an_example_that_fits_its_schema(document: Any, name: str) -> None:
+@pytest.mark.parametrize("name", IN_THE_CONTRACT)
+def test_what_the_contract_prints_is_an_example_that_fits_its_schema(document: Any, name: str) -> None:
     operation = dict(operations(document))[name]
     responses = operation["responses"]
     content = responses["201" if "201" in responses else "200"]["content"]["application/json"]

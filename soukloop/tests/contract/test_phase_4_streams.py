@@ -5,7 +5,7 @@ import pytest
 from livestream.models import Stream, StreamProduct
 from soukloop.core.redis import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
-from soukloop.tests.guide.people import JORDAN, POKEMON, App, Connect, moment
+from soukloop.tests.contract.people import JORDAN, POKEMON, App, Connect, moment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,4 +1,4 @@
-"""The guide's people with their apps, and what they sell."""
+"""The contract's people with their apps, and what they sell."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -54,7 +54,7 @@ POKEMON = {
 
 
 class App:
-    """A person's app: their HTTP client with their token, as the guide's Postman."""
+    """A person's app: an HTTP client with their token."""
 
     def __init__(self, base_url: str) -> None:
         self.http = httpx.Client(base_url=f"{base_url}/api/v1", timeout=30)

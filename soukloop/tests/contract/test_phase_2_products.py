@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from listings.models import Product
-from soukloop.tests.guide.people import JORDAN, POKEMON, App, moment
+from soukloop.tests.contract.people import JORDAN, POKEMON, App, moment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

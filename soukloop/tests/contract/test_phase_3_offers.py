@@ -9,7 +9,7 @@ from listings.models import Product
 from offers.models import Offer, Transaction
 from soukloop.core.redis import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
-from soukloop.tests.guide.people import JORDAN, App, Connect, moment
+from soukloop.tests.contract.people import JORDAN, App, Connect, moment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

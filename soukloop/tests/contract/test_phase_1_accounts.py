@@ -5,7 +5,7 @@ import pytest
 
 from accounts.models import User
 from soukloop.core.redis import redis_client
-from soukloop.tests.guide.people import BUYER, SELLER, App, moment
+from soukloop.tests.contract.people import BUYER, SELLER, App, moment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,11 +1,11 @@
-"""A server, and an app for each of the guide's people."""
+"""A server, and an app for each of the contract's people."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from soukloop.realtime.testing.servers import ServerProcess
-from soukloop.tests.guide.people import BUYER, SELLER, App
+from soukloop.tests.contract.people import BUYER, SELLER, App
 
 
 @pytest.fixture

@@ -1,1 +1,0 @@
-"""The testing guide from its first step to its last: real server, real HTTP, the stock socket.io-client."""
