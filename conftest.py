@@ -13,7 +13,7 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models.signals import post_migrate
 from psycopg.errors import DeadlockDetected
 
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 
 # Started in the background or by nohup, this process ignores them, and so would all that the tests start.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

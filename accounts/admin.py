@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 from accounts.identifiers import normal_phone
 from accounts.models import User
 from accounts.services import moderation
-from soukloop.core import cells
-from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
+from soukloop.core.staff import format
+from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -73,36 +73,36 @@ class UserAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="username", ordering="username")
     def name(self, user: User) -> str:
-        return cells.short(user.username, 20)
+        return format.truncate(user.username, 20)
 
     @admin.display(description="contact", ordering="email")
     def contact(self, user: User) -> SafeString:
-        lines = [cells.short(line, 32) for line in (user.email, user.phone) if line]
-        return format_html_join(SafeString("<br>"), "{}", ((line,) for line in lines or [cells.NOTHING]))
+        lines = [format.truncate(line, 32) for line in (user.email, user.phone) if line]
+        return format_html_join(SafeString("<br>"), "{}", ((line,) for line in lines or [format.NOTHING]))
 
     @admin.display(description="verified", ordering="is_verified")
     def verified(self, user: User) -> str:
-        return cells.tick(user.is_verified)
+        return format.yes_or_dash(user.is_verified)
 
     @admin.display(description="badge", ordering="has_verified_badge")
     def badge(self, user: User) -> str:
-        return cells.tick(user.has_verified_badge)
+        return format.yes_or_dash(user.has_verified_badge)
 
     @admin.display(description="joined", ordering="created_at")
     def joined(self, user: User) -> str:
-        return cells.day(user.created_at)
+        return format.short_date(user.created_at)
 
     @admin.display(description="see also")
     def related(self, user: User) -> SafeString:
-        return cells.beside(
-            cells.link_to_list("listings.product", "Products", seller__id__exact=user.pk),
-            cells.link_to_list("livestream.stream", "Streams", seller__id__exact=user.pk),
-            cells.link_to_list("offers.offer", "Offers made", made_by__id__exact=user.pk),
-            cells.link_to_list("offers.transaction", "Purchases", buyer__id__exact=user.pk),
-            cells.link_to_list("offers.transaction", "Sales", seller__id__exact=user.pk),
-            cells.link_to_list("chat.conversation", "Conversations", q=user.username),
-            cells.link_to_list("chat.message", "Messages", q=f"@{user.username}"),
-            cells.link_to_list("notifications.notification", "Notifications", q=user.pk),
+        return format.join_dots(
+            format.link_to_list("listings.product", "Products", seller__id__exact=user.pk),
+            format.link_to_list("livestream.stream", "Streams", seller__id__exact=user.pk),
+            format.link_to_list("offers.offer", "Offers made", made_by__id__exact=user.pk),
+            format.link_to_list("offers.transaction", "Purchases", buyer__id__exact=user.pk),
+            format.link_to_list("offers.transaction", "Sales", seller__id__exact=user.pk),
+            format.link_to_list("chat.conversation", "Conversations", q=user.username),
+            format.link_to_list("chat.message", "Messages", q=f"@{user.username}"),
+            format.link_to_list("notifications.notification", "Notifications", q=user.pk),
         )
 
     @admin.display(description="state", ordering="is_active")

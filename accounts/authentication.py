@@ -15,12 +15,12 @@ from accounts.models import User
 from accounts.selectors import Caller, caller, user_by_identifier
 from accounts.services.tickets import redeem_ws_ticket
 from accounts.tokens import Claim, check_user, claim_of_access_token
-from soukloop.core import ratelimits
+from soukloop.core.db.reads import Reads
+from soukloop.core.db.rows import user_by_id, users_by_id
 from soukloop.core.errors import NotAuthenticated, RateLimited
+from soukloop.core.http.requests import client_ip
 from soukloop.core.images import public_url
-from soukloop.core.reads import Reads
-from soukloop.core.requests import client_ip
-from soukloop.core.rows import user_by_id, users_by_id
+from soukloop.core.redis import rate_limits
 from soukloop.realtime.sessions import Credentials, SocketUser
 
 
@@ -85,8 +85,8 @@ class IdentifierBackend(ModelBackend):
             return None
         try:
             if request is not None:
-                ratelimits.hit_ip("login_ip", client_ip(request))
-            ratelimits.hit("login_identifier", normal_identifier(username))
+                rate_limits.hit_ip("login_ip", client_ip(request))
+            rate_limits.hit("login_identifier", normal_identifier(username))
         except RateLimited as error:
             raise PermissionDenied from error
         user = None if "\x00" in username else user_by_identifier(username)

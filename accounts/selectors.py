@@ -11,7 +11,7 @@ from django.db.models.lookups import Exact
 
 from accounts.identifiers import normal_email, normal_phone
 from accounts.models import Block, Follow, User
-from soukloop.core.reads import Reads, Statement
+from soukloop.core.db.reads import Reads, Statement
 
 
 def user_by_identifier(identifier: str) -> User | None:

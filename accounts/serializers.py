@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from accounts.identifiers import is_username, normal_email, normal_identifier, normal_phone
 from accounts.models import User
-from soukloop.core.fields import PlainTextField
+from soukloop.core.http.fields import PlainTextField
 from soukloop.core.images import public_url
 
 Dict = dict[str, Any]

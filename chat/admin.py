@@ -10,8 +10,8 @@ from django.utils.safestring import SafeString
 
 from chat import services
 from chat.models import Conversation, Message
-from soukloop.core import cells
-from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
+from soukloop.core.staff import format
+from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
 
 
 @admin.register(Conversation)
@@ -45,27 +45,27 @@ class ConversationAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="about", ordering="product__title")
     def about(self, conversation: Conversation) -> str:
-        return cells.short(conversation.product.title, 36) if conversation.product else "no product"
+        return format.truncate(conversation.product.title, 36) if conversation.product else "no product"
 
     @admin.display(description="buyer", ordering="buyer__username")
     def bought_by(self, conversation: Conversation) -> str:
-        return cells.link_to(conversation.buyer, 16)
+        return format.link_to(conversation.buyer, 16)
 
     @admin.display(description="seller", ordering="seller__username")
     def sold_by(self, conversation: Conversation) -> str:
-        return cells.link_to(conversation.seller, 16)
+        return format.link_to(conversation.seller, 16)
 
     @admin.display(description="latest", ordering="last_message_at")
     def latest(self, conversation: Conversation) -> str:
-        return cells.moment(conversation.last_message_at)
+        return format.short_datetime(conversation.last_message_at)
 
     @admin.display(description="opened", ordering="created_at")
     def opened(self, conversation: Conversation) -> str:
-        return cells.moment(conversation.created_at)
+        return format.short_datetime(conversation.created_at)
 
     @admin.display(description="messages", ordering="last_seq")
     def messages(self, conversation: Conversation) -> SafeString:
-        return cells.link_to_list("chat.message", str(conversation.last_seq), conversation=conversation.pk)
+        return format.link_to_list("chat.message", str(conversation.last_seq), conversation=conversation.pk)
 
 
 class VisibilityFilter(admin.SimpleListFilter):
@@ -117,11 +117,11 @@ class MessageAdmin(ReadOnlyStateAdmin):
     @admin.display(description="content")
     def said(self, message: Message) -> str:
         picture = "(picture)" if message.message_type == Message.Type.IMAGE else ""
-        return cells.short(picture or message.content, 60) or "(nothing)"
+        return format.truncate(picture or message.content, 60) or "(nothing)"
 
     @admin.display(description="sender", ordering="sender__username")
     def said_by(self, message: Message) -> str:
-        return cells.link_to(message.sender, 16)
+        return format.link_to(message.sender, 16)
 
     @admin.display(description="kind", ordering="message_type")
     def kind(self, message: Message) -> str:
@@ -130,16 +130,16 @@ class MessageAdmin(ReadOnlyStateAdmin):
     @admin.display(description="conversation")
     def about(self, message: Message) -> str:
         product = message.conversation.product
-        text = cells.short(product.title, 24) if product else "no product"
-        return cells.link_to(message.conversation, text=text)
+        text = format.truncate(product.title, 24) if product else "no product"
+        return format.link_to(message.conversation, text=text)
 
     @admin.display(description="sent", ordering="created_at")
     def sent(self, message: Message) -> str:
-        return cells.moment(message.created_at)
+        return format.short_datetime(message.created_at)
 
     @admin.display(description="hidden")
     def is_hidden(self, message: Message) -> str:
-        return cells.tick(message.hidden_at is not None)
+        return format.yes_or_dash(message.hidden_at is not None)
 
     @reason_action(description="Hide the selected messages", done="hidden")
     def hide(self, request: HttpRequest, message: Message, reason: str) -> None:

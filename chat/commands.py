@@ -13,7 +13,7 @@ from chat.models import Message
 from chat.selectors import acquaintances, messages_of
 from chat.serializers import MessageInput, ReadInput
 from chat.typing import Typist
-from soukloop.core.fields import IdField
+from soukloop.core.http.fields import IdField
 from soukloop.realtime.commands import CommandInput, command, on_left
 from soukloop.realtime.presence import register_audience
 from soukloop.realtime.rooms import conversation_room

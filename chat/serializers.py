@@ -11,7 +11,7 @@ from rest_framework import serializers
 from accounts.models import User
 from chat.models import Conversation, Message
 from listings.serializers import ProductCardOutput, product_card
-from soukloop.core.fields import IdField, PlainTextField
+from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.core.images import ImageUploadSerializer, public_url
 
 _is_web_address = URLValidator(schemes=["http", "https"], message="An image is an http or https address.")

@@ -11,8 +11,8 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from chat import events
-from soukloop.core import keys
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import redis_client
 
 logger = logging.getLogger(__name__)
 

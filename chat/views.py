@@ -33,8 +33,8 @@ from chat.serializers import (
     message_body,
     read_body,
 )
-from soukloop.core.idempotency import idempotent
-from soukloop.core.pagination import PAGE_PARAMETERS, page_of, paginate
+from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 from soukloop.realtime.presence import online_among
 
 _TAGS = ["Conversations"]

@@ -9,8 +9,8 @@ from django.utils.safestring import SafeString
 from listings import emirates_map
 from listings.models import Category, Product
 from listings.services import products
-from soukloop.core import cells
-from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
+from soukloop.core.staff import format
+from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
 
 
 @admin.register(Product)
@@ -53,11 +53,11 @@ class ProductAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="title", ordering="title")
     def short_title(self, product: Product) -> str:
-        return cells.short(product.title, 36)
+        return format.truncate(product.title, 36)
 
     @admin.display(description="seller", ordering="seller__username")
     def sold_by(self, product: Product) -> str:
-        return cells.link_to(product.seller, 16)
+        return format.link_to(product.seller, 16)
 
     @admin.display(description="category", ordering="category")
     def kind(self, product: Product) -> str:
@@ -65,42 +65,42 @@ class ProductAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="listed", ordering="created_at")
     def listed_on(self, product: Product) -> str:
-        return cells.moment(product.created_at)
+        return format.short_datetime(product.created_at)
 
     @admin.display(description="price", ordering="price")
     def amount(self, product: Product) -> str:
-        return cells.money(product.currency, product.price)
+        return format.money(product.currency, product.price)
 
     @admin.display(description="platform fee")
     def fee(self, product: Product) -> str:
-        return cells.money(product.currency, product.platform_fee)
+        return format.money(product.currency, product.platform_fee)
 
     @admin.display(description="to the seller")
     def payout(self, product: Product) -> str:
-        return cells.money(product.currency, product.seller_payout)
+        return format.money(product.currency, product.seller_payout)
 
     @admin.display(description="refuses offers below")
     def lowest(self, product: Product) -> str:
         return (
-            cells.NOTHING
+            format.NOTHING
             if product.min_offer_price is None
-            else cells.money(product.currency, product.min_offer_price)
+            else format.money(product.currency, product.min_offer_price)
         )
 
     @admin.display(description="takes offers from")
     def at_once(self, product: Product) -> str:
         return (
-            cells.NOTHING
+            format.NOTHING
             if product.auto_accept_price is None
-            else cells.money(product.currency, product.auto_accept_price)
+            else format.money(product.currency, product.auto_accept_price)
         )
 
     @admin.display(description="see also")
     def related(self, product: Product) -> SafeString:
-        return cells.beside(
-            cells.link_to_list("offers.offer", "Offers", product__id__exact=product.pk),
-            cells.link_to_list("offers.transaction", "Transactions", product__id__exact=product.pk),
-            cells.link_to_list("chat.conversation", "Conversations", product__id__exact=product.pk),
+        return format.join_dots(
+            format.link_to_list("offers.offer", "Offers", product__id__exact=product.pk),
+            format.link_to_list("offers.transaction", "Transactions", product__id__exact=product.pk),
+            format.link_to_list("chat.conversation", "Conversations", product__id__exact=product.pk),
         )
 
     @admin.display(description="where")
@@ -108,7 +108,7 @@ class ProductAdmin(ReadOnlyStateAdmin):
         """Show the exact place, which staff may see, and the one that everybody else gets."""
         exact, public = product.location, product.public_location
         if exact is None or public is None:
-            return cells.NOTHING
+            return format.NOTHING
         return emirates_map.drawn((exact.x, exact.y), (public.x, public.y))
 
 
@@ -125,4 +125,4 @@ class CategoryAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="products")
     def products(self, category: Category) -> SafeString:
-        return cells.link_to_list("listings.product", "Products", category__slug__exact=category.pk)
+        return format.link_to_list("listings.product", "Products", category__slug__exact=category.pk)

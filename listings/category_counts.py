@@ -9,8 +9,8 @@ from django.db.models import Count
 from redis.exceptions import RedisError
 
 from listings.models import LISTED, Product
-from soukloop.core import keys
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import redis_client
 
 logger = logging.getLogger(__name__)
 

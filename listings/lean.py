@@ -1,16 +1,16 @@
-"""The lists that are asked for most, for `soukloop.core.lean`; their views are in `listings.views.browse`."""
+"""The lists that are asked for most, answered by `fast_reads`; their views are in `listings.views.browse`."""
 
 from accounts.authentication import caller_of_authorization
 from listings import queries
 from listings.selectors import feeds, search
 from listings.selectors.cards import Viewer
-from soukloop.core.lean import LeanRoute
-from soukloop.core.reads import Reads
+from soukloop.core.db.reads import Reads
+from soukloop.core.http.fast_reads import FastRoute
 
 ROUTES = {
-    "/api/v1/feeds/discover": LeanRoute(queries.discover_query, feeds.discover_feed),
-    "/api/v1/feeds/community": LeanRoute(queries.community_query, feeds.community_feed),
-    "/api/v1/search": LeanRoute(queries.search_query, search.search_products, "search"),
+    "/api/v1/feeds/discover": FastRoute(queries.discover_query, feeds.discover_feed),
+    "/api/v1/feeds/community": FastRoute(queries.community_query, feeds.community_feed),
+    "/api/v1/search": FastRoute(queries.search_query, search.search_products, "search"),
 }
 
 

@@ -11,7 +11,7 @@ from django.http import QueryDict
 
 from listings.models import Product
 from soukloop.core.errors import ValidationFailed
-from soukloop.core.pagination import Page
+from soukloop.core.http.pagination import Page
 
 DISCOVER_SORTS = ("recent", "popular", "price_low", "price_high")
 COMMUNITY_SORTS = ("nearest", "recent", "price_low", "price_high")

@@ -15,7 +15,7 @@ from rest_framework.fields import empty
 
 from accounts.models import User
 from listings.models import Category, Product
-from soukloop.core.fields import PlainTextField
+from soukloop.core.http.fields import PlainTextField
 from soukloop.core.images import public_url
 from soukloop.core.money import PriceField
 

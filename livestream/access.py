@@ -11,8 +11,8 @@ from accounts.models import Follow, User
 from accounts.selectors import blocked_between
 from listings.models import Product
 from livestream.models import Stream, StreamProduct, StreamQuerySet
+from soukloop.core.db.rows import columns_of, one_row
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
-from soukloop.core.rows import columns_of, one_row
 
 
 def visible_streams(user: User) -> StreamQuerySet:

@@ -12,8 +12,8 @@ from livestream.media import addresses
 from livestream.models import ChatMessage, Stream
 from livestream.selectors import figures
 from livestream.services import chat, streams
-from soukloop.core import cells
-from soukloop.core.admin import ReadOnlyStateAdmin, reason_action
+from soukloop.core.staff import format
+from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
 
 
 @admin.register(Stream)
@@ -69,28 +69,28 @@ class StreamAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="title", ordering="title")
     def short_title(self, stream: Stream) -> str:
-        return cells.short(stream.title, 40)
+        return format.truncate(stream.title, 40)
 
     @admin.display(description="seller", ordering="seller__username")
     def hosted_by(self, stream: Stream) -> str:
-        return cells.link_to(stream.seller, 16)
+        return format.link_to(stream.seller, 16)
 
     @admin.display(description="viewers", ordering="viewer_count")
     def watching(self, stream: Stream) -> str:
-        return str(stream.viewer_count) if stream.is_live else cells.NOTHING
+        return str(stream.viewer_count) if stream.is_live else format.NOTHING
 
     @admin.display(description="peak", ordering="peak_viewers")
     def peak(self, stream: Stream) -> str:
-        return str(stream.peak_viewers) if stream.started_at else cells.NOTHING
+        return str(stream.peak_viewers) if stream.started_at else format.NOTHING
 
     @admin.display(description="started", ordering="started_at")
     def started(self, stream: Stream) -> str:
-        return cells.moment(stream.started_at)
+        return format.short_datetime(stream.started_at)
 
     @admin.display(description="lasted")
     def lasted(self, stream: Stream) -> str:
         if stream.started_at is None or stream.ended_at is None:
-            return cells.NOTHING
+            return format.NOTHING
         return str(stream.ended_at - stream.started_at).split(".")[0]
 
     def is_offered(self, action: str, row: Any) -> bool:
@@ -107,14 +107,14 @@ class StreamAdmin(ReadOnlyStateAdmin):
         elif stream.status == Stream.Status.ENDED and stream.record_stream:
             address = addresses.vod_url(stream.public_id)
         else:
-            return cells.NOTHING
+            return format.NOTHING
         return format_html('<a href="{0}">{0}</a>', address)
 
     @admin.display(description="replay")
     def replay_state(self, stream: Stream) -> str:
         replay = getattr(stream, "replay", None)
         if replay is None:
-            return cells.NOTHING
+            return format.NOTHING
         seconds = f", {replay.duration_seconds:.0f} s" if replay.duration_seconds else ""
         error = f": {replay.error}" if replay.error else ""
         return f"{replay.get_state_display()}, {replay.progress} %{seconds}{error}"
@@ -122,19 +122,22 @@ class StreamAdmin(ReadOnlyStateAdmin):
     @admin.display(description="encoder")
     def encoder(self, stream: Stream) -> SafeString | str:
         rows = [
-            (cells.whole(one.connected_at), cells.whole(one.lost_at) if one.lost_at else "there now")
+            (
+                format.full_datetime(one.connected_at),
+                format.full_datetime(one.lost_at) if one.lost_at else "there now",
+            )
             for one in stream.publisher_connections.order_by("connected_at")
         ]
-        return cells.table(("Came", "Went"), rows)
+        return format.table(("Came", "Went"), rows)
 
     @admin.display(description="reactions")
     def reactions(self, stream: Stream) -> str:
         saved = figures.saved_reactions(stream.pk)
-        return "  ".join(f"{emoji} {count}" for emoji, count in saved.items()) or cells.NOTHING
+        return "  ".join(f"{emoji} {count}" for emoji, count in saved.items()) or format.NOTHING
 
     @admin.display(description="chat")
     def chat_link(self, stream: Stream) -> SafeString:
-        return cells.link_to_list(
+        return format.link_to_list(
             "livestream.chatmessage", f"{stream.last_chat_seq} messages", stream__id__exact=stream.pk
         )
 
@@ -142,15 +145,15 @@ class StreamAdmin(ReadOnlyStateAdmin):
     def products(self, stream: Stream) -> SafeString | str:
         rows = [
             (
-                cells.link_to(shown.product),
-                cells.money(shown.product.currency, shown.product.price),
+                format.link_to(shown.product),
+                format.money(shown.product.currency, shown.product.price),
                 shown.product.get_status_display(),
                 shown.clicks,
-                cells.moment(shown.first_tagged_at),
+                format.short_datetime(shown.first_tagged_at),
             )
             for shown in stream.stream_products.select_related("product").order_by("position")
         ]
-        return cells.table(("Product", "Price", "Status", "Taps", "First tagged"), rows)
+        return format.table(("Product", "Price", "Status", "Taps", "First tagged"), rows)
 
 
 @admin.register(ChatMessage)
@@ -174,23 +177,23 @@ class ChatMessageAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="message")
     def said(self, message: ChatMessage) -> str:
-        return cells.short(message.message, 60)
+        return format.truncate(message.message, 60)
 
     @admin.display(description="by", ordering="user__username")
     def said_by(self, message: ChatMessage) -> str:
-        return cells.link_to(message.user, 16)
+        return format.link_to(message.user, 16)
 
     @admin.display(description="stream")
     def said_in(self, message: ChatMessage) -> str:
-        return cells.link_to(message.stream, 28)
+        return format.link_to(message.stream, 28)
 
     @admin.display(description="sent", ordering="created_at")
     def sent(self, message: ChatMessage) -> str:
-        return cells.moment(message.created_at)
+        return format.short_datetime(message.created_at)
 
     @admin.display(description="deleted")
     def is_deleted(self, message: ChatMessage) -> str:
-        return cells.tick(message.deleted_at is not None)
+        return format.yes_or_dash(message.deleted_at is not None)
 
     @reason_action(description="Delete", done="deleted")
     def delete_now(self, request: HttpRequest, message: ChatMessage, reason: str) -> None:

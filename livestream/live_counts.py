@@ -9,8 +9,8 @@ from uuid import UUID
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from soukloop.core import keys
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import redis_client
 
 logger = logging.getLogger(__name__)
 

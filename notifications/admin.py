@@ -3,8 +3,8 @@
 from django.contrib import admin
 
 from notifications.models import Notification
-from soukloop.core import cells
-from soukloop.core.admin import ReadOnlyStateAdmin
+from soukloop.core.staff import format
+from soukloop.core.staff.admin import ReadOnlyStateAdmin
 
 
 @admin.register(Notification)
@@ -22,16 +22,16 @@ class NotificationAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="title", ordering="title")
     def what(self, notification: Notification) -> str:
-        return cells.short(notification.title, 48)
+        return format.truncate(notification.title, 48)
 
     @admin.display(description="to", ordering="user__username")
     def told(self, notification: Notification) -> str:
-        return cells.link_to(notification.user, 16)
+        return format.link_to(notification.user, 16)
 
     @admin.display(description="sent", ordering="created_at")
     def sent(self, notification: Notification) -> str:
-        return cells.moment(notification.created_at)
+        return format.short_datetime(notification.created_at)
 
     @admin.display(description="read", ordering="read_at")
     def is_read(self, notification: Notification) -> str:
-        return cells.tick(notification.read_at is not None)
+        return format.yes_or_dash(notification.read_at is not None)

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from notifications.models import Notification
-from soukloop.core.fields import IdField
+from soukloop.core.http.fields import IdField
 
 IDS_MAX = 100
 

@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.selectors import blocked_ids
 from notifications import events
 from notifications.models import BODY_MAX, TITLE_MAX, Notification
-from soukloop.core.jobs import enqueue
+from soukloop.core.jobs.queue import enqueue
 
 BATCH = 1000
 

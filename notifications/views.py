@@ -18,7 +18,7 @@ from notifications.serializers import (
     notification_body,
 )
 from notifications.services import mark_read
-from soukloop.core.pagination import PAGE_PARAMETERS, page_of, paginate
+from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 
 _TAGS = ["Notifications"]
 

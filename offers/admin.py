@@ -9,8 +9,8 @@ from django.utils.safestring import SafeString
 
 from offers.models import Offer, Transaction
 from offers.selectors import history_of_negotiation
-from soukloop.core import cells
-from soukloop.core.admin import ReadOnlyStateAdmin
+from soukloop.core.staff import format
+from soukloop.core.staff.admin import ReadOnlyStateAdmin
 
 _BOLD = SafeString(' style="font-weight: 600"')
 _PEOPLE = (
@@ -42,19 +42,19 @@ class OfferAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="product", ordering="product__title")
     def about(self, offer: Offer) -> str:
-        return cells.short(offer.product.title, 32)
+        return format.truncate(offer.product.title, 32)
 
     @admin.display(description="from", ordering="made_by__username")
     def offered_by(self, offer: Offer) -> str:
-        return cells.link_to(offer.made_by, 16)
+        return format.link_to(offer.made_by, 16)
 
     @admin.display(description="to")
     def offered_to(self, offer: Offer) -> str:
-        return cells.link_to(offer.recipient, 16)
+        return format.link_to(offer.recipient, 16)
 
     @admin.display(description="made", ordering="created_at")
     def made_at(self, offer: Offer) -> str:
-        return cells.moment(offer.created_at)
+        return format.short_datetime(offer.created_at)
 
     @admin.display(description="live stream")
     def shown_in(self, offer: Offer) -> str:
@@ -62,11 +62,11 @@ class OfferAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="offered", ordering="offered_price")
     def price(self, offer: Offer) -> str:
-        return cells.money(offer.currency, offer.offered_price)
+        return format.money(offer.currency, offer.offered_price)
 
     @admin.display(description="asking price", ordering="original_price")
     def asked(self, offer: Offer) -> str:
-        return cells.money(offer.currency, offer.original_price)
+        return format.money(offer.currency, offer.original_price)
 
     @admin.display(description="status", ordering="status")
     def status_now(self, offer: Offer) -> str:
@@ -75,9 +75,9 @@ class OfferAdmin(ReadOnlyStateAdmin):
     @admin.display(description="transaction")
     def sale_link(self, offer: Offer) -> str:
         if offer.sale is None:
-            return cells.NOTHING
-        price = cells.money(offer.sale.currency, offer.sale.price)
-        return cells.link_to(offer.sale, text=f"{price} ({offer.sale.get_status_display()})")
+            return format.NOTHING
+        price = format.money(offer.sale.currency, offer.sale.price)
+        return format.link_to(offer.sale, text=f"{price} ({offer.sale.get_status_display()})")
 
     def history(self, offer: Offer) -> SafeString:
         return _history_table(offer)
@@ -104,23 +104,23 @@ class TransactionAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="product", ordering="product__title")
     def about(self, sale: Transaction) -> str:
-        return cells.short(sale.product.title, 28)
+        return format.truncate(sale.product.title, 28)
 
     @admin.display(description="buyer", ordering="buyer__username")
     def bought_by(self, sale: Transaction) -> str:
-        return cells.link_to(sale.buyer, 16)
+        return format.link_to(sale.buyer, 16)
 
     @admin.display(description="seller", ordering="seller__username")
     def sold_by(self, sale: Transaction) -> str:
-        return cells.link_to(sale.seller, 16)
+        return format.link_to(sale.seller, 16)
 
     @admin.display(description="agreed", ordering="created_at")
     def agreed_at(self, sale: Transaction) -> str:
-        return cells.moment(sale.created_at)
+        return format.short_datetime(sale.created_at)
 
     @admin.display(description="fee", ordering="platform_fee")
     def fee(self, sale: Transaction) -> str:
-        return cells.money(sale.currency, sale.platform_fee)
+        return format.money(sale.currency, sale.platform_fee)
 
     @admin.display(description="fee rate")
     def rate(self, sale: Transaction) -> str:
@@ -128,7 +128,7 @@ class TransactionAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="to the seller")
     def payout(self, sale: Transaction) -> str:
-        return cells.money(sale.currency, sale.seller_payout)
+        return format.money(sale.currency, sale.seller_payout)
 
     @admin.display(description="live stream")
     def shown_in(self, sale: Transaction) -> str:
@@ -136,11 +136,11 @@ class TransactionAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="price", ordering="price")
     def amount(self, sale: Transaction) -> str:
-        return cells.money(sale.currency, sale.price)
+        return format.money(sale.currency, sale.price)
 
     @admin.display(description="offer")
     def offer_link(self, sale: Transaction) -> str:
-        return cells.link_to(sale.offer, text=cells.money(sale.offer.currency, sale.offer.offered_price))
+        return format.link_to(sale.offer, text=format.money(sale.offer.currency, sale.offer.offered_price))
 
     def history(self, sale: Transaction) -> SafeString:
         return _history_table(sale.offer)
@@ -148,8 +148,8 @@ class TransactionAdmin(ReadOnlyStateAdmin):
 
 def _stream_link(stream_id: UUID | None) -> SafeString | str:
     if stream_id is None:
-        return cells.NOTHING
-    return cells.link_to_page("livestream.stream", stream_id, str(stream_id))
+        return format.NOTHING
+    return format.link_to_page("livestream.stream", stream_id, str(stream_id))
 
 
 def _history_table(offer: Offer) -> SafeString:
@@ -160,8 +160,8 @@ def _history_table(offer: Offer) -> SafeString:
         (
             (
                 _BOLD if entry.offer_id == offer.pk else "",
-                cells.whole(entry.created_at),
-                cells.money(entry.offer.currency, entry.offer.offered_price),
+                format.full_datetime(entry.created_at),
+                format.money(entry.offer.currency, entry.offer.offered_price),
                 entry.get_kind_display(),
                 entry.actor or "by rule or clock",
                 entry.reason.replace("_", " "),

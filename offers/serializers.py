@@ -11,7 +11,7 @@ from accounts.models import User
 from listings.serializers import ProductCardOutput, product_card
 from offers.models import Offer, Transaction
 from offers.selectors import MADE, RECEIVED
-from soukloop.core.fields import IdField, PlainTextField
+from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.core.images import public_url
 from soukloop.core.money import PriceField
 

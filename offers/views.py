@@ -28,8 +28,8 @@ from offers.serializers import (
     transaction_body,
 )
 from offers.services import negotiation, sales
-from soukloop.core.idempotency import idempotent
-from soukloop.core.pagination import PAGE_PARAMETERS, page_of, paginate
+from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 
 _OFFERS, _TRANSACTIONS = ["Offers"], ["Transactions"]
 

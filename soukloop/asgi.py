@@ -12,19 +12,19 @@ from typing import Any, cast  # noqa: E402 - apps must be ready first
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from listings.lean import ROUTES, viewer_of_authorization  # noqa: E402
-from soukloop.core.bodies import Asgi, BodyLimit  # noqa: E402
 from soukloop.core.checks import refuse_unsafe_start  # noqa: E402
-from soukloop.core.disconnects import IgnoreDisconnects  # noqa: E402
-from soukloop.core.lean import LeanRoutes  # noqa: E402
-from soukloop.core.memory import collect_seldom  # noqa: E402
+from soukloop.core.http.body_limit import Asgi, BodyLimit  # noqa: E402
+from soukloop.core.http.disconnects import IgnoreDisconnects  # noqa: E402
+from soukloop.core.http.fast_reads import FastReads  # noqa: E402
+from soukloop.core.memory import tune_gc  # noqa: E402
 from soukloop.realtime import lifecycle  # noqa: E402
 from soukloop.realtime.routing import websockets  # noqa: E402
 from soukloop.realtime.socketio import PATH, SocketIoApp, SocketServer  # noqa: E402
 
 refuse_unsafe_start()
-collect_seldom()
+tune_gc()
 socketio_application = SocketIoApp(SocketServer())
-lean_application = LeanRoutes(BodyLimit(cast(Asgi, django_application)), ROUTES, viewer_of_authorization)
+lean_application = FastReads(BodyLimit(cast(Asgi, django_application)), ROUTES, viewer_of_authorization)
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:

@@ -39,7 +39,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "daphne",  # before staticfiles: its runserver serves ASGI
-    "soukloop.core.admin.StaffAdminConfig",  # django.contrib.admin with our site
+    "soukloop.core.staff.admin.StaffAdminConfig",  # django.contrib.admin with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -63,8 +63,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "soukloop.core.requests.RequestMiddleware",
-    "soukloop.core.envelope.JsonErrorsMiddleware",
+    "soukloop.core.http.requests.RequestMiddleware",
+    "soukloop.core.http.envelope.JsonErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -146,7 +146,7 @@ JOBS_KEPT_FOR = timedelta(days=7)
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.authentication.IdentifierBackend"]
 PASSWORD_HASHERS = [
-    "accounts.hashers.LeanArgon2PasswordHasher",
+    "accounts.hashers.OwaspArgon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -197,7 +197,7 @@ RATE_LIMITS = {
     "typing": (120, 60),
     "offer_create": (60, 60),
     "stream_write": (60, 60),
-    "stream_chat": (10, 60),  # the contract's 4.5
+    "stream_chat": (10, 60),  # contract 4.5
     "stream_reaction": (600, 60),
     "stream_click": (120, 60),
     "socket_command": (1200, 60),
@@ -226,7 +226,7 @@ PRODUCT_TAGS_MAX = 20
 COMMUNITY_RADIUS_KM = 5
 COMMUNITY_RADIUS_KM_MAX = 100
 LOCATION_OFFSET_MAX_M = 250
-LEAN_CONNECTIONS = env.int("LEAN_CONNECTIONS", default=8)  # feeds and searches at a time, in one process
+FEED_POOL_SIZE = env.int("FEED_POOL_SIZE", default=8)  # feeds and searches at a time, in one process
 TOTAL_COUNTED_MAX = 1000  # lists count this far; beyond, `total_is_exact` is false
 PAGE_DEPTH_MAX = 10_000  # items that `page` reaches; `cursor` goes on for ever
 SEARCH_CONSIDERED_MAX = 2000  # the freshest matches of something common, ranked and counted in facets
@@ -329,12 +329,12 @@ SMS_HTTP_TOKEN = env.str("SMS_HTTP_TOKEN", default="")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["soukloop.core.envelope.EnvelopeRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["soukloop.core.parsers.JSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "soukloop.core.envelope.AlwaysJson",
-    "DEFAULT_THROTTLE_CLASSES": ["soukloop.core.ratelimits.RateScopeThrottle"],
-    "DEFAULT_SCHEMA_CLASS": "soukloop.core.openapi.EnvelopeSchema",
-    "EXCEPTION_HANDLER": "soukloop.core.envelope.exception_handler",
+    "DEFAULT_RENDERER_CLASSES": ["soukloop.core.http.envelope.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["soukloop.core.http.parsers.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "soukloop.core.http.envelope.AlwaysJson",
+    "DEFAULT_THROTTLE_CLASSES": ["soukloop.core.redis.rate_limits.RateScopeThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "soukloop.core.http.openapi.EnvelopeSchema",
+    "EXCEPTION_HANDLER": "soukloop.core.http.envelope.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "COERCE_DECIMAL_TO_STRING": False,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -364,7 +364,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "soukloop.examples.add_contract_answers",
-        "soukloop.core.openapi.wrap_in_envelope",
+        "soukloop.core.http.openapi.wrap_in_envelope",
     ],
     "ENUM_NAME_OVERRIDES": {
         "ProductStatus": "listings.models.Product.Status",

@@ -5,8 +5,8 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from soukloop.core.health import healthz, readyz
-from soukloop.core.views import DocsPage, RedocPage, UnknownUrl
+from soukloop.core.http.health import healthz, readyz
+from soukloop.core.http.views import DocsPage, RedocPage, UnknownUrl
 from soukloop.realtime.views import asyncapi_document
 
 api = [

@@ -15,8 +15,8 @@ from accounts.identifiers import normal_identifier
 from accounts.models import RefreshFamily, User
 from accounts.selectors import user_by_identifier
 from accounts.tokens import RefreshToken, access_token_for, check_user, decode, refresh_token_of
-from soukloop.core import ratelimits
 from soukloop.core.errors import Forbidden, NotAuthenticated
+from soukloop.core.redis import rate_limits
 from soukloop.realtime.sessions import close_user_sessions_on_commit
 
 
@@ -36,7 +36,7 @@ def log_in(*, identifier: str, password: str) -> Login:
     is banned is told only to who knows its password. Raises NotAuthenticated (invalid_credentials), Forbidden
     (account_banned), RateLimited.
     """
-    ratelimits.hit("login_identifier", normal_identifier(identifier))
+    rate_limits.hit("login_identifier", normal_identifier(identifier))
     user = user_by_identifier(identifier)
     if user is None or not user.has_usable_password():
         make_password(password)

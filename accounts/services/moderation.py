@@ -12,7 +12,7 @@ from accounts.access import locked_user
 from accounts.models import User
 from accounts.services.logins import end_all_logins
 from soukloop.core.errors import Conflict, Forbidden
-from soukloop.core.stafflog import log_staff_action
+from soukloop.core.staff.history import log_staff_action
 
 _NOT_FOR_MODERATORS = ("admin", "auth", "contenttypes", "sessions", "procrastinate", "core")
 

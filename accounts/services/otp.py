@@ -17,9 +17,10 @@ from django.utils.crypto import salted_hmac
 from accounts import sms
 from accounts.models import OtpChallenge, User
 from accounts.selectors import user_by_identifier
-from soukloop.core import jobs, keys, ratelimits
 from soukloop.core.errors import BadRequest, DomainError
-from soukloop.core.redis import redis_client
+from soukloop.core.jobs import queue
+from soukloop.core.redis import keys, rate_limits
+from soukloop.core.redis.client import redis_client
 
 _CODES = 1_000_000
 
@@ -29,7 +30,7 @@ def send_code(*, identifier: str) -> None:
 
     Raises RateLimited, or redis.RedisError when Redis is away.
     """
-    ratelimits.hit("otp_send_identifier", identifier)
+    rate_limits.hit("otp_send_identifier", identifier)
     code = f"{secrets.randbelow(_CODES):06}"
     nonce = secrets.token_hex(16)
     with transaction.atomic():
@@ -42,7 +43,7 @@ def send_code(*, identifier: str) -> None:
                 "expires_at": timezone.now() + settings.OTP_TTL,
             },
         )
-        jobs.enqueue("accounts.deliver_code", challenge_id=challenge.pk, nonce=nonce)
+        queue.enqueue("accounts.deliver_code", challenge_id=challenge.pk, nonce=nonce)
         # Under the row's lock: of two parallel sends, row and Redis hold the same one.
         redis_client().set(keys.otp(identifier), _stored(identifier, code), ex=settings.OTP_TTL)
 

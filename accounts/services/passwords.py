@@ -8,8 +8,8 @@ from accounts.access import locked_user
 from accounts.models import User
 from accounts.services import otp
 from accounts.services.logins import Login, end_all_logins, open_login
-from soukloop.core import ratelimits
 from soukloop.core.errors import ValidationFailed
+from soukloop.core.redis import rate_limits
 
 
 def check_new_password(password: str, user: User | None = None, field: str = "password") -> None:
@@ -22,7 +22,7 @@ def check_new_password(password: str, user: User | None = None, field: str = "pa
 
 def check_current_password(user: User, password: str, field: str) -> None:
     """Raise ValidationFailed unless this is the person's password, RateLimited after too many tries."""
-    ratelimits.hit_user("password", user.pk)
+    rate_limits.hit_user("password", user.pk)
     if not user.check_password(password):
         raise ValidationFailed(details={field: ["This isn't your password."]})
 

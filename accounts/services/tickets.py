@@ -8,9 +8,9 @@ from django.conf import settings
 
 from accounts.models import User
 from accounts.tokens import Claim
-from soukloop.core import keys
 from soukloop.core.errors import NotAuthenticated
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import redis_client
 
 
 def issue_ws_ticket(*, actor: User) -> str:

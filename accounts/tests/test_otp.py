@@ -24,7 +24,7 @@ from accounts.services import otp
 from accounts.tasks import deliver_code, forget_old_rows
 from accounts.tests.factories import PASSWORD, client_for, make_user
 from accounts.tests.test_tokens import code_of, log_in
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
 

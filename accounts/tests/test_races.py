@@ -20,7 +20,7 @@ from accounts.tests.factories import PASSWORD, client_for, make_staff, make_user
 from accounts.tests.test_otp import code_in_redis, send, verify, wrong
 from accounts.tests.test_tokens import log_in
 from soukloop.core.errors import DomainError
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -21,7 +21,7 @@ from accounts.services.logins import forget_dead_families
 from accounts.tests.factories import PASSWORD, client_for, make_user
 from accounts.tokens import Claim, access_token_for, claim_of_access_token, refresh_token_of
 from soukloop.core.errors import NotAuthenticated
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 from soukloop.realtime.sessions import Credentials, SocketUser
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from accounts.services import logins, registration, tickets
 from accounts.tokens import AccessToken, decode
 from soukloop.core import jsonlib
 from soukloop.core.errors import NotAuthenticated
-from soukloop.core.idempotency import idempotent
+from soukloop.core.http.idempotency import idempotent
 
 _USER = {
     "id": "6f8a4b9e-5c39-4a4f-8f0b-0f6f8f7f3c11",

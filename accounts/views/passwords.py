@@ -10,8 +10,8 @@ from accounts import serializers as shapes
 from accounts.authentication import current_user
 from accounts.services import otp, passwords
 from accounts.views.logins import Anonymous, login_body
-from soukloop.core.envelope import Bare
-from soukloop.core.openapi import BARE
+from soukloop.core.http.envelope import Bare
+from soukloop.core.http.openapi import BARE
 
 
 class SendOtp(Anonymous):

@@ -15,8 +15,8 @@ from accounts.authentication import current_user
 from accounts.models import User
 from accounts.selectors import followed_by, followers_of, standing_of
 from accounts.services import relations
-from soukloop.core.idempotency import idempotent
-from soukloop.core.pagination import page_of, paginate
+from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.pagination import page_of, paginate
 
 
 def _profile(user: User, viewer: User | None) -> Response:

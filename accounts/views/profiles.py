@@ -10,9 +10,9 @@ from accounts import serializers as shapes
 from accounts.authentication import current_user
 from accounts.selectors import blocks_of
 from accounts.services import profiles
-from soukloop.core.fields import changes_of
+from soukloop.core.http.fields import changes_of
+from soukloop.core.http.pagination import page_of, paginate
 from soukloop.core.images import ImageUploadSerializer
-from soukloop.core.pagination import page_of, paginate
 
 _ME = OpenApiExample(
     "Me",

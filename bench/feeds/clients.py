@@ -67,7 +67,7 @@ def _is_whole(answer: bytearray) -> bool:
 
 def send(database_url: str, scenario: Scenario, statements: Statements) -> list[float]:
     """Send each request's statements in turn as the project does; return seconds."""
-    from soukloop.core.links import numbered  # noqa: PLC0415 - Django must be set up first
+    from soukloop.core.db.pool import numbered  # noqa: PLC0415 - Django must be set up first
 
     requests = [
         [(each.has_one_plan, numbered(each.sql), each.params) for each in statements[path]]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
-    from soukloop.core.reads import Statement
+    from soukloop.core.db.reads import Statement
 
 PLACES = [
     (25.0805, 55.1403),
@@ -36,7 +36,7 @@ def scenarios() -> list[Scenario]:
     """Return what is asked for, of the catalogue that Django is connected to."""
     from accounts.tokens import access_token_for  # noqa: PLC0415 - Django must be set up first
     from listings.models import Product, SearchWord  # noqa: PLC0415
-    from soukloop.core.pagination import encode_cursor  # noqa: PLC0415
+    from soukloop.core.http.pagination import encode_cursor  # noqa: PLC0415
 
     listed = (
         Product.objects.filter(
@@ -81,7 +81,7 @@ def statements_of(asked: list[Scenario]) -> Statements:
     from django.http import QueryDict  # noqa: PLC0415
 
     from listings.lean import ROUTES, viewer_of_authorization  # noqa: PLC0415
-    from soukloop.core.reads import Reads, fetch  # noqa: PLC0415
+    from soukloop.core.db.reads import Reads, fetch  # noqa: PLC0415
 
     def noted(reads: Reads[Any], sent: list["Statement"]) -> Any:
         statement = next(reads)

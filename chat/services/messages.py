@@ -19,7 +19,7 @@ from chat.typing import Typist
 from notifications.services import clear_bodies, notify
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.images import delete_image, store_image
-from soukloop.core.stafflog import log_staff_action
+from soukloop.core.staff.history import log_staff_action
 from soukloop.realtime.presence import online_among
 
 # What two people say to each other; what the server adds (offers, system messages) its own app announces.

@@ -16,9 +16,9 @@ from chat.tests.factories import make_conversation, make_message
 from chat.typing import Typist
 from listings.tests.factories import make_product
 from notifications.models import Notification
-from soukloop.core import keys
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import redis_client
 from soukloop.realtime.rooms import user_room
 from soukloop.realtime.testing import Captured
 

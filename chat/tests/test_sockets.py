@@ -12,8 +12,8 @@ from accounts.tests.factories import block, make_user
 from accounts.tokens import access_token_for
 from chat.models import Conversation, Message
 from chat.tests.factories import make_conversation, make_message
-from soukloop.core import keys
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing import ServerFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

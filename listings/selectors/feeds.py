@@ -5,7 +5,7 @@ from typing import Any
 from listings.queries import ListQuery
 from listings.selectors.cards import Viewer
 from listings.selectors.rows import listed_where, ordered_page
-from soukloop.core.reads import Reads
+from soukloop.core.db.reads import Reads
 
 
 def discover_feed(query: ListQuery, *, viewer: Viewer | None) -> Reads[dict[str, Any]]:

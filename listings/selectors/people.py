@@ -7,8 +7,8 @@ from listings.models import Favorite, Product
 from listings.queries import ListQuery
 from listings.selectors.cards import Viewer, card, card_columns
 from listings.selectors.rows import Where, hide_blocked, ordered_page
-from soukloop.core.pagination import Page, page_body
-from soukloop.core.reads import Reads, Statement
+from soukloop.core.db.reads import Reads, Statement
+from soukloop.core.http.pagination import Page, page_body
 
 
 def products_of_seller(

@@ -2,7 +2,7 @@
 
 These statements are the hot ones: written by hand, so that their plans are the ones that were measured, and
 rows become dictionaries without becoming model instances first. A selector here is a generator: it yields
-statements and is sent their rows, so that a view runs it over Django's connection, and `soukloop.core.lean`
+statements and is sent their rows, so that a view runs it over Django's connection, and `fast_reads`
 over an asynchronous one.
 """
 
@@ -16,9 +16,9 @@ from django.conf import settings
 from listings.places import metres_from_centre
 from listings.queries import ListQuery, Place
 from listings.selectors.cards import Viewer, card, card_columns
+from soukloop.core.db.reads import Reads, Statement
 from soukloop.core.errors import ValidationFailed
-from soukloop.core.pagination import cursor_number, cursor_time, decode_cursor, encode_cursor
-from soukloop.core.reads import Reads, Statement
+from soukloop.core.http.pagination import cursor_number, cursor_time, decode_cursor, encode_cursor
 
 
 @dataclass

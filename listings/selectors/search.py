@@ -15,9 +15,9 @@ from listings.queries import ListQuery
 from listings.selectors.cards import Viewer, card, card_columns
 from listings.selectors.rows import Where, hide_blocked, list_body, listed_where, ordered_page
 from listings.selectors.words import corrected_text, searchable
+from soukloop.core.db.reads import Reads, Statement
 from soukloop.core.errors import ValidationFailed
-from soukloop.core.pagination import cursor_time, decode_cursor, encode_cursor
-from soukloop.core.reads import Reads, Statement
+from soukloop.core.http.pagination import cursor_time, decode_cursor, encode_cursor
 
 # A title's word counts for more than any number of words in a description.
 _WEIGHTS = "'{0.02, 0.1, 0.3, 1.0}'"

@@ -9,7 +9,7 @@ from django.conf import settings
 from listings.selectors.cards import Viewer
 from listings.selectors.rows import Where, hide_blocked
 from listings.spelling import distance, without_one_letter
-from soukloop.core.reads import Reads, Statement
+from soukloop.core.db.reads import Reads, Statement
 
 _CORRECTIONS_MAX = 8
 _TYPED_WORD = re.compile(r"[^\s\"()]+")

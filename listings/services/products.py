@@ -22,8 +22,8 @@ from listings.places import public_point
 from listings.services.images import own_image_name
 from listings.services.words import learn_words
 from soukloop.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
-from soukloop.core.jobs import enqueue
-from soukloop.core.stafflog import log_staff_action
+from soukloop.core.jobs.queue import enqueue
+from soukloop.core.staff.history import log_staff_action
 
 
 @transaction.atomic

@@ -7,8 +7,8 @@ from django.db import connection, transaction
 from redis.exceptions import RedisError, ResponseError
 
 from listings.models import ViewBatch
-from soukloop.core import keys
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import redis_client
 
 logger = logging.getLogger(__name__)
 

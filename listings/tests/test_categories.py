@@ -1,4 +1,4 @@
-"""Contract 2.6: 12 categories, true counts, cached in Redis for 5 min, counted by one process at a time."""
+"""Guide 2.6: 12 categories, true counts, cached in Redis for 5 minutes, counted by one process at a time."""
 
 import threading
 import time
@@ -14,8 +14,8 @@ from listings import category_counts, services
 from listings.services import close_seller, reopen_seller
 from listings.tests.factories import make_product
 from listings.tests.test_api import CONTRACT_2_1
-from soukloop.core import keys
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +29,7 @@ def categories():
     return APIClient().get("/api/v1/categories").json()["data"]
 
 
-def test_contract_2_6_categories():
+def test_guide_2_6_categories():
     make_product(category_id="trading_cards")
     make_product(category_id="trading_cards", status="sold")
     make_product(category_id="trading_cards", status="deleted")

@@ -17,7 +17,7 @@ from accounts.tests.factories import client_for, make_seller, make_user
 from listings.models import Product
 from listings.places import distance_label, metres_from_centre, public_point
 from listings.tests.factories import DUBAI_MARINA, make_product
-from soukloop.core.pagination import encode_cursor
+from soukloop.core.http.pagination import encode_cursor
 
 pytestmark = pytest.mark.django_db
 MARINA = "/api/v1/feeds/community?latitude=25.0772&longitude=55.1369"

@@ -14,9 +14,9 @@ from accounts.models import Block
 from accounts.tests.factories import client_for, make_user
 from listings.lean import ROUTES
 from listings.models import Product, SearchWord
-from soukloop.core.links import numbered
-from soukloop.core.pagination import encode_cursor
-from soukloop.core.reads import fetch
+from soukloop.core.db.pool import numbered
+from soukloop.core.db.reads import fetch
+from soukloop.core.http.pagination import encode_cursor
 
 PLACE = "latitude=25.0772&longitude=55.1369"
 SORTS = ("recent", "popular", "price_low", "price_high")

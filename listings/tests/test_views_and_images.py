@@ -18,8 +18,8 @@ from listings.models import Product, ViewBatch
 from listings.services import favorites, images, views
 from listings.tests.factories import make_product
 from listings.tests.test_api import CONTRACT_2_1
-from soukloop.core import keys
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
 

@@ -16,9 +16,9 @@ from listings.models import Product
 from listings.selectors import categories, feeds, search, words
 from listings.selectors.cards import viewer_for
 from listings.views.products import viewer_of
+from soukloop.core.db.reads import Reads, run
 from soukloop.core.errors import ValidationFailed
-from soukloop.core.pagination import PAGE_PARAMETERS
-from soukloop.core.reads import Reads, run
+from soukloop.core.http.pagination import PAGE_PARAMETERS
 
 _TAGS = ["Browse"]
 _LIST = [

@@ -22,11 +22,11 @@ from listings.queries import seller_query
 from listings.selectors import people, search
 from listings.selectors.cards import Viewer, viewer_for
 from listings.services import favorites, images, views
-from soukloop.core.fields import changes_of
-from soukloop.core.idempotency import idempotent
+from soukloop.core.db.reads import run
+from soukloop.core.http.fields import changes_of
+from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of
 from soukloop.core.images import ImageUploadSerializer
-from soukloop.core.pagination import PAGE_PARAMETERS, page_of
-from soukloop.core.reads import run
 
 _TAGS = ["Products"]
 _COMMUNITY = {

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from listings.models import Category
 from livestream.models import Stream
-from soukloop.core.fields import IdField, PlainTextField
+from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.realtime.commands import CommandInput
 
 

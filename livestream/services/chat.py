@@ -14,9 +14,10 @@ from accounts.models import User
 from livestream import access, events, live_counts, states
 from livestream.models import ChatMessage, Stream, StreamModerator, StreamMute
 from livestream.selectors import rooms
-from soukloop.core import jsonlib, ratelimits
+from soukloop.core import jsonlib
 from soukloop.core.errors import Conflict, Forbidden, NotFound, RateLimited, ValidationFailed
-from soukloop.core.stafflog import log_staff_action
+from soukloop.core.redis import rate_limits
+from soukloop.core.staff.history import log_staff_action
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def post_message(
     if not room.stream.enable_chat and room.stream.seller_id != actor.pk:
         raise Forbidden("The chat is switched off.", code="chat_disabled")
     if not room.is_trusted:
-        ratelimits.hit_user("stream_chat", actor.pk)
+        rate_limits.hit_user("stream_chat", actor.pk)
     try:
         with transaction.atomic():
             if room.stream.slow_mode_seconds and not room.is_trusted:

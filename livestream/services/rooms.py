@@ -16,7 +16,7 @@ from accounts.models import User
 from livestream import access, events, live_counts, states
 from livestream.models import Stream, ViewerSample, ViewerSession
 from livestream.selectors import figures, rooms
-from soukloop.core.together import Together
+from soukloop.core.batching import ThreadBatcher
 from soukloop.realtime import presence
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def _note_coming(stream_id: UUID, coming: list[Coming]) -> list[int | None]:
 
 
 # When a stream goes live its followers come by the hundred a second.
-_come_in = Together(_note_coming)
+_come_in = ThreadBatcher(_note_coming)
 
 
 def _open_sessions(stream_id: UUID, coming: list[Coming]) -> None:

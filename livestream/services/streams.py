@@ -18,8 +18,8 @@ from livestream.models import PublisherConnection, ReactionTotal, Replay, Stream
 from livestream.selectors import audiences, figures
 from livestream.services import rooms
 from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
-from soukloop.core.jobs import enqueue
-from soukloop.core.stafflog import log_staff_action
+from soukloop.core.jobs.queue import enqueue
+from soukloop.core.staff.history import log_staff_action
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ from livestream.tests.conftest import no_redis
 from livestream.tests.factories import say
 from soukloop.core import jsonlib
 from soukloop.core.errors import Forbidden, RateLimited
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from livestream.models import ChatMessage, ReactionTotal, Stream
 from livestream.services import reactions, streams
 from livestream.tests.factories import say
 from soukloop.core.errors import Conflict
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
 

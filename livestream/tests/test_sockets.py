@@ -15,7 +15,7 @@ from livestream import events
 from livestream.models import ChatMessage, Stream, ViewerSession
 from livestream.tests.factories import make_live_stream
 from livestream.tests.media import wait_until
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
 
 Servers = Callable[..., list[ServerProcess]]

@@ -15,9 +15,9 @@ from livestream.models import Stream, ViewerSample, ViewerSession
 from livestream.services import rooms, streams
 from livestream.tests.conftest import no_redis
 from livestream.tests.factories import make_live_stream, make_stream
-from soukloop.core import keys
 from soukloop.core.errors import Conflict, Forbidden, NotFound
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from livestream.services import broadcasts
-from soukloop.core.envelope import domain_error
+from soukloop.core.http.envelope import domain_error
 
 
 @method_decorator(csrf_exempt, name="dispatch")

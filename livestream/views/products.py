@@ -13,7 +13,7 @@ from livestream.serializers.inputs import TagInput
 from livestream.serializers.streams import StreamProductOutput, product_body
 from livestream.services import products
 from livestream.views.requests import TAGS, user_of, valid
-from soukloop.core.idempotency import idempotent
+from soukloop.core.http.idempotency import idempotent
 
 
 class StreamProductViewSet(ViewSet):

@@ -38,9 +38,9 @@ from livestream.serializers.streams import (
 from livestream.services import streams
 from livestream.views.requests import TAGS, user_of, valid
 from soukloop.core.errors import NotFound
-from soukloop.core.fields import changes_of
-from soukloop.core.idempotency import idempotent
-from soukloop.core.pagination import PAGE_PARAMETERS, page_of, paginate
+from soukloop.core.http.fields import changes_of
+from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 
 
 class StreamViewSet(ViewSet):

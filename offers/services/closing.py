@@ -13,7 +13,7 @@ from listings.models import Product
 from offers import access
 from offers.models import Offer
 from offers.services import records
-from soukloop.core.jobs import enqueue
+from soukloop.core.jobs.queue import enqueue
 
 logger = logging.getLogger(__name__)
 Reason = Offer.CloseReason

@@ -27,7 +27,7 @@ from offers.models import Offer, Transaction
 from offers.services import closing
 from offers.tests.factories import make_offer, make_sale
 from offers.tests.rush import Knock, check_books, rush
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 
-from soukloop.core.requests import request_id
+from soukloop.core.http.requests import request_id
 
 # Last line of defence: tokens and keys have no business in a log, whoever put them there.
 _SECRETS = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|sk_[\w-]{8,}|((?:ticket|token|secret)=)[^&\s\"']+")

@@ -3,7 +3,7 @@
 import gc
 
 
-def collect_seldom() -> None:
+def tune_gc() -> None:
     """Look for garbage seldom, and not among what was loaded at the start; for a process that serves.
 
     The default is a look at every 700 new containers and, now and then, at all there are: a room of thousands

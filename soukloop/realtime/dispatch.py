@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db import connections
 
-from soukloop.core.envelope import domain_error, error_body
 from soukloop.core.errors import BadRequest, DomainError, ServerError, Unavailable, ValidationFailed
-from soukloop.core.ratelimits import hit_request
+from soukloop.core.http.envelope import domain_error, error_body
+from soukloop.core.redis.rate_limits import hit_request
 from soukloop.realtime.commands import COMMANDS, LEFT_HOOKS
 from soukloop.realtime.events import EVENTS
 from soukloop.realtime.hub import Hub, hub

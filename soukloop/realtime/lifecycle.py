@@ -11,9 +11,9 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from soukloop.core import jsonlib
-from soukloop.core.envelope import domain_error
+from soukloop.core.batching import AsyncBatcher
 from soukloop.core.errors import DomainError, Forbidden, NotAuthenticated, ServerError
-from soukloop.core.together import TogetherOnLoop
+from soukloop.core.http.envelope import domain_error
 from soukloop.realtime import presence
 from soukloop.realtime.commands import HEARTBEAT_HOOKS
 from soukloop.realtime.dispatch import ThreadConnection, in_thread, left
@@ -118,7 +118,7 @@ async def _authenticate(credentials: list[Credentials]) -> list[SocketUser | Exc
 
 
 # In a rush into a live room, handshakes and what presence is told of them come by the hundred a second.
-_authenticated = TogetherOnLoop(_authenticate)
+_authenticated = AsyncBatcher(_authenticate)
 
 
 def query_value(query: bytes, name: str) -> str | None:
@@ -184,7 +184,7 @@ async def _tell_presence(sessions: list[Session]) -> list[None]:
     return [None] * len(sessions)
 
 
-_arrived = TogetherOnLoop(_tell_presence)
+_arrived = AsyncBatcher(_tell_presence)
 
 
 async def closed(member: Member) -> None:

@@ -11,8 +11,9 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from soukloop.core import jsonlib, keys
-from soukloop.core.redis import redis_client
+from soukloop.core import jsonlib
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import redis_client
 from soukloop.realtime.events import EventSpec, declare_event, publish
 from soukloop.realtime.rooms import user_room
 

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.utils.module_loading import import_string
 
 from soukloop.core import jsonlib
+from soukloop.core.db.rows import user_by_id
 from soukloop.core.errors import NotAuthenticated
-from soukloop.core.rows import user_by_id
 from soukloop.realtime.publisher import publisher
 from soukloop.realtime.rooms import user_room
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from soukloop.core.views import UnknownUrl
+from soukloop.core.http.views import UnknownUrl
 
 SOME_ID = UUID("00000000-0000-4000-8000-000000000000")
 _WRITE = ("POST", "PUT", "PATCH", "DELETE")

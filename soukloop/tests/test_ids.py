@@ -7,7 +7,7 @@ import pytest
 from rest_framework import serializers
 
 from accounts.tests.factories import client_for, make_seller
-from soukloop.core.fields import IdField
+from soukloop.core.http.fields import IdField
 from soukloop.realtime.commands import COMMANDS
 from soukloop.tests.routes import SOME_ID
 

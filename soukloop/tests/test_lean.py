@@ -16,10 +16,10 @@ from accounts.tests.factories import PASSWORD, block, make_user
 from accounts.tokens import access_token_for
 from listings.lean import ROUTES, viewer_of_authorization
 from listings.tests.factories import make_product
-from soukloop.core import ratelimits
 from soukloop.core.errors import Unavailable
-from soukloop.core.lean import LeanRoutes, _is_our_host, _security_headers
-from soukloop.core.redis import redis_client
+from soukloop.core.http.fast_reads import FastReads, _is_our_host, _security_headers
+from soukloop.core.redis import rate_limits
+from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,7 +49,7 @@ def lean():
     made = []
 
     def make(app=None):
-        made.append(LeanRoutes(app or Refusing(), ROUTES, viewer_of_authorization))
+        made.append(FastReads(app or Refusing(), ROUTES, viewer_of_authorization))
         return made[-1]
 
     yield make
@@ -285,7 +285,7 @@ def test_redis_away_refuses_nobody(lean, monkeypatch, settings):
         async def eval(self, *args):
             raise RedisAway
 
-    monkeypatch.setattr(ratelimits, "async_redis_client", Away)
+    monkeypatch.setattr(rate_limits, "async_redis_client", Away)
     assert ask(lean())[0] == 200
 
 

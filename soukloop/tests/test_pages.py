@@ -8,7 +8,7 @@ from django.test import Client
 from PIL import Image
 
 from accounts.tests.factories import make_staff, make_user
-from soukloop.core.views import DocsPage
+from soukloop.core.http.views import DocsPage
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from livestream.tests.factories import make_live_stream
 from notifications.models import Notification
 from offers.models import Offer, Transaction
 from offers.tests.factories import make_offer, make_sale
-from soukloop.core.jobs import enqueue
+from soukloop.core.jobs.queue import enqueue
 
 pytestmark = pytest.mark.django_db
 
@@ -123,7 +123,7 @@ def test_a_page_and_what_it_links_to_open(staff: Client, model: type[Model]) -> 
 
 def test_a_job_that_failed_is_tried_again_and_no_other(staff: Client) -> None:
     failed, other = make_job(status="failed"), make_job()
-    body = {"action": "try_again", "_selected_action": [failed.pk, other.pk]}
+    body = {"action": "retry_failed_jobs", "_selected_action": [failed.pk, other.pk]}
     page = staff.post(list_of(ProcrastinateJob), body, follow=True).content.decode()
     assert "1 of the jobs chosen will be tried again." in page
     assert f"Left alone, as not failed but todo: {other.pk}." in page
@@ -133,7 +133,7 @@ def test_a_job_that_failed_is_tried_again_and_no_other(staff: Client) -> None:
 
 def test_of_failed_jobs_of_one_queueing_lock_the_staff_are_told_which_is_left_alone(staff: Client) -> None:
     first, second = (make_job(status="failed", queueing_lock="one") for _ in range(2))
-    body = {"action": "try_again", "_selected_action": [first.pk, second.pk]}
+    body = {"action": "retry_failed_jobs", "_selected_action": [first.pk, second.pk]}
     page = staff.post(list_of(ProcrastinateJob), body, follow=True).content.decode()
     assert "1 of the jobs chosen will be tried again." in page
     left = f"Left alone, as queued already by another job of the same queueing lock: {second.pk}."
@@ -154,4 +154,4 @@ def test_staff_who_may_only_look_try_no_job_again() -> None:
     browser = Client()
     browser.force_login(viewer)
     make_job()
-    assert "try_again" not in read(browser, list_of(ProcrastinateJob))
+    assert "retry_failed_jobs" not in read(browser, list_of(ProcrastinateJob))

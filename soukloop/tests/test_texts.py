@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from accounts.serializers import RegisterSerializer, UpdateMeSerializer
-from soukloop.core.fields import PlainTextField
+from soukloop.core.http.fields import PlainTextField
 from soukloop.tests.test_ids import shapes_of_requests
 
 NOT_FOR_PEOPLE = {"category", "client_message_id", "client_offer_id"}

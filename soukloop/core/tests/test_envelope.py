@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from rest_framework.test import APIClient
 
 from soukloop.core import errors
-from soukloop.core.envelope import domain_error
+from soukloop.core.http.envelope import domain_error
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("soukloop.core.tests.urls")]
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from rest_framework.serializers import ValidationError
 
-from soukloop.core.fields import IdField, PlainTextField
+from soukloop.core.http.fields import IdField, PlainTextField
 
 ID = "5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d"
 

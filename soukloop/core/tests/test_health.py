@@ -7,7 +7,7 @@ import pytest
 import redis
 from django.test import Client
 
-from soukloop.core import health
+from soukloop.core.http import health
 
 
 def test_healthz_asks_nobody() -> None:

@@ -22,7 +22,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from accounts.tests.factories import make_staff, make_user
 from soukloop.core.errors import Forbidden
-from soukloop.core.jobs import TriedAgain, enqueue, try_again
+from soukloop.core.jobs.queue import RetryResult, enqueue, retry_failed_jobs
 from soukloop.core.models import IdempotencyRecord
 from soukloop.core.tasks import forget_old_records, reap_stalled_jobs
 
@@ -130,7 +130,7 @@ def statuses() -> list[str]:
 def test_of_failed_singletons_one_is_tried_again(staff: User) -> None:
     first, second = failed_jobs(2, queueing_lock="one")
     why = "queued already by another job of the same queueing lock"
-    assert try_again(actor=staff, job_ids=[second, first]) == TriedAgain([first], {second: why})
+    assert retry_failed_jobs(actor=staff, job_ids=[second, first]) == RetryResult([first], {second: why})
     assert statuses() == ["todo", "failed"]
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id, entry.change_message) == (staff, str(first), "Tried again")
@@ -140,7 +140,7 @@ def test_a_failed_singleton_that_is_queued_again_keeps_no_other_from_being_tried
     singleton, other, queued = failed_jobs(3)
     sql("UPDATE procrastinate_jobs SET queueing_lock = 'one' WHERE id IN (%s, %s)", singleton, queued)
     sql("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", queued)
-    tried = try_again(actor=staff, job_ids=[singleton, other])
+    tried = retry_failed_jobs(actor=staff, job_ids=[singleton, other])
     assert (tried.queued, list(tried.left_alone)) == ([other], [singleton])
     assert statuses() == ["failed", "todo", "todo"]
 
@@ -149,15 +149,17 @@ def test_a_failed_singleton_that_is_queued_again_keeps_no_other_from_being_tried
 def test_a_job_that_is_not_failed_any_more_is_left_alone(staff: User, status: str) -> None:
     (changed,) = failed_jobs(1)
     sql("UPDATE procrastinate_jobs SET status = %s", status)
-    assert try_again(actor=staff, job_ids=[changed]) == TriedAgain([], {changed: f"not failed but {status}"})
+    assert retry_failed_jobs(actor=staff, job_ids=[changed]) == RetryResult(
+        [], {changed: f"not failed but {status}"}
+    )
     assert (job().status, job().attempts) == (status, 0)
     assert not LogEntry.objects.exists()
 
 
 def test_a_job_that_changes_at_the_same_moment_is_left_alone(staff: User) -> None:
-    def try_beside() -> TriedAgain:
+    def try_beside() -> RetryResult:
         with closing(connections["default"]):
-            return try_again(actor=staff, job_ids=[changed])
+            return retry_failed_jobs(actor=staff, job_ids=[changed])
 
     (changed,) = failed_jobs(1)
     with ThreadPoolExecutor(1) as threads:
@@ -165,7 +167,7 @@ def test_a_job_that_changes_at_the_same_moment_is_left_alone(staff: User) -> Non
             sql("UPDATE procrastinate_jobs SET status = 'doing'")
             trying = threads.submit(try_beside)
             wait_for_a_lock()
-        assert trying.result(timeout=20) == TriedAgain([], {changed: "not failed but doing"})
+        assert trying.result(timeout=20) == RetryResult([], {changed: "not failed but doing"})
     assert (job().status, job().attempts) == ("doing", 0)
 
 
@@ -180,14 +182,14 @@ def wait_for_a_lock() -> None:
 def test_a_job_that_is_deleted_meanwhile_keeps_no_other_from_being_tried(staff: User) -> None:
     deleted, other = failed_jobs(2)
     sql("DELETE FROM procrastinate_jobs WHERE id = %s", deleted)
-    tried = try_again(actor=staff, job_ids=[deleted, other])
-    assert tried == TriedAgain([other], {deleted: "deleted meanwhile"})
+    tried = retry_failed_jobs(actor=staff, job_ids=[deleted, other])
+    assert tried == RetryResult([other], {deleted: "deleted meanwhile"})
 
 
 def test_only_staff_try_jobs_again() -> None:
     failed = failed_jobs(1)
     with pytest.raises(Forbidden):
-        try_again(actor=make_user(), job_ids=failed)
+        retry_failed_jobs(actor=make_user(), job_ids=failed)
     assert statuses() == ["failed"]
 
 

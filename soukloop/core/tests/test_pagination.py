@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from soukloop.core.errors import ValidationFailed
-from soukloop.core.pagination import (
+from soukloop.core.http.pagination import (
     Page,
     cursor_number,
     cursor_time,

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from soukloop.core.errors import Conflict
-from soukloop.core.idempotency import idempotent
+from soukloop.core.http.idempotency import idempotent
 from soukloop.core.models import IdempotencyRecord
 from soukloop.core.money import PriceField
 from soukloop.urls import urlpatterns as real_urlpatterns

@@ -11,7 +11,7 @@ import pytest
 from accounts.models import User
 from accounts.tests.factories import make_user
 from accounts.tokens import access_token_for
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing.servers import ServerProcess, free_port
 from soukloop.realtime.tests.conftest import PROBE
 from soukloop.realtime.tests.raw import Polling, RawSocket

@@ -4,7 +4,7 @@ import jwt
 import pytest
 
 from accounts.models import User
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 from soukloop.tests.contract.people import BUYER, SELLER, App, moment
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,7 +7,7 @@ import pytest
 from chat.models import Conversation, Message
 from listings.models import Product
 from offers.models import Offer, Transaction
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
 from soukloop.tests.contract.people import JORDAN, App, Connect, moment
 

@@ -3,7 +3,7 @@
 import pytest
 
 from livestream.models import Stream, StreamProduct
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
 from soukloop.tests.contract.people import JORDAN, POKEMON, App, Connect, moment
 

@@ -16,8 +16,8 @@ from rest_framework.response import Response
 
 from soukloop.core import jsonlib
 from soukloop.core.errors import BadRequest, IdempotencyMismatch
+from soukloop.core.http.requests import client_ip
 from soukloop.core.models import IdempotencyRecord
-from soukloop.core.requests import client_ip
 
 Handler = Callable[..., Response]
 

@@ -13,7 +13,7 @@ from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
 from soukloop.core.errors import Forbidden
-from soukloop.core.stafflog import log_staff_action
+from soukloop.core.staff.history import log_staff_action
 
 RETRY = RetryStrategy(max_attempts=6, exponential_wait=3)
 """For tasks that depend on something outside (mail, storage): again after 3, 9, 27, 81, 243 s."""
@@ -31,27 +31,27 @@ def enqueue(
     app.configure_task(task, lock=lock, schedule_at=schedule_at).defer(**arguments)
 
 
-class TriedAgain(NamedTuple):
+class RetryResult(NamedTuple):
     """The jobs, by their numbers, that will run again, and those that won't with the reason."""
 
     queued: list[int]
     left_alone: dict[int, str]
 
 
-def try_again(*, actor: Any, job_ids: Iterable[int]) -> TriedAgain:
+def retry_failed_jobs(*, actor: Any, job_ids: Iterable[int]) -> RetryResult:
     """Queue failed jobs for staff; one that can't be queued keeps no other from it. Raises Forbidden."""
     if not actor.is_staff:
         raise Forbidden
-    tried = TriedAgain([], {})
+    tried = RetryResult([], {})
     for job_id in sorted(job_ids):
-        if why_not := _why_not_again(actor, job_id):
+        if why_not := _reason_not_retried(actor, job_id):
             tried.left_alone[job_id] = why_not
         else:
             tried.queued.append(job_id)
     return tried
 
 
-def _why_not_again(actor: Any, job_id: int) -> str | None:
+def _reason_not_retried(actor: Any, job_id: int) -> str | None:
     """Queue one failed job, or return what is against it."""
     try:
         with transaction.atomic():

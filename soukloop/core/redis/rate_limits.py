@@ -15,11 +15,11 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from soukloop.core import keys
+from soukloop.core.batching import AsyncBatcher
 from soukloop.core.errors import RateLimited
-from soukloop.core.redis import async_redis_client, redis_client
-from soukloop.core.requests import client_ip
-from soukloop.core.together import TogetherOnLoop
+from soukloop.core.http.requests import client_ip
+from soukloop.core.redis import keys
+from soukloop.core.redis.client import async_redis_client, redis_client
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ while ARGV[at] do
 end
 return waits
 """
-_AWAY = 1.0  # seconds until Redis, which was away, is asked again
+_REDIS_RETRY_SECONDS = 1.0  # seconds until Redis, which was away, is asked again
 _REFUSED_MAX = 10_000  # of those who are refused now, how many one process remembers
 
 
@@ -71,7 +71,7 @@ def hit_all(scopes: Sequence[str], who: str) -> None:
     except RedisError as error:
         logger.warning("rate limit %s not counted: %s", ", ".join(scopes), error)
     else:
-        _judge(wait_ms)
+        _raise_if_limited(wait_ms)
 
 
 class HitsOnLoop:
@@ -85,7 +85,7 @@ class HitsOnLoop:
     """
 
     def __init__(self) -> None:
-        self._together: TogetherOnLoop[Use, int] = TogetherOnLoop(self._count)
+        self._together: AsyncBatcher[Use, int] = AsyncBatcher(self._count)
         self._refused: dict[Use, float] = {}
         self._away_until = 0.0
 
@@ -99,7 +99,7 @@ class HitsOnLoop:
             return asyncio.sleep(0)
         use = (tuple(scopes), who)
         now = time.monotonic()
-        _judge((self._refused.get(use, now) - now) * 1000)
+        _raise_if_limited((self._refused.get(use, now) - now) * 1000)
         if now < self._away_until:
             return asyncio.sleep(0)
         return self._judged(use, self._together.begin(use))
@@ -108,7 +108,7 @@ class HitsOnLoop:
         wait_ms = await counted
         if wait_ms:
             self._remember(use, wait_ms)
-        _judge(wait_ms)
+        _raise_if_limited(wait_ms)
 
     def _remember(self, use: Use, wait_ms: float) -> None:
         now = time.monotonic()
@@ -125,7 +125,7 @@ class HitsOnLoop:
         try:
             waits: list[int] = await async_redis_client().eval(*_arguments(uses))
         except RedisError as error:
-            self._away_until = time.monotonic() + _AWAY
+            self._away_until = time.monotonic() + _REDIS_RETRY_SECONDS
             logger.warning("%d hits not counted: %s", len(uses), error)
             return [0] * len(uses)
         self._away_until = 0.0
@@ -144,7 +144,7 @@ def _arguments(uses: Sequence[Use]) -> list[Any]:
     return [_HIT, len(logs), *logs, *numbers]
 
 
-def _judge(wait_ms: float) -> None:
+def _raise_if_limited(wait_ms: float) -> None:
     if wait_ms > 0:
         raise RateLimited(retry_after=math.ceil(wait_ms / 1000))
 

@@ -19,13 +19,14 @@ from django.conf import settings
 from django.http import QueryDict
 from django.http.request import split_domain_port, validate_host
 
-from soukloop.core import jsonlib, ratelimits
-from soukloop.core.bodies import Asgi, Message, Receive, Send
-from soukloop.core.envelope import exception_handler
+from soukloop.core import jsonlib
+from soukloop.core.db.pool import AsyncPool
+from soukloop.core.db.reads import Reads, Rows, Statement, run_async
 from soukloop.core.errors import Unavailable
-from soukloop.core.links import Links
-from soukloop.core.reads import Reads, Rows, Statement, run_async
-from soukloop.core.requests import forwarded_ip, log_request, take_request_id
+from soukloop.core.http.body_limit import Asgi, Message, Receive, Send
+from soukloop.core.http.envelope import exception_handler
+from soukloop.core.http.requests import forwarded_ip, log_request, take_request_id
+from soukloop.core.redis import rate_limits
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Viewer(Protocol):
 
 
 @dataclass(frozen=True)
-class LeanRoute:
+class FastRoute:
     """`select(parse(params), viewer=…)` are the reads of the envelope's data; both may raise as views may.
 
     What `parse` returns depends on nothing but the parameters, and never changes.
@@ -58,7 +59,7 @@ class Answer:
     user_id: Any = None
 
 
-class LeanRoutes:
+class FastReads:
     """Answer plain GETs of these paths; give everything else to `app`.
 
     `authenticate` are the reads of who an `Authorization` header stands for.
@@ -67,15 +68,15 @@ class LeanRoutes:
     def __init__(
         self,
         app: Asgi,
-        routes: Mapping[str, LeanRoute],
+        routes: Mapping[str, FastRoute],
         authenticate: Callable[[str], Reads[Viewer | None]],
     ) -> None:
         self.app = app
         self.routes = routes
         self.authenticate = authenticate
-        self.hits = ratelimits.HitsOnLoop()
+        self.hits = rate_limits.HitsOnLoop()
         self.parse = lru_cache(maxsize=256)(_parse)  # most ask for the same few pages
-        self.links: Links | None = None
+        self.links: AsyncPool | None = None
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         route = self.routes.get(scope["path"]) if scope["method"] == "GET" else None
@@ -112,7 +113,7 @@ class LeanRoutes:
             await self.links.close()
             self.links = None
 
-    async def _answer(self, route: LeanRoute, query: bytes, headers: Headers, ip: str) -> Answer:
+    async def _answer(self, route: FastRoute, query: bytes, headers: Headers, ip: str) -> Answer:
         user_id = None
         try:
             viewer = None
@@ -135,7 +136,7 @@ class LeanRoutes:
 
     async def _fetch(self, statement: Statement) -> Rows:
         if self.links is None:  # late, because they belong to the event loop
-            self.links = Links(settings.LEAN_CONNECTIONS)
+            self.links = AsyncPool(settings.FEED_POOL_SIZE)
         try:
             return await self.links.fetch(statement)
         except (psycopg.OperationalError, TimeoutError) as error:
@@ -143,7 +144,7 @@ class LeanRoutes:
             raise Unavailable from error
 
 
-def _parse(route: LeanRoute, query: bytes) -> Any:
+def _parse(route: FastRoute, query: bytes) -> Any:
     return route.parse(QueryDict(query))
 
 

@@ -11,10 +11,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rest_framework.test import APIClient
 
-from soukloop.core import keys, ratelimits
-from soukloop.core import redis as redis_module
 from soukloop.core.errors import RateLimited
-from soukloop.core.redis import redis_client
+from soukloop.core.redis import client as redis_module
+from soukloop.core.redis import keys, rate_limits
+from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.urls("soukloop.core.tests.urls")
 
@@ -27,29 +27,29 @@ def three_a_minute(settings: Any) -> None:
 
 def test_the_fourth_hit_is_refused_with_the_wait() -> None:
     for _ in range(3):
-        ratelimits.hit("test_scope", "x")
+        rate_limits.hit("test_scope", "x")
     with pytest.raises(RateLimited) as refusal:
-        ratelimits.hit("test_scope", "x")
+        rate_limits.hit("test_scope", "x")
     assert 55 <= refusal.value.retry_after <= 60
-    ratelimits.hit("test_scope", "somebody else")
+    rate_limits.hit("test_scope", "somebody else")
 
 
 def test_a_refused_hit_does_not_lengthen_the_wait() -> None:
     for _ in range(10):
         with suppress(RateLimited):
-            ratelimits.hit("test_scope", "x")
+            rate_limits.hit("test_scope", "x")
     assert redis_client().zcard(keys.rate_limit("test_scope", "x")) == 3
 
 
 def test_the_window_slides() -> None:
     for _ in range(3):
-        ratelimits.hit("test_scope", "x")
+        rate_limits.hit("test_scope", "x")
     key = keys.rate_limit("test_scope", "x")
     [(oldest, score)] = redis_client().zrange(key, 0, 0, withscores=True)
     redis_client().zadd(key, {oldest: score - 61_000})
-    ratelimits.hit("test_scope", "x")
+    rate_limits.hit("test_scope", "x")
     with pytest.raises(RateLimited):
-        ratelimits.hit("test_scope", "x")
+        rate_limits.hit("test_scope", "x")
 
 
 def test_a_burst_gets_no_more_than_the_limit() -> None:
@@ -59,7 +59,7 @@ def test_a_burst_gets_no_more_than_the_limit() -> None:
     def attempt() -> None:
         barrier.wait()
         try:
-            ratelimits.hit("test_scope", "burst")
+            rate_limits.hit("test_scope", "burst")
             passed.append(1)
         except RateLimited:
             pass
@@ -95,16 +95,16 @@ def test_loopback_is_left_alone_when_debugging_and_other_addresses_are_not(setti
 def test_a_forged_forwarding_header_does_not_change_who_one_is(settings: Any, rf: Any) -> None:
     settings.TRUSTED_PROXIES = 1
     request = rf.get("/", headers={"x-forwarded-for": "1.1.1.1, 203.0.113.9"})
-    assert ratelimits.client_ip(request) == "203.0.113.9"
+    assert rate_limits.client_ip(request) == "203.0.113.9"
     settings.TRUSTED_PROXIES = 0
-    assert ratelimits.client_ip(request) == "127.0.0.1"
+    assert rate_limits.client_ip(request) == "127.0.0.1"
 
 
 def test_a_subscriber_with_many_ipv6_addresses_is_one() -> None:
     for last in range(3):
-        ratelimits.hit_ip("test_scope", f"2001:db8::{last}")
+        rate_limits.hit_ip("test_scope", f"2001:db8::{last}")
     with pytest.raises(RateLimited):
-        ratelimits.hit_ip("test_scope", "2001:db8::ffff")
+        rate_limits.hit_ip("test_scope", "2001:db8::ffff")
 
 
 def test_nobody_is_refused_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,12 +112,12 @@ def test_nobody_is_refused_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) 
         def eval(self, *args: Any) -> None:
             raise RedisConnectionError("refused")
 
-    monkeypatch.setattr(ratelimits, "redis_client", Away)
+    monkeypatch.setattr(rate_limits, "redis_client", Away)
     for _ in range(10):
-        ratelimits.hit("test_scope", "x")
+        rate_limits.hit("test_scope", "x")
 
 
-async def judged(hits: ratelimits.HitsOnLoop, scopes: list[str], ip: str) -> bool:
+async def judged(hits: rate_limits.HitsOnLoop, scopes: list[str], ip: str) -> bool:
     try:
         await hits.begin(scopes, user_id=None, ip=ip)
     except RateLimited:
@@ -146,12 +146,12 @@ class Watched:
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     client = Watched()
-    monkeypatch.setattr(ratelimits, "async_redis_client", lambda: client)
+    monkeypatch.setattr(rate_limits, "async_redis_client", lambda: client)
     return client
 
 
 async def test_on_a_loop_hits_of_one_moment_are_counted_in_one_step(watched: Watched) -> None:
-    hits = ratelimits.HitsOnLoop()
+    hits = rate_limits.HitsOnLoop()
     one = [judged(hits, ["test_scope"], "203.0.113.1") for _ in range(10)]
     two = [judged(hits, ["default", "test_scope"], "203.0.113.2") for _ in range(10)]
     passed = await asyncio.gather(*one, *two)
@@ -166,8 +166,8 @@ async def test_on_a_loop_hits_of_one_moment_are_counted_in_one_step(watched: Wat
 async def test_a_silent_redis_is_waited_for_once_and_asked_again(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ratelimits, "_AWAY", 1.5)
-    hits = ratelimits.HitsOnLoop()
+    monkeypatch.setattr(rate_limits, "_REDIS_RETRY_SECONDS", 1.5)
+    hits = rate_limits.HitsOnLoop()
     watched.is_silent = True
     started = time.monotonic()
     first = [asyncio.create_task(judged(hits, ["test_scope"], f"203.0.113.{n}")) for n in range(5)]
@@ -190,8 +190,8 @@ async def test_a_silent_redis_is_waited_for_once_and_asked_again(
 
 
 async def test_no_more_than_so_many_of_the_refused_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ratelimits, "_REFUSED_MAX", 2)
-    hits = ratelimits.HitsOnLoop()
+    monkeypatch.setattr(rate_limits, "_REFUSED_MAX", 2)
+    hits = rate_limits.HitsOnLoop()
     for last in range(5):
         for _ in range(4):
             await judged(hits, ["test_scope"], f"203.0.113.{last}")

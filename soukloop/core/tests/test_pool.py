@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from django.db import connection
 
-from soukloop.core import links as links_module
-from soukloop.core.links import Links, numbered
-from soukloop.core.reads import Statement
+from soukloop.core.db import pool as links_module
+from soukloop.core.db.pool import AsyncPool, numbered
+from soukloop.core.db.reads import Statement
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PID = Statement("SELECT pg_backend_pid()", [], has_one_plan=True)
@@ -24,23 +24,23 @@ def slow(seconds: float) -> Statement:
 
 @pytest.fixture
 async def links() -> Any:
-    made = Links(most=3)
+    made = AsyncPool(most=3)
     yield made
     await made.close()
 
 
-async def pid(links: Links, statement: Statement = PID) -> int:
+async def pid(links: AsyncPool, statement: Statement = PID) -> int:
     [[number]] = await links.fetch(statement)
     return int(number)
 
 
-async def test_one_after_another_share_the_connection_that_was_used_last(links: Links) -> None:
+async def test_one_after_another_share_the_connection_that_was_used_last(links: AsyncPool) -> None:
     first = await asyncio.gather(pid(links, slow(0.3)), pid(links, slow(0.2)), pid(links, slow(0.1)))
     assert len(set(first)) == 3
     assert {await pid(links) for _ in range(5)} == {first[0]}
 
 
-async def test_more_wait_for_a_connection_and_time_out(links: Links, monkeypatch: Any) -> None:
+async def test_more_wait_for_a_connection_and_time_out(links: AsyncPool, monkeypatch: Any) -> None:
     everybody = await asyncio.gather(*(pid(links, slow(0.05)) for _ in range(9)))
     assert len(set(everybody)) == 3
     monkeypatch.setattr(links_module, "_WAIT", 0.05)
@@ -51,7 +51,7 @@ async def test_more_wait_for_a_connection_and_time_out(links: Links, monkeypatch
     assert set(await asyncio.gather(*long)) == set(everybody)
 
 
-async def test_what_was_given_up_half_way_is_answered_to_nobody_else(links: Links) -> None:
+async def test_what_was_given_up_half_way_is_answered_to_nobody_else(links: AsyncPool) -> None:
     before = await pid(links)
     given_up = asyncio.create_task(pid(links, slow(5)))
     await asyncio.sleep(0.1)
@@ -63,7 +63,7 @@ async def test_what_was_given_up_half_way_is_answered_to_nobody_else(links: Link
     assert await asyncio.gather(pid(links), pid(links), pid(links))
 
 
-async def test_a_statement_that_fails_is_not_sent_again(links: Links) -> None:
+async def test_a_statement_that_fails_is_not_sent_again(links: AsyncPool) -> None:
     await pid(links)
     with pytest.raises(psycopg.errors.DivisionByZero):
         await links.fetch(Statement("SELECT 1 / %s::int", [0], has_one_plan=True))
@@ -73,7 +73,7 @@ async def test_a_statement_that_fails_is_not_sent_again(links: Links) -> None:
     assert await pid(links)
 
 
-async def test_dead_connections_are_replaced_however_many(links: Links) -> None:
+async def test_dead_connections_are_replaced_however_many(links: AsyncPool) -> None:
     pids = await asyncio.gather(*(pid(links, slow(0.1)) for _ in range(3)))
     await asyncio.to_thread(_terminate, pids)
     assert await pid(links) not in pids
@@ -85,14 +85,14 @@ def _terminate(pids: list[int]) -> None:
     connection.close()
 
 
-async def test_what_was_silent_for_long_is_not_trusted(links: Links, monkeypatch: Any) -> None:
+async def test_what_was_silent_for_long_is_not_trusted(links: AsyncPool, monkeypatch: Any) -> None:
     before = await asyncio.gather(pid(links, slow(0.1)), pid(links, slow(0.1)))
     monkeypatch.setattr(links_module, "_IDLE", 0.0)
     assert await pid(links) not in before
     assert sum(len(idle) for idle in links._idle.values()) == 1
 
 
-async def test_a_host_that_never_answers_is_given_up(links: Links, monkeypatch: Any) -> None:
+async def test_a_host_that_never_answers_is_given_up(links: AsyncPool, monkeypatch: Any) -> None:
     monkeypatch.setattr(links_module, "_WAIT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -106,7 +106,7 @@ async def test_a_host_that_never_answers_is_given_up(links: Links, monkeypatch: 
     assert await pid(links)
 
 
-async def test_a_server_that_stands_still_is_given_up(links: Links, monkeypatch: Any) -> None:
+async def test_a_server_that_stands_still_is_given_up(links: AsyncPool, monkeypatch: Any) -> None:
     params = connection.get_connection_params()
     path = asyncio.Event()  # what is sent gets through
     path.set()
@@ -140,14 +140,14 @@ async def test_a_server_that_stands_still_is_given_up(links: Links, monkeypatch:
         await links.close()
 
 
-async def test_a_connection_is_closed_when_it_is_old(links: Links, monkeypatch: Any) -> None:
+async def test_a_connection_is_closed_when_it_is_old(links: AsyncPool, monkeypatch: Any) -> None:
     before = await pid(links)
     monkeypatch.setattr(links_module, "_LIFETIME", 0.0)
     assert await pid(links) == before
     assert await pid(links) != before
 
 
-async def test_what_has_no_one_plan_is_planned_each_time_over_connections_of_its_own(links: Links) -> None:
+async def test_statements_without_one_plan_use_connections_of_their_own(links: AsyncPool) -> None:
     sql = "SELECT current_setting('plan_cache_mode'), current_setting('TimeZone'), pg_backend_pid()"
     [one], [each] = [await links.fetch(Statement(sql, [], has_one_plan=kind)) for kind in (True, False)]
     assert (one[:2], each[:2]) == (("auto", "UTC"), ("force_custom_plan", "UTC"))

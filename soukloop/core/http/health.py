@@ -7,7 +7,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
-from soukloop.core.redis import redis_client
+from soukloop.core.redis.client import redis_client
 
 ANSWER_WITHIN = 5.0  # seconds; a part that stands still isn't there
 

@@ -11,8 +11,10 @@ from django.utils.safestring import SafeString
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.jobs import Status
 
-from soukloop.core import cells, jobs, jsonlib
-from soukloop.core.admin import ReadOnlyStateAdmin
+from soukloop.core import jsonlib
+from soukloop.core.jobs import queue
+from soukloop.core.staff import format
+from soukloop.core.staff.admin import ReadOnlyStateAdmin
 
 admin.site.unregister(ProcrastinateJob)
 
@@ -41,7 +43,7 @@ class JobAdmin(ReadOnlyStateAdmin):
     search_fields = ("=id", "task_name", "lock")
     search_help_text = "A job's number, part of a task's name or of a lock"
     ordering = ("-id",)
-    actions = ("try_again",)
+    actions = ("retry_failed_jobs",)
     fieldsets = (
         (None, {"fields": ("id", "task_name", "given_in_full", "state", "attempts")}),
         ("Queue", {"fields": ("queue_name", "priority", "lock", "queueing_lock", "scheduled_at")}),
@@ -59,11 +61,11 @@ class JobAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="not before", ordering="scheduled_at")
     def due(self, job: ProcrastinateJob) -> str:
-        return cells.moment(job.scheduled_at)
+        return format.short_datetime(job.scheduled_at)
 
     @admin.display(description="arguments")
     def given(self, job: ProcrastinateJob) -> str:
-        return cells.short(jsonlib.dumps(job.args).decode(), 34)
+        return format.truncate(jsonlib.dumps(job.args).decode(), 34)
 
     @admin.display(description="arguments")
     def given_in_full(self, job: ProcrastinateJob) -> SafeString:
@@ -72,11 +74,13 @@ class JobAdmin(ReadOnlyStateAdmin):
     @admin.display(description="history")
     def history(self, job: ProcrastinateJob) -> SafeString | str:
         events = job.procrastinateevent_set.order_by("at")
-        return cells.table(("Time", "What"), [(cells.whole(event.at), event.type) for event in events])
+        return format.table(
+            ("Time", "What"), [(format.full_datetime(event.at), event.type) for event in events]
+        )
 
     @admin.action(description="Try again (failed ones)", permissions=["moderate"])
-    def try_again(self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]) -> None:
-        tried = jobs.try_again(actor=request.user, job_ids=queryset.values_list("pk", flat=True))
+    def retry_failed_jobs(self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]) -> None:
+        tried = queue.retry_failed_jobs(actor=request.user, job_ids=queryset.values_list("pk", flat=True))
         if tried.queued:
             done = f"{len(tried.queued)} of the jobs chosen will be tried again."
             self.message_user(request, done, messages.SUCCESS)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import MutableMapping
 from typing import Any
 
-from soukloop.core.bodies import Asgi, Message, Receive, Send
+from soukloop.core.http.body_limit import Asgi, Message, Receive, Send
 
 logger = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from soukloop.core import bodies
-from soukloop.core.bodies import BodyLimit
+from soukloop.core.http import body_limit
+from soukloop.core.http.body_limit import BodyLimit
 
 
 async def answer(*, headers: dict[bytes, bytes], chunks: Iterable[bytes], method: str = "POST") -> Any:
@@ -54,7 +54,7 @@ async def test_a_chunked_body_over_the_limit_is_refused_and_not_heard_for_ever(
     settings: Any, monkeypatch: Any
 ) -> None:
     settings.JSON_BODY_MAX_BYTES = 100
-    monkeypatch.setattr(bodies, "DRAIN_MAX", 600)
+    monkeypatch.setattr(body_limit, "DRAIN_MAX", 600)
     status, read, taken = await answer(headers={}, chunks=[b"x" * 60] * 50)
     assert (status, read, taken) == (413, b"", 2 + 10)
 

@@ -21,7 +21,7 @@ from django.utils.text import capfirst
 from rest_framework import serializers
 
 from soukloop.core.errors import DomainError
-from soukloop.core.fields import PlainTextField
+from soukloop.core.http.fields import PlainTextField
 
 Moderate = Callable[[Any, HttpRequest, Any, str], None]
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -30,7 +30,7 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 class StaffAdminConfig(AdminConfig):
     """`django.contrib.admin` with our site in the place of its own."""
 
-    default_site = "soukloop.core.admin.StaffSite"
+    default_site = "soukloop.core.staff.admin.StaffSite"
 
 
 class StaffSite(admin.AdminSite):

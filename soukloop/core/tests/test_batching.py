@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from soukloop.core.together import Together, TogetherOnLoop
+from soukloop.core.batching import AsyncBatcher, ThreadBatcher
 
 
 class Work:
@@ -35,11 +35,11 @@ def crowd():
         yield pool
 
 
-def gathered(together: Together, count: int) -> bool:
+def gathered(together: ThreadBatcher, count: int) -> bool:
     return any(len(group.items) == count for group in together._gathering.values())
 
 
-def when_gathered(together: Together, count: int) -> None:
+def when_gathered(together: ThreadBatcher, count: int) -> None:
     for _ in range(1000):
         if gathered(together, count):
             return
@@ -49,13 +49,13 @@ def when_gathered(together: Together, count: int) -> None:
 
 def test_alone_nobody_waits(work):
     work.may_go_on.set()
-    together = Together(work)
+    together = ThreadBatcher(work)
     assert [together("room", number) for number in range(3)] == [0, 2, 4]
     assert work.groups == [[0], [1], [2]]
 
 
 def test_those_who_come_meanwhile_are_worked_for_together_and_each_gets_their_own(work, crowd):
-    together = Together(work)
+    together = ThreadBatcher(work)
     first = crowd.submit(together, "room", 100)
     assert work.has_begun.wait(10)
     others = [crowd.submit(together, "room", number) for number in range(20)]
@@ -67,7 +67,7 @@ def test_those_who_come_meanwhile_are_worked_for_together_and_each_gets_their_ow
 
 
 def test_another_key_does_not_wait(work, crowd):
-    together = Together(work)
+    together = ThreadBatcher(work)
     held_up = crowd.submit(together, "room", 1)
     assert work.has_begun.wait(10)
     other = crowd.submit(together, "another room", 2)
@@ -81,7 +81,7 @@ def test_another_key_does_not_wait(work, crowd):
 
 
 def test_nobody_fails_for_anothers_reason(work, crowd):
-    together = Together(work)
+    together = ThreadBatcher(work)
     first = crowd.submit(together, "room", 1)
     assert work.has_begun.wait(10)
     good = [crowd.submit(together, "room", number) for number in range(5)]
@@ -94,7 +94,7 @@ def test_nobody_fails_for_anothers_reason(work, crowd):
 
 
 def test_nothing_is_kept_and_all_are_served_in_a_rush(crowd):
-    together: Together[int, int, int] = Together(lambda key, items: [key + item for item in items])
+    together: ThreadBatcher[int, int, int] = ThreadBatcher(lambda key, items: [key + item for item in items])
     done = [crowd.submit(together, number % 3, number) for number in range(3000)]
     assert [each.result(10) for each in done] == [number % 3 + number for number in range(3000)]
     assert not together._gathering
@@ -112,7 +112,7 @@ async def test_on_a_loop_those_who_come_meanwhile_are_worked_for_together():
             raise ValueError("minus one")
         return [2 * item for item in items]
 
-    together = TogetherOnLoop(work, most=10)
+    together = AsyncBatcher(work, most=10)
     tasks = [asyncio.create_task(together(number)) for number in range(5)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)

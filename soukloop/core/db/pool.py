@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from soukloop.core.reads import Rows, Statement
+from soukloop.core.db.reads import Rows, Statement
 
 # In seconds.
 _WAIT = 10.0  # for one to be free, and for a new one
@@ -34,7 +34,7 @@ class _Link:
         self.opened_at = self.used_at = time.monotonic()
 
     async def fetch(self, statement: Statement) -> Rows:
-        watch = asyncio.get_running_loop().call_later(_ANSWER, self._give_up)
+        watch = asyncio.get_running_loop().call_later(_ANSWER, self._abort)
         try:
             await self.cursor.execute(numbered(statement.sql), statement.params, prepare=True)
         except psycopg.OperationalError as error:
@@ -47,14 +47,14 @@ class _Link:
         self.used_at = time.monotonic()
         return rows
 
-    def _give_up(self) -> None:
+    def _abort(self) -> None:
         """Hang up. To cancel the statement instead, psycopg would wait for the server to agree."""
         self.was_given_up = True
         with socket.socket(fileno=os.dup(self.connection.pgconn.socket)) as link:
             link.shutdown(socket.SHUT_RDWR)
 
 
-class Links:
+class AsyncPool:
     """At most so many statements at a time; the connection that was given back last is lent first.
 
     Its backend has what it needs in the processor's caches. psycopg_pool lends its connections in turn:

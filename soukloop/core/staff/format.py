@@ -16,7 +16,7 @@ from django.utils.text import Truncator
 NOTHING = "–"
 
 
-def short(text: str, length: int) -> str:
+def truncate(text: str, length: int) -> str:
     """Cut to so many characters, with an ellipsis where something is missing."""
     return Truncator(text).chars(length)
 
@@ -25,7 +25,7 @@ def link_to(row: Model | None, length: int = 40, *, text: str | None = None) -> 
     """Link to the row's own page by the text, else by its name, which is cut."""
     if row is None:
         return NOTHING
-    return link_to_page(row._meta.label_lower, row.pk, text or short(str(row), length))
+    return link_to_page(row._meta.label_lower, row.pk, text or truncate(str(row), length))
 
 
 def link_to_page(kind: str, key: Any, text: str) -> SafeString:
@@ -40,30 +40,32 @@ def link_to_list(kind: str, text: str, **lookups: Any) -> SafeString:
     return format_html('<a href="{}?{}">{}</a>', page, urlencode(lookups), text)
 
 
-def beside(*parts: SafeString | str) -> SafeString:
+def join_dots(*parts: SafeString | str) -> SafeString:
     return format_html_join(" · ", "{}", ((part,) for part in parts))
 
 
-def moment(at: datetime | None) -> SafeString | str:
+def short_datetime(at: datetime | None) -> SafeString | str:
     """Return a time as lists have it, `3 Feb, 20:30`, with the year where it is another one."""
     if at is None:
         return NOTHING
     local = timezone.localtime(at)
     is_this_year = local.year == timezone.localtime().year
     shown = date_format(local, "j M, H:i" if is_this_year else "j M Y, H:i")
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), whole(at), shown)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), full_datetime(at), shown
+    )
 
 
-def day(at: datetime) -> str:
+def short_date(at: datetime) -> str:
     return date_format(timezone.localtime(at), "j M Y")
 
 
-def tick(is_so: bool) -> str:
+def yes_or_dash(is_so: bool) -> str:
     """Return a tick, or a dash: most of what is not so is nothing to be alarmed at."""
     return "✓" if is_so else NOTHING
 
 
-def whole(at: datetime | None) -> str:
+def full_datetime(at: datetime | None) -> str:
     """Return a time as pages have it, in full."""
     if at is None:
         return NOTHING

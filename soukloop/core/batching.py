@@ -12,7 +12,7 @@ R = TypeVar("R")
 _WAIT = 30.0  # seconds; a database's own time limits end sooner
 
 
-class Together(Generic[K, T, R]):
+class ThreadBatcher(Generic[K, T, R]):
     """Callers in threads hand in an item and wait for its result.
 
     `work(key, items)` returns a result for each item. Alone, a caller does its own work at once. While work
@@ -83,7 +83,7 @@ class _Group(Generic[T, R]):
         return done
 
 
-class TogetherOnLoop(Generic[T, R]):
+class AsyncBatcher(Generic[T, R]):
     """The same for coroutines of one event loop: `await work(items)` for those who came meanwhile."""
 
     def __init__(self, work: Callable[[list[T]], Awaitable[list[R]]], *, most: int = 200) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 
 from soukloop.core import jsonlib
-from soukloop.core.envelope import error_body
 from soukloop.core.errors import PayloadTooLarge
+from soukloop.core.http.envelope import error_body
 
 # What is still taken of a body that is refused.
 DRAIN_MAX = 32 * 1024 * 1024

@@ -1,0 +1,1 @@
+"""Requests and answers: reading them, checking them, rendering them, describing them."""

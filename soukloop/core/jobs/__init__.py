@@ -1,0 +1,1 @@
+"""Background jobs: enqueueing them, and the staff's list of them."""

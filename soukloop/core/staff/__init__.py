@@ -1,0 +1,1 @@
+"""What the staff's admin screens are made of."""
