@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from drf_spectacular.generators import SchemaGenerator
+
+from soukloop.realtime.commands import COMMANDS
+from soukloop.realtime.events import EVENTS
 
 ROOT = Path(settings.BASE_DIR)
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -69,3 +73,59 @@ def test_each_module_says_in_its_first_line_what_belongs_in_it(path: Path) -> No
 def test_no_page_or_source_names_a_path_of_one_machine() -> None:
     for path in [*PAGES, *sources()]:
         assert "/work/" not in path.read_text(), path
+
+
+CASES = [
+    *[f"1.{number}" for number in range(1, 8)],
+    *[f"2.{number}" for number in range(1, 7)],
+    *[f"3.{number}" for number in range(1, 9)],
+    *[f"4.{number}" for number in range(1, 10)],
+]
+
+
+def test_contract_has_each_case_once_and_in_order() -> None:
+    contract = (ROOT / "docs/contract.md").read_text()
+    assert re.findall(r"^### (\d\.\d) ", contract, re.M) == CASES
+    assert re.findall(r"^### Scenario (\d): ", contract, re.M) == ["1", "2", "3"]
+    assert "\n## Load test\n" in contract
+
+
+def test_each_case_that_the_code_cites_is_in_the_contract() -> None:
+    cited = {case for path in sources() for case in re.findall(r"[Cc]ontract (\d\.\d)", path.read_text())}
+    assert cited
+    assert cited - set(CASES) == set()
+
+
+def test_contract_names_only_operations_events_and_commands_that_exist() -> None:
+    contract = (ROOT / "docs/contract.md").read_text()
+    operations = {
+        f"{method.upper()} {path}"
+        for path, methods in SchemaGenerator().get_schema(request=None, public=True)["paths"].items()
+        for method in methods
+    }
+    requests = re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /api/[^\s`?]+)", contract)
+    assert requests
+    assert set(requests) - operations == set()
+    names = set(re.findall(r"`([a-z]+:[a-z]+)`", contract))
+    assert names
+    assert names - COMMANDS.keys() - EVENTS.keys() == set()
+
+
+DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+
+
+def test_decisions_are_numbered_without_gaps_and_nothing_else_lies_beside_them() -> None:
+    others = {path.name for path in (ROOT / "docs/decisions").iterdir()} - {path.name for path in DECISIONS}
+    assert others == {"README.md"}
+    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_decision_has_its_number_date_status_and_a_line_in_the_table(path: Path) -> None:
+    heading, _, line = path.read_text().splitlines()[:3]
+    number, title = re.fullmatch(r"# (\d+)\. (.+)", heading).groups()  # type: ignore[union-attr]
+    assert int(number) == int(path.name[:4])
+    found = re.fullmatch(r"Date: (\d{4}-\d\d-\d\d) · Status: (accepted|superseded by .+)", line)
+    assert found, line
+    row = f"| {number} | [{title}]({path.name}) | {found[1]} | {found[2]} |"
+    assert row in (ROOT / "docs/decisions/README.md").read_text()
