@@ -1,4 +1,4 @@
-"""What every test needs: a clean Redis, no network outside loopback."""
+"""What every test needs: a tier, a clean Redis, no network outside loopback."""
 
 import importlib
 import signal
@@ -11,9 +11,11 @@ from django.apps import apps
 from django.db import OperationalError, connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models.signals import post_migrate
+from hypothesis import settings as hypothesis_settings
 from psycopg.errors import DeadlockDetected
 
 from soukloop.core.redis.client import redis_client
+from soukloop.tests import tiers
 
 # Started in the background or by nohup, this process ignores them, and so would all that the tests start.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -22,6 +24,20 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 FLUSH_ATTEMPTS = 5
 
 pytest_plugins = ["soukloop.realtime.testing"]
+
+# No deadline for one example: two workers on a busy machine would miss it.
+hypothesis_settings.register_profile("quick", deadline=None, print_blob=True)
+hypothesis_settings.register_profile("full", deadline=None, print_blob=True, max_examples=1000)
+hypothesis_settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each test its tier, and keep what is marked `full` for the full profile."""
+    tiers.arrange(items)
+    if config.getoption("--hypothesis-profile") != "full":
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(autouse=True)

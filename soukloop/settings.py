@@ -114,6 +114,7 @@ DATABASES = {
 # --- Redis: presence, counters, codes, pub/sub, caches; all of it can be lost --------------------
 
 REDIS_URL = env.str("REDIS_URL", default="redis://localhost:6379/0")
+CHANNEL_PREFIX = env.str("CHANNEL_PREFIX", default="soukloop")  # of the names of Redis's pub/sub channels
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
@@ -129,7 +130,7 @@ CACHES = {
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "soukloop.realtime.layer.ChannelLayer",
-        "CONFIG": {"hosts": [{"address": REDIS_URL}], "prefix": "soukloop"},
+        "CONFIG": {"hosts": [{"address": REDIS_URL}], "prefix": CHANNEL_PREFIX},
     },
 }
 

@@ -174,7 +174,9 @@ def test_a_job_that_changes_at_the_same_moment_is_left_alone(staff: User) -> Non
 def wait_for_a_lock() -> None:
     deadline = time.monotonic() + 20
     with connection.cursor() as cursor:
-        while not cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+        while not cursor.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).fetchone():
             assert time.monotonic() < deadline, "nobody waits"
             time.sleep(0.02)
 

@@ -1,6 +1,7 @@
 """Fixtures for tests of whatever speaks over sockets; `conftest.py` at the root makes them known."""
 
 import contextlib
+import fcntl
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -104,8 +105,10 @@ def bare_client() -> Iterator[Callable[..., BareClient]]:
 
 @pytest.fixture(scope="session")
 def _node_modules() -> None:
-    if not (JS_CLIENT / "node_modules" / "socket.io-client").exists():
-        subprocess.run(["npm", "ci"], cwd=JS_CLIENT, check=True, stdout=subprocess.DEVNULL)
+    with (JS_CLIENT / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one worker installs, the others wait for it
+        if not (JS_CLIENT / "node_modules" / "socket.io-client").exists():
+            subprocess.run(["npm", "ci"], cwd=JS_CLIENT, check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture

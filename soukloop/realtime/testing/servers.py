@@ -1,6 +1,8 @@
 """Web processes of their own, for tests."""
 
+import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 from django.conf import settings
 
 START_WITHIN = 60.0  # two cores may be busy with other things
+PORTS = range(10_000, 20_000)  # below those that the kernel gives to outgoing connections
 # As in production, but for the time it takes to stop.
 _UVICORN = ["uvicorn", "soukloop.asgi:application", "--no-proxy-headers", "--no-server-header"]
 _UVICORN += ["--no-access-log", "--timeout-graceful-shutdown", "3"]
@@ -81,6 +84,11 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nothing listens on and that no other worker of pytest-xdist is given."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ports = range(PORTS.start + worker, PORTS.stop, workers)
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.choice(ports)))  # noqa: S311 - no secret
+            return int(probe.getsockname()[1])

@@ -1,0 +1,30 @@
+"""Give each worker of pytest-xdist its own Redis database, channel names and media folder.
+
+A pytest plugin (`-p` in pyproject.toml), because Django's settings are read before any `conftest.py` is: what
+it sets reaches the settings and every process that a test starts. The PostgreSQL database of a worker is
+pytest-django's doing.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def isolate(worker: str) -> None:
+    """Point the environment at what belongs to one worker, `gw0` and up."""
+    for name in (".env", ".local/env"):  # as settings do: never over what is set already
+        environ.Env.read_env(ROOT / name)
+    redis = urlsplit(os.environ.get("REDIS_URL", "redis://localhost:6379/0"))
+    database = int(redis.path.strip("/") or 0) + 1 + int(worker.removeprefix("gw"))
+    os.environ["REDIS_URL"] = redis._replace(path=f"/{database}").geturl()
+    os.environ["CHANNEL_PREFIX"] = f"soukloop-{worker}"  # Redis has one pub/sub for all its databases
+    media_root = Path(os.environ.get("MEDIA_ROOT", ".local/media"))
+    os.environ["MEDIA_ROOT"] = str(ROOT / media_root / worker)
+
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    isolate(worker)
