@@ -41,6 +41,8 @@ def ensure(step: Step, *, development: bool) -> None:
     if {key: installed.get(key) for key in base} != base or not _works():
         step.say("making .venv")
         LOG.unlink(missing_ok=True)
+        if VENV.is_symlink():
+            VENV.unlink()  # what it points at is another checkout's, and is not to be emptied
         interpreter = getattr(sys, "_base_executable", None) or sys.executable
         run_logged(
             [interpreter, "-m", "venv", "--clear", str(VENV)], log=LOG, failure="Python could not make .venv."
