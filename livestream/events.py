@@ -9,7 +9,7 @@ from livestream.models import ChatMessage, ProductTag, Stream
 from livestream.selectors.rooms import chat_payload
 from soukloop.realtime.events import EventSpec, Merge, declare_event, publish, publish_on_commit
 from soukloop.realtime.rooms import product_room, stream_room, user_room
-from soukloop.realtime.sessions import put_out_on_commit
+from soukloop.realtime.sessions import remove_from_room_on_commit
 
 Payload = dict[str, Any]
 
@@ -267,13 +267,13 @@ def _tell_room_and_seller(stream: Stream, event: str, payload: Payload) -> None:
     """Publish to a stream's room and to those of its seller's devices that aren't in it."""
     room = stream_room(stream.pk)
     publish_on_commit(room, event, payload)
-    publish_on_commit(user_room(stream.seller_id), event, payload, unless_in=room)
+    publish_on_commit(user_room(stream.seller_id), event, payload, exclude_members_of=room)
 
 
 def see_out(stream_id: UUID, user_id: UUID, *, reason: str) -> None:
     """Take a person's connections out of a stream's room, and tell them why."""
     payload = {"streamId": stream_id, "reason": reason}
-    put_out_on_commit(user_id, stream_room(stream_id), STREAM_LEFT.name, payload)
+    remove_from_room_on_commit(user_id, stream_room(stream_id), STREAM_LEFT.name, payload)
 
 
 def viewer_joined(stream_id: UUID, user_id: UUID, username: str, viewer_count: int) -> None:

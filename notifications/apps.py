@@ -1,8 +1,5 @@
-from soukloop.core.domain import DomainApp
+from django.apps import AppConfig
 
 
-class NotificationsConfig(DomainApp):
+class NotificationsConfig(AppConfig):
     name = "notifications"
-    api_tags = {
-        "Notifications": "Your inbox.",
-    }

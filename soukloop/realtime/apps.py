@@ -8,3 +8,4 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         autodiscover_modules("events", "commands")
+        from soukloop.realtime import builtin_events  # noqa: F401, PLC0415 - declares them

@@ -1,4 +1,4 @@
-"""Bare WebSockets: JSON frames in, JSON frames out, the same events and commands as Socket.IO."""
+"""WebSockets with JSON frames: the same events and commands as Socket.IO."""
 
 import logging
 from typing import Any
@@ -9,11 +9,13 @@ from django.conf import settings
 
 from soukloop.core import jsonlib
 from soukloop.core.errors import BadRequest, DomainError, NotFound, PayloadTooLarge
+from soukloop.core.http.envelope import error_body
 from soukloop.realtime import lifecycle
-from soukloop.realtime.dispatch import dispatch, perform, refusal
-from soukloop.realtime.frames import Wire
+from soukloop.realtime.dispatch import dispatch, execute
+from soukloop.realtime.frames import WireFormat
+from soukloop.realtime.handshake import check_origin, identify_user, query_value
 from soukloop.realtime.members import AsgiSink, Member, Sink
-from soukloop.realtime.rawsink import EXTENSION
+from soukloop.realtime.uvicorn_protocol import EXTENSION
 
 logger = logging.getLogger("soukloop.socket")
 
@@ -21,13 +23,13 @@ Message = dict[str, Any]
 
 
 class SocketConsumer(AsyncConsumer):
-    """`/ws/`: everything over one connection."""
+    """The connection at `/ws/`, for all commands and events."""
 
     member: Member | None = None
     bad_frames = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        # Channels' own loop makes two tasks of each frame, to listen to a channel layer; the hub does that.
+        # Channels' own loop creates two tasks for each frame, to await a channel layer, as the hub does.
         self.scope, self.base_send = scope, send
         try:
             while True:
@@ -36,55 +38,55 @@ class SocketConsumer(AsyncConsumer):
             return
         finally:
             if self.member is not None:
-                await lifecycle.closed(self.member)
+                await lifecycle.disconnect(self.member)
 
     async def dispatch(self, message: Message) -> None:
-        # Channels' own visits a thread at each frame, for database connections that aren't there.
+        # Channels' own switches to a thread at each frame, to close database connections that aren't there.
         match message["type"]:
             case "websocket.connect":
                 await self.connect()
-            case "websocket.receive" if self.member is not None and not self.member.is_gone:
+            case "websocket.receive" if self.member is not None and not self.member.is_closed:
                 await self.receive(self.member, message)
             case "websocket.disconnect":
                 raise StopConsumer
 
     async def connect(self) -> None:
-        """Accept, then admit or refuse: before it has accepted, a server can't give a browser any reason."""
+        """Accept, then admit or refuse: a browser learns no reason from a server that has not accepted."""
         await self.send({"type": "websocket.accept"})
         headers = dict(self.scope["headers"])
         try:
-            lifecycle.check_origin(headers)
+            check_origin(headers)
             await lifecycle.start()
-            user = await lifecycle.identify(headers, self.scope["query_string"])
-            self.member = await lifecycle.opened(user, self.sink())
+            user = await identify_user(headers, self.scope["query_string"])
+            self.member = await lifecycle.connect(user, self.sink())
         except DomainError as error:
             await self.refuse(error)
             return
-        lifecycle.greet(self.member)
-        await self.enter(self.member)
+        lifecycle.welcome(self.member)
+        await self.on_connected(self.member)
 
-    async def enter(self, member: Member) -> None:
-        """Do what the path asks for; nothing here."""
+    async def on_connected(self, member: Member) -> None:
+        """Do nothing; for subclasses."""
 
     def sink(self) -> Sink:
-        raw: Sink | None = self.scope.get("extensions", {}).get(EXTENSION)
-        return raw or AsgiSink(self.send, Wire.WEBSOCKET)
+        transport_sink: Sink | None = self.scope.get("extensions", {}).get(EXTENSION)
+        return transport_sink or AsgiSink(self.send, WireFormat.WEBSOCKET)
 
     async def refuse(self, error: DomainError) -> None:
-        """Say why in an `error` event, and again in the close frame; some clients show only one of them."""
-        logger.info("a socket is refused: %s", error.code)
-        data = refusal(error)["error"]
+        """Send the reason in an `error` event and in the close frame; some clients show only one of them."""
+        logger.info("connection refused: %s", error.code)
+        data = error_body(error)["error"]
         await self.send({"type": "websocket.send", "text": _event("error", data).decode()})
         await self.send(
             {"type": "websocket.close", "code": lifecycle.close_code(error), "reason": error.message[:120]}
         )
 
     async def receive(self, member: Member, message: Message) -> None:
-        """Answer one frame: with an acknowledgement if it has an id, otherwise only if it is refused."""
+        """Run a frame's command: acknowledge it if it has an id; otherwise answer only an error."""
         try:
             event, data, frame_id = self.parse(message)
         except DomainError as error:
-            self.complain(member, error)
+            self.reject_frame(member, error)
             return
         ack = await dispatch(member, event, data)
         if frame_id is not None:
@@ -95,7 +97,7 @@ class SocketConsumer(AsyncConsumer):
     def parse(self, message: Message) -> tuple[str, Any, str | int | None]:
         text = message.get("text")
         if text is None:
-            raise BadRequest("Send text frames.", code="bad_frame")
+            raise BadRequest("Frames must be text.", code="bad_frame")
         if len(text) > settings.SOCKET_FRAME_MAX_BYTES:
             raise PayloadTooLarge("The frame is too large.")
         try:
@@ -103,35 +105,35 @@ class SocketConsumer(AsyncConsumer):
         except ValueError as error:
             raise BadRequest(f"The frame isn't valid JSON: {error}.", code="malformed_json") from error
         if not isinstance(frame, dict) or not isinstance(frame.get("event"), str):
-            raise BadRequest('A frame is {"event": "…", "data": {…}}.', code="bad_frame")
+            raise BadRequest('A frame must be {"event": "…", "data": {…}}.', code="bad_frame")
         frame_id = frame.get("id")
         if isinstance(frame_id, bool) or not isinstance(frame_id, (str, int, type(None))):
-            raise BadRequest("An id is a number or a string.", code="bad_frame")
+            raise BadRequest("A frame's id must be a number or a string.", code="bad_frame")
         return frame["event"], frame.get("data"), frame_id
 
-    def complain(self, member: Member, error: DomainError) -> None:
+    def reject_frame(self, member: Member, error: DomainError) -> None:
         self.bad_frames += 1
-        logger.info("a bad frame: %s", error.code)
-        member.emit("error", refusal(error)["error"])
+        logger.info("bad frame: %s", error.code)
+        member.emit("error", error_body(error)["error"])
         if isinstance(error, PayloadTooLarge) or self.bad_frames >= lifecycle.BAD_FRAMES_MAX:
             member.close(lifecycle.close_code(error), error.message[:120])
 
 
 class RoomConsumer(SocketConsumer):
-    """A connection that joins one room at once; closed with the reason if it may not."""
+    """A connection whose path names a room: joins it, or is closed with the reason."""
 
     command = ""
     field = ""
 
-    async def enter(self, member: Member) -> None:
+    async def on_connected(self, member: Member) -> None:
         data = {self.field: str(self.scope["url_route"]["kwargs"]["id"])}
-        after = lifecycle.query_value(self.scope["query_string"], "afterSeq")
+        after = query_value(self.scope["query_string"], "afterSeq")
         if after is not None:
             data["afterSeq"] = after
         try:
-            await perform(member, self.command, data)
+            await execute(member, self.command, data)
         except DomainError as error:
-            member.emit("error", {"event": self.command, **refusal(error)["error"]})
+            member.emit("error", {"event": self.command, **error_body(error)["error"]})
             member.close(lifecycle.close_code(error), error.message[:120])
 
 
@@ -149,12 +151,12 @@ class StreamConsumer(RoomConsumer):
     field = "stream_id"
 
 
-class NowhereConsumer(SocketConsumer):
-    """Any other path."""
+class UnknownPathConsumer(SocketConsumer):
+    """Refuses connections to any other path."""
 
     async def connect(self) -> None:
         await self.send({"type": "websocket.accept"})
-        await self.refuse(NotFound("There is no such socket.", code="unknown_url"))
+        await self.refuse(NotFound("There is no WebSocket at this path.", code="unknown_url"))
 
 
 def _event(name: str, data: Message) -> bytes:

@@ -1,10 +1,10 @@
-"""A command's way through, on either transport: limits, input shape, handler, acknowledgement."""
+"""Runs a client's command, from either transport: rate limit, input check, handler, acknowledgement."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections
 
@@ -25,56 +25,58 @@ JOIN_TIMEOUT = 5.0
 NAME_MAX = 64
 
 Ack = dict[str, Any]
+T = TypeVar("T")
 
 
 async def dispatch(member: Member, event: Any, data: Any) -> Ack:
-    """Answer one command: `{"success": true, "data"}` or `{"success": false, "error"}`. Never raises."""
-    try:
-        return {"success": True, "data": await perform(member, event, data)}
-    except DomainError as error:
-        return refusal(error)
+    """Return a command's acknowledgement: `{"success": true, "data"}` or `{"success": false, "error"}`.
 
-
-async def perform(member: Member, event: Any, data: Any) -> dict[str, Any]:
-    """Carry out one command and return what its acknowledgement brings; raises DomainError and nothing else.
-
-    A connection's commands run one after the other, in the order in which they came; few may wait.
+    Never raises.
     """
-    turn = member.turn
-    if turn.waiting >= IN_FLIGHT_MAX:
-        raise BadRequest("Wait for answers before you send more.", code="too_many_commands")
-    turn.waiting += 1
     try:
-        async with turn.lock:
-            if member.is_gone:
+        return {"success": True, "data": await execute(member, event, data)}
+    except DomainError as error:
+        return error_body(error)
+
+
+async def execute(member: Member, event: Any, data: Any) -> dict[str, Any]:
+    """Run one command and return the data of its acknowledgement; raises DomainError and nothing else.
+
+    The commands of one connection run one at a time, in the order received; at most IN_FLIGHT_MAX are queued.
+    """
+    queue = member.command_queue
+    if queue.size >= IN_FLIGHT_MAX:
+        raise BadRequest("Too many commands are waiting. Wait for their answers.", code="too_many_commands")
+    queue.size += 1
+    try:
+        async with queue.lock:
+            if member.is_closed:
                 raise Unavailable
-            return await in_thread(partial(_performed, member.session, event, data))
+            return await in_thread(partial(_execute, member.session, event, data))
     finally:
-        turn.waiting -= 1
+        queue.size -= 1
 
 
-def refusal(error: DomainError) -> Ack:
-    return error_body(error)
-
-
-async def in_thread(work: Callable[[], Any]) -> Any:
-    """Run on the commands' own threads and give the database connection back to the pool afterwards.
+async def in_thread(function: Callable[[], T]) -> T:
+    """Run a function on the command threads and return its database connection to the pool afterwards.
 
     Channels' thread-sensitive thread is one for the whole process: 20 commands of 0.1 s took 2.0 s on it.
     """
-    return await asyncio.get_running_loop().run_in_executor(hub.threads, _released, work)
+    return await asyncio.get_running_loop().run_in_executor(
+        hub.threads, partial(_call_and_close_connections, function)
+    )
 
 
-def _released(work: Callable[[], Any]) -> Any:
+def _call_and_close_connections(function: Callable[[], T]) -> T:
     try:
-        return work()
+        return function()
     finally:
         connections.close_all()
 
 
-def _performed(session: Session, event: Any, data: Any) -> dict[str, Any]:
+def _execute(session: Session, event: Any, data: Any) -> dict[str, Any]:
     try:
-        return _run(session, event, data)
+        return _run_handler(session, event, data)
     except Exception as exc:
         error = domain_error(exc)
         if error is None:
@@ -83,17 +85,17 @@ def _performed(session: Session, event: Any, data: Any) -> dict[str, Any]:
         raise error from exc
 
 
-def _run(session: Session, event: Any, data: Any) -> dict[str, Any]:
+def _run_handler(session: Session, event: Any, data: Any) -> dict[str, Any]:
     record = COMMANDS.get(event) if isinstance(event, str) else None
     scopes = ["socket_command", record.rate_scope] if record and record.rate_scope else ["socket_command"]
     hit_request(scopes, user_id=session.user_id, ip="")
     if record is None:
         name = event[:NAME_MAX] if isinstance(event, str) else event
-        raise BadRequest("There is no such command.", code="unknown_event", details={"event": name})
+        raise BadRequest("Unknown command.", code="unknown_event", details={"event": name})
     if data is None:
         data = {}
     if not isinstance(data, dict):
-        raise ValidationFailed(details={"data": ["An object."]})
+        raise ValidationFailed(details={"data": ["This must be an object."]})
     session.forget_user()
     if record.shape is not None:
         data = record.shape.run_validation(data)
@@ -101,7 +103,7 @@ def _run(session: Session, event: Any, data: Any) -> dict[str, Any]:
 
 
 class ThreadConnection:
-    """What a session does to its connection, from a command's thread."""
+    """Lets a session change its connection from a command's thread."""
 
     def __init__(self, hub: Hub, member: Member) -> None:
         self._hub = hub
@@ -113,7 +115,7 @@ class ThreadConnection:
 
     def join(self, room: str) -> None:
         assert self._hub.loop is not None
-        if self._hub.join_at_once(self._member, room):
+        if self._hub.join_if_subscribed(self._member, room):
             return
         joined = asyncio.run_coroutine_threadsafe(self._hub.join(self._member, room), self._hub.loop)
         joined.result(JOIN_TIMEOUT)
@@ -123,7 +125,7 @@ class ThreadConnection:
         if room not in self._member.rooms:
             return
         self._hub.loop.call_soon_threadsafe(self._hub.leave, self._member, room)
-        left(self._member.session, [room])
+        run_leave_hooks(self._member.session, [room])
 
     def emit(self, event: str, data: dict[str, Any]) -> None:
         assert self._hub.loop is not None
@@ -132,11 +134,11 @@ class ThreadConnection:
         self._hub.loop.call_soon_threadsafe(self._member.emit, event, data)
 
 
-def left(session: Session, rooms: list[str]) -> None:
-    """Run what apps want done when a connection has left these rooms."""
+def run_leave_hooks(session: Session, rooms: list[str]) -> None:
+    """Call the apps' hooks for rooms that a connection has left."""
     for room in rooms:
         for hook in LEFT_HOOKS.get(kind_of(room), ()):
             try:
                 hook(session, room)
             except Exception:
-                logger.exception("leaving %s was not completed", kind_of(room))
+                logger.exception("leave hook failed for room %s", room)

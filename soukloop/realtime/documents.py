@@ -1,4 +1,4 @@
-"""What the sockets speak, written down from the registry: `docs/events.md` and the AsyncAPI document."""
+"""Documentation generated from the registry of commands and events: `docs/events.md` and AsyncAPI."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,8 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from soukloop.core import jsonlib
-from soukloop.core.redis.rate_limits import limit_of
-from soukloop.realtime import lifecycle  # noqa: F401 - declares the core's own events
 from soukloop.realtime.commands import COMMANDS, Command
-from soukloop.realtime.events import EVENTS, EventSpec
+from soukloop.realtime.events import ANY_ROOM, EVENTS, EventSpec
 
 Schema = dict[str, Any]
 
@@ -97,7 +95,7 @@ def asyncapi() -> dict[str, Any]:
 def _command_section(command: Command) -> str:
     lines = [f"### `{command.name}`\n", _paragraphs(command.doc), ""]
     if command.rate_scope:
-        limit, seconds = limit_of(command.rate_scope)
+        limit, seconds = settings.RATE_LIMITS[command.rate_scope]
         lines.append(f"At most {limit} in {seconds} s.\n")
     fields = _input_schema(command)
     if fields["properties"]:
@@ -112,7 +110,7 @@ def _command_section(command: Command) -> str:
 
 
 def _event_section(event: EventSpec) -> str:
-    goes_to = "; ".join(_ROOMS[room] for room in event.rooms) or "the connection that asked for it"
+    goes_to = "; ".join(_ROOMS[room] for room in (_ROOMS if event.rooms == ANY_ROOM else event.rooms)) or "the connection that asked for it"
     lines = [f"### `{event.name}`\n", _paragraphs(event.doc), "", f"To: {goes_to}."]
     if event.merge is not None:
         lines.append(f"Merged when it comes oftener than {event.merge.per_second} times a second in a room.")

@@ -1,4 +1,4 @@
-"""Events that the server sends: declared once with an example, published to rooms, encoded once."""
+"""Events that the server sends: how apps declare them, with an example, and publish them to rooms."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from soukloop.realtime.publisher import publisher
 
 @dataclass(frozen=True)
 class Merge:
-    """What a room's members get when an event comes oftener than `per_second` in that room.
+    """How to merge an event that is published more than `per_second` times a second in a room.
 
-    What is above the limit waits for the end of the tick (SOCKET_TICK), then goes out as `combine` makes it
-    of the data that waited: fewer events, or none.
+    The excess is held until the end of the tick (SOCKET_TICK); then `combine` turns the held data into fewer
+    events, or none.
     """
 
     per_second: int
@@ -25,10 +25,10 @@ class Merge:
 
 @dataclass(frozen=True)
 class EventSpec:
-    """An event's name, what it tells (a sentence for docs/events.md), an example of its data, where it goes.
+    """An event's name, its description for docs/events.md, an example of its data, the rooms it is sent to.
 
-    `rooms` are kinds of rooms ("user", "conversation", "stream", "product"). A slow client loses `ephemeral`
-    events first: those that say nothing a minute later (typing, reactions, counts).
+    `rooms` are names of declared room kinds, or ANY_ROOM. `ephemeral` events, which are worthless a minute
+    later (typing, reactions, counts), are dropped first when a client reads too slowly.
     """
 
     name: str
@@ -39,48 +39,41 @@ class EventSpec:
     merge: Merge | None = None
 
 
+ANY_ROOM = ("*",)
 EVENTS: dict[str, EventSpec] = {}
 
 
 def declare_event(spec: EventSpec) -> EventSpec:
-    """Add an event to the registry; called while an app's `events.py` is imported."""
+    """Add an event to the registry; called in an app's `events.py`."""
     if EVENTS.setdefault(spec.name, spec) != spec:
         raise ValueError(f"The event {spec.name} is declared twice")
     return spec
 
 
-def publish(room: str, event: str, data: dict[str, Any], *, except_connection: str | None = None) -> None:
-    """Send an event to a room's members in every process, now; for what isn't tied to a transaction.
+def publish(room: str, event: str, data: dict[str, Any]) -> None:
+    """Send an event to a room's members in every process, now; for events independent of a transaction.
 
-    From any thread and from the event loop; never waits, never fails on Redis' account: what is lost on the
-    wire can be fetched again by its seq. Raises LookupError for an event that nobody declared.
+    May be called from any thread and from the event loop. Never waits and never fails when Redis is
+    unavailable: a lost message can be fetched again by its seq. Raises LookupError for an undeclared event.
     """
-    publisher.send(room, _message(room, event, data, except_connection))
+    publisher.send(room, _message(room, event, data))
 
 
 def publish_on_commit(
-    room: str,
-    event: str,
-    data: dict[str, Any],
-    *,
-    except_connection: str | None = None,
-    unless_in: str | None = None,
+    room: str, event: str, data: dict[str, Any], *, exclude_members_of: str | None = None
 ) -> None:
-    """Send an event to a room's members once the transaction has committed; `publish` otherwise.
+    """Send an event to a room's members, as `publish` does, once the transaction has committed.
 
-    `except_connection` leaves out one connection (`session.connection_id`), usually the one that caused it;
-    `unless_in` those that are in another room, to which the event is published as well.
+    `exclude_members_of` names another room to which the event is published as well: connections in both
+    rooms receive it once.
     """
-    message = _message(room, event, data, except_connection)
-    if unless_in:
-        message["unless_in"] = unless_in
+    message = _message(room, event, data)
+    if exclude_members_of:
+        message["exclude_members_of"] = exclude_members_of
     transaction.on_commit(partial(publisher.send, room, message), robust=True)
 
 
-def _message(room: str, event: str, data: dict[str, Any], except_connection: str | None) -> dict[str, Any]:
+def _message(room: str, event: str, data: dict[str, Any]) -> dict[str, Any]:
     if event not in EVENTS:
         raise LookupError(f"The event {event} is not declared")
-    message = {"type": "event", "room": room, "event": event, "data": jsonlib.dumps(data)}
-    if except_connection:
-        message["except"] = except_connection
-    return message
+    return {"type": "event", "room": room, "event": event, "data": jsonlib.dumps(data)}

@@ -1,4 +1,4 @@
-"""An event as it goes over the wire: encoded once per process for each transport, whoever it is for."""
+"""Events encoded for the wire: once per process and transport, however many members receive them."""
 
 import struct
 from enum import IntEnum
@@ -9,8 +9,8 @@ from soukloop.core import jsonlib
 _SOCKETIO_PREFIX = b"42"
 
 
-class Wire(IntEnum):
-    """How a member wants its events."""
+class WireFormat(IntEnum):
+    """How a member's transport encodes events."""
 
     WEBSOCKET = 0
     SOCKETIO = 1
@@ -29,26 +29,26 @@ class Frame:
         self._raw: list[bytes | None] = [None, None]
 
     @classmethod
-    def of(cls, text: bytes) -> "Frame":
-        """Make a frame of a text that is ready for its one receiver."""
+    def from_text(cls, text: bytes) -> "Frame":
+        """Return a frame of an already encoded text, for one member."""
         frame = cls("", b"")
         frame._texts = [text, text]
         return frame
 
-    def text(self, wire: Wire) -> bytes:
-        """Return the message's text, UTF-8."""
+    def text(self, wire: WireFormat) -> bytes:
+        """Return the message as UTF-8 text."""
         text = self._texts[wire]
         if text is None:
             name = jsonlib.dumps(self.event)
-            if wire is Wire.WEBSOCKET:
+            if wire is WireFormat.WEBSOCKET:
                 text = b'{"event":' + name + b',"data":' + self.data + b"}"
             else:
                 text = _SOCKETIO_PREFIX + b"[" + name + b"," + self.data + b"]"
             self._texts[wire] = text
         return text
 
-    def raw(self, wire: Wire) -> bytes:
-        """Return the WebSocket frame, ready for the transport."""
+    def raw(self, wire: WireFormat) -> bytes:
+        """Return the complete WebSocket frame, as bytes for the transport."""
         raw = self._raw[wire]
         if raw is None:
             raw = self._raw[wire] = websocket_frame(self.text(wire))
@@ -56,7 +56,7 @@ class Frame:
 
 
 class Batch:
-    """Events that go to the same members together: one write each instead of many."""
+    """Events sent together to the same members: one write for each member instead of many."""
 
     __slots__ = ("_raw", "frames")
 
@@ -64,7 +64,7 @@ class Batch:
         self.frames = frames
         self._raw: list[bytes | None] = [None, None]
 
-    def raw(self, wire: Wire) -> bytes:
+    def raw(self, wire: WireFormat) -> bytes:
         raw = self._raw[wire]
         if raw is None:
             raw = b"".join([frame.raw(wire) for frame in self.frames])

@@ -1,4 +1,4 @@
-"""One per process: subscribed once to each room that has members here, hands each event to all of them."""
+"""The hub, one per process: subscribes once to each room with members here, delivers its events to them."""
 
 import asyncio
 import logging
@@ -15,35 +15,35 @@ from django.conf import settings
 from soukloop.core import jsonlib
 from soukloop.realtime.events import EVENTS, Merge
 from soukloop.realtime.frames import Batch, Frame
-from soukloop.realtime.members import SESSION_ENDED, Member
+from soukloop.realtime.members import CLOSE_SESSION_ENDED, Member
 from soukloop.realtime.publisher import publisher
 
 logger = logging.getLogger(__name__)
 
-# A write costs a system call, whatever it carries. So a big room's events wait for one another a little: from
-# one time that it is written to to the next, 10 µs a member (a room of 500: 5 ms) and never longer than a
-# person would notice. After a silence what somebody wrote goes out at once; a reaction waits even then, or a
-# message right behind it would wait for its turn.
-AT_ONCE_UP_TO = 50
-WAIT_PER_MEMBER = 10e-6
-WAIT_MAX = 0.1
-LINGER = 5.0  # seconds an empty room stays subscribed: whoever reloads a page comes back
-MESSAGES_PER_TURN = 32
+# Each write costs a system call, whatever its size. So a big room's events are sent in batches, at intervals
+# of 10 µs per member (a room of 500: 5 ms) and never longer than a person would notice. After a quiet
+# interval a message is sent immediately; an ephemeral event is delayed even then, because a message right
+# behind it would otherwise wait for all its writes.
+UNBATCHED_MEMBERS_MAX = 50
+BATCH_DELAY_PER_MEMBER = 10e-6
+BATCH_DELAY_MAX = 0.1
+UNSUBSCRIBE_DELAY = 5.0  # seconds an empty room stays subscribed, for members who reload their page
+MESSAGES_BEFORE_YIELD = 32
 
 
 class Room:
-    """A room's members in this process, and what waits to go out to them."""
+    """A room's members in this process, and the events about to be sent to them."""
 
     __slots__ = (
         "flushed_at",
-        "guard",
         "hub",
         "is_subscribed",
-        "lock",
         "members",
-        "merges",
+        "members_lock",
+        "mergers",
         "name",
         "pending",
+        "subscription_lock",
         "timer",
     )
 
@@ -51,39 +51,39 @@ class Room:
         self.hub = hub
         self.name = name
         self.members: dict[str, Member] = {}
-        self.lock = asyncio.Lock()
-        self.guard = threading.Lock()  # over who is a member and whether the room may be let go of
+        self.subscription_lock = asyncio.Lock()
+        self.members_lock = threading.Lock()  # held to add a member, and to decide to unsubscribe
         self.is_subscribed = False
         self.flushed_at = 0.0
         self.pending: list[Frame] = []
         self.timer: asyncio.TimerHandle | None = None
-        self.merges: dict[str, Merging] = {}
+        self.mergers: dict[str, Merger] = {}
 
     def receive(self, message: dict[str, Any]) -> None:
-        """Take an event that was published to this room."""
+        """Deliver an event that was published to this room."""
         name, data = message["event"], message["data"]
         spec = EVENTS.get(name)
         if spec is not None and spec.merge is not None:
-            merging = self.merges.get(name)
-            if merging is None:
-                merging = self.merges[name] = Merging(self, name, spec.merge)
-            if not merging.let_through(data):
+            merger = self.mergers.get(name)
+            if merger is None:
+                merger = self.mergers[name] = Merger(self, name, spec.merge)
+            if merger.hold_if_frequent(data):
                 return
         frame = Frame(name, data, is_ephemeral=spec is not None and spec.ephemeral)
-        left_out, elsewhere = message.get("except"), message.get("unless_in")
-        if elsewhere is not None or (left_out is not None and left_out in self.members):
-            self.flush()
-            batch = Batch([frame])
-            for member in list(self.members.values()):
-                if member.connection_id != left_out and elsewhere not in member.rooms:
-                    member.deliver(batch)
-        else:
+        excluded_room = message.get("exclude_members_of")
+        if excluded_room is None:
             self.send(frame)
+            return
+        self.flush()
+        batch = Batch([frame])
+        for member in list(self.members.values()):
+            if excluded_room not in member.rooms:
+                member.deliver(batch)
 
     def send(self, frame: Frame) -> None:
-        """Send to every member, together with what else comes within the room's moment."""
+        """Send to every member, batched with other events in a big room."""
         self.pending.append(frame)
-        if len(self.members) <= AT_ONCE_UP_TO:
+        if len(self.members) <= UNBATCHED_MEMBERS_MAX:
             self.flush()
         elif self.timer is None:
             self._flush_later(frame)
@@ -93,8 +93,8 @@ class Room:
 
     def _flush_later(self, frame: Frame) -> None:
         now = time.monotonic()
-        wait = min(WAIT_MAX, len(self.members) * WAIT_PER_MEMBER)
-        due = now + wait if frame.is_ephemeral else self.flushed_at + wait
+        delay = min(BATCH_DELAY_MAX, len(self.members) * BATCH_DELAY_PER_MEMBER)
+        due = now + delay if frame.is_ephemeral else self.flushed_at + delay
         if due <= now:
             self.flush()
         else:
@@ -112,13 +112,13 @@ class Room:
             member.deliver(batch)
         self.flushed_at = time.monotonic()
 
-    def admit(self, member: Member) -> None:
+    def add(self, member: Member) -> None:
         self.members[member.connection_id] = member
         member.rooms.add(self.name)
 
 
-class Merging:
-    """Holds back what comes of one event above its limit, and lets it out merged once a tick."""
+class Merger:
+    """Limits how often a room receives one event: holds back the excess and sends it merged, once a tick."""
 
     __slots__ = ("event", "held", "recent", "room", "rule")
 
@@ -129,59 +129,60 @@ class Merging:
         self.recent: deque[float] = deque(maxlen=rule.per_second)
         self.held: list[bytes] = []
 
-    def let_through(self, data: bytes) -> bool:
+    def hold_if_frequent(self, data: bytes) -> bool:
+        """Hold the event if the limit is reached; return whether it was held."""
         now = time.monotonic()
-        is_storm = len(self.recent) == self.rule.per_second and now - self.recent[0] < 1.0
-        if is_storm or self.held:
+        is_over_limit = len(self.recent) == self.rule.per_second and now - self.recent[0] < 1.0
+        if is_over_limit or self.held:
             if not self.held:
                 delay = settings.SOCKET_TICK.total_seconds()
-                asyncio.get_running_loop().call_later(delay, self._let_out)
+                asyncio.get_running_loop().call_later(delay, self._send_held)
             self.held.append(data)
-            return False
+            return True
         self.recent.append(now)
-        return True
+        return False
 
-    def _let_out(self) -> None:
+    def _send_held(self) -> None:
         held, self.held = self.held, []
         for data in self.rule.combine([jsonlib.loads(data) for data in held]):
             self.room.send(Frame(self.event, jsonlib.dumps(data), is_ephemeral=True))
 
 
 class Hub:
-    """The members of this process and the rooms they are in. Lives on one event loop."""
+    """The members of this process and their rooms. Runs on one event loop."""
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self.rooms: dict[str, Room] = {}
         self.threads = ThreadPoolExecutor(settings.SOCKET_COMMAND_THREADS, thread_name_prefix="command")
         self.loop: asyncio.AbstractEventLoop | None = None
-        # Takes a connection out of a room by order from afar; set by `lifecycle`, which runs the apps' hooks.
-        self.put_out: Callable[[Member, dict[str, Any]], Coroutine[Any, Any, None]] | None = None
+        # Removes a connection from a room at another process's request. Set by `lifecycle`.
+        self.remove_from_room: Callable[[Member, dict[str, Any]], Coroutine[Any, Any, None]] | None = None
         self._started: asyncio.Future[None] | None = None
         self._channel = ""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> bool:
-        """Listen to the channel layer; return whether this call was the first to ask for it."""
+        """Start listening to the channel layer; return whether this call was the first."""
         if self._started is not None:
             await self._started
             return False
         self.loop = asyncio.get_running_loop()
         self._started = self.loop.create_future()
-        publisher.adopt(self.loop)
+        publisher.use_loop(self.loop)
         layer = get_channel_layer()
-        layer.when_reconnected(self._tell_resync)
+        layer.when_reconnected(self._send_resync)
         self._channel = await layer.new_channel()
         self.spawn(self._listen())
         self._started.set_result(None)
         return True
 
     async def stop(self) -> None:
-        """Let go of the loop; the connections are the server's to close."""
+        """Stop listening. The server closes the connections."""
         for task in self._tasks:
             task.cancel()
         if self.loop is not None:
-            publisher.release(self.loop)
+            publisher.forget_loop(self.loop)
 
     def spawn(self, coroutine: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -193,40 +194,40 @@ class Hub:
         self.members[member.connection_id] = member
 
     def remove(self, member: Member) -> None:
-        """Forget a connection that is gone."""
-        member.is_gone = True
-        member.waiting = None
+        """Remove a closed connection."""
+        member.is_closed = True
+        member.backlog = None
         self.members.pop(member.connection_id, None)
         for room in list(member.rooms):
             self.leave(member, room)
 
     async def join(self, member: Member, name: str) -> None:
-        """Return once what is published to the room reaches the member."""
+        """Add the member to the room; return once it receives what is published there."""
         room = self.rooms.get(name)
         if room is None:
             room = self.rooms[name] = Room(self, name)
-        room.admit(member)
-        if member.is_gone:
+        room.add(member)
+        if member.is_closed:
             return self.leave(member, name)
         if not room.is_subscribed:
-            async with room.lock:
+            async with room.subscription_lock:
                 if not room.is_subscribed:
                     await get_channel_layer().group_add(name, self._channel)
                     room.is_subscribed = True
         return None
 
-    def join_at_once(self, member: Member, name: str) -> bool:
-        """Join a room that this process hears already; called by a command's thread.
+    def join_if_subscribed(self, member: Member, name: str) -> bool:
+        """Join from a command's thread if the process is subscribed to the room; return whether it is.
 
-        To ask the loop and wait for its answer takes longer than all the rest of a join.
+        A round trip to the event loop takes longer than the rest of a join.
         """
         room = self.rooms.get(name)
         if room is None:
             return False
-        with room.guard:
-            if not room.is_subscribed or member.is_gone:
+        with room.members_lock:
+            if not room.is_subscribed or member.is_closed:
                 return False
-            room.admit(member)
+            room.add(member)
         return True
 
     def leave(self, member: Member, name: str) -> None:
@@ -236,11 +237,13 @@ class Hub:
             return
         room.members.pop(member.connection_id, None)
         if not room.members:
-            asyncio.get_running_loop().call_later(LINGER, lambda: self.spawn(self._unsubscribe(room)))
+            asyncio.get_running_loop().call_later(
+                UNSUBSCRIBE_DELAY, lambda: self.spawn(self._unsubscribe(room))
+            )
 
     async def _unsubscribe(self, room: Room) -> None:
-        async with room.lock:
-            with room.guard:
+        async with room.subscription_lock:
+            with room.members_lock:
                 if room.members or self.rooms.get(room.name) is not room:
                     return
                 room.is_subscribed = False
@@ -250,17 +253,17 @@ class Hub:
 
     async def _listen(self) -> None:
         layer = get_channel_layer()
-        since_turn = 0
+        since_yield = 0
         while True:
             message = await layer.receive(self._channel)
             try:
                 self._handle(message)
             except Exception:
-                logger.exception("an event could not be delivered")
-            since_turn += 1
-            if since_turn >= MESSAGES_PER_TURN:
-                since_turn = 0
-                await asyncio.sleep(0)  # receive() doesn't yield while messages are there
+                logger.exception("event delivery failed")
+            since_yield += 1
+            if since_yield >= MESSAGES_BEFORE_YIELD:
+                since_yield = 0
+                await asyncio.sleep(0)  # receive() doesn't yield while messages are queued
 
     def _handle(self, message: dict[str, Any]) -> None:
         room = self.rooms.get(message["room"])
@@ -271,17 +274,17 @@ class Hub:
         elif message["type"] == "close":
             for member in list(room.members.values()):
                 self.end_session(member, message["reason"])
-        elif message["type"] == "leave" and self.put_out is not None:
+        elif message["type"] == "leave" and self.remove_from_room is not None:
             for member in list(room.members.values()):
-                self.spawn(self.put_out(member, message))
+                self.spawn(self.remove_from_room(member, message))
 
     def end_session(self, member: Member, reason: str) -> None:
-        """Close a connection whose person may not be here any more, and say why."""
+        """Close a connection whose user has been banned or logged out, with the reason."""
         member.emit("error", {"code": "session_ended", "message": reason, "details": {}})
-        member.close(SESSION_ENDED, reason)
+        member.close(CLOSE_SESSION_ENDED, reason)
 
-    def _tell_resync(self) -> None:
-        """Tell every room that events may have been missed."""
+    def _send_resync(self) -> None:
+        """Send `resync` to every room: events may have been lost."""
         for room in list(self.rooms.values()):
             room.send(Frame("resync", jsonlib.dumps({"room": room.name})))
 

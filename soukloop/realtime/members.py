@@ -1,4 +1,4 @@
-"""A connection as the hub sees it: somewhere to write to, and what to do when it doesn't read."""
+"""A client's connection: its rooms, where its events are written, its backlog while it reads slowly."""
 
 import asyncio
 import logging
@@ -10,45 +10,54 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from soukloop.core import jsonlib
-from soukloop.realtime.frames import Batch, Frame, Wire
+from soukloop.realtime.frames import Batch, Frame, WireFormat
 from soukloop.realtime.sessions import Session
 
 logger = logging.getLogger(__name__)
 
-TOO_SLOW = 4008
-SESSION_ENDED = 4401
+CLOSE_TOO_SLOW = 4008
+CLOSE_SESSION_ENDED = 4401
 
 
 class Sink(Protocol):
-    """Where a member's events go: the seam between the hub and whatever carries them."""
+    """Where a member's events are written: what the hub needs of a transport."""
 
     member: "Member | None"
 
     @property
     def is_writable(self) -> bool:
-        """Say whether a write now would go out without waiting for a slow client."""
+        """Return whether the transport takes a write now, without waiting for a slow client."""
 
     def write(self, batch: Batch) -> None:
-        """Send the events, in order, without waiting."""
+        """Send the events in order. Never waits."""
 
     def close(self, code: int, reason: str) -> None:
-        """End the connection without waiting."""
+        """Close the connection. Never waits."""
 
 
-class Turn:
-    """Keeps a connection's commands in order, and counts those that wait."""
+class CommandQueue:
+    """Keeps a connection's commands in order, and counts those that have not finished."""
 
-    __slots__ = ("lock", "waiting")
+    __slots__ = ("lock", "size")
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.waiting = 0
+        self.size = 0
 
 
 class Member:
-    """One connection, its rooms, and the events that wait because it doesn't read fast enough."""
+    """One connection, its rooms, and its backlog of events while the client reads too slowly."""
 
-    __slots__ = ("arrival", "connection_id", "is_gone", "rooms", "session", "sink", "turn", "waiting")
+    __slots__ = (
+        "backlog",
+        "command_queue",
+        "connection_id",
+        "is_closed",
+        "presence_task",
+        "rooms",
+        "session",
+        "sink",
+    )
 
     session: Session
 
@@ -56,63 +65,63 @@ class Member:
         self.connection_id = uuid.uuid4().hex
         self.sink = sink
         self.rooms: set[str] = set()
-        self.waiting: deque[Frame] | None = None
-        self.turn = Turn()
-        self.arrival: asyncio.Task[None] | None = None  # on the way to presence
-        self.is_gone = False
+        self.backlog: deque[Frame] | None = None
+        self.command_queue = CommandQueue()
+        self.presence_task: asyncio.Task[None] | None = None  # adds the connection to presence
+        self.is_closed = False
 
     def deliver(self, batch: Batch) -> None:
-        """Send events, now or when the client has read what came before. Never waits."""
-        if self.waiting is None and self.sink.is_writable:
+        """Send events now, or once the client has read the earlier ones. Never waits."""
+        if self.backlog is None and self.sink.is_writable:
             self.sink.write(batch)
-        elif not self.is_gone:
-            self._keep(batch.frames)
+        elif not self.is_closed:
+            self._enqueue(batch.frames)
 
     def emit(self, event: str, data: dict[str, Any]) -> None:
         """Send an event to this connection alone."""
         self.deliver(Batch([Frame(event, jsonlib.dumps(data))]))
 
     def reply(self, text: bytes) -> None:
-        """Send a text that isn't an event, an acknowledgement, in its turn among the events."""
-        self.deliver(Batch([Frame.of(text)]))
+        """Send an acknowledgement, in order with the events."""
+        self.deliver(Batch([Frame.from_text(text)]))
 
     def resume(self) -> None:
-        """Send what waits; called by the sink when it is writable again."""
-        waiting, self.waiting = self.waiting, None
-        if waiting:
-            self.sink.write(Batch(list(waiting)))
+        """Send the backlog; called by the sink when it is writable again."""
+        backlog, self.backlog = self.backlog, None
+        if backlog:
+            self.sink.write(Batch(list(backlog)))
 
     def close(self, code: int, reason: str) -> None:
-        if not self.is_gone:
-            self.is_gone = True
-            self.waiting = None
+        if not self.is_closed:
+            self.is_closed = True
+            self.backlog = None
             self.sink.close(code, reason)
 
-    def _keep(self, frames: list[Frame]) -> None:
-        if self.waiting is None:
-            self.waiting = deque()
+    def _enqueue(self, frames: list[Frame]) -> None:
+        if self.backlog is None:
+            self.backlog = deque()
         for frame in frames:
-            if len(self.waiting) < settings.SOCKET_QUEUE_MAX:
-                self.waiting.append(frame)
-            elif not frame.is_ephemeral and not self._make_room(frame):
+            if len(self.backlog) < settings.SOCKET_QUEUE_MAX:
+                self.backlog.append(frame)
+            elif not frame.is_ephemeral and not self._drop_ephemeral_for(frame):
                 return
 
-    def _make_room(self, frame: Frame) -> bool:
-        # What says nothing a minute later goes first; what somebody wrote is never left out silently.
-        lasting = deque(kept for kept in self.waiting or () if not kept.is_ephemeral)
+    def _drop_ephemeral_for(self, frame: Frame) -> bool:
+        # Typing, reactions and counts are dropped first; a message is never dropped silently.
+        lasting = deque(queued for queued in self.backlog or () if not queued.is_ephemeral)
         if len(lasting) < settings.SOCKET_QUEUE_MAX:
-            self.waiting = lasting
-            self.waiting.append(frame)
+            self.backlog = lasting
+            self.backlog.append(frame)
             return True
-        logger.info("connection %s reads too slowly and is closed", self.connection_id)
-        self.close(TOO_SLOW, "You read too slowly; connect again and catch up.")
+        logger.info("connection %s reads too slowly and was closed", self.connection_id)
+        self.close(CLOSE_TOO_SLOW, "This connection reads too slowly. Connect again and catch up.")
         return False
 
 
 class AsgiSink:
-    """Sends through ASGI `send`, whatever server is in front."""
+    """Sends through ASGI `send`, under any server."""
 
-    def __init__(self, send: Callable[[dict[str, Any]], Awaitable[None]], wire: Wire) -> None:
+    def __init__(self, send: Callable[[dict[str, Any]], Awaitable[None]], wire: WireFormat) -> None:
         self._send = send
         self._wire = wire
         self._task: asyncio.Task[None] | None = None
@@ -133,8 +142,8 @@ class AsgiSink:
         try:
             for frame in frames:
                 await self._send({"type": "websocket.send", "text": frame.text(self._wire).decode()})
-        except Exception as error:  # servers differ in what they raise once the client is gone
-            logger.debug("a client was gone before its event: %s", error)
+        except Exception as error:  # servers raise different errors once the client has disconnected
+            logger.debug("client disconnected before an event was sent: %s", error)
         finally:
             self._task = None
             if self.member is not None:
@@ -148,4 +157,4 @@ class AsgiSink:
                 self._send({"type": "websocket.close", "code": code, "reason": reason}), timeout=5
             )
         except Exception as error:
-            logger.debug("a client was gone before its close: %s", error)
+            logger.debug("client disconnected before its close frame: %s", error)

@@ -1,4 +1,4 @@
-"""Who is online, and who is told: `online_users` in Redis, kept right by heartbeats."""
+"""Which users are online: `online_users` in Redis, kept correct by heartbeats, and the events about it."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -14,7 +14,8 @@ from redis.exceptions import RedisError
 from soukloop.core import jsonlib
 from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
-from soukloop.realtime.events import EventSpec, declare_event, publish
+from soukloop.realtime.builtin_events import USER_OFFLINE, USER_ONLINE
+from soukloop.realtime.events import EventSpec, publish
 from soukloop.realtime.rooms import user_room
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ _audiences: list[Audience] = []
 
 
 class Connection(Protocol):
-    """What presence knows of a connection."""
+    """What presence needs of a connection."""
 
     @property
     def user_id(self) -> UUID: ...
@@ -35,34 +36,11 @@ class Connection(Protocol):
     def connection_id(self) -> str: ...
 
 
-declare_event(
-    EventSpec(
-        "user:online",
-        "Somebody you share a conversation with has come online.",
-        {
-            "userId": "6f1c2d1e-8d0b-4a52-9f0c-0a6f3a2b7c11",
-            "username": "testseller",
-            "timestamp": "2025-10-18T10:00:00Z",
-        },
-    )
-)
-declare_event(
-    EventSpec(
-        "user:offline",
-        "The last connection of somebody you share a conversation with is gone.",
-        {
-            "userId": "6f1c2d1e-8d0b-4a52-9f0c-0a6f3a2b7c11",
-            "username": "testseller",
-            "timestamp": "2025-10-18T10:05:00Z",
-        },
-    )
-)
-
 # Redis' own clock: web processes' clocks differ.
 _NOW = "local time = redis.call('TIME'); local now = time[1] * 1000 + math.floor(time[2] / 1000)\n"
-# KEYS: presence, online_users, then for each connection its user's connections. ARGV: TTL in ms, then for
-# each its user and itself. Answers for each whether it is its user's first.
-_HEARD = (
+# KEYS: presence, online_users, then for each connection its user's set of connections. ARGV: TTL in ms, then
+# for each connection its user's id and its own. Returns for each whether it is its user's first.
+_RENEW = (
     _NOW
     + """
 local are_first = {}
@@ -76,7 +54,9 @@ end
 return are_first
 """
 )
-_LEFT = (
+# KEYS: the user's connections, presence, online_users. ARGV: user id, connection id, TTL in ms. Returns 1
+# when the user has gone offline.
+_REMOVE = (
     _NOW
     + """
 redis.call('ZREM', KEYS[1], ARGV[2])
@@ -86,28 +66,28 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 return redis.call('SREM', KEYS[3], ARGV[1])
 """
 )
-# KEYS: presence, online_users. ARGV: TTL in ms. One process gets each name, however many sweep.
-_SWEEP = (
+# KEYS: presence, online_users. ARGV: TTL in ms. Returns each user to only one of the processes that sweep.
+_EXPIRE = (
     _NOW
     + """
-local gone = {}
+local expired = {}
 for _, user in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1], 'LIMIT', 0, 500)) do
   redis.call('ZREM', KEYS[1], user)
-  if redis.call('SREM', KEYS[2], user) == 1 then gone[#gone + 1] = user end
+  if redis.call('SREM', KEYS[2], user) == 1 then expired[#expired + 1] = user end
 end
-return gone
+return expired
 """
 )
 
 
 def register_audience(audience: Audience) -> Audience:
-    """Register `(user ids) -> pairs of one of them and somebody who is told when they come and go`."""
+    """Register `(user ids) -> (user id, contact id) pairs`: who is notified of these users' presence."""
     _audiences.append(audience)
     return audience
 
 
 def online_among(user_ids: Iterable[UUID]) -> set[UUID]:
-    """Return those who are online; nobody while Redis is away."""
+    """Return the users who are online; an empty set while Redis is unavailable."""
     ids = list(user_ids)
     if not ids:
         return set()
@@ -119,10 +99,10 @@ def online_among(user_ids: Iterable[UUID]) -> set[UUID]:
 
 
 def connected_among(user_ids: Iterable[UUID]) -> set[UUID]:
-    """Return those of whom a process holds a connection at this moment; raises RedisError.
+    """Return the users who have a connection in any process at this moment; raises RedisError.
 
-    A process that was killed is missed at once: Redis ends its subscriptions with its connection, long before
-    its heartbeats stay away. Only one whose machine lost its power is missed later, by those.
+    Detects a killed process immediately, because Redis drops its subscriptions with its connection, long
+    before its heartbeats are overdue. Only the loss of a whole machine is detected later, by heartbeats.
     """
     layer = get_channel_layer()
     channels = {layer.channel_of(user_room(each)).encode(): each for each in user_ids}
@@ -130,57 +110,57 @@ def connected_among(user_ids: Iterable[UUID]) -> set[UUID]:
     return {channels[channel] for channel, subscribed in counted if subscribed}
 
 
-def arrived(connections: Collection[Connection]) -> None:
-    """Note new connections; tell people of those that are somebody's first."""
+def add_connections(connections: Collection[Connection]) -> None:
+    """Record new connections; publish `user:online` for users without an earlier one."""
     try:
-        are_first = _heard(connections)
+        are_first = _renew(connections)
     except RedisError as error:
-        logger.warning("presence not noted: %s", error)
+        logger.warning("recording presence failed: %s", error)
         return
     pairs = zip(connections, are_first, strict=True)
-    _tell("user:online", {each.user_id: each.username for each, is_first in pairs if is_first})
+    _notify_contacts(USER_ONLINE, {each.user_id: each.username for each, is_first in pairs if is_first})
 
 
-def departed(gone: Connection) -> None:
-    """Note that a connection is gone; tell people if it was the person's last."""
-    arguments = (str(gone.user_id), gone.connection_id, _ttl_ms())
+def remove_connection(connection: Connection) -> None:
+    """Record that a connection was closed; publish `user:offline` if it was the user's last."""
+    arguments = (str(connection.user_id), connection.connection_id, _ttl_ms())
     try:
-        was_last = redis_client().eval(_LEFT, 3, *_keys(gone.user_id), *arguments)
+        was_last = redis_client().eval(_REMOVE, 3, *_keys(connection.user_id), *arguments)
     except RedisError as error:
-        logger.warning("presence not noted: %s", error)
+        logger.warning("recording a disconnect failed: %s", error)
         return
     if was_last:
-        _tell("user:offline", {gone.user_id: gone.username})
+        _notify_contacts(USER_OFFLINE, {connection.user_id: connection.username})
 
 
-def heartbeat(connections: Collection[Connection]) -> None:
-    """Say that these connections live, which also rebuilds what Redis lost."""
+def renew_connections(connections: Collection[Connection]) -> None:
+    """Record that these connections are alive, which also restores what Redis has lost."""
     try:
-        _heard(connections)
+        _renew(connections)
     except RedisError as error:
-        logger.warning("presence not renewed: %s", error)
+        logger.warning("renewing presence failed: %s", error)
 
 
-def bury() -> None:
-    """See off those of whom no process has said for PRESENCE_TTL that they live: theirs was killed."""
+def expire_silent_users() -> None:
+    """Mark users offline whose process was killed: they had no heartbeat for PRESENCE_TTL."""
     try:
-        gone = redis_client().eval(_SWEEP, 2, keys.PRESENCE, keys.ONLINE_USERS, _ttl_ms())
+        expired = redis_client().eval(_EXPIRE, 2, keys.PRESENCE, keys.ONLINE_USERS, _ttl_ms())
     except RedisError as error:
-        logger.warning("nobody is seen off: %s", error)
+        logger.warning("presence sweep failed: %s", error)
         return
-    if gone:
-        ids = [UUID(raw.decode()) for raw in gone]
-        people = get_user_model().objects.filter(pk__in=ids).values_list("pk", "username")
-        _tell("user:offline", dict(people))
+    if expired:
+        ids = [UUID(raw.decode()) for raw in expired]
+        users = get_user_model().objects.filter(pk__in=ids).values_list("pk", "username")
+        _notify_contacts(USER_OFFLINE, dict(users))
 
 
-def _heard(connections: Collection[Connection]) -> list[int]:
-    """Note these in one command: a rush or a heartbeat brings hundreds."""
+def _renew(connections: Collection[Connection]) -> list[int]:
+    """Record connections in one Redis command, because heartbeats and live streams bring hundreds at once."""
     names = [keys.presence(each.user_id) for each in connections]
     arguments = [text for each in connections for text in (str(each.user_id), each.connection_id)]
     fixed = (keys.PRESENCE, keys.ONLINE_USERS)
-    answer = redis_client().eval(_HEARD, 2 + len(names), *fixed, *names, _ttl_ms(), *arguments)
-    are_first: list[int] = answer
+    reply = redis_client().eval(_RENEW, 2 + len(names), *fixed, *names, _ttl_ms(), *arguments)
+    are_first: list[int] = reply
     return are_first
 
 
@@ -192,12 +172,12 @@ def _ttl_ms() -> int:
     return int(settings.PRESENCE_TTL.total_seconds() * 1000)
 
 
-def _tell(event: str, people: Mapping[UUID, str]) -> None:
-    """Tell those who share a conversation with these people, by id and name."""
-    if not people:
+def _notify_contacts(event: EventSpec, usernames: Mapping[UUID, str]) -> None:
+    """Publish the event about these users (id to username) to their contacts."""
+    if not usernames:
         return
     timestamp = jsonlib.isoformat(timezone.now())
-    for user_id, other in {pair for audience in _audiences for pair in audience(people.keys())}:
-        if other != user_id:
-            data = {"userId": user_id, "username": people[user_id], "timestamp": timestamp}
-            publish(user_room(other), event, data)
+    for user_id, contact_id in {pair for audience in _audiences for pair in audience(usernames.keys())}:
+        if contact_id != user_id:
+            data = {"userId": user_id, "username": usernames[user_id], "timestamp": timestamp}
+            publish(user_room(contact_id), event.name, data)

@@ -1,4 +1,4 @@
-"""The way out: hands messages to the channel layer, in order, from whatever thread they come."""
+"""Sends messages to the channel layer, in order, from any thread."""
 
 import asyncio
 import atexit
@@ -25,7 +25,7 @@ class Publisher:
     """One per process. Sends on the hub's event loop where there is one, otherwise on a thread of its own.
 
     `async_to_sync(group_send)` would open a connection to Redis for each event, because the channel layer
-    keeps one per event loop.
+    has one per event loop.
     """
 
     def __init__(self) -> None:
@@ -33,67 +33,67 @@ class Publisher:
         self._reset()
 
     def _reset(self) -> None:
-        self._waiting: deque[tuple[str, Message]] = deque()
+        self._queue: deque[tuple[str, Message]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_draining = False
+        self._is_sending = False
         self._task: asyncio.Task[None] | None = None
 
-    def adopt(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Send on this loop from now on."""
+    def use_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send on this event loop from now on."""
         with self._lock:
             self._loop = loop
 
-    def release(self, loop: asyncio.AbstractEventLoop) -> None:
+    def forget_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stop sending on this event loop, which is about to close."""
         with self._lock:
             if self._loop is loop:
                 self._loop = None
 
     def send(self, room: str, message: Message) -> None:
-        """Queue a message for a room. Never waits and never raises on Redis' account."""
+        """Queue a message for a room. Never waits, and never raises when Redis is unavailable."""
         with self._lock:
-            if len(self._waiting) >= QUEUE_MAX:
-                logger.error("Redis doesn't keep up: an event for %s is dropped", room)
+            if len(self._queue) >= QUEUE_MAX:
+                logger.error("publish queue is full: event for room %s dropped", room)
                 return
-            self._waiting.append((room, message))
-            if self._is_draining:
+            self._queue.append((room, message))
+            if self._is_sending:
                 return
-            self._is_draining = True
+            self._is_sending = True
             loop = self._loop
             if loop is None or loop.is_closed():
-                loop = self._loop = _own_loop()
+                loop = self._loop = _start_publisher_thread()
         loop.call_soon_threadsafe(self._start)
 
     def flush(self, timeout: float = FLUSH_TIMEOUT) -> bool:
-        """Wait, in a thread that isn't the loop's, until all that was queued is sent or given up."""
+        """Wait until the queue is empty, in a thread other than the event loop's; return whether it is."""
         deadline = time.monotonic() + timeout
-        while self._is_draining:
+        while self._is_sending:
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.005)
         return True
 
     def _start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._drain())
+        self._task = asyncio.get_running_loop().create_task(self._send_queue())
 
-    async def _drain(self) -> None:
-        # One batch at a time: two events of one room arrive in the order in which they were published. One
-        # event at a time took two turns of a busy loop each; at 400 a second beside as many commands they
-        # piled up until they were dropped.
+    async def _send_queue(self) -> None:
+        # One batch at a time, so that a room's events arrive in the order published. Sent singly, each event
+        # took two iterations of a busy event loop: the queue overflowed at 400 a second beside as many commands.
         while True:
             with self._lock:
-                if not self._waiting:
-                    self._is_draining = False
+                if not self._queue:
+                    self._is_sending = False
                     return
-                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
             try:
                 await asyncio.wait_for(get_channel_layer().group_send_many(batch), SEND_TIMEOUT)
             except Exception as error:
                 rooms = ", ".join(sorted({room for room, _ in batch})[:3])
                 reason = error or type(error).__name__
-                logger.warning("%s events (for %s) were not published: %s", len(batch), rooms, reason)
+                logger.warning("publishing %s events to %s failed: %s", len(batch), rooms, reason)
 
 
-def _own_loop() -> asyncio.AbstractEventLoop:
+def _start_publisher_thread() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="publisher", daemon=True).start()
     return loop

@@ -5,9 +5,9 @@ from django.urls import path, re_path
 
 from soukloop.realtime.consumers import (
     ConversationConsumer,
-    NowhereConsumer,
     SocketConsumer,
     StreamConsumer,
+    UnknownPathConsumer,
 )
 
 websockets = URLRouter(
@@ -15,6 +15,6 @@ websockets = URLRouter(
         path("ws/", SocketConsumer.as_asgi()),
         path("ws/conversations/<uuid:id>/", ConversationConsumer.as_asgi()),
         path("ws/streams/<uuid:id>/", StreamConsumer.as_asgi()),
-        re_path(r"", NowhereConsumer.as_asgi()),
+        re_path(r"", UnknownPathConsumer.as_asgi()),
     ]
 )

@@ -1,4 +1,4 @@
-"""Who is connected: the person behind a socket, the rooms it is in, and how it is closed from afar."""
+"""A socket connection as commands see it: its user, its rooms; closing it from any process."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,30 +17,30 @@ from soukloop.core.errors import NotAuthenticated
 from soukloop.realtime.publisher import publisher
 from soukloop.realtime.rooms import user_room
 
-FRESH = 1.0  # seconds; a ban closes sockets within two anyway
+USER_FRESH_SECONDS = 1.0  # a ban closes sockets within two seconds in any case
 
 
 @dataclass(frozen=True)
 class SocketUser:
-    """Who a handshake's token or ticket says it is."""
+    """The user of a handshake's token or ticket."""
 
     id: UUID
     username: str
     avatar_url: str | None
     token_version: int
-    row: Any = field(compare=False, repr=False)  # as it was read now; the first command may go by it
+    row: Any = field(compare=False, repr=False)  # as read for the handshake; the first command may use it
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a handshake brought: an access token or a one-use ticket."""
+    """The credentials of a handshake: an access token or a one-use ticket."""
 
     token: str | None = None
     ticket: str | None = None
 
 
 class Connection(Protocol):
-    """What a session needs of the hub; called from a command's thread."""
+    """What a session needs of its connection; called from a command's thread."""
 
     @property
     def rooms(self) -> frozenset[str]: ...
@@ -50,16 +50,16 @@ class Connection(Protocol):
 
 
 class Session:
-    """One connection of one person, as commands see it."""
+    """One connection of one user, as commands see it."""
 
     def __init__(self, connection_id: str, socket_user: SocketUser, connection: Connection) -> None:
         self.connection_id = connection_id
         self.socket_user = socket_user
         self.user_id = socket_user.id
-        self.state: dict[str, Any] = {}  # what an app wants to remember as long as the connection lasts
+        self.state: dict[str, Any] = {}  # kept by apps for as long as the connection is open
         self._connection = connection
         self._user: Any = socket_user.row
-        self._is_fresh_until = time.monotonic() + FRESH
+        self._is_fresh_until = time.monotonic() + USER_FRESH_SECONDS
 
     @property
     def username(self) -> str:
@@ -67,9 +67,9 @@ class Session:
 
     @property
     def user(self) -> Any:
-        """The person's row, read once per command; raises NotAuthenticated once banned or deleted.
+        """The user's row, read once per command; raises NotAuthenticated if banned or deleted.
 
-        Whoever connects to join a room does it at once: then the handshake's read serves the join as well.
+        Clients usually join a room right after the handshake, so the row read there serves the join too.
         """
         if self._user is None:
             user = user_by_id(self.user_id)
@@ -79,7 +79,7 @@ class Session:
         return self._user
 
     def forget_user(self) -> None:
-        """Have the row read again, unless it is the handshake's and was read a moment ago."""
+        """Read the row again at the next use, unless the handshake read it less than a second ago."""
         if time.monotonic() >= self._is_fresh_until:
             self._user = None
         self._is_fresh_until = 0.0
@@ -89,14 +89,14 @@ class Session:
         return self._connection.rooms
 
     def join(self, room: str) -> None:
-        """Be in the room from now on: what is published after this call returns is received.
+        """Join the room: the connection receives everything published after this call returns.
 
-        So join first, then read the history: nothing falls between the two.
+        Join first, then read the history, so that no event is missed in between.
         """
         self._connection.join(room)
 
     def leave(self, room: str) -> None:
-        """Leave the room, if in it; what apps registered by `on_left` runs before this returns."""
+        """Leave the room, if in it; the room kind's leave hooks are called before this returns."""
         self._connection.leave(room)
 
     def emit(self, event: str, data: dict[str, Any]) -> None:
@@ -105,26 +105,26 @@ class Session:
 
 
 def authenticate(credentials: Sequence[Credentials]) -> list[SocketUser | Exception]:
-    """Ask the app that knows people who each of these is; an exception says why somebody is nobody."""
-    hook: Callable[[Sequence[Credentials]], list[SocketUser | Exception]] = import_string(
+    """Return the user of each of these credentials, or the exception that refuses them."""
+    authenticator: Callable[[Sequence[Credentials]], list[SocketUser | Exception]] = import_string(
         settings.SOCKET_AUTHENTICATOR
     )
-    return hook(credentials)
+    return authenticator(credentials)
 
 
 def close_user_sessions_on_commit(user_id: UUID | str, reason: str) -> None:
-    """Close every socket of this person, in every process, once the transaction has committed."""
+    """Close every socket of this user, in every process, once the transaction has committed."""
     room = user_room(user_id)
     message = {"type": "close", "room": room, "reason": reason}
     transaction.on_commit(partial(publisher.send, room, message), robust=True)
 
 
-def put_out_on_commit(user_id: UUID | str, room: str, event: str, data: dict[str, Any]) -> None:
-    """Take this person's connections, in every process, out of a room once the transaction has committed.
+def remove_from_room_on_commit(user_id: UUID | str, room: str, event: str, data: dict[str, Any]) -> None:
+    """Remove this user's connections from a room, in every process, once the transaction has committed.
 
-    Those that were in it are sent the declared event; what apps registered by `on_left` runs. Sent by the
-    person's own room, which a connection is in before it can come into any other.
+    Connections that were in it receive the declared event, and the room kind's leave hooks are called. The
+    request is published to the user's own room, because a connection joins that before any other.
     """
-    own = user_room(user_id)
-    message = {"type": "leave", "room": own, "from": room, "event": event, "data": jsonlib.dumps(data)}
-    transaction.on_commit(partial(publisher.send, own, message), robust=True)
+    own_room = user_room(user_id)
+    message = {"type": "leave", "room": own_room, "from": room, "event": event, "data": jsonlib.dumps(data)}
+    transaction.on_commit(partial(publisher.send, own_room, message), robust=True)

@@ -15,11 +15,13 @@ from socketio.packet import BINARY_ACK, BINARY_EVENT, CONNECT_ERROR, Packet
 
 from soukloop.core import jsonlib
 from soukloop.core.errors import BadRequest, DomainError, PayloadTooLarge
+from soukloop.core.http.envelope import error_body
 from soukloop.realtime import lifecycle
-from soukloop.realtime.dispatch import dispatch, refusal
-from soukloop.realtime.frames import Batch, Frame, Wire
+from soukloop.realtime.dispatch import dispatch
+from soukloop.realtime.frames import Batch, Frame, WireFormat
+from soukloop.realtime.handshake import identify_user, is_trusted_origin, query_value
 from soukloop.realtime.members import Member
-from soukloop.realtime.rawsink import EXTENSION, RawSink
+from soukloop.realtime.uvicorn_protocol import EXTENSION, TransportSink
 
 logger = logging.getLogger("soukloop.socket")
 
@@ -70,7 +72,7 @@ class EngineSink:
     def __init__(self, socket: Any) -> None:
         self.member: Member | None = None
         self._socket = socket
-        self._raw: RawSink | None = None
+        self._raw: TransportSink | None = None
         self._is_open = False
         self._bad_packets = 0
 
@@ -93,8 +95,8 @@ class EngineSink:
         if self.member is not None:
             self.member.resume()
 
-    def upgrade(self, raw: RawSink) -> None:
-        raw.wire = Wire.SOCKETIO
+    def upgrade(self, raw: TransportSink) -> None:
+        raw.wire = WireFormat.SOCKETIO
         raw.member = self.member
         self._raw = raw
 
@@ -103,7 +105,7 @@ class EngineSink:
             self._raw.write(batch)
             return
         for frame in batch.frames:
-            text = frame.text(Wire.SOCKETIO)[1:].decode()
+            text = frame.text(WireFormat.SOCKETIO)[1:].decode()
             self._socket.queue.put_nowait(EnginePacket(MESSAGE, text))
 
     def complain(self, member: Member, packet: Any, error: DomainError) -> None:
@@ -111,15 +113,15 @@ class EngineSink:
         self._bad_packets += 1
         wanted = _ACK_WANTED.match(packet) if isinstance(packet, str) else None
         if wanted is not None:
-            member.reply(_ack(wanted[1], refusal(error)))
+            member.reply(_ack(wanted[1], error_body(error)))
         else:
-            member.emit("error", refusal(error)["error"])
+            member.emit("error", error_body(error)["error"])
         if self._bad_packets >= lifecycle.BAD_FRAMES_MAX:
             member.close(lifecycle.close_code(error), error.message)
 
     def close(self, code: int, reason: str) -> None:
         if self.is_writable:
-            self.write(Batch([Frame.of(_DISCONNECT)]))  # tells the client not to come back by itself
+            self.write(Batch([Frame.from_text(_DISCONNECT)]))  # tells the client not to come back by itself
         if self._raw is not None:
             self._raw.close(code, reason)
         else:
@@ -147,13 +149,13 @@ class SocketServer(socketio.AsyncServer):
         return Engine
 
     def _is_trusted(self, origin: str, environ: dict[str, Any]) -> bool:
-        return lifecycle.is_trusted_origin(origin, environ.get("HTTP_HOST", ""))
+        return is_trusted_origin(origin, environ.get("HTTP_HOST", ""))
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         scope = environ["asgi.scope"]
         auth = auth if isinstance(auth, dict) else {}
         try:
-            user = await lifecycle.identify(
+            user = await identify_user(
                 dict(scope["headers"]),
                 scope["query_string"],
                 token=auth.get("token"),
@@ -162,7 +164,7 @@ class SocketServer(socketio.AsyncServer):
             eio_sid = self.manager.eio_sid_from_sid(sid, ROOT)
             socket = self.eio.sockets[eio_sid]
             sink = self.sinks[sid] = EngineSink(socket)
-            await lifecycle.opened(user, sink)
+            await lifecycle.connect(user, sink)
             socket.session["sink"] = sink
             if carrier := socket.session.get("carrier"):
                 carrier.carry(sink)
@@ -186,12 +188,12 @@ class SocketServer(socketio.AsyncServer):
         if sink is not None and sink.member is not None:
             self.environ[eio_sid] = {}  # its headers are of no more use: 3 KiB a client
             sink.open()
-            lifecycle.greet(sink.member)
+            lifecycle.welcome(sink.member)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         sink = self.sinks.pop(sid, None)
         if sink is not None and sink.member is not None:
-            await lifecycle.closed(sink.member)
+            await lifecycle.disconnect(sink.member)
 
     async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
         if not isinstance(data, list) or not data or not isinstance(data[0], str):
@@ -246,7 +248,7 @@ class Carrier:
     def __init__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         self._receive = receive
         self._send = send
-        self._raw: RawSink | None = scope.get("extensions", {}).get(EXTENSION)
+        self._raw: TransportSink | None = scope.get("extensions", {}).get(EXTENSION)
         self._socket: Any = None
 
     def serve(self, socket: Any) -> None:
@@ -301,7 +303,7 @@ class SocketIoApp:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await lifecycle.start()
-        socket = self.server.eio.sockets.get(lifecycle.query_value(scope["query_string"], "sid") or "")
+        socket = self.server.eio.sockets.get(query_value(scope["query_string"], "sid") or "")
         if scope["type"] == "websocket":
             carrier = Carrier(scope, receive, send)
             if socket is not None:
@@ -338,7 +340,7 @@ async def _end(socket: Any) -> None:
 
 def _resume(socket: Any) -> None:
     sink: EngineSink | None = socket.session.get("sink")
-    if sink is not None and sink.member is not None and sink.member.waiting and sink.is_writable:
+    if sink is not None and sink.member is not None and sink.member.backlog and sink.is_writable:
         sink.member.resume()
 
 
@@ -373,4 +375,4 @@ def _replayed(body: bytes) -> Any:
 async def _answer(send: Any, error: DomainError) -> None:
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": jsonlib.dumps(refusal(error))})
+    await send({"type": "http.response.body", "body": jsonlib.dumps(error_body(error))})

@@ -59,13 +59,14 @@ def test_events_reach_the_rooms_members_alone_and_in_order(
     assert outsider.named("probe:said") == []
 
 
-def test_the_connection_that_caused_an_event_can_be_left_out(
+def test_an_event_published_on_commit_can_exclude_the_members_of_another_room(
     server: ServerProcess, bare_client: Any, token: str
 ) -> None:
     one, other = bare_client(server, token), bare_client(server, token)
     for client in (one, other):
         client.call("probe:join", {"room": STREAM})
-    one.call("probe:publish", {"room": STREAM, "event": "probe:said", "except_me": True})
+    one.call("probe:join", {"room": OTHER_STREAM})
+    one.call("probe:publish", {"room": STREAM, "event": "probe:said", "exclude_members_of": OTHER_STREAM})
     assert other.expect("probe:said") == {"n": 0}
     assert one.hears_nothing_of("probe:said")
 
@@ -81,7 +82,7 @@ def test_refusals_have_the_codes_of_rest(server: ServerProcess, bare_client: Any
         "message": "Some fields are missing or wrong.",
         "details": {"room": ["This field is required."]},
     }
-    assert client.call("probe:join", [1])["error"]["details"] == {"data": ["An object."]}
+    assert client.call("probe:join", [1])["error"]["details"] == {"data": ["This must be an object."]}
     assert client.call("nobody:knows")["error"]["code"] == "unknown_event"
     client.send("probe:refuse")
     assert client.expect("error")["event"] == "probe:refuse"

@@ -39,7 +39,7 @@ def sessions(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> list[Se
         User(username=f"viewer{number}", email=f"viewer{number}@example.com") for number in range(PEOPLE)
     )
     sessions = [session_of(user, "stream.1") for user in people]
-    members = {each.connection_id: SimpleNamespace(session=each, is_gone=False) for each in sessions}
+    members = {each.connection_id: SimpleNamespace(session=each, is_closed=False) for each in sessions}
     monkeypatch.setattr(hub, "members", members)
     return sessions
 
@@ -68,7 +68,7 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_a_heartbeat_speaks_for_everybody_a_few_at_a_time(
     sessions: list[Session], told: list[Alive], scripts: list[str]
 ) -> None:
-    await lifecycle.beat()
+    await lifecycle.heartbeat()
     assert [session for call in told for session in call["stream.1"]] == sessions
     assert [len(call["stream.1"]) for call in told] == [250, 250, 100]
     assert redis_client().zcard(keys.PRESENCE) == redis_client().scard(keys.ONLINE_USERS) == PEOPLE
@@ -86,10 +86,10 @@ async def test_a_heartbeat_does_not_speak_for_who_left_while_it_was_under_way(
 
     def leave_meanwhile(members: Alive) -> None:
         told.append(members)
-        hub.members[last.connection_id].is_gone = True
+        hub.members[last.connection_id].is_closed = True
 
     monkeypatch.setattr(lifecycle, "HEARTBEAT_HOOKS", {"stream": [leave_meanwhile]})
-    await lifecycle.beat()
+    await lifecycle.heartbeat()
     assert last not in [session for call in told for session in call["stream.1"]]
     assert redis_client().zcard(keys.PRESENCE) == PEOPLE - 1
 
@@ -101,7 +101,7 @@ async def test_an_app_that_fails_keeps_nobody_from_being_spoken_for(
         raise RuntimeError("an app's own trouble")
 
     monkeypatch.setattr(lifecycle, "HEARTBEAT_HOOKS", {"stream": [fail]})
-    await lifecycle.beat()
+    await lifecycle.heartbeat()
     assert redis_client().zcard(keys.PRESENCE) == PEOPLE
 
 
@@ -116,6 +116,6 @@ def test_of_several_new_connections_each_person_s_first_is_known(
         return []
 
     monkeypatch.setattr(presence, "_audiences", [audience])
-    presence.arrived([session_of(one), session_of(one), session_of(other)])
-    presence.arrived([session_of(other)])
+    presence.add_connections([session_of(one), session_of(one), session_of(other)])
+    presence.add_connections([session_of(other)])
     assert asked == [{one.pk, other.pk}]

@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from soukloop.core.errors import Conflict
 from soukloop.realtime.commands import command, on_left
-from soukloop.realtime.events import publish
+from soukloop.realtime.events import publish, publish_on_commit
 from soukloop.realtime.presence import register_audience
 from soukloop.realtime.sessions import Session
 
@@ -25,7 +25,7 @@ class Publication(Room):
     count = serializers.IntegerField(default=1, max_value=5000)
     size = serializers.IntegerField(default=0, max_value=10_000)
     data = serializers.DictField(required=False, help_text="Published as it is")  # type: ignore[assignment]
-    except_me = serializers.BooleanField(default=False)
+    exclude_members_of = serializers.CharField(required=False)
 
 
 class Pause(serializers.Serializer[Any]):
@@ -50,10 +50,15 @@ def leave(session: Session, data: dict[str, Any]) -> None:
 @command("probe:publish", input=Publication, example={"room": "stream.1", "event": "probe:said"})
 def publish_many(session: Session, data: dict[str, Any]) -> None:
     """Publish events numbered from 0."""
-    except_connection = session.connection_id if data["except_me"] else None
     for n in range(data["count"]):
         fields = {"n": n, "padding": "x" * data["size"]} if data["size"] else {"n": n}
-        publish(data["room"], data["event"], data.get("data", fields), except_connection=except_connection)
+        payload = data.get("data", fields)
+        if "exclude_members_of" in data:
+            publish_on_commit(
+                data["room"], data["event"], payload, exclude_members_of=data["exclude_members_of"]
+            )
+        else:
+            publish(data["room"], data["event"], payload)
 
 
 @command("probe:wait", input=Pause, example={"seconds": 0.1})

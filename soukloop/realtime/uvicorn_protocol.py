@@ -1,6 +1,7 @@
-"""The fast way out under uvicorn: ready-made frames, straight to the transport.
+"""uvicorn's WebSocket protocol, through which the hub writes encoded frames straight to the transport.
 
-Run as `uvicorn --ws soukloop.realtime.rawsink:WebSocketProtocol`; without it all works the same, slower.
+Run as `uvicorn --ws soukloop.realtime.uvicorn_protocol:WebSocketProtocol`; without it everything works, but
+slower.
 """
 
 import logging
@@ -13,25 +14,25 @@ from uvicorn.protocols.websockets.wsproto_impl import WebsocketBuffer, WSProtoco
 from wsproto import ConnectionType, events
 from wsproto.connection import ConnectionState
 
-from soukloop.realtime.frames import Batch, Wire
+from soukloop.realtime.frames import Batch, WireFormat
 from soukloop.realtime.members import Member
 
 logger = logging.getLogger(__name__)
 
-EXTENSION = "soukloop.raw"
+EXTENSION = "soukloop.transport"
 FRAGMENTS_MAX = 128
-LINGER = 5.0  # seconds a client that doesn't read has to take its close frame
+CLOSE_TIMEOUT = 5.0  # seconds for a client that reads too slowly to read its close frame
 
 
-class RawSink:
-    """Writes to one connection's transport; knows from its flow control whether the client reads."""
+class TransportSink:
+    """Writes to one connection's transport; its flow control says whether the client keeps up."""
 
     __slots__ = ("_protocol", "is_writable", "member", "wire")
 
     def __init__(self, protocol: "WebSocketProtocol") -> None:
         self._protocol = protocol
         self.is_writable = True
-        self.wire = Wire.WEBSOCKET
+        self.wire = WireFormat.WEBSOCKET
         self.member: Member | None = None
 
     def write(self, batch: Batch) -> None:
@@ -43,16 +44,16 @@ class RawSink:
 
 
 class WebSocketProtocol(WSProtocol):
-    """uvicorn's wsproto protocol, stricter with what comes in, and open to the hub for what goes out."""
+    """uvicorn's wsproto protocol, with stricter limits on what clients send and a sink for the hub."""
 
     def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
-        # A frame compressed for one connection couldn't be another's, and 300 KiB of zlib state each add up.
+        # A compressed frame can't be shared by connections, and each would need 300 KiB of zlib state.
         config.ws_per_message_deflate = False
         super().__init__(config, *args, **kwargs)
         self.conn: _Connection = _Connection(ConnectionType.SERVER)
         self.buffer = WebsocketBuffer(settings.SOCKET_FRAME_MAX_BYTES)
         self.fragments = 0
-        self.sink = RawSink(self)
+        self.sink = TransportSink(self)
 
     def handle_connect(self, event: events.Request) -> None:
         super().handle_connect(event)
@@ -62,33 +63,33 @@ class WebSocketProtocol(WSProtocol):
     def handle_message(self, event: Any) -> None:
         self.fragments = 0 if event.message_finished else self.fragments + 1
         if self.fragments > FRAGMENTS_MAX:
-            return self.fail(1008, "A message in too many fragments")
+            return self.fail(1008, "The message has too many fragments.")
         super().handle_message(event)
         if self.close_sent:
-            self.conn.is_over = True
-            logger.warning("a socket is closed: a message of more than %s bytes", self.buffer.max_length)
+            self.conn.stop_parsing = True
+            logger.warning("connection closed: message exceeds %s bytes", self.buffer.max_length)
         return None
 
     def handle_close(self, event: events.CloseConnection) -> None:
         if not self.close_sent and self.conn.state is ConnectionState.OPEN:
-            # Not the client's close but what wsproto makes of a frame it can't parse (1002, 1007).
-            return self.fail(event.code, event.reason or "The frame can't be parsed")
+            # Not a close frame of the client: wsproto reports a frame it can't parse this way (1002, 1007).
+            return self.fail(event.code, event.reason or "The frame can't be parsed.")
         return super().handle_close(event)
 
     def fail(self, code: int, reason: str) -> None:
-        """End the connection, whether the client reads or not."""
+        """Close the connection, even if the client doesn't read."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
         if code not in (1000, 1001):
-            logger.info("a socket is closed: %s %s", code, reason)
+            logger.info("connection closed: %s %s", code, reason)
         self.close_sent = True
-        self.conn.is_over = True
+        self.conn.stop_parsing = True
         self.sink.is_writable = False
         self.stop_keepalive()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(self.conn.send(events.CloseConnection(code=code, reason=reason)))
         self.transport.close()
-        self.loop.call_later(LINGER, self.transport.abort)
+        self.loop.call_later(CLOSE_TIMEOUT, self.transport.abort)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -107,12 +108,12 @@ class WebSocketProtocol(WSProtocol):
 
 
 class _Connection(wsproto.WSConnection):
-    """Stops parsing what a client sent after the frame for which it is thrown out."""
+    """Ignores what a client sent after the frame for which its connection is closed."""
 
-    is_over = False
+    stop_parsing = False
 
     def events(self) -> Generator[events.Event, None, None]:
         for event in super().events():
             yield event
-            if self.is_over:
+            if self.stop_parsing:
                 return

@@ -1,0 +1,54 @@
+"""Events that the sockets themselves send, whatever apps are installed: connections, errors and presence."""
+
+from soukloop.realtime.events import ANY_ROOM, EventSpec, declare_event
+
+_USER_ID = "6f1c2d1e-8d0b-4a52-9f0c-0a6f3a2b7c11"
+
+CONNECTED = declare_event(
+    EventSpec(
+        "connected",
+        "The connection is open. The first event of each connection.",
+        {
+            "userId": "0d3ab0a5-5c07-4b6d-9d56-0b8a0a3c6a01",
+            "username": "testbuyer",
+            "connectionId": "c4b1f2a97d8e4c0f9a7f6f0e2d1c3b5a",
+            "serverTime": "2025-10-18T10:00:00Z",
+        },
+    )
+)
+ERROR = declare_event(
+    EventSpec(
+        "error",
+        "A command without an acknowledgement was refused, or the connection is about to be closed. "
+        "`code`, `message` and `details` are those of REST; `event` names the command, if there was one.",
+        {
+            "event": "unknown:command",
+            "code": "unknown_event",
+            "message": "Unknown command.",
+            "details": {"event": "unknown:command"},
+        },
+    )
+)
+RESYNC = declare_event(
+    EventSpec(
+        "resync",
+        "Events of this room may have been lost while the server had no connection to Redis. "
+        "Join the room again with `afterSeq`, or read REST.",
+        {"room": f"user.{_USER_ID}"},
+        rooms=ANY_ROOM,
+    )
+)
+USER_ONLINE = declare_event(
+    EventSpec(
+        "user:online",
+        "A contact has come online. Your contacts are the people you share a conversation with.",
+        {"userId": _USER_ID, "username": "testseller", "timestamp": "2025-10-18T10:00:00Z"},
+    )
+)
+USER_OFFLINE = declare_event(
+    EventSpec(
+        "user:offline",
+        "A contact's last connection was closed.",
+        {"userId": _USER_ID, "username": "testseller", "timestamp": "2025-10-18T10:05:00Z"},
+    )
+)

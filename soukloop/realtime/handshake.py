@@ -1,0 +1,81 @@
+"""Admits a connection, on either transport: checks its origin and finds its user."""
+
+import logging
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+
+from soukloop.core.batching import AsyncBatcher
+from soukloop.core.errors import Forbidden, NotAuthenticated, ServerError
+from soukloop.core.http.envelope import domain_error
+from soukloop.realtime.dispatch import in_thread
+from soukloop.realtime.sessions import Credentials, SocketUser, authenticate
+
+logger = logging.getLogger("soukloop.socket")
+
+
+async def identify_user(
+    headers: dict[bytes, bytes], query: bytes, *, token: Any = None, ticket: Any = None
+) -> SocketUser:
+    """Return the user of a handshake; raises DomainError with the reason for a refusal.
+
+    Accepts a bearer header (native apps), a one-use `?ticket=` (browsers), or Socket.IO's `auth`. Never an
+    access token in a URL, because proxies and browsers keep URLs.
+    """
+    scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if not token and scheme.lower() == "bearer":
+        token = bearer.strip()
+    if not ticket:
+        ticket = query_value(query, "ticket")
+    if not token and not ticket:
+        raise NotAuthenticated("Log in first: send a token or a ticket.", code="credentials_missing")
+    if not isinstance(token or "", str) or not isinstance(ticket or "", str):
+        raise NotAuthenticated("The token must be a string.", code="token_invalid")
+    found: SocketUser | Exception
+    try:
+        found = await _authenticate_batched(Credentials(token or None, ticket or None))
+    except Exception as exc:
+        found = exc
+    if isinstance(found, SocketUser):
+        return found
+    error = domain_error(found)
+    if error is None:
+        logger.error("handshake failed", exc_info=found)
+        error = ServerError()
+    raise error from found
+
+
+async def _authenticate(credentials: list[Credentials]) -> list[SocketUser | Exception]:
+    return await in_thread(partial(authenticate, credentials))
+
+
+# Hundreds of handshakes arrive in the same second when a popular stream goes live.
+_authenticate_batched = AsyncBatcher(_authenticate)
+
+
+def query_value(query: bytes, name: str) -> str | None:
+    """Return the first value of a parameter of the URL, or None."""
+    return parse_qs(query.decode("latin-1"), max_num_fields=100).get(name, [None])[0]
+
+
+def check_origin(headers: dict[bytes, bytes]) -> None:
+    """Refuse pages of other sites; only browsers send an Origin header. Raises Forbidden."""
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    if origin and not is_trusted_origin(origin, headers.get(b"host", b"").decode("latin-1")):
+        raise Forbidden("Connections from this site are not allowed.", code="origin_not_allowed")
+
+
+def is_trusted_origin(origin: str, host: str) -> bool:
+    """Return whether the origin is in TRUSTED_ORIGINS or is the requested host itself."""
+    if origin in settings.TRUSTED_ORIGINS:
+        return True
+    try:
+        parts = urlsplit(origin)
+        name = parts.hostname
+    except ValueError:
+        return False
+    if parts.scheme not in ("http", "https"):
+        return False
+    return parts.netloc == host or (settings.DEBUG and name in ("localhost", "127.0.0.1", "::1"))
