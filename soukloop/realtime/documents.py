@@ -110,7 +110,10 @@ def _command_section(command: Command) -> str:
 
 
 def _event_section(event: EventSpec) -> str:
-    goes_to = "; ".join(_ROOMS[room] for room in (_ROOMS if event.rooms == ANY_ROOM else event.rooms)) or "the connection that asked for it"
+    goes_to = (
+        "; ".join(_ROOMS[room] for room in (_ROOMS if event.rooms == ANY_ROOM else event.rooms))
+        or "the connection that asked for it"
+    )
     lines = [f"### `{event.name}`\n", _paragraphs(event.doc), "", f"To: {goes_to}."]
     if event.merge is not None:
         lines.append(f"Merged when it comes oftener than {event.merge.per_second} times a second in a room.")

@@ -171,7 +171,7 @@ class Hub:
         self._started = self.loop.create_future()
         publisher.use_loop(self.loop)
         layer = get_channel_layer()
-        layer.when_reconnected(self._send_resync)
+        await layer.when_reconnected(self._send_resync)
         self._channel = await layer.new_channel()
         self.spawn(self._listen())
         self._started.set_result(None)

@@ -105,7 +105,7 @@ def connected_among(user_ids: Iterable[UUID]) -> set[UUID]:
     before its heartbeats are overdue. Only the loss of a whole machine is detected later, by heartbeats.
     """
     layer = get_channel_layer()
-    channels = {layer.channel_of(user_room(each)).encode(): each for each in user_ids}
+    channels = {layer.redis_channel(user_room(each)).encode(): each for each in user_ids}
     counted: Any = redis_client().pubsub_numsub(*channels)
     return {channels[channel] for channel, subscribed in counted if subscribed}
 

@@ -78,7 +78,7 @@ class Publisher:
 
     async def _send_queue(self) -> None:
         # One batch at a time, so that a room's events arrive in the order published. Sent singly, each event
-        # took two iterations of a busy event loop: the queue overflowed at 400 a second beside as many commands.
+        # took two iterations of a busy event loop: the queue overflowed at 400 a second.
         while True:
             with self._lock:
                 if not self._queue:
