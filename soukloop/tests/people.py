@@ -1,0 +1,15 @@
+"""The people of the permission tests."""
+
+from dataclasses import dataclass, field
+
+from accounts.models import User
+from accounts.tests.factories import make_seller, make_user
+
+
+@dataclass(frozen=True)
+class People:
+    """A seller, a buyer who deals with the seller, a stranger to both."""
+
+    stranger: User = field(default_factory=make_user)
+    buyer: User = field(default_factory=make_user)
+    seller: User = field(default_factory=make_seller)
