@@ -1,7 +1,6 @@
 """Who is refused what over REST, and in which state."""
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -9,9 +8,10 @@ from django.utils import timezone
 from accounts.tests.factories import block, client_for, make_seller
 from livestream.models import Stream
 from livestream.tests.factories import make_live_stream, make_stream
+from soukloop.tests.routes import SOME_ID
 
 pytestmark = pytest.mark.django_db
-NO_STREAM = f"/api/v1/streams/{uuid4()}"
+NO_STREAM = f"/api/v1/streams/{SOME_ID}"
 # method, URL behind the stream's, body, and what others than the owner get
 OWNERS_ONLY = [
     ("patch", "/settings", {"title": "Mine now"}),
@@ -20,15 +20,15 @@ OWNERS_ONLY = [
     ("post", "/cancel", {}),
     ("post", "/rotate-key", {}),
     ("get", "/analytics", None),
-    ("post", f"/products/{uuid4()}", {}),
-    ("delete", f"/products/{uuid4()}", None),
-    ("post", f"/products/{uuid4()}/tag", {"x": 0, "y": 0, "timestamp_seconds": 0}),
+    ("post", f"/products/{SOME_ID}", {}),
+    ("delete", f"/products/{SOME_ID}", None),
+    ("post", f"/products/{SOME_ID}/tag", {"x": 0, "y": 0, "timestamp_seconds": 0}),
     ("patch", "/chat", {"enable_chat": False}),
-    ("post", "/mutes", {"user_id": str(uuid4())}),
-    ("delete", f"/mutes/{uuid4()}", None),
-    ("post", "/moderators", {"user_id": str(uuid4())}),
-    ("delete", f"/moderators/{uuid4()}", None),
-    ("delete", f"/chat/{uuid4()}", None),
+    ("post", "/mutes", {"user_id": str(SOME_ID)}),
+    ("delete", f"/mutes/{SOME_ID}", None),
+    ("post", "/moderators", {"user_id": str(SOME_ID)}),
+    ("delete", f"/moderators/{SOME_ID}", None),
+    ("delete", f"/chat/{SOME_ID}", None),
 ]
 
 
