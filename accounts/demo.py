@@ -1,5 +1,6 @@
 """Demo people: neighbours in the Emirates, each with a place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib.gis.geos import Point
@@ -58,6 +59,21 @@ NEIGHBOURS = (
     Person("karim.b", "Karim Benali", "buyer", "+971501000018", "Business Bay", 25.1857, 55.2719),
 )
 PEOPLE = (BUYER, SELLER, ADMIN, *NEIGHBOURS)
+
+
+_LOGINS = ((SELLER, "sells, goes live"), (BUYER, "buys, watches"), (ADMIN, "staff: /admin"))
+
+
+def seed() -> Sequence[str]:
+    """Add the demo people that are missing; return a line about each login for the terminal."""
+    seed_people()
+    return [f"{person.email:<26}{person.password:<14}{use}" for person, use in _LOGINS]
+
+
+def demo_people() -> list[User]:
+    """Return the demo people that exist, in the order in which they are listed here."""
+    people = {user.email: user for user in User.objects.filter(email__in=[one.email for one in PEOPLE])}
+    return [people[person.email] for person in PEOPLE if person.email in people]
 
 
 def seed_people() -> list[User]:

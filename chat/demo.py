@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from accounts.demo import demo_people
 from accounts.models import User
 from chat.models import Conversation
 from chat.services import mark_read, open_conversation, post_message
+from listings.demo import demo_products
 from listings.models import Product
 
 # Who says what, in turn; the last word is unread.
@@ -25,6 +27,12 @@ _TALKS = (
         ("buyer", "Thursday it is, thank you!"),
     ),
 )
+
+
+def seed() -> Sequence[str]:
+    """Add the demo conversations that are missing."""
+    seed_conversations(demo_people(), demo_products())
+    return ()
 
 
 def seed_conversations(users: Sequence[User], products: Sequence[Product]) -> list[Conversation]:

@@ -1,13 +1,13 @@
-from django.apps import AppConfig
+from soukloop.core.domain import DomainApp
 
 
-class ListingsConfig(AppConfig):
+class ListingsConfig(DomainApp):
     name = "listings"
-
-    def ready(self) -> None:
-        # Only once all models are there can what reacts to accounts be imported.
-        from accounts import hooks  # noqa: PLC0415
-        from listings.services import close_seller, reopen_seller  # noqa: PLC0415
-
-        hooks.on_account_closed(close_seller)
-        hooks.on_account_reopened(reopen_seller)
+    rate_limits = {
+        "product_write": (120, 60),
+        "search": (240, 60),
+    }
+    api_tags = {
+        "Browse": "Feeds, search, categories.",
+        "Products": "Products, their pictures, favourites.",
+    }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from accounts.demo import demo_people
 from accounts.models import User
 from listings.models import Category, Product
 from listings.services.products import create_product
@@ -25,6 +26,17 @@ _ON_VIDEO = (
     ("Chanel Classic Flap, medium", "luxury_fashion", "good", "18900", "Caviar leather, gold hardware."),
     ("Signed Emirati calligraphy print", "collectibles_art", "new", "750", "Number 12 of 50."),
 )
+
+
+def seed() -> Sequence[str]:
+    """Add the demo products that are missing."""
+    seed_products(demo_people())
+    return ()
+
+
+def demo_products() -> list[Product]:
+    """Return all products of the demo sellers, oldest first."""
+    return list(Product.objects.filter(seller__in=demo_people()).order_by("created_at", "id"))
 
 
 def seed_products(users: Sequence[User]) -> list[Product]:

@@ -1,52 +1,33 @@
-"""What the apps above listings may register in `ready()`, so that listings needn't know of them."""
+"""What upper apps can react to, and what listings asks them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from accounts.models import User
 from listings.models import Product
+from soukloop.core.hooks import Hook
 
-Withdrawn = Callable[[Product, str], None]
-LiveStreamCounts = Callable[[], Mapping[str, int]]
-SeesSold = Callable[[User, Product], bool]
+product_withdrawn: Hook[[Product, str], None] = Hook()
+"""`callback(product, reason)`: a product is no longer for sale; `reason` is `sold`, `hidden` or `deleted`.
 
-_withdrawn: list[Withdrawn] = []
-_live_stream_counts: list[LiveStreamCounts] = []
-_sees_sold: list[SeesSold] = []
+Called in the transaction that withdraws it, the product's row locked. May be called again for a product that
+was put back on sale since.
+"""
 
+sold_viewer_check: Hook[[User, Product], bool] = Hook()
+"""`callback(user, product)`: whether this person (its buyer) may still see a sold product."""
 
-def on_product_withdrawn(callback: Withdrawn) -> None:
-    """Have `callback(product, reason)` called when a product goes off sale.
-
-    It runs in the transaction that withdraws it, the product's row locked; `reason` is `sold`, `hidden` or
-    `deleted`. It may be called again for a product that was put back on sale since.
-    """
-    _withdrawn.append(callback)
-
-
-def product_withdrawn(product: Product, reason: str) -> None:
-    """Tell everyone who registered; for the services of listings."""
-    for callback in _withdrawn:
-        callback(product, reason)
-
-
-def let_see_sold(judge: SeesSold) -> None:
-    """Register what knows whether somebody (its buyer) may go on looking at a sold product."""
-    _sees_sold.append(judge)
+live_stream_counter: Hook[[], Mapping[str, int]] = Hook()
+"""`callback()`: category slug → streams that are live now."""
 
 
 def may_see_sold(user: User, product: Product) -> bool:
-    return any(judge(user, product) for judge in _sees_sold)
-
-
-def count_live_streams_with(counter: LiveStreamCounts) -> None:
-    """Register what knows how many streams are live now in each category (slug → count)."""
-    _live_stream_counts.append(counter)
+    return any(sold_viewer_check(user, product))
 
 
 def live_stream_counts() -> dict[str, int]:
-    """Return category slug → streams that are live now; empty while no app counts them."""
+    """Return category slug → streams that are live now."""
     counts: dict[str, int] = {}
-    for counter in _live_stream_counts:
-        for slug, count in counter().items():
+    for counted in live_stream_counter():
+        for slug, count in counted.items():
             counts[slug] = counts.get(slug, 0) + count
     return counts

@@ -1,5 +1,6 @@
 """Demo streams: one of yesterday with its figures, one that is planned and waits for its seller."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import cycle
 
@@ -22,6 +23,12 @@ _SAID = (
 )
 _REACTIONS = {"❤️": 42, "🔥": 31, "👍": 12, "😂": 5}
 _MINUTES = 24
+
+
+def seed() -> Sequence[str]:
+    """Add the demo streams that are missing."""
+    seed_streams()
+    return ()
 
 
 def seed_streams() -> list[Stream]:

@@ -1,5 +1,8 @@
-from django.apps import AppConfig
+from soukloop.core.domain import DomainApp
 
 
-class NotificationsConfig(AppConfig):
+class NotificationsConfig(DomainApp):
     name = "notifications"
+    api_tags = {
+        "Notifications": "Your inbox.",
+    }

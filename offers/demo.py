@@ -3,10 +3,18 @@
 from collections.abc import Callable, Sequence
 from decimal import ROUND_DOWN, Decimal
 
+from accounts.demo import demo_people
 from accounts.models import User
+from listings.demo import demo_products
 from listings.models import Product
 from offers.models import Offer
 from offers.services.negotiation import accept_offer, counter_offer, create_offer, decline_offer
+
+
+def seed() -> Sequence[str]:
+    """Add the demo offers that are missing."""
+    seed_offers(demo_people(), demo_products())
+    return ()
 
 
 def seed_offers(users: Sequence[User], products: Sequence[Product]) -> list[Offer]:

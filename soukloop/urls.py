@@ -5,19 +5,10 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
+from soukloop.core.domain import collected_urls
 from soukloop.core.http.health import healthz, readyz
 from soukloop.core.http.views import DocsPage, RedocPage, UnknownUrl
 from soukloop.realtime.views import asyncapi_document
-
-api = [
-    path("auth/", include("accounts.urls.auth")),
-    path("users/", include("accounts.urls.users")),
-    path("", include("listings.urls")),
-    path("", include("chat.urls")),
-    path("", include("offers.urls")),
-    path("", include("livestream.urls")),
-    path("", include("notifications.urls")),
-]
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/docs")),
@@ -28,7 +19,7 @@ urlpatterns = [
     path("docs", DocsPage.as_view(url_name="openapi"), name="docs"),
     path("redoc", RedocPage.as_view(url_name="openapi"), name="redoc"),
     path("admin/", admin.site.urls),
-    path("api/v1/", include(api)),
-    path("internal/media/", include("livestream.callback_urls")),
+    path("api/v1/", include(collected_urls("urls"))),
+    path("internal/", include(collected_urls("internal_urls"))),
     re_path(r"^(?:/*)api(/|$)", UnknownUrl.as_view()),
 ]

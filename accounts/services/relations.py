@@ -26,7 +26,7 @@ def unfollow(*, actor: User, user_id: UUID) -> User:
     with transaction.atomic():
         deleted, _ = Follow.objects.filter(follower=actor, followed_id=user_id).delete()
         if deleted:
-            hooks.unfollowed(actor.pk, user_id)
+            hooks.user_unfollowed(actor.pk, user_id)
     return visible_user(actor, user_id)
 
 
@@ -41,7 +41,7 @@ def block(*, actor: User, user_id: UUID) -> None:
         Follow.objects.filter(
             Q(follower=actor, followed_id=user_id) | Q(follower_id=user_id, followed=actor)
         ).delete()
-        hooks.blocked(actor.pk, user_id)
+        hooks.user_blocked(actor.pk, user_id)
 
 
 def unblock(*, actor: User, user_id: UUID) -> None:

@@ -39,7 +39,7 @@ def desk(moderator):
 @pytest.fixture
 def closed(monkeypatch):
     seen: list[User] = []
-    monkeypatch.setattr(hooks.account_closed, "callbacks", [seen.append])
+    monkeypatch.setattr(hooks.account_closed, "_callbacks", [seen.append])
     return seen
 
 

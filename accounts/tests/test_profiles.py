@@ -132,7 +132,7 @@ def test_changes_that_name_no_field_are_not_answered_as_if_they_were_saved(clien
     assert code_of(answer) == (400, "validation_error")
     assert answer.json()["error"]["details"] == {
         "non_field_errors": [
-            "There is nothing to change in this. The fields are: email, phone, username, full_name, bio,"
+            "No known field to change. The fields are: email, phone, username, full_name, bio,"
             " role, neighborhood, location, current_password."
         ]
     }
@@ -234,7 +234,7 @@ def test_a_deleted_account_leaves_a_nameless_row(
     guest, storage, captured_events, django_capture_on_commit_callbacks, monkeypatch
 ):
     closed: list[User] = []
-    monkeypatch.setattr(hooks.account_closed, "callbacks", [closed.append])
+    monkeypatch.setattr(hooks.account_closed, "_callbacks", [closed.append])
     user = make_user(
         email="layla@example.com",
         username="layla",

@@ -21,6 +21,7 @@ from accounts.tests.test_otp import code_in_redis, send, verify, wrong
 from accounts.tests.test_tokens import log_in
 from soukloop.core.errors import DomainError
 from soukloop.core.redis.client import redis_client
+from soukloop.core.redis.rate_limits import declared_limits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,7 +30,7 @@ AUTH = "/api/v1/auth"
 
 @pytest.fixture(autouse=True)
 def no_limits(settings: Any, quick_hashing: None) -> None:
-    settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, (100_000, 60))
+    settings.RATE_LIMITS = dict.fromkeys([*settings.RATE_LIMITS, *declared_limits()], (100_000, 60))
 
 
 def at_once(calls: Sequence[Callable[[], Any]], threads: int = 8) -> list[Any]:

@@ -10,8 +10,8 @@ from accounts import serializers as shapes
 from accounts.authentication import current_user
 from accounts.selectors import blocks_of
 from accounts.services import profiles
-from soukloop.core.http.fields import changes_of
 from soukloop.core.http.pagination import page_of, paginate
+from soukloop.core.http.validation import validated_changes
 from soukloop.core.images import ImageUploadSerializer
 
 _ME = OpenApiExample(
@@ -44,7 +44,7 @@ class Me(APIView):
         examples=[OpenApiExample("Bio", {"bio": "Sneakers, mostly size 42."}, request_only=True), _ME],
     )
     def patch(self, request: Request) -> Response:
-        changes = changes_of(shapes.UpdateMeSerializer(data=request.data))
+        changes = validated_changes(shapes.UpdateMeSerializer, request.data)
         current_password = changes.pop("current_password", None)
         user = profiles.update_profile(
             actor=current_user(request), current_password=current_password, **changes

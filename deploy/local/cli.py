@@ -5,12 +5,11 @@ import os
 import shutil
 from collections.abc import Callable
 
-from deploy.local import checks, environment, ownership, packages, run, setup, stores
+from deploy.local import checks, environment, ownership, packages, run, setup, stores, venv
 from deploy.local.console import CannotGoOn, Step, complain, say, title
 from deploy.local.interruptions import Ended, interruptions
 from deploy.local.places import LOCAL, ROOT, SHELTER, VENV, Instance, locked
 from deploy.local.processes import running
-from deploy.local.tools import run_logged
 
 HELP = """
   make run       everything: web, worker, media server, PostgreSQL, Redis, demo data
@@ -59,13 +58,9 @@ def requirements(argv: list[str]) -> int:
     setup.ensure("Souk Loop · requirements", ["requirements"], named={}, development=True)
     with Step("pin") as step:
         step.say("asking the package index")
-        run_logged(
-            [
-                *(str(VENV / "bin" / "pip-compile"), "--quiet", "--no-header", "--strip-extras"),
-                *("--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links"),
-                *("--output-file", "requirements.txt", "requirements.in"),
-            ],
-            log=LOCAL / "log" / "pip-compile.log",
+        venv.uv(
+            *("pip", "compile", "--quiet", "--no-header", "--python-version", "3.11"),
+            *("--output-file", "requirements.txt", "requirements.in"),
             failure="The requirements could not be pinned.",
         )
         step.done("requirements.txt is written")

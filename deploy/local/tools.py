@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.local.console import CannotGoOn, last_lines
 from deploy.local.places import ROOT
 
-NO_NETWORK = ("Temporary failure resolving", "NewConnectionError", "Name or service not known")
+NO_NETWORK = ("Temporary failure resolving", "NewConnectionError", "Name or service not known", "dns error")
 
 
 def run_logged(

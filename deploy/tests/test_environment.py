@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import environment, ports
+from deploy.local import environment, ports, venv
 from deploy.local.places import Instance
 from deploy.tests.instances import NAME
 
@@ -59,3 +59,25 @@ def test_secrets_are_kept_from_start_to_start_and_differ_between_instances(insta
 def test_instances_have_ports_of_their_own_that_stay() -> None:
     assert ports.private_port("one", "redis") == ports.private_port("one", "redis")
     assert len({ports.private_port(name, "redis") for name in ("run", "test", "bench", "check")}) == 4
+
+
+def test_uv_gets_the_registry_that_pip_is_configured_with_its_environment_first() -> None:
+    listed = (
+        ":env:.find-links='/wheels /more'\n"
+        "global.cert='/etc/ca.crt'\n"
+        "global.extra-index-url='\\nhttps://one.example/simple\\nfile:///two'\n"
+        "global.find-links='/not-this'\n"
+        "global.index-url='https://not-this.example/simple'\n"
+        "install.index-url='https://index.example/simple'\n"
+        "global.trusted-host='index.example'\n"
+    )
+
+    assert venv.uv_settings(listed) == {
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_SYSTEM_CERTS": "1",
+        "UV_DEFAULT_INDEX": "https://index.example/simple",
+        "UV_INDEX": "https://one.example/simple file:///two",
+        "UV_FIND_LINKS": "/wheels,/more",
+        "UV_INSECURE_HOST": "index.example",
+        "SSL_CERT_FILE": "/etc/ca.crt",
+    }

@@ -23,9 +23,9 @@ from listings.selectors import people, search
 from listings.selectors.cards import Viewer, viewer_for
 from listings.services import favorites, images, views
 from soukloop.core.db.reads import run
-from soukloop.core.http.fields import changes_of
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of
+from soukloop.core.http.validation import validated_changes
 from soukloop.core.images import ImageUploadSerializer
 
 _TAGS = ["Products"]
@@ -124,7 +124,7 @@ class ProductViewSet(ViewSet):
     def partial_update(self, request: Request, product_id: UUID) -> Response:
         actor = current_user(request)
         access.own_product(actor, product_id)
-        changes = changes_of(shapes.ProductInput(data=request.data, partial=True))
+        changes = validated_changes(shapes.ProductInput, request.data, partial=True)
         product = services.update_product(actor=actor, product_id=product_id, changes=changes)
         return _shown(product, actor)
 

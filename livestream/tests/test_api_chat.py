@@ -31,9 +31,7 @@ def test_a_mistyped_rule_of_the_chat_is_not_answered_as_if_it_was_saved() -> Non
     refused = client_for(stream.seller).patch(url, {"slow_mode": 30})
     assert refused.status_code == 400
     assert refused.json()["error"]["details"] == {
-        "non_field_errors": [
-            "There is nothing to change in this. The fields are: enable_chat, slow_mode_seconds."
-        ]
+        "non_field_errors": ["No known field to change. The fields are: enable_chat, slow_mode_seconds."]
     }
 
 

@@ -14,7 +14,7 @@ from livestream.serializers.figures import ChatPageOutput, ChatRulesOutput, chat
 from livestream.serializers.inputs import ChatQuery, ChatRulesInput, PersonInput
 from livestream.services import chat
 from livestream.views.requests import TAGS, user_of, valid
-from soukloop.core.http.fields import changes_of
+from soukloop.core.http.validation import validated_changes
 
 _VIEWER = OpenApiExample(
     "Somebody in the room", {"user_id": "c0a8d7b2-3c1d-4a55-8f43-0f8f8a7b6c11"}, request_only=True
@@ -52,7 +52,7 @@ class StreamChatViewSet(ViewSet):
         ],
     )
     def change_rules(self, request: Request, stream_id: UUID) -> Response:
-        rules = changes_of(ChatRulesInput(data=request.data))
+        rules = validated_changes(ChatRulesInput, request.data)
         stream = chat.change_rules(actor=user_of(request), stream_id=stream_id, **rules)
         return Response(chat_rules_body(stream))
 

@@ -38,9 +38,9 @@ from livestream.serializers.streams import (
 from livestream.services import streams
 from livestream.views.requests import TAGS, user_of, valid
 from soukloop.core.errors import NotFound
-from soukloop.core.http.fields import changes_of
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
+from soukloop.core.http.validation import validated_changes
 
 
 class StreamViewSet(ViewSet):
@@ -120,7 +120,7 @@ class StreamViewSet(ViewSet):
         ],
     )
     def update_settings(self, request: Request, stream_id: UUID) -> Response:
-        changes = changes_of(SettingsInput(data=request.data, partial=True))
+        changes = validated_changes(SettingsInput, request.data, partial=True)
         stream = streams.update_settings(actor=user_of(request), stream_id=stream_id, changes=changes)
         return Response(_shown(user_of(request), stream))
 

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from soukloop.core import jsonlib
+from soukloop.core.redis.rate_limits import limit_of
 from soukloop.realtime.commands import COMMANDS, Command
 from soukloop.realtime.events import ANY_ROOM, EVENTS, EventSpec
 
@@ -95,7 +96,7 @@ def asyncapi() -> dict[str, Any]:
 def _command_section(command: Command) -> str:
     lines = [f"### `{command.name}`\n", _paragraphs(command.doc), ""]
     if command.rate_scope:
-        limit, seconds = settings.RATE_LIMITS[command.rate_scope]
+        limit, seconds = limit_of(command.rate_scope)
         lines.append(f"At most {limit} in {seconds} s.\n")
     fields = _input_schema(command)
     if fields["properties"]:

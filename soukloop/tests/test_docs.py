@@ -1,7 +1,10 @@
 """The pages a reader is sent to exist, and say what the code says."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +132,36 @@ def test_decision_has_its_number_date_status_and_a_line_in_the_table(path: Path)
     assert found, line
     row = f"| {number} | [{title}]({path.name}) | {found[1]} | {found[2]} |"
     assert row in (ROOT / "docs/decisions/README.md").read_text()
+
+
+def test_site_builds_with_every_page_in_its_navigation_and_every_link_good(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for page in tmp_path.rglob("*.html"):
+        fetched = re.findall(
+            r"<(?:script|img|link)[^>]+(?:src|href)=\"((?:https?:)?//[^\"]+)", page.read_text()
+        )
+        assert fetched == [], page
+
+
+def test_glossary_has_at_most_twelve_words_in_order() -> None:
+    words = re.findall(r"^\| \*\*(.+?)\*\* \|", (ROOT / "docs/glossary.md").read_text(), re.M)
+    assert words == sorted(words)
+    assert 0 < len(words) <= 12
+
+
+@pytest.mark.parametrize("drawing", sorted((ROOT / "docs/images").glob("*.svg")), ids=lambda path: path.stem)
+def test_drawing_reads_in_light_and_dark_and_fetches_nothing(drawing: Path) -> None:
+    text = drawing.read_text()
+    assert "prefers-color-scheme: dark" in text
+    assert "<title" in text
+    assert "<desc" in text
+    assert re.findall(r"(?:href|url\()=?[\"']?https?:", text) == []

@@ -1,4 +1,4 @@
-"""What requests are made of in every app: ids, text to be read by people, changes of some fields."""
+"""What requests are made of in every app: ids, text to be read by people."""
 
 import re
 import unicodedata
@@ -6,8 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework import serializers
-
-from soukloop.core.errors import ValidationFailed
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 # Lines and paragraphs of their own kind belong to them: they break what is shown on one line.
@@ -60,12 +58,3 @@ def _is_seen(letter: str) -> bool:
     if category == "Cn":
         return ord(letter) in _EMOJI
     return category[0] not in "CMZ" and letter not in _BLANKS
-
-
-def changes_of(shape: serializers.Serializer[Any]) -> dict[str, Any]:
-    """Return what a request changes; one that names no field is refused, not answered as if it was saved."""
-    shape.is_valid(raise_exception=True)
-    if not shape.validated_data:
-        message = f"There is nothing to change in this. The fields are: {', '.join(shape.fields)}."
-        raise ValidationFailed(details={"non_field_errors": [message]})
-    return dict(shape.validated_data)

@@ -6,6 +6,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 
+from soukloop.core.domain import domain_apps
+
 BARE = {"x-bare": True}
 """Give to `@extend_schema(extensions=BARE)` where the answer is printed without `data` in the contract."""
 
@@ -85,6 +87,16 @@ def wrap_in_envelope(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
                 if status.startswith("2") and not is_bare:
                     _wrap(response)
             operation["responses"]["default"] = {"$ref": "#/components/responses/Error"}
+    return result
+
+
+def add_tags(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Describe the tags that the domain apps declare, in their order."""
+    result["tags"] = [
+        {"name": name, "description": description}
+        for app in domain_apps()
+        for name, description in app.api_tags.items()
+    ]
     return result
 
 

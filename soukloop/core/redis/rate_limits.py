@@ -7,7 +7,7 @@ import math
 import time
 import uuid
 from collections.abc import Awaitable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from soukloop.core.batching import AsyncBatcher
+from soukloop.core.domain import domain_apps
 from soukloop.core.errors import RateLimited
 from soukloop.core.http.requests import client_ip
 from soukloop.core.redis import keys
@@ -132,13 +133,24 @@ class HitsOnLoop:
         return waits
 
 
+def limit_of(scope: str) -> tuple[int, int]:
+    """Return (uses, seconds) of a scope: from `settings.RATE_LIMITS`, else as its app declares it."""
+    return settings.RATE_LIMITS.get(scope) or declared_limits()[scope]
+
+
+@cache
+def declared_limits() -> dict[str, tuple[int, int]]:
+    """Return the limits that the domain apps declare, by scope."""
+    return {scope: limit for app in domain_apps() for scope, limit in app.rate_limits.items()}
+
+
 def _arguments(uses: Sequence[Use]) -> list[Any]:
     logs: list[str] = []
     numbers: list[Any] = []
     for scopes, who in uses:
         numbers += [uuid.uuid4().hex, len(scopes)]
         for scope in scopes:
-            limit, seconds = settings.RATE_LIMITS[scope]
+            limit, seconds = limit_of(scope)
             logs.append(keys.rate_limit(scope, who))
             numbers += [seconds * 1000, limit]
     return [_HIT, len(logs), *logs, *numbers]

@@ -1,0 +1,53 @@
+"""What an app of the product declares, and how the foundations collect it."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, ClassVar
+
+from django.apps import AppConfig, apps
+from django.urls import include, path
+
+
+class DomainApp(AppConfig):
+    """The base of each domain app's config: its attributes are what the app declares.
+
+    Modules of the app that are found by their names, each optional: `urls` (under `/api/v1/`),
+    `internal_urls` (under `/internal/`), `events`, `commands`, `rooms`, `routing` (sockets), `tasks`
+    (background jobs), `demo` (demo data), `reactions` (what the app registers with hooks of lower apps).
+    """
+
+    default = False  # for Django: this class is nobody's config
+
+    rate_limits: ClassVar[Mapping[str, tuple[int, int]]] = {}
+    """Scope → (uses, seconds); `settings.RATE_LIMITS` overrides a scope."""
+
+    api_tags: ClassVar[Mapping[str, str]] = {}
+    """Tag → description, in the order in which the API's pages show them."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.default = True
+
+    def ready(self) -> None:
+        import_submodule(self, "reactions")
+
+
+def domain_apps() -> Iterator[DomainApp]:
+    """Return the installed domain apps in the order of INSTALLED_APPS, lower apps first."""
+    return (config for config in apps.get_app_configs() if isinstance(config, DomainApp))
+
+
+def import_submodule(config: AppConfig, name: str) -> Any:
+    """Import a module of an app and return it, or None where the app has no such module."""
+    dotted = f"{config.name}.{name}"
+    return import_module(dotted) if find_spec(dotted) else None
+
+
+def collected_urls(module: str) -> list[Any]:
+    """Return a URL pattern for each domain app that has a module of this name."""
+    return [
+        path("", include(f"{config.name}.{module}"))
+        for config in domain_apps()
+        if find_spec(f"{config.name}.{module}")
+    ]

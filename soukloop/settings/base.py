@@ -1,0 +1,82 @@
+"""The site: debug mode, hosts, installed apps, middleware, templates, language and time."""
+
+from urllib.parse import urlsplit
+
+import django_stubs_ext
+
+from soukloop.settings.environment import BASE_DIR, env
+
+django_stubs_ext.monkeypatch()  # lets `ModelAdmin[User]` and the like be written
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+BASE_URL = env.str("BASE_URL", default="http://localhost:8000").rstrip("/")
+TRUSTED_ORIGINS = [urlsplit(BASE_URL)._replace(path="").geturl(), *env.list("TRUSTED_ORIGINS", default=[])]
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+
+ROOT_URLCONF = "soukloop.urls"
+ASGI_APPLICATION = "soukloop.asgi.application"
+LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "soukloop.formats"
+TIME_ZONE = "UTC"
+STAFF_TIME_ZONE = "Asia/Dubai"  # what the admin shows
+USE_TZ = True
+SILENCED_SYSTEM_CHECKS = [
+    "auth.W004",  # email is unique case-insensitively, by a constraint of its own
+    "gis.W001",  # GDAL reads no file or URL that a user names
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "daphne",  # before staticfiles: its runserver serves ASGI
+    "soukloop.core.staff.admin.StaffAdminConfig",  # django.contrib.admin with our site
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.gis",
+    "django.contrib.postgres",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "procrastinate.contrib.django",
+    "soukloop.core",
+    "soukloop.realtime",
+    "accounts",
+    "notifications",
+    "listings",
+    "chat",
+    "offers",
+    "livestream",
+]
+
+MIDDLEWARE = [
+    "soukloop.core.http.requests.RequestMiddleware",
+    "soukloop.core.http.envelope.JsonErrorsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "soukloop" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]

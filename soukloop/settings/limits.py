@@ -1,0 +1,24 @@
+"""Rate limits and sizes of what clients send and get."""
+
+from datetime import timedelta
+
+from soukloop.settings.base import DEBUG
+
+# scope: (uses, seconds), counted by user, or by IP address where nobody is logged in. Apps declare their own
+# scopes in their `apps.py`; what stands here wins.
+RATE_LIMITS = {
+    "default": (600, 60),
+    "upload": (60, 600),
+    "socket_command": (1200, 60),
+}
+RATE_LIMIT_EXEMPT_LOOPBACK = DEBUG  # per-IP scopes only
+
+PAGE_SIZE = 20
+PAGE_SIZE_MAX = 100
+JSON_BODY_MAX_BYTES = 1024 * 1024
+UPLOAD_MAX_BYTES = 10 * 1024 * 1024
+IMAGE_MAX_PIXELS = 40_000_000
+IMAGE_MAX_SIDE = 2048
+DATA_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_MAX_BYTES + 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+IDEMPOTENCY_TTL = timedelta(hours=24)

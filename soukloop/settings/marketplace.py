@@ -1,0 +1,48 @@
+"""Rules of the marketplace, live streams and sockets; the defaults are the contract's."""
+
+from datetime import timedelta
+
+from soukloop.settings.environment import env
+
+CURRENCY = "AED"
+CURRENCIES = ["AED"]
+FEE_RATES = {"community": "0.05", "discover": "0.15"}
+PRICE_MAX = "9999999.99"
+ACTIVE_PRODUCTS_MAX = 50
+PRODUCT_IMAGES_MAX = 10
+PRODUCT_TAGS_MAX = 20
+COMMUNITY_RADIUS_KM = 5
+COMMUNITY_RADIUS_KM_MAX = 100
+LOCATION_OFFSET_MAX_M = 250
+FEED_POOL_SIZE = env.int("FEED_POOL_SIZE", default=8)  # feeds and searches at a time, in one process
+TOTAL_COUNTED_MAX = 1000  # lists count this far; beyond, `total_is_exact` is false
+PAGE_DEPTH_MAX = 10_000  # items that `page` reaches; `cursor` goes on for ever
+SEARCH_CONSIDERED_MAX = 2000  # the freshest matches of something common, ranked and counted in facets
+SEARCH_QUERY_MAX_LENGTH = 200
+PRICE_FACETS = [100, 250, 500, 1000, 2500, 5000, 10_000]
+THUMBNAIL_SIDE = 480
+CATEGORIES_CACHE_TTL = timedelta(minutes=5)
+OFFER_TTL = timedelta(hours=24)
+OFFER_REMINDER_BEFORE = timedelta(hours=2)
+MESSAGE_MAX_LENGTH = 4000
+CATCH_UP_MAX = 300
+TYPING_TTL = timedelta(seconds=5)
+
+STREAM_PRODUCTS_MAX = 50
+STREAM_MODERATORS_MAX = 50
+STREAM_CHAT_MAX_LENGTH = 500
+STREAM_CHAT_HISTORY = 100
+STREAM_REACTIONS = ["❤️", "🔥", "👍", "😂", "😮", "👏", "🎉", "💎"]
+STREAM_RECONNECT_WINDOW = timedelta(seconds=60)
+STREAM_NEVER_PUBLISHED_AFTER = timedelta(minutes=30)  # live all that time, and no encoder ever came
+STREAM_VIEWER_TTL = timedelta(seconds=60)  # a viewer's connection not heard of for so long is gone
+STREAM_COUNTERS_KEPT_FOR = timedelta(hours=1)  # in Redis, once the stream is over
+STREAM_NEIGHBORHOOD_RADIUS_KM = 5
+
+SOCKET_AUTHENTICATOR = "accounts.authentication.authenticate_sockets"
+SOCKET_FRAME_MAX_BYTES = 64 * 1024
+SOCKET_QUEUE_MAX = 256  # frames waiting for one slow client
+SOCKET_COMMAND_THREADS = 16
+SOCKET_TICK = timedelta(milliseconds=250)
+SOCKET_HEARTBEAT = timedelta(seconds=20)
+PRESENCE_TTL = timedelta(seconds=60)

@@ -1,0 +1,54 @@
+"""Uploads, live video, replays, static files."""
+
+from soukloop.settings.base import DEBUG
+from soukloop.settings.environment import BASE_DIR, env
+
+MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(BASE_DIR / ".local" / "media"))
+MEDIA_ROOT = (BASE_DIR / str(MEDIA_ROOT)).resolve()
+MEDIA_URL = env.str("MEDIA_URL", default="http://localhost:8080/").rstrip("/") + "/"
+RTMP_URL = env.str("RTMP_URL", default="rtmp://localhost:1935/live").rstrip("/")
+MEDIA_SECRET = env.str("MEDIA_SECRET", default="")
+MEDIA_CONTROL_URL = env.str("MEDIA_CONTROL_URL", default="http://127.0.0.1:8080").rstrip("/")
+
+if env.str("MEDIA_STORAGE", default="local") == "s3":
+    _bucket = {
+        "bucket_name": env.str("S3_BUCKET"),
+        "endpoint_url": env.str("S3_ENDPOINT_URL", default="") or None,
+        "region_name": env.str("S3_REGION", default="") or None,
+        "access_key": env.str("S3_ACCESS_KEY", default="") or None,
+        "secret_key": env.str("S3_SECRET_KEY", default="") or None,
+        "querystring_auth": False,
+        "custom_domain": env.str("S3_PUBLIC_DOMAIN", default="") or None,
+        "addressing_style": env.str("S3_ADDRESSING_STYLE", default="") or None,
+    }
+    _media_storage = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {**_bucket, "file_overwrite": False},
+    }
+    _replay_storage = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {**_bucket, "location": "vods", "file_overwrite": True},
+    }
+else:
+    _media_storage = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(MEDIA_ROOT / "uploads"), "base_url": f"{MEDIA_URL}uploads/"},
+    }
+    _replay_storage = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": str(MEDIA_ROOT / "vods"),
+            "base_url": f"{MEDIA_URL}vods/",
+            "allow_overwrite": True,
+        },
+    }
+STORAGES = {
+    "default": _media_storage,
+    "replays": _replay_storage,
+    "staticfiles": {"BACKEND": "servestatic.storage.CompressedStaticFilesStorage"},
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / ".local" / "static"
+SERVESTATIC_ROOT = BASE_DIR / "soukloop" / "root"  # what browsers ask for at the top: the site's icon
+SERVESTATIC_USE_FINDERS = DEBUG
+SERVESTATIC_AUTOREFRESH = DEBUG
