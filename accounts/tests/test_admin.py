@@ -172,7 +172,10 @@ def test_a_ban_asks_for_a_reason_first(desk, closed):
 
 @pytest.mark.parametrize(
     ("reason", "told"),
-    [("\u200b", "There is nothing to see in this."), ("bell \x07", "This has a control character in it.")],
+    [
+        ("\u200b", "This field has no visible characters."),
+        ("bell \x07", "This field contains a control character."),
+    ],
 )
 def test_a_reason_that_cannot_be_read_is_asked_for_again(desk, reason, told):
     user = make_user()

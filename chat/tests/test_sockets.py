@@ -314,7 +314,7 @@ def test_messages_of_which_nothing_is_seen_are_refused(connect: Connect) -> None
     client = connect(conversation.buyer)
     for content in ("\u200b", "\u200f \u202e", "\u3164"):
         ack = client.call("message:send", {"conversation_id": str(conversation.pk), "content": content})
-        assert ack["error"]["details"] == {"content": ["There is nothing to see in this."]}
+        assert ack["error"]["details"] == {"content": ["This field has no visible characters."]}
     assert not Message.objects.exists()
 
 

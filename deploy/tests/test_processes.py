@@ -19,7 +19,7 @@ def start(instance: Instance, name: str, script: str, **options: float) -> "subp
     return processes.start_logged(instance, service)
 
 
-def test_a_process_that_took_over_a_recorded_number_is_left_alone(instance: Instance) -> None:
+def test_a_process_that_took_over_a_recorded_number_is_skipped(instance: Instance) -> None:
     stranger = subprocess.Popen(["sleep", "60"])
     try:
         processes.record(instance, "web", stranger.pid, stop_signal=signal.SIGTERM, grace=1)

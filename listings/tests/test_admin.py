@@ -101,7 +101,7 @@ def test_an_id_that_is_none_is_answered_and_nothing_is_done(staff: Client) -> No
     body = {"action": "hide", "_selected_action": ["zz", str(product.pk)], "confirmed": "1", "reason": "x"}
     answer = staff.post(url, body, follow=True)
     assert answer.status_code == 200
-    assert "There is no such row." in answer.content.decode()
+    assert "No such row." in answer.content.decode()
     product.refresh_from_db()
     assert product.status == Product.Status.ACTIVE
 

@@ -1,4 +1,4 @@
-"""Refuse a production start that is not safe to make."""
+"""System checks that refuse an unsafe production start."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _EXAMPLES = ("change", "insecure", "example", "secret", "password")
 
 @register()
 def production_settings(app_configs: Any = None, **kwargs: Any) -> list[Critical]:
-    """Check the secret key and the hosts; DEBUG is for a developer's machine."""
+    """Check the secret key and the hosts, unless DEBUG is on."""
     if settings.DEBUG:
         return []
     problems = []
@@ -29,7 +29,11 @@ def production_settings(app_configs: Any = None, **kwargs: Any) -> list[Critical
         )
     if not settings.ALLOWED_HOSTS or any("*" in host for host in settings.ALLOWED_HOSTS):
         problems.append(
-            Critical("ALLOWED_HOSTS names no host, or any.", hint="Name each host.", id="soukloop.E002")
+            Critical(
+                "ALLOWED_HOSTS is empty or has a wildcard.",
+                hint="Name each host in full.",
+                id="soukloop.E002",
+            )
         )
     return problems
 

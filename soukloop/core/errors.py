@@ -1,15 +1,15 @@
-"""What can go wrong, as the domain names it; `envelope` renders it for REST, `dispatch` for sockets."""
+"""Errors that a client is told about; `http.envelope` renders them for REST, `dispatch` for sockets."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class DomainError(Exception):
-    """A refusal that a client is told about: a stable code, a sentence, and details where they help."""
+    """An error with a stable code, a message for people, and details where they help."""
 
     status = 400
     code = "bad_request"
-    message = "The request can't be carried out."
+    message = "The request could not be processed."
 
     def __init__(
         self,
@@ -32,59 +32,59 @@ class ValidationFailed(DomainError):
     """`details` maps each field to its list of messages."""
 
     code = "validation_error"
-    message = "Some fields are missing or wrong."
+    message = "Some fields are missing or invalid."
 
 
 class NotAuthenticated(DomainError):
     status = 401
     code = "not_authenticated"
-    message = "Log in first."
+    message = "Authentication is required."
 
 
 class Forbidden(DomainError):
     status = 403
     code = "forbidden"
-    message = "You may not do this."
+    message = "You do not have permission to do this."
 
 
 class NotFound(DomainError):
-    """Also the answer for what exists but is none of the caller's business."""
+    """Also raised for a row that exists but that the caller may not know of."""
 
     status = 404
     code = "not_found"
-    message = "There is nothing here."
+    message = "Not found."
 
 
 class MethodNotAllowed(DomainError):
     status = 405
     code = "method_not_allowed"
-    message = "This method isn't allowed here."
+    message = "Method not allowed."
 
 
 class Conflict(DomainError):
-    """The thing is in a state that doesn't allow this."""
+    """The row is in a state that does not allow this."""
 
     status = 409
     code = "conflict"
-    message = "This can't be done any more."
+    message = "The current state does not allow this."
 
 
 class PayloadTooLarge(DomainError):
     status = 413
     code = "payload_too_large"
-    message = "The body is too large."
+    message = "The request body is too large."
 
 
 class UnsupportedMediaType(DomainError):
     status = 415
     code = "unsupported_media_type"
-    message = "Send JSON, or a form where a file is wanted."
+    message = "Send JSON, or multipart/form-data to upload a file."
 
 
 class IdempotencyMismatch(DomainError):
     status = 422
     code = "idempotency_mismatch"
-    message = "This Idempotency-Key was used with another request."
+    message = "This Idempotency-Key was already used with a different request."
 
 
 class RateLimited(DomainError):
@@ -102,12 +102,12 @@ class RateLimited(DomainError):
 class ServerError(DomainError):
     status = 500
     code = "server_error"
-    message = "Something went wrong on our side."
+    message = "Internal server error."
 
 
 class Unavailable(DomainError):
-    """A part we stand on is away for the moment; the same request may be sent again."""
+    """PostgreSQL, Redis or storage is unavailable for the moment; the request may be retried."""
 
     status = 503
     code = "unavailable"
-    message = "The service is briefly unavailable. Try again."
+    message = "The service is temporarily unavailable. Try again."

@@ -1,4 +1,4 @@
-"""Pictures that people upload: checked by decoding, re-encoded without metadata, stored."""
+"""Uploaded images: checked by decoding, re-encoded without metadata, stored."""
 
 import io
 import threading
@@ -18,15 +18,15 @@ from soukloop.core.errors import BadRequest, PayloadTooLarge, Unavailable
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _MARKUP = (b"<script", b"<html", b"<!doctype", b"<?php", b"<svg")
-# A scan costs a pass over every pixel; cameras and editors write about ten of them.
+# Each scan costs a pass over every pixel; cameras and editors write about ten.
 _MOST_JPEG_SCANS = 50
-# 40 million pixels are 160 MB while they are decoded: two at a time, the others wait.
+# 40 million pixels take 160 MB to decode: two at a time, the others wait.
 _decoding = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """`name` is for the database, `url` for clients; both are of the re-encoded picture."""
+    """The re-encoded image: `name` for the database, `url` for clients."""
 
     name: str
     url: str
@@ -35,22 +35,22 @@ class StoredImage:
 
 
 class ImageUploadSerializer(serializers.Serializer[None]):
-    """One picture as `multipart/form-data`: JPEG, PNG or WebP, at most 10 MB."""
+    """One image as `multipart/form-data`: JPEG, PNG or WebP, at most 10 MB."""
 
     image = serializers.FileField()
 
 
 def store_image(upload: UploadedFile, *, folder: str, max_side: int | None = None) -> StoredImage:
-    """Decode, turn upright, shrink to `max_side` (IMAGE_MAX_SIDE), re-encode and store a picture.
+    """Decode, rotate upright, shrink to `max_side` (IMAGE_MAX_SIDE), re-encode and store an image.
 
-    JPEG comes out as JPEG; what has transparency as WebP. Raises BadRequest (image_invalid) for what isn't a
-    sound JPEG, PNG or WebP, PayloadTooLarge for too many bytes.
+    The result is JPEG, or WebP with transparency. Raises BadRequest (image_invalid) for what isn't a
+    valid JPEG, PNG or WebP, PayloadTooLarge above UPLOAD_MAX_BYTES.
     """
     if (upload.size or 0) > settings.UPLOAD_MAX_BYTES:
-        raise PayloadTooLarge("The picture is too large.")
+        raise PayloadTooLarge("The image is too large.")
     data = upload.read(settings.UPLOAD_MAX_BYTES + 1)
     if len(data) > settings.UPLOAD_MAX_BYTES:
-        raise PayloadTooLarge("The picture is too large.")
+        raise PayloadTooLarge("The image is too large.")
     _refuse_disguises(data)
     encoded, extension, size = _reencode(io.BytesIO(data), max_side or settings.IMAGE_MAX_SIDE)
     name = _save(f"{folder}/{uuid4().hex}.{extension}", encoded)
@@ -58,9 +58,9 @@ def store_image(upload: UploadedFile, *, folder: str, max_side: int | None = Non
 
 
 def make_thumbnail(name: str, side: int) -> str:
-    """Store a copy of a stored picture that fits a square of `side` pixels; return the copy's name.
+    """Store a copy of a stored image that fits a square of `side` pixels; return its name.
 
-    The name follows from the picture's, so asking again finds the same copy.
+    The name is derived from the image's, so a second call finds the same copy.
     """
     stem, _, extension = name.rpartition(".")
     thumbnail = f"{stem}_{side}.{extension}"
@@ -72,12 +72,12 @@ def make_thumbnail(name: str, side: int) -> str:
 
 
 def public_url(name: str) -> str | None:
-    """Return the URL of a stored picture, or None where there is none."""
+    """Return the URL of a stored image, or None for an empty name."""
     return default_storage.url(name) if name else None
 
 
 def delete_image(name: str) -> None:
-    """Remove a stored picture; it may be gone already."""
+    """Delete a stored image; a missing one is no error."""
     if name:
         default_storage.delete(name)
 
@@ -86,20 +86,20 @@ def _save(name: str, encoded: bytes) -> str:
     try:
         return default_storage.save(name, ContentFile(encoded))
     except OSError as error:
-        raise Unavailable("Pictures can't be stored at the moment.") from error
+        raise Unavailable("Images cannot be stored at the moment. Try again.") from error
 
 
 def _refuse_disguises(data: bytes) -> None:
-    """Refuse files that are a picture and something else too.
+    """Refuse files that are an image and something else at the same time.
 
-    Re-encoding drops the something else; but nobody sends such a file by accident. A phone's own appendix
-    (a motion photo's video) is none of these.
+    Re-encoding drops the rest, but nobody sends such a file by accident. The video that phones append to
+    motion photos is accepted.
     """
     lowered = data.lower()
     if any(tag in lowered for tag in _MARKUP) or zipfile.is_zipfile(io.BytesIO(data)):
-        raise _invalid("This file is more than a picture.")
+        raise _invalid("This file contains more than an image.")
     if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > _MOST_JPEG_SCANS:
-        raise _invalid("This picture is built too strangely.")
+        raise _invalid("This JPEG has too many scans.")
 
 
 def _reencode(source: IO[bytes], side: int) -> tuple[bytes, str, tuple[int, int]]:
@@ -114,21 +114,21 @@ def _reencode(source: IO[bytes], side: int) -> tuple[bytes, str, tuple[int, int]
             return output.getvalue(), "jpg", picture.size
         except BadRequest:
             raise
-        # Pillow raises nearly anything for a hostile file: OSError, SyntaxError, struct.error, EOFError, …
+        # For a hostile file Pillow raises nearly anything: OSError, SyntaxError, struct.error, EOFError, …
         except Exception as error:
-            raise _invalid("This isn't a sound JPEG, PNG or WebP picture.") from error
+            raise _invalid("This is not a valid JPEG, PNG or WebP image.") from error
 
 
 def _decode(source: IO[bytes], side: int) -> Image.Image:
-    """Decode the first frame, in RGB or RGBA, already within a square of `side` pixels."""
-    opened = Image.open(source, formats=_FORMATS)  # reads the header only
+    """Decode the first frame to RGB or RGBA, shrunk to fit a square of `side` pixels."""
+    opened = Image.open(source, formats=_FORMATS)  # reads only the header
     if opened.width * opened.height > settings.IMAGE_MAX_PIXELS:
-        raise _invalid(f"A picture has at most {settings.IMAGE_MAX_PIXELS // 1_000_000} million pixels.")
-    opened.draft("RGB", (side, side))  # a large JPEG is decoded at a fraction of its size
+        raise _invalid(f"An image has at most {settings.IMAGE_MAX_PIXELS // 1_000_000} million pixels.")
+    opened.draft("RGB", (side, side))  # decodes a large JPEG at a fraction of its size
     orientation = _orientation(opened)
     opened.load()
     picture: Image.Image = opened
-    if picture.mode.startswith("I"):  # 16 bits of grey; converted directly, all but black would be white
+    if picture.mode.startswith("I"):  # 16-bit greyscale; a direct conversion would clip it to white
         picture = picture.convert("I").point(lambda grey: grey / 256).convert("L")
     decoded = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     decoded.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
@@ -142,7 +142,7 @@ def _decode(source: IO[bytes], side: int) -> Image.Image:
 def _orientation(picture: Image.Image) -> int:
     try:
         return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # a broken EXIF block doesn't make the picture unusable
+    except Exception:  # a broken EXIF block does not make the image unusable
         return 1
 
 

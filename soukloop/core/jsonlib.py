@@ -1,4 +1,4 @@
-"""JSON in and out: exact decimals, UTC times with `Z`, and nothing that isn't JSON."""
+"""JSON encoding and decoding: exact decimals, UTC times with `Z`, strict input."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -25,7 +25,7 @@ def loads(raw: bytes | str) -> Any:
 
 
 def isoformat(moment: datetime) -> str:
-    """Return ISO 8601 in UTC with `Z`, to the microsecond where there is one."""
+    """Return ISO 8601 in UTC with `Z`, with microseconds unless they are zero."""
     return orjson.dumps(moment, option=orjson.OPT_UTC_Z).decode().strip('"')
 
 

@@ -1,4 +1,4 @@
-"""How log lines look: JSON for machines, one calm line for a person at a terminal."""
+"""Log formats: JSON for machines, one line for a terminal; secrets are redacted in both."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 
 from soukloop.core.http.requests import request_id
 
-# Last line of defence: tokens and keys have no business in a log, whoever put them there.
+# The last defence: no token or key reaches a log, whoever wrote it there.
 _SECRETS = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|sk_[\w-]{8,}|((?:ticket|token|secret)=)[^&\s\"']+")
 
 
@@ -18,7 +18,7 @@ def redact(text: str) -> str:
 
 
 class RequestFilter(logging.Filter):
-    """Put the request's id on every record that is made while it is served."""
+    """Add the request's id to every record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get()

@@ -1,13 +1,13 @@
-"""How often Python looks for cycles of garbage."""
+"""Garbage collector settings of a serving process."""
 
 import gc
 
 
 def tune_gc() -> None:
-    """Look for garbage seldom, and not among what was loaded at the start; for a process that serves.
+    """Collect less often, and never scan the objects that were loaded at start.
 
-    The default is a look at every 700 new containers and, now and then, at all there are: a room of thousands
-    holds a million, and each look stops everybody. It was a quarter of what joining a room cost.
+    By default Python collects every 700 new containers and at times scans all of them: a room of thousands
+    holds a million, and each full scan stops the process. It was a quarter of the cost of joining a room.
     """
     gc.collect()
     gc.freeze()

@@ -17,7 +17,7 @@ def quantize(amount: Decimal) -> Decimal:
 
 
 def share(amount: Decimal, rate: Decimal) -> tuple[Decimal, Decimal]:
-    """Split an amount into what `rate` takes and what is left; the two always add up to the amount."""
+    """Split an amount into the part that `rate` takes and the rest; the two add up to the amount."""
     taken = quantize(amount * rate)
     return taken, amount - taken
 
@@ -26,13 +26,13 @@ class PriceField(serializers.DecimalField):
     """A price: a positive JSON number (or a numeric string) with at most two places, below 10 million."""
 
     default_error_messages = {
-        "not_a_number": "A price is a number.",
-        "not_positive": "A price is more than zero.",
-        "invalid": "A price is a number.",
-        "max_decimal_places": "A price has at most two decimal places.",
-        "max_value": "A price is below 10,000,000.",
-        "max_digits": "A price is below 10,000,000.",
-        "max_whole_digits": "A price is below 10,000,000.",
+        "not_a_number": "A price must be a number.",
+        "not_positive": "A price must be more than zero.",
+        "invalid": "A price must be a number.",
+        "max_decimal_places": "A price must have at most two decimal places.",
+        "max_value": "A price must be below 10,000,000.",
+        "max_digits": "A price must be below 10,000,000.",
+        "max_whole_digits": "A price must be below 10,000,000.",
     }
 
     def __init__(self, **kwargs: Any) -> None:
@@ -41,7 +41,7 @@ class PriceField(serializers.DecimalField):
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, bool) or not isinstance(data, (int, float, str, Decimal)):
             self.fail("not_a_number")
-        # Python also reads "7_50", "1e2" and foreign digits; who typed that meant something else.
+        # Decimal() also accepts "7_50", "1e2" and non-ASCII digits, which are typing errors here.
         if isinstance(data, str) and not _PLAIN.fullmatch(data):
             self.fail("not_a_number")
         value = super().to_internal_value(data)

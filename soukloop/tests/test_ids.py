@@ -11,7 +11,7 @@ from soukloop.core.http.fields import IdField
 from soukloop.realtime.commands import COMMANDS
 from soukloop.tests.routes import SOME_ID
 
-WHAT_AN_ID_IS = "An id is a string such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."
+WHAT_AN_ID_IS = "Use an id such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."
 NOT_IDS = [5, 5.5, True, [str(SOME_ID)], SOME_ID.hex, f"urn:uuid:{SOME_ID}", f"{{{SOME_ID}}}"]
 BODIES = [
     ("conversations", {}, "other_user_id"),

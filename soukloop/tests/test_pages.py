@@ -44,17 +44,17 @@ def test_pages_name_the_icon(page: str) -> None:
 
 @pytest.mark.parametrize("path", ["/nope", "/internal/nope", "/static/nope.css"])
 def test_an_unknown_address_is_told_in_words(path: str) -> None:
-    assert_is_our_page(Client().get(path), 404, "There is nothing here")
+    assert_is_our_page(Client().get(path), 404, "Page not found")
 
 
 @pytest.mark.django_db
 def test_an_unknown_address_of_the_admin_is_told_in_words(staff: Client) -> None:
-    assert_is_our_page(staff.get("/admin/nope/"), 404, "There is nothing here")
+    assert_is_our_page(staff.get("/admin/nope/"), 404, "Page not found")
 
 
 @pytest.mark.django_db
 def test_what_staff_may_not_do_is_told_in_words(staff: Client) -> None:
-    assert_is_our_page(staff.get("/admin/listings/product/add/"), 403, "You may not do this")
+    assert_is_our_page(staff.get("/admin/listings/product/add/"), 403, "Permission denied")
 
 
 @pytest.mark.django_db
@@ -72,7 +72,7 @@ def test_a_crash_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(DocsPage, "dispatch", crash)
     response = Client(raise_request_exception=False).get("/docs")
-    assert_is_our_page(response, 500, "Something went wrong on our side")
+    assert_is_our_page(response, 500, "Server error")
     assert b"secret" not in response.content
 
 

@@ -107,7 +107,7 @@ def test_a_list_says_that_nothing_fits(staff: Client, model: type[Model]) -> Non
 
 
 def test_an_empty_list_says_so(staff: Client) -> None:
-    assert "There is nothing here yet." in read(staff, list_of(Transaction))
+    assert "Nothing here yet." in read(staff, list_of(Transaction))
 
 
 @pytest.mark.parametrize("model", [*MAKERS, Category], ids=lambda model: model._meta.model_name)
@@ -131,7 +131,7 @@ def test_a_job_that_failed_is_tried_again_and_no_other(staff: Client) -> None:
     assert list(chosen.values_list("status", "attempts")) == [("todo", 1), ("todo", 0)]
 
 
-def test_of_failed_jobs_of_one_queueing_lock_the_staff_are_told_which_is_left_alone(staff: Client) -> None:
+def test_of_failed_jobs_of_one_queueing_lock_the_staff_are_told_which_is_skipped(staff: Client) -> None:
     first, second = (make_job(status="failed", queueing_lock="one") for _ in range(2))
     body = {"action": "retry_failed_jobs", "_selected_action": [first.pk, second.pk]}
     page = staff.post(list_of(ProcrastinateJob), body, follow=True).content.decode()

@@ -92,7 +92,7 @@ def domain_error(exc: BaseException) -> errors.DomainError | None:
         case drf.UnsupportedMediaType():
             return errors.UnsupportedMediaType()
         case drf.ParseError():
-            return errors.BadRequest("The body can't be read.", code="malformed_body")
+            return errors.BadRequest("The request body could not be parsed.", code="malformed_body")
         case Http404() | drf.NotFound():
             return errors.NotFound()
         case PermissionDenied() | drf.PermissionDenied():
@@ -171,7 +171,7 @@ class JsonErrorsMiddleware:
         if not request.path.startswith("/api/"):
             return None
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            return self._response(errors.BadRequest("NUL characters aren't allowed.", code="nul_character"))
+            return self._response(errors.BadRequest("NUL characters are not allowed.", code="nul_character"))
         return None
 
     def _as_json(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:

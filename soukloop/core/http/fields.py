@@ -20,7 +20,7 @@ _EMOJI = range(0x1F000, 0x1FB00)
 class IdField(serializers.UUIDField):
     """An id as we write it, in either case: DRF reads numbers, braces, urns and digits in a row too."""
 
-    default_error_messages = {"invalid": "An id is a string such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."}
+    default_error_messages = {"invalid": "Use an id such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."}
 
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str) or not _ID.fullmatch(data):
@@ -32,8 +32,8 @@ class PlainTextField(serializers.CharField):
     """Text to be read by people: a string, without control characters, with something to see in it."""
 
     default_error_messages = {
-        "control": "This has a control character in it.",
-        "invisible": "There is nothing to see in this.",
+        "control": "This field contains a control character.",
+        "invisible": "This field has no visible characters.",
     }
 
     def __init__(self, *, has_lines: bool = False, **kwargs: Any) -> None:

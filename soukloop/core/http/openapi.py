@@ -31,8 +31,8 @@ _ERROR_EXAMPLE = {
     "success": False,
     "error": {
         "code": "validation_error",
-        "message": "Some fields are missing or wrong.",
-        "details": {"price": ["A price is more than zero."]},
+        "message": "Some fields are missing or invalid.",
+        "details": {"price": ["A price must be more than zero."]},
     },
 }
 _IDEMPOTENCY_KEY = OpenApiParameter(

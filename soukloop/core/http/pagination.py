@@ -73,7 +73,7 @@ def decode_cursor(cursor: str, *kinds: Callable[[Any], Any]) -> list[Any]:
             raise ValueError("wrong length")
         return [kind(value) for kind, value in zip(kinds, values, strict=True)]
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
-        raise ValidationFailed(details={"cursor": ["This cursor isn't one of ours."]}) from error
+        raise ValidationFailed(details={"cursor": ["Invalid cursor."]}) from error
 
 
 def cursor_time(value: Any) -> datetime:

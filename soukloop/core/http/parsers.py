@@ -29,7 +29,7 @@ class JSONParser(BaseParser):
         try:
             data = jsonlib.loads(raw)
         except ValueError as error:
-            raise BadRequest(f"The body isn't valid JSON: {error}.", code="malformed_json") from error
+            raise BadRequest(f"The body is not valid JSON: {error}.", code="malformed_json") from error
         if not isinstance(data, dict):
-            raise BadRequest("The body must be a JSON object.", code="malformed_json")
+            raise BadRequest("The request body must be a JSON object.", code="malformed_json")
         return data

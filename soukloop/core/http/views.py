@@ -1,4 +1,4 @@
-"""Views that belong to no app."""
+"""The API's documentation pages, and the answer for unknown URLs."""
 
 from typing import Any
 
@@ -47,4 +47,4 @@ class UnknownUrl(APIView):
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        raise NotFound("There is no such URL.", code="unknown_url")
+        raise NotFound("No such URL.", code="unknown_url")

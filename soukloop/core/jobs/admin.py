@@ -1,4 +1,4 @@
-"""The staff's screen of background jobs, in the place of the one that Procrastinate brings."""
+"""The admin screen of background jobs; it replaces Procrastinate's."""
 
 from collections import defaultdict
 from typing import Any
@@ -20,7 +20,7 @@ admin.site.unregister(ProcrastinateJob)
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """The statuses that a job can have, without looking which ones there are."""
+    """Filter by status without a query for the statuses in use."""
 
     title = "status"
     parameter_name = "status"
@@ -36,7 +36,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 @admin.register(ProcrastinateJob)
 class JobAdmin(ReadOnlyStateAdmin):
-    """A job with its history; one that failed can be tried again."""
+    """A job and its history; failed ones can be retried."""
 
     list_display = ("task_name", "number", "state", "attempts", "due", "given")
     list_filter = (StatusFilter,)
@@ -78,14 +78,14 @@ class JobAdmin(ReadOnlyStateAdmin):
             ("Time", "What"), [(format.full_datetime(event.at), event.type) for event in events]
         )
 
-    @admin.action(description="Try again (failed ones)", permissions=["moderate"])
+    @admin.action(description="Retry failed jobs", permissions=["moderate"])
     def retry_failed_jobs(self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]) -> None:
         tried = queue.retry_failed_jobs(actor=request.user, job_ids=queryset.values_list("pk", flat=True))
         if tried.queued:
             done = f"{len(tried.queued)} of the jobs chosen will be tried again."
             self.message_user(request, done, messages.SUCCESS)
         numbers = defaultdict(list)
-        for job_id, why in tried.left_alone.items():
+        for job_id, why in tried.skipped.items():
             numbers[why].append(str(job_id))
         for why, alike in numbers.items():
             self.message_user(request, f"Left alone, as {why}: {', '.join(alike)}.", messages.WARNING)

@@ -1,4 +1,4 @@
-"""Background jobs: enqueued inside the transaction that needs them, put back when their worker dies."""
+"""Background jobs: enqueue one in the caller's transaction, retry failed ones."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,7 +16,7 @@ from soukloop.core.errors import Forbidden
 from soukloop.core.staff.history import log_staff_action
 
 RETRY = RetryStrategy(max_attempts=6, exponential_wait=3)
-"""For tasks that depend on something outside (mail, storage): again after 3, 9, 27, 81, 243 s."""
+"""For tasks that depend on a service outside (mail, storage): retried after 3, 9, 27, 81 and 243 s."""
 
 
 def enqueue(
@@ -25,45 +25,45 @@ def enqueue(
     """Insert a job by its task's name; it exists only if the caller's transaction commits.
 
     Services name tasks instead of importing them, because tasks import services. A job may run twice (its
-    worker may die after the work and before the note of it), so every task is written to bear that. `lock`
-    keeps jobs of the same lock from running at the same time.
+    worker may die after the work and before recording it), so every task must be idempotent. Jobs with the
+    same `lock` never run at the same time.
     """
     app.configure_task(task, lock=lock, schedule_at=schedule_at).defer(**arguments)
 
 
 class RetryResult(NamedTuple):
-    """The jobs, by their numbers, that will run again, and those that won't with the reason."""
+    """The ids of the jobs that were queued again, and of those that were not with the reason."""
 
     queued: list[int]
-    left_alone: dict[int, str]
+    skipped: dict[int, str]
 
 
 def retry_failed_jobs(*, actor: Any, job_ids: Iterable[int]) -> RetryResult:
-    """Queue failed jobs for staff; one that can't be queued keeps no other from it. Raises Forbidden."""
+    """Queue failed jobs again, each on its own; for staff. Raises Forbidden."""
     if not actor.is_staff:
         raise Forbidden
     tried = RetryResult([], {})
     for job_id in sorted(job_ids):
         if why_not := _reason_not_retried(actor, job_id):
-            tried.left_alone[job_id] = why_not
+            tried.skipped[job_id] = why_not
         else:
             tried.queued.append(job_id)
     return tried
 
 
 def _reason_not_retried(actor: Any, job_id: int) -> str | None:
-    """Queue one failed job, or return what is against it."""
+    """Queue one failed job again; return the reason where it can't be."""
     try:
         with transaction.atomic():
             job = ProcrastinateJob.objects.select_for_update().filter(pk=job_id).first()
             if job is None:
                 return "deleted meanwhile"
-            # Looked at under the lock: Procrastinate would queue one that a worker is doing, too.
+            # Checked under the row lock: Procrastinate itself would also queue a job that is running.
             if job.status != Status.FAILED.value:
                 return f"not failed but {job.status}"
             app.job_manager.retry_job_by_id(job.pk, timezone.now())
             log_staff_action(actor=actor, row=job, message="Tried again")
     except UniqueViolation:
-        # A singleton (one with a queueing lock): its next run, or another that failed, waits already.
+        # A job with a queueing lock: its next run, or another failed one, is queued already.
         return "queued already by another job of the same queueing lock"
     return None

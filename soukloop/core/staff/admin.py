@@ -1,4 +1,4 @@
-"""The staff's screens: state is read on them; what changes it are actions that call services."""
+"""The base of the admin screens: state is read-only, actions call services."""
 
 import functools
 from collections.abc import Callable
@@ -28,13 +28,13 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class StaffAdminConfig(AdminConfig):
-    """`django.contrib.admin` with our site in the place of its own."""
+    """`django.contrib.admin` with `StaffSite` as its default site."""
 
     default_site = "soukloop.core.staff.admin.StaffSite"
 
 
 class StaffSite(admin.AdminSite):
-    """The admin, with every time on it in the staff's own time zone."""
+    """The admin site; it shows times in STAFF_TIME_ZONE."""
 
     site_header = "Souk Loop"
     site_title = "Souk Loop"
@@ -47,7 +47,7 @@ class StaffSite(admin.AdminSite):
         def in_staff_time(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             with timezone.override(ZoneInfo(settings.STAFF_TIME_ZONE)):
                 response = guarded(request, *args, **kwargs)
-                # Rendered by Django only after we have returned, in another time zone.
+                # Django would render it after this function returns, in another time zone.
                 if isinstance(response, SimpleTemplateResponse):
                     response.render()
                 return response
@@ -66,7 +66,7 @@ class ReasonForm(forms.Form):
         self.fields["reason"].help_text = help_text
 
     def clean_reason(self) -> str:
-        """Hold it to the rule of all text that people read: it is shown to sellers, and kept."""
+        """Apply the rules of all text that people read: the reason is shown to sellers."""
         try:
             return PlainTextField(has_lines=True).run_validation(self.cleaned_data["reason"])
         except serializers.ValidationError as error:
@@ -74,10 +74,10 @@ class ReasonForm(forms.Form):
 
 
 class ReadOnlyStateAdmin(admin.ModelAdmin):
-    """A screen to look at rows; nothing on it is edited by hand, added or deleted.
+    """A screen on which rows are never edited, added or deleted by hand.
 
-    Actions made with `reason_action` are offered for selected rows in the list and for a single row on its
-    own page. They need the model's "change" permission; looking needs "view".
+    Actions made with `reason_action` are offered for selected rows of the list and for a single row on its
+    own page. They need the model's "change" permission; viewing needs "view".
     """
 
     change_form_template = "admin/state_change_form.html"
@@ -99,7 +99,7 @@ class ReadOnlyStateAdmin(admin.ModelAdmin):
         return request.user.has_perm(f"{opts.app_label}.change_{opts.model_name}")
 
     def is_offered(self, action: str, row: Any) -> bool:
-        """Tell whether an action makes sense for a row; its own page shows only those that do."""
+        """Return whether an action applies to this row; its page offers only those that do."""
         return True
 
     def changelist_view(
@@ -113,8 +113,8 @@ class ReadOnlyStateAdmin(admin.ModelAdmin):
     ) -> HttpResponse | None:
         try:
             return super().response_action(request, queryset, *args)
-        except ValidationError:  # an id that is none: Django looks it up as it is
-            self.message_user(request, "There is no such row.", messages.ERROR)
+        except ValidationError:  # Django looks up a malformed id as it is
+            self.message_user(request, "No such row.", messages.ERROR)
             return None
 
     def change_view(
@@ -137,11 +137,11 @@ class ReadOnlyStateAdmin(admin.ModelAdmin):
 def reason_action(
     *, description: str, done: str, help_text: str = "Kept in the history, for other staff."
 ) -> Callable[[Moderate], Callable[..., Any]]:
-    """Make an admin action of a method `(self, request, row, reason)` that calls a service for one row.
+    """Make an admin action from a method `(self, request, row, reason)` that calls a service for one row.
 
-    A page between lists the rows and asks for the reason. A row that the service refuses is named with the
-    refusal; the others are carried out. `done` is what they are then said to be ("banned"), `help_text` says
-    who will read the reason.
+    An intermediate page lists the rows and asks for the reason. Rows that the service refuses are reported
+    with the error; the others are changed. `done` is the participle for the success message ("banned"),
+    `help_text` says who will read the reason.
     """
 
     def decorate(moderate: Moderate) -> Callable[..., Any]:

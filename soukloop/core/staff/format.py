@@ -1,4 +1,4 @@
-"""What the cells of staff's lists and pages show: links to rows, short texts, times, money, small tables."""
+"""How admin lists and pages show values: links to rows, short texts, times, money, small tables."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -17,25 +17,25 @@ NOTHING = "–"
 
 
 def truncate(text: str, length: int) -> str:
-    """Cut to so many characters, with an ellipsis where something is missing."""
+    """Truncate to `length` characters, with an ellipsis."""
     return Truncator(text).chars(length)
 
 
 def link_to(row: Model | None, length: int = 40, *, text: str | None = None) -> SafeString | str:
-    """Link to the row's own page by the text, else by its name, which is cut."""
+    """Link to the row's admin page; the text is its truncated name by default."""
     if row is None:
         return NOTHING
     return link_to_page(row._meta.label_lower, row.pk, text or truncate(str(row), length))
 
 
 def link_to_page(kind: str, key: Any, text: str) -> SafeString:
-    """Link to the page of a row of a kind (`offers.offer`) that only its key is known of."""
+    """Link to the admin page of a row by its model's label (`offers.offer`) and key."""
     page = reverse(f"admin:{kind.replace('.', '_')}_change", args=[key])
     return format_html('<a href="{}">{}</a>', page, text)
 
 
 def link_to_list(kind: str, text: str, **lookups: Any) -> SafeString:
-    """Link to the list of those rows of a kind (`offers.offer`) that have something to do with this one."""
+    """Link to the admin list of a model (`offers.offer`), filtered by lookups."""
     page = reverse(f"admin:{kind.replace('.', '_')}_changelist")
     return format_html('<a href="{}?{}">{}</a>', page, urlencode(lookups), text)
 
@@ -45,7 +45,7 @@ def join_dots(*parts: SafeString | str) -> SafeString:
 
 
 def short_datetime(at: datetime | None) -> SafeString | str:
-    """Return a time as lists have it, `3 Feb, 20:30`, with the year where it is another one."""
+    """Return `3 Feb, 20:30` for lists, with the year unless it is the current one."""
     if at is None:
         return NOTHING
     local = timezone.localtime(at)
@@ -61,12 +61,12 @@ def short_date(at: datetime) -> str:
 
 
 def yes_or_dash(is_so: bool) -> str:
-    """Return a tick, or a dash: most of what is not so is nothing to be alarmed at."""
+    """Return a tick or a dash; a red cross would alarm where "no" is normal."""
     return "✓" if is_so else NOTHING
 
 
 def full_datetime(at: datetime | None) -> str:
-    """Return a time as pages have it, in full."""
+    """Return a time in full, for pages of one row."""
     if at is None:
         return NOTHING
     return date_format(timezone.localtime(at), "j M Y, H:i:s")

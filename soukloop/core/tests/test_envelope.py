@@ -44,7 +44,7 @@ def test_validation_names_each_field() -> None:
     assert code_of(response) == "validation_error"
     assert response.json()["error"]["details"] == {
         "title": ["This field is required."],
-        "price": ["A price is more than zero."],
+        "price": ["A price must be more than zero."],
     }
 
 

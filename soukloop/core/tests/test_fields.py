@@ -39,7 +39,7 @@ def test_an_id_is_its_36_characters_in_either_case(text: str) -> None:
 def test_nothing_else_is_an_id(data: Any) -> None:
     with pytest.raises(ValidationError) as caught:
         IdField().run_validation(data)
-    assert caught.value.detail == ["An id is a string such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."]
+    assert caught.value.detail == ["Use an id such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."]
 
 
 @pytest.mark.parametrize(

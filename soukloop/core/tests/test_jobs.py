@@ -141,12 +141,12 @@ def test_a_failed_singleton_that_is_queued_again_keeps_no_other_from_being_tried
     sql("UPDATE procrastinate_jobs SET queueing_lock = 'one' WHERE id IN (%s, %s)", singleton, queued)
     sql("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", queued)
     tried = retry_failed_jobs(actor=staff, job_ids=[singleton, other])
-    assert (tried.queued, list(tried.left_alone)) == ([other], [singleton])
+    assert (tried.queued, list(tried.skipped)) == ([other], [singleton])
     assert statuses() == ["failed", "todo", "todo"]
 
 
 @pytest.mark.parametrize("status", ["todo", "doing", "succeeded", "cancelled"])
-def test_a_job_that_is_not_failed_any_more_is_left_alone(staff: User, status: str) -> None:
+def test_a_job_that_is_not_failed_any_more_is_skipped(staff: User, status: str) -> None:
     (changed,) = failed_jobs(1)
     sql("UPDATE procrastinate_jobs SET status = %s", status)
     assert retry_failed_jobs(actor=staff, job_ids=[changed]) == RetryResult(
@@ -156,7 +156,7 @@ def test_a_job_that_is_not_failed_any_more_is_left_alone(staff: User, status: st
     assert not LogEntry.objects.exists()
 
 
-def test_a_job_that_changes_at_the_same_moment_is_left_alone(staff: User) -> None:
+def test_a_job_that_changes_at_the_same_moment_is_skipped(staff: User) -> None:
     def try_beside() -> RetryResult:
         with closing(connections["default"]):
             return retry_failed_jobs(actor=staff, job_ids=[changed])

@@ -83,7 +83,7 @@ def test_the_answer_is_429_with_retry_after() -> None:
 
 
 @pytest.mark.django_db
-def test_loopback_is_left_alone_when_debugging_and_other_addresses_are_not(settings: Any) -> None:
+def test_loopback_is_skipped_when_debugging_and_other_addresses_are_not(settings: Any) -> None:
     settings.RATE_LIMIT_EXEMPT_LOOPBACK = True
     client = APIClient()
     assert [client.get("/api/v1/test/limited").status_code for _ in range(5)] == [200] * 5

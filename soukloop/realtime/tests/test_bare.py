@@ -79,7 +79,7 @@ def test_refusals_have_the_codes_of_rest(server: ServerProcess, bare_client: Any
     }
     assert client.call("probe:join", {})["error"] == {
         "code": "validation_error",
-        "message": "Some fields are missing or wrong.",
+        "message": "Some fields are missing or invalid.",
         "details": {"room": ["This field is required."]},
     }
     assert client.call("probe:join", [1])["error"]["details"] == {"data": ["This must be an object."]}
