@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: run test check bench stop clean help requirements
+.PHONY: run test check bench docs stop clean help requirements
 .DEFAULT_GOAL := help
 
 run:
@@ -13,6 +13,8 @@ check:
 	@$(PYTHON) -m deploy.local check
 bench:
 	@$(PYTHON) -m deploy.local bench $(ARGS)
+docs:
+	@$(PYTHON) -m deploy.local docs
 stop:
 	@$(PYTHON) -m deploy.local stop
 clean:

@@ -1,5 +1,6 @@
 """`make test`, `make check` and `make bench`: tools that run to their end against servers of their own."""
 
+import os
 import secrets
 import signal
 import subprocess
@@ -63,6 +64,16 @@ def bench(argv: list[str]) -> int:
         env = _environment(instance)
         heading("bench")
         return _foreground(instance, "bench", ["python", "-m", "bench", *argv], env)
+
+
+def docs(argv: list[str]) -> int:
+    """Build the documentation's site; a link that leads nowhere fails it."""
+    setup.ensure("Souk Loop · docs", ["docs"], named={}, development=True)
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run([VENV / "bin" / "mkdocs", "build", "--quiet"], cwd=ROOT, env=env, check=False)
+    if built.returncode == 0:
+        say("\nThe site is in .local/site; open .local/site/index.html.")
+    return built.returncode
 
 
 def _environment(instance: Instance) -> dict[str, str]:

@@ -19,6 +19,7 @@ HELP = """
   make test      checks and all tests, on servers of their own (ARGS="-k offers -x" goes to pytest)
   make check     linters, types, import contracts, missing migrations
   make bench     the benchmarks (ARGS=… goes to them)
+  make docs      the documentation as a site, in .local/site
   make clean     remove .local and .venv, and with them all local data
 
   make requirements                                         pin requirements.in into requirements.txt
@@ -117,6 +118,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "test": checks.test,
     "check": checks.check,
     "bench": checks.bench,
+    "docs": checks.docs,
     "stop": stop,
     "clean": clean,
     "requirements": requirements,

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.conf import settings
 from drf_spectacular.generators import SchemaGenerator
 
+from deploy.local.checks import CHECKS
+from soukloop import __version__
 from soukloop.realtime.commands import COMMANDS
 from soukloop.realtime.events import EVENTS
 
 ROOT = Path(settings.BASE_DIR)
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 APPS = ["soukloop", "accounts", "notifications", "listings", "chat", "offers", "livestream"]
 
 
@@ -165,3 +168,28 @@ def test_drawing_reads_in_light_and_dark_and_fetches_nothing(drawing: Path) -> N
     assert "<title" in text
     assert "<desc" in text
     assert re.findall(r"(?:href|url\()=?[\"']?https?:", text) == []
+
+
+def test_changelog_has_an_unreleased_section_and_then_this_version() -> None:
+    versions = re.findall(
+        r"^## \[(.+?)\](?: - (\d{4}-\d\d-\d\d))?$", (ROOT / "CHANGELOG.md").read_text(), re.M
+    )
+    assert versions[0] == ("Unreleased", "")
+    assert versions[1][0] == __version__
+    assert all(date for _, date in versions[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_make_command_that_a_page_names_is_in_the_makefile(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = set(re.findall(r"(?:`|^)(?:PORT=\d+ )?make ([a-z-]+)", page.read_text(), re.M))
+    assert named - targets == set()
+
+
+def test_commit_hooks_run_the_checks_of_make_check() -> None:
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = {hook["name"]: hook["entry"].split() for repo in config["repos"] for hook in repo["hooks"]}
+    assert list(hooks) == [check.name for check in CHECKS]
+    for check in CHECKS:
+        program, *arguments = check.argv
+        assert hooks[check.name][-len(check.argv) :] == [f".venv/bin/{program}", *arguments]
