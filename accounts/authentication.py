@@ -67,8 +67,13 @@ def _claim_of_authorization(header: str) -> Claim | None:
 
 
 def current_user(request: Request) -> User:
-    """Return who is asking, in a view that only the logged-in reach."""
+    """Return the person who is logged in, in a view that only logged-in people reach."""
     return cast(User, request.user)
+
+
+def current_user_or_none(request: Request) -> User | None:
+    """Return the person who is logged in, or None for a guest."""
+    return current_user(request) if request.user.is_authenticated else None
 
 
 class IdentifierBackend(ModelBackend):

@@ -1,16 +1,15 @@
 """Conversations over REST (contract 3.1, 3.2)."""
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
-from accounts.models import User
+from accounts.authentication import current_user
 from accounts.selectors import blocked_ids
 from chat import services
 from chat.access import conversation_of
@@ -35,6 +34,7 @@ from chat.serializers import (
 )
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
+from soukloop.core.http.validation import validated
 from soukloop.realtime.presence import online_among
 
 _TAGS = ["Conversations"]
@@ -67,8 +67,8 @@ class ConversationViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        data = _valid(OpenConversationInput, request.data)
-        conversation, is_new = services.open_conversation(actor=_user(request), **data)
+        data = validated(OpenConversationInput, request.data)
+        conversation, is_new = services.open_conversation(actor=current_user(request), **data)
         return Response(_shown(request, conversation.pk), status=201 if is_new else 200)
 
     @extend_schema(
@@ -78,8 +78,8 @@ class ConversationViewSet(ViewSet):
         responses=ConversationPageOutput,
     )
     def list(self, request: Request) -> Response:
-        query = _valid(ConversationsQuery, request.query_params)
-        user = _user(request)
+        query = validated(ConversationsQuery, request.query_params)
+        user = current_user(request)
 
         def render(conversations: Any) -> list[Any]:
             online = online_among({conversation.other_id(user.pk) for conversation in conversations})
@@ -105,8 +105,8 @@ class ConversationViewSet(ViewSet):
         ],
     )
     def read(self, request: Request, conversation_id: UUID) -> Response:
-        data = _valid(ReadInput, request.data)
-        user = _user(request)
+        data = validated(ReadInput, request.data)
+        user = current_user(request)
         conversation = services.mark_read(actor=user, conversation_id=conversation_id, **data)
         return Response(read_body(conversation, user.pk))
 
@@ -126,10 +126,10 @@ class ConversationViewSet(ViewSet):
 
     @extend_schema(tags=_TAGS, summary="Count what is unread", responses=UnreadCountsOutput)
     def unread_count(self, request: Request) -> Response:
-        return Response(unread_counts(_user(request)))
+        return Response(unread_counts(current_user(request)))
 
     def _set_archived(self, request: Request, conversation_id: UUID, archived: bool) -> Response:
-        services.set_archived(actor=_user(request), conversation_id=conversation_id, archived=archived)
+        services.set_archived(actor=current_user(request), conversation_id=conversation_id, archived=archived)
         return Response({"conversation_id": conversation_id, "is_archived": archived})
 
 
@@ -157,8 +157,8 @@ class MessageViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request, conversation_id: UUID) -> Response:
-        data = _valid(MessageInput, request.data)
-        message = services.send_message(actor=_user(request), conversation_id=conversation_id, **data)
+        data = validated(MessageInput, request.data)
+        message = services.send_message(actor=current_user(request), conversation_id=conversation_id, **data)
         return Response(message_body(message), status=201)
 
     @extend_schema(
@@ -170,8 +170,8 @@ class MessageViewSet(ViewSet):
         responses=MessagesOutput,
     )
     def list(self, request: Request, conversation_id: UUID) -> Response:
-        query = _valid(MessagesQuery, request.query_params)
-        conversation = conversation_of(_user(request), conversation_id)
+        query = validated(MessagesQuery, request.query_params)
+        conversation = conversation_of(current_user(request), conversation_id)
         messages, has_more = messages_of(conversation, **query)
         return Response(
             {
@@ -205,9 +205,9 @@ class ImageMessageViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request, conversation_id: UUID) -> Response:
-        data = _valid(ImageInput, request.data)
+        data = validated(ImageInput, request.data)
         message = services.send_image(
-            actor=_user(request),
+            actor=current_user(request),
             conversation_id=conversation_id,
             upload=data["image"],
             client_message_id=data["client_message_id"],
@@ -216,18 +216,7 @@ class ImageMessageViewSet(ViewSet):
 
 
 def _shown(request: Request, conversation_id: UUID) -> dict[str, Any]:
-    user = _user(request)
+    user = current_user(request)
     conversation = conversation_of(user, conversation_id)
     shown = {conversation.other_id(user.pk)} - blocked_ids(user.pk)
     return conversation_body(conversation, user.pk, online_among(shown))
-
-
-def _user(request: Request) -> User:
-    return cast(User, request.user)
-
-
-def _valid(shape: type[Serializer[Any]], data: Any) -> dict[str, Any]:
-    """Return what the shape makes of the data; raises a validation error with a message per field."""
-    serializer = shape(data=data)
-    serializer.is_valid(raise_exception=True)
-    return cast(dict[str, Any], serializer.validated_data)

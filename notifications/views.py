@@ -1,13 +1,11 @@
 """One's inbox over REST."""
 
-from typing import cast
-
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from accounts.models import User
+from accounts.authentication import current_user
 from notifications.selectors import inbox_of, unread_count
 from notifications.serializers import (
     InboxOutput,
@@ -19,6 +17,7 @@ from notifications.serializers import (
 )
 from notifications.services import mark_read
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
+from soukloop.core.http.validation import validated
 
 _TAGS = ["Notifications"]
 
@@ -33,16 +32,15 @@ class NotificationViewSet(ViewSet):
         responses=InboxOutput,
     )
     def list(self, request: Request) -> Response:
-        query = InboxQuery(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        user = cast(User, request.user)
-        inbox = inbox_of(user, is_unread=query.validated_data["unread"])
+        query = validated(InboxQuery, request.query_params)
+        user = current_user(request)
+        inbox = inbox_of(user, is_unread=query["unread"])
         page = paginate(inbox, page_of(request), lambda rows: [notification_body(row) for row in rows])
         return Response(page | {"unread_count": unread_count(user)})
 
     @extend_schema(tags=_TAGS, summary="Count what is unread", responses=UnreadCountOutput)
     def unread(self, request: Request) -> Response:
-        return Response({"unread_count": unread_count(cast(User, request.user))})
+        return Response({"unread_count": unread_count(current_user(request))})
 
     @extend_schema(
         tags=_TAGS,
@@ -53,8 +51,7 @@ class NotificationViewSet(ViewSet):
         examples=[OpenApiExample("all of them", {"all": True}, request_only=True)],
     )
     def read(self, request: Request) -> Response:
-        data = MarkReadInput(data=request.data)
-        data.is_valid(raise_exception=True)
-        user = cast(User, request.user)
-        marked = mark_read(actor=user, ids=data.validated_data["ids"])
+        data = validated(MarkReadInput, request.data)
+        user = current_user(request)
+        marked = mark_read(actor=user, ids=data["ids"])
         return Response({"marked": marked, "unread_count": unread_count(user)})

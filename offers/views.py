@@ -1,16 +1,15 @@
 """Offers and sales over REST (contract 3.6, 3.7)."""
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.viewsets import ViewSet
 
-from accounts.models import User
+from accounts.authentication import current_user
 from offers import access, selectors
 from offers.models import Offer
 from offers.serializers import (
@@ -30,6 +29,7 @@ from offers.serializers import (
 from offers.services import negotiation, sales
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
+from soukloop.core.http.validation import validated
 
 _OFFERS, _TRANSACTIONS = ["Offers"], ["Transactions"]
 
@@ -61,7 +61,7 @@ class OfferViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        offer = negotiation.create_offer(actor=_user(request), **_valid(OfferInput, request.data))
+        offer = negotiation.create_offer(actor=current_user(request), **validated(OfferInput, request.data))
         return _shown(request, offer, status=201)
 
     @extend_schema(
@@ -71,15 +71,15 @@ class OfferViewSet(ViewSet):
         responses=OfferPageOutput,
     )
     def list(self, request: Request) -> Response:
-        user, now = _user(request), timezone.now()
-        offers = selectors.offers_of(user, now=now, **_valid(OffersQuery, request.query_params))
+        user, now = current_user(request), timezone.now()
+        offers = selectors.offers_of(user, now=now, **validated(OffersQuery, request.query_params))
         return Response(
             paginate(offers, page_of(request), lambda rows: [offer_body(offer, user, now) for offer in rows])
         )
 
     @extend_schema(tags=_OFFERS, summary="Show an offer", responses=OfferOutput)
     def retrieve(self, request: Request, offer_id: UUID) -> Response:
-        return _shown(request, access.offer_of(_user(request), offer_id))
+        return _shown(request, access.offer_of(current_user(request), offer_id))
 
     @extend_schema(
         tags=_OFFERS,
@@ -104,14 +104,14 @@ class OfferViewSet(ViewSet):
     )
     @idempotent
     def accept(self, request: Request, offer_id: UUID) -> Response:
-        user = _user(request)
+        user = current_user(request)
         sale = negotiation.accept_offer(actor=user, offer_id=offer_id)
         return Response(accepted_body(sale.offer, user, timezone.now()))
 
     @extend_schema(tags=_OFFERS, summary="Decline an offer made to you", request=None, responses=OfferOutput)
     @idempotent
     def decline(self, request: Request, offer_id: UUID) -> Response:
-        return _shown(request, negotiation.decline_offer(actor=_user(request), offer_id=offer_id))
+        return _shown(request, negotiation.decline_offer(actor=current_user(request), offer_id=offer_id))
 
     @extend_schema(
         tags=_OFFERS,
@@ -129,14 +129,14 @@ class OfferViewSet(ViewSet):
     @idempotent
     def counter(self, request: Request, offer_id: UUID) -> Response:
         offer = negotiation.counter_offer(
-            actor=_user(request), offer_id=offer_id, **_valid(PriceInput, request.data)
+            actor=current_user(request), offer_id=offer_id, **validated(PriceInput, request.data)
         )
         return _shown(request, offer)
 
     @extend_schema(tags=_OFFERS, summary="Take back your own offer", request=None, responses=OfferOutput)
     @idempotent
     def withdraw(self, request: Request, offer_id: UUID) -> Response:
-        return _shown(request, negotiation.withdraw_offer(actor=_user(request), offer_id=offer_id))
+        return _shown(request, negotiation.withdraw_offer(actor=current_user(request), offer_id=offer_id))
 
 
 class TransactionViewSet(ViewSet):
@@ -151,15 +151,15 @@ class TransactionViewSet(ViewSet):
         responses=TransactionPageOutput,
     )
     def list(self, request: Request) -> Response:
-        user = _user(request)
-        rows = selectors.transactions_of(user, **_valid(TransactionsQuery, request.query_params))
+        user = current_user(request)
+        rows = selectors.transactions_of(user, **validated(TransactionsQuery, request.query_params))
         return Response(
             paginate(rows, page_of(request), lambda page: [transaction_body(sale, user) for sale in page])
         )
 
     @extend_schema(tags=_TRANSACTIONS, summary="Show a transaction", responses=TransactionOutput)
     def retrieve(self, request: Request, transaction_id: UUID) -> Response:
-        user = _user(request)
+        user = current_user(request)
         return Response(transaction_body(access.transaction_of(user, transaction_id), user))
 
     @extend_schema(
@@ -178,22 +178,12 @@ class TransactionViewSet(ViewSet):
     )
     @idempotent
     def cancel(self, request: Request, transaction_id: UUID) -> Response:
-        user = _user(request)
+        user = current_user(request)
         sale = sales.cancel_transaction(
-            actor=user, transaction_id=transaction_id, **_valid(CancelInput, request.data)
+            actor=user, transaction_id=transaction_id, **validated(CancelInput, request.data)
         )
         return Response(transaction_body(sale, user))
 
 
-def _user(request: Request) -> User:
-    return cast(User, request.user)
-
-
-def _valid(shape: type[Serializer[Any]], data: Any) -> dict[str, Any]:
-    serializer = shape(data=data)
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
-
-
 def _shown(request: Request, offer: Offer, status: int = 200) -> Response:
-    return Response(offer_body(offer, _user(request), timezone.now()), status=status)
+    return Response(offer_body(offer, current_user(request), timezone.now()), status=status)

@@ -9,14 +9,24 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import serializers as shapes
 from accounts.authentication import TokenAuthentication, current_user
 from accounts.models import User
+from accounts.serializers import (
+    LoginAnswerSerializer,
+    LoginSerializer,
+    LogoutSerializer,
+    MeSerializer,
+    MessageSerializer,
+    RefreshSerializer,
+    RegisterSerializer,
+    WsTicketSerializer,
+)
 from accounts.services import logins, registration, tickets
 from accounts.tokens import AccessToken, decode
 from soukloop.core import jsonlib
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.validation import validated
 
 _USER = {
     "id": "6f8a4b9e-5c39-4a4f-8f0b-0f6f8f7f3c11",
@@ -41,7 +51,7 @@ def login_body(login: logins.Login) -> dict[str, Any]:
         "refresh_token": login.refresh_token,
         "token_type": "bearer",
         "expires_in": int(AccessToken.lifetime.total_seconds()),
-        "user": shapes.MeSerializer(login.user).data,
+        "user": MeSerializer(login.user).data,
     }
 
 
@@ -58,8 +68,8 @@ class Register(Anonymous):
     @extend_schema(
         summary="Register",
         tags=["Account"],
-        request=shapes.RegisterSerializer,
-        responses={201: shapes.LoginAnswerSerializer},
+        request=RegisterSerializer,
+        responses={201: LoginAnswerSerializer},
         examples=[
             OpenApiExample(
                 "Buyer",
@@ -86,9 +96,8 @@ class Register(Anonymous):
 
     @idempotent
     def _create(self, request: Request) -> Response:
-        shape = shapes.RegisterSerializer(data=request.data)
-        shape.is_valid(raise_exception=True)
-        user = registration.register(**shape.validated_data)
+        data = validated(RegisterSerializer, request.data)
+        user = registration.register(**data)
         return Response({"id": user.pk}, status=201)
 
 
@@ -98,8 +107,8 @@ class LogIn(Anonymous):
     @extend_schema(
         summary="Log in by email, username or phone",
         tags=["Account"],
-        request=shapes.LoginSerializer,
-        responses=shapes.LoginAnswerSerializer,
+        request=LoginSerializer,
+        responses=LoginAnswerSerializer,
         examples=[
             OpenApiExample(
                 "By email",
@@ -110,9 +119,8 @@ class LogIn(Anonymous):
         ],
     )
     def post(self, request: Request) -> Response:
-        shape = shapes.LoginSerializer(data=request.data)
-        shape.is_valid(raise_exception=True)
-        return Response(login_body(logins.log_in(**shape.validated_data)))
+        data = validated(LoginSerializer, request.data)
+        return Response(login_body(logins.log_in(**data)))
 
 
 class Refresh(Anonymous):
@@ -122,17 +130,16 @@ class Refresh(Anonymous):
         summary="Exchange a refresh token for a new pair",
         description="A refresh token is good for one use. Access tokens already handed out stay good.",
         tags=["Account"],
-        request=shapes.RefreshSerializer,
-        responses=shapes.LoginAnswerSerializer,
+        request=RefreshSerializer,
+        responses=LoginAnswerSerializer,
         examples=[
             OpenApiExample("Refresh", {"refresh_token": "eyJ..."}, request_only=True),
             OpenApiExample("New pair", _TOKENS, response_only=True),
         ],
     )
     def post(self, request: Request) -> Response:
-        shape = shapes.RefreshSerializer(data=request.data)
-        shape.is_valid(raise_exception=True)
-        return Response(login_body(logins.refresh(**shape.validated_data)))
+        data = validated(RefreshSerializer, request.data)
+        return Response(login_body(logins.refresh(**data)))
 
 
 class LogOut(Anonymous):
@@ -142,17 +149,16 @@ class LogOut(Anonymous):
         summary="End one login",
         description="The login of the refresh token, or without one that of the access token in the header.",
         tags=["Account"],
-        request=shapes.LogoutSerializer,
-        responses=shapes.MessageSerializer,
+        request=LogoutSerializer,
+        responses=MessageSerializer,
         examples=[
             OpenApiExample("Log out", {"refresh_token": "eyJ..."}, request_only=True),
             OpenApiExample("Logged out", {"message": "Logged out"}, response_only=True),
         ],
     )
     def post(self, request: Request) -> Response:
-        shape = shapes.LogoutSerializer(data=request.data)
-        shape.is_valid(raise_exception=True)
-        refresh_token = shape.validated_data.get("refresh_token")
+        data = validated(LogoutSerializer, request.data)
+        refresh_token = data.get("refresh_token")
         if refresh_token:
             logins.log_out(refresh_token=refresh_token)
         else:
@@ -169,7 +175,7 @@ class LogOutEverywhere(APIView):
         description="Every access and refresh token is refused from now on; sockets are closed.",
         tags=["Account"],
         request=None,
-        responses=shapes.MessageSerializer,
+        responses=MessageSerializer,
         examples=[OpenApiExample("Logged out", {"message": "Logged out everywhere"}, response_only=True)],
     )
     def post(self, request: Request) -> Response:
@@ -185,7 +191,7 @@ class WsTicket(APIView):
         description="For browsers: connect to `/ws/?ticket=…` within its time, once.",
         tags=["Account"],
         request=None,
-        responses=shapes.WsTicketSerializer,
+        responses=WsTicketSerializer,
         examples=[OpenApiExample("Ticket", {"ticket": "kPz…", "expires_in": 30}, response_only=True)],
     )
     def post(self, request: Request) -> Response:

@@ -6,12 +6,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import serializers as shapes
 from accounts.authentication import current_user
+from accounts.serializers import (
+    ChangePasswordSerializer,
+    LoginAnswerSerializer,
+    MessageSerializer,
+    OtpSentSerializer,
+    OtpVerifiedSerializer,
+    ResetPasswordSerializer,
+    SendOtpSerializer,
+    VerifyOtpSerializer,
+)
 from accounts.services import otp, passwords
 from accounts.views.logins import Anonymous, login_body
 from soukloop.core.http.envelope import Bare
 from soukloop.core.http.openapi import BARE
+from soukloop.core.http.validation import validated
 
 
 class SendOtp(Anonymous):
@@ -21,8 +31,8 @@ class SendOtp(Anonymous):
         summary="Send a one-time code",
         description="The answer is the same whether anybody has this email or phone or not.",
         tags=["Account"],
-        request=shapes.SendOtpSerializer,
-        responses=shapes.OtpSentSerializer,
+        request=SendOtpSerializer,
+        responses=OtpSentSerializer,
         extensions=BARE,
         examples=[
             OpenApiExample(
@@ -36,9 +46,8 @@ class SendOtp(Anonymous):
         ],
     )
     def post(self, request: Request) -> Response:
-        shape = shapes.SendOtpSerializer(data=request.data)
-        shape.is_valid(raise_exception=True)
-        identifier = shape.validated_data["identifier"]
+        data = validated(SendOtpSerializer, request.data)
+        identifier = data["identifier"]
         otp.send_code(identifier=identifier)
         seconds = int(settings.OTP_TTL.total_seconds())
         return Response(Bare(success=True, message=f"OTP sent to {identifier}", expires_in=seconds))
@@ -50,8 +59,8 @@ class VerifyOtp(Anonymous):
     @extend_schema(
         summary="Verify a one-time code",
         tags=["Account"],
-        request=shapes.VerifyOtpSerializer,
-        responses=shapes.OtpVerifiedSerializer,
+        request=VerifyOtpSerializer,
+        responses=OtpVerifiedSerializer,
         extensions=BARE,
         examples=[
             OpenApiExample(
@@ -63,9 +72,7 @@ class VerifyOtp(Anonymous):
         ],
     )
     def post(self, request: Request) -> Response:
-        shape = shapes.VerifyOtpSerializer(data=request.data)
-        shape.is_valid(raise_exception=True)
-        data = shape.validated_data
+        data = validated(VerifyOtpSerializer, request.data)
         otp.verify_code(identifier=data["identifier"], code=data["otp_code"])
         return Response(Bare(success=True, message="OTP verified successfully"))
 
@@ -77,8 +84,8 @@ class ResetPassword(Anonymous):
         summary="Set a new password with a one-time code",
         description="Ends every login.",
         tags=["Account"],
-        request=shapes.ResetPasswordSerializer,
-        responses=shapes.MessageSerializer,
+        request=ResetPasswordSerializer,
+        responses=MessageSerializer,
         examples=[
             OpenApiExample(
                 "Reset",
@@ -93,9 +100,7 @@ class ResetPassword(Anonymous):
         ],
     )
     def post(self, request: Request) -> Response:
-        shape = shapes.ResetPasswordSerializer(data=request.data)
-        shape.is_valid(raise_exception=True)
-        data = shape.validated_data
+        data = validated(ResetPasswordSerializer, request.data)
         passwords.reset_password(
             identifier=data["identifier"], code=data["otp_code"], new_password=data["new_password"]
         )
@@ -107,8 +112,8 @@ class ChangePassword(APIView):
         summary="Change my password",
         description="Ends every login, closes every socket, and answers a new login for this client.",
         tags=["Account"],
-        request=shapes.ChangePasswordSerializer,
-        responses=shapes.LoginAnswerSerializer,
+        request=ChangePasswordSerializer,
+        responses=LoginAnswerSerializer,
         examples=[
             OpenApiExample(
                 "Change",
@@ -118,8 +123,5 @@ class ChangePassword(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        shape = shapes.ChangePasswordSerializer(data=request.data)
-        shape.is_valid(raise_exception=True)
-        return Response(
-            login_body(passwords.change_password(actor=current_user(request), **shape.validated_data))
-        )
+        data = validated(ChangePasswordSerializer, request.data)
+        return Response(login_body(passwords.change_password(actor=current_user(request), **data)))

@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import serializers as shapes
 from accounts.access import visible_user
-from accounts.authentication import current_user
+from accounts.authentication import current_user, current_user_or_none
 from accounts.models import User
 from accounts.selectors import followed_by, followers_of, standing_of
+from accounts.serializers import MessageSerializer, PeoplePageSerializer, ProfileSerializer, person_body
 from accounts.services import relations
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import page_of, paginate
@@ -23,7 +23,7 @@ def _profile(user: User, viewer: User | None) -> Response:
     standing = standing_of(user, viewer)
     return Response(
         {
-            **shapes.person_body(user),
+            **person_body(user),
             "bio": user.bio,
             "followers_count": standing.followers_count,
             "following_count": standing.following_count,
@@ -36,25 +36,23 @@ def _profile(user: User, viewer: User | None) -> Response:
 class Profile(APIView):
     permission_classes = (AllowAny,)
 
-    @extend_schema(summary="Get somebody's profile", tags=["People"], responses=shapes.ProfileSerializer)
+    @extend_schema(summary="Get somebody's profile", tags=["People"], responses=ProfileSerializer)
     def get(self, request: Request, user_id: UUID) -> Response:
-        viewer = current_user(request) if request.user.is_authenticated else None
+        viewer = current_user_or_none(request)
         return _profile(visible_user(viewer, user_id), viewer)
 
 
 class Followed(APIView):
     rate_scope = "follow"
 
-    @extend_schema(
-        summary="Follow somebody", tags=["People"], request=None, responses=shapes.ProfileSerializer
-    )
+    @extend_schema(summary="Follow somebody", tags=["People"], request=None, responses=ProfileSerializer)
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         return _profile(relations.follow(actor=viewer, user_id=user_id), viewer)
 
     @extend_schema(
-        summary="Stop following somebody", tags=["People"], request=None, responses=shapes.ProfileSerializer
+        summary="Stop following somebody", tags=["People"], request=None, responses=ProfileSerializer
     )
     def delete(self, request: Request, user_id: UUID) -> Response:
         return _profile(
@@ -70,25 +68,21 @@ class Blocked(APIView):
         description="Hides the two of you from each other, everywhere.",
         tags=["People"],
         request=None,
-        responses=shapes.MessageSerializer,
+        responses=MessageSerializer,
     )
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
         relations.block(actor=current_user(request), user_id=user_id)
         return Response({"message": "Blocked"})
 
-    @extend_schema(
-        summary="Unblock somebody", tags=["People"], request=None, responses=shapes.MessageSerializer
-    )
+    @extend_schema(summary="Unblock somebody", tags=["People"], request=None, responses=MessageSerializer)
     def delete(self, request: Request, user_id: UUID) -> Response:
         relations.unblock(actor=current_user(request), user_id=user_id)
         return Response({"message": "Unblocked"})
 
 
 class Followers(APIView):
-    @extend_schema(
-        summary="List who follows somebody", tags=["People"], responses=shapes.PeoplePageSerializer
-    )
+    @extend_schema(summary="List who follows somebody", tags=["People"], responses=PeoplePageSerializer)
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         follows = followers_of(visible_user(viewer, user_id), viewer)
@@ -98,9 +92,7 @@ class Followers(APIView):
 
 
 class Following(APIView):
-    @extend_schema(
-        summary="List whom somebody follows", tags=["People"], responses=shapes.PeoplePageSerializer
-    )
+    @extend_schema(summary="List whom somebody follows", tags=["People"], responses=PeoplePageSerializer)
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         follows = followed_by(visible_user(viewer, user_id), viewer)
@@ -110,4 +102,4 @@ class Following(APIView):
 
 
 def _listed(user: User, follow: Any) -> dict[str, Any]:
-    return {**shapes.person_body(user), "is_following": follow.is_following}
+    return {**person_body(user), "is_following": follow.is_following}

@@ -6,12 +6,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import serializers as shapes
 from accounts.authentication import current_user
 from accounts.selectors import blocks_of
+from accounts.serializers import (
+    BlockedPageSerializer,
+    DeleteAccountSerializer,
+    MeSerializer,
+    MessageSerializer,
+    UpdateMeSerializer,
+    person_body,
+)
 from accounts.services import profiles
 from soukloop.core.http.pagination import page_of, paginate
-from soukloop.core.http.validation import validated_changes
+from soukloop.core.http.validation import validated, validated_changes
 from soukloop.core.images import ImageUploadSerializer
 
 _ME = OpenApiExample(
@@ -31,38 +38,37 @@ _ME = OpenApiExample(
 
 
 class Me(APIView):
-    @extend_schema(summary="Get me", tags=["Account"], responses=shapes.MeSerializer, examples=[_ME])
+    @extend_schema(summary="Get me", tags=["Account"], responses=MeSerializer, examples=[_ME])
     def get(self, request: Request) -> Response:
-        return Response(shapes.MeSerializer(current_user(request)).data)
+        return Response(MeSerializer(current_user(request)).data)
 
     @extend_schema(
         summary="Change my profile",
         description="A new email or phone needs `current_password` and has to be verified again.",
         tags=["Account"],
-        request=shapes.UpdateMeSerializer,
-        responses=shapes.MeSerializer,
+        request=UpdateMeSerializer,
+        responses=MeSerializer,
         examples=[OpenApiExample("Bio", {"bio": "Sneakers, mostly size 42."}, request_only=True), _ME],
     )
     def patch(self, request: Request) -> Response:
-        changes = validated_changes(shapes.UpdateMeSerializer, request.data)
+        changes = validated_changes(UpdateMeSerializer, request.data)
         current_password = changes.pop("current_password", None)
         user = profiles.update_profile(
             actor=current_user(request), current_password=current_password, **changes
         )
-        return Response(shapes.MeSerializer(user).data)
+        return Response(MeSerializer(user).data)
 
     @extend_schema(
         summary="Delete my account",
         description="For good. What you wrote and sold stays with the other side, without your name.",
         tags=["Account"],
-        request=shapes.DeleteAccountSerializer,
-        responses=shapes.MessageSerializer,
+        request=DeleteAccountSerializer,
+        responses=MessageSerializer,
         examples=[OpenApiExample("Password", {"password": "Test123!@#"}, request_only=True)],
     )
     def delete(self, request: Request) -> Response:
-        shape = shapes.DeleteAccountSerializer(data=request.data)
-        shape.is_valid(raise_exception=True)
-        profiles.delete_account(actor=current_user(request), **shape.validated_data)
+        data = validated(DeleteAccountSerializer, request.data)
+        profiles.delete_account(actor=current_user(request), **data)
         return Response({"message": "Account deleted"})
 
 
@@ -74,7 +80,7 @@ class Avatar(APIView):
         summary="Upload my picture",
         tags=["Account"],
         request={"multipart/form-data": ImageUploadSerializer},
-        responses=shapes.MeSerializer,
+        responses=MeSerializer,
         examples=[
             OpenApiExample(
                 "A portrait",
@@ -85,19 +91,18 @@ class Avatar(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        shape = ImageUploadSerializer(data=request.data)
-        shape.is_valid(raise_exception=True)
-        user = profiles.set_avatar(actor=current_user(request), upload=shape.validated_data["image"])
-        return Response(shapes.MeSerializer(user).data)
+        data = validated(ImageUploadSerializer, request.data)
+        user = profiles.set_avatar(actor=current_user(request), upload=data["image"])
+        return Response(MeSerializer(user).data)
 
-    @extend_schema(summary="Remove my picture", tags=["Account"], request=None, responses=shapes.MeSerializer)
+    @extend_schema(summary="Remove my picture", tags=["Account"], request=None, responses=MeSerializer)
     def delete(self, request: Request) -> Response:
-        return Response(shapes.MeSerializer(profiles.remove_avatar(actor=current_user(request))).data)
+        return Response(MeSerializer(profiles.remove_avatar(actor=current_user(request))).data)
 
 
 class Blocks(APIView):
-    @extend_schema(summary="List whom I blocked", tags=["Account"], responses=shapes.BlockedPageSerializer)
+    @extend_schema(summary="List whom I blocked", tags=["Account"], responses=BlockedPageSerializer)
     def get(self, request: Request) -> Response:
         rows = blocks_of(current_user(request))
-        page = paginate(rows, page_of(request), lambda rows: [shapes.person_body(r.blocked) for r in rows])
+        page = paginate(rows, page_of(request), lambda rows: [person_body(r.blocked) for r in rows])
         return Response(page)

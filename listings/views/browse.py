@@ -10,12 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import current_user_or_none
 from listings import queries
-from listings import serializers as shapes
 from listings.models import Product
 from listings.selectors import categories, feeds, search, words
 from listings.selectors.cards import viewer_for
-from listings.views.products import viewer_of
+from listings.serializers import CategoryOutput, PageOutput, SearchOutput, SuggestionsOutput
 from soukloop.core.db.reads import Reads, run
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.http.pagination import PAGE_PARAMETERS
@@ -52,7 +52,7 @@ class Feed(APIView):
     select: Callable[..., Reads[dict[str, Any]]]
 
     def answer(self, request: Request) -> Response:
-        viewer = viewer_for(viewer_of(request))
+        viewer = viewer_for(current_user_or_none(request))
         query = type(self).parse(request.query_params)
         return Response(run(type(self).select(query, viewer=viewer)))
 
@@ -65,7 +65,7 @@ class Discover(Feed):
         tags=_TAGS,
         summary="The Discover feed: products with video, live ones first",
         parameters=[*_LIST, OpenApiParameter("sort", str, enum=queries.DISCOVER_SORTS)],
-        responses=shapes.PageOutput,
+        responses=PageOutput,
     )
     def get(self, request: Request) -> Response:
         return self.answer(request)
@@ -81,7 +81,7 @@ class Community(Feed):
         description="Distances are geodesic and measured to a point near the product's, at most"
         f" {settings.LOCATION_OFFSET_MAX_M} m from it, that never changes: the exact one is the seller's.",
         parameters=[*_LIST, *_place(True), OpenApiParameter("sort", str, enum=queries.COMMUNITY_SORTS)],
-        responses=shapes.PageOutput,
+        responses=PageOutput,
     )
     def get(self, request: Request) -> Response:
         return self.answer(request)
@@ -107,7 +107,7 @@ class Search(Feed):
             *_place(False),
             OpenApiParameter("sort", str, enum=queries.SEARCH_SORTS),
         ],
-        responses=shapes.SearchOutput,
+        responses=SearchOutput,
     )
     def get(self, request: Request) -> Response:
         return self.answer(request)
@@ -121,22 +121,20 @@ class Suggestions(APIView):
         tags=_TAGS,
         summary="Complete what somebody is typing",
         parameters=[OpenApiParameter("q", str, required=True)],
-        responses=shapes.SuggestionsOutput,
+        responses=SuggestionsOutput,
     )
     def get(self, request: Request) -> Response:
         text = request.query_params.get("q", "")
         if len(text) > settings.SEARCH_QUERY_MAX_LENGTH:
             raise ValidationFailed(details={"q": [f"At most {settings.SEARCH_QUERY_MAX_LENGTH} characters."]})
-        viewer = viewer_for(viewer_of(request))
+        viewer = viewer_for(current_user_or_none(request))
         return Response({"items": run(words.suggestions(text, viewer=viewer))})
 
 
 class Categories(APIView):
     permission_classes = (AllowAny,)
 
-    @extend_schema(
-        tags=_TAGS, summary="The 12 categories, with counts", responses=shapes.CategoryOutput(many=True)
-    )
+    @extend_schema(tags=_TAGS, summary="The 12 categories, with counts", responses=CategoryOutput(many=True))
     def get(self, request: Request) -> Response:
         return Response(categories.categories())
 
@@ -144,6 +142,6 @@ class Categories(APIView):
 class Category(APIView):
     permission_classes = (AllowAny,)
 
-    @extend_schema(tags=_TAGS, summary="One category, with counts", responses=shapes.CategoryOutput)
+    @extend_schema(tags=_TAGS, summary="One category, with counts", responses=CategoryOutput)
     def get(self, request: Request, slug: str) -> Response:
         return Response(categories.category(slug))

@@ -12,20 +12,29 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from accounts.access import visible_user
-from accounts.authentication import current_user
+from accounts.authentication import current_user, current_user_or_none
 from accounts.models import User
 from accounts.selectors import blocked_ids
 from listings import access, services
-from listings import serializers as shapes
 from listings.models import Product
 from listings.queries import seller_query
 from listings.selectors import people, search
 from listings.selectors.cards import Viewer, viewer_for
+from listings.serializers import (
+    CardOutput,
+    FavoriteOutput,
+    FavoritesOutput,
+    ImageOutput,
+    PageOutput,
+    ProductInput,
+    ProductOutput,
+    product_body,
+)
 from listings.services import favorites, images, views
 from soukloop.core.db.reads import run
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of
-from soukloop.core.http.validation import validated_changes
+from soukloop.core.http.validation import validated, validated_changes
 from soukloop.core.images import ImageUploadSerializer
 
 _TAGS = ["Products"]
@@ -72,11 +81,6 @@ _ARABIC = {
 }
 
 
-def viewer_of(request: Request) -> User | None:
-    """Return who looks, or None where nobody is logged in."""
-    return current_user(request) if request.user.is_authenticated else None
-
-
 class ProductViewSet(ViewSet):
     rate_scope: Any = None
 
@@ -88,8 +92,8 @@ class ProductViewSet(ViewSet):
         summary="Put a product on sale",
         description="For sellers; at most 50 active ones (409 `active_products_limit`). Community needs a"
         " `location` and costs 5 %, Discover needs a `video_url` and costs 15 %.",
-        request=shapes.ProductInput,
-        responses={201: shapes.ProductOutput},
+        request=ProductInput,
+        responses={201: ProductOutput},
         examples=[
             OpenApiExample("contract 2.1", _COMMUNITY, request_only=True),
             OpenApiExample("contract 2.2", _DISCOVER, request_only=True),
@@ -98,14 +102,13 @@ class ProductViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        shape = shapes.ProductInput(data=request.data)
-        shape.is_valid(raise_exception=True)
-        product = services.create_product(actor=current_user(request), **shape.validated_data)
-        return Response(shapes.product_body(product, product.seller), status=201)
+        data = validated(ProductInput, request.data)
+        product = services.create_product(actor=current_user(request), **data)
+        return Response(product_body(product, product.seller), status=201)
 
-    @extend_schema(tags=_TAGS, summary="Show a product", responses=shapes.ProductOutput)
+    @extend_schema(tags=_TAGS, summary="Show a product", responses=ProductOutput)
     def retrieve(self, request: Request, product_id: UUID) -> Response:
-        viewer = viewer_of(request)
+        viewer = current_user_or_none(request)
         product = access.product_visible_to(viewer, product_id)
         is_look = request.method == "GET"  # HEAD comes here too
         if is_look and (viewer is None or viewer.pk != product.seller_id):
@@ -117,14 +120,14 @@ class ProductViewSet(ViewSet):
         summary="Change a product of yours",
         description="Any of the fields of the creation; the fee follows the price and the feed. 409 for one"
         " that is reserved or sold.",
-        request=shapes.ProductInput(partial=True),
-        responses=shapes.ProductOutput,
+        request=ProductInput(partial=True),
+        responses=ProductOutput,
         examples=[OpenApiExample("A lower price", {"price": 799.00}, request_only=True)],
     )
     def partial_update(self, request: Request, product_id: UUID) -> Response:
         actor = current_user(request)
         access.own_product(actor, product_id)
-        changes = validated_changes(shapes.ProductInput, request.data, partial=True)
+        changes = validated_changes(ProductInput, request.data, partial=True)
         product = services.update_product(actor=actor, product_id=product_id, changes=changes)
         return _shown(product, actor)
 
@@ -138,9 +141,9 @@ class ProductViewSet(ViewSet):
         services.delete_product(actor=current_user(request), product_id=product_id)
         return Response(status=204)
 
-    @extend_schema(tags=_TAGS, summary="Products like this one", responses=shapes.CardOutput(many=True))
+    @extend_schema(tags=_TAGS, summary="Products like this one", responses=CardOutput(many=True))
     def similar(self, request: Request, product_id: UUID) -> Response:
-        viewer = viewer_of(request)
+        viewer = current_user_or_none(request)
         product = access.product_visible_to(viewer, product_id)
         return Response(run(search.similar_products(product, viewer=viewer_for(viewer))))
 
@@ -148,13 +151,13 @@ class ProductViewSet(ViewSet):
 class FavoriteViewSet(ViewSet):
     rate_scope = "product_write"
 
-    @extend_schema(tags=_TAGS, summary="Like a product", request=None, responses=shapes.FavoriteOutput)
+    @extend_schema(tags=_TAGS, summary="Like a product", request=None, responses=FavoriteOutput)
     @idempotent
     def create(self, request: Request, product_id: UUID) -> Response:
         product = favorites.add_favorite(actor=current_user(request), product_id=product_id)
         return Response(_favorite(product, True))
 
-    @extend_schema(tags=_TAGS, summary="Stop liking a product", responses=shapes.FavoriteOutput)
+    @extend_schema(tags=_TAGS, summary="Stop liking a product", responses=FavoriteOutput)
     def destroy(self, request: Request, product_id: UUID) -> Response:
         product = favorites.remove_favorite(actor=current_user(request), product_id=product_id)
         return Response(_favorite(product, False))
@@ -165,7 +168,7 @@ class Favorites(APIView):
         tags=_TAGS,
         summary="What you like, the latest first",
         parameters=PAGE_PARAMETERS,
-        responses=shapes.FavoritesOutput,
+        responses=FavoritesOutput,
     )
     def get(self, request: Request) -> Response:
         user = current_user(request)
@@ -190,10 +193,10 @@ class ProductsOfSeller(APIView):
                 description="Of others only `active`, which is all that is shown of them",
             ),
         ],
-        responses=shapes.PageOutput,
+        responses=PageOutput,
     )
     def get(self, request: Request, user_id: UUID) -> Response:
-        viewer = viewer_of(request)
+        viewer = current_user_or_none(request)
         seller = visible_user(viewer, user_id)
         is_own = viewer is not None and viewer.pk == seller.pk
         query, status = seller_query(request.query_params, is_own=is_own)
@@ -211,7 +214,7 @@ class Images(APIView):
         description="One JPEG, PNG or WebP of at most 10 MB as the form's `image`; the answer's `url` is for"
         " `image_urls`. It is encoded anew, without the camera's notes of place and time.",
         request={"multipart/form-data": ImageUploadSerializer},
-        responses={201: shapes.ImageOutput},
+        responses={201: ImageOutput},
         examples=[
             OpenApiExample(
                 "A photo of the product",
@@ -223,15 +226,14 @@ class Images(APIView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        upload = ImageUploadSerializer(data=request.data)
-        upload.is_valid(raise_exception=True)
-        stored = images.upload_image(actor=current_user(request), upload=upload.validated_data["image"])
+        data = validated(ImageUploadSerializer, request.data)
+        stored = images.upload_image(actor=current_user(request), upload=data["image"])
         return Response({"url": stored.url, "width": stored.width, "height": stored.height}, status=201)
 
 
 def _shown(product: Product, viewer: User | None) -> Response:
     is_favorite = people.is_favorite(viewer.pk if viewer else None, product)
-    return Response(shapes.product_body(product, viewer, is_favorite=is_favorite))
+    return Response(product_body(product, viewer, is_favorite=is_favorite))
 
 
 def _favorite(product: Product, is_favorite: bool) -> dict[str, Any]:

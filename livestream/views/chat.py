@@ -8,14 +8,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from accounts.authentication import current_user
 from livestream import access
 from livestream.selectors import rooms
 from livestream.serializers.figures import ChatPageOutput, ChatRulesOutput, chat_rules_body
 from livestream.serializers.inputs import ChatQuery, ChatRulesInput, PersonInput
 from livestream.services import chat
-from livestream.views.requests import TAGS, user_of, valid
-from soukloop.core.http.validation import validated_changes
+from soukloop.core.http.validation import validated, validated_changes
 
+_TAGS = ["Live streams"]
 _VIEWER = OpenApiExample(
     "Somebody in the room", {"user_id": "c0a8d7b2-3c1d-4a55-8f43-0f8f8a7b6c11"}, request_only=True
 )
@@ -27,7 +28,7 @@ class StreamChatViewSet(ViewSet):
     rate_scope: Any = None
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Read the chat",
         description="In the order it was said: the next ones after `after_seq`, otherwise the latest (before"
         " `before_seq`).",
@@ -35,13 +36,13 @@ class StreamChatViewSet(ViewSet):
         responses=ChatPageOutput,
     )
     def list(self, request: Request, stream_id: UUID) -> Response:
-        query = valid(ChatQuery, request.query_params)
-        stream = access.watchable_stream(user_of(request), stream_id)
+        query = validated(ChatQuery, request.query_params)
+        stream = access.watchable_stream(current_user(request), stream_id)
         items, has_more = rooms.page_of_chat(stream, **query)
         return Response({"items": items, "hasMore": has_more, "lastSeq": stream.last_chat_seq})
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Change the chat's rules",
         description="Host and moderators: `enable_chat`, and slow mode of 3 to 120 seconds (0: off).",
         request=ChatRulesInput,
@@ -53,22 +54,22 @@ class StreamChatViewSet(ViewSet):
     )
     def change_rules(self, request: Request, stream_id: UUID) -> Response:
         rules = validated_changes(ChatRulesInput, request.data)
-        stream = chat.change_rules(actor=user_of(request), stream_id=stream_id, **rules)
+        stream = chat.change_rules(actor=current_user(request), stream_id=stream_id, **rules)
         return Response(chat_rules_body(stream))
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Delete a message",
         description="One's own, or any as host or moderator. The room is told by `chat:deleted`.",
         request=None,
         responses={204: None},
     )
     def destroy(self, request: Request, stream_id: UUID, message_id: UUID) -> Response:
-        chat.delete_message(actor=user_of(request), stream_id=stream_id, message_id=message_id)
+        chat.delete_message(actor=current_user(request), stream_id=stream_id, message_id=message_id)
         return Response(status=204)
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Mute a viewer",
         description="Host and moderators. A muted viewer watches and doesn't write.",
         request=PersonInput,
@@ -76,27 +77,27 @@ class StreamChatViewSet(ViewSet):
         examples=[_VIEWER],
     )
     def mute(self, request: Request, stream_id: UUID) -> Response:
-        chat.mute(actor=user_of(request), stream_id=stream_id, **valid(PersonInput, request.data))
+        chat.mute(actor=current_user(request), stream_id=stream_id, **validated(PersonInput, request.data))
         return Response(status=204)
 
-    @extend_schema(tags=TAGS, summary="Let a viewer write again", request=None, responses={204: None})
+    @extend_schema(tags=_TAGS, summary="Let a viewer write again", request=None, responses={204: None})
     def unmute(self, request: Request, stream_id: UUID, user_id: UUID) -> Response:
-        chat.unmute(actor=user_of(request), stream_id=stream_id, user_id=user_id)
+        chat.unmute(actor=current_user(request), stream_id=stream_id, user_id=user_id)
         return Response(status=204)
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Name a moderator",
         request=PersonInput,
         responses={204: None},
         examples=[_VIEWER],
     )
     def name_moderator(self, request: Request, stream_id: UUID) -> Response:
-        person = valid(PersonInput, request.data)
-        chat.name_moderator(actor=user_of(request), stream_id=stream_id, **person)
+        person = validated(PersonInput, request.data)
+        chat.name_moderator(actor=current_user(request), stream_id=stream_id, **person)
         return Response(status=204)
 
-    @extend_schema(tags=TAGS, summary="Dismiss a moderator", request=None, responses={204: None})
+    @extend_schema(tags=_TAGS, summary="Dismiss a moderator", request=None, responses={204: None})
     def dismiss_moderator(self, request: Request, stream_id: UUID, user_id: UUID) -> Response:
-        chat.dismiss_moderator(actor=user_of(request), stream_id=stream_id, user_id=user_id)
+        chat.dismiss_moderator(actor=current_user(request), stream_id=stream_id, user_id=user_id)
         return Response(status=204)

@@ -8,12 +8,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from accounts.authentication import current_user
 from livestream.serializers.figures import ClickOutput
 from livestream.serializers.inputs import TagInput
 from livestream.serializers.streams import StreamProductOutput, product_body
 from livestream.services import products
-from livestream.views.requests import TAGS, user_of, valid
 from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.validation import validated
+
+_TAGS = ["Live streams"]
 
 
 class StreamProductViewSet(ViewSet):
@@ -22,7 +25,7 @@ class StreamProductViewSet(ViewSet):
     rate_scope: Any = None
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Put a product into a stream",
         description="One's own, before or while the stream is live; twice is once.",
         request=None,
@@ -30,16 +33,18 @@ class StreamProductViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
-        shown = products.attach_product(actor=user_of(request), stream_id=stream_id, product_id=product_id)
+        shown = products.attach_product(
+            actor=current_user(request), stream_id=stream_id, product_id=product_id
+        )
         return Response(product_body(shown), status=201)
 
-    @extend_schema(tags=TAGS, summary="Take a product out of a stream", request=None, responses={204: None})
+    @extend_schema(tags=_TAGS, summary="Take a product out of a stream", request=None, responses={204: None})
     def destroy(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
-        products.detach_product(actor=user_of(request), stream_id=stream_id, product_id=product_id)
+        products.detach_product(actor=current_user(request), stream_id=stream_id, product_id=product_id)
         return Response(status=204)
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Place a product on the picture",
         description="The room is told by `product:tagged`; each placing is kept for the replay.",
         request=TagInput,
@@ -52,20 +57,22 @@ class StreamProductViewSet(ViewSet):
     )
     def tag(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
         shown = products.tag_product(
-            actor=user_of(request),
+            actor=current_user(request),
             stream_id=stream_id,
             product_id=product_id,
-            **valid(TagInput, request.data),
+            **validated(TagInput, request.data),
         )
         return Response(product_body(shown))
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Count a tap on a product",
         description="By a viewer, live or in the replay.",
         request=None,
         responses=ClickOutput,
     )
     def click(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
-        shown = products.click_product(actor=user_of(request), stream_id=stream_id, product_id=product_id)
+        shown = products.click_product(
+            actor=current_user(request), stream_id=stream_id, product_id=product_id
+        )
         return Response({"productId": shown.product_id, "clicks": shown.clicks})

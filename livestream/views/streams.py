@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from accounts.authentication import current_user
 from accounts.models import User
 from livestream import access
 from livestream.models import Stream
-from livestream.selectors import analytics as figures
-from livestream.selectors import lists
+from livestream.selectors import analytics, lists
 from livestream.selectors.replays import replay_of, replay_page
 from livestream.serializers.figures import AnalyticsOutput, ReplayOutput
 from livestream.serializers.inputs import (
@@ -36,11 +36,12 @@ from livestream.serializers.streams import (
     stream_body,
 )
 from livestream.services import streams
-from livestream.views.requests import TAGS, user_of, valid
 from soukloop.core.errors import NotFound
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
-from soukloop.core.http.validation import validated_changes
+from soukloop.core.http.validation import validated, validated_changes
+
+_TAGS = ["Live streams"]
 
 
 class StreamViewSet(ViewSet):
@@ -49,7 +50,7 @@ class StreamViewSet(ViewSet):
     rate_scope: Any = None
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Plan a stream",
         description="Sellers only. `product_ids`: your own products on sale, at most 50, in the order in"
         " which they will be shown.",
@@ -77,37 +78,39 @@ class StreamViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        stream = streams.create_stream(actor=user_of(request), **valid(StreamInput, request.data))
-        return Response(_shown(user_of(request), stream), status=201)
+        stream = streams.create_stream(actor=current_user(request), **validated(StreamInput, request.data))
+        return Response(_shown(current_user(request), stream), status=201)
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="List streams",
         description="Newest first: what you may watch, or with `mine` your own.",
         parameters=[StreamsQuery, *PAGE_PARAMETERS],
         responses=StreamPageOutput,
     )
     def list(self, request: Request) -> Response:
-        query = valid(StreamsQuery, request.query_params)
-        return Response(paginate(lists.streams_for(user_of(request), **query), page_of(request), _cards))
+        query = validated(StreamsQuery, request.query_params)
+        return Response(paginate(lists.streams_for(current_user(request), **query), page_of(request), _cards))
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="List what is live",
         description="What you may watch, the most watched first.",
         parameters=[LiveQuery, *PAGE_PARAMETERS],
         responses=StreamPageOutput,
     )
     def live(self, request: Request) -> Response:
-        query = valid(LiveQuery, request.query_params)
-        return Response(paginate(lists.live_for(user_of(request), **query), page_of(request), _cards))
+        query = validated(LiveQuery, request.query_params)
+        return Response(paginate(lists.live_for(current_user(request), **query), page_of(request), _cards))
 
-    @extend_schema(tags=TAGS, summary="Show a stream", responses=StreamOutput)
+    @extend_schema(tags=_TAGS, summary="Show a stream", responses=StreamOutput)
     def retrieve(self, request: Request, stream_id: UUID) -> Response:
-        return Response(_shown(user_of(request), access.stream_visible_to(user_of(request), stream_id)))
+        return Response(
+            _shown(current_user(request), access.stream_visible_to(current_user(request), stream_id))
+        )
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Change a scheduled stream",
         request=SettingsInput,
         responses=StreamOutput,
@@ -121,11 +124,11 @@ class StreamViewSet(ViewSet):
     )
     def update_settings(self, request: Request, stream_id: UUID) -> Response:
         changes = validated_changes(SettingsInput, request.data, partial=True)
-        stream = streams.update_settings(actor=user_of(request), stream_id=stream_id, changes=changes)
-        return Response(_shown(user_of(request), stream))
+        stream = streams.update_settings(actor=current_user(request), stream_id=stream_id, changes=changes)
+        return Response(_shown(current_user(request), stream))
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Go live",
         description="The key is shown this once. `notificationsSent` is how many people are being told.",
         request=GoLiveInput,
@@ -137,52 +140,52 @@ class StreamViewSet(ViewSet):
         ],
     )
     def go_live(self, request: Request, stream_id: UUID) -> Response:
-        ready = valid(GoLiveInput, request.data)
-        stream, key = streams.go_live(actor=user_of(request), stream_id=stream_id, **ready)
+        ready = validated(GoLiveInput, request.data)
+        stream, key = streams.go_live(actor=current_user(request), stream_id=stream_id, **ready)
         return Response(live_body(stream, key), headers={"Cache-Control": "no-store"})
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Replace the stream key",
         description="While live; whoever publishes with the old one is cut off and has 60 s to come back.",
         request=None,
         responses=KeyOutput,
     )
     def rotate_key(self, request: Request, stream_id: UUID) -> Response:
-        stream, key = streams.rotate_key(actor=user_of(request), stream_id=stream_id)
+        stream, key = streams.rotate_key(actor=current_user(request), stream_id=stream_id)
         return Response(key_body(stream, key), headers={"Cache-Control": "no-store"})
 
-    @extend_schema(tags=TAGS, summary="End a live stream", request=None, responses=EndOutput)
+    @extend_schema(tags=_TAGS, summary="End a live stream", request=None, responses=EndOutput)
     def end(self, request: Request, stream_id: UUID) -> Response:
-        stream = streams.end_stream(actor=user_of(request), stream_id=stream_id)
+        stream = streams.end_stream(actor=current_user(request), stream_id=stream_id)
         return Response(
             {
                 "streamId": stream.pk,
                 "status": stream.status,
                 "duration": streams.duration_of(stream),
-                "stats": figures.end_stats(stream),
+                "stats": analytics.end_stats(stream),
                 "vodUrl": streams.vod_url_of(stream),
                 "endedAt": stream.ended_at,
             }
         )
 
-    @extend_schema(tags=TAGS, summary="Call off a scheduled stream", request=None, responses=StreamOutput)
+    @extend_schema(tags=_TAGS, summary="Call off a scheduled stream", request=None, responses=StreamOutput)
     def cancel(self, request: Request, stream_id: UUID) -> Response:
-        stream = streams.cancel_stream(actor=user_of(request), stream_id=stream_id)
-        return Response(_shown(user_of(request), stream))
+        stream = streams.cancel_stream(actor=current_user(request), stream_id=stream_id)
+        return Response(_shown(current_user(request), stream))
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Read a stream's figures",
         description="Its owner alone; also while it is live.",
         responses=AnalyticsOutput,
     )
     def analytics(self, request: Request, stream_id: UUID) -> Response:
-        stream = access.own_stream(user_of(request), stream_id)
-        return Response(figures.analytics(stream, streams.duration_of(stream)))
+        stream = access.own_stream(current_user(request), stream_id)
+        return Response(analytics.analytics(stream, streams.duration_of(stream)))
 
     @extend_schema(
-        tags=TAGS,
+        tags=_TAGS,
         summary="Watch the replay",
         description="The video, and what was said and shown, on the video's own clock. `state` is `waiting`,"
         " `processing`, `ready`, `failed` or `empty`; 404 where nothing was to be recorded.",
@@ -190,8 +193,8 @@ class StreamViewSet(ViewSet):
         responses=ReplayOutput,
     )
     def replay(self, request: Request, stream_id: UUID) -> Response:
-        query = valid(ReplayQuery, request.query_params)
-        stream = access.watchable_stream(user_of(request), stream_id)
+        query = validated(ReplayQuery, request.query_params)
+        stream = access.watchable_stream(current_user(request), stream_id)
         replay = replay_of(stream)
         if replay is None or stream.status != Stream.Status.ENDED:
             raise NotFound("This stream has no replay.", code="replay_not_found")
