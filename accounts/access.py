@@ -2,14 +2,15 @@
 
 from uuid import UUID
 
-from accounts.models import Block, User
+from accounts.blocks import is_blocked_between
+from accounts.models import User
 from soukloop.core.errors import NotFound
 
 
 def visible_user(viewer: User | None, user_id: UUID) -> User:
     """Return somebody who is neither banned, deleted nor hidden from the viewer; raises NotFound."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None or (viewer is not None and Block.objects.between(viewer.pk, user.pk).exists()):
+    if user is None or (viewer is not None and is_blocked_between(viewer.pk, user.pk)):
         raise NotFound("There is no such person.")
     return user
 

@@ -129,20 +129,12 @@ class Follow(models.Model):
         indexes = (models.Index(fields=["followed", "-created_at"]),)
 
 
-class BlockQuerySet(models.QuerySet["Block"]):
-    def between(self, a_id: uuid.UUID, b_id: uuid.UUID) -> "BlockQuerySet":
-        """Narrow to the blocks of these two people, whichever made them."""
-        return self.filter(Q(blocker_id=a_id, blocked_id=b_id) | Q(blocker_id=b_id, blocked_id=a_id))
-
-
 class Block(models.Model):
     """Hides two people from each other, both ways, whoever made it."""
 
     blocker = models.ForeignKey(User, models.CASCADE, related_name="blocks_made")
     blocked = models.ForeignKey(User, models.CASCADE, related_name="blocks_received")
     created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = BlockQuerySet.as_manager()
 
     class Meta:
         constraints = (

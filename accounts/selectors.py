@@ -10,7 +10,8 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
 from accounts.identifiers import normal_email, normal_phone
-from accounts.models import Block, Follow, User
+from accounts.blocks import blocked_between, blocked_ids_sql
+from accounts.models import Follow, User
 from soukloop.core.db.reads import Reads, Statement
 
 
@@ -21,13 +22,6 @@ def user_by_identifier(identifier: str) -> User | None:
     if phone := normal_phone(identifier):
         return User.objects.filter(phone=phone).first()
     return User.objects.filter(Exact(Lower("username"), Value(identifier.strip().lower()))).first()
-
-
-def blocked_ids(user_id: UUID) -> set[UUID]:
-    """Return everybody who is hidden from this person, whichever of the two made the block."""
-    made = Block.objects.filter(blocker_id=user_id).values_list("blocked_id")
-    received = Block.objects.filter(blocked_id=user_id).values_list("blocker_id")
-    return {row[0] for row in made.union(received, all=True)}
 
 
 class Caller(NamedTuple):
@@ -43,28 +37,12 @@ def caller(user_id: UUID) -> Reads[Caller | None]:
     """Read what every request for a list needs of the person who asks, by one statement."""
     rows = yield Statement(
         "SELECT u.deleted_at, u.banned_at, u.token_version,"
-        " ARRAY(SELECT blocked_id FROM accounts_block WHERE blocker_id = u.id"
-        " UNION ALL SELECT blocker_id FROM accounts_block WHERE blocked_id = u.id)"
+        f" ARRAY({blocked_ids_sql('u.id')})"
         " FROM accounts_user u WHERE u.id = %s",
         [user_id],
         has_one_plan=True,
     )
     return Caller(*rows[0]) if rows else None
-
-
-def is_blocked_between(a_id: UUID, b_id: UUID) -> bool:
-    """Tell whether either of the two blocked the other."""
-    return Block.objects.between(a_id, b_id).exists()
-
-
-def blocked_between(user_id: UUID, other: str) -> Q:
-    """Return the condition that this user and the person in column `other` are hidden from each other.
-
-    `Product.objects.exclude(blocked_between(user.pk, "seller_id"))`
-    """
-    return Q(Exists(Block.objects.filter(blocker_id=user_id, blocked_id=OuterRef(other)))) | Q(
-        Exists(Block.objects.filter(blocked_id=user_id, blocker_id=OuterRef(other)))
-    )
 
 
 @dataclass(frozen=True)
@@ -94,19 +72,6 @@ def followed_by(user: User, viewer: User) -> QuerySet[Follow]:
     """Return whom this person follows, newest first, without those who are hidden from the viewer."""
     follows = Follow.objects.filter(follower=user, followed__is_active=True).select_related("followed")
     return _as_seen_by(viewer, follows, "followed_id")
-
-
-def blocks_of(user: User) -> QuerySet[Block]:
-    """Return the blocks this person made, newest first."""
-    blocks = Block.objects.filter(blocker=user, blocked__deleted_at=None).select_related("blocked")
-    return blocks.order_by("-created_at", "-pk")
-
-
-def follower_ids(user_id: UUID) -> QuerySet[Follow, UUID]:
-    """Return the ids of the active people who follow this one, for announcements to all of them."""
-    return Follow.objects.filter(followed_id=user_id, follower__is_active=True).values_list(
-        "follower_id", flat=True
-    )
 
 
 def _as_seen_by(viewer: User, follows: QuerySet[Follow], other: str) -> QuerySet[Follow]:

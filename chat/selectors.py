@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import Case, F, QuerySet, When
 
 from accounts.models import User
-from accounts.selectors import blocked_ids
+from accounts.blocks import blocked_between_sql, blocked_ids
 from chat.models import Conversation, ConversationQuerySet, Message
 
 # A busy seller has thousands; each coming and going would be as many events.
@@ -61,16 +61,14 @@ def messages_of(
 
 
 # One statement however many come at once: into a live room they come by the hundred.
-_ACQUAINTANCES = """
+_ACQUAINTANCES = f"""
 SELECT DISTINCT person.id, written.other_id FROM unnest(%s::uuid[]) AS person(id) CROSS JOIN LATERAL (
   SELECT CASE WHEN buyer_id = person.id THEN seller_id ELSE buyer_id END AS other_id FROM chat_conversation
   WHERE (buyer_id = person.id OR seller_id = person.id) AND last_seq > 0
   ORDER BY coalesce(last_message_at, created_at) DESC, id DESC LIMIT %s
 ) AS written
-WHERE NOT EXISTS (SELECT FROM accounts_block
-                  WHERE blocker_id = person.id AND blocked_id = written.other_id
-                     OR blocker_id = written.other_id AND blocked_id = person.id)
-"""
+WHERE NOT {blocked_between_sql("person.id", "written.other_id")}
+"""  # noqa: S608 - our own words
 
 
 def acquaintances(user_ids: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from accounts.authentication import current_user
-from accounts.selectors import blocked_ids
+from accounts.blocks import blocked_ids
 from chat import services
 from chat.access import conversation_of
 from chat.selectors import conversations_of, messages_of, unread_counts

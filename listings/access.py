@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from accounts.models import User
-from accounts.selectors import is_blocked_between
+from accounts.blocks import is_blocked_between
 from listings import hooks
 from listings.models import Product
 from soukloop.core.errors import Forbidden, NotFound

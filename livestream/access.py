@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Follow, User
-from accounts.selectors import blocked_between
+from accounts.blocks import blocked_between, blocked_between_sql
 from listings.models import Product
 from livestream.models import Stream, StreamProduct, StreamQuerySet
 from soukloop.core.db.rows import columns_of, one_row
@@ -76,15 +76,15 @@ SELECT {columns},
 FROM livestream_stream AS stream JOIN accounts_user AS seller ON seller.id = stream.seller_id
 WHERE stream.id = %(stream)s AND seller.is_active
   AND (stream.status <> 'cancelled' OR stream.seller_id = %(user)s)
-  AND NOT EXISTS (SELECT FROM accounts_block
-                  WHERE blocker_id = stream.seller_id AND blocked_id = %(user)s
-                     OR blocker_id = %(user)s AND blocked_id = stream.seller_id)
+  AND NOT {is_blocked}
 """
 
 
 def room_of(user: User, stream_id: UUID | str) -> Room:
     """Return a stream that this person may watch. Raises NotFound, Forbidden (`followers_only`)."""
-    sql = _ROOM.format(columns=columns_of(Stream, "stream"))
+    sql = _ROOM.format(
+        columns=columns_of(Stream, "stream"), is_blocked=blocked_between_sql("stream.seller_id", "%(user)s")
+    )
     found = one_row(Stream, sql, {"user": user.pk, "stream": stream_id})
     if found is None:
         raise NotFound("There is no such stream.", code="stream_not_found")
@@ -94,17 +94,15 @@ def room_of(user: User, stream_id: UUID | str) -> Room:
     return Room(stream, is_trusted=stream.seller_id == user.pk or is_moderator, is_muted=is_muted)
 
 
-_UNWELCOME = """
-SELECT viewer, stream.audience = 'followers' AND NOT EXISTS (
-    SELECT FROM accounts_block WHERE blocker_id = stream.seller_id AND blocked_id = viewer
-       OR blocker_id = viewer AND blocked_id = stream.seller_id)
+_IS_BLOCKED = blocked_between_sql("stream.seller_id", "viewer")
+_UNWELCOME = f"""
+SELECT viewer, stream.audience = 'followers' AND NOT {_IS_BLOCKED}
 FROM livestream_stream AS stream, unnest(%(viewers)s::uuid[]) AS viewer
 WHERE stream.id = %(stream)s AND (
-  EXISTS (SELECT FROM accounts_block WHERE blocker_id = stream.seller_id AND blocked_id = viewer)
-  OR EXISTS (SELECT FROM accounts_block WHERE blocker_id = viewer AND blocked_id = stream.seller_id)
+  {_IS_BLOCKED}
   OR stream.audience = 'followers' AND NOT EXISTS (
     SELECT FROM accounts_follow WHERE follower_id = viewer AND followed_id = stream.seller_id))
-"""
+"""  # noqa: S608 - our own words
 
 
 def unwelcome_among(stream_id: UUID, viewer_ids: Iterable[UUID]) -> dict[UUID, str]:

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.selectors import blocked_ids
+from accounts.blocks import blocked_ids
 from notifications import events
 from notifications.models import BODY_MAX, TITLE_MAX, Notification
 from soukloop.core.jobs.queue import enqueue

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
-from accounts.selectors import blocked_between, is_blocked_between
+from accounts.blocks import blocked_between, is_blocked_between
 from listings.access import product_visible_to
 from listings.models import Product
 from offers.models import Offer, OfferQuerySet, Transaction

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import current_user
-from accounts.selectors import blocks_of
+from accounts.blocks import blocks_made_by
 from accounts.serializers import (
     BlockedPageSerializer,
     DeleteAccountSerializer,
@@ -103,6 +103,6 @@ class Avatar(APIView):
 class Blocks(APIView):
     @extend_schema(summary="List whom I blocked", tags=["Account"], responses=BlockedPageSerializer)
     def get(self, request: Request) -> Response:
-        rows = blocks_of(current_user(request))
+        rows = blocks_made_by(current_user(request))
         page = paginate(rows, page_of(request), lambda rows: [person_body(r.blocked) for r in rows])
         return Response(page)

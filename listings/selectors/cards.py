@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from accounts.models import User
-from accounts.selectors import blocked_ids
+from accounts.blocks import blocked_ids
 from listings.places import distance_label
 from listings.queries import Place
 from soukloop.core.images import public_url

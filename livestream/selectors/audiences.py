@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from accounts.models import Follow, User
-from accounts.selectors import blocked_ids
+from accounts.blocks import blocked_ids
 from livestream.models import Stream
 
 
