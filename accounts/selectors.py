@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
-from accounts.identifiers import normal_email, normal_phone
 from accounts.blocks import blocked_between, blocked_ids_sql
+from accounts.identifiers import normal_email, normal_phone
 from accounts.models import Follow, User
 from soukloop.core.db.reads import Reads, Statement
 
@@ -36,7 +36,7 @@ class Caller(NamedTuple):
 def caller(user_id: UUID) -> Reads[Caller | None]:
     """Read what every request for a list needs of the person who asks, by one statement."""
     rows = yield Statement(
-        "SELECT u.deleted_at, u.banned_at, u.token_version,"
+        "SELECT u.deleted_at, u.banned_at, u.token_version,"  # noqa: S608 - no value of a client
         f" ARRAY({blocked_ids_sql('u.id')})"
         " FROM accounts_user u WHERE u.id = %s",
         [user_id],

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from accounts.models import User
 from accounts.blocks import blocked_between, blocked_between_sql
+from accounts.models import User
 from chat.models import Conversation
 from soukloop.core.errors import Forbidden, NotFound
 

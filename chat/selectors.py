@@ -6,8 +6,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Case, F, QuerySet, When
 
-from accounts.models import User
 from accounts.blocks import blocked_between_sql, blocked_ids
+from accounts.models import User
 from chat.models import Conversation, ConversationQuerySet, Message
 
 # A busy seller has thousands; each coming and going would be as many events.

@@ -10,8 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from chat import events
-from soukloop.core.redis import keys
+from chat import events, keys
 from soukloop.core.redis.client import redis_client
 
 logger = logging.getLogger(__name__)

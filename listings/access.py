@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from accounts.models import User
 from accounts.blocks import is_blocked_between
+from accounts.models import User
 from listings import hooks
 from listings.models import Product
 from soukloop.core.errors import Forbidden, NotFound

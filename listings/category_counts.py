@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import Count
 from redis.exceptions import RedisError
 
+from listings import keys
 from listings.models import LISTED, Product
-from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
 
 logger = logging.getLogger(__name__)

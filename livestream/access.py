@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
-from accounts.models import Follow, User
 from accounts.blocks import blocked_between, blocked_between_sql
+from accounts.models import Follow, User
 from listings.models import Product
 from livestream.models import Stream, StreamProduct, StreamQuerySet
 from soukloop.core.db.rows import columns_of, one_row

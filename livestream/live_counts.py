@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from soukloop.core.redis import keys
+from livestream import keys
 from soukloop.core.redis.client import redis_client
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import User
 from accounts.blocks import blocked_ids
+from accounts.models import User
 from notifications import events
 from notifications.models import BODY_MAX, TITLE_MAX, Notification
 from soukloop.core.jobs.queue import enqueue

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from accounts.models import User
 from accounts.blocks import blocked_between, is_blocked_between
+from accounts.models import User
 from listings.access import product_visible_to
 from listings.models import Product
 from offers.models import Offer, OfferQuerySet, Transaction

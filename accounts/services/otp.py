@@ -14,12 +14,12 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts import sms
+from accounts import keys, sms
 from accounts.models import OtpChallenge, User
 from accounts.selectors import user_by_identifier
 from soukloop.core.errors import BadRequest, DomainError
 from soukloop.core.jobs import queue
-from soukloop.core.redis import keys, rate_limits
+from soukloop.core.redis import rate_limits
 from soukloop.core.redis.client import redis_client
 
 _CODES = 1_000_000

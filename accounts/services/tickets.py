@@ -6,10 +6,10 @@ from uuid import UUID
 
 from django.conf import settings
 
+from accounts import keys
 from accounts.models import User
 from accounts.tokens import Claim
 from soukloop.core.errors import NotAuthenticated
-from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
 
 

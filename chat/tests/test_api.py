@@ -20,8 +20,8 @@ from chat.serializers import (
 from chat.tests.factories import make_conversation, make_message
 from listings.serializers import ProductCardOutput
 from listings.tests.factories import make_product
-from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
+from soukloop.realtime import keys
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/conversations"

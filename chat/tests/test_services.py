@@ -8,7 +8,7 @@ import time_machine
 from django.utils import timezone
 
 from accounts.tests.factories import block, make_seller, make_staff, make_user
-from chat import services, typing
+from chat import keys, services, typing
 from chat.access import conversation_of
 from chat.models import Conversation, Message
 from chat.selectors import acquaintances, conversations_of, unread_counts
@@ -17,8 +17,8 @@ from chat.typing import Typist
 from listings.tests.factories import make_product
 from notifications.models import Notification
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
-from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
+from soukloop.realtime.keys import ONLINE_USERS
 from soukloop.realtime.rooms import user_room
 from soukloop.realtime.testing import Captured
 
@@ -32,7 +32,7 @@ def counts(conversation: Conversation) -> tuple[int, int]:
 
 
 def go_online(*people: Any) -> None:
-    redis_client().sadd(keys.ONLINE_USERS, *(str(person.pk) for person in people))
+    redis_client().sadd(ONLINE_USERS, *(str(person.pk) for person in people))
 
 
 class TestOpening:

@@ -10,10 +10,11 @@ import pytest
 from accounts.models import User
 from accounts.tests.factories import block, make_user
 from accounts.tokens import access_token_for
+from chat import keys
 from chat.models import Conversation, Message
 from chat.tests.factories import make_conversation, make_message
-from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
+from soukloop.realtime.keys import ONLINE_USERS
 from soukloop.realtime.testing import ServerFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,7 +45,7 @@ def rest(server: Any, user: User) -> httpx.Client:
 
 def wait_until_online(user: User) -> None:
     deadline = time.monotonic() + 5
-    while not redis_client().sismember(keys.ONLINE_USERS, str(user.pk)):
+    while not redis_client().sismember(ONLINE_USERS, str(user.pk)):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from accounts.models import User
 from accounts.blocks import blocked_ids
+from accounts.models import User
 from listings.places import distance_label
 from listings.queries import Place
 from soukloop.core.images import public_url

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 from redis.exceptions import RedisError, ResponseError
 
+from listings import keys
 from listings.models import ViewBatch
-from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
 
 logger = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ _BATCH = b"batch"
 def count_view(product_id: UUID) -> None:
     """Count a look; lost when Redis is away, because a page that opens matters more."""
     try:
-        redis_client().hincrby(keys.product_views(), str(product_id), 1)
+        redis_client().hincrby(keys.PRODUCT_VIEWS, str(product_id), 1)
     except RedisError as error:
         logger.warning("view not counted: %s", error)
 
@@ -30,16 +30,16 @@ def write_views() -> int:
     transaction that adds it: after a crash between the commit and the removal, it is known and only removed.
     """
     client = redis_client()
-    if not client.exists(keys.product_views_batch()):
+    if not client.exists(keys.PRODUCT_VIEWS_BATCH):
         try:
-            client.rename(keys.product_views(), keys.product_views_batch())
+            client.rename(keys.PRODUCT_VIEWS, keys.PRODUCT_VIEWS_BATCH)
         except ResponseError:  # no such key: nobody looked at anything
             return 0
-    client.hsetnx(keys.product_views_batch(), _BATCH, str(uuid4()))
-    buffered = client.hgetall(keys.product_views_batch())
+    client.hsetnx(keys.PRODUCT_VIEWS_BATCH, _BATCH, str(uuid4()))
+    buffered = client.hgetall(keys.PRODUCT_VIEWS_BATCH)
     batch_id = UUID(buffered.pop(_BATCH).decode())
     written = _add(batch_id, {pk.decode(): int(views) for pk, views in buffered.items()})
-    client.delete(keys.product_views_batch())
+    client.delete(keys.PRODUCT_VIEWS_BATCH)
     return written
 
 

@@ -10,11 +10,10 @@ from redis.exceptions import ConnectionError as RedisAway
 from rest_framework.test import APIClient
 
 from accounts.tests.factories import client_for, make_seller, make_staff
-from listings import category_counts, services
+from listings import category_counts, keys, services
 from listings.services import close_seller, reopen_seller
 from listings.tests.factories import make_product
 from listings.tests.test_api import CONTRACT_2_1
-from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db

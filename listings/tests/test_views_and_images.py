@@ -13,12 +13,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from rest_framework.test import APIClient
 
 from accounts.tests.factories import client_for, make_seller, make_user
-from listings import tasks
+from listings import keys, tasks
 from listings.models import Product, ViewBatch
 from listings.services import favorites, images, views
 from listings.tests.factories import make_product
 from listings.tests.test_api import CONTRACT_2_1
-from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +65,7 @@ def test_asking_for_the_headers_alone_is_no_look():
 def test_views_gathered_while_a_batch_is_written_wait_for_the_next():
     product = make_product()
     views.count_view(product.pk)
-    redis_client().rename(keys.product_views(), keys.product_views_batch())
+    redis_client().rename(keys.PRODUCT_VIEWS, keys.PRODUCT_VIEWS_BATCH)
     views.count_view(product.pk)
     views.count_view(product.pk)
     assert views.write_views() == 1

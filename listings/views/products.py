@@ -13,8 +13,8 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.access import visible_user
 from accounts.authentication import current_user, current_user_or_none
-from accounts.models import User
 from accounts.blocks import blocked_ids
+from accounts.models import User
 from listings import access, services
 from listings.models import Product
 from listings.queries import seller_query

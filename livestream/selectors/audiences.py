@@ -10,8 +10,8 @@ from django.contrib.gis.measure import D
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
-from accounts.models import Follow, User
 from accounts.blocks import blocked_ids
+from accounts.models import Follow, User
 from livestream.models import Stream
 
 

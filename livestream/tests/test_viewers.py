@@ -10,13 +10,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import block, follow, make_user
-from livestream import live_counts
+from livestream import keys, live_counts
 from livestream.models import Stream, ViewerSample, ViewerSession
 from livestream.services import rooms, streams
 from livestream.tests.conftest import no_redis
 from livestream.tests.factories import make_live_stream, make_stream
 from soukloop.core.errors import Conflict, Forbidden, NotFound
-from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from accounts.models import User
 from accounts.blocks import is_blocked_between
+from accounts.models import User
 from accounts.services.relations import block, unblock
 from accounts.tests.factories import make_seller, make_staff, make_user
 from listings.models import Product

@@ -12,8 +12,8 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from soukloop.core import jsonlib
-from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
+from soukloop.realtime import keys
 from soukloop.realtime.builtin_events import USER_OFFLINE, USER_ONLINE
 from soukloop.realtime.events import EventSpec, publish
 from soukloop.realtime.rooms import user_room

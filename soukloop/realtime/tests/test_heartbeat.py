@@ -8,9 +8,8 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import User
-from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
-from soukloop.realtime import lifecycle, presence
+from soukloop.realtime import keys, lifecycle, presence
 from soukloop.realtime.hub import hub
 from soukloop.realtime.sessions import Session, SocketUser
 

@@ -1,0 +1,8 @@
+"""Redis keys: who is typing."""
+
+from uuid import UUID
+
+
+def typing(conversation_id: UUID | str, user_id: UUID | str) -> str:
+    """String, 5 s (contract 3.5): somebody is writing."""
+    return f"typing:{conversation_id}:{user_id}"

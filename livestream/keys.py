@@ -1,0 +1,38 @@
+"""Redis keys: viewers, chat and reactions of live streams."""
+
+from uuid import UUID
+
+
+def stream_unique_viewers(stream_id: UUID | str) -> str:
+    """Set of user ids (contract 4.4)."""
+    return f"stream:{stream_id}:unique_viewers"
+
+
+def stream_viewers(stream_id: UUID | str) -> str:
+    """Sorted set of `user:connection`, scored by the time each was last heard of."""
+    return f"stream:{stream_id}:viewers"
+
+
+def stream_viewer_connections(stream_id: UUID | str) -> str:
+    """Hash user id → connections in the set above; its length is the number of people watching."""
+    return f"stream:{stream_id}:viewer_connections"
+
+
+def stream_moves(stream_id: UUID | str) -> str:
+    """String, 3 s: a second, how many viewers came or went in it, and how many in the one before."""
+    return f"stream:{stream_id}:moves"
+
+
+def stream_counted_since(stream_id: UUID | str) -> str:
+    """Unix time since when viewers are counted here: 0 is from the start, later when Redis had forgotten."""
+    return f"stream:{stream_id}:counted_since"
+
+
+def stream_chat(stream_id: UUID | str) -> str:
+    """List of the last 100 chat messages, newest first (contract 4.5)."""
+    return f"stream:{stream_id}:chat"
+
+
+def stream_reactions(stream_id: UUID | str) -> str:
+    """Hash emoji → count (contract 4.6)."""
+    return f"stream:{stream_id}:reactions"
