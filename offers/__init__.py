@@ -1,1 +1,1 @@
-"""Offers, and the transactions they become."""
+"""Offers between a buyer and a seller, and the sales that accepted offers become."""

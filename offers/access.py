@@ -1,7 +1,7 @@
-"""The only door to an offer or a sale, and the one order in which their rows are locked.
+"""Which offers and sales a user may read or change, and the order in which rows are locked.
 
-Product, then offers, then the sale, then whatever chat and notifications lock: every write in this app takes
-the product's row first, so all that can happen to one product's offers happens one after the other.
+The order is: product, offers, sale, then whatever chat and notifications lock. Every write in this app locks
+the product's row first, so writes about one product run one after the other.
 """
 
 from uuid import UUID
@@ -15,29 +15,31 @@ from listings.models import Product
 from offers.models import Offer, OfferQuerySet, Transaction
 from soukloop.core.errors import NotFound
 
-ANY = Q()
-RELATED = ("product", "buyer", "seller", "made_by", "conversation", "transaction")
+OFFER_RELATIONS = ("product", "buyer", "seller", "made_by", "conversation", "transaction")
 
 
 def offers_visible_to(user: User) -> OfferQuerySet:
-    """Return the offers this person is a side of; what a block hides stays hidden unless it became a sale."""
+    """Return the offers this user made or received.
+
+    A block between the two sides hides an offer, unless it became a sale.
+    """
     is_hidden = blocked_between(user.pk, "buyer_id") | blocked_between(user.pk, "seller_id")
     return Offer.objects.of(user).exclude(is_hidden & Q(transaction=None))
 
 
 def offer_of(user: User, offer_id: UUID) -> Offer:
-    """Return an offer this person is a side of; raises NotFound."""
-    offer = offers_visible_to(user).select_related(*RELATED).filter(pk=offer_id).first()
+    """Return an offer that this user made or received; raises NotFound."""
+    offer = offers_visible_to(user).select_related(*OFFER_RELATIONS).filter(pk=offer_id).first()
     if offer is None:
-        raise NotFound("There is no such offer.")
+        raise NotFound("Offer not found.")
     return offer
 
 
 def lock_offer_of(user: User, offer_id: UUID) -> Offer:
-    """Lock the product, then this offer; raises NotFound. `offer.product` is the locked row.
+    """Lock the product, then the offer, and return the offer; raises NotFound.
 
-    A closed offer never opens again, so one that is closed already is returned unlocked: of two hundred who
-    come too late none has to queue for the lock.
+    `offer.product` is the locked row. A closed offer never opens again, so it is returned without a lock:
+    when two hundred requests arrive too late, none of them waits for the lock.
     """
     offer = offer_of(user, offer_id)
     if offer.status != Offer.Status.PENDING:
@@ -51,24 +53,24 @@ def lock_offer_of(user: User, offer_id: UUID) -> Offer:
         .first()
     )
     if locked is None:
-        raise NotFound("There is no such offer.")
+        raise NotFound("Offer not found.")
     locked.product = product
     return locked
 
 
 def lock_product(product_id: UUID) -> Product:
-    """Lock a product's row against every other change of it or of its offers.
+    """Lock a product's row against every other change to it or to its offers.
 
-    Not its key: a conversation about it may be written meanwhile, and would wait for this lock while it holds
-    what this transaction is going to need.
+    FOR NO KEY UPDATE: a conversation about the product may be inserted meanwhile. With FOR UPDATE it would
+    wait for this lock while holding a lock that this transaction needs next.
     """
     return Product.objects.select_for_update(of=("self",), no_key=True).get(pk=product_id)
 
 
-def lock_open_offers(product: Product, which: Q = ANY) -> list[Offer]:
-    """Lock what is pending on a locked product, past its time or not."""
+def lock_open_offers(product: Product, condition: Q | None = None) -> list[Offer]:
+    """Lock and return the pending offers on a locked product, those past their expiry time included."""
     offers = list(
-        Offer.objects.filter(which, product=product, status=Offer.Status.PENDING)
+        Offer.objects.filter(condition or Q(), product=product, status=Offer.Status.PENDING)
         .select_related("buyer", "seller", "made_by", "conversation")
         .select_for_update(of=("self",))
         .order_by("id")
@@ -78,19 +80,20 @@ def lock_open_offers(product: Product, which: Q = ANY) -> list[Offer]:
     return offers
 
 
-def offer_sent_before(maker: User, product: Product, client_offer_id: str) -> Offer | None:
-    """Return what the maker's client already sent under this id."""
+def offer_with_client_id(maker: User, product: Product, client_offer_id: str) -> Offer | None:
+    """Return the offer that the maker's client already created under this id."""
     return (
-        Offer.objects.select_related(*RELATED)
+        Offer.objects.select_related(*OFFER_RELATIONS)
         .filter(product=product, made_by=maker, client_offer_id=client_offer_id)
         .first()
     )
 
 
-def product_to_bid_on(user: User, product_id: UUID) -> Product:
-    """Return a product the user may see, or could a moment ago; raises NotFound.
+def product_for_offer(user: User, product_id: UUID) -> Product:
+    """Return a product that this user may make an offer on, or could until it was sold; raises NotFound.
 
-    A sold one only its two sides may look at, yet whoever comes too late to bid is told so.
+    A sold product is hidden from everyone but its seller and buyer. It is returned here all the same, so that
+    a late offer gets the error `product_not_available` and not 404.
     """
     try:
         return product_visible_to(user, product_id)
@@ -103,7 +106,7 @@ def product_to_bid_on(user: User, product_id: UUID) -> Product:
 
 
 def has_bought(user: User, product: Product) -> bool:
-    """Tell whether this person's sale of the product stands."""
+    """Return whether this user bought the product and the sale was not cancelled."""
     return (
         Transaction.objects.filter(product=product, buyer=user)
         .exclude(status=Transaction.Status.CANCELLED)
@@ -112,11 +115,15 @@ def has_bought(user: User, product: Product) -> bool:
 
 
 def transactions_of(user: User) -> QuerySet[Transaction]:
+    """Return the user's sales and purchases, whether the other side is blocked or not."""
     return Transaction.objects.filter(Q(buyer=user) | Q(seller=user))
 
 
 def transaction_of(user: User, transaction_id: UUID) -> Transaction:
-    """Return a sale this person is a side of, blocked or not: money was agreed; raises NotFound."""
+    """Return one of the user's sales or purchases; raises NotFound.
+
+    A block doesn't hide it: a price was agreed.
+    """
     sale = (
         transactions_of(user)
         .select_related("product", "buyer", "seller", "offer")
@@ -124,12 +131,15 @@ def transaction_of(user: User, transaction_id: UUID) -> Transaction:
         .first()
     )
     if sale is None:
-        raise NotFound("There is no such transaction.")
+        raise NotFound("Transaction not found.")
     return sale
 
 
 def lock_transaction_of(user: User, transaction_id: UUID) -> Transaction:
-    """Lock the product, the offer, then the sale; raises NotFound. `sale.product` is the locked row."""
+    """Lock the product, the offer, then the sale, and return the sale; raises NotFound.
+
+    `sale.product` is the locked row.
+    """
     sale = transaction_of(user, transaction_id)
     product = lock_product(sale.product_id)
     offer = (

@@ -1,4 +1,4 @@
-"""The staff's screens of offers and sales: to look at, with the history of each."""
+"""Read-only admin screens of offers and sales, with the history of each."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from offers.models import Offer, Transaction
-from offers.selectors import history_of_negotiation
+from offers.selectors import negotiation_history
 from soukloop.core.staff import format
 from soukloop.core.staff.admin import ReadOnlyStateAdmin
 
@@ -23,7 +23,7 @@ _PEOPLE = (
 
 @admin.register(Offer)
 class OfferAdmin(ReadOnlyStateAdmin):
-    """An offer, and everything that happened between its two sides over the product."""
+    """Offers, each with the whole history between its two sides about the product."""
 
     list_display = ("about", "price", "offered_by", "offered_to", "status_now", "made_at")
     list_select_related = ("product", "buyer", "seller", "made_by")
@@ -85,7 +85,7 @@ class OfferAdmin(ReadOnlyStateAdmin):
 
 @admin.register(Transaction)
 class TransactionAdmin(ReadOnlyStateAdmin):
-    """A sale with the fee as it was, and the negotiation it came of."""
+    """Sales, each with its fee and the history of the negotiation."""
 
     list_display = ("about", "amount", "fee", "bought_by", "sold_by", "status", "agreed_at")
     list_select_related = ("product", "buyer", "seller")
@@ -126,7 +126,7 @@ class TransactionAdmin(ReadOnlyStateAdmin):
     def rate(self, sale: Transaction) -> str:
         return f"{(sale.fee_rate * 100).normalize():f}\u00a0%"
 
-    @admin.display(description="to the seller")
+    @admin.display(description="payout")
     def payout(self, sale: Transaction) -> str:
         return format.money(sale.currency, sale.seller_payout)
 
@@ -153,7 +153,7 @@ def _stream_link(stream_id: UUID | None) -> SafeString | str:
 
 
 def _history_table(offer: Offer) -> SafeString:
-    """Return what happened between the two sides over the product, this offer's lines in bold."""
+    """Return the history between the two sides about the product as a table, this offer's lines in bold."""
     rows = format_html_join(
         "",
         "<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
@@ -163,14 +163,14 @@ def _history_table(offer: Offer) -> SafeString:
                 format.full_datetime(entry.created_at),
                 format.money(entry.offer.currency, entry.offer.offered_price),
                 entry.get_kind_display(),
-                entry.actor or "by rule or clock",
+                entry.actor or "automatic",
                 entry.reason.replace("_", " "),
             )
-            for entry in history_of_negotiation(offer)
+            for entry in negotiation_history(offer)
         ),
     )
     return format_html(
-        '<div class="small-table"><table><thead><tr><th>Time</th><th>Offer</th><th>What</th><th>By</th>'
-        "<th>Why</th></tr></thead><tbody>{}</tbody></table></div>",
+        '<div class="small-table"><table><thead><tr><th>Time</th><th>Offer</th><th>Event</th><th>By</th>'
+        "<th>Reason</th></tr></thead><tbody>{}</tbody></table></div>",
         rows,
     )

@@ -1,4 +1,4 @@
-"""What clients send over sockets about offers; each calls the service that REST calls."""
+"""Socket commands about offers; each calls the same service as its REST view."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ _PRODUCT = {"product_id": OFFER_EXAMPLE["productId"]}
     ack_example=OFFER_EXAMPLE,
 )
 def create(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Offer a price to a product's seller. An earlier open offer of yours on it is replaced."""
+    """Offer a price to a product's seller. It replaces your earlier pending offer on the product."""
     offer = negotiation.create_offer(actor=session.user, **data)
     return offer_payload(offer, session.user, offer.sale)
 
@@ -40,7 +40,7 @@ def create(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     ack_example=OFFER_EXAMPLE | {"parentId": _OFFER_ID, "offeredPrice": 780.00},
 )
 def counter(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Answer an offer made to you with another price; the acknowledgement is the new offer."""
+    """Answer an offer made to you with another price. The acknowledgement is the new offer."""
     offer = negotiation.counter_offer(actor=session.user, **data)
     return offer_payload(offer, session.user, offer.sale)
 
@@ -57,7 +57,7 @@ def counter(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     ),
 )
 def accept(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Accept an offer made to you: the product is sold, a transaction opened, every other offer declined."""
+    """Accept an offer made to you: a transaction is created and every other offer is declined."""
     sale = negotiation.accept_offer(actor=session.user, **data)
     return offer_payload(sale.offer, session.user, sale) | {"message": ACCEPTED_MESSAGE}
 
@@ -80,7 +80,7 @@ def decline(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     ack_example=closed_example("withdrawn", "withdrawn"),
 )
 def withdraw(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Take your own offer back."""
+    """Withdraw your own offer."""
     return offer_payload(negotiation.withdraw_offer(actor=session.user, **data), session.user)
 
 
@@ -88,7 +88,7 @@ def withdraw(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     "product:join", input=ProductIdInput, example=_PRODUCT, ack_example={"productId": _PRODUCT["product_id"]}
 )
 def join_product(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Watch a product: hear its scrolling offers (`offer:feed`) and its sale (`product:sold`)."""
+    """Watch a product: receive its offered prices (`offer:feed`) and its sale (`product:sold`)."""
     product = product_visible_to(session.user, data["product_id"])
     session.join(product_room(product.pk))
     return {"productId": product.pk}

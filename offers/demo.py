@@ -1,4 +1,4 @@
-"""Demo offers: some open, one answered with another price, one sale."""
+"""Demo offers: three pending ones, one of them a counter-offer; one accepted, one declined."""
 
 from collections.abc import Callable, Sequence
 from decimal import ROUND_DOWN, Decimal
@@ -18,36 +18,42 @@ def seed() -> Sequence[str]:
 
 
 def seed_offers(users: Sequence[User], products: Sequence[Product]) -> list[Offer]:
-    """Let buyers bid on what is on sale; products that were bid on before are left as they are."""
+    """Make offers on the products on sale; does nothing if any of the products has offers already."""
     buyers = [user for user in users if user.role == User.Role.BUYER and not user.is_staff]
     if not buyers or Offer.objects.filter(product__in=products).exists():
         return []
-    wanted = [product for product in products if product.is_available and product.accepts_offers]
-    endings: tuple[Callable[[Offer], object], ...] = (_leave, _counter, _leave, _sell, _decline)
+    available = [product for product in products if product.is_available and product.accepts_offers]
+    next_steps: tuple[Callable[[Offer], object], ...] = (
+        _leave_pending,
+        _counter,
+        _leave_pending,
+        _accept,
+        _decline,
+    )
     offers = []
-    for number, (product, end) in enumerate(zip(wanted, endings, strict=False)):
+    for number, (product, next_step) in enumerate(zip(available, next_steps, strict=False)):
         offer = create_offer(
             actor=buyers[number % len(buyers)],
             product_id=product.pk,
-            offered_price=_part_of(product.price, "0.88"),
+            offered_price=_rounded_share(product.price, "0.88"),
             message="Would you accept this? I can pick up today.",
         )
         if offer.status == Offer.Status.PENDING:
-            end(offer)
+            next_step(offer)
         offers.append(offer)
     return offers
 
 
-def _leave(offer: Offer) -> None:
+def _leave_pending(offer: Offer) -> None:
     pass
 
 
 def _counter(offer: Offer) -> None:
-    price = _part_of(offer.original_price, "0.95")
+    price = _rounded_share(offer.original_price, "0.95")
     counter_offer(actor=offer.seller, offer_id=offer.pk, offered_price=price, message="Meet me halfway?")
 
 
-def _sell(offer: Offer) -> None:
+def _accept(offer: Offer) -> None:
     accept_offer(actor=offer.seller, offer_id=offer.pk)
 
 
@@ -55,7 +61,7 @@ def _decline(offer: Offer) -> None:
     decline_offer(actor=offer.seller, offer_id=offer.pk)
 
 
-def _part_of(price: Decimal, part: str) -> Decimal:
-    """A round price that a person would name."""
-    amount = (price * Decimal(part)).quantize(Decimal(1), rounding=ROUND_DOWN)
+def _rounded_share(price: Decimal, share: str) -> Decimal:
+    """Return a share of the price, without fils, as a person would offer it."""
+    amount = (price * Decimal(share)).quantize(Decimal(1), rounding=ROUND_DOWN)
     return max(amount, Decimal("0.01"))

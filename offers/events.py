@@ -1,4 +1,4 @@
-"""What the two sides of an offer hear, and what a room of strangers does."""
+"""Socket events about offers: for the two sides of an offer, and for everybody who watches its product."""
 
 from datetime import datetime
 from typing import Any
@@ -43,41 +43,41 @@ def _declare(name: str, doc: str, example: dict[str, Any], *rooms: str) -> Event
 
 
 CREATED = _declare("offer:created", "Your offer or counter-offer was made.", OFFER_EXAMPLE)
-NEW = _declare("offer:new", "Somebody makes you an offer, or counters yours.", OFFER_EXAMPLE)
+NEW = _declare("offer:new", "Somebody made you an offer, or countered yours.", OFFER_EXAMPLE)
 ACCEPTED = _declare(
     "offer:accepted",
-    "An offer was accepted: the product is sold. Both sides hear it.",
+    "An offer was accepted: the product is sold. Sent to both sides.",
     closed_example("accepted", "accepted", transactionId="9a1c7c1c-2f5e-4f6a-8a8e-3f1f5b0c0d77"),
 )
 DECLINED = _declare(
     "offer:declined",
-    "An offer was declined, by the other side or because the product is no longer to be had; `closeReason`"
-    " says which. Both sides hear it.",
+    "An offer was declined, by the other side or because the product is no longer available; `closeReason`"
+    " says which. Sent to both sides.",
     closed_example("declined", "another_offer_accepted"),
 )
 COUNTERED = _declare(
     "offer:countered",
-    "An offer was answered with a counter-offer, which comes as `offer:created` and `offer:new`. Both sides"
-    " hear it.",
+    "An offer was answered with a counter-offer, which follows as `offer:created` and `offer:new`. Sent to"
+    " both sides.",
     closed_example("countered", "countered"),
 )
 WITHDRAWN = _declare(
     "offer:withdrawn",
-    "An offer was taken back by its maker, or replaced by a newer one. Both sides hear it.",
+    "An offer was withdrawn by the user who made it, or replaced by a newer one. Sent to both sides.",
     closed_example("withdrawn", "replaced"),
 )
 EXPIRED = _declare(
-    "offer:expired", "An offer's time is over. Both sides hear it.", closed_example("expired", "expired")
+    "offer:expired", "An offer has expired. Sent to both sides.", closed_example("expired", "expired")
 )
 CANCELLED = _declare(
     "offer:cancelled",
-    "The sale that came of an offer was cancelled; the product is on sale again. Both sides hear it.",
+    "The sale of an accepted offer was cancelled; the product is on sale again. Sent to both sides.",
     closed_example("cancelled", "sale_cancelled", transactionId="9a1c7c1c-2f5e-4f6a-8a8e-3f1f5b0c0d77"),
 )
 FEED = _declare(
     "offer:feed",
-    "The scrolling offers of a product or of the live stream that shows it: what was offered or accepted,"
-    " never by whom.",
+    "A price was offered or accepted for a product you watch, or for one shown in the live stream you watch;"
+    " the buyer is not named.",
     {
         "productId": OFFER_EXAMPLE["productId"],
         "streamId": None,
@@ -91,7 +91,7 @@ FEED = _declare(
 )
 PRODUCT_SOLD = _declare(
     "product:sold",
-    "The product was sold; nobody is named.",
+    "A product was sold; the buyer is not named.",
     {
         "productId": OFFER_EXAMPLE["productId"],
         "streamId": None,
@@ -103,7 +103,7 @@ PRODUCT_SOLD = _declare(
     "stream",
 )
 
-CLOSINGS = {
+_CLOSING_EVENTS = {
     OfferEvent.Kind.ACCEPTED: ACCEPTED,
     OfferEvent.Kind.DECLINED: DECLINED,
     OfferEvent.Kind.COUNTERED: COUNTERED,
@@ -113,19 +113,19 @@ CLOSINGS = {
 }
 
 
-def announce(offer: Offer, entry: OfferEvent, sale: Transaction | None = None) -> None:
-    """Tell the two sides, on commit, what an entry of the offer's history says."""
+def publish_offer_event(offer: Offer, entry: OfferEvent, sale: Transaction | None = None) -> None:
+    """Publish an entry of the offer's history to both sides, on commit."""
     for user in (offer.buyer, offer.seller):
         if entry.kind == OfferEvent.Kind.CREATED:
             spec = CREATED if user.pk == offer.made_by_id else NEW
         else:
-            spec = CLOSINGS[OfferEvent.Kind(entry.kind)]
+            spec = _CLOSING_EVENTS[OfferEvent.Kind(entry.kind)]
         data = offer_payload(offer, user, sale) | {"timestamp": jsonlib.isoformat(entry.created_at)}
         publish_on_commit(user_room(user.pk), spec.name, data)
 
 
-def feed(offer: Offer, product: Product, at: datetime) -> None:
-    """Let the offer scroll by in the product's room and in the stream's, naming nobody."""
+def publish_offer_feed(offer: Offer, product: Product, at: datetime) -> None:
+    """Publish an offered or accepted price to the product's room and its live stream's, naming nobody."""
     data = {
         "productId": product.pk,
         "streamId": product.live_stream_id,
@@ -134,10 +134,11 @@ def feed(offer: Offer, product: Product, at: datetime) -> None:
         "status": offer.status,
         "timestamp": jsonlib.isoformat(at),
     }
-    _to_onlookers(product, FEED, data)
+    _publish_to_watchers(product, FEED, data)
 
 
-def product_sold(product: Product, sale: Transaction) -> None:
+def publish_product_sold(product: Product, sale: Transaction) -> None:
+    """Publish a sale to the product's room and its live stream's, naming nobody."""
     data = {
         "productId": product.pk,
         "streamId": product.live_stream_id,
@@ -145,17 +146,17 @@ def product_sold(product: Product, sale: Transaction) -> None:
         "currency": sale.currency,
         "timestamp": jsonlib.isoformat(sale.created_at),
     }
-    _to_onlookers(product, PRODUCT_SOLD, data)
+    _publish_to_watchers(product, PRODUCT_SOLD, data)
 
 
-def _to_onlookers(product: Product, spec: EventSpec, data: dict[str, Any]) -> None:
+def _publish_to_watchers(product: Product, spec: EventSpec, data: dict[str, Any]) -> None:
     publish_on_commit(product_room(product.pk), spec.name, data)
     if product.live_stream_id:
         publish_on_commit(stream_room(product.live_stream_id), spec.name, data)
 
 
 def offer_payload(offer: Offer, viewer: User, sale: Transaction | None = None) -> dict[str, Any]:
-    """Return an offer as one of its two sides reads it over sockets, in events and acknowledgements."""
+    """Return an offer as one of its two sides sees it in socket events and acknowledgements."""
     return {
         "offerId": offer.pk,
         "productId": offer.product_id,

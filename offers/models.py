@@ -15,18 +15,18 @@ from listings.models import Product
 
 class OfferQuerySet(models.QuerySet["Offer"]):
     def of(self, user: User) -> Self:
-        """Keep the offers that this person made or received."""
+        """Keep the offers that this user made or received."""
         return self.filter(Q(buyer=user) | Q(seller=user))
 
     def open_at(self, now: datetime) -> Self:
         return self.filter(status=Offer.Status.PENDING, expires_at__gt=now)
 
     def due_at(self, now: datetime) -> Self:
-        """Keep the offers whose time is over though no job has said so yet."""
+        """Keep the pending offers whose expiry time has passed; the job will write them down as expired."""
         return self.filter(status=Offer.Status.PENDING, expires_at__lte=now)
 
     def in_status(self, status: str, now: datetime) -> Self:
-        """Keep what has this status at this moment, expiry job or no."""
+        """Keep the offers that have this status at `now`: pending ones past their expiry time are expired."""
         due = Q(status=Offer.Status.PENDING, expires_at__lte=now)
         if status == Offer.Status.EXPIRED:
             return self.filter(due | Q(status=status))
@@ -34,7 +34,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 
 
 class Offer(models.Model):
-    """A price that one side of a sale names to the other, and what became of it."""
+    """A price that a buyer or seller proposes to the other for a product."""
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -43,12 +43,12 @@ class Offer(models.Model):
         COUNTERED = "countered"
         WITHDRAWN = "withdrawn"
         EXPIRED = "expired"
-        CANCELLED = "cancelled"  # accepted, and then the sale was called off
+        CANCELLED = "cancelled"  # accepted, then the sale was cancelled
 
     class CloseReason(models.TextChoices):
         ACCEPTED = "accepted"
         DECLINED = "declined"
-        BELOW_MINIMUM = "below_minimum"  # the seller's secret: the buyer reads "declined"
+        BELOW_MINIMUM = "below_minimum"  # shown to the seller only; the buyer sees "declined"
         ANOTHER_ACCEPTED = "another_offer_accepted"
         PRODUCT_UNAVAILABLE = "product_unavailable"
         PARTY_UNAVAILABLE = "party_unavailable"
@@ -124,29 +124,29 @@ class Offer(models.Model):
 
     @property
     def recipient(self) -> User:
-        """The side that has to answer."""
+        """The side that answers the offer."""
         return self.seller if self.made_by_id == self.buyer_id else self.buyer
 
     @property
     def sale(self) -> "Transaction | None":
-        """The sale it became, if it did."""
+        """The sale that came of this offer, if any."""
         return getattr(self, "transaction", None)
 
     def status_at(self, now: datetime) -> "Offer.Status":
-        """Return the status at this moment: past its time an open offer is expired, job or no job."""
+        """Return the status at `now`: a pending offer past its expiry time is expired before the job runs."""
         if self.status == self.Status.PENDING and self.expires_at <= now:
             return self.Status.EXPIRED
         return self.Status(self.status)
 
     def close_reason_for(self, viewer: User) -> str:
-        """Return why it was closed, as this side may know it: the minimum is the seller's secret."""
+        """Return the close reason as this side may see it: only the seller knows the minimum price."""
         if self.close_reason == self.CloseReason.BELOW_MINIMUM and viewer.pk != self.seller_id:
             return self.CloseReason.DECLINED
         return self.close_reason
 
 
 class Transaction(models.Model):
-    """A sale both sides agreed on, with the fee as it was at that moment."""
+    """A sale: an accepted offer, with the fee rate of that moment."""
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -201,7 +201,7 @@ class Transaction(models.Model):
 
 
 class OfferEvent(models.Model):
-    """One line of an offer's history, written with the change it tells of and never touched again."""
+    """One line of an offer's history, written in the transaction of the change and never updated."""
 
     class Kind(models.TextChoices):
         CREATED = "created"

@@ -1,4 +1,4 @@
-"""What an offer has to keep to, and what a seller's own rules make of it; nothing here touches a row."""
+"""Conditions that an offer must meet, and the seller's own price rules; nothing here queries the database."""
 
 from decimal import Decimal
 from enum import Enum
@@ -10,30 +10,36 @@ from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
 
 
 class Verdict(Enum):
-    """What the seller's rules say to a buyer's price."""
+    """What the seller's price rules decide about a buyer's offer."""
 
-    ASK = "ask"
+    ASK_SELLER = "ask_seller"
     DECLINE = "decline"
     ACCEPT = "accept"
 
 
-def require_offers_wanted(product: Product, actor: User) -> None:
-    """Raise Forbidden (`own_product`) or Conflict (`offers_disabled`, `product_not_available`)."""
+def require_accepts_offers(product: Product, actor: User) -> None:
+    """Raise unless this user may make an offer on the product.
+
+    Raises Forbidden (`own_product`) or Conflict (`offers_disabled`, `product_not_available`).
+    """
     if product.seller_id == actor.pk:
         raise Forbidden("This is your own product.", code="own_product")
     require_on_sale(product)
     if not product.accepts_offers:
-        raise Conflict("The seller takes no offers on this product.", code="offers_disabled")
+        raise Conflict("The seller doesn't accept offers on this product.", code="offers_disabled")
 
 
 def require_on_sale(product: Product) -> None:
-    """Raise Conflict (`product_not_available`) for what is sold, reserved or gone, or its seller is."""
+    """Raise Conflict (`product_not_available`) unless the product is active and its seller's account open."""
     if not product.is_available or product.seller_closed:
         raise Conflict("This product is no longer available.", code="product_not_available")
 
 
-def require_fair_price(product: Product, price: Decimal, currency: str | None) -> None:
-    """Refuse another currency, and more than the seller asks: nobody means to; raises ValidationFailed."""
+def require_valid_price(product: Product, price: Decimal, currency: str | None) -> None:
+    """Raise ValidationFailed for another currency than the product's and for more than the asking price.
+
+    More than the asking price is almost always a typing mistake.
+    """
     problems = {}
     if currency is not None and currency != product.currency:
         problems["currency"] = [f"This product is sold in {product.currency}."]
@@ -45,27 +51,27 @@ def require_fair_price(product: Product, price: Decimal, currency: str | None) -
         raise ValidationFailed(details=problems)
 
 
-def require_price_still_fair(offer: Offer) -> None:
-    """Raise Conflict (`price_lowered`) when the product has become cheaper than the offer."""
+def require_price_not_lowered(offer: Offer) -> None:
+    """Raise Conflict (`price_lowered`) if the product now costs less than was offered."""
     product = offer.product
     if offer.offered_price > product.price or offer.currency != product.currency:
         raise Conflict(
-            f"The price is {product.currency} {product.price} now, less than this offer.",
+            f"The price is now {product.currency} {product.price}, which is less than this offer.",
             code="price_lowered",
             details={"price": product.price, "currency": product.currency},
         )
 
 
-def require_counterpart(user: User) -> None:
-    """Raise Conflict (`party_unavailable`) for a closed account: there is nobody to deal with."""
+def require_open_account(user: User) -> None:
+    """Raise Conflict (`party_unavailable`) if the account is banned or deleted."""
     if not user.is_active:
         raise Conflict("The other side's account is closed.", code="party_unavailable")
 
 
-def verdict_on(product: Product, price: Decimal) -> Verdict:
-    """Return what the seller's rules say to a buyer's price."""
+def apply_seller_rules(product: Product, price: Decimal) -> Verdict:
+    """Return what the seller's price rules decide about a buyer's price."""
     if product.min_offer_price is not None and price < product.min_offer_price:
         return Verdict.DECLINE
     if product.auto_accept_price is not None and price >= product.auto_accept_price:
         return Verdict.ACCEPT
-    return Verdict.ASK
+    return Verdict.ASK_SELLER

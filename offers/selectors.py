@@ -1,4 +1,4 @@
-"""Lists of one's offers and sales."""
+"""Lists of a user's offers and sales, and the history of a negotiation."""
 
 from datetime import datetime
 from uuid import UUID
@@ -20,7 +20,10 @@ def offers_of(
     product_id: UUID | None = None,
     status: str | None = None,
 ) -> QuerySet[Offer]:
-    """Return one's offers, newest first; `status` is what it is at this moment, expiry job or no."""
+    """Return the offers that a user made or received, newest first.
+
+    `status` is compared with the status at `now`: an offer past its expiry time counts as expired.
+    """
     offers = access.offers_visible_to(user)
     if direction == MADE:
         offers = offers.filter(made_by=user)
@@ -30,13 +33,13 @@ def offers_of(
         offers = offers.filter(product_id=product_id)
     if status is not None:
         offers = offers.in_status(status, now)
-    return offers.select_related(*access.RELATED).order_by("-created_at", "-id")
+    return offers.select_related(*access.OFFER_RELATIONS).order_by("-created_at", "-id")
 
 
 def transactions_of(
     user: User, *, role: str | None = None, product_id: UUID | None = None, status: str | None = None
 ) -> QuerySet[Transaction]:
-    """Return one's sales and purchases, newest first."""
+    """Return a user's sales and purchases, newest first."""
     sales = access.transactions_of(user)
     if role is not None:
         sales = sales.filter(**{role: user})
@@ -47,8 +50,8 @@ def transactions_of(
     return sales.select_related("product", "buyer", "seller").order_by("-created_at", "-id")
 
 
-def history_of_negotiation(offer: Offer) -> list[OfferEvent]:
-    """Return what happened between this buyer and seller over this product, oldest first; for staff."""
+def negotiation_history(offer: Offer) -> list[OfferEvent]:
+    """Return the history between this buyer and seller about this product, oldest first; for staff."""
     return list(
         OfferEvent.objects.filter(offer__product=offer.product_id, offer__buyer=offer.buyer_id)
         .select_related("offer", "actor")

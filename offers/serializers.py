@@ -1,4 +1,4 @@
-"""Shapes of offers and sales, in and out."""
+"""Request and response shapes of offers and sales."""
 
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ ACCEPTED_MESSAGE = "Offer accepted! Transaction created."  # contract 3.7
 
 
 class PriceInput(serializers.Serializer[None]):
-    """What names a price: an offer, and its counter."""
+    """A price and a message, as in an offer and a counter-offer."""
 
     offered_price = PriceField(help_text="At most the asking price")
     currency = serializers.ChoiceField(
@@ -27,7 +27,7 @@ class PriceInput(serializers.Serializer[None]):
         required=False,
         default=None,
         allow_null=True,
-        help_text="The product's own",
+        help_text="Must be the product's currency",
     )
     message = PlainTextField(
         has_lines=True,
@@ -36,7 +36,7 @@ class PriceInput(serializers.Serializer[None]):
         allow_blank=True,
         allow_null=True,
         default="",
-        help_text="To the other side",
+        help_text="Shown to the other side",
     )
     client_offer_id = serializers.CharField(
         max_length=64,
@@ -44,7 +44,7 @@ class PriceInput(serializers.Serializer[None]):
         allow_blank=True,
         allow_null=True,
         default="",
-        help_text="The client's own id: sent again, it gives the same offer",
+        help_text="An id that the client chooses; sent again, it returns the offer that was created first",
     )
 
     def validate_message(self, value: str | None) -> str:
@@ -71,7 +71,7 @@ class ProductIdInput(serializers.Serializer[None]):
 
 
 class CounterCommandInput(OfferIdInput, PriceInput):
-    """A counter-offer over a socket, where no address names the offer."""
+    """A counter-offer over a socket, where no URL names the offer."""
 
 
 class CancelInput(serializers.Serializer[None]):
@@ -82,7 +82,7 @@ class CancelInput(serializers.Serializer[None]):
         allow_blank=True,
         allow_null=True,
         default="",
-        help_text="For staff",
+        help_text="Shown to staff only",
     )
 
     def validate_reason(self, value: str | None) -> str:
@@ -91,7 +91,7 @@ class CancelInput(serializers.Serializer[None]):
 
 class OffersQuery(serializers.Serializer[None]):
     direction = serializers.ChoiceField(
-        choices=[MADE, RECEIVED], required=False, default=None, help_text="Made by me, or made to me"
+        choices=[MADE, RECEIVED], required=False, default=None, help_text="Made by me or to me"
     )
     product_id = IdField(required=False, default=None)
     status = serializers.ChoiceField(choices=Offer.Status.choices, required=False, default=None)
@@ -99,7 +99,7 @@ class OffersQuery(serializers.Serializer[None]):
 
 class TransactionsQuery(serializers.Serializer[None]):
     role = serializers.ChoiceField(
-        choices=["buyer", "seller"], required=False, default=None, help_text="What I am in it"
+        choices=["buyer", "seller"], required=False, default=None, help_text="My side of the transaction"
     )
     product_id = IdField(required=False, default=None)
     status = serializers.ChoiceField(choices=Transaction.Status.choices, required=False, default=None)
@@ -114,13 +114,13 @@ class OfferSideOutput(serializers.Serializer[None]):
 
 
 class OfferOutput(serializers.Serializer[None]):
-    """An offer (contract 3.6), as one of its two sides sees it."""
+    """An offer as one of its two sides sees it (contract 3.6)."""
 
     id = serializers.UUIDField()
     product_id = serializers.UUIDField()
     buyer_id = serializers.UUIDField()
     seller_id = serializers.UUIDField()
-    made_by = serializers.UUIDField(help_text="Who offers: the buyer, or the seller by a counter-offer")
+    made_by = serializers.UUIDField(help_text="The buyer, or in a counter-offer perhaps the seller")
     conversation_id = serializers.UUIDField()
     parent_id = serializers.UUIDField(allow_null=True, help_text="The offer this one counters")
     offered_price = serializers.FloatField()
@@ -149,7 +149,7 @@ class OfferPageOutput(serializers.Serializer[None]):
 
 
 class TransactionOutput(serializers.Serializer[None]):
-    """A sale, as one of its two sides sees it; amounts as they were when the offer was accepted."""
+    """A sale as one of its two sides sees it; the amounts are those of the moment it was agreed."""
 
     id = serializers.UUIDField()
     offer_id = serializers.UUIDField()
@@ -179,9 +179,9 @@ class TransactionPageOutput(serializers.Serializer[None]):
 
 
 def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
-    """Return an OfferOutput for one of the two sides, with the status of this moment."""
+    """Return an offer as OfferOutput for one of its two sides, with its status at `now`."""
     status = offer.status_at(now)
-    is_silently_due = status != offer.status
+    is_due = status != offer.status
     return {
         "id": offer.pk,
         "product_id": offer.product_id,
@@ -195,14 +195,12 @@ def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
         "currency": offer.currency,
         "message": offer.message,
         "status": status,
-        "close_reason": (
-            Offer.CloseReason.EXPIRED if is_silently_due else offer.close_reason_for(viewer) or None
-        ),
+        "close_reason": (Offer.CloseReason.EXPIRED if is_due else offer.close_reason_for(viewer) or None),
         "stream_id": offer.stream_id,
         "transaction_id": offer.sale.pk if offer.sale else None,
         "client_offer_id": (offer.client_offer_id or None) if viewer.pk == offer.made_by_id else None,
         "expires_at": offer.expires_at,
-        "closed_at": offer.expires_at if is_silently_due else offer.closed_at,
+        "closed_at": offer.expires_at if is_due else offer.closed_at,
         "created_at": offer.created_at,
         "product": product_card(offer.product),
         "other_user": _side_body(offer.seller if viewer.pk == offer.buyer_id else offer.buyer),
@@ -210,12 +208,12 @@ def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
 
 
 def accepted_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
-    """Return the offer with the sentence of contract 3.7 in the place of its message."""
+    """Return an accepted offer; its `message` is the sentence of contract 3.7."""
     return offer_body(offer, viewer, now) | {"message": ACCEPTED_MESSAGE}
 
 
 def transaction_body(sale: Transaction, viewer: User) -> dict[str, Any]:
-    """Return a TransactionOutput for one of the two sides."""
+    """Return a sale as TransactionOutput for one of its two sides."""
     return {
         "id": sale.pk,
         "offer_id": sale.offer_id,

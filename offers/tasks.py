@@ -1,4 +1,4 @@
-"""Jobs that watch the clock for offers."""
+"""Background jobs about offers: expiry, reminders, closed accounts and blocks."""
 
 from uuid import UUID
 
@@ -10,18 +10,18 @@ from offers.services import closing
 @app.periodic(cron="* * * * * */20")
 @app.task(name="offers.expire_due", queueing_lock="offers.expire_due")
 def expire_due(timestamp: int) -> None:
-    """Announce the offers whose time is over; that they are expired is true without it."""
+    """Write down and publish expired offers; they count as expired even before this job runs."""
     closing.expire_due_offers()
 
 
 @app.task(name="offers.close_for_people")
 def close_for_people(user_id: str, other_id: str | None = None) -> None:
-    """Decline the open offers of a closed account, or between two people across a block."""
+    """Decline the pending offers of a closed account, or between two users after a block."""
     closing.close_offers_for_people(UUID(user_id), UUID(other_id) if other_id else None)
 
 
 @app.periodic(cron="* * * * *")
 @app.task(name="offers.remind_of_expiring", queueing_lock="offers.remind_of_expiring")
 def remind_of_expiring(timestamp: int) -> None:
-    """Remind those who have not answered yet."""
+    """Remind users of offers that expire soon and that they have not answered."""
     closing.remind_of_expiring_offers()

@@ -5,23 +5,24 @@ from django.urls import path
 from offers.views import OfferViewSet, TransactionViewSet
 
 # The contract says PATCH; a client that can't send it may POST.
-_ACT = ("patch", "post")
+_METHODS = ("patch", "post")
 
 urlpatterns = [
     path(
         "offers", OfferViewSet.as_view({"get": "list", "post": "create"}, rate_scope={"POST": "offer_create"})
     ),
     path("offers/<uuid:offer_id>", OfferViewSet.as_view({"get": "retrieve"})),
-    path("offers/<uuid:offer_id>/accept", OfferViewSet.as_view(dict.fromkeys(_ACT, "accept"))),
-    path("offers/<uuid:offer_id>/decline", OfferViewSet.as_view(dict.fromkeys(_ACT, "decline"))),
+    path("offers/<uuid:offer_id>/accept", OfferViewSet.as_view(dict.fromkeys(_METHODS, "accept"))),
+    path("offers/<uuid:offer_id>/decline", OfferViewSet.as_view(dict.fromkeys(_METHODS, "decline"))),
     path(
         "offers/<uuid:offer_id>/counter",
-        OfferViewSet.as_view(dict.fromkeys(_ACT, "counter"), rate_scope="offer_create"),
+        OfferViewSet.as_view(dict.fromkeys(_METHODS, "counter"), rate_scope="offer_create"),
     ),
-    path("offers/<uuid:offer_id>/withdraw", OfferViewSet.as_view(dict.fromkeys(_ACT, "withdraw"))),
+    path("offers/<uuid:offer_id>/withdraw", OfferViewSet.as_view(dict.fromkeys(_METHODS, "withdraw"))),
     path("transactions", TransactionViewSet.as_view({"get": "list"})),
     path("transactions/<uuid:transaction_id>", TransactionViewSet.as_view({"get": "retrieve"})),
     path(
-        "transactions/<uuid:transaction_id>/cancel", TransactionViewSet.as_view(dict.fromkeys(_ACT, "cancel"))
+        "transactions/<uuid:transaction_id>/cancel",
+        TransactionViewSet.as_view(dict.fromkeys(_METHODS, "cancel")),
     ),
 ]

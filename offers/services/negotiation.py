@@ -1,4 +1,4 @@
-"""What two people do with an offer: make, accept, decline, counter and withdraw it."""
+"""Making, accepting, declining, countering and withdrawing an offer."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -13,9 +13,9 @@ from chat.services import open_conversation
 from listings.models import Product
 from offers import access, events, rules
 from offers.models import Offer, Transaction
-from offers.services import records
+from offers.services import effects
 from offers.services.sales import conclude_sale
-from offers.states import Act, target_of
+from offers.states import Action, status_after
 
 Reason = Offer.CloseReason
 
@@ -29,26 +29,26 @@ def create_offer(
     currency: str | None = None,
     client_offer_id: str = "",
 ) -> Offer:
-    """Offer a price to a product's seller; an earlier open offer of the same buyer gives way to it.
+    """Offer a price to a product's seller; replaces the buyer's earlier pending offer on the product.
 
-    The seller's own rules may decline or accept it at once. The same `client_offer_id` again gives the same
-    offer. Raises NotFound, Forbidden (`own_product`), Conflict (`product_not_available`, `offers_disabled`)
+    The seller's price rules may decline or accept it at once. A repeated `client_offer_id` returns the offer
+    that was created first. Raises NotFound, Forbidden (`own_product`), Conflict (`product_not_available`, `offers_disabled`)
     and ValidationFailed.
     """
     now = timezone.now()
     with transaction.atomic():
-        seller = access.product_to_bid_on(actor, product_id).seller
+        seller = access.product_for_offer(actor, product_id).seller
         product = access.lock_product(product_id)
         product.seller = seller
-        if client_offer_id and (earlier := access.offer_sent_before(actor, product, client_offer_id)):
+        if client_offer_id and (earlier := access.offer_with_client_id(actor, product, client_offer_id)):
             return earlier
-        rules.require_offers_wanted(product, actor)
-        rules.require_fair_price(product, offered_price, currency)
+        rules.require_accepts_offers(product, actor)
+        rules.require_valid_price(product, offered_price, currency)
         conversation, _ = open_conversation(
             actor=actor, other_user_id=product.seller_id, product_id=product.pk
         )
-        parent = _make_way(product, actor, now)
-        return _place(
+        parent = _close_standing_offer(product, actor, now)
+        return _create_and_apply_rules(
             product=product,
             conversation=conversation,
             made_by=actor,
@@ -69,24 +69,24 @@ def counter_offer(
     currency: str | None = None,
     client_offer_id: str = "",
 ) -> Offer:
-    """Close an offer and make one in the other direction; return the new one.
+    """Close an offer made to the actor, create one in the other direction and return the new one.
 
-    Raises NotFound, Forbidden, Conflict for one that is closed (`offer_…`) and what `create_offer` raises.
+    Raises NotFound, Forbidden, Conflict for a closed offer (`offer_…`), and what `create_offer` raises.
     """
     now = timezone.now()
     with transaction.atomic():
         offer = access.lock_offer_of(actor, offer_id)
         product = offer.product
-        if client_offer_id and (earlier := access.offer_sent_before(actor, product, client_offer_id)):
+        if client_offer_id and (earlier := access.offer_with_client_id(actor, product, client_offer_id)):
             return earlier
-        target = target_of(Act.COUNTER, offer, actor, now)
+        target = status_after(Action.COUNTER, offer, actor, now)
         rules.require_on_sale(product)
-        rules.require_counterpart(offer.made_by)
+        rules.require_open_account(offer.made_by)
         if actor.pk == offer.buyer_id:
-            rules.require_offers_wanted(product, actor)
-        rules.require_fair_price(product, offered_price, currency)
-        records.close_offers([offer], status=target, reason=Reason.COUNTERED, actor=actor, now=now)
-        return _place(
+            rules.require_accepts_offers(product, actor)
+        rules.require_valid_price(product, offered_price, currency)
+        effects.close_offers([offer], status=target, reason=Reason.COUNTERED, actor=actor, now=now)
+        return _create_and_apply_rules(
             product=product,
             conversation=offer.conversation,
             made_by=actor,
@@ -99,70 +99,71 @@ def counter_offer(
 
 
 def accept_offer(*, actor: User, offer_id: UUID) -> Transaction:
-    """Accept an offer made to oneself: the product is sold, and every other offer on it declined.
+    """Accept an offer made to the actor: the product is sold, and every other offer on it is declined.
 
-    Raises NotFound, Forbidden, and Conflict for an offer that is closed (`offer_…`) or can't be kept any more
-    (`product_not_available`, `price_lowered`, `party_unavailable`).
+    Raises NotFound, Forbidden, and Conflict for an offer that is closed (`offer_…`) or can no longer be
+    fulfilled (`product_not_available`, `price_lowered`, `party_unavailable`).
     """
     now = timezone.now()
     with transaction.atomic():
         offer = access.lock_offer_of(actor, offer_id)
-        target_of(Act.ACCEPT, offer, actor, now)
+        status_after(Action.ACCEPT, offer, actor, now)
         return conclude_sale(offer, actor=actor, now=now)
 
 
 def decline_offer(*, actor: User, offer_id: UUID) -> Offer:
-    """Decline an offer made to oneself; raises NotFound, Forbidden, Conflict (`offer_…`)."""
+    """Decline an offer made to the actor; raises NotFound, Forbidden, Conflict (`offer_…`)."""
     now = timezone.now()
     with transaction.atomic():
         offer = access.lock_offer_of(actor, offer_id)
-        target = target_of(Act.DECLINE, offer, actor, now)
-        records.close_offers([offer], status=target, reason=Reason.DECLINED, actor=actor, now=now)
-        records.say(offer, actor, f"Offer declined: {records.amount(offer)}")
-        records.tell(
+        target = status_after(Action.DECLINE, offer, actor, now)
+        effects.close_offers([offer], status=target, reason=Reason.DECLINED, actor=actor, now=now)
+        effects.post_system_message(offer, actor, f"Offer declined: {effects.format_amount(offer)}")
+        effects.notify_users(
             offer,
             [offer.made_by],
             kind="offer_declined",
-            title=f"Your offer of {records.amount(offer)} was declined",
+            title=f"Your offer of {effects.format_amount(offer)} was declined",
             actor=actor,
         )
         return offer
 
 
 def withdraw_offer(*, actor: User, offer_id: UUID) -> Offer:
-    """Take one's own offer back; raises NotFound, Forbidden, Conflict (`offer_…`)."""
+    """Withdraw the actor's own offer; raises NotFound, Forbidden, Conflict (`offer_…`)."""
     now = timezone.now()
     with transaction.atomic():
         offer = access.lock_offer_of(actor, offer_id)
-        target = target_of(Act.WITHDRAW, offer, actor, now)
-        records.close_offers([offer], status=target, reason=Reason.WITHDRAWN, actor=actor, now=now)
-        records.say(offer, actor, f"Offer withdrawn: {records.amount(offer)}")
+        target = status_after(Action.WITHDRAW, offer, actor, now)
+        effects.close_offers([offer], status=target, reason=Reason.WITHDRAWN, actor=actor, now=now)
+        effects.post_system_message(offer, actor, f"Offer withdrawn: {effects.format_amount(offer)}")
         return offer
 
 
-def _make_way(product: Product, buyer: User, now: datetime) -> Offer | None:
-    """Close what is open between this buyer and the seller, so that one offer at a time stands.
+def _close_standing_offer(product: Product, buyer: User, now: datetime) -> Offer | None:
+    """Close the pending offer between this buyer and the seller, so that there is only one at a time.
 
-    The buyer's own is replaced. The seller's counter-offer is answered: it's the new one's parent.
+    Returns the new offer's parent: a counter-offer of the seller's, which the new offer answers. The buyer's
+    own earlier offer is only replaced.
     """
-    standing = [offer for offer in access.lock_open_offers(product) if offer.buyer_id == buyer.pk]
-    if not standing:
+    pending = [offer for offer in access.lock_open_offers(product) if offer.buyer_id == buyer.pk]
+    if not pending:
         return None
-    (offer,) = standing
+    (offer,) = pending  # a partial unique index allows no second
     if offer.status_at(now) == Offer.Status.EXPIRED:
-        records.expire_offers([offer], now)
+        effects.expire_offers([offer], now)
         return None
     if offer.made_by_id == buyer.pk:
-        records.close_offers(
+        effects.close_offers(
             [offer], status=Offer.Status.WITHDRAWN, reason=Reason.REPLACED, actor=buyer, now=now
         )
         return None
-    target = target_of(Act.COUNTER, offer, buyer, now)
-    records.close_offers([offer], status=target, reason=Reason.COUNTERED, actor=buyer, now=now)
+    target = status_after(Action.COUNTER, offer, buyer, now)
+    effects.close_offers([offer], status=target, reason=Reason.COUNTERED, actor=buyer, now=now)
     return offer
 
 
-def _place(
+def _create_and_apply_rules(
     *,
     product: Product,
     conversation: Conversation,
@@ -173,8 +174,8 @@ def _place(
     parent: Offer | None,
     client_offer_id: str,
 ) -> Offer:
-    """Write the offer and let the seller's rules speak to a buyer's."""
-    offer = records.open_offer(
+    """Create the offer; if it is the buyer's, apply the seller's price rules to it."""
+    offer = effects.open_offer(
         product=product,
         conversation=conversation,
         made_by=made_by,
@@ -184,25 +185,25 @@ def _place(
         parent=parent,
         client_offer_id=client_offer_id,
     )
-    is_buyers = made_by.pk == offer.buyer_id
-    verdict = rules.verdict_on(product, price) if is_buyers else rules.Verdict.ASK
+    by_buyer = made_by.pk == offer.buyer_id
+    verdict = rules.apply_seller_rules(product, price) if by_buyer else rules.Verdict.ASK_SELLER
     if verdict == rules.Verdict.DECLINE:
-        # Nobody is disturbed: the buyer reads a decline like any other, the seller finds it in the list.
-        records.close_offers(
+        # No notification: the buyer sees an ordinary decline, the seller finds the offer in the list.
+        effects.close_offers(
             [offer], status=Offer.Status.DECLINED, reason=Reason.BELOW_MINIMUM, actor=None, now=now
         )
         return offer
-    if is_buyers:
-        events.feed(offer, product, now)
+    if by_buyer:
+        events.publish_offer_feed(offer, product, now)
     if verdict == rules.Verdict.ACCEPT:
         conclude_sale(offer, actor=None, now=now)
         return offer
     kind = "offer_countered" if parent else "offer_new"
-    records.tell(
+    effects.notify_users(
         offer,
         [offer.recipient],
         kind=kind,
-        title=f"@{made_by.username} offers {records.amount(offer)}",
+        title=f"@{made_by.username} offers {effects.format_amount(offer)}",
         actor=made_by,
     )
     return offer

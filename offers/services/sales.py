@@ -1,4 +1,4 @@
-"""The sale that an accepted offer becomes, and its end."""
+"""Concluding a sale from an accepted offer, and cancelling it."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,43 +11,47 @@ from listings.fees import fee_and_payout, fee_rate
 from listings.services import mark_sold, put_back_on_sale
 from offers import access, events, rules, states
 from offers.models import Offer, Transaction
-from offers.services import records
+from offers.services import effects
 
 Status, Reason = Offer.Status, Offer.CloseReason
 
 
 def conclude_sale(offer: Offer, *, actor: User | None, now: datetime) -> Transaction:
-    """Make a locked, open offer the one that wins: write the sale, end the rivals, tell everybody.
+    """Accept a locked, pending offer: create the sale, decline the other offers, notify all sides.
 
-    `actor` is nobody where the seller's auto-accept price decided. Raises Conflict
+    `actor` is None where the seller's auto-accept price decided. Raises Conflict
     (`product_not_available`, `price_lowered`, `party_unavailable`).
     """
     product = offer.product
     rules.require_on_sale(product)
-    rules.require_price_still_fair(offer)
-    rules.require_counterpart(offer.buyer)
-    rules.require_counterpart(offer.seller)
+    rules.require_price_not_lowered(offer)
+    rules.require_open_account(offer.buyer)
+    rules.require_open_account(offer.seller)
 
-    sale = _open_sale(offer, now)
-    records.close_offers(
+    sale = _create_sale(offer, now)
+    effects.close_offers(
         [offer], status=Status.ACCEPTED, reason=Reason.ACCEPTED, actor=actor, now=now, sale=sale
     )
-    rivals = [rival for rival in access.lock_open_offers(product) if rival.pk != offer.pk]
-    records.decline_all(rivals, reason=Reason.ANOTHER_ACCEPTED, actor=actor, now=now)
+    others = [other for other in access.lock_open_offers(product) if other.pk != offer.pk]
+    effects.decline_offers(others, reason=Reason.ANOTHER_ACCEPTED, actor=actor, now=now)
     mark_sold(product=product)
-    events.feed(offer, product, now)
-    events.product_sold(product, sale)
+    events.publish_offer_feed(offer, product, now)
+    events.publish_product_sold(product, sale)
 
-    records.say(offer, actor, f"Offer accepted: {records.amount(offer)}")
-    both = [user for user in (offer.buyer, offer.seller) if user != actor]
-    records.tell(
-        offer, both, kind="offer_accepted", title=f"Offer of {records.amount(offer)} accepted", actor=actor
+    effects.post_system_message(offer, actor, f"Offer accepted: {effects.format_amount(offer)}")
+    recipients = [user for user in (offer.buyer, offer.seller) if user != actor]
+    effects.notify_users(
+        offer,
+        recipients,
+        kind="offer_accepted",
+        title=f"Offer of {effects.format_amount(offer)} accepted",
+        actor=actor,
     )
     return sale
 
 
 def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -> Transaction:
-    """Call a pending sale off, by either side; the product is on sale again unless it was withdrawn since.
+    """Cancel a pending sale, by either side; the product is on sale again unless it was withdrawn since.
 
     Raises NotFound, and Conflict (`transaction_cancelled`, `transaction_completed`).
     """
@@ -56,7 +60,7 @@ def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -
         sale = access.lock_transaction_of(actor, transaction_id)
         states.require_cancellable(sale)
         offer = sale.offer
-        target = states.target_of(states.Act.CANCEL, offer, actor, now)
+        target = states.status_after(states.Action.CANCEL, offer, actor, now)
         sale.status, sale.closed_at, sale.closed_by, sale.close_reason = (
             Transaction.Status.CANCELLED,
             now,
@@ -64,25 +68,25 @@ def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -
             reason,
         )
         sale.save(update_fields=["status", "closed_at", "closed_by", "close_reason"])
-        records.close_offers(
+        effects.close_offers(
             [offer], status=target, reason=Reason.SALE_CANCELLED, actor=actor, now=now, sale=sale
         )
         if sale.product.sold_at is not None:
             put_back_on_sale(product=sale.product)
-        records.say(offer, actor, f"Sale cancelled: {records.amount(offer)}")
+        effects.post_system_message(offer, actor, f"Sale cancelled: {effects.format_amount(offer)}")
         other = sale.seller if actor.pk == sale.buyer_id else sale.buyer
-        records.tell(
+        effects.notify_users(
             offer,
             [other],
             kind="sale_cancelled",
-            title=f"Sale for {records.amount(offer)} cancelled",
+            title=f"Sale for {effects.format_amount(offer)} cancelled",
             actor=None,
         )
         return sale
 
 
-def _open_sale(offer: Offer, now: datetime) -> Transaction:
-    """Write the sale with the fee of this moment: later changes of the rates don't touch it."""
+def _create_sale(offer: Offer, now: datetime) -> Transaction:
+    """Create the sale with the current fee rate; later changes of the rates don't affect it."""
     product = offer.product
     fee, payout = fee_and_payout(offer.offered_price, product.feed_type)
     return Transaction.objects.create(

@@ -1,4 +1,4 @@
-"""What the tests of offers share."""
+"""Fixtures and small readers that the tests of offers share."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,14 +10,16 @@ from offers.models import Offer, OfferEvent, Transaction
 from soukloop.realtime.testing import Captured
 
 
-class Sent(Protocol):
-    """Runs a block as if it were committed and gives the events that left: (room, event, data)."""
+class CommitAndCapture(Protocol):
+    """Runs a block as if it were committed and yields the published events: (room, event, data)."""
 
     def __call__(self) -> AbstractContextManager[Captured]: ...
 
 
 @pytest.fixture
-def sent(captured_events: Captured, django_capture_on_commit_callbacks: Any) -> Sent:
+def commit_and_capture(
+    captured_events: Captured, django_capture_on_commit_callbacks: Any
+) -> CommitAndCapture:
     @contextmanager
     def run() -> Iterator[Captured]:
         captured_events.clear()
@@ -27,8 +29,8 @@ def sent(captured_events: Captured, django_capture_on_commit_callbacks: Any) -> 
     return run
 
 
-def snapshot() -> dict[str, Any]:
-    """Return every offer, sale and line of history, to show that a refusal changed nothing."""
+def all_rows() -> dict[str, Any]:
+    """Return all rows of offers, sales and their history, to prove that a refusal changed nothing."""
     return {
         model.__name__: list(model._default_manager.order_by("pk").values())
         for model in (Offer, Transaction, OfferEvent)
@@ -36,8 +38,10 @@ def snapshot() -> dict[str, Any]:
 
 
 def history(offer: Offer) -> list[tuple[str, Any, str]]:
+    """Return the offer's history as (kind, actor id, reason)."""
     return list(offer.history.values_list("kind", "actor", "reason"))
 
 
-def names(events: list[tuple[str, str, dict[str, Any]]]) -> list[tuple[str, str]]:
+def offer_events(events: list[tuple[str, str, dict[str, Any]]]) -> list[tuple[str, str]]:
+    """Return (room, event) of the events about offers and products."""
     return [(room, event) for room, event, _ in events if event.startswith(("offer:", "product:"))]

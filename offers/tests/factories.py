@@ -1,4 +1,4 @@
-"""Offers and sales for tests, made by the services."""
+"""Factories of offers and sales; they call the services."""
 
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from offers.services import negotiation
 def make_offer(
     product: Product | None = None, *, buyer: User | None = None, price: str = "750.00", **fields: Any
 ) -> Offer:
-    """Have a buyer offer AED 750 for a product, new ones where none are given."""
+    """Make an offer of AED 750; creates the buyer and the product where none are given."""
     product = product or make_product()
     return negotiation.create_offer(
         actor=buyer or make_user(), product_id=product.pk, offered_price=Decimal(price), **fields
@@ -22,13 +22,13 @@ def make_offer(
 
 
 def make_counter(offer: Offer, *, price: str = "800.00", **fields: Any) -> Offer:
-    """Have whoever the offer was made to name another price."""
+    """Counter an offer with another price, by its recipient."""
     return negotiation.counter_offer(
         actor=offer.recipient, offer_id=offer.pk, offered_price=Decimal(price), **fields
     )
 
 
 def make_sale(product: Product | None = None, **fields: Any) -> Transaction:
-    """Have an offer accepted by the seller."""
+    """Make an offer and accept it."""
     offer = make_offer(product, **fields)
     return negotiation.accept_offer(actor=offer.recipient, offer_id=offer.pk)

@@ -1,4 +1,4 @@
-"""The staff's screens."""
+"""Admin screens of offers and sales."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.test import Client
 from accounts.tests.factories import make_staff, make_user
 from listings.tests.factories import make_product
 from offers.services import sales
-from offers.tests.conftest import snapshot
+from offers.tests.conftest import all_rows
 from offers.tests.factories import make_counter, make_offer, make_sale
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def text(response: Any) -> str:
 
 
 @pytest.mark.parametrize("screen", ["offer", "transaction"])
-def test_rows_are_found_by_id_product_people_and_nothing_else(screen: str, staff: Client) -> None:
+def test_search_finds_rows_by_id_product_and_user_only(screen: str, staff: Client) -> None:
     product = make_product(title="Saffron threads")
     sale = make_sale(product, buyer=make_user(username="layla", email="layla@example.com"))
     make_sale(make_product(title="Carpet"))
@@ -40,7 +40,7 @@ def test_rows_are_found_by_id_product_people_and_nothing_else(screen: str, staff
     assert "Saffron threads" not in text(staff.get(address, {"q": "nothing like it"}))
 
 
-def test_an_offer_shows_the_whole_negotiation_and_a_sale_the_one_it_came_of(staff: Client) -> None:
+def test_offer_and_sale_pages_show_the_whole_negotiation(staff: Client) -> None:
     first = make_offer(price="700.00")
     counter = make_counter(first, price="800.00")
     sale = make_sale(first.product, buyer=first.buyer, price="790.00")
@@ -57,9 +57,9 @@ def test_an_offer_shows_the_whole_negotiation_and_a_sale_the_one_it_came_of(staf
     assert "Broken on arrival" in page
 
 
-def test_nothing_can_be_added_changed_or_deleted(staff: Client) -> None:
+def test_staff_cannot_add_change_or_delete_rows(staff: Client) -> None:
     sale = make_sale()
-    before = snapshot()
+    before = all_rows()
     for screen, row in (("offer", sale.offer), ("transaction", sale)):
         address = f"/admin/offers/{screen}"
         assert staff.get(f"{address}/add/").status_code == 403
@@ -69,11 +69,11 @@ def test_nothing_can_be_added_changed_or_deleted(staff: Client) -> None:
         page = text(staff.get(f"{address}/{row.pk}/change/"))
         assert 'name="status"' not in page
         assert "_save" not in page
-    assert snapshot() == before
+    assert all_rows() == before
 
 
 @pytest.mark.parametrize("screen", ["offer", "transaction"])
-def test_a_list_takes_the_same_queries_whatever_it_holds(
+def test_query_count_of_a_list_does_not_depend_on_its_length(
     screen: str, staff: Client, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(6):

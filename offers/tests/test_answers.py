@@ -13,7 +13,7 @@ from listings.tests.factories import make_product
 from notifications.models import Notification
 from offers.models import Offer
 from offers.services import negotiation
-from offers.tests.conftest import Sent, history, names, snapshot
+from offers.tests.conftest import CommitAndCapture, all_rows, history, offer_events
 from offers.tests.factories import make_counter, make_offer, make_sale
 from soukloop.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
 
@@ -46,73 +46,76 @@ def test_accepting_750_at_5_percent_takes_37_50_and_sells_the_product() -> None:
         ("discover", "9999999.99", "1500000.00", "8499999.99"),
     ],
 )
-def test_fee_and_payout_always_make_the_price(feed_type: str, price: str, fee: str, payout: str) -> None:
+def test_fee_and_payout_add_up_to_the_price(feed_type: str, price: str, fee: str, payout: str) -> None:
     sale = make_sale(make_product(price=price, feed_type=feed_type), price=price)
     assert (sale.platform_fee, sale.seller_payout) == (Decimal(fee), Decimal(payout))
 
 
-def test_the_fee_of_a_sale_stays_when_the_rates_change(settings: Any) -> None:
+def test_later_change_of_fee_rates_does_not_change_a_sale(settings: Any) -> None:
     sale = make_sale()
     settings.FEE_RATES = {"community": "0.20", "discover": "0.30"}
     sale.refresh_from_db()
     assert (sale.fee_rate, sale.platform_fee) == (Decimal("0.05"), Decimal("37.50"))
 
 
-def test_rivals_are_declined_with_a_reason_and_everyone_hears_of_the_sale(sent: Sent) -> None:
+def test_accepting_declines_other_offers_and_notifies_all_sides(commit_and_capture: CommitAndCapture) -> None:
     product = make_product()
-    winner, rival = make_offer(product), make_offer(product, price="745.00")
+    accepted_offer, other_offer = make_offer(product), make_offer(product, price="745.00")
     countered = make_counter(make_offer(product, price="740.00"))
-    with sent() as events:
-        sale = negotiation.accept_offer(actor=product.seller, offer_id=winner.pk)
-    for loser in (rival, countered):
-        loser.refresh_from_db()
-        assert (loser.status, loser.close_reason) == (Status.DECLINED, Reason.ANOTHER_ACCEPTED)
-        assert Notification.objects.filter(user=loser.buyer, kind="offer_declined").count() == 1
-    heard = names(events)
-    assert heard.count((f"user.{product.seller_id}", "offer:declined")) == 2
-    assert heard[:2] == [
-        (f"user.{winner.buyer_id}", "offer:accepted"),
+    with commit_and_capture() as events:
+        sale = negotiation.accept_offer(actor=product.seller, offer_id=accepted_offer.pk)
+    for declined in (other_offer, countered):
+        declined.refresh_from_db()
+        assert (declined.status, declined.close_reason) == (Status.DECLINED, Reason.ANOTHER_ACCEPTED)
+        assert Notification.objects.filter(user=declined.buyer, kind="offer_declined").count() == 1
+    received = offer_events(events)
+    assert received.count((f"user.{product.seller_id}", "offer:declined")) == 2
+    assert received[:2] == [
+        (f"user.{accepted_offer.buyer_id}", "offer:accepted"),
         (f"user.{product.seller_id}", "offer:accepted"),
     ]
-    assert heard[-2:] == [(f"product.{product.pk}", "offer:feed"), (f"product.{product.pk}", "product:sold")]
+    assert received[-2:] == [
+        (f"product.{product.pk}", "offer:feed"),
+        (f"product.{product.pk}", "product:sold"),
+    ]
     accepted = next(data for _, event, data in events if event == "offer:accepted")
     assert (accepted["status"], accepted["transactionId"]) == ("accepted", str(sale.pk))
     sold = next(data for _, event, data in events if event == "product:sold")
     assert set(sold) == {"productId", "streamId", "price", "currency", "timestamp"}
-    last = winner.conversation.messages.order_by("-seq")[0]
+    last = accepted_offer.conversation.messages.order_by("-seq")[0]
     assert (last.message_type, last.content) == ("system", "Offer accepted: AED 750.00")
-    assert Notification.objects.get(user=winner.buyer, kind="offer_accepted").title == (
+    assert Notification.objects.get(user=accepted_offer.buyer, kind="offer_accepted").title == (
         "Offer of AED 750.00 accepted"
     )
 
 
-def test_a_rival_past_its_time_is_expired_not_declined() -> None:
+def test_accepting_expires_other_offers_past_their_expiry_time() -> None:
     product = make_product()
     with time_machine.travel(NOON, tick=False):
         late = make_offer(product)
     with time_machine.travel(NOON + timedelta(hours=24), tick=False):
-        winner = make_offer(product, price="800.00")
-        negotiation.accept_offer(actor=product.seller, offer_id=winner.pk)
+        accepted_offer = make_offer(product, price="800.00")
+        negotiation.accept_offer(actor=product.seller, offer_id=accepted_offer.pk)
     late.refresh_from_db()
     assert (late.status, late.close_reason) == (Status.EXPIRED, Reason.EXPIRED)
 
 
 def test_second_accept_of_one_product_is_refused_and_changes_nothing() -> None:
     product = make_product()
-    winner, rival = make_offer(product), make_offer(product, price="760.00")
-    negotiation.accept_offer(actor=product.seller, offer_id=winner.pk)
-    before = snapshot()
-    for offer, code in ((winner, "offer_accepted"), (rival, "offer_declined")):
+    accepted_offer, other_offer = make_offer(product), make_offer(product, price="760.00")
+    negotiation.accept_offer(actor=product.seller, offer_id=accepted_offer.pk)
+    before = all_rows()
+    for offer, code in ((accepted_offer, "offer_accepted"), (other_offer, "offer_declined")):
         with pytest.raises(Conflict) as refusal:
             negotiation.accept_offer(actor=product.seller, offer_id=offer.pk)
         assert refusal.value.code == code
-    assert snapshot() == before
+    assert all_rows() == before
 
 
-def test_only_the_other_side_answers_only_the_maker_withdraws_and_strangers_find_nothing() -> None:
+def test_recipient_answers_maker_withdraws_and_strangers_get_not_found() -> None:
     offer = make_offer()
     counter = make_counter(make_offer())
-    before = snapshot()
+    before = all_rows()
     price = Decimal("760.00")
     for one in (offer, counter):
         maker, recipient, stranger = one.made_by, one.recipient, make_user()
@@ -131,26 +134,26 @@ def test_only_the_other_side_answers_only_the_maker_withdraws_and_strangers_find
         assert refusal.value.code == "not_your_offer"
         with pytest.raises(NotFound):
             negotiation.withdraw_offer(actor=stranger, offer_id=one.pk)
-    assert snapshot() == before
+    assert all_rows() == before
 
 
-def test_an_offer_is_not_accepted_at_more_than_the_product_costs_by_now() -> None:
+def test_offer_above_a_lowered_price_cannot_be_accepted() -> None:
     offer = make_offer(price="750.00")
     Product.objects.filter(pk=offer.product_id).update(
         price=Decimal(700), platform_fee=Decimal(35), seller_payout=Decimal(665)
     )
-    before = snapshot()
+    before = all_rows()
     with pytest.raises(Conflict) as refusal:
         negotiation.accept_offer(actor=offer.seller, offer_id=offer.pk)
     assert refusal.value.code == "price_lowered"
-    assert snapshot() == before
+    assert all_rows() == before
     assert make_counter(offer, price="700.00").status == Status.PENDING
 
 
-def test_an_offer_past_its_time_can_not_be_answered_nor_withdrawn_though_no_job_ran() -> None:
+def test_expired_offer_cannot_be_answered_or_withdrawn_before_the_job_ran() -> None:
     with time_machine.travel(NOON, tick=False):
         offer = make_offer()
-    before = snapshot()
+    before = all_rows()
     acts: tuple[tuple[Any, Any, dict[str, Any]], ...] = (
         (negotiation.accept_offer, offer.seller, {}),
         (negotiation.decline_offer, offer.seller, {}),
@@ -162,12 +165,12 @@ def test_an_offer_past_its_time_can_not_be_answered_nor_withdrawn_though_no_job_
             with pytest.raises(Conflict) as refusal:
                 act(actor=actor, offer_id=offer.pk, **fields)
             assert refusal.value.code == "offer_expired"
-    assert snapshot() == before
+    assert all_rows() == before
     with time_machine.travel(NOON + timedelta(hours=24, microseconds=-1), tick=False):
         assert negotiation.accept_offer(actor=offer.seller, offer_id=offer.pk).status == "pending"
 
 
-def test_a_declined_offer_is_closed_and_its_maker_told() -> None:
+def test_declining_closes_the_offer_and_notifies_its_maker() -> None:
     offer = make_offer()
     negotiation.decline_offer(actor=offer.seller, offer_id=offer.pk)
     offer.refresh_from_db()
@@ -176,11 +179,11 @@ def test_a_declined_offer_is_closed_and_its_maker_told() -> None:
     assert Notification.objects.filter(user=offer.buyer, kind="offer_declined").count() == 1
 
 
-def test_counters_go_back_and_forth_until_one_is_accepted(sent: Sent) -> None:
+def test_counter_offers_alternate_until_one_is_accepted(commit_and_capture: CommitAndCapture) -> None:
     first = make_offer(price="700.00")
-    with sent() as events:
+    with commit_and_capture() as events:
         second = make_counter(first, price="820.00", message="820 and it's yours")
-    assert names(events) == [
+    assert offer_events(events) == [
         (f"user.{first.buyer_id}", "offer:countered"),
         (f"user.{first.seller_id}", "offer:countered"),
         (f"user.{first.buyer_id}", "offer:new"),
@@ -203,16 +206,16 @@ def test_counters_go_back_and_forth_until_one_is_accepted(sent: Sent) -> None:
     assert list(types) == ["offer", "offer", "offer", "offer", "system"]
 
 
-def test_a_counter_keeps_to_the_asking_price_and_the_currency() -> None:
+def test_counter_above_asking_price_or_in_other_currency_is_refused() -> None:
     offer = make_offer()
-    before = snapshot()
+    before = all_rows()
     for fields in ({"price": "850.01"}, {"currency": "USD"}):
         with pytest.raises(ValidationFailed):
             make_counter(offer, **fields)
-    assert snapshot() == before
+    assert all_rows() == before
 
 
-def test_a_withdrawn_offer_can_not_be_accepted() -> None:
+def test_withdrawn_offer_cannot_be_accepted() -> None:
     offer = make_offer()
     negotiation.withdraw_offer(actor=offer.buyer, offer_id=offer.pk)
     with pytest.raises(Conflict) as refusal:

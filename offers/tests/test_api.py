@@ -12,7 +12,7 @@ from accounts.tests.factories import block, client_for, make_seller, make_user
 from listings.tests.factories import make_product
 from offers.models import Offer, Transaction
 from offers.services import negotiation
-from offers.tests.conftest import snapshot
+from offers.tests.conftest import all_rows
 from offers.tests.factories import make_counter, make_offer, make_sale
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def error_of(response: Any) -> tuple[int, str]:
 
 
 @time_machine.travel(datetime(2025, 10, 18, 10, tzinfo=UTC), tick=False)
-def test_contract_3_6_and_3_7_to_the_letter(buyer: Any, seller: Any) -> None:
+def test_contract_3_6_and_3_7_response_bodies(buyer: Any, seller: Any) -> None:
     product = make_product(seller=seller, price="850.00")
     response = client_for(buyer).post(
         "/api/v1/offers",
@@ -103,25 +103,25 @@ def test_contract_3_6_and_3_7_to_the_letter(buyer: Any, seller: Any) -> None:
         ({"client_offer_id": "x" * 65}, "client_offer_id"),
     ],
 )
-def test_a_bad_field_is_named_and_nothing_changes(fields: dict[str, Any], wrong: str, buyer: Any) -> None:
+def test_invalid_field_is_named_and_nothing_changes(fields: dict[str, Any], wrong: str, buyer: Any) -> None:
     product = make_product(price="850.00")
-    before = snapshot()
+    before = all_rows()
     body = {"product_id": str(product.pk), "offered_price": 750.00} | fields
     response = client_for(buyer).post("/api/v1/offers", body)
     assert error_of(response) == (400, "validation_error")
     assert list(response.json()["error"]["details"]) == [wrong]
-    assert snapshot() == before
+    assert all_rows() == before
 
 
-def test_whoever_is_not_logged_in_is_sent_to(client: Any) -> None:
+def test_requests_without_login_are_refused(client: Any) -> None:
     for path in ("offers", f"offers/{uuid.uuid4()}", "transactions", f"transactions/{uuid.uuid4()}"):
         assert error_of(client.get(f"/api/v1/{path}")) == (401, "not_authenticated")
-    for act in ("accept", "decline", "counter", "withdraw"):
-        response = client.patch(f"/api/v1/offers/{uuid.uuid4()}/{act}", content_type="application/json")
+    for action in ("accept", "decline", "counter", "withdraw"):
+        response = client.patch(f"/api/v1/offers/{uuid.uuid4()}/{action}", content_type="application/json")
         assert error_of(response) == (401, "not_authenticated")
 
 
-def test_each_act_answers_with_the_offer_by_patch_and_by_post(seller: Any) -> None:
+def test_each_action_returns_the_offer_by_patch_and_by_post(seller: Any) -> None:
     for method in ("patch", "post"):
         product = make_product(seller=seller)
         offer = make_offer(product)
@@ -145,7 +145,7 @@ def test_each_act_answers_with_the_offer_by_patch_and_by_post(seller: Any) -> No
         assert as_buyer.get(f"/api/v1/offers/{third.pk}").json()["data"]["status"] == "cancelled"
 
 
-def test_the_lists_are_by_direction_product_and_status(buyer: Any, seller: Any) -> None:
+def test_offers_are_filtered_by_direction_product_and_status(buyer: Any, seller: Any) -> None:
     product, other = make_product(seller=seller), make_product(seller=seller)
     first = make_offer(product, buyer=buyer)
     second = make_offer(other, buyer=buyer)
@@ -177,7 +177,7 @@ def test_the_lists_are_by_direction_product_and_status(buyer: Any, seller: Any) 
         assert list(response.json()["error"]["details"]) == [wrong]
 
 
-def test_an_offer_past_its_time_is_expired_wherever_it_is_looked_at(buyer: Any) -> None:
+def test_offer_past_its_expiry_time_is_shown_and_filtered_as_expired(buyer: Any) -> None:
     with time_machine.travel(NOON, tick=False):
         offer = make_offer(buyer=buyer)
     moment = NOON + timedelta(hours=24)
@@ -196,7 +196,7 @@ def test_an_offer_past_its_time_is_expired_wherever_it_is_looked_at(buyer: Any) 
     assert Offer.objects.get().status == "pending"
 
 
-def test_strangers_and_the_blocked_find_nothing_and_sales_outlive_a_block(buyer: Any, seller: Any) -> None:
+def test_strangers_and_blocked_users_get_not_found_but_sales_stay_visible(buyer: Any, seller: Any) -> None:
     offer = make_offer(make_product(seller=seller), buyer=buyer)
     sale = make_sale(make_product(seller=seller), buyer=buyer)
     stranger = client_for(make_user())
@@ -214,7 +214,7 @@ def test_strangers_and_the_blocked_find_nothing_and_sales_outlive_a_block(buyer:
         assert client.get(f"/api/v1/transactions/{sale.pk}").status_code == 200
 
 
-def test_the_buyer_of_an_offer_below_the_minimum_reads_a_decline_like_any_other(
+def test_buyer_cannot_tell_an_offer_below_the_minimum_from_an_ordinary_decline(
     buyer: Any, seller: Any
 ) -> None:
     product = make_product(seller=seller, min_offer_price=Decimal("700.00"))
@@ -224,15 +224,23 @@ def test_the_buyer_of_an_offer_below_the_minimum_reads_a_decline_like_any_other(
     negotiation.decline_offer(actor=seller, offer_id=plain.pk)
     shown = [client_for(buyer).get(f"/api/v1/offers/{offer.pk}").json()["data"] for offer in (low, plain)]
     differing = {name for name in shown[0] if shown[0][name] != shown[1][name]}
-    # Ids, times and the products are two offers' own.
-    own = {"id", "product_id", "conversation_id", "created_at", "expires_at", "closed_at", "product"}
-    assert differing <= own
+    # Ids, times and products differ between any two offers.
+    expected_to_differ = {
+        "id",
+        "product_id",
+        "conversation_id",
+        "created_at",
+        "expires_at",
+        "closed_at",
+        "product",
+    }
+    assert differing <= expected_to_differ
     assert set(shown[0]["product"]) == {"id", "title", "price", "currency", "thumbnail_url", "status"}
     seen = client_for(seller).get(f"/api/v1/offers/{low.pk}").json()["data"]
     assert seen["close_reason"] == "below_minimum"
 
 
-def test_transactions_are_listed_by_role_product_and_status(buyer: Any) -> None:
+def test_transactions_are_filtered_by_role_product_and_status(buyer: Any) -> None:
     bought = make_sale(buyer=buyer)
     sold = make_sale(make_product(seller=buyer))
     client = client_for(buyer)
@@ -248,18 +256,18 @@ def test_transactions_are_listed_by_role_product_and_status(buyer: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["offers", "transactions"])
-def test_a_list_takes_the_same_queries_whatever_it_holds(
+def test_query_count_of_a_list_does_not_depend_on_its_length(
     path: str, buyer: Any, django_assert_num_queries: Any
 ) -> None:
     client = client_for(buyer)
     for count in (1, 5):
         for _ in range(count):
             make_sale(buyer=buyer)
-        with django_assert_num_queries(3):  # who asks, how many, the rows
+        with django_assert_num_queries(3):  # the user, the count, the rows
             assert client.get(f"/api/v1/{path}").status_code == 200
 
 
-def test_the_same_idempotency_key_gives_the_first_answer_and_one_offer(buyer: Any) -> None:
+def test_repeated_idempotency_key_returns_the_first_response_and_one_offer(buyer: Any) -> None:
     product = make_product()
     client = client_for(buyer)
     body = {"product_id": str(product.pk), "offered_price": 750}
@@ -272,19 +280,19 @@ def test_the_same_idempotency_key_gives_the_first_answer_and_one_offer(buyer: An
     assert error_of(other) == (422, "idempotency_mismatch")
 
 
-def test_an_accept_sent_again_after_a_lost_answer_gets_that_answer(seller: Any) -> None:
+def test_repeated_accept_after_a_lost_response_returns_that_response(seller: Any) -> None:
     offer = make_offer(make_product(seller=seller))
     client = client_for(seller)
     path = f"/api/v1/offers/{offer.pk}/accept"
     first = client.patch(path, HTTP_IDEMPOTENCY_KEY="k1")
     assert first.status_code == 200
-    # The server may have died between the commit and this answer: for the client it is the same.
+    # As after a server that died between the commit and its response.
     assert client.patch(path, HTTP_IDEMPOTENCY_KEY="k1").content == first.content
     assert error_of(client.patch(path)) == (409, "offer_accepted")
     assert Transaction.objects.count() == 1
 
 
-def test_offers_are_rationed(buyer: Any, settings: Any) -> None:
+def test_creating_offers_is_rate_limited(buyer: Any, settings: Any) -> None:
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"offer_create": (2, 60)}
     client = client_for(buyer)
     body = {"product_id": str(make_product().pk), "offered_price": 750}

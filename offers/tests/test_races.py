@@ -1,6 +1,6 @@
-"""Whatever arrives at once, one wins: two server processes, real transactions, two hundred at a time.
+"""Concurrent requests to two server processes: of conflicting actions exactly one succeeds.
 
-`SOUK_RACE_ROUNDS=50 pytest offers/tests/test_races.py` runs each race fifty times.
+`SOUK_RACE_ROUNDS=50 pytest offers/tests/test_races.py` runs each test fifty times.
 """
 
 import os
@@ -25,25 +25,25 @@ from listings.services import delete_product, hide_product, update_product
 from listings.tests.factories import make_product
 from offers.models import Offer, Transaction
 from offers.services import closing
+from offers.tests.concurrency import ConcurrentRequest, assert_offers_consistent, send_concurrently
 from offers.tests.factories import make_offer, make_sale
-from offers.tests.rush import Knock, check_books, rush
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = int(os.environ.get("SOUK_RACE_ROUNDS", "1"))
-CROWD = 200
+REQUESTS = 200
 CLOSED = {f"offer_{status}" for status in Offer.Status if status != Offer.Status.PENDING}
 
 
 @pytest.fixture
 def servers(live_server_process: Callable[..., list[ServerProcess]]) -> Iterator[list[ServerProcess]]:
-    """Two web processes; afterwards neither may have a fault in its log, nor PostgreSQL a deadlock."""
+    """Two web processes; asserts afterwards that neither logged an error and PostgreSQL saw no deadlock."""
     deadlocks = _deadlocks()
     processes = live_server_process(n=2)
-    read = [len(process.log()) for process in processes]
+    log_starts = [len(process.log()) for process in processes]
     yield processes
-    for process, start in zip(processes, read, strict=True):
+    for process, start in zip(processes, log_starts, strict=True):
         log = process.log()[start:]
         assert "Traceback" not in log
         assert "ERROR" not in log
@@ -57,13 +57,14 @@ def people(request: Any, servers: Any) -> tuple[User, list[User]]:
     return make_seller(), [make_user() for _ in range(6)]
 
 
-def accept(offer: Offer, count: int = CROWD) -> list[Knock]:
-    return [Knock(offer.recipient, f"/api/v1/offers/{offer.pk}/accept")] * count
+def accept(offer: Offer, count: int = REQUESTS) -> list[ConcurrentRequest]:
+    """Return requests that accept the offer."""
+    return [ConcurrentRequest(offer.recipient, f"/api/v1/offers/{offer.pk}/accept")] * count
 
 
-def accept_each(offers: list[Offer]) -> list[Knock]:
-    """Accept each of these offers many times, in turn."""
-    return [accept(offers[number % len(offers)], 1)[0] for number in range(CROWD)]
+def accept_each(offers: list[Offer]) -> list[ConcurrentRequest]:
+    """Return requests that accept each of these offers many times, in turn."""
+    return [accept(offers[number % len(offers)], 1)[0] for number in range(REQUESTS)]
 
 
 def _deadlocks() -> int:
@@ -73,55 +74,59 @@ def _deadlocks() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_of_200_accepts_of_one_offer_one_wins(servers: Any, people: Any) -> None:
+def test_one_of_200_concurrent_accepts_of_one_offer_succeeds(servers: Any, people: Any) -> None:
     product = make_product(seller=people[0])
     offer = make_offer(product, buyer=people[1][0])
-    answers, _, _ = rush(servers, accept(offer))
-    assert Counter(answers) == {"ok": 1, "offer_accepted": CROWD - 1}
-    check_books(product)
+    answers, _, _ = send_concurrently(servers, accept(offer))
+    assert Counter(answers) == {"ok": 1, "offer_accepted": REQUESTS - 1}
+    assert_offers_consistent(product)
     assert Transaction.objects.get(product=product).platform_fee == Decimal("37.50")
 
 
-def test_of_six_rivals_accepted_at_once_one_wins(servers: Any, people: Any) -> None:
+def test_one_of_six_offers_accepted_concurrently_succeeds(servers: Any, people: Any) -> None:
     seller, buyers = people
     product = make_product(seller=seller)
     offers = [make_offer(product, buyer=buyer, price=str(700 + n)) for n, buyer in enumerate(buyers)]
-    answers, _, bodies = rush(servers, accept_each(offers))
+    answers, _, bodies = send_concurrently(servers, accept_each(offers))
     assert answers.count("ok") == 1
     assert set(answers) <= {"ok", "offer_accepted", "offer_declined"}
-    check_books(product)
+    assert_offers_consistent(product)
     winner = Offer.objects.get(product=product, status="accepted")
-    (won,) = (body["data"] for status, body in bodies if status == 200)
-    assert (won["id"], won["transaction_id"]) == (str(winner.pk), str(winner.transaction.pk))
-    losers = Offer.objects.filter(product=product).exclude(pk=winner.pk)
-    assert set(losers.values_list("close_reason", flat=True)) == {"another_offer_accepted"}
+    (accepted,) = (body["data"] for status, body in bodies if status == 200)
+    assert (accepted["id"], accepted["transaction_id"]) == (str(winner.pk), str(winner.transaction.pk))
+    others = Offer.objects.filter(product=product).exclude(pk=winner.pk)
+    assert set(others.values_list("close_reason", flat=True)) == {"another_offer_accepted"}
 
 
-def test_of_accept_and_withdraw_one_wins(servers: Any, people: Any) -> None:
+def test_either_accept_or_withdraw_succeeds(servers: Any, people: Any) -> None:
     product = make_product(seller=people[0])
     offer = make_offer(product, buyer=people[1][0])
-    withdraw = [Knock(offer.buyer, f"/api/v1/offers/{offer.pk}/withdraw")] * (CROWD // 2)
-    knocks = [knock for pair in zip(accept(offer, CROWD // 2), withdraw, strict=True) for knock in pair]
-    answers, _, _ = rush(servers, knocks)
+    withdraw = [ConcurrentRequest(offer.buyer, f"/api/v1/offers/{offer.pk}/withdraw")] * (REQUESTS // 2)
+    requests = [
+        request for pair in zip(accept(offer, REQUESTS // 2), withdraw, strict=True) for request in pair
+    ]
+    answers, _, _ = send_concurrently(servers, requests)
     offer.refresh_from_db()
     assert offer.status in ("accepted", "withdrawn")
-    assert Counter(answers) == {"ok": 1, f"offer_{offer.status}": CROWD - 1}
-    check_books(product)
+    assert Counter(answers) == {"ok": 1, f"offer_{offer.status}": REQUESTS - 1}
+    assert_offers_consistent(product)
 
 
-def test_of_accept_and_counter_one_wins(servers: Any, people: Any) -> None:
+def test_either_accept_or_counter_succeeds(servers: Any, people: Any) -> None:
     product = make_product(seller=people[0])
     offer = make_offer(product, buyer=people[1][0])
-    counter = [Knock(offer.seller, f"/api/v1/offers/{offer.pk}/counter", {"offered_price": 800})] * 50
-    answers, _, _ = rush(servers, [*counter[:25], *accept(offer, CROWD - 50), *counter[25:]])
+    counter = [
+        ConcurrentRequest(offer.seller, f"/api/v1/offers/{offer.pk}/counter", {"offered_price": 800})
+    ] * 50
+    answers, _, _ = send_concurrently(servers, [*counter[:25], *accept(offer, REQUESTS - 50), *counter[25:]])
     offer.refresh_from_db()
     assert offer.status in ("accepted", "countered")
-    assert Counter(answers) == {"ok": 1, f"offer_{offer.status}": CROWD - 1}
+    assert Counter(answers) == {"ok": 1, f"offer_{offer.status}": REQUESTS - 1}
     assert Offer.objects.filter(product=product, status="pending").count() == (offer.status == "countered")
-    check_books(product)
+    assert_offers_consistent(product)
 
 
-def test_of_accept_and_expiry_one_wins(servers: Any, people: Any) -> None:
+def test_either_accept_or_expiry_succeeds(servers: Any, people: Any) -> None:
     product = make_product(seller=people[0])
     offer = make_offer(product, buyer=people[1][0])
     Offer.objects.filter(pk=offer.pk).update(expires_at=timezone.now() + timedelta(seconds=0.4))
@@ -131,19 +136,19 @@ def test_of_accept_and_expiry_one_wins(servers: Any, people: Any) -> None:
         while time.monotonic() < end and not closing.expire_due_offers():
             time.sleep(0.01)
 
-    answers, _, _ = rush(servers, accept(offer), beside=[expire, expire])
+    answers, _, _ = send_concurrently(servers, accept(offer), alongside=[expire, expire])
     closing.expire_due_offers()
     offer.refresh_from_db()
     assert offer.status in ("accepted", "expired")
     if offer.status == "accepted":
-        assert Counter(answers) == {"ok": 1, "offer_accepted": CROWD - 1}
+        assert Counter(answers) == {"ok": 1, "offer_accepted": REQUESTS - 1}
     else:
-        assert Counter(answers) == {"offer_expired": CROWD}
-    check_books(product)
+        assert Counter(answers) == {"offer_expired": REQUESTS}
+    assert_offers_consistent(product)
 
 
 @pytest.mark.parametrize("how", ["delete", "hide"])
-def test_of_accept_and_withdrawal_of_the_product_one_wins(servers: Any, people: Any, how: str) -> None:
+def test_either_accept_or_withdrawal_of_the_product_succeeds(servers: Any, people: Any, how: str) -> None:
     seller, buyers = people
     product = make_product(seller=seller)
     offers = [make_offer(product, buyer=buyer) for buyer in buyers]
@@ -155,7 +160,7 @@ def test_of_accept_and_withdrawal_of_the_product_one_wins(servers: Any, people: 
         else:
             hide_product(actor=staff, product_id=product.pk, reason="Counterfeit")
 
-    answers, (withdrawn,), _ = rush(servers, accept_each(offers), beside=[withdraw])
+    answers, (withdrawn,), _ = send_concurrently(servers, accept_each(offers), alongside=[withdraw])
     assert set(answers) <= {"ok", "offer_accepted", "offer_declined", "product_not_available"}
     sold = answers.count("ok")
     if how == "delete":
@@ -163,12 +168,12 @@ def test_of_accept_and_withdrawal_of_the_product_one_wins(servers: Any, people: 
     else:  # staff may hide a sold product as well
         assert sold <= 1
         assert withdrawn == "ok"
-    check_books(product)
+    assert_offers_consistent(product)
     reasons = set(Offer.objects.filter(product=product).values_list("close_reason", flat=True))
     assert reasons == ({"accepted", "another_offer_accepted"} if sold else {"product_unavailable"})
 
 
-def test_of_accept_and_a_lowered_price_the_one_that_was_first_counts(servers: Any, people: Any) -> None:
+def test_accept_succeeds_only_before_the_price_is_lowered(servers: Any, people: Any) -> None:
     seller, buyers = people
     product = make_product(seller=seller)
     offers = [make_offer(product, buyer=buyer) for buyer in buyers]
@@ -176,7 +181,7 @@ def test_of_accept_and_a_lowered_price_the_one_that_was_first_counts(servers: An
     def lower() -> None:
         update_product(actor=seller, product_id=product.pk, changes={"price": Decimal("700.00")})
 
-    answers, lowered, _ = rush(servers, accept_each(offers), beside=[lower] * 4)
+    answers, lowered, _ = send_concurrently(servers, accept_each(offers), alongside=[lower] * 4)
     assert set(answers) <= {"ok", "offer_accepted", "offer_declined", "price_lowered"}
     sold = answers.count("ok")
     if sold:
@@ -186,68 +191,72 @@ def test_of_accept_and_a_lowered_price_the_one_that_was_first_counts(servers: An
     else:
         assert set(lowered) == {"ok"}
         assert set(answers) == {"price_lowered"}
-    # The fee belongs to the price that was agreed, whatever the product costs by then.
-    check_books(product)
+    # The fee is that of the agreed price, whatever the product costs by then.
+    assert_offers_consistent(product)
 
 
-def test_of_many_offers_of_one_buyer_at_once_one_stands(servers: Any, people: Any) -> None:
+def test_concurrent_offers_of_one_buyer_leave_one_pending(servers: Any, people: Any) -> None:
     product = make_product(seller=people[0])
     buyer = people[1][0]
-    knocks = [
-        Knock(buyer, "/api/v1/offers", {"product_id": product.pk, "offered_price": 700 + n}, method="POST")
+    requests = [
+        ConcurrentRequest(
+            buyer, "/api/v1/offers", {"product_id": product.pk, "offered_price": 700 + n}, method="POST"
+        )
         for n in range(50)
     ]
-    answers, _, _ = rush(servers, knocks)
+    answers, _, _ = send_concurrently(servers, requests)
     assert Counter(answers) == {"ok": 50}
     statuses = Counter(Offer.objects.filter(product=product).values_list("status", flat=True))
     assert statuses == {"pending": 1, "withdrawn": 49}
-    check_books(product)
+    assert_offers_consistent(product)
 
 
-def test_twins_of_one_idempotency_key_are_one_offer_with_one_answer(servers: Any, people: Any) -> None:
+def test_concurrent_requests_with_one_idempotency_key_create_one_offer(servers: Any, people: Any) -> None:
     product = make_product(seller=people[0])
     body = {"product_id": product.pk, "offered_price": 750}
-    knock = Knock(people[1][0], "/api/v1/offers", body, (("Idempotency-Key", "k1"),), "POST")
-    _, _, bodies = rush(servers, [knock] * 20)
+    request = ConcurrentRequest(people[1][0], "/api/v1/offers", body, (("Idempotency-Key", "k1"),), "POST")
+    _, _, bodies = send_concurrently(servers, [request] * 20)
     assert {status for status, _ in bodies} == {201}
     assert len({str(body) for _, body in bodies}) == 1
     assert Offer.objects.filter(product=product).count() == 1
 
 
-def test_two_sides_cancel_at_once_and_the_product_is_put_back_once(servers: Any, people: Any) -> None:
+def test_concurrent_cancellations_put_the_product_back_once(servers: Any, people: Any) -> None:
     sale = make_sale(make_product(seller=people[0]), buyer=people[1][0])
     path = f"/api/v1/transactions/{sale.pk}/cancel"
-    knocks = [Knock(sale.buyer, path), Knock(sale.seller, path)] * 20
-    answers, _, _ = rush(servers, knocks)
+    requests = [ConcurrentRequest(sale.buyer, path), ConcurrentRequest(sale.seller, path)] * 20
+    answers, _, _ = send_concurrently(servers, requests)
     assert Counter(answers) == {"ok": 1, "transaction_cancelled": 39}
     product = Product.objects.get(pk=sale.product_id)
     assert product.status == "active"
-    check_books(product)
+    assert_offers_consistent(product)
 
 
-def test_offers_blocks_and_bans_at_once_wait_for_each_other_in_one_order(servers: Any, people: Any) -> None:
+def test_concurrent_offers_blocks_and_bans_do_not_deadlock(servers: Any, people: Any) -> None:
     seller, buyers = people
     products = [make_product(seller=seller) for _ in range(3)]
     for product in products:
         for buyer in buyers[:3]:
             make_offer(product, buyer=buyer)
     staff = make_staff()
-    knocks = [
-        Knock(buyer, "/api/v1/offers", {"product_id": product.pk, "offered_price": 760}, method="POST")
+    requests = [
+        ConcurrentRequest(
+            buyer, "/api/v1/offers", {"product_id": product.pk, "offered_price": 760}, method="POST"
+        )
         for buyer in buyers
         for product in products
         for _ in range(3)
     ]
-    acts: list[Callable[[], Any]] = [
+    actions: list[Callable[[], Any]] = [
         lambda: block(actor=seller, user_id=buyers[0].pk),
         lambda: block(actor=buyers[1], user_id=seller.pk),
         lambda: ban(actor=staff, user_id=buyers[2].pk, reason="Fraud"),
         *(partial(closing.close_offers_for_people, buyer.pk, seller.pk) for buyer in buyers[:2]),
         lambda: closing.close_offers_for_people(buyers[2].pk),
     ]
-    answers, others, _ = rush(servers, knocks, beside=acts)
+    answers, others, _ = send_concurrently(servers, requests, alongside=actions)
     assert set(others) == {"ok"}
     assert "500" not in answers
     assert "503" not in answers
     for product in products:
-        check_books(product)
+        assert_offers_consistent(product)

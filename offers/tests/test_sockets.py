@@ -1,4 +1,4 @@
-"""Offers over sockets: the stock socket.io-client and a bare WebSocket against two real server processes."""
+"""Offers over sockets: the standard socket.io-client and a plain WebSocket against two server processes."""
 
 import contextlib
 import http.client
@@ -21,8 +21,8 @@ from listings.models import Product
 from listings.tests.factories import make_product
 from offers.models import Offer, OfferEvent, Transaction
 from offers.services import closing
+from offers.tests.concurrency import assert_offers_consistent
 from offers.tests.factories import make_offer
-from offers.tests.rush import check_books
 from soukloop.realtime.testing.servers import ServerProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,14 +57,16 @@ def rest(
         return json.load(response)["data"]
 
 
-def test_contract_3_8_with_the_stock_client(servers: Any, sio_client: Any, buyer: User, seller: User) -> None:
+def test_contract_3_8_with_the_standard_socketio_client(
+    servers: Any, sio_client: Any, buyer: User, seller: User
+) -> None:
     product = make_product(seller=seller, price="850.00")
     as_buyer = sio_client(servers[0], access_token_for(buyer)).wait_connected()
     as_seller = sio_client(servers[1], access_token_for(seller)).wait_connected()
-    onlooker = sio_client(servers[1], access_token_for(make_user())).wait_connected()
-    assert onlooker.call("product:join", {"product_id": str(product.pk)})["success"] is True
+    watcher = sio_client(servers[1], access_token_for(make_user())).wait_connected()
+    assert watcher.call("product:join", {"product_id": str(product.pk)})["success"] is True
 
-    # As printed: no acknowledgement is asked for.
+    # As in the contract: without an acknowledgement.
     as_buyer.send(
         "offer:create", {"product_id": str(product.pk), "offered_price": 700.00, "message": "My final offer"}
     )
@@ -76,7 +78,7 @@ def test_contract_3_8_with_the_stock_client(servers: Any, sio_client: Any, buyer
     )
     received = as_seller.expect("offer:new")
     assert received == created
-    feed = onlooker.expect("offer:feed")
+    feed = watcher.expect("offer:feed")
     assert (feed["productId"], feed["offeredPrice"]) == (str(product.pk), 700.00)
     assert "testbuyer" not in json.dumps(feed)
     assert str(buyer.pk) not in json.dumps(feed)
@@ -114,8 +116,8 @@ def test_scenario_1_a_complete_purchase(servers: Any, sio_client: Any, buyer: Us
     assert accepted["message"] == "Offer accepted! Transaction created."
 
     for client in (as_buyer, as_seller):
-        heard = client.expect("offer:accepted")
-        assert (heard["offerId"], heard["transactionId"]) == (offer["id"], accepted["transaction_id"])
+        received = client.expect("offer:accepted")
+        assert (received["offerId"], received["transactionId"]) == (offer["id"], accepted["transaction_id"])
     assert as_rival.expect("offer:declined")["closeReason"] == "another_offer_accepted"
     assert as_rival.expect("product:sold")["price"] == 750.00
     sale = Transaction.objects.get()
@@ -124,11 +126,11 @@ def test_scenario_1_a_complete_purchase(servers: Any, sio_client: Any, buyer: Us
     assert not Product.objects.listed().filter(pk=product.pk).exists()
     shown = rest(servers[0], buyer, "GET", f"transactions/{sale.pk}")
     assert (shown["platform_fee"], shown["product"]["status"]) == (37.50, "sold")
-    check_books(product)
+    assert_offers_consistent(product)
 
 
 @pytest.mark.parametrize("transport", ["socket.io", "websocket"])
-def test_each_act_over_a_socket_is_acknowledged_or_refused_as_over_rest(
+def test_each_socket_command_is_acknowledged_or_refused(
     transport: str, servers: Any, sio_client: Any, bare_client: Any, buyer: User, seller: User
 ) -> None:
     product = make_product(seller=seller)
@@ -140,19 +142,19 @@ def test_each_act_over_a_socket_is_acknowledged_or_refused_as_over_rest(
 
     as_buyer, as_seller = connect(buyer), connect(seller)
 
-    def done(client: Any, act: str, **data: Any) -> Any:
-        ack = client.call(f"offer:{act}", data)
+    def call(client: Any, action: str, **data: Any) -> Any:
+        ack = client.call(f"offer:{action}", data)
         assert ack["success"] is True, ack
         return ack["data"]
 
-    def refused(client: Any, act: str, **data: Any) -> Any:
-        ack = client.call(f"offer:{act}", data)
+    def refused(client: Any, action: str, **data: Any) -> Any:
+        ack = client.call(f"offer:{action}", data)
         assert ack["success"] is False
         return ack["error"]["code"]
 
-    first = done(as_buyer, "create", product_id=str(product.pk), offered_price=700, client_offer_id="a")
-    # The acknowledgement was lost: the client sends it again.
-    again = done(as_buyer, "create", product_id=str(product.pk), offered_price=700, client_offer_id="a")
+    first = call(as_buyer, "create", product_id=str(product.pk), offered_price=700, client_offer_id="a")
+    # As after a lost acknowledgement: the client sends the command again.
+    again = call(as_buyer, "create", product_id=str(product.pk), offered_price=700, client_offer_id="a")
     assert again["offerId"] == first["offerId"]
     assert refused(as_buyer, "accept", offer_id=first["offerId"]) == "not_yours_to_answer"
     assert refused(as_seller, "withdraw", offer_id=first["offerId"]) == "not_your_offer"
@@ -160,14 +162,14 @@ def test_each_act_over_a_socket_is_acknowledged_or_refused_as_over_rest(
     assert refused(as_seller, "counter", offer_id=first["offerId"]) == "validation_error"
     assert refused(as_seller, "counter", offer_id="x", offered_price=1) == "validation_error"
     assert refused(as_buyer, "accept", offer_id=str(product.pk)) == "not_found"
-    second = done(as_seller, "counter", offer_id=first["offerId"], offered_price=800, message="800!")
+    second = call(as_seller, "counter", offer_id=first["offerId"], offered_price=800, message="800!")
     assert (second["parentId"], second["madeBy"]) == (first["offerId"], str(seller.pk))
-    assert done(as_buyer, "decline", offer_id=second["offerId"])["status"] == "declined"
-    third = done(as_buyer, "create", product_id=str(product.pk), offered_price=720)
-    assert done(as_buyer, "withdraw", offer_id=third["offerId"])["closeReason"] == "withdrawn"
+    assert call(as_buyer, "decline", offer_id=second["offerId"])["status"] == "declined"
+    third = call(as_buyer, "create", product_id=str(product.pk), offered_price=720)
+    assert call(as_buyer, "withdraw", offer_id=third["offerId"])["closeReason"] == "withdrawn"
     assert refused(as_seller, "accept", offer_id=third["offerId"]) == "offer_withdrawn"
-    fourth = done(as_buyer, "create", product_id=str(product.pk), offered_price=750)
-    accepted = done(as_seller, "accept", offer_id=fourth["offerId"])
+    fourth = call(as_buyer, "create", product_id=str(product.pk), offered_price=750)
+    accepted = call(as_seller, "accept", offer_id=fourth["offerId"])
     sale = Transaction.objects.get()
     assert (accepted["status"], accepted["transactionId"]) == ("accepted", str(sale.pk))
     assert accepted["message"] == "Offer accepted! Transaction created."
@@ -175,10 +177,10 @@ def test_each_act_over_a_socket_is_acknowledged_or_refused_as_over_rest(
     assert refused(as_buyer, "create", product_id=str(product.pk), offered_price=750) == (
         "product_not_available"
     )
-    check_books(product)
+    assert_offers_consistent(product)
 
 
-def test_the_ledger_of_emitted_events_equals_the_rows_history(
+def test_events_received_equal_the_history_in_the_database(
     servers: Any, sio_client: Any, bare_client: Any, buyer: User, seller: User
 ) -> None:
     rival = make_user()
@@ -188,9 +190,9 @@ def test_the_ledger_of_emitted_events_equals_the_rows_history(
         seller.pk: sio_client(servers[1], access_token_for(seller)).wait_connected(),
         rival.pk: bare_client(servers[1], access_token_for(rival)),
     }
-    onlooker = bare_client(servers[0], access_token_for(make_user()))
+    watcher = bare_client(servers[0], access_token_for(make_user()))
     for product in products:
-        onlooker.call("product:join", {"product_id": str(product.pk)})
+        watcher.call("product:join", {"product_id": str(product.pk)})
 
     def offer(user: User, product: Product, price: int) -> str:
         body = {"product_id": str(product.pk), "offered_price": price}
@@ -228,33 +230,33 @@ def test_the_ledger_of_emitted_events_equals_the_rows_history(
     for user_id, client in clients.items():
         last_event, last_offer = expected[user_id][-1]
         client.expect(last_event, offerId=last_offer)
-        heard = [(name, data["offerId"]) for name, data in client.events if name.startswith("offer:")]
-        assert heard == expected[user_id]
+        received = [(name, data["offerId"]) for name, data in client.events if name.startswith("offer:")]
+        assert received == expected[user_id]
 
-    onlooker.expect("product:sold", productId=str(three.pk))
-    sold = [data["productId"] for data in onlooker.named("product:sold")]
+    watcher.expect("product:sold", productId=str(three.pk))
+    sold = [data["productId"] for data in watcher.named("product:sold")]
     assert sold == [str(sale.product_id) for sale in Transaction.objects.order_by("created_at")]
-    scrolled = sorted((data["offeredPrice"], data["status"]) for data in onlooker.named("offer:feed"))
-    made = [(float(row.offered_price), "pending") for row in Offer.objects.all() if is_shown(row)]
-    won = [(float(sale.price), "accepted") for sale in Transaction.objects.all()]
-    assert scrolled == sorted(made + won)
+    feed = sorted((data["offeredPrice"], data["status"]) for data in watcher.named("offer:feed"))
+    made = [(float(row.offered_price), "pending") for row in Offer.objects.all() if is_in_feed(row)]
+    accepted = [(float(sale.price), "accepted") for sale in Transaction.objects.all()]
+    assert feed == sorted(made + accepted)
     for product in products:
-        check_books(product)
+        assert_offers_consistent(product)
 
 
-def is_shown(offer: Offer) -> bool:
-    """A buyer's offer scrolls by, unless the seller's minimum declined it."""
+def is_in_feed(offer: Offer) -> bool:
+    """Return whether `offer:feed` showed it: a buyer's offer that the seller's minimum did not decline."""
     return offer.made_by_id == offer.buyer_id and offer.close_reason != Offer.CloseReason.BELOW_MINIMUM
 
 
-def test_an_accept_whose_server_was_killed_before_it_answered_is_answered_by_another(
+def test_accept_repeated_at_another_server_after_a_kill_returns_the_first_response(
     live_server_process: Any, servers: Any, buyer: User, seller: User
 ) -> None:
-    (doomed,) = live_server_process(fresh=True)
+    (killed,) = live_server_process(fresh=True)
     offer = make_offer(make_product(seller=seller), buyer=buyer)
     headers = {"Authorization": f"Bearer {access_token_for(seller)}", "Idempotency-Key": "accept-1"}
     request = urllib.request.Request(
-        f"{doomed.url}/api/v1/offers/{offer.pk}/accept", method="PATCH", headers=headers
+        f"{killed.url}/api/v1/offers/{offer.pk}/accept", method="PATCH", headers=headers
     )
 
     def accept() -> None:
@@ -265,7 +267,7 @@ def test_an_accept_whose_server_was_killed_before_it_answered_is_answered_by_ano
     client.start()
     while not Transaction.objects.exists():
         time.sleep(0.001)
-    doomed.kill()
+    killed.kill()
     client.join()
     sale = Transaction.objects.get()
     for server in servers:

@@ -1,4 +1,4 @@
-"""What the clock and other apps' changes do to offers, through the jobs themselves."""
+"""Background jobs: expiry, reminders, blocks and bans."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,19 +14,19 @@ from notifications.models import Notification
 from offers.models import Offer
 from offers.services import negotiation
 from offers.tasks import close_for_people, expire_due, remind_of_expiring
-from offers.tests.conftest import Sent, snapshot
+from offers.tests.conftest import CommitAndCapture, all_rows
 from offers.tests.factories import make_counter, make_offer
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2025, 10, 18, 12, tzinfo=UTC)
 
 
-def test_what_ran_out_is_written_down_and_announced_once(sent: Sent) -> None:
+def test_expired_offers_are_written_and_published_once(commit_and_capture: CommitAndCapture) -> None:
     with time_machine.travel(NOON, tick=False):
         offer, counter = make_offer(), make_counter(make_offer())
     with time_machine.travel(NOON + timedelta(minutes=1), tick=False):
         younger = make_offer(offer.product)
-    with time_machine.travel(NOON + timedelta(hours=24), tick=False), sent() as events:
+    with time_machine.travel(NOON + timedelta(hours=24), tick=False), commit_and_capture() as events:
         expire_due(0)
         expire_due(0)
     for one in (offer, counter):
@@ -37,31 +37,31 @@ def test_what_ran_out_is_written_down_and_announced_once(sent: Sent) -> None:
             NOON + timedelta(hours=24),
         )
         assert list(one.history.values_list("kind", flat=True)) == ["created", "expired"]
-        heard = {room for room, event, data in events if data.get("offerId") == str(one.pk)}
-        assert heard == {f"user.{one.buyer_id}", f"user.{one.seller_id}"}
+        received = {room for room, event, data in events if data.get("offerId") == str(one.pk)}
+        assert received == {f"user.{one.buyer_id}", f"user.{one.seller_id}"}
         assert Notification.objects.filter(kind="offer_expired", user=one.made_by).count() == 1
     assert [event for _, event, _ in events].count("offer:expired") == 4
     younger.refresh_from_db()
     assert younger.status == "pending"
 
 
-def test_who_has_to_answer_is_reminded_once_two_hours_before(sent: Sent) -> None:
+def test_recipient_is_reminded_once_two_hours_before_expiry(commit_and_capture: CommitAndCapture) -> None:
     with time_machine.travel(NOON, tick=False):
         offer, counter, answered = make_offer(), make_counter(make_offer()), make_offer()
         negotiation.decline_offer(actor=answered.seller, offer_id=answered.pk)
     with time_machine.travel(NOON + timedelta(hours=22, seconds=-1), tick=False):
         remind_of_expiring(0)
     assert not Notification.objects.filter(kind="offer_expiring").exists()
-    with time_machine.travel(NOON + timedelta(hours=22), tick=False), sent() as events:
+    with time_machine.travel(NOON + timedelta(hours=22), tick=False), commit_and_capture() as events:
         remind_of_expiring(0)
         remind_of_expiring(0)
-    told = Notification.objects.filter(kind="offer_expiring").values_list("user", "data__offer_id")
-    assert set(told) == {(offer.seller_id, str(offer.pk)), (counter.buyer_id, str(counter.pk))}
-    assert len(told) == 2
+    notified = Notification.objects.filter(kind="offer_expiring").values_list("user", "data__offer_id")
+    assert set(notified) == {(offer.seller_id, str(offer.pk)), (counter.buyer_id, str(counter.pk))}
+    assert len(notified) == 2
     assert [event for _, event, _ in events] == ["notification:new"] * 2
 
 
-def test_an_offer_that_was_never_reminded_of_in_time_is_not_when_it_is_over() -> None:
+def test_no_reminder_after_expiry() -> None:
     with time_machine.travel(NOON, tick=False):
         make_offer()
     with time_machine.travel(NOON + timedelta(hours=24), tick=False):
@@ -74,7 +74,7 @@ def run_jobs() -> None:
         close_for_people(**job.args)
 
 
-def test_a_block_closes_what_is_open_between_the_two_and_nothing_else() -> None:
+def test_block_declines_only_the_offers_between_the_two_users() -> None:
     buyer, product = make_user(), make_product()
     theirs, rival = make_offer(product, buyer=buyer), make_offer(product)
     elsewhere = make_offer(buyer=buyer)
@@ -87,7 +87,7 @@ def test_a_block_closes_what_is_open_between_the_two_and_nothing_else() -> None:
     assert theirs.close_reason == "party_unavailable"
 
 
-def test_a_ban_closes_all_that_is_open_to_and_from_somebody() -> None:
+def test_ban_declines_all_offers_to_and_from_the_user() -> None:
     person = make_user()
     made, received = make_offer(buyer=person), make_offer(make_product(seller=person))
     other = make_offer()
@@ -97,10 +97,10 @@ def test_a_ban_closes_all_that_is_open_to_and_from_somebody() -> None:
     assert statuses == {made.pk: "declined", received.pk: "declined", other.pk: "pending"}
 
 
-def test_jobs_with_nothing_to_do_change_nothing() -> None:
+def test_jobs_without_work_change_nothing() -> None:
     make_offer()
-    before = snapshot()
+    before = all_rows()
     expire_due(0)
     remind_of_expiring(0)
     close_for_people(user_id=str(make_user().pk))
-    assert snapshot() == before
+    assert all_rows() == before

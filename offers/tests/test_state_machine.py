@@ -1,4 +1,4 @@
-"""Hypothesis plays buyers, sellers and staff; after each step the books must hold."""
+"""Hypothesis acts as buyers, sellers and staff; the invariants must hold after each step."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -23,23 +23,23 @@ from listings.tests.factories import make_product
 from offers.models import Offer, Transaction
 from offers.services import closing, negotiation, sales
 from offers.states import TRANSITIONS
-from offers.tests.conftest import snapshot
-from offers.tests.rush import check_books
+from offers.tests.concurrency import assert_offers_consistent
+from offers.tests.conftest import all_rows
 from soukloop.core.errors import DomainError
 
 NOON = datetime(2025, 10, 18, 12, tzinfo=UTC)
 PRICES = st.sampled_from([Decimal(price) for price in ("0.01", "99.99", "333.33", "500", "850", "851")])
 INDEX = st.integers(0, 50)
-# SOUK_MACHINE_EXAMPLES=500 plays for long.
+# SOUK_MACHINE_EXAMPLES=500 for a long run.
 EXAMPLES = int(os.environ.get("SOUK_MACHINE_EXAMPLES", "15"))
 ALLOWED = {(transition.source, transition.target) for transition in TRANSITIONS.values()}
 
 
 class Market(RuleBasedStateMachine):
-    """Two sellers with two products each, three buyers, one of staff, and a clock."""
+    """Two sellers with two products each, three buyers, one staff member, and a clock."""
 
     @initialize()
-    def open(self) -> None:
+    def create_people_and_products(self) -> None:
         self.rollback = transaction.atomic()
         self.rollback.__enter__()
         self.now = NOON
@@ -54,16 +54,16 @@ class Market(RuleBasedStateMachine):
         transaction.set_rollback(True)
         self.rollback.__exit__(None, None, None)
 
-    def attempt(self, act: Callable[..., Any], **arguments: Any) -> Any:
-        """Run a service at the market's time; what it refuses may change nothing."""
-        before = snapshot()
+    def attempt(self, service: Callable[..., Any], **arguments: Any) -> Any:
+        """Call a service at the market's time; a refusal must change nothing."""
+        before = all_rows()
         with time_machine.travel(self.now, tick=False):
             try:
-                return act(**arguments)
+                return service(**arguments)
             except DomainError as error:
                 refusal = error
         assert refusal.status in (400, 403, 404, 409)
-        assert snapshot() == before
+        assert all_rows() == before
         return None
 
     def any_offer(self, number: int) -> Offer | None:
@@ -112,16 +112,21 @@ class Market(RuleBasedStateMachine):
 
     @rule(who=INDEX, which=INDEX)
     def cancel(self, who: int, which: int) -> None:
-        bought = list(Transaction.objects.order_by("created_at", "id"))
-        if bought:
-            sale = bought[-1 - which % len(bought)]
+        sales_ = list(Transaction.objects.order_by("created_at", "id"))
+        if sales_:
+            sale = sales_[-1 - which % len(sales_)]
             actor = (sale.buyer, sale.seller, self.people[who % 5])[who % 3]
             self.attempt(sales.cancel_transaction, actor=actor, transaction_id=sale.pk)
 
-    @rule(what=INDEX, price=PRICES, wanted=st.booleans(), least=st.sampled_from([None, Decimal("99.99")]))
-    def edit(self, what: int, price: Decimal, wanted: bool, least: Decimal | None) -> None:
+    @rule(
+        what=INDEX,
+        price=PRICES,
+        accepts_offers=st.booleans(),
+        min_price=st.sampled_from([None, Decimal("99.99")]),
+    )
+    def edit(self, what: int, price: Decimal, accepts_offers: bool, min_price: Decimal | None) -> None:
         product = self.products[what % 4]
-        changes = {"price": price, "accepts_offers": wanted, "min_offer_price": least}
+        changes = {"price": price, "accepts_offers": accepts_offers, "min_offer_price": min_price}
         self.attempt(update_product, actor=product.seller, product_id=product.pk, changes=changes)
 
     @rule(which=INDEX)
@@ -161,14 +166,14 @@ class Market(RuleBasedStateMachine):
             assert not Offer.objects.due_at(self.now).exists()
 
     @invariant()
-    def the_books_hold(self) -> None:
+    def offers_are_consistent(self) -> None:
         if not hasattr(self, "products"):
             return
         for product in self.products:
-            check_books(product)
+            assert_offers_consistent(product)
 
     @invariant()
-    def statuses_change_only_along_the_table(self) -> None:
+    def statuses_change_only_by_transitions(self) -> None:
         if not hasattr(self, "statuses"):
             return
         statuses = dict(Offer.objects.values_list("pk", "status"))
@@ -180,21 +185,21 @@ class Market(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def quiet(captured_events: Any) -> Iterator[None]:
-    """Nothing leaves: no example commits."""
+def no_events_published(captured_events: Any) -> Iterator[None]:
+    """Assert that nothing is published: no example commits."""
     yield
     assert captured_events == []
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("quiet")
-def test_whatever_people_do_in_whatever_order_the_books_hold() -> None:
+@pytest.mark.usefixtures("no_events_published")
+def test_any_sequence_of_actions_keeps_the_invariants() -> None:
     run_state_machine_as_test(
         Market,
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=20,
-            phases=[Phase.explicit, Phase.generate],  # shrinking takes minutes: do it by hand
+            phases=[Phase.explicit, Phase.generate],  # no shrinking: it takes minutes
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

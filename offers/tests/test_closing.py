@@ -1,4 +1,4 @@
-"""What ends sales and offers otherwise: a cancellation, what happens outside, the database itself."""
+"""Cancelled sales, offers closed by other changes, and the database's constraints."""
 
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ from listings.services import delete_product, hide_product
 from listings.tests.factories import make_product
 from offers.models import Offer, OfferEvent, Transaction
 from offers.services import negotiation, sales
-from offers.tests.conftest import Sent, names, snapshot
+from offers.tests.conftest import CommitAndCapture, all_rows, offer_events
 from offers.tests.factories import make_counter, make_offer, make_sale
 from soukloop.core.errors import Conflict, NotFound
 
@@ -21,16 +21,18 @@ Status, Reason = Offer.Status, Offer.CloseReason
 
 
 @pytest.mark.parametrize("side", ["buyer", "seller"])
-def test_either_side_may_cancel_and_the_product_is_on_sale_again(side: str, sent: Sent) -> None:
+def test_either_side_may_cancel_a_sale_and_the_product_is_on_sale_again(
+    side: str, commit_and_capture: CommitAndCapture
+) -> None:
     sale = make_sale()
     actor = getattr(sale, side)
-    with sent() as events:
+    with commit_and_capture() as events:
         sales.cancel_transaction(actor=actor, transaction_id=sale.pk, reason="changed my mind")
     sale = Transaction.objects.select_related("product", "offer").get(pk=sale.pk)
     assert (sale.status, sale.closed_by, sale.close_reason) == ("cancelled", actor, "changed my mind")
     assert (sale.offer.status, sale.offer.close_reason) == (Status.CANCELLED, Reason.SALE_CANCELLED)
     assert (sale.product.status, sale.product.sold_at) == ("active", None)
-    assert names(events) == [
+    assert offer_events(events) == [
         (f"user.{sale.buyer_id}", "offer:cancelled"),
         (f"user.{sale.seller_id}", "offer:cancelled"),
     ]
@@ -38,21 +40,21 @@ def test_either_side_may_cancel_and_the_product_is_on_sale_again(side: str, sent
     assert again.product == sale.product
 
 
-def test_a_sale_is_cancelled_once_and_by_nobody_else() -> None:
+def test_sale_is_cancelled_once_and_by_its_two_sides_only() -> None:
     sale = make_sale()
-    before = snapshot()
+    before = all_rows()
     with pytest.raises(NotFound):
         sales.cancel_transaction(actor=make_user(), transaction_id=sale.pk)
-    assert snapshot() == before
+    assert all_rows() == before
     sales.cancel_transaction(actor=sale.buyer, transaction_id=sale.pk)
-    before = snapshot()
+    before = all_rows()
     with pytest.raises(Conflict) as refusal:
         sales.cancel_transaction(actor=sale.seller, transaction_id=sale.pk)
     assert refusal.value.code == "transaction_cancelled"
-    assert snapshot() == before
+    assert all_rows() == before
 
 
-def test_a_completed_sale_is_not_cancelled() -> None:
+def test_completed_sale_cannot_be_cancelled() -> None:
     sale = make_sale()
     Transaction.objects.filter(pk=sale.pk).update(status="completed", closed_at=timezone.now())
     with pytest.raises(Conflict) as refusal:
@@ -60,7 +62,7 @@ def test_a_completed_sale_is_not_cancelled() -> None:
     assert refusal.value.code == "transaction_completed"
 
 
-def test_a_sold_product_that_staff_hid_stays_hidden_when_its_sale_is_cancelled() -> None:
+def test_cancelling_a_sale_keeps_a_hidden_product_hidden() -> None:
     sale = make_sale()
     staff = make_staff()
     hide_product(actor=staff, product_id=sale.product_id, reason="Counterfeit")
@@ -70,10 +72,12 @@ def test_a_sold_product_that_staff_hid_stays_hidden_when_its_sale_is_cancelled()
 
 
 @pytest.mark.parametrize("withdraw", ["delete", "hide"])
-def test_open_offers_end_with_their_product(withdraw: str, sent: Sent) -> None:
+def test_withdrawing_a_product_declines_its_pending_offers(
+    withdraw: str, commit_and_capture: CommitAndCapture
+) -> None:
     product = make_product()
     offer, counter = make_offer(product), make_counter(make_offer(product))
-    with sent() as events:
+    with commit_and_capture() as events:
         if withdraw == "delete":
             delete_product(actor=product.seller, product_id=product.pk)
         else:
@@ -81,43 +85,43 @@ def test_open_offers_end_with_their_product(withdraw: str, sent: Sent) -> None:
     for one in (offer, counter):
         one.refresh_from_db()
         assert (one.status, one.close_reason) == (Status.DECLINED, Reason.PRODUCT_UNAVAILABLE)
-    assert [event for _, event in names(events)].count("offer:declined") == 4
+    assert [event for _, event in offer_events(events)].count("offer:declined") == 4
 
 
-def test_a_closed_account_can_not_win() -> None:
+def test_offer_of_a_closed_account_cannot_be_accepted() -> None:
     offer = make_offer()
     offer.buyer.__class__.objects.filter(pk=offer.buyer_id).update(is_active=False, banned_at=timezone.now())
-    before = snapshot()
+    before = all_rows()
     with pytest.raises(Conflict) as refusal:
         negotiation.accept_offer(actor=offer.seller, offer_id=offer.pk)
     assert refusal.value.code == "party_unavailable"
-    assert snapshot() == before
+    assert all_rows() == before
 
 
-def test_what_a_closed_seller_sold_is_no_longer_to_be_had() -> None:
+def test_offer_on_a_product_of_a_closed_account_cannot_be_answered() -> None:
     offer = make_offer()
     Product.objects.filter(pk=offer.product_id).update(seller_closed=True)
-    before = snapshot()
+    before = all_rows()
     with pytest.raises(Conflict) as refusal:
         negotiation.accept_offer(actor=offer.seller, offer_id=offer.pk)
     assert refusal.value.code == "product_not_available"
     with pytest.raises(Conflict):
         make_counter(offer)
-    assert snapshot() == before
+    assert all_rows() == before
 
 
-def test_across_a_block_an_open_offer_is_gone_and_a_sale_stays() -> None:
+def test_block_hides_pending_offers_but_sales_can_still_be_cancelled() -> None:
     offer, sale = make_offer(), make_sale()
     block(offer.buyer, offer.seller)
     block(sale.seller, sale.buyer)
-    before = snapshot()
+    before = all_rows()
     with pytest.raises(NotFound):
         negotiation.accept_offer(actor=offer.seller, offer_id=offer.pk)
-    assert snapshot() == before
+    assert all_rows() == before
     assert sales.cancel_transaction(actor=sale.buyer, transaction_id=sale.pk).status == "cancelled"
 
 
-def test_the_database_holds_one_winner_and_one_open_offer_and_sums_that_add_up() -> None:
+def test_database_constraints_refuse_inconsistent_rows() -> None:
     product = make_product()
     first, second = make_offer(product), make_offer(product)
     closed = {"closed_at": timezone.now(), "close_reason": "accepted"}

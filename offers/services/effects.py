@@ -1,6 +1,6 @@
-"""What each change of an offer leaves behind: the row, a line of history, the events, words in the chat.
+"""Writing the rows of a change of an offer, with its history, events, chat messages and notifications.
 
-Called with the product locked (`offers.access`), inside the caller's transaction.
+All functions expect the product's row locked (`offers.access`), inside the caller's transaction.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def open_offer(
     parent: Offer | None = None,
     client_offer_id: str = "",
 ) -> Offer:
-    """Write a pending offer, put it into the conversation and tell the two sides."""
+    """Create a pending offer, post it in the conversation and publish it to both sides."""
     offer = Offer.objects.create(
         product=product,
         buyer=conversation.buyer,
@@ -51,12 +51,12 @@ def open_offer(
     entry = OfferEvent.objects.create(
         offer=offer, kind=OfferEvent.Kind.CREATED, actor=made_by, created_at=now
     )
-    events.announce(offer, entry)
+    events.publish_offer_event(offer, entry)
     post_message(
         conversation=conversation,
         sender=made_by,
         message_type=Message.Type.OFFER,
-        content=message or f"Offer: {amount(offer)}",
+        content=message or f"Offer: {format_amount(offer)}",
         data={
             "offer_id": str(offer.pk),
             "offered_price": str(offer.offered_price),
@@ -76,7 +76,10 @@ def close_offers(
     now: datetime,
     sale: Transaction | None = None,
 ) -> None:
-    """Write the same end for locked offers in two queries, however many, and tell their sides."""
+    """Close locked offers with one status and reason, and publish that to both sides of each.
+
+    Takes two queries for any number of offers.
+    """
     if not offers:
         return
     for offer in offers:
@@ -87,20 +90,25 @@ def close_offers(
         for offer in offers
     )
     for offer, entry in zip(offers, entries, strict=True):
-        events.announce(offer, entry, sale)
+        events.publish_offer_event(offer, entry, sale)
 
 
 def expire_offers(offers: Sequence[Offer], now: datetime) -> None:
-    """Write down that the time of locked offers is over."""
+    """Mark locked offers as expired and notify those who made them."""
     close_offers(offers, status=Offer.Status.EXPIRED, reason=Reason.EXPIRED, actor=None, now=now)
     for offer in offers:
-        tell(offer, [offer.made_by], kind="offer_expired", title=f"Your offer of {amount(offer)} has expired")
+        notify_users(
+            offer,
+            [offer.made_by],
+            kind="offer_expired",
+            title=f"Your offer of {format_amount(offer)} has expired",
+        )
 
 
-def decline_all(
+def decline_offers(
     offers: Sequence[Offer], *, reason: Offer.CloseReason, actor: User | None, now: datetime
 ) -> None:
-    """Decline locked offers together, for a reason that isn't theirs; those past their time expire."""
+    """Decline locked offers for a reason other than an answer; those past their expiry time expire instead."""
     due = [offer for offer in offers if offer.expires_at <= now]
     still_open = [offer for offer in offers if offer.expires_at > now]
     expire_offers(due, now)
@@ -117,19 +125,21 @@ def decline_all(
     )
 
 
-def say(offer: Offer, sender: User | None, words: str) -> None:
-    """Put a line about the offer into its conversation; nobody's where a rule of the seller's decided."""
+def post_system_message(offer: Offer, sender: User | None, content: str) -> None:
+    """Post a system message about the offer; `sender` is None where the seller's price rule decided."""
     post_message(
         conversation=offer.conversation,
         sender=sender,
         message_type=Message.Type.SYSTEM,
-        content=words,
+        content=content,
         data={"offer_id": str(offer.pk), "status": offer.status},
     )
 
 
-def tell(offer: Offer, users: Sequence[User], *, kind: str, title: str, actor: User | None = None) -> None:
-    """Write to the inboxes of these people."""
+def notify_users(
+    offer: Offer, users: Sequence[User], *, kind: str, title: str, actor: User | None = None
+) -> None:
+    """Notify users about the offer."""
     notify(
         user_ids=[user.pk for user in users],
         kind=kind,
@@ -144,5 +154,6 @@ def tell(offer: Offer, users: Sequence[User], *, kind: str, title: str, actor: U
     )
 
 
-def amount(offer: Offer) -> str:
+def format_amount(offer: Offer) -> str:
+    """Return the offered price with its currency, such as `AED 750.00`."""
     return f"{offer.currency} {offer.offered_price}"
