@@ -40,7 +40,7 @@ def remind_of_expiring_offers() -> int:
     reminded = 0
     for offer in soon.select_related("product", "buyer", "seller").order_by("expires_at", "id"):
         with transaction.atomic():
-            # Checked again in the UPDATE: the offer may be answered by now, or another worker send the reminder.
+            # Checked again by the UPDATE: it may be answered by now, or another worker may send the reminder.
             if not soon.filter(pk=offer.pk).update(reminded_at=now):
                 continue
             effects.notify_users(

@@ -108,7 +108,7 @@ def expire_offers(offers: Sequence[Offer], now: datetime) -> None:
 def decline_offers(
     offers: Sequence[Offer], *, reason: Offer.CloseReason, actor: User | None, now: datetime
 ) -> None:
-    """Decline locked offers for a reason other than an answer; those past their expiry time expire instead."""
+    """Decline locked offers because of another change; those past their expiry time expire instead."""
     due = [offer for offer in offers if offer.expires_at <= now]
     still_open = [offer for offer in offers if offer.expires_at > now]
     expire_offers(due, now)

@@ -32,8 +32,8 @@ def create_offer(
     """Offer a price to a product's seller; replaces the buyer's earlier pending offer on the product.
 
     The seller's price rules may decline or accept it at once. A repeated `client_offer_id` returns the offer
-    that was created first. Raises NotFound, Forbidden (`own_product`), Conflict (`product_not_available`, `offers_disabled`)
-    and ValidationFailed.
+    that was created first. Raises NotFound, Forbidden (`own_product`), Conflict (`product_not_available`,
+    `offers_disabled`) and ValidationFailed.
     """
     now = timezone.now()
     with transaction.atomic():

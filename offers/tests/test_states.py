@@ -34,7 +34,7 @@ ALLOWED_SIDES = {
 }
 
 
-@pytest.mark.parametrize(("action", "status", "side"), itertools.product(Action, Status, Side))
+@pytest.mark.parametrize(("action", "status", "side"), list(itertools.product(Action, Status, Side)))
 def test_each_action_from_each_status_by_each_side(action: Action, status: Offer.Status, side: Side) -> None:
     if side not in ALLOWED_SIDES[action]:
         with pytest.raises(Forbidden) as refused:
