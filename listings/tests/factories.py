@@ -9,7 +9,7 @@ from django.contrib.gis.geos import Point
 from accounts.models import User
 from accounts.tests.factories import make_seller
 from listings.fees import fee_and_payout
-from listings.models import Product
+from listings.models import Category, Product
 from listings.places import public_point
 
 DUBAI_MARINA = Point(55.1369, 25.0772, srid=4326)
@@ -47,3 +47,18 @@ def make_product(*, seller: User | None = None, **overrides: Any) -> Product:
     if fields["location"] is not None:
         fields.setdefault("public_location", public_point(fields["location"], seller_id=seller.pk))
     return Product.objects.create(seller=seller, **fields)
+
+
+def make_category(**overrides: Any) -> Category:
+    """Save a category beside the 12 of the migration."""
+    number = next(_numbers)
+    fields: dict[str, Any] = {
+        "slug": f"category-{number}",
+        "name": f"Category {number}",
+        "name_ar": f"فئة {number}",
+        "icon": "🏷",
+        "color": "#000000",
+        "secondary_color": "#ffffff",
+        "position": 100 + number,
+    }
+    return Category.objects.create(**(fields | overrides))

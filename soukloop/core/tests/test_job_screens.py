@@ -1,0 +1,56 @@
+"""What staff see of jobs, and how they have failed ones run again."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.jobs import Status
+
+from accounts.tests.factories import make_user
+from soukloop.core.tests.factories import make_job
+from soukloop.tests.staff import list_url, read, staff_browser
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff() -> Client:
+    return staff_browser()
+
+
+def test_a_job_that_failed_is_tried_again_and_no_other(staff: Client) -> None:
+    failed, other = make_job(status="failed"), make_job()
+    body = {"action": "retry_failed_jobs", "_selected_action": [failed.pk, other.pk]}
+    page = staff.post(list_url(ProcrastinateJob), body, follow=True).content.decode()
+    assert "1 of the jobs chosen will be tried again." in page
+    assert f"Left alone, as not failed but todo: {other.pk}." in page
+    chosen = ProcrastinateJob.objects.filter(pk__in=[failed.pk, other.pk]).order_by("pk")
+    assert list(chosen.values_list("status", "attempts")) == [("todo", 1), ("todo", 0)]
+
+
+def test_of_failed_jobs_of_one_queueing_lock_the_staff_are_told_which_is_skipped(staff: Client) -> None:
+    first, second = (make_job(status="failed", queueing_lock="one") for _ in range(2))
+    body = {"action": "retry_failed_jobs", "_selected_action": [first.pk, second.pk]}
+    page = staff.post(list_url(ProcrastinateJob), body, follow=True).content.decode()
+    assert "1 of the jobs chosen will be tried again." in page
+    left = f"Left alone, as queued already by another job of the same queueing lock: {second.pk}."
+    assert re.search(rf'<li class="warning">\s*{left}', page)
+    assert "Tried again" in read(staff, f"{list_url(ProcrastinateJob)}{first.pk}/history/")
+
+
+def test_jobs_are_listed_by_each_status_there_is(staff: Client) -> None:
+    page = read(staff, list_url(ProcrastinateJob))
+    for status in Status:
+        assert f'href="?status={status.value}"' in page
+        read(staff, f"{list_url(ProcrastinateJob)}?status={status.value}")
+
+
+def test_staff_who_may_only_look_try_no_job_again() -> None:
+    viewer = make_user(is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_procrastinatejob"))
+    browser = Client()
+    browser.force_login(viewer)
+    make_job()
+    assert "retry_failed_jobs" not in read(browser, list_url(ProcrastinateJob))
