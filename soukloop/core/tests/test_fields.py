@@ -59,7 +59,7 @@ def test_nothing_else_is_an_id(data: Any) -> None:
     ],
 )
 def test_text_of_which_nothing_is_seen_is_refused(text: str) -> None:
-    with pytest.raises(ValidationError, match="nothing to see"):
+    with pytest.raises(ValidationError, match="no visible characters"):
         PlainTextField().run_validation(text)
 
 
