@@ -10,18 +10,15 @@ from chat import services, typing
 from chat.access import conversation_of, may_write_to
 from chat.events import CONVERSATION_JOINED, MESSAGE_EXAMPLE, message_payload
 from chat.models import Message
-from chat.selectors import acquaintances, messages_of
+from chat.rooms import CONVERSATION_ROOMS, conversation_room
+from chat.selectors import messages_of
 from chat.serializers import MessageInput, ReadInput
 from chat.typing import Typist
 from soukloop.core.http.fields import IdField
-from soukloop.realtime.commands import CommandInput, command, on_left
-from soukloop.realtime.presence import register_audience
-from soukloop.realtime.rooms import conversation_room
+from soukloop.realtime.commands import CommandInput, command
 from soukloop.realtime.sessions import Session
 
 _EXAMPLE = {"conversation_id": MESSAGE_EXAMPLE["conversationId"]}
-
-register_audience(acquaintances)
 
 
 class ConversationCommand(CommandInput):
@@ -125,7 +122,7 @@ def typing_stop(session: Session, data: dict[str, Any]) -> None:
     typing.stop(typist)
 
 
-@on_left("conversation")
+@CONVERSATION_ROOMS.left.register
 def stop_typing(session: Session, room: str) -> None:
     typist = session.state.get("typing", {}).pop(room, None)
     if typist is not None:

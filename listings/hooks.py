@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from accounts.models import User
 from listings.models import Product
+from listings.rooms import product_room
 from soukloop.core.hooks import Hook
 
 product_withdrawn: Hook[[Product, str], None] = Hook()
@@ -16,12 +17,20 @@ was put back on sale since.
 sold_viewer_check: Hook[[User, Product], bool] = Hook()
 """`callback(user, product)`: whether this person (its buyer) may still see a sold product."""
 
+room_showing_product: Hook[[Product], str | None] = Hook()
+"""`callback(product)`: a room in which the product is shown at present, besides its own; or None."""
+
 live_stream_counter: Hook[[], Mapping[str, int]] = Hook()
 """`callback()`: category slug → streams that are live now."""
 
 
 def may_see_sold(user: User, product: Product) -> bool:
     return any(sold_viewer_check(user, product))
+
+
+def rooms_showing(product: Product) -> list[str]:
+    """Return the rooms whose members are looking at the product: its own first."""
+    return [product_room(product.pk), *filter(None, room_showing_product(product))]
 
 
 def live_stream_counts() -> dict[str, int]:

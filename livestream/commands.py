@@ -5,11 +5,11 @@ from uuid import UUID
 
 from livestream import access
 from livestream.events import CHAT_MESSAGE, STREAM_JOINED, STREAM_LEFT
+from livestream.rooms import STREAM_ROOMS, stream_room
 from livestream.selectors import rooms as room_reads
 from livestream.serializers.inputs import ChatCommand, JoinCommand, ReactionCommand, StreamCommand
 from livestream.services import chat, reactions, rooms
-from soukloop.realtime.commands import command, on_heartbeat, on_left
-from soukloop.realtime.rooms import stream_room
+from soukloop.realtime.commands import command
 from soukloop.realtime.sessions import Session
 
 _EXAMPLE = {"stream_id": STREAM_JOINED.example["streamId"]}
@@ -77,16 +77,18 @@ def react(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     return {"streamId": data["stream_id"], "emoji": data["emoji"], "total": total}
 
 
-@on_left("stream")
+@STREAM_ROOMS.left.register
 def gone(session: Session, room: str) -> None:
     hosted = session.state.get(_HOSTED, set())
     if room in hosted:
         hosted.discard(room)
         return
-    rooms.leave(stream_id=_stream_id(room), user_id=session.user_id, connection_id=session.connection_id)
+    rooms.leave(
+        stream_id=STREAM_ROOMS.row_id(room), user_id=session.user_id, connection_id=session.connection_id
+    )
 
 
-@on_heartbeat("stream")
+@STREAM_ROOMS.heartbeat.register
 def alive(members: dict[str, list[Session]]) -> None:
     viewers = {
         room: [session for session in sessions if room not in session.state.get(_HOSTED, set())]
@@ -94,7 +96,7 @@ def alive(members: dict[str, list[Session]]) -> None:
     }
     rooms.stay(
         {
-            _stream_id(room): [(session.user_id, session.connection_id) for session in sessions]
+            STREAM_ROOMS.row_id(room): [(session.user_id, session.connection_id) for session in sessions]
             for room, sessions in viewers.items()
         }
     )
@@ -104,13 +106,9 @@ def alive(members: dict[str, list[Session]]) -> None:
 
 def _see_out(room: str, sessions: list[Session]) -> None:
     """Take out who was blocked, or stopped following, while Redis could not say so."""
-    stream_id = _stream_id(room)
+    stream_id = STREAM_ROOMS.row_id(room)
     unwelcome = access.unwelcome_among(stream_id, [session.user_id for session in sessions])
     for session in sessions:
         if session.user_id in unwelcome and room in session.rooms:
             session.leave(room)
             session.emit(STREAM_LEFT.name, {"streamId": stream_id, "reason": unwelcome[session.user_id]})
-
-
-def _stream_id(room: str) -> UUID:
-    return UUID(room.partition(".")[2])

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from listings.rooms import product_room
 from livestream.models import ChatMessage, ProductTag, Stream
+from livestream.rooms import stream_room
 from livestream.selectors.rooms import chat_payload
 from soukloop.realtime.events import EventSpec, Merge, declare_event, publish, publish_on_commit
-from soukloop.realtime.rooms import product_room, stream_room, user_room
+from soukloop.realtime.rooms import user_room
 from soukloop.realtime.sessions import remove_from_room_on_commit
 
 Payload = dict[str, Any]

@@ -3,11 +3,11 @@
 from typing import Any
 
 from listings.access import product_visible_to
+from listings.rooms import product_room
 from offers.events import OFFER_EXAMPLE, closed_example, offer_payload
 from offers.serializers import ACCEPTED_MESSAGE, CounterCommandInput, OfferIdInput, OfferInput, ProductIdInput
 from offers.services import negotiation
 from soukloop.realtime.commands import command
-from soukloop.realtime.rooms import product_room
 from soukloop.realtime.sessions import Session
 
 _OFFER_ID = OFFER_EXAMPLE["offerId"]

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from accounts.models import User
+from listings.hooks import rooms_showing
 from listings.models import Product
 from offers.models import Offer, OfferEvent, Transaction
 from soukloop.core import jsonlib
 from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
-from soukloop.realtime.rooms import product_room, stream_room, user_room
+from soukloop.realtime.rooms import user_room
 
 OFFER_EXAMPLE = {
     "offerId": "5c1f3d0a-8f0e-4b6e-9f43-0c7f4f0b8f11",
@@ -150,9 +151,8 @@ def publish_product_sold(product: Product, sale: Transaction) -> None:
 
 
 def _publish_to_watchers(product: Product, spec: EventSpec, data: dict[str, Any]) -> None:
-    publish_on_commit(product_room(product.pk), spec.name, data)
-    if product.live_stream_id:
-        publish_on_commit(stream_room(product.live_stream_id), spec.name, data)
+    for room in rooms_showing(product):
+        publish_on_commit(room, spec.name, data)
 
 
 def offer_payload(offer: Offer, viewer: User, sale: Transaction | None = None) -> dict[str, Any]:

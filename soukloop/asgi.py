@@ -18,7 +18,7 @@ from soukloop.core.http.disconnects import IgnoreDisconnects  # noqa: E402
 from soukloop.core.http.fast_reads import FastReads  # noqa: E402
 from soukloop.core.memory import tune_gc  # noqa: E402
 from soukloop.realtime import lifecycle  # noqa: E402
-from soukloop.realtime.routing import websockets  # noqa: E402
+from soukloop.realtime.routing import websocket_application  # noqa: E402
 from soukloop.realtime.socketio import PATH, SocketIoApp, SocketServer  # noqa: E402
 
 refuse_unsafe_start()
@@ -55,7 +55,7 @@ class SocketIoFirst:
 application = ProtocolTypeRouter(
     {
         "http": IgnoreDisconnects(SocketIoFirst(lean_application)),
-        "websocket": SocketIoFirst(websockets),
+        "websocket": SocketIoFirst(websocket_application()),
         "lifespan": lifespan,
     }
 )

@@ -1,17 +1,20 @@
 """How a lower app lets the apps above it react, without importing them."""
 
+import logging
 from collections.abc import Callable
 from typing import Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+logger = logging.getLogger(__name__)
+
 
 class Hook(Generic[P, R]):
     """A named list of callbacks. The lower app declares it and calls it; upper apps register.
 
     Callbacks run in the order in which they were registered, in the caller's thread and transaction. An
-    exception stops the caller, so what a callback may not stop it must catch.
+    exception stops the caller, unless it uses `call_robust`.
     """
 
     def __init__(self) -> None:
@@ -26,3 +29,11 @@ class Hook(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> list[R]:
         """Call every callback and return what they returned."""
         return [callback(*args, **kwargs) for callback in self._callbacks]
+
+    def call_robust(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call every callback, whatever the others raise; exceptions are logged."""
+        for callback in self._callbacks:
+            try:
+                callback(*args, **kwargs)
+            except Exception:
+                logger.exception("hook %s.%s failed", callback.__module__, callback.__qualname__)

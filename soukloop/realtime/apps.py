@@ -7,5 +7,5 @@ class RealtimeConfig(AppConfig):
     label = "realtime"
 
     def ready(self) -> None:
-        autodiscover_modules("events", "commands")
+        autodiscover_modules("rooms", "events", "commands")
         from soukloop.realtime import builtin_events  # noqa: F401, PLC0415 - declares them

@@ -14,6 +14,7 @@ CONNECTED = declare_event(
             "connectionId": "c4b1f2a97d8e4c0f9a7f6f0e2d1c3b5a",
             "serverTime": "2025-10-18T10:00:00Z",
         },
+        rooms=(),
     )
 )
 ERROR = declare_event(
@@ -27,6 +28,7 @@ ERROR = declare_event(
             "message": "Unknown command.",
             "details": {"event": "unknown:command"},
         },
+        rooms=(),
     )
 )
 RESYNC = declare_event(

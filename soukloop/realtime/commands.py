@@ -1,4 +1,4 @@
-"""Commands that clients send: declared once in each app's `commands.py`, dispatched for both transports."""
+"""Commands that clients send: how apps declare them in their `commands.py`, once for both transports."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,16 +10,14 @@ from rest_framework.serializers import Serializer
 from soukloop.realtime.sessions import Session
 
 Handler = Callable[[Session, dict[str, Any]], dict[str, Any] | None]
-LeftHook = Callable[[Session, str], None]
-HeartbeatHook = Callable[[dict[str, list[Session]]], None]
 
 
 class CommandInput(Serializer[None]):
-    """The shape of a command's data; names may come as in REST (`after_seq`) or as in events (`afterSeq`)."""
+    """Validates a command's data; accepts field names as in REST (`after_seq`) and in events (`afterSeq`)."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
-        known = {_camel(name): name for name, _ in self.fields.items()}
-        as_declared = {known.get(name, name): value for name, value in data.items()}
+        names = {_camel(name): name for name, _ in self.fields.items()}
+        as_declared = {names.get(name, name): value for name, value in data.items()}
         return cast(dict[str, Any], super().to_internal_value(as_declared))
 
 
@@ -30,7 +28,7 @@ def _camel(name: str) -> str:
 
 @dataclass(frozen=True)
 class Command:
-    """A command's name, the shape of its data, who answers it, how often one person may send it."""
+    """A command: its name, its input, the function that runs it, and its rate limit."""
 
     name: str
     input: type[Serializer[Any]] | None
@@ -40,8 +38,8 @@ class Command:
     ack_example: dict[str, Any] | None
 
     @cached_property
-    def shape(self) -> Serializer[Any] | None:
-        """What checks the data: made once, because copying its fields cost a tenth of a command."""
+    def validator(self) -> Serializer[Any] | None:
+        """The serializer for the data, reused because copying its fields took a tenth of a command's time."""
         return self.input() if self.input is not None else None
 
     @property
@@ -50,8 +48,6 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {}
-LEFT_HOOKS: dict[str, list[LeftHook]] = {}
-HEARTBEAT_HOOKS: dict[str, list[HeartbeatHook]] = {}
 
 
 def command(
@@ -62,11 +58,11 @@ def command(
     ack_example: dict[str, Any] | None = None,
     rate_scope: str | None = None,
 ) -> Callable[[Handler], Handler]:
-    """Register a plain function `(session, data) -> dict | None` as what answers the command.
+    """Register a function `(session, data) -> dict | None` to run the command.
 
-    It runs on a thread with a database connection of its own, so it calls services as a view would. `data` is
-    what the serializer made of the client's; what it returns is the acknowledgement's `data`; the errors it
-    raises are told to the client as REST would tell them. Its docstring is what docs/events.md says of it.
+    It runs on a thread with its own database connection, so it calls services as a view would. `data` is
+    validated by `input`; the result is the acknowledgement's `data`; errors it raises are sent to the client
+    as REST would. Its docstring becomes its description in docs/events.md.
     """
 
     def register(handler: Handler) -> Handler:
@@ -74,32 +70,5 @@ def command(
             raise ValueError(f"The command {name} is declared twice")
         COMMANDS[name] = Command(name, input, handler, rate_scope, example, ack_example)
         return handler
-
-    return register
-
-
-def on_left(kind: str) -> Callable[[LeftHook], LeftHook]:
-    """Register `(session, room) -> None`, called on a thread when a connection has left a room of this kind.
-
-    By `session.leave`, by a disconnect of any sort; not when the process is killed: what must end then hangs
-    on heartbeats.
-    """
-
-    def register(hook: LeftHook) -> LeftHook:
-        LEFT_HOOKS.setdefault(kind, []).append(hook)
-        return hook
-
-    return register
-
-
-def on_heartbeat(kind: str) -> Callable[[HeartbeatHook], HeartbeatHook]:
-    """Register `(members: {room: [session, …]}) -> None`, called on a thread every SOCKET_HEARTBEAT.
-
-    It is given this process's members of all rooms of the kind, so that scores in Redis can say who is alive.
-    """
-
-    def register(hook: HeartbeatHook) -> HeartbeatHook:
-        HEARTBEAT_HOOKS.setdefault(kind, []).append(hook)
-        return hook
 
     return register

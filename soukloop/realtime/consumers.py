@@ -137,20 +137,6 @@ class RoomConsumer(SocketConsumer):
             member.close(lifecycle.close_code(error), error.message[:120])
 
 
-class ConversationConsumer(RoomConsumer):
-    """`/ws/conversations/<id>/`."""
-
-    command = "conversation:join"
-    field = "conversation_id"
-
-
-class StreamConsumer(RoomConsumer):
-    """`/ws/streams/<id>/`."""
-
-    command = "stream:join"
-    field = "stream_id"
-
-
 class UnknownPathConsumer(SocketConsumer):
     """Refuses connections to any other path."""
 

@@ -11,7 +11,7 @@ from django.db import connections
 from soukloop.core.errors import BadRequest, DomainError, ServerError, Unavailable, ValidationFailed
 from soukloop.core.http.envelope import domain_error, error_body
 from soukloop.core.redis.rate_limits import hit_request
-from soukloop.realtime.commands import COMMANDS, LEFT_HOOKS
+from soukloop.realtime.commands import COMMANDS
 from soukloop.realtime.events import EVENTS
 from soukloop.realtime.hub import Hub, hub
 from soukloop.realtime.members import Member
@@ -97,8 +97,8 @@ def _run_handler(session: Session, event: Any, data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValidationFailed(details={"data": ["This must be an object."]})
     session.forget_user()
-    if record.shape is not None:
-        data = record.shape.run_validation(data)
+    if record.validator is not None:
+        data = record.validator.run_validation(data)
     return record.handler(session, data) or {}
 
 
@@ -137,8 +137,6 @@ class ThreadConnection:
 def run_leave_hooks(session: Session, rooms: list[str]) -> None:
     """Call the apps' hooks for rooms that a connection has left."""
     for room in rooms:
-        for hook in LEFT_HOOKS.get(kind_of(room), ()):
-            try:
-                hook(session, room)
-            except Exception:
-                logger.exception("leave hook failed for room %s", room)
+        kind = kind_of(room)
+        if kind is not None:
+            kind.left.call_robust(session, room)

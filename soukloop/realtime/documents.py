@@ -1,6 +1,7 @@
 """Documentation generated from the registry of commands and events: `docs/events.md` and AsyncAPI."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,27 +14,28 @@ from soukloop.core import jsonlib
 from soukloop.core.redis.rate_limits import limit_of
 from soukloop.realtime.commands import COMMANDS, Command
 from soukloop.realtime.events import ANY_ROOM, EVENTS, EventSpec
+from soukloop.realtime.rooms import ROOM_KINDS
+from soukloop.realtime.routing import app_urlpatterns
 
 Schema = dict[str, Any]
 
 _MEDIA = "application/json"
-_ROOMS = {
-    "user": "each connection of the person",
-    "conversation": "who has the conversation open",
-    "stream": "who watches the stream",
-    "product": "who watches the product",
-}
-
 _INTRODUCTION = Path(__file__).with_name("events_introduction.md")
 
 
 def events_page() -> str:
     """Return `docs/events.md`."""
-    parts = [_INTRODUCTION.read_text(), "## What a client sends\n"]
+    introduction = _INTRODUCTION.read_text().replace("{room_paths}", ", ".join(_room_paths()))
+    parts = [introduction, "## What a client sends\n"]
     parts += [_command_section(COMMANDS[name]) for name in sorted(COMMANDS)]
     parts.append("## What the server sends\n")
     parts += [_event_section(EVENTS[name]) for name in sorted(EVENTS)]
     return "\n".join(parts)
+
+
+def _room_paths() -> list[str]:
+    """Return the apps' WebSocket paths as `/ws/things/<id>/`."""
+    return [f"`/{re.sub(r'<[a-z]+:', '<', str(each.pattern))}`" for each in app_urlpatterns()]
 
 
 def asyncapi() -> dict[str, Any]:
@@ -68,7 +70,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "Souk Loop sockets",
             "version": settings.SPECTACULAR_SETTINGS["VERSION"],
-            "description": "Chat, offers and live streams. Socket.IO carries the same events and commands.",
+            "description": "Commands and events over WebSockets. Socket.IO carries the same.",
         },
         "defaultContentType": _MEDIA,
         "servers": {
@@ -97,7 +99,7 @@ def _command_section(command: Command) -> str:
     lines = [f"### `{command.name}`\n", _paragraphs(command.doc), ""]
     if command.rate_scope:
         limit, seconds = limit_of(command.rate_scope)
-        lines.append(f"At most {limit} in {seconds} s.\n")
+        lines.append(f"Limit: {limit} in {seconds} s.\n")
     fields = _input_schema(command)
     if fields["properties"]:
         lines += ["| field | type | |", "|---|---|---|"]
@@ -106,20 +108,23 @@ def _command_section(command: Command) -> str:
             lines.append(f"| `{name}` | {_type_name(schema)} | {needed} |")
         lines.append("")
     lines.append(_json({"event": command.name, "id": 7, "data": command.example}))
-    lines += ["Acknowledged by:\n", _json(_ack_example(command))]
+    lines += ["Acknowledgement:\n", _json(_ack_example(command))]
     return "\n".join(lines)
 
 
 def _event_section(event: EventSpec) -> str:
-    goes_to = (
-        "; ".join(_ROOMS[room] for room in (_ROOMS if event.rooms == ANY_ROOM else event.rooms))
-        or "the connection that asked for it"
-    )
-    lines = [f"### `{event.name}`\n", _paragraphs(event.doc), "", f"To: {goes_to}."]
+    kinds = sorted(ROOM_KINDS) if event.rooms == ANY_ROOM else event.rooms
+    receivers = "; ".join(ROOM_KINDS[kind].description for kind in kinds)
+    lines = [
+        f"### `{event.name}`\n",
+        _paragraphs(event.doc),
+        "",
+        f"To: {receivers or 'the connection it concerns'}.",
+    ]
     if event.merge is not None:
-        lines.append(f"Merged when it comes oftener than {event.merge.per_second} times a second in a room.")
+        lines.append(f"Merged if a room receives more than {event.merge.per_second} a second.")
     if event.ephemeral:
-        lines.append("A slow client loses it first.")
+        lines.append("Dropped first when a client reads too slowly.")
     return "\n".join([*lines, "", _json({"event": event.name, "data": event.example})])
 
 

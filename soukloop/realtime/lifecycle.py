@@ -14,12 +14,11 @@ from soukloop.core.batching import AsyncBatcher
 from soukloop.core.errors import DomainError
 from soukloop.realtime import presence
 from soukloop.realtime.builtin_events import CONNECTED
-from soukloop.realtime.commands import HEARTBEAT_HOOKS
 from soukloop.realtime.dispatch import ThreadConnection, in_thread, run_leave_hooks
 from soukloop.realtime.frames import Batch, Frame
 from soukloop.realtime.hub import hub
 from soukloop.realtime.members import Member, Sink
-from soukloop.realtime.rooms import kind_of, user_room
+from soukloop.realtime.rooms import RoomKind, kind_of, user_room
 from soukloop.realtime.sessions import Session, SocketUser
 
 logger = logging.getLogger("soukloop.socket")
@@ -141,17 +140,14 @@ async def heartbeat() -> None:
 def _heartbeat_of(sessions: list[Session]) -> list[str]:
     """Renew these connections and call the apps' hooks; return the connections whose session has ended."""
     presence.renew_connections(sessions)
-    rooms: dict[str, dict[str, list[Session]]] = {kind: {} for kind in HEARTBEAT_HOOKS}
+    members: dict[RoomKind, dict[str, list[Session]]] = {}
     for session in sessions:
         for room in session.rooms:
-            if kind_of(room) in rooms:
-                rooms[kind_of(room)].setdefault(room, []).append(session)
-    for kind, members in rooms.items():
-        for hook in HEARTBEAT_HOOKS[kind] if members else ():
-            try:
-                hook(members)
-            except Exception:
-                logger.exception("heartbeat hook failed for %s rooms", kind)
+            kind = kind_of(room)
+            if kind is not None:
+                members.setdefault(kind, {}).setdefault(room, []).append(session)
+    for kind, rooms in members.items():
+        kind.heartbeat.call_robust(rooms)
     return _outdated(sessions)
 
 

@@ -1,7 +1,7 @@
 """Which users are online: `online_users` in Redis, kept correct by heartbeats, and the events about it."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from soukloop.core import jsonlib
+from soukloop.core.hooks import Hook
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime import keys
 from soukloop.realtime.builtin_events import USER_OFFLINE, USER_ONLINE
@@ -20,9 +21,8 @@ from soukloop.realtime.rooms import user_room
 
 logger = logging.getLogger(__name__)
 
-Audience = Callable[[Collection[UUID]], Iterable[tuple[UUID, UUID]]]
-
-_audiences: list[Audience] = []
+contacts: Hook[[Collection[UUID]], Iterable[tuple[UUID, UUID]]] = Hook()
+"""`callback(user_ids)`: (user id, contact id) pairs, who is notified when these users come and go online."""
 
 
 class Connection(Protocol):
@@ -78,12 +78,6 @@ end
 return expired
 """
 )
-
-
-def register_audience(audience: Audience) -> Audience:
-    """Register `(user ids) -> (user id, contact id) pairs`: who is notified of these users' presence."""
-    _audiences.append(audience)
-    return audience
 
 
 def online_among(user_ids: Iterable[UUID]) -> set[UUID]:
@@ -177,7 +171,7 @@ def _notify_contacts(event: EventSpec, usernames: Mapping[UUID, str]) -> None:
     if not usernames:
         return
     timestamp = jsonlib.isoformat(timezone.now())
-    for user_id, contact_id in {pair for audience in _audiences for pair in audience(usernames.keys())}:
+    for user_id, contact_id in {pair for pairs in contacts(usernames.keys()) for pair in pairs}:
         if contact_id != user_id:
             data = {"userId": user_id, "username": usernames[user_id], "timestamp": timestamp}
             publish(user_room(contact_id), event.name, data)

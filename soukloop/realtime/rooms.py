@@ -1,28 +1,66 @@
-"""The names of rooms; whoever is in a room hears its events."""
+"""Kinds of rooms, which apps declare in their `rooms.py`. Members receive what is published to a room."""
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-# Dots, because Channels refuses colons in the names of groups.
+from soukloop.core.hooks import Hook
+
+if TYPE_CHECKING:
+    from soukloop.realtime.sessions import Session
+
+
+class RoomKind:
+    """A kind of room: how its rooms are named, and hooks for the app that declares it.
+
+    `description` completes "To:" in docs/events.md: who receives what is published to such a room.
+    """
+
+    def __init__(self, name: str, description: str) -> None:
+        self.name = name
+        self.description = description
+
+        self.left: Hook[[Session, str], None] = Hook()
+        """`callback(session, room)`: a connection has left a room of this kind, or was closed.
+
+        Called on a thread. Not called when the process is killed, so anything that must end even then relies
+        on heartbeats.
+        """
+
+        self.heartbeat: Hook[[dict[str, list[Session]]], None] = Hook()
+        """`callback({room: [session, …]})`: these connections in rooms of this kind are alive.
+
+        Called on a thread, every SOCKET_HEARTBEAT, in several calls that together name each connection of
+        this process.
+        """
+
+    def room(self, row_id: UUID | str) -> str:
+        """Return the name of a row's room. The separator is a dot, because Channels doesn't allow colons."""
+        return f"{self.name}.{row_id}"
+
+    def row_id(self, room: str) -> UUID:
+        """Return the id of the row whose room it is."""
+        return UUID(room.partition(".")[2])
+
+
+ROOM_KINDS: dict[str, RoomKind] = {}
+
+
+def declare_room_kind(name: str, description: str) -> RoomKind:
+    """Add a kind of room to the registry; called in an app's `rooms.py`."""
+    if name in ROOM_KINDS:
+        raise ValueError(f"The room kind {name} is declared twice")
+    kind = ROOM_KINDS[name] = RoomKind(name, description)
+    return kind
+
+
+def kind_of(room: str) -> RoomKind | None:
+    """Return the kind of a room, or None if no app has declared it."""
+    return ROOM_KINDS.get(room.partition(".")[0])
+
+
+USER_ROOMS = declare_room_kind("user", "each connection of the user")
 
 
 def user_room(user_id: UUID | str) -> str:
-    """Everything that is one person's own; each of their connections is in it from the start."""
-    return f"user.{user_id}"
-
-
-def conversation_room(conversation_id: UUID | str) -> str:
-    return f"conversation.{conversation_id}"
-
-
-def stream_room(stream_id: UUID | str) -> str:
-    return f"stream.{stream_id}"
-
-
-def product_room(product_id: UUID | str) -> str:
-    """Who looks at a product: its scrolling offers, its sale."""
-    return f"product.{product_id}"
-
-
-def kind_of(room: str) -> str:
-    """Return `user`, `conversation`, `stream` or `product`."""
-    return room.partition(".")[0]
+    """Return the room that all connections of a user are in, from the handshake on."""
+    return USER_ROOMS.room(user_id)

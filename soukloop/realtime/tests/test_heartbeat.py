@@ -8,9 +8,11 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import User
+from soukloop.core.hooks import Hook
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime import keys, lifecycle, presence
 from soukloop.realtime.hub import hub
+from soukloop.realtime.rooms import ROOM_KINDS, RoomKind
 from soukloop.realtime.sessions import Session, SocketUser
 
 PEOPLE = 600
@@ -43,11 +45,18 @@ def sessions(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> list[Se
     return sessions
 
 
+def streams(monkeypatch: pytest.MonkeyPatch) -> RoomKind:
+    """Return a kind of room for streams that no app has registered with."""
+    kind = RoomKind("stream", "a test's")
+    monkeypatch.setitem(ROOM_KINDS, "stream", kind)
+    return kind
+
+
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[Alive]:
     """What an app that registered for the heartbeats of streams is told, call by call."""
     told: list[Alive] = []
-    monkeypatch.setattr(lifecycle, "HEARTBEAT_HOOKS", {"stream": [told.append]})
+    streams(monkeypatch).heartbeat.register(told.append)
     return told
 
 
@@ -87,7 +96,7 @@ async def test_a_heartbeat_does_not_speak_for_who_left_while_it_was_under_way(
         told.append(members)
         hub.members[last.connection_id].is_closed = True
 
-    monkeypatch.setattr(lifecycle, "HEARTBEAT_HOOKS", {"stream": [leave_meanwhile]})
+    streams(monkeypatch).heartbeat.register(leave_meanwhile)
     await lifecycle.heartbeat()
     assert last not in [session for call in told for session in call["stream.1"]]
     assert redis_client().zcard(keys.PRESENCE) == PEOPLE - 1
@@ -99,7 +108,7 @@ async def test_an_app_that_fails_keeps_nobody_from_being_spoken_for(
     def fail(members: Alive) -> None:
         raise RuntimeError("an app's own trouble")
 
-    monkeypatch.setattr(lifecycle, "HEARTBEAT_HOOKS", {"stream": [fail]})
+    streams(monkeypatch).heartbeat.register(fail)
     await lifecycle.heartbeat()
     assert redis_client().zcard(keys.PRESENCE) == PEOPLE
 
@@ -114,7 +123,8 @@ def test_of_several_new_connections_each_person_s_first_is_known(
         asked.append(set(user_ids))
         return []
 
-    monkeypatch.setattr(presence, "_audiences", [audience])
+    monkeypatch.setattr(presence, "contacts", Hook())
+    presence.contacts.register(audience)
     presence.add_connections([session_of(one), session_of(one), session_of(other)])
     presence.add_connections([session_of(other)])
     assert asked == [{one.pk, other.pk}]

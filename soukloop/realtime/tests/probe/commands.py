@@ -10,9 +10,10 @@ from django.db import connection
 from rest_framework import serializers
 
 from soukloop.core.errors import Conflict
-from soukloop.realtime.commands import command, on_left
+from soukloop.realtime.commands import command
 from soukloop.realtime.events import publish, publish_on_commit
-from soukloop.realtime.presence import register_audience
+from soukloop.realtime.presence import contacts
+from soukloop.realtime.rooms import ROOM_KINDS
 from soukloop.realtime.sessions import Session
 
 
@@ -98,12 +99,12 @@ def people(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     return {"count": get_user_model().objects.count()}
 
 
-@on_left("stream")
+@ROOM_KINDS["stream"].left.register
 def tell_left(session: Session, room: str) -> None:
     publish("product.1", "probe:left", {"room": room, "userId": session.user_id})
 
 
-@register_audience
+@contacts.register
 def everybody(user_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
     others = list(get_user_model().objects.values_list("pk", flat=True)[:100])
     return [(user_id, other) for user_id in user_ids for other in others]

@@ -1,0 +1,11 @@
+"""The rooms of conversations."""
+
+from uuid import UUID
+
+from soukloop.realtime.rooms import declare_room_kind
+
+CONVERSATION_ROOMS = declare_room_kind("conversation", "who has the conversation open")
+
+
+def conversation_room(conversation_id: UUID | str) -> str:
+    return CONVERSATION_ROOMS.room(conversation_id)

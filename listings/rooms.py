@@ -1,0 +1,11 @@
+"""The rooms of products, for those who look at one."""
+
+from uuid import UUID
+
+from soukloop.realtime.rooms import declare_room_kind
+
+PRODUCT_ROOMS = declare_room_kind("product", "who looks at the product")
+
+
+def product_room(product_id: UUID | str) -> str:
+    return PRODUCT_ROOMS.room(product_id)

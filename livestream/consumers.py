@@ -1,0 +1,10 @@
+"""The WebSocket of a live stream."""
+
+from soukloop.realtime.consumers import RoomConsumer
+
+
+class StreamConsumer(RoomConsumer):
+    """Joins the stream in its path."""
+
+    command = "stream:join"
+    field = "stream_id"
