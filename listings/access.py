@@ -24,7 +24,7 @@ def product_visible_to(user: User | None, product_id: UUID | str) -> Product:
     )
     if product is not None and (user is None or product.seller_id != user.pk):
         is_seen = product.status in (Product.Status.ACTIVE, Product.Status.RESERVED) or (
-            product.status == Product.Status.SOLD and user is not None and hooks.may_see_sold(user, product)
+            product.status == Product.Status.SOLD and user is not None and hooks.may_view_sold(user, product)
         )
         if (
             not is_seen

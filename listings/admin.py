@@ -109,7 +109,7 @@ class ProductAdmin(ReadOnlyStateAdmin):
         exact, public = product.location, product.public_location
         if exact is None or public is None:
             return format.NOTHING
-        return emirates_map.drawn((exact.x, exact.y), (public.x, public.y))
+        return emirates_map.render_map((exact.x, exact.y), (public.x, public.y))
 
 
 @admin.register(Category)

@@ -63,7 +63,7 @@ def category_counts() -> Counts:
     return counts
 
 
-def adjust_on_commit(slug: str, *, total: int = 0, active: int = 0) -> None:
+def adjust_counts_on_commit(slug: str, *, total: int = 0, active: int = 0) -> None:
     """Keep the cached counts true when a product comes or goes; counting again would cost more."""
 
     def adjust() -> None:
@@ -78,7 +78,7 @@ def adjust_on_commit(slug: str, *, total: int = 0, active: int = 0) -> None:
     transaction.on_commit(adjust)
 
 
-def forget_on_commit() -> None:
+def invalidate_counts_on_commit() -> None:
     """Have them counted again: many products changed at once."""
 
     def forget() -> None:

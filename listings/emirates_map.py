@@ -70,7 +70,7 @@ _LENS_X, _LENS_Y, _LENS_RADIUS = 112, 112, 84
 _METRES_PER_DEGREE = 111_320.0
 
 
-def drawn(exact: Degrees, public: Degrees) -> SafeString:
+def render_map(exact: Degrees, public: Degrees) -> SafeString:
     """Return an SVG with the exact place and the public one, as they are and through a lens."""
     x, y = _on_map(exact)
     east = (public[0] - exact[0]) * _METRES_PER_DEGREE * cos(radians(exact[1]))

@@ -24,7 +24,7 @@ live_stream_counter: Hook[[], Mapping[str, int]] = Hook()
 """`callback()`: category slug → streams that are live now."""
 
 
-def may_see_sold(user: User, product: Product) -> bool:
+def may_view_sold(user: User, product: Product) -> bool:
     return any(sold_viewer_check(user, product))
 
 

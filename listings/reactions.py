@@ -1,7 +1,7 @@
 """How listings react to changes in lower apps."""
 
 from accounts.hooks import account_closed, account_reopened
-from listings.services import close_seller, reopen_seller
+from listings.services import mark_seller_closed, mark_seller_open
 
-account_closed.register(close_seller)
-account_reopened.register(reopen_seller)
+account_closed.register(mark_seller_closed)
+account_reopened.register(mark_seller_open)

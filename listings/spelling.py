@@ -1,7 +1,7 @@
 """Words one typing mistake apart."""
 
 
-def without_one_letter(word: str) -> list[str]:
+def deletion_variants(word: str) -> list[str]:
     """Return the word and everything it becomes when one letter is dropped.
 
     Two words that are one letter changed, added, dropped or swapped apart have one of these in common (the
@@ -10,7 +10,7 @@ def without_one_letter(word: str) -> list[str]:
     return sorted({word, *(word[:place] + word[place + 1 :] for place in range(len(word)))} - {""})
 
 
-def distance(one: str, other: str) -> int:
+def edit_distance(one: str, other: str) -> int:
     """Count the letters changed, added, dropped, or swapped with their neighbour between two words."""
     before: list[int] = []
     row = list(range(len(other) + 1))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from accounts.blocks import blocked_ids
 from accounts.models import User
-from listings.places import distance_label
+from listings.locations import distance_label
 from listings.queries import Place
 from soukloop.core.images import public_url
 

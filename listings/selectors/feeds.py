@@ -4,7 +4,7 @@ from typing import Any
 
 from listings.queries import ListQuery
 from listings.selectors.cards import Viewer
-from listings.selectors.rows import listed_where, ordered_page
+from listings.selectors.pages import listed_where, ordered_page
 from soukloop.core.db.reads import Reads
 
 

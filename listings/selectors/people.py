@@ -6,7 +6,7 @@ from uuid import UUID
 from listings.models import Favorite, Product
 from listings.queries import ListQuery
 from listings.selectors.cards import Viewer, card, card_columns
-from listings.selectors.rows import Where, hide_blocked, ordered_page
+from listings.selectors.pages import Where, hide_blocked, ordered_page
 from soukloop.core.db.reads import Reads, Statement
 from soukloop.core.http.pagination import Page, page_body
 

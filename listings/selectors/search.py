@@ -13,7 +13,7 @@ from django.utils import timezone
 from listings.models import Product
 from listings.queries import ListQuery
 from listings.selectors.cards import Viewer, card, card_columns
-from listings.selectors.rows import Where, hide_blocked, list_body, listed_where, ordered_page
+from listings.selectors.pages import Where, hide_blocked, list_body, listed_where, ordered_page
 from listings.selectors.words import corrected_text, searchable
 from soukloop.core.db.reads import Reads, Statement
 from soukloop.core.errors import ValidationFailed

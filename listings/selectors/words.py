@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 
 from listings.selectors.cards import Viewer
-from listings.selectors.rows import Where, hide_blocked
-from listings.spelling import distance, without_one_letter
+from listings.selectors.pages import Where, hide_blocked
+from listings.spelling import deletion_variants, edit_distance
 from soukloop.core.db.reads import Reads, Statement
 
 _CORRECTIONS_MAX = 8
@@ -113,10 +113,10 @@ def _corrected_word(word: str, viewer: Viewer | None) -> Reads[str | None]:
         return None
     candidates = yield Statement(
         "SELECT word, uses FROM listings_searchword WHERE without_one_letter && %s::varchar[] LIMIT 500",
-        [without_one_letter(word)],
+        [deletion_variants(word)],
     )
     allowed = 2 if len(word) >= 8 else 1
-    ranked = sorted((distance(word, known), -uses, known) for known, uses in candidates)
+    ranked = sorted((edit_distance(word, known), -uses, known) for known, uses in candidates)
     near = [known for apart, _, known in ranked if 0 < apart <= allowed][:_CORRECTIONS_MAX]
     if not near:
         return None

@@ -15,7 +15,7 @@ def add_favorite(*, actor: User, product_id: UUID) -> Product:
     """Like a product; liking it again changes nothing. Raises NotFound."""
     product = product_visible_to(actor, product_id)
     _, is_new = Favorite.objects.get_or_create(user=actor, product=product)
-    return _counted(product, 1 if is_new else 0)
+    return _change_favorite_count(product, 1 if is_new else 0)
 
 
 @transaction.atomic
@@ -25,10 +25,10 @@ def remove_favorite(*, actor: User, product_id: UUID) -> Product:
     deleted, _ = favorite.delete()
     if not deleted:
         return product_visible_to(actor, product_id)
-    return _counted(Product.objects.get(pk=product_id), -1)
+    return _change_favorite_count(Product.objects.get(pk=product_id), -1)
 
 
-def _counted(product: Product, change: int) -> Product:
+def _change_favorite_count(product: Product, change: int) -> Product:
     if change:
         Product.objects.filter(pk=product.pk).update(favorite_count=F("favorite_count") + change)
         product.refresh_from_db(fields=["favorite_count"])

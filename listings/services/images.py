@@ -19,7 +19,7 @@ def upload_image(*, actor: User, upload: UploadedFile) -> StoredImage:
     return images.store_image(upload, folder=f"{FOLDER}/{actor.pk}")
 
 
-def own_image_name(product: Product) -> str | None:
+def uploaded_image_name(product: Product) -> str | None:
     """Return the storage name of the product's first picture if its seller uploaded it here."""
     if not product.image_urls:
         return None
@@ -31,7 +31,7 @@ def own_image_name(product: Product) -> str | None:
 
 def make_thumbnail(*, product: Product) -> None:
     """Make the small picture for lists from the first of a product's pictures, where it lies here."""
-    name = own_image_name(product)
+    name = uploaded_image_name(product)
     if name is None or product.video_thumbnail_url or not default_storage.exists(name):
         return
     thumbnail = images.make_thumbnail(name, settings.THUMBNAIL_SIDE)

@@ -15,12 +15,12 @@ from accounts.models import User
 from accounts.tokens import check_user
 from listings import hooks
 from listings.access import own_product
-from listings.category_counts import adjust_on_commit, forget_on_commit
+from listings.category_counts import adjust_counts_on_commit, invalidate_counts_on_commit
 from listings.fees import fee_and_payout
+from listings.locations import public_point
 from listings.models import Category, Product
-from listings.places import public_point
-from listings.services.images import own_image_name
-from listings.services.words import learn_words
+from listings.services.images import uploaded_image_name
+from listings.services.search_words import add_words
 from soukloop.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
 from soukloop.core.jobs.queue import enqueue
 from soukloop.core.staff.history import log_staff_action
@@ -73,15 +73,15 @@ def create_product(
         min_offer_price=min_offer_price,
         auto_accept_price=auto_accept_price,
     )
-    _settle(product)
+    _validate_and_price(product)
     seller = locked_user(actor.pk)
     # A ban may have been what held the row: it closed the products that were there, and ours wasn't.
     check_user(seller, seller.token_version)
-    _check_limit(seller)
+    _require_below_active_limit(seller)
     product.save(force_insert=True)
-    learn_words(product.title)
-    _make_thumbnail(product)
-    adjust_on_commit(product.category_id, total=1, active=1)
+    add_words(product.title)
+    _enqueue_thumbnail(product)
+    adjust_counts_on_commit(product.category_id, total=1, active=1)
     return product
 
 
@@ -96,16 +96,16 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
     title, images, category = product.title, product.image_urls, product.category_id
     for name, value in changes.items():
         setattr(product, name, value)
-    _settle(product)
+    _validate_and_price(product)
     product.save()
     if product.title != title:
-        learn_words(product.title)
+        add_words(product.title)
     if product.image_urls != images:
-        _make_thumbnail(product)
+        _enqueue_thumbnail(product)
     if product.category_id != category:
         listed = int(product.is_listed)
-        adjust_on_commit(category, total=-1, active=-listed)
-        adjust_on_commit(product.category_id, total=1, active=listed)
+        adjust_counts_on_commit(category, total=-1, active=-listed)
+        adjust_counts_on_commit(product.category_id, total=1, active=listed)
     return product
 
 
@@ -114,7 +114,7 @@ def delete_product(*, actor: User, product_id: UUID) -> None:
     """Take a product away for good; its row stays for chats and sales. Raises Conflict for a sold one."""
     product = own_product(actor, product_id, lock=True)
     _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
-    adjust_on_commit(product.category_id, total=-1, active=-int(product.is_listed))
+    adjust_counts_on_commit(product.category_id, total=-1, active=-int(product.is_listed))
     product.status = Product.Status.DELETED
     product.deleted_at = timezone.now()
     product.save(update_fields=["status", "deleted_at", "updated_at"])
@@ -127,7 +127,7 @@ def mark_sold(*, product: Product) -> None:
     Doesn't call the withdrawn hooks: the caller is the one who reacts. Raises Conflict unless it is on sale.
     """
     _require_status(product, Product.Status.ACTIVE)
-    adjust_on_commit(product.category_id, active=-int(product.is_listed))
+    adjust_counts_on_commit(product.category_id, active=-int(product.is_listed))
     product.status = Product.Status.SOLD
     product.sold_at = timezone.now()
     product.save(update_fields=["status", "sold_at", "updated_at"])
@@ -144,19 +144,19 @@ def put_back_on_sale(*, product: Product) -> None:
         _require_status(product, Product.Status.SOLD)
     if product.status == Product.Status.SOLD:
         product.status = Product.Status.ACTIVE
-        adjust_on_commit(product.category_id, active=int(product.is_listed))
+        adjust_counts_on_commit(product.category_id, active=int(product.is_listed))
     product.sold_at = None
     # Never `seller_closed`: a ban that waits for this row sets it next.
     product.save(update_fields=["status", "sold_at", "updated_at"])
 
 
-def put_on_air(*, product_ids: Iterable[UUID], stream_id: UUID) -> None:
+def set_live_stream(*, product_ids: Iterable[UUID], stream_id: UUID) -> None:
     """Note that these products are shown in a live stream: the feeds show them first."""
     Product.objects.filter(pk__in=list(product_ids)).update(live_stream_id=stream_id)
 
 
-def take_off_air(*, stream_id: UUID, product_ids: Iterable[UUID] | None = None) -> None:
-    """Undo `put_on_air`, for all of the stream's products unless some are named."""
+def clear_live_stream(*, stream_id: UUID, product_ids: Iterable[UUID] | None = None) -> None:
+    """Undo `set_live_stream`, for all of the stream's products unless some are named."""
     products = Product.objects.filter(live_stream_id=stream_id)
     if product_ids is not None:
         products = products.filter(pk__in=list(product_ids))
@@ -168,7 +168,7 @@ def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
     """Have staff hide a product from everyone but its seller, who is told the reason."""
     product = _product_for_staff(actor, product_id)
     _require_status(product, Product.Status.ACTIVE, Product.Status.RESERVED, Product.Status.SOLD)
-    adjust_on_commit(product.category_id, active=-int(product.is_listed))
+    adjust_counts_on_commit(product.category_id, active=-int(product.is_listed))
     product.status = Product.Status.HIDDEN
     product.hidden_reason = reason
     product.save(update_fields=["status", "hidden_reason", "updated_at"])
@@ -186,17 +186,17 @@ def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
     product = _product_for_staff(actor, product_id, lock_seller=True)
     _require_status(product, Product.Status.HIDDEN)
     if product.sold_at is None:
-        _check_limit(product.seller)
+        _require_below_active_limit(product.seller)
     product.status = Product.Status.SOLD if product.sold_at else Product.Status.ACTIVE
     product.hidden_reason = ""
     # Never `seller_closed`: a ban that waits for this row sets it next.
     product.save(update_fields=["status", "hidden_reason", "updated_at"])
-    adjust_on_commit(product.category_id, active=int(product.is_listed))
+    adjust_counts_on_commit(product.category_id, active=int(product.is_listed))
     log_staff_action(actor=actor, row=product, message=f"Restored: {reason}")
     return product
 
 
-def close_seller(seller: User) -> None:
+def mark_seller_closed(seller: User) -> None:
     """Take the products of somebody who is banned or gone off every list; the rows keep their own state.
 
     Calls no hook: the apps above hear of a closed account from accounts.
@@ -204,7 +204,7 @@ def close_seller(seller: User) -> None:
     _set_seller_closed(seller, is_closed=True)
 
 
-def reopen_seller(seller: User) -> None:
+def mark_seller_open(seller: User) -> None:
     """Put the products of somebody who is let in again back on the lists."""
     _set_seller_closed(seller, is_closed=False)
 
@@ -212,7 +212,7 @@ def reopen_seller(seller: User) -> None:
 def _set_seller_closed(seller: User, *, is_closed: bool) -> None:
     with transaction.atomic():
         Product.objects.filter(seller=seller, seller_closed=not is_closed).update(seller_closed=is_closed)
-        forget_on_commit()
+        invalidate_counts_on_commit()
 
 
 def _product_for_staff(actor: User, product_id: UUID, *, lock_seller: bool = False) -> Product:
@@ -228,8 +228,8 @@ def _product_for_staff(actor: User, product_id: UUID, *, lock_seller: bool = Fal
     return product
 
 
-def _make_thumbnail(product: Product) -> None:
-    if own_image_name(product):
+def _enqueue_thumbnail(product: Product) -> None:
+    if uploaded_image_name(product):
         enqueue("listings.make_thumbnail", product_id=str(product.pk))
 
 
@@ -242,7 +242,7 @@ def _require_status(product: Product, *allowed: str) -> None:
         )
 
 
-def _check_limit(seller: User) -> None:
+def _require_below_active_limit(seller: User) -> None:
     """Count for a locked seller, so that fifty parallel creations can't each see forty-nine."""
     active = Product.objects.filter(
         seller=seller, status__in=[Product.Status.ACTIVE, Product.Status.RESERVED]
@@ -255,7 +255,7 @@ def _check_limit(seller: User) -> None:
         )
 
 
-def _settle(product: Product) -> None:
+def _validate_and_price(product: Product) -> None:
     """Check what must go together and work out what follows from the rest."""
     problems: dict[str, list[str]] = {}
     if product.feed_type == Product.FeedType.DISCOVER and not product.video_url:

@@ -9,8 +9,8 @@ from django.contrib.gis.geos import Point
 from accounts.models import User
 from accounts.tests.factories import make_seller
 from listings.fees import fee_and_payout
+from listings.locations import public_point
 from listings.models import Category, Product
-from listings.places import public_point
 
 DUBAI_MARINA = Point(55.1369, 25.0772, srid=4326)
 DOWNTOWN = Point(55.2708, 25.2048, srid=4326)

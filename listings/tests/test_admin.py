@@ -55,7 +55,7 @@ def test_cities_are_on_land_and_places_outside_stay_within_the_map() -> None:
     land = Polygon([*emirates_map.LAND, emirates_map.LAND[0]])
     assert land.valid
     assert [name for name, place, *_ in emirates_map.CITIES if not land.contains(Point(*place))] == []
-    drawing = emirates_map.drawn((-0.12, 51.5), (-0.12, 51.5))  # London
+    drawing = emirates_map.render_map((-0.12, 51.5), (-0.12, 51.5))  # London
     assert '<circle class="exact" cx="5" cy="5" r="6"/>' in drawing
 
 

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.tests.factories import client_for, make_seller, make_staff
 from listings import category_counts, keys, services
-from listings.services import close_seller, reopen_seller
+from listings.services import mark_seller_closed, mark_seller_open
 from listings.tests.factories import make_product
 from listings.tests.test_api import CONTRACT_2_1
 from soukloop.core.redis.client import redis_client
@@ -84,8 +84,8 @@ def test_cached_counts_stay_true_through_a_products_life(django_capture_on_commi
     assert after(lambda: client.patch(url, {"category": "gaming"}))[0] == (0, 0)
     assert counts("gaming") == (1, 1)
     assert after(lambda: client.patch(url, {"category": "sneakers"}))[0] == (1, 1)
-    assert after(lambda: close_seller(seller))[0] == (1, 0)
-    assert after(lambda: reopen_seller(seller))[0] == (1, 1)
+    assert after(lambda: mark_seller_closed(seller))[0] == (1, 0)
+    assert after(lambda: mark_seller_open(seller))[0] == (1, 1)
     assert after(lambda: client.delete(url))[0] == (0, 0)
 
 
@@ -117,7 +117,7 @@ def test_only_what_enters_or_leaves_the_lists_is_counted(django_capture_on_commi
     assert after(lambda: services.put_back_on_sale(product=fresh(sold))) == (3, 2)
     assert after(lambda: restore(sold)) == (3, 3)
     assert after(lambda: services.mark_sold(product=fresh(sold))) == (3, 2)
-    assert after(lambda: close_seller(seller)) == (3, 0)
+    assert after(lambda: mark_seller_closed(seller)) == (3, 0)
     assert after(lambda: services.put_back_on_sale(product=fresh(sold))) == (3, 0)
     assert after(lambda: hide(shown)) == (3, 0)
     assert after(lambda: restore(shown)) == (3, 0)
@@ -125,7 +125,7 @@ def test_only_what_enters_or_leaves_the_lists_is_counted(django_capture_on_commi
     assert after(lambda: services.delete_product(actor=seller, product_id=shown.pk)) == (2, 0)
     change = {"category_id": "gaming"}
     assert after(lambda: services.update_product(actor=seller, product_id=sold.pk, changes=change)) == (1, 0)
-    assert after(lambda: reopen_seller(seller)) == (1, 0)
+    assert after(lambda: mark_seller_open(seller)) == (1, 0)
     assert counts("gaming") == (1, 1)
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from accounts.tests.factories import client_for, make_seller, make_user
+from listings.locations import distance_label, ecef_coordinates, public_point
 from listings.models import Product
-from listings.places import distance_label, metres_from_centre, public_point
 from listings.tests.factories import DUBAI_MARINA, make_product
 from soukloop.core.http.pagination import encode_cursor
 
@@ -151,7 +151,7 @@ def test_places_are_where_the_database_has_them(longitude, latitude):
         cursor.execute(
             "SELECT ST_3DDistance(listings_xyz(ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography),"
             " ST_MakePoint(%s, %s, %s))",
-            [longitude, latitude, *metres_from_centre(longitude, latitude)],
+            [longitude, latitude, *ecef_coordinates(longitude, latitude)],
         )
         [[off]] = cursor.fetchall()
     assert off < 1e-6

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from accounts.tests.factories import block, client_for, make_seller, make_user
 from listings import services
 from listings.models import Category, Product, SearchWord
-from listings.services.words import learn_words, recount_words
+from listings.services.search_words import add_words, recount_words
 from listings.tests.factories import DUBAI_MARINA, make_product
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ def titles(**params):
 
 
 def listed(title, **fields):
-    learn_words(title)
+    add_words(title)
     return make_product(title=title, **({"description": "", "tags": []} | fields))
 
 

@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 from accounts.tests.factories import client_for, make_seller, make_user
 from listings import keys, tasks
 from listings.models import Product, ViewBatch
-from listings.services import favorites, images, views
+from listings.services import favorites, images, view_counts
 from listings.tests.factories import make_product
 from listings.tests.test_api import CONTRACT_2_1
 from soukloop.core.redis.client import redis_client
@@ -50,32 +50,32 @@ def test_looks_are_counted_but_not_the_sellers_own():
     url = f"/api/v1/products/{product.pk}"
     for client in (APIClient(), client_for(make_user()), client_for(seller)):
         assert client.get(url).status_code == 200
-    assert views.write_views() == 2
+    assert view_counts.flush_views() == 2
     product.refresh_from_db()
     assert product.view_count == 2
-    assert views.write_views() == 0
+    assert view_counts.flush_views() == 0
 
 
 def test_asking_for_the_headers_alone_is_no_look():
     product = make_product()
     assert APIClient().head(f"/api/v1/products/{product.pk}").status_code == 200
-    assert views.write_views() == 0
+    assert view_counts.flush_views() == 0
 
 
 def test_views_gathered_while_a_batch_is_written_wait_for_the_next():
     product = make_product()
-    views.count_view(product.pk)
+    view_counts.record_view(product.pk)
     redis_client().rename(keys.PRODUCT_VIEWS, keys.PRODUCT_VIEWS_BATCH)
-    views.count_view(product.pk)
-    views.count_view(product.pk)
-    assert views.write_views() == 1
-    assert views.write_views() == 2
+    view_counts.record_view(product.pk)
+    view_counts.record_view(product.pk)
+    assert view_counts.flush_views() == 1
+    assert view_counts.flush_views() == 2
     assert Product.objects.get().view_count == 3
 
 
 def test_batch_whose_writer_died_after_the_commit_is_not_added_again(monkeypatch):
     product = make_product()
-    views.count_view(product.pk)
+    view_counts.record_view(product.pk)
     client = redis_client()
 
     class Dying:
@@ -85,23 +85,23 @@ def test_batch_whose_writer_died_after_the_commit_is_not_added_again(monkeypatch
         def delete(self, *names):
             raise SystemExit("killed")
 
-    monkeypatch.setattr(views, "redis_client", Dying)
+    monkeypatch.setattr(view_counts, "redis_client", Dying)
     with pytest.raises(SystemExit):
-        views.write_views()
+        view_counts.flush_views()
     monkeypatch.undo()
     assert Product.objects.get().view_count == 1
-    views.count_view(product.pk)
-    assert views.write_views() == 0
-    assert views.write_views() == 1
+    view_counts.record_view(product.pk)
+    assert view_counts.flush_views() == 0
+    assert view_counts.flush_views() == 1
     assert Product.objects.get().view_count == 2
     assert ViewBatch.objects.count() == 2
 
 
 def test_views_of_a_product_that_is_no_more_harm_nothing():
     product = make_product()
-    views.count_view(uuid4())
-    views.count_view(product.pk)
-    views.write_views()
+    view_counts.record_view(uuid4())
+    view_counts.record_view(product.pk)
+    view_counts.flush_views()
     assert Product.objects.get().view_count == 1
 
 
@@ -141,9 +141,9 @@ def test_thumbnail_of_a_picture_that_was_replaced_is_not_used(media, monkeypatch
 
 def test_no_file_of_somebody_else_is_read_for_a_thumbnail(media):
     product = make_product(image_urls=[f"http://localhost:8080/uploads/products/{uuid4()}/x.jpg"])
-    assert images.own_image_name(product) is None
+    assert images.uploaded_image_name(product) is None
     product.image_urls = [f"http://localhost:8080/uploads/products/{product.seller_id}/../../secret.jpg"]
-    assert images.own_image_name(product) is None
+    assert images.uploaded_image_name(product) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"GIF89a" + b"\0" * 40])
@@ -162,7 +162,7 @@ def test_parallel_likes_and_writes_of_views_add_up():
     product = make_product()
     people = [make_user() for _ in range(12)]
     for _ in range(30):
-        views.count_view(product.pk)
+        view_counts.record_view(product.pk)
 
     def like(person):
         try:
@@ -174,7 +174,7 @@ def test_parallel_likes_and_writes_of_views_add_up():
             connection.close()
 
     with ThreadPoolExecutor(6) as pool:
-        written = pool.submit(views.write_views)
+        written = pool.submit(view_counts.flush_views)
         list(pool.map(like, people))
         assert written.result() == 30
     product.refresh_from_db()

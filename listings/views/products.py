@@ -30,7 +30,7 @@ from listings.serializers import (
     ProductOutput,
     product_body,
 )
-from listings.services import favorites, images, views
+from listings.services import favorites, images, view_counts
 from soukloop.core.db.reads import run
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of
@@ -112,7 +112,7 @@ class ProductViewSet(ViewSet):
         product = access.product_visible_to(viewer, product_id)
         is_look = request.method == "GET"  # HEAD comes here too
         if is_look and (viewer is None or viewer.pk != product.seller_id):
-            views.count_view(product.pk)
+            view_counts.record_view(product.pk)
         return _shown(product, viewer)
 
     @extend_schema(

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from listings.models import Product
-from listings.services.products import put_on_air, take_off_air
+from listings.services.products import clear_live_stream, set_live_stream
 from livestream import access, events, states
 from livestream.models import ProductTag, Stream, StreamProduct
 from soukloop.core.errors import Conflict
@@ -40,7 +40,7 @@ def attach_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamP
         defaults={"position": 0 if last is None else last + 1, "removed_at": None},
     )
     if stream.is_live:
-        put_on_air(product_ids=[product.pk], stream_id=stream.pk)
+        set_live_stream(product_ids=[product.pk], stream_id=stream.pk)
     return stream_product
 
 
@@ -58,7 +58,7 @@ def detach_product(*, actor: User, stream_id: UUID, product_id: UUID) -> Stream:
         return stream
     stream_product.removed_at = timezone.now()
     stream_product.save(update_fields=["removed_at"])
-    take_off_air(stream_id=stream.pk, product_ids=[stream_product.product_id])
+    clear_live_stream(stream_id=stream.pk, product_ids=[stream_product.product_id])
     events.product_untagged(stream.pk, stream_product.product_id, "removed")
     return stream
 
@@ -102,4 +102,4 @@ def product_withdrawn(product: Product, reason: str) -> None:
     if product.live_stream_id is None:
         return
     events.product_untagged(product.live_stream_id, product.pk, reason)
-    take_off_air(stream_id=product.live_stream_id, product_ids=[product.pk])
+    clear_live_stream(stream_id=product.live_stream_id, product_ids=[product.pk])

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from listings.models import Category
-from listings.services.products import put_on_air, take_off_air
+from listings.services.products import clear_live_stream, set_live_stream
 from livestream import access, events, live_counts, states
 from livestream.media import addresses, stream_keys
 from livestream.models import PublisherConnection, ReactionTotal, Replay, Stream, StreamProduct
@@ -83,7 +83,7 @@ def go_live(
     if stream.record_stream:
         Replay.objects.create(stream=stream)
     product_ids = list(stream.stream_products.values_list("product_id", flat=True))
-    put_on_air(product_ids=product_ids, stream_id=stream.pk)
+    set_live_stream(product_ids=product_ids, stream_id=stream.pk)
     if stream.notifications_sent:
         enqueue("livestream.announce", lock=f"livestream.announce:{stream.pk}", stream_id=str(stream.pk))
     events.stream_live(stream, product_ids)
@@ -190,7 +190,7 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
     stream.average_watch_seconds = watched.average_seconds
     stream.total_likes = figures.total_likes(stream.pk)
     stream.save()
-    take_off_air(stream_id=stream.pk)
+    clear_live_stream(stream_id=stream.pk)
     _cut_publisher(stream)
     if stream.record_stream:
         enqueue_replay(stream)

@@ -21,11 +21,11 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from listings.catalogue import Home, homes, listings
 from listings.fees import fee_and_payout
+from listings.locations import offset_degrees
+from listings.management.sample_listings import Home, homes, listings
 from listings.models import Product
-from listings.places import offset_degrees
-from listings.services.words import recount_words
+from listings.services.search_words import recount_words
 
 Seller = tuple[uuid.UUID, Home]
 Slice = tuple[int, int, datetime, datetime]

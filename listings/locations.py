@@ -46,7 +46,7 @@ def public_point(location: Point, *, seller_id: object) -> Point:
     return Point(round(longitude, 6), round(latitude, 6), srid=4326)
 
 
-def metres_from_centre(longitude: float, latitude: float) -> tuple[float, float, float]:
+def ecef_coordinates(longitude: float, latitude: float) -> tuple[float, float, float]:
     """Return where a place is from the Earth's centre: what `listings_xyz` returns, to the rounding.
 
     Worked out here, PostgreSQL's planner doesn't do it again wherever a statement names the place.

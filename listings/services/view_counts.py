@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 _BATCH = b"batch"
 
 
-def count_view(product_id: UUID) -> None:
+def record_view(product_id: UUID) -> None:
     """Count a look; lost when Redis is away, because a page that opens matters more."""
     try:
         redis_client().hincrby(keys.PRODUCT_VIEWS, str(product_id), 1)
@@ -23,7 +23,7 @@ def count_view(product_id: UUID) -> None:
         logger.warning("view not counted: %s", error)
 
 
-def write_views() -> int:
+def flush_views() -> int:
     """Add the buffered views to the products; returns how many.
 
     The buffer is renamed first, so new views gather in a new one. The batch's id is written in the

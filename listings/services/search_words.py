@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from django.db import connection, transaction
 
 from listings.models import SearchWord
-from listings.spelling import without_one_letter
+from listings.spelling import deletion_variants
 
 _EDGES = re.compile(r"^\W+|\W+$")
 _WORD_MAX = 40
 
 
-def learn_words(text: str) -> None:
+def add_words(text: str) -> None:
     """Add the words of a new title; ones that are known stay as they are."""
     written = {word for piece in text.split() if 1 < len(word := _EDGES.sub("", piece)) <= _WORD_MAX}
     if not written:
@@ -59,7 +59,7 @@ def recount_words() -> int:
 def _insert(words: Iterable[tuple[str, str, int]]) -> None:
     SearchWord.objects.bulk_create(
         (
-            SearchWord(word=word, display=display, uses=uses, without_one_letter=without_one_letter(word))
+            SearchWord(word=word, display=display, uses=uses, without_one_letter=deletion_variants(word))
             for word, display, uses in words
         ),
         ignore_conflicts=True,

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from listings.places import metres_from_centre
+from listings.locations import ecef_coordinates
 from listings.queries import ListQuery, Place
 from listings.selectors.cards import Viewer, card, card_columns
 from soukloop.core.db.reads import Reads, Statement
@@ -103,7 +103,7 @@ def order_of(query: ListQuery) -> Order:
 
 
 def _xyz(place: Place) -> tuple[float, float, float]:
-    return metres_from_centre(place.longitude, place.latitude)
+    return ecef_coordinates(place.longitude, place.latitude)
 
 
 def ordered_page(
