@@ -46,7 +46,7 @@ def caller(user_id: UUID) -> Reads[Caller | None]:
 
 
 @dataclass(frozen=True)
-class Standing:
+class FollowCounts:
     """How many follow and are followed, and whether the viewer is among them."""
 
     followers_count: int
@@ -54,12 +54,12 @@ class Standing:
     is_following: bool
 
 
-def standing_of(user: User, viewer: User | None) -> Standing:
+def follow_counts(user: User, viewer: User | None) -> FollowCounts:
     """Count follows of people who are still there."""
     followers = Follow.objects.filter(followed=user, follower__is_active=True).count()
     following = Follow.objects.filter(follower=user, followed__is_active=True).count()
     is_following = viewer is not None and Follow.objects.filter(follower=viewer, followed=user).exists()
-    return Standing(followers, following, is_following)
+    return FollowCounts(followers, following, is_following)
 
 
 def followers_of(user: User, viewer: User) -> QuerySet[Follow]:

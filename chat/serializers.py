@@ -8,11 +8,12 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import URLValidator
 from rest_framework import serializers
 
-from accounts.models import User
+from accounts.serializers.people import OtherUserOutput, other_user_body
 from chat.models import Conversation, Message
 from listings.serializers import ProductCardOutput, product_card
 from soukloop.core.http.fields import IdField, PlainTextField
-from soukloop.core.images import ImageUploadSerializer, public_url
+from soukloop.core.http.pagination import PageOutput
+from soukloop.core.images import ImageUploadInput
 
 _is_web_address = URLValidator(schemes=["http", "https"], message="An image is an http or https address.")
 IMAGE_ADDRESS_MAX = 2000
@@ -94,12 +95,7 @@ class MessagesOutput(serializers.Serializer[None]):
     last_seq = serializers.IntegerField()
 
 
-class PersonOutput(serializers.Serializer[None]):
-    id = serializers.UUIDField()
-    username = serializers.CharField()
-    full_name = serializers.CharField()
-    avatar_url = serializers.URLField(allow_null=True)
-    is_verified = serializers.BooleanField()
+class ConversationPartnerOutput(OtherUserOutput):
     is_online = serializers.BooleanField()
 
 
@@ -119,17 +115,13 @@ class ConversationOutput(serializers.Serializer[None]):
     last_message = MessageOutput(allow_null=True)
     last_message_at = serializers.DateTimeField(allow_null=True)
     is_archived = serializers.BooleanField()
-    other_user = PersonOutput()
+    other_user = ConversationPartnerOutput()
     product = ProductCardOutput(allow_null=True)
     created_at = serializers.DateTimeField()
 
 
-class ConversationPageOutput(serializers.Serializer[None]):
+class ConversationPageOutput(PageOutput):
     items = ConversationOutput(many=True)
-    page = serializers.IntegerField()
-    per_page = serializers.IntegerField()
-    total = serializers.IntegerField()
-    has_more = serializers.BooleanField()
 
 
 class ReadOutput(serializers.Serializer[None]):
@@ -143,7 +135,7 @@ class ArchivedOutput(serializers.Serializer[None]):
     is_archived = serializers.BooleanField()
 
 
-class ImageInput(ImageUploadSerializer):
+class ImageInput(ImageUploadInput):
     client_message_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
 
 
@@ -169,7 +161,7 @@ def conversation_body(conversation: Conversation, viewer_id: UUID, online: set[U
         "last_message": message_body(conversation.last_message) if conversation.last_message else None,
         "last_message_at": conversation.last_message_at,
         "is_archived": conversation.is_archived_by(viewer_id),
-        "other_user": _person_body(other, other.pk in online),
+        "other_user": other_user_body(other) | {"is_online": other.pk in online},
         "product": product_card(conversation.product) if conversation.product else None,
         "created_at": conversation.created_at,
     }
@@ -197,17 +189,6 @@ def read_body(conversation: Conversation, viewer_id: UUID) -> dict[str, Any]:
         "conversation_id": conversation.pk,
         "up_to_seq": conversation.read_seq_of(viewer_id),
         "unread_count": conversation.unread_count_of(viewer_id),
-    }
-
-
-def _person_body(person: User, is_online: bool) -> dict[str, Any]:
-    return {
-        "id": person.pk,
-        "username": person.username,
-        "full_name": person.full_name,
-        "avatar_url": public_url(person.avatar),
-        "is_verified": person.is_verified,
-        "is_online": is_online,
     }
 
 

@@ -14,9 +14,10 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from accounts.models import User
+from accounts.serializers.people import PersonCardOutput, person_card_body
+from accounts.serializers.profiles import LocationOutput, location_body
 from listings.models import Category, Product
 from soukloop.core.http.fields import PlainTextField
-from soukloop.core.images import public_url
 from soukloop.core.money import PriceField
 
 _NOT_IN_ADDRESSES = re.compile(r"[\s\\\"'<>`\x00-\x1f\x7f]")
@@ -140,11 +141,8 @@ class ProductInput(serializers.Serializer[Any]):
         return [tag for tag in dict.fromkeys(value) if tag]
 
 
-class SellerOutput(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
+class SellerOutput(PersonCardOutput):
     username = serializers.CharField(help_text="With its @")
-    avatar_url = serializers.CharField(allow_null=True)
-    is_verified = serializers.BooleanField()
 
 
 class CardOutput(serializers.Serializer[Any]):
@@ -171,11 +169,6 @@ class CardOutput(serializers.Serializer[Any]):
     seller = SellerOutput()
     distance_km = serializers.FloatField(required=False, help_text="Where a place was given")
     distance_label = serializers.CharField(required=False)
-
-
-class LocationOutput(serializers.Serializer[Any]):
-    latitude = serializers.FloatField()
-    longitude = serializers.FloatField()
 
 
 class ProductOutput(CardOutput):
@@ -214,27 +207,27 @@ class FavoritesOutput(serializers.Serializer[Any]):
     has_more = serializers.BooleanField()
 
 
-class CategoryFacet(serializers.Serializer[Any]):
+class CategoryFacetOutput(serializers.Serializer[Any]):
     category = serializers.CharField()
     count = serializers.IntegerField()
 
 
-class PriceFacet(serializers.Serializer[Any]):
+class PriceFacetOutput(serializers.Serializer[Any]):
     label = serializers.CharField()  # type: ignore[assignment]  # a field named as a field's attribute
     min_price = serializers.IntegerField()
     max_price = serializers.IntegerField(allow_null=True)
     count = serializers.IntegerField()
 
 
-class ConditionFacet(serializers.Serializer[Any]):
+class ConditionFacetOutput(serializers.Serializer[Any]):
     condition = serializers.CharField()
     count = serializers.IntegerField()
 
 
 class FacetsOutput(serializers.Serializer[Any]):
-    categories = CategoryFacet(many=True)
-    price_ranges = PriceFacet(many=True)
-    conditions = ConditionFacet(many=True)
+    categories = CategoryFacetOutput(many=True)
+    price_ranges = PriceFacetOutput(many=True)
+    conditions = ConditionFacetOutput(many=True)
 
 
 class SearchOutput(PageOutput):
@@ -303,17 +296,17 @@ def product_body(product: Product, viewer: User | None, *, is_favorite: bool = F
         "created_at": product.created_at,
         "updated_at": product.updated_at,
         "sold_at": product.sold_at,
-        "seller": {
-            "id": seller.pk,
-            "username": f"@{seller.username}",
-            "avatar_url": public_url(seller.avatar),
-            "is_verified": seller.is_verified,
-        },
+        "seller": person_card_body(
+            user_id=seller.pk,
+            username=f"@{seller.username}",
+            avatar=seller.avatar,
+            is_verified=seller.is_verified,
+        ),
     }
     if viewer is not None and viewer.pk == product.seller_id:
         place = product.location
         body |= {
-            "location": place and {"latitude": place.y, "longitude": place.x},
+            "location": place and location_body(place),
             "min_offer_price": product.min_offer_price,
             "auto_accept_price": product.auto_accept_price,
             "hidden_reason": product.hidden_reason,

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from notifications.models import Notification
 from soukloop.core.http.fields import IdField
+from soukloop.core.http.pagination import PageOutput
 
 IDS_MAX = 100
 
@@ -39,12 +40,8 @@ class NotificationOutput(serializers.Serializer[None]):
     created_at = serializers.DateTimeField()
 
 
-class InboxOutput(serializers.Serializer[None]):
+class InboxOutput(PageOutput):
     items = NotificationOutput(many=True)
-    page = serializers.IntegerField()
-    per_page = serializers.IntegerField()
-    total = serializers.IntegerField()
-    has_more = serializers.BooleanField()
     unread_count = serializers.IntegerField()
 
 

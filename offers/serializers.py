@@ -8,11 +8,11 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import User
+from accounts.serializers.people import OtherUserOutput, other_user_body
 from listings.serializers import ProductCardOutput, product_card
 from offers.models import Offer, Transaction
 from offers.selectors import MADE, RECEIVED
 from soukloop.core.http.fields import IdField, PlainTextField
-from soukloop.core.images import public_url
 from soukloop.core.money import PriceField
 
 ACCEPTED_MESSAGE = "Offer accepted! Transaction created."  # contract 3.7
@@ -105,14 +105,6 @@ class TransactionsQuery(serializers.Serializer[None]):
     status = serializers.ChoiceField(choices=Transaction.Status.choices, required=False, default=None)
 
 
-class OfferSideOutput(serializers.Serializer[None]):
-    id = serializers.UUIDField()
-    username = serializers.CharField()
-    full_name = serializers.CharField()
-    avatar_url = serializers.URLField(allow_null=True)
-    is_verified = serializers.BooleanField()
-
-
 class OfferOutput(serializers.Serializer[None]):
     """An offer as one of its two sides sees it (contract 3.6)."""
 
@@ -136,7 +128,7 @@ class OfferOutput(serializers.Serializer[None]):
     closed_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     product = ProductCardOutput()
-    other_user = OfferSideOutput()
+    other_user = OtherUserOutput()
 
 
 @extend_schema_serializer(many=False)
@@ -166,7 +158,7 @@ class TransactionOutput(serializers.Serializer[None]):
     closed_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     product = ProductCardOutput()
-    other_user = OfferSideOutput()
+    other_user = OtherUserOutput()
 
 
 @extend_schema_serializer(many=False)
@@ -203,7 +195,7 @@ def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
         "closed_at": offer.expires_at if is_due else offer.closed_at,
         "created_at": offer.created_at,
         "product": product_card(offer.product),
-        "other_user": _side_body(offer.seller if viewer.pk == offer.buyer_id else offer.buyer),
+        "other_user": other_user_body(offer.seller if viewer.pk == offer.buyer_id else offer.buyer),
     }
 
 
@@ -230,15 +222,5 @@ def transaction_body(sale: Transaction, viewer: User) -> dict[str, Any]:
         "closed_at": sale.closed_at,
         "created_at": sale.created_at,
         "product": product_card(sale.product),
-        "other_user": _side_body(sale.seller if viewer.pk == sale.buyer_id else sale.buyer),
-    }
-
-
-def _side_body(person: User) -> dict[str, Any]:
-    return {
-        "id": person.pk,
-        "username": person.username,
-        "full_name": person.full_name,
-        "avatar_url": public_url(person.avatar),
-        "is_verified": person.is_verified,
+        "other_user": other_user_body(sale.seller if viewer.pk == sale.buyer_id else sale.buyer),
     }

@@ -11,16 +11,16 @@ from rest_framework.views import APIView
 
 from accounts.authentication import TokenAuthentication, current_user
 from accounts.models import User
-from accounts.serializers import (
-    LoginAnswerSerializer,
-    LoginSerializer,
-    LogoutSerializer,
-    MeSerializer,
-    MessageSerializer,
-    RefreshSerializer,
-    RegisterSerializer,
-    WsTicketSerializer,
+from accounts.serializers.logins import (
+    ConfirmationOutput,
+    LoginInput,
+    LoginOutput,
+    LogoutInput,
+    RefreshInput,
+    RegisterInput,
+    WsTicketOutput,
 )
+from accounts.serializers.profiles import me_body
 from accounts.services import logins, registration, tickets
 from accounts.tokens import AccessToken, decode
 from soukloop.core import jsonlib
@@ -51,7 +51,7 @@ def login_body(login: logins.Login) -> dict[str, Any]:
         "refresh_token": login.refresh_token,
         "token_type": "bearer",
         "expires_in": int(AccessToken.lifetime.total_seconds()),
-        "user": MeSerializer(login.user).data,
+        "user": me_body(login.user),
     }
 
 
@@ -68,8 +68,8 @@ class Register(Anonymous):
     @extend_schema(
         summary="Register",
         tags=["Account"],
-        request=RegisterSerializer,
-        responses={201: LoginAnswerSerializer},
+        request=RegisterInput,
+        responses={201: LoginOutput},
         examples=[
             OpenApiExample(
                 "Buyer",
@@ -96,7 +96,7 @@ class Register(Anonymous):
 
     @idempotent
     def _create(self, request: Request) -> Response:
-        data = validated(RegisterSerializer, request.data)
+        data = validated(RegisterInput, request.data)
         user = registration.register(**data)
         return Response({"id": user.pk}, status=201)
 
@@ -107,8 +107,8 @@ class LogIn(Anonymous):
     @extend_schema(
         summary="Log in by email, username or phone",
         tags=["Account"],
-        request=LoginSerializer,
-        responses=LoginAnswerSerializer,
+        request=LoginInput,
+        responses=LoginOutput,
         examples=[
             OpenApiExample(
                 "By email",
@@ -119,7 +119,7 @@ class LogIn(Anonymous):
         ],
     )
     def post(self, request: Request) -> Response:
-        data = validated(LoginSerializer, request.data)
+        data = validated(LoginInput, request.data)
         return Response(login_body(logins.log_in(**data)))
 
 
@@ -130,15 +130,15 @@ class Refresh(Anonymous):
         summary="Exchange a refresh token for a new pair",
         description="A refresh token is good for one use. Access tokens already handed out stay good.",
         tags=["Account"],
-        request=RefreshSerializer,
-        responses=LoginAnswerSerializer,
+        request=RefreshInput,
+        responses=LoginOutput,
         examples=[
             OpenApiExample("Refresh", {"refresh_token": "eyJ..."}, request_only=True),
             OpenApiExample("New pair", _TOKENS, response_only=True),
         ],
     )
     def post(self, request: Request) -> Response:
-        data = validated(RefreshSerializer, request.data)
+        data = validated(RefreshInput, request.data)
         return Response(login_body(logins.refresh(**data)))
 
 
@@ -149,15 +149,15 @@ class LogOut(Anonymous):
         summary="End one login",
         description="The login of the refresh token, or without one that of the access token in the header.",
         tags=["Account"],
-        request=LogoutSerializer,
-        responses=MessageSerializer,
+        request=LogoutInput,
+        responses=ConfirmationOutput,
         examples=[
             OpenApiExample("Log out", {"refresh_token": "eyJ..."}, request_only=True),
             OpenApiExample("Logged out", {"message": "Logged out"}, response_only=True),
         ],
     )
     def post(self, request: Request) -> Response:
-        data = validated(LogoutSerializer, request.data)
+        data = validated(LogoutInput, request.data)
         refresh_token = data.get("refresh_token")
         if refresh_token:
             logins.log_out(refresh_token=refresh_token)
@@ -175,7 +175,7 @@ class LogOutEverywhere(APIView):
         description="Every access and refresh token is refused from now on; sockets are closed.",
         tags=["Account"],
         request=None,
-        responses=MessageSerializer,
+        responses=ConfirmationOutput,
         examples=[OpenApiExample("Logged out", {"message": "Logged out everywhere"}, response_only=True)],
     )
     def post(self, request: Request) -> Response:
@@ -191,7 +191,7 @@ class WsTicket(APIView):
         description="For browsers: connect to `/ws/?ticket=…` within its time, once.",
         tags=["Account"],
         request=None,
-        responses=WsTicketSerializer,
+        responses=WsTicketOutput,
         examples=[OpenApiExample("Ticket", {"ticket": "kPz…", "expires_in": 30}, response_only=True)],
     )
     def post(self, request: Request) -> Response:

@@ -7,15 +7,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import current_user
-from accounts.serializers import (
-    ChangePasswordSerializer,
-    LoginAnswerSerializer,
-    MessageSerializer,
-    OtpSentSerializer,
-    OtpVerifiedSerializer,
-    ResetPasswordSerializer,
-    SendOtpSerializer,
-    VerifyOtpSerializer,
+from accounts.serializers.logins import ConfirmationOutput, LoginOutput
+from accounts.serializers.passwords import (
+    ChangePasswordInput,
+    OtpSentOutput,
+    OtpVerifiedOutput,
+    ResetPasswordInput,
+    SendOtpInput,
+    VerifyOtpInput,
 )
 from accounts.services import otp, passwords
 from accounts.views.logins import Anonymous, login_body
@@ -31,8 +30,8 @@ class SendOtp(Anonymous):
         summary="Send a one-time code",
         description="The answer is the same whether anybody has this email or phone or not.",
         tags=["Account"],
-        request=SendOtpSerializer,
-        responses=OtpSentSerializer,
+        request=SendOtpInput,
+        responses=OtpSentOutput,
         extensions=BARE,
         examples=[
             OpenApiExample(
@@ -46,7 +45,7 @@ class SendOtp(Anonymous):
         ],
     )
     def post(self, request: Request) -> Response:
-        data = validated(SendOtpSerializer, request.data)
+        data = validated(SendOtpInput, request.data)
         identifier = data["identifier"]
         otp.send_code(identifier=identifier)
         seconds = int(settings.OTP_TTL.total_seconds())
@@ -59,8 +58,8 @@ class VerifyOtp(Anonymous):
     @extend_schema(
         summary="Verify a one-time code",
         tags=["Account"],
-        request=VerifyOtpSerializer,
-        responses=OtpVerifiedSerializer,
+        request=VerifyOtpInput,
+        responses=OtpVerifiedOutput,
         extensions=BARE,
         examples=[
             OpenApiExample(
@@ -72,7 +71,7 @@ class VerifyOtp(Anonymous):
         ],
     )
     def post(self, request: Request) -> Response:
-        data = validated(VerifyOtpSerializer, request.data)
+        data = validated(VerifyOtpInput, request.data)
         otp.verify_code(identifier=data["identifier"], code=data["otp_code"])
         return Response(Bare(success=True, message="OTP verified successfully"))
 
@@ -84,8 +83,8 @@ class ResetPassword(Anonymous):
         summary="Set a new password with a one-time code",
         description="Ends every login.",
         tags=["Account"],
-        request=ResetPasswordSerializer,
-        responses=MessageSerializer,
+        request=ResetPasswordInput,
+        responses=ConfirmationOutput,
         examples=[
             OpenApiExample(
                 "Reset",
@@ -100,7 +99,7 @@ class ResetPassword(Anonymous):
         ],
     )
     def post(self, request: Request) -> Response:
-        data = validated(ResetPasswordSerializer, request.data)
+        data = validated(ResetPasswordInput, request.data)
         passwords.reset_password(
             identifier=data["identifier"], code=data["otp_code"], new_password=data["new_password"]
         )
@@ -112,8 +111,8 @@ class ChangePassword(APIView):
         summary="Change my password",
         description="Ends every login, closes every socket, and answers a new login for this client.",
         tags=["Account"],
-        request=ChangePasswordSerializer,
-        responses=LoginAnswerSerializer,
+        request=ChangePasswordInput,
+        responses=LoginOutput,
         examples=[
             OpenApiExample(
                 "Change",
@@ -123,5 +122,5 @@ class ChangePassword(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        data = validated(ChangePasswordSerializer, request.data)
+        data = validated(ChangePasswordInput, request.data)
         return Response(login_body(passwords.change_password(actor=current_user(request), **data)))

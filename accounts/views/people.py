@@ -12,31 +12,22 @@ from rest_framework.views import APIView
 from accounts.access import visible_user
 from accounts.authentication import current_user, current_user_or_none
 from accounts.models import User
-from accounts.selectors import followed_by, followers_of, standing_of
-from accounts.serializers import MessageSerializer, PeoplePageSerializer, ProfileSerializer, person_body
+from accounts.selectors import follow_counts, followed_by, followers_of
+from accounts.serializers.logins import ConfirmationOutput
+from accounts.serializers.people import PeoplePageOutput, ProfileOutput, listed_person_body, profile_body
 from accounts.services import relations
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import page_of, paginate
 
 
 def _profile(user: User, viewer: User | None) -> Response:
-    standing = standing_of(user, viewer)
-    return Response(
-        {
-            **person_body(user),
-            "bio": user.bio,
-            "followers_count": standing.followers_count,
-            "following_count": standing.following_count,
-            "is_following": standing.is_following,
-            "created_at": user.created_at,
-        }
-    )
+    return Response(profile_body(user, follow_counts(user, viewer)))
 
 
 class Profile(APIView):
     permission_classes = (AllowAny,)
 
-    @extend_schema(summary="Get somebody's profile", tags=["People"], responses=ProfileSerializer)
+    @extend_schema(summary="Get somebody's profile", tags=["People"], responses=ProfileOutput)
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user_or_none(request)
         return _profile(visible_user(viewer, user_id), viewer)
@@ -45,15 +36,13 @@ class Profile(APIView):
 class Followed(APIView):
     rate_scope = "follow"
 
-    @extend_schema(summary="Follow somebody", tags=["People"], request=None, responses=ProfileSerializer)
+    @extend_schema(summary="Follow somebody", tags=["People"], request=None, responses=ProfileOutput)
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         return _profile(relations.follow(actor=viewer, user_id=user_id), viewer)
 
-    @extend_schema(
-        summary="Stop following somebody", tags=["People"], request=None, responses=ProfileSerializer
-    )
+    @extend_schema(summary="Stop following somebody", tags=["People"], request=None, responses=ProfileOutput)
     def delete(self, request: Request, user_id: UUID) -> Response:
         return _profile(
             relations.unfollow(actor=current_user(request), user_id=user_id), current_user(request)
@@ -68,21 +57,21 @@ class Blocked(APIView):
         description="Hides the two of you from each other, everywhere.",
         tags=["People"],
         request=None,
-        responses=MessageSerializer,
+        responses=ConfirmationOutput,
     )
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
         relations.block(actor=current_user(request), user_id=user_id)
         return Response({"message": "Blocked"})
 
-    @extend_schema(summary="Unblock somebody", tags=["People"], request=None, responses=MessageSerializer)
+    @extend_schema(summary="Unblock somebody", tags=["People"], request=None, responses=ConfirmationOutput)
     def delete(self, request: Request, user_id: UUID) -> Response:
         relations.unblock(actor=current_user(request), user_id=user_id)
         return Response({"message": "Unblocked"})
 
 
 class Followers(APIView):
-    @extend_schema(summary="List who follows somebody", tags=["People"], responses=PeoplePageSerializer)
+    @extend_schema(summary="List who follows somebody", tags=["People"], responses=PeoplePageOutput)
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         follows = followers_of(visible_user(viewer, user_id), viewer)
@@ -92,7 +81,7 @@ class Followers(APIView):
 
 
 class Following(APIView):
-    @extend_schema(summary="List whom somebody follows", tags=["People"], responses=PeoplePageSerializer)
+    @extend_schema(summary="List whom somebody follows", tags=["People"], responses=PeoplePageOutput)
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         follows = followed_by(visible_user(viewer, user_id), viewer)
@@ -102,4 +91,4 @@ class Following(APIView):
 
 
 def _listed(user: User, follow: Any) -> dict[str, Any]:
-    return {**person_body(user), "is_following": follow.is_following}
+    return listed_person_body(user, is_following=follow.is_following)

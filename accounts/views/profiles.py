@@ -8,18 +8,13 @@ from rest_framework.views import APIView
 
 from accounts.authentication import current_user
 from accounts.blocks import blocks_made_by
-from accounts.serializers import (
-    BlockedPageSerializer,
-    DeleteAccountSerializer,
-    MeSerializer,
-    MessageSerializer,
-    UpdateMeSerializer,
-    person_body,
-)
+from accounts.serializers.logins import ConfirmationOutput
+from accounts.serializers.people import BlockedPageOutput, person_body
+from accounts.serializers.profiles import DeleteAccountInput, MeOutput, ProfileInput, me_body
 from accounts.services import profiles
 from soukloop.core.http.pagination import page_of, paginate
 from soukloop.core.http.validation import validated, validated_changes
-from soukloop.core.images import ImageUploadSerializer
+from soukloop.core.images import ImageUploadInput
 
 _ME = OpenApiExample(
     "Me",
@@ -38,36 +33,36 @@ _ME = OpenApiExample(
 
 
 class Me(APIView):
-    @extend_schema(summary="Get me", tags=["Account"], responses=MeSerializer, examples=[_ME])
+    @extend_schema(summary="Get me", tags=["Account"], responses=MeOutput, examples=[_ME])
     def get(self, request: Request) -> Response:
-        return Response(MeSerializer(current_user(request)).data)
+        return Response(me_body(current_user(request)))
 
     @extend_schema(
         summary="Change my profile",
         description="A new email or phone needs `current_password` and has to be verified again.",
         tags=["Account"],
-        request=UpdateMeSerializer,
-        responses=MeSerializer,
+        request=ProfileInput,
+        responses=MeOutput,
         examples=[OpenApiExample("Bio", {"bio": "Sneakers, mostly size 42."}, request_only=True), _ME],
     )
     def patch(self, request: Request) -> Response:
-        changes = validated_changes(UpdateMeSerializer, request.data)
+        changes = validated_changes(ProfileInput, request.data)
         current_password = changes.pop("current_password", None)
         user = profiles.update_profile(
             actor=current_user(request), current_password=current_password, **changes
         )
-        return Response(MeSerializer(user).data)
+        return Response(me_body(user))
 
     @extend_schema(
         summary="Delete my account",
         description="For good. What you wrote and sold stays with the other side, without your name.",
         tags=["Account"],
-        request=DeleteAccountSerializer,
-        responses=MessageSerializer,
+        request=DeleteAccountInput,
+        responses=ConfirmationOutput,
         examples=[OpenApiExample("Password", {"password": "Test123!@#"}, request_only=True)],
     )
     def delete(self, request: Request) -> Response:
-        data = validated(DeleteAccountSerializer, request.data)
+        data = validated(DeleteAccountInput, request.data)
         profiles.delete_account(actor=current_user(request), **data)
         return Response({"message": "Account deleted"})
 
@@ -79,8 +74,8 @@ class Avatar(APIView):
     @extend_schema(
         summary="Upload my picture",
         tags=["Account"],
-        request={"multipart/form-data": ImageUploadSerializer},
-        responses=MeSerializer,
+        request={"multipart/form-data": ImageUploadInput},
+        responses=MeOutput,
         examples=[
             OpenApiExample(
                 "A portrait",
@@ -91,17 +86,17 @@ class Avatar(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        data = validated(ImageUploadSerializer, request.data)
+        data = validated(ImageUploadInput, request.data)
         user = profiles.set_avatar(actor=current_user(request), upload=data["image"])
-        return Response(MeSerializer(user).data)
+        return Response(me_body(user))
 
-    @extend_schema(summary="Remove my picture", tags=["Account"], request=None, responses=MeSerializer)
+    @extend_schema(summary="Remove my picture", tags=["Account"], request=None, responses=MeOutput)
     def delete(self, request: Request) -> Response:
-        return Response(MeSerializer(profiles.remove_avatar(actor=current_user(request))).data)
+        return Response(me_body(profiles.remove_avatar(actor=current_user(request))))
 
 
 class Blocks(APIView):
-    @extend_schema(summary="List whom I blocked", tags=["Account"], responses=BlockedPageSerializer)
+    @extend_schema(summary="List whom I blocked", tags=["Account"], responses=BlockedPageOutput)
     def get(self, request: Request) -> Response:
         rows = blocks_made_by(current_user(request))
         page = paginate(rows, page_of(request), lambda rows: [person_body(r.blocked) for r in rows])

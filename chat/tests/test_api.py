@@ -13,8 +13,8 @@ from chat import services
 from chat.models import Conversation, Message
 from chat.serializers import (
     ConversationOutput,
+    ConversationPartnerOutput,
     MessageOutput,
-    PersonOutput,
     ReadOutput,
 )
 from chat.tests.factories import make_conversation, make_message
@@ -52,7 +52,7 @@ def test_contract_3_1_create_conversation() -> None:
     conversation = Conversation.objects.get()
     assert set(data) == names(ConversationOutput)
     assert set(data["last_message"]) == names(MessageOutput)
-    assert set(data["other_user"]) == names(PersonOutput)
+    assert set(data["other_user"]) == names(ConversationPartnerOutput)
     assert set(data["product"]) == names(ProductCardOutput)
     assert data["id"] == str(conversation.pk)
     assert data["buyer_id"] == str(buyer.pk)

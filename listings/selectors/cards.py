@@ -7,9 +7,9 @@ from uuid import UUID
 
 from accounts.blocks import blocked_ids
 from accounts.models import User
+from accounts.serializers.people import person_card_body
 from listings.locations import distance_label
 from listings.queries import Place
-from soukloop.core.images import public_url
 
 _CARD = (
     "p.id, p.title, p.price, p.currency, p.category_id, p.condition, p.feed_type, p.status, p.neighborhood,"
@@ -73,12 +73,9 @@ def card(row: tuple[Any, ...], start: int) -> dict[str, Any]:
         "view_count": view_count,
         "is_favorite": is_favorite,
         "created_at": created_at,
-        "seller": {
-            "id": seller_id,
-            "username": f"@{username}",
-            "avatar_url": public_url(avatar),
-            "is_verified": is_verified,
-        },
+        "seller": person_card_body(
+            user_id=seller_id, username=f"@{username}", avatar=avatar, is_verified=is_verified
+        ),
     }
     if metres is not None:
         distance = round(metres / 1000, 3)

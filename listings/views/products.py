@@ -35,7 +35,7 @@ from soukloop.core.db.reads import run
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of
 from soukloop.core.http.validation import validated, validated_changes
-from soukloop.core.images import ImageUploadSerializer
+from soukloop.core.images import ImageUploadInput
 
 _TAGS = ["Products"]
 _COMMUNITY = {
@@ -213,7 +213,7 @@ class Images(APIView):
         summary="Upload a picture",
         description="One JPEG, PNG or WebP of at most 10 MB as the form's `image`; the answer's `url` is for"
         " `image_urls`. It is encoded anew, without the camera's notes of place and time.",
-        request={"multipart/form-data": ImageUploadSerializer},
+        request={"multipart/form-data": ImageUploadInput},
         responses={201: ImageOutput},
         examples=[
             OpenApiExample(
@@ -226,7 +226,7 @@ class Images(APIView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        data = validated(ImageUploadSerializer, request.data)
+        data = validated(ImageUploadInput, request.data)
         stored = images.upload_image(actor=current_user(request), upload=data["image"])
         return Response({"url": stored.url, "width": stored.width, "height": stored.height}, status=201)
 

@@ -10,10 +10,10 @@ from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Greatest
 from redis.exceptions import RedisError
 
+from accounts.serializers.people import person_payload
 from livestream import live_counts
 from livestream.models import ChatMessage, Stream, ViewerSession
 from soukloop.core import jsonlib
-from soukloop.core.images import public_url
 
 
 def chat_payload(message: ChatMessage) -> dict[str, Any]:
@@ -22,9 +22,7 @@ def chat_payload(message: ChatMessage) -> dict[str, Any]:
         "messageId": message.pk,
         "streamId": message.stream_id,
         "seq": message.seq,
-        "userId": message.user_id,
-        "username": message.user.username,
-        "avatarUrl": public_url(message.user.avatar),
+        **person_payload(message.user),
         "message": message.message,
         "timestamp": jsonlib.isoformat(message.created_at),
     }

@@ -4,10 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.serializers.people import person_payload
 from livestream.media import addresses
 from livestream.models import Replay, Stream, StreamProduct
 from livestream.selectors.replays import replay_of
-from soukloop.core.images import public_url
 
 
 class StreamSellerOutput(serializers.Serializer[None]):
@@ -117,13 +117,7 @@ class EndOutput(serializers.Serializer[None]):
 
 
 def seller_body(stream: Stream) -> dict[str, Any]:
-    seller = stream.seller
-    return {
-        "userId": seller.pk,
-        "username": seller.username,
-        "avatarUrl": public_url(seller.avatar),
-        "isVerified": seller.is_verified,
-    }
+    return person_payload(stream.seller) | {"isVerified": stream.seller.is_verified}
 
 
 def card_body(stream: Stream, *, can_watch: bool = True) -> dict[str, Any]:

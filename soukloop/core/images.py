@@ -34,7 +34,7 @@ class StoredImage:
     height: int
 
 
-class ImageUploadSerializer(serializers.Serializer[None]):
+class ImageUploadInput(serializers.Serializer[None]):
     """One image as `multipart/form-data`: JPEG, PNG or WebP, at most 10 MB."""
 
     image = serializers.FileField()

@@ -1,6 +1,5 @@
 """Ids in bodies, queries and commands: only in the form we write them, whatever the route."""
 
-import re
 from typing import Any
 
 import pytest
@@ -8,8 +7,8 @@ from rest_framework import serializers
 
 from accounts.tests.factories import client_for, make_seller
 from soukloop.core.http.fields import IdField
-from soukloop.realtime.commands import COMMANDS
 from soukloop.tests.routes import SOME_ID
+from soukloop.tests.shapes import shapes_of_requests
 
 WHAT_AN_ID_IS = "Use an id such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."
 NOT_IDS = [5, 5.5, True, [str(SOME_ID)], SOME_ID.hex, f"urn:uuid:{SOME_ID}", f"{{{SOME_ID}}}"]
@@ -25,18 +24,6 @@ LISTS = [
     ("notifications/read", {}, "ids"),
 ]
 QUERIES = [("offers", "product_id"), ("transactions", "product_id"), ("streams", "seller_id")]
-
-
-def shapes_of_requests() -> set[type[serializers.Serializer[Any]]]:
-    """Return what reads the commands, and the requests: by our names for these."""
-    found: set[type[serializers.Serializer[Any]]] = set()
-    todo: list[type[serializers.Serializer[Any]]] = [serializers.Serializer]
-    while todo:
-        shape = todo.pop()
-        todo += shape.__subclasses__()
-        if re.search("(Input|Query|Command)$", shape.__name__):
-            found.add(shape)
-    return found | {command.input for command in COMMANDS.values() if command.input is not None}
 
 
 def test_every_shape_of_what_clients_send_reads_ids_alike() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
 from rest_framework.request import Request
 
 from soukloop.core import jsonlib
@@ -19,6 +20,15 @@ PAGE_PARAMETERS = [
     OpenApiParameter("page", int, description="From 1"),
     OpenApiParameter("per_page", int, description=f"{settings.PAGE_SIZE}, at most {settings.PAGE_SIZE_MAX}"),
 ]
+
+
+class PageOutput(serializers.Serializer[None]):
+    """The base of each list's shape, which adds `items`."""
+
+    page = serializers.IntegerField()
+    per_page = serializers.IntegerField()
+    total = serializers.IntegerField()
+    has_more = serializers.BooleanField()
 
 
 @dataclass(frozen=True)

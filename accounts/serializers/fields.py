@@ -1,0 +1,65 @@
+"""Fields that several shapes share: emails, phones, usernames, passwords, codes."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.identifiers import is_username, normal_email, normal_phone
+
+
+class EmailAddressField(serializers.CharField):
+    """An email, in lower case afterwards."""
+
+    default_error_messages = {"not_an_email": "Enter an email address."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=254, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        email = normal_email(super().to_internal_value(data))
+        if email is None:
+            self.fail("not_an_email")
+        return email
+
+
+class PhoneField(serializers.CharField):
+    """A phone number in any spelling, E.164 afterwards; an empty string becomes None."""
+
+    default_error_messages = {"not_a_phone": "Enter a phone number, such as +971 50 123 4567."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=40, allow_null=True, allow_blank=True, **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> str | None:
+        return super().run_validation(data) or None
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not text:
+            return ""
+        phone = normal_phone(text)
+        if phone is None:
+            self.fail("not_a_phone")
+        return phone
+
+
+class UsernameField(serializers.CharField):
+    default_error_messages = {
+        "not_a_username": "3 to 30 letters, digits, single dots or underscores, with at least one letter."
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        username = super().to_internal_value(data)
+        if not is_username(username):
+            self.fail("not_a_username")
+        return username
+
+
+class PasswordField(serializers.CharField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=128, trim_whitespace=False, write_only=True, **kwargs)
+
+
+class OtpField(serializers.RegexField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(r"\A[0-9]{6}\Z", error_messages={"invalid": "Six digits."}, **kwargs)

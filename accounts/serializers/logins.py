@@ -1,0 +1,51 @@
+"""The shapes of registering, logging in and out, and of tickets for sockets."""
+
+from rest_framework import serializers
+
+from accounts.models import User
+from accounts.serializers.fields import EmailAddressField, PasswordField, PhoneField, UsernameField
+from accounts.serializers.profiles import MeOutput
+from soukloop.core.http.fields import PlainTextField
+
+
+class RegisterInput(serializers.Serializer[None]):
+    email = EmailAddressField()
+    username = UsernameField()
+    password = PasswordField()
+    phone = PhoneField(required=False, default=None)
+    full_name = PlainTextField(max_length=150, required=False, allow_blank=True, default="")
+    role = serializers.ChoiceField(choices=User.Role.choices, required=False, default=User.Role.BUYER)
+
+
+class LoginInput(serializers.Serializer[None]):
+    identifier = serializers.CharField(max_length=254, help_text="Email, username or phone")
+    password = PasswordField()
+
+
+class RefreshInput(serializers.Serializer[None]):
+    refresh_token = serializers.CharField(max_length=4096)
+
+
+class LogoutInput(serializers.Serializer[None]):
+    refresh_token = serializers.CharField(
+        max_length=4096, required=False, help_text="By default the login of the access token ends"
+    )
+
+
+class LoginOutput(serializers.Serializer[None]):
+    access_token = serializers.CharField()
+    refresh_token = serializers.CharField()
+    token_type = serializers.CharField()
+    expires_in = serializers.IntegerField(help_text="Seconds the access token is good for")
+    user = MeOutput()
+
+
+class WsTicketOutput(serializers.Serializer[None]):
+    ticket = serializers.CharField()
+    expires_in = serializers.IntegerField()
+
+
+class ConfirmationOutput(serializers.Serializer[None]):
+    """An answer that only says that it was done."""
+
+    message = serializers.CharField()

@@ -1,0 +1,54 @@
+"""The shapes of one-time codes and passwords."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.identifiers import normal_email, normal_identifier, normal_phone
+from accounts.serializers.fields import OtpField, PasswordField
+
+
+class SendOtpInput(serializers.Serializer[None]):
+    identifier = serializers.CharField(max_length=254, help_text="Email or phone")
+    type = serializers.ChoiceField(
+        choices=["email", "phone", "sms"],
+        required=False,
+        help_text="`sms` is `phone`; by default recognised from the identifier",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        email, phone = normal_email(attrs["identifier"]), normal_phone(attrs["identifier"])
+        kind = attrs.get("type", "phone" if phone else "email")
+        address = email if kind == "email" else phone
+        if address is None:
+            wanted = "an email address" if kind == "email" else "a phone number"
+            raise serializers.ValidationError({"identifier": [f"Enter {wanted}."]})
+        return {"identifier": address}
+
+
+class VerifyOtpInput(serializers.Serializer[None]):
+    identifier = serializers.CharField(max_length=254, help_text="Email or phone, as sent")
+    otp_code = OtpField()
+
+    def validate_identifier(self, value: str) -> str:
+        return normal_identifier(value)
+
+
+class ResetPasswordInput(VerifyOtpInput):
+    new_password = PasswordField()
+
+
+class ChangePasswordInput(serializers.Serializer[None]):
+    current_password = PasswordField()
+    new_password = PasswordField()
+
+
+class OtpSentOutput(serializers.Serializer[None]):
+    success = serializers.BooleanField()
+    message = serializers.CharField()
+    expires_in = serializers.IntegerField()
+
+
+class OtpVerifiedOutput(serializers.Serializer[None]):
+    success = serializers.BooleanField()
+    message = serializers.CharField()

@@ -1,0 +1,98 @@
+"""How people are shown to others, from the shortest shape to a whole profile.
+
+Every shape of a person, in whichever app, is built from `PersonCardOutput` and `person_card_body`.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+
+from accounts.models import User
+from accounts.selectors import FollowCounts
+from soukloop.core.http.pagination import PageOutput
+from soukloop.core.images import public_url
+
+Body = dict[str, Any]
+
+
+class PersonCardOutput(serializers.Serializer[None]):
+    """A person on something else: a product's seller, for example."""
+
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    avatar_url = serializers.URLField(allow_null=True)
+    is_verified = serializers.BooleanField()
+
+
+class OtherUserOutput(PersonCardOutput):
+    """The other side of a conversation, an offer or a sale."""
+
+    full_name = serializers.CharField()
+
+
+class PersonOutput(OtherUserOutput):
+    """A person in a list of people."""
+
+    role = serializers.CharField()
+    has_verified_badge = serializers.BooleanField()
+
+
+class ListedPersonOutput(PersonOutput):
+    is_following = serializers.BooleanField(help_text="Whether you follow them")
+
+
+class ProfileOutput(ListedPersonOutput):
+    """A person to others: never email, phone or place."""
+
+    bio = serializers.CharField()
+    followers_count = serializers.IntegerField()
+    following_count = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class PeoplePageOutput(PageOutput):
+    items = ListedPersonOutput(many=True)
+
+
+class BlockedPageOutput(PageOutput):
+    items = PersonOutput(many=True)
+
+
+def person_card_body(*, user_id: UUID, username: str, avatar: str, is_verified: bool) -> Body:
+    """Return a PersonCardOutput of the columns that feeds read without loading users."""
+    return {
+        "id": user_id,
+        "username": username,
+        "avatar_url": public_url(avatar),
+        "is_verified": is_verified,
+    }
+
+
+def other_user_body(user: User) -> Body:
+    card = person_card_body(
+        user_id=user.pk, username=user.username, avatar=user.avatar, is_verified=user.is_verified
+    )
+    return card | {"full_name": user.full_name}
+
+
+def person_body(user: User) -> Body:
+    return other_user_body(user) | {"role": user.role, "has_verified_badge": user.has_verified_badge}
+
+
+def listed_person_body(user: User, *, is_following: bool) -> Body:
+    return person_body(user) | {"is_following": is_following}
+
+
+def profile_body(user: User, follows: FollowCounts) -> Body:
+    return listed_person_body(user, is_following=follows.is_following) | {
+        "bio": user.bio,
+        "followers_count": follows.followers_count,
+        "following_count": follows.following_count,
+        "created_at": user.created_at,
+    }
+
+
+def person_payload(user: User) -> Body:
+    """Return the person in a live stream's answers and events, whose names are camelCase."""
+    return {"userId": user.pk, "username": user.username, "avatarUrl": public_url(user.avatar)}

@@ -1,0 +1,89 @@
+"""The shapes of one's own account."""
+
+from typing import Any
+
+from django.contrib.gis.geos import Point
+from rest_framework import serializers
+
+from accounts.models import User
+from accounts.serializers.fields import EmailAddressField, PasswordField, PhoneField, UsernameField
+from soukloop.core.http.fields import PlainTextField
+from soukloop.core.images import public_url
+
+
+class HomeLocationInput(serializers.Serializer[None]):
+    """A point on the map; only its owner ever sees it."""
+
+    latitude = serializers.FloatField(min_value=-90, max_value=90)
+    longitude = serializers.FloatField(min_value=-180, max_value=180)
+
+    def to_internal_value(self, data: Any) -> Point:
+        place = super().to_internal_value(data)
+        return Point(place["longitude"], place["latitude"], srid=4326)
+
+
+class LocationOutput(serializers.Serializer[None]):
+    latitude = serializers.FloatField()
+    longitude = serializers.FloatField()
+
+
+class ProfileInput(serializers.Serializer[None]):
+    email = EmailAddressField(required=False)
+    phone = PhoneField(required=False)
+    username = UsernameField(required=False)
+    full_name = PlainTextField(max_length=150, required=False, allow_blank=True)
+    bio = PlainTextField(has_lines=True, max_length=500, required=False, allow_blank=True)
+    role = serializers.ChoiceField(choices=User.Role.choices, required=False)
+    neighborhood = PlainTextField(max_length=100, required=False, allow_blank=True)
+    location = HomeLocationInput(required=False, allow_null=True)
+    current_password = PasswordField(required=False, help_text="Only for a new email or phone")
+
+
+class DeleteAccountInput(serializers.Serializer[None]):
+    password = PasswordField()
+
+
+class MeOutput(serializers.Serializer[None]):
+    """A person's own account (contract 1.6)."""
+
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    username = serializers.CharField()
+    phone = serializers.CharField(allow_null=True, help_text="E.164")
+    full_name = serializers.CharField()
+    role = serializers.ChoiceField(choices=User.Role.choices)
+    bio = serializers.CharField()
+    avatar_url = serializers.URLField(allow_null=True)
+    neighborhood = serializers.CharField()
+    location = LocationOutput(allow_null=True)
+    is_verified = serializers.BooleanField(help_text="Email or phone confirmed with a code")
+    has_verified_badge = serializers.BooleanField(help_text="Identity checked by staff")
+    is_active = serializers.BooleanField()
+    last_login_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+def me_body(user: User) -> dict[str, Any]:
+    return {
+        "id": user.pk,
+        "email": user.email,
+        "username": user.username,
+        "phone": user.phone,
+        "full_name": user.full_name,
+        "role": user.role,
+        "bio": user.bio,
+        "avatar_url": public_url(user.avatar),
+        "neighborhood": user.neighborhood,
+        "location": user.location and location_body(user.location),
+        "is_verified": user.is_verified,
+        "has_verified_badge": user.has_verified_badge,
+        "is_active": user.is_active,
+        "last_login_at": user.last_login_at,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+    }
+
+
+def location_body(location: Point) -> dict[str, float]:
+    return {"latitude": location.y, "longitude": location.x}
