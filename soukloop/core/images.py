@@ -4,7 +4,7 @@ import io
 import threading
 import zipfile
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 from uuid import uuid4
 
 from django.conf import settings
@@ -40,7 +40,7 @@ class ImageUploadInput(serializers.Serializer[None]):
     image = serializers.FileField()
 
 
-def store_image(upload: UploadedFile, *, folder: str, max_side: int | None = None) -> StoredImage:
+def store_image(upload: "UploadedFile[Any]", *, folder: str, max_side: int | None = None) -> StoredImage:
     """Decode, rotate upright, shrink to `max_side` (IMAGE_MAX_SIDE), re-encode and store an image.
 
     The result is JPEG, or WebP with transparency. Raises BadRequest (image_invalid) for what isn't a

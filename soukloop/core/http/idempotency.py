@@ -71,7 +71,7 @@ def _claim(owner: str, key: str, fingerprint: str) -> tuple[IdempotencyRecord, b
     return IdempotencyRecord.objects.get(owner=owner, key=key), is_new
 
 
-def _digest(file: UploadedFile) -> bytes:
+def _digest(file: "UploadedFile[Any]") -> bytes:
     digest = hashlib.sha256()
     for chunk in file.chunks():
         digest.update(chunk)

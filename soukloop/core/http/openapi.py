@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
@@ -55,7 +56,7 @@ class EnvelopeSchema(AutoSchema):
 class BearerTokenScheme(OpenApiAuthenticationExtension):
     """Describe how requests are authenticated."""
 
-    target_class = "accounts.authentication.TokenAuthentication"
+    target_class = settings.REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"][0]
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:

@@ -73,7 +73,7 @@ class ReasonForm(forms.Form):
             raise ValidationError([str(one) for one in error.detail]) from error
 
 
-class ReadOnlyStateAdmin(admin.ModelAdmin):
+class ReadOnlyStateAdmin(admin.ModelAdmin[Any]):
     """A screen on which rows are never edited, added or deleted by hand.
 
     Actions made with `reason_action` are offered for selected rows of the list and for a single row on its
