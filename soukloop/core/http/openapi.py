@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.settings import api_settings
 
 from soukloop.core.domain import domain_apps
 
@@ -56,7 +56,7 @@ class EnvelopeSchema(AutoSchema):
 class BearerTokenScheme(OpenApiAuthenticationExtension):
     """Describe how requests are authenticated."""
 
-    target_class = settings.REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"][0]
+    target_class = api_settings.user_settings["DEFAULT_AUTHENTICATION_CLASSES"][0]
     name = "bearer"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
