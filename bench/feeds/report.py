@@ -1,91 +1,102 @@
 """The runs of each way, in turn, and what they come to."""
 
+import itertools
 import os
-import statistics
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
-from bench.feeds.clients import SECONDS, ask, send
+from bench.feeds.catalogue import catalogue
+from bench.feeds.peer import check_same, feeds_peer, statements_file
 from bench.feeds.scenarios import Scenario, Statements, scenarios, statements_of
-from bench.feeds.servers import OurServer, catalogue, check_same, install_peer, plain, servers
+from bench.feeds.sql import measure_sql
+from bench.load import http_request, measure
+from bench.rounds import Rounds, p50_ratio, percentile, rate, rate_ratio, take_turns
+from bench.servers import Server, install_peer, libpq_url, project_server, running
 
 SIZES = [int(size) for size in os.environ.get("FEEDS_SIZES", "100000,1000000").split(",")]
+SECONDS = float(os.environ.get("FEEDS_SECONDS", "1"))
 ROUNDS = int(os.environ.get("FEEDS_ROUNDS", "5"))
 CONNECTIONS = 8
 OURS, SERVER, BY_DJANGO = "Souk Loop", "of that, in the server", "its view, through Django"
-SQL, PEER = "the SQL, psycopg", "FastAPI"
-# What is not plain is left to Django's middleware and the view of the same URL: a very long query, say.
-NOT_PLAIN = "&padding=" + "-" * 4096
-
-Rounds = list[list[float]]
+BEFORE, SQL, PEER = "before", "the SQL, psycopg", "FastAPI"
+# The fast reads leave a very long query to Django's middleware and the view of the same URL.
+FOR_DJANGO = "&padding=" + "-" * 4096
 
 
-def main() -> None:
+def main(before: Path | None = None) -> None:
     """Compare at each size, and print a table for each of what is asked for."""
     install_peer()
     for size in SIZES:
         with catalogue(size) as database_url:
             asked = scenarios()
             statements = statements_of(asked)
-            with servers(database_url, statements) as (ours, peer_port):
-                check_same([ours.port, peer_port], asked)
-                print(f"{size:,} products, {ROUNDS} rounds of {SECONDS:g} s:")
-                for scenario in asked:
-                    times = _run(scenario, ours, peer_port, statements, plain(database_url))
-                    _show(scenario.name, times)
+            with statements_file(statements) as file:
+                starts = {OURS: partial(project_server, database_url)}
+                if before is not None:
+                    starts[BEFORE] = partial(project_server, database_url, before.resolve())
+                starts[PEER] = partial(feeds_peer, database_url, file)
+                with running(*starts.values()) as started:
+                    servers = dict(zip(starts, started, strict=True))
+                    check_same(started, asked)
+                    print(f"{size:,} products, {ROUNDS} rounds of {SECONDS:g} s:")
+                    for scenario in asked:
+                        _show(scenario.name, _rounds(scenario, servers, statements, libpq_url(database_url)))
 
 
-def _run(
-    scenario: Scenario, ours: OurServer, peer_port: int, statements: Statements, database_url: str
+def _rounds(
+    scenario: Scenario, servers: dict[str, Server], statements: Statements, database_url: str
 ) -> dict[str, Rounds]:
-    runs: dict[str, Callable[[], list[float]]] = {
-        OURS: lambda: ask(ours.port, scenario, 1),
-        BY_DJANGO: lambda: ask(ours.port, scenario, 1, more=NOT_PLAIN),
-        SQL: lambda: send(database_url, scenario, statements),
-        PEER: lambda: ask(peer_port, scenario, 1),
-        _busy(OURS): lambda: ask(ours.port, scenario, CONNECTIONS),
-        _busy(BY_DJANGO): lambda: ask(ours.port, scenario, CONNECTIONS, more=NOT_PLAIN),
-        _busy(PEER): lambda: ask(peer_port, scenario, CONNECTIONS),
-    }
-    times: dict[str, Rounds] = {OURS: [], SERVER: []} | {way: [] for way in runs}
-    send(database_url, scenario, statements)  # whoever came first would read from the disk for the others
-    for _ in range(ROUNDS):
-        for way, run in runs.items():
-            ours.took()  # what was logged before isn't this run's
-            times[way].append(run())
-            if way == OURS:
-                times[SERVER].append(ours.took())
-    return times
+    in_server: Rounds = []
+
+    def ask(server: Server, connections: int, more: str = "") -> list[float]:
+        requests = [
+            http_request("GET", path + more, authorization=scenario.authorization) for path in scenario.paths
+        ]
+        return measure(server.port, itertools.cycle(requests), connections, SECONDS)
+
+    def ask_ours() -> list[float]:
+        servers[OURS].logged_durations()  # what was logged before isn't this run's
+        times = ask(servers[OURS], 1)
+        in_server.append(servers[OURS].logged_durations())
+        return times
+
+    def ask_sql() -> list[float]:
+        return measure_sql(database_url, scenario, statements, SECONDS)
+
+    runs: dict[str, Callable[[], list[float]]] = {OURS: ask_ours}
+    runs[BY_DJANGO] = partial(ask, servers[OURS], 1, FOR_DJANGO)
+    runs[SQL] = ask_sql
+    runs |= {name: partial(ask, servers[name], 1) for name in servers if name != OURS}
+    runs[_busy(OURS)] = partial(ask, servers[OURS], CONNECTIONS)
+    runs[_busy(BY_DJANGO)] = partial(ask, servers[OURS], CONNECTIONS, FOR_DJANGO)
+    runs |= {_busy(name): partial(ask, servers[name], CONNECTIONS) for name in servers if name != OURS}
+    ask_sql()  # whoever came first would read from the disk for the others
+    times = take_turns(runs, ROUNDS)
+    return {OURS: times.pop(OURS), SERVER: in_server} | times
 
 
 def _show(name: str, times: dict[str, Rounds]) -> None:
     print(f"  {name}")
     print(f"    {'':40}{'requests/s':>12}{'p50, ms':>10}{'p99, ms':>10}")
     for way, rounds in times.items():
-        pooled = sorted(value for values in rounds for value in values)
-        rate = statistics.median(len(values) / SECONDS for values in rounds)
-        shown = "" if way == SERVER else f"{rate:,.0f}"
-        print(f"    {way:40}{shown:>12}{_percentile(pooled, 0.5):>10.2f}{_percentile(pooled, 0.99):>10.1f}")
-    in_server, to_client = (_ratio(times[way], times[SQL]) for way in (SERVER, OURS))
-    rate, gain = (_rate_ratio(times[_busy(OURS)], times[_busy(way)]) for way in (PEER, BY_DJANGO))
+        shown = "" if way == SERVER else f"{rate(rounds, SECONDS):,.0f}"
+        print(f"    {way:40}{shown:>12}{percentile(rounds, 0.5):>10.2f}{percentile(rounds, 0.99):>10.1f}")
+    in_server, to_client = (p50_ratio(times[way], times[SQL]) for way in (SERVER, OURS))
+    peer, django = (rate_ratio(times[_busy(OURS)], times[_busy(way)]) for way in (PEER, BY_DJANGO))
     print(
         f"    server time over the SQL's × {in_server:.2f}, wanted ≤ 1.5; over its client's clock"
-        f" × {to_client:.2f}; requests/s over FastAPI's × {rate:.2f}, ≥ 1.0; over Django's × {gain:.2f}",
+        f" × {to_client:.2f}; requests/s over FastAPI's × {peer:.2f}, ≥ 1.0; over Django's × {django:.2f}",
         flush=True,
     )
-
-
-def _ratio(mine: Rounds, theirs: Rounds) -> float:
-    pairs = zip(mine, theirs, strict=True)
-    return statistics.median(statistics.median(a) / statistics.median(b) for a, b in pairs)
-
-
-def _rate_ratio(mine: Rounds, theirs: Rounds) -> float:
-    return statistics.median(len(a) / len(b) for a, b in zip(mine, theirs, strict=True))
+    if BEFORE in times:
+        print(
+            f"    over before: p50 × {p50_ratio(times[OURS], times[BEFORE]):.2f},"
+            f" requests/s × {rate_ratio(times[OURS], times[BEFORE]):.2f} with 1,"
+            f" × {rate_ratio(times[_busy(OURS)], times[_busy(BEFORE)]):.2f} with {CONNECTIONS}",
+            flush=True,
+        )
 
 
 def _busy(way: str) -> str:
     return f"{way}, {CONNECTIONS} connections"
-
-
-def _percentile(ordered: list[float], part: float) -> float:
-    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000

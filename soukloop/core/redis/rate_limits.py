@@ -30,7 +30,7 @@ Use = tuple[tuple[str, ...], str]  # the scopes that one hit counts in, and who 
 # Redis' own clock: web processes' clocks differ. ARGV, for each use: an id for the hit, the number of its
 # scopes, then window and limit of each; KEYS are theirs in the same order. A use stops at its first scope
 # that is used up. Answers, for each use, the milliseconds to wait; 0 when all counted.
-_HIT = """
+HIT_SCRIPT = """
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
 local waits, at, key = {}, 1, 0
@@ -153,7 +153,7 @@ def _arguments(uses: Sequence[Use]) -> list[Any]:
             limit, seconds = limit_of(scope)
             logs.append(keys.rate_limit(scope, who))
             numbers += [seconds * 1000, limit]
-    return [_HIT, len(logs), *logs, *numbers]
+    return [HIT_SCRIPT, len(logs), *logs, *numbers]
 
 
 def _raise_if_limited(wait_ms: float) -> None:
