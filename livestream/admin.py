@@ -1,4 +1,4 @@
-"""The staff's screens of streams: what is on air, an end to it, and what was said."""
+"""Staff pages of streams and their chat messages."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from livestream.media import addresses
 from livestream.models import ChatMessage, Stream
-from livestream.selectors import figures
+from livestream.selectors.reactions import saved_reactions
 from livestream.services import chat, streams
 from soukloop.core.staff import format
 from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
@@ -18,22 +18,30 @@ from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
 
 @admin.register(Stream)
 class StreamAdmin(ReadOnlyStateAdmin):
-    """A stream with its figures, its encoder and its replay; one that is live can be ended."""
+    """A stream with its statistics, its encoder and its replay; a live one can be ended."""
 
-    list_display = ("short_title", "hosted_by", "status", "watching", "peak", "started", "lasted")
+    list_display = (
+        "short_title",
+        "seller_link",
+        "status",
+        "current_viewers",
+        "peak",
+        "started",
+        "duration",
+    )
     list_select_related = ("seller",)
     list_filter = ("status", "audience", "end_reason", "record_stream", "category", "started_at")
     search_fields = ("=id", "=public_id", "title", "seller__username", "seller__email")
-    search_help_text = "An id, words of the title, a username or an email"
+    search_help_text = "Stream id, public id, words of the title, username or email of the seller"
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     actions = ("end_now",)
     fieldsets = (
         (None, {"fields": ("id", "title", "description", "seller", "category", "status")}),
-        ("Over", {"fields": ("end_reason", "end_note")}),
-        ("Watch", {"fields": ("public_id", "video", "replay_state", "encoder")}),
+        ("End", {"fields": ("end_reason", "end_note")}),
+        ("Video", {"fields": ("public_id", "video", "replay_state", "encoder")}),
         (
-            "Figures",
+            "Statistics",
             {
                 "fields": (
                     "viewer_count",
@@ -72,11 +80,11 @@ class StreamAdmin(ReadOnlyStateAdmin):
         return format.truncate(stream.title, 40)
 
     @admin.display(description="seller", ordering="seller__username")
-    def hosted_by(self, stream: Stream) -> str:
+    def seller_link(self, stream: Stream) -> str:
         return format.link_to(stream.seller, 16)
 
     @admin.display(description="viewers", ordering="viewer_count")
-    def watching(self, stream: Stream) -> str:
+    def current_viewers(self, stream: Stream) -> str:
         return str(stream.viewer_count) if stream.is_live else format.NOTHING
 
     @admin.display(description="peak", ordering="peak_viewers")
@@ -87,8 +95,8 @@ class StreamAdmin(ReadOnlyStateAdmin):
     def started(self, stream: Stream) -> str:
         return format.short_datetime(stream.started_at)
 
-    @admin.display(description="lasted")
-    def lasted(self, stream: Stream) -> str:
+    @admin.display(description="duration")
+    def duration(self, stream: Stream) -> str:
         if stream.started_at is None or stream.ended_at is None:
             return format.NOTHING
         return str(stream.ended_at - stream.started_at).split(".")[0]
@@ -98,7 +106,7 @@ class StreamAdmin(ReadOnlyStateAdmin):
 
     @reason_action(description="End now", done="ended")
     def end_now(self, request: HttpRequest, stream: Stream, reason: str) -> None:
-        streams.end_by_staff(actor=request.user, stream_id=stream.pk, reason=reason)  # type: ignore[arg-type]
+        streams.end_stream_by_staff(actor=request.user, stream_id=stream.pk, reason=reason)  # type: ignore[arg-type]
 
     @admin.display(description="video")
     def video(self, stream: Stream) -> SafeString | str:
@@ -124,15 +132,15 @@ class StreamAdmin(ReadOnlyStateAdmin):
         rows = [
             (
                 format.full_datetime(one.connected_at),
-                format.full_datetime(one.lost_at) if one.lost_at else "there now",
+                format.full_datetime(one.lost_at) if one.lost_at else "connected",
             )
             for one in stream.publisher_connections.order_by("connected_at")
         ]
-        return format.table(("Came", "Went"), rows)
+        return format.table(("Connected", "Disconnected"), rows)
 
     @admin.display(description="reactions")
     def reactions(self, stream: Stream) -> str:
-        saved = figures.saved_reactions(stream.pk)
+        saved = saved_reactions(stream.pk)
         return "  ".join(f"{emoji} {count}" for emoji, count in saved.items()) or format.NOTHING
 
     @admin.display(description="chat")
@@ -145,26 +153,26 @@ class StreamAdmin(ReadOnlyStateAdmin):
     def products(self, stream: Stream) -> SafeString | str:
         rows = [
             (
-                format.link_to(shown.product),
-                format.money(shown.product.currency, shown.product.price),
-                shown.product.get_status_display(),
-                shown.clicks,
-                format.short_datetime(shown.first_tagged_at),
+                format.link_to(one.product),
+                format.money(one.product.currency, one.product.price),
+                one.product.get_status_display(),
+                one.clicks,
+                format.short_datetime(one.first_tagged_at),
             )
-            for shown in stream.stream_products.select_related("product").order_by("position")
+            for one in stream.stream_products.select_related("product").order_by("position")
         ]
         return format.table(("Product", "Price", "Status", "Taps", "First tagged"), rows)
 
 
 @admin.register(ChatMessage)
 class ChatMessageAdmin(ReadOnlyStateAdmin):
-    """What was said in streams, deleted lines too."""
+    """Chat messages of streams, including deleted ones."""
 
-    list_display = ("said", "said_by", "said_in", "sent", "is_deleted")
+    list_display = ("short_message", "author", "stream_link", "sent", "is_deleted")
     list_select_related = ("user", "stream")
     list_filter = (("deleted_at", admin.EmptyFieldListFilter), "created_at")
     search_fields = ("=id", "message", "user__username", "user__email", "=stream__id")
-    search_help_text = "Words of the message, a username or an email, a stream's id"
+    search_help_text = "Words of the message, username or email of the author, stream id"
     ordering = ("-created_at",)
     actions = ("delete_now", "mute_author")
     fields = ("id", "stream", "seq", "user", "message", "created_at", "deleted_at", "deleted_by")
@@ -176,15 +184,15 @@ class ChatMessageAdmin(ReadOnlyStateAdmin):
         return super().get_queryset(request).select_related("stream", "user")
 
     @admin.display(description="message")
-    def said(self, message: ChatMessage) -> str:
+    def short_message(self, message: ChatMessage) -> str:
         return format.truncate(message.message, 60)
 
-    @admin.display(description="by", ordering="user__username")
-    def said_by(self, message: ChatMessage) -> str:
+    @admin.display(description="author", ordering="user__username")
+    def author(self, message: ChatMessage) -> str:
         return format.link_to(message.user, 16)
 
     @admin.display(description="stream")
-    def said_in(self, message: ChatMessage) -> str:
+    def stream_link(self, message: ChatMessage) -> str:
         return format.link_to(message.stream, 28)
 
     @admin.display(description="sent", ordering="created_at")
@@ -197,8 +205,8 @@ class ChatMessageAdmin(ReadOnlyStateAdmin):
 
     @reason_action(description="Delete", done="deleted")
     def delete_now(self, request: HttpRequest, message: ChatMessage, reason: str) -> None:
-        chat.delete_by_staff(actor=request.user, message_id=message.pk, reason=reason)  # type: ignore[arg-type]
+        chat.delete_message_by_staff(actor=request.user, message_id=message.pk, reason=reason)  # type: ignore[arg-type]
 
-    @reason_action(description="Mute the author in this stream", done="by somebody who is now muted")
+    @reason_action(description="Mute the author in this stream", done="written by an author who is now muted")
     def mute_author(self, request: HttpRequest, message: ChatMessage, reason: str) -> None:
-        chat.mute_by_staff(actor=request.user, message_id=message.pk, reason=reason)  # type: ignore[arg-type]
+        chat.mute_author_by_staff(actor=request.user, message_id=message.pk, reason=reason)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What clients do in the room of a stream over a socket (contract 4.4 to 4.6)."""
+"""Socket commands in a stream: join, leave, chat, react (contract 4.4 to 4.6)."""
 
 from typing import Any
 from uuid import UUID
@@ -6,109 +6,109 @@ from uuid import UUID
 from livestream import access
 from livestream.events import CHAT_MESSAGE, STREAM_JOINED, STREAM_LEFT
 from livestream.rooms import STREAM_ROOMS, stream_room
-from livestream.selectors import rooms as room_reads
-from livestream.serializers.inputs import ChatCommand, JoinCommand, ReactionCommand, StreamCommand
-from livestream.services import chat, reactions, rooms
+from livestream.selectors.chat import chat_history
+from livestream.serializers.inputs import ChatInput, JoinInput, ReactionInput, StreamIdInput
+from livestream.services import chat, reactions, viewers
 from soukloop.realtime.commands import command
 from soukloop.realtime.sessions import Session
 
 _EXAMPLE = {"stream_id": STREAM_JOINED.example["streamId"]}
-_HOSTED = "hosted_streams"
+_HOSTED_ROOMS = "hosted_rooms"  # in `session.state`: the rooms in which this connection is the host's
 
 
 @command(
-    "stream:join", input=JoinCommand, example=_EXAMPLE | {"afterSeq": 400}, ack_example=STREAM_JOINED.example
+    "stream:join", input=JoinInput, example=_EXAMPLE | {"afterSeq": 400}, ack_example=STREAM_JOINED.example
 )
 def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Come in to watch a live stream. `afterSeq`: the last message you know of, after a lost connection."""
+    """Join a live stream. `afterSeq`: the last message you have, to catch up after a lost connection."""
     stream_id: UUID = data["stream_id"]
-    stream = rooms.enter(actor=session.user, stream_id=stream_id, connection_id=session.connection_id)
+    stream = viewers.join_stream(actor=session.user, stream_id=stream_id, connection_id=session.connection_id)
     if stream.seller_id == session.user_id:
-        session.state.setdefault(_HOSTED, set()).add(stream_room(stream_id))
+        session.state.setdefault(_HOSTED_ROOMS, set()).add(stream_room(stream_id))
     try:
         session.join(stream_room(stream_id))
     except Exception:
-        gone(session, stream_room(stream_id))
+        on_stream_left(session, stream_room(stream_id))
         raise
-    # Read once in the room: what is said from here on arrives by itself.
-    history = room_reads.history(stream, after_seq=data["after_seq"])
+    # Read after joining the room: later messages arrive as events.
+    history = chat_history(stream, after_seq=data["after_seq"])
     joined = {
         "streamId": stream.pk,
         "viewerCount": stream.viewer_count,
         "status": stream.status,
         "history": history.messages,
         "lastSeq": history.last_seq,
-        "resync": history.is_too_long,
+        "resync": history.needs_resync,
     }
     session.emit(STREAM_JOINED.name, joined)
     return joined
 
 
-@command("stream:leave", input=StreamCommand, example=_EXAMPLE)
+@command("stream:leave", input=StreamIdInput, example=_EXAMPLE)
 def leave(session: Session, data: dict[str, Any]) -> None:
-    """Stop watching."""
+    """Leave a stream."""
     session.leave(stream_room(data["stream_id"]))
 
 
 @command(
     "stream:chat",
-    input=ChatCommand,
+    input=ChatInput,
     example=_EXAMPLE | {"message": "This is amazing! 🔥", "clientMessageId": "phone-17"},
     ack_example=CHAT_MESSAGE.example,
 )
-def say(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Write in a stream's chat: 10 messages a minute at most. Committed before it is acknowledged.
+def send_chat_message(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Write in a stream's chat, at most 10 messages a minute. It is committed before it is acknowledged.
 
-    The same `clientMessageId` twice is one message, so send again whatever wasn't acknowledged.
+    The same `clientMessageId` twice is one message, so resend whatever wasn't acknowledged.
     """
     return chat.post_message(actor=session.user, **data)
 
 
 @command(
     "stream:reaction",
-    input=ReactionCommand,
+    input=ReactionInput,
     rate_scope="stream_reaction",
     example=_EXAMPLE | {"emoji": "❤️"},
     ack_example={"streamId": _EXAMPLE["stream_id"], "emoji": "❤️", "total": 450},
 )
-def react(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Send one of the emoji that streams know; `total` is how often it was sent in this stream."""
-    total = reactions.react(actor=session.user, **data)
+def send_reaction(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Send one of the allowed emoji; `total` is how often it was sent in this stream."""
+    total = reactions.send_reaction(actor=session.user, **data)
     return {"streamId": data["stream_id"], "emoji": data["emoji"], "total": total}
 
 
 @STREAM_ROOMS.left.register
-def gone(session: Session, room: str) -> None:
-    hosted = session.state.get(_HOSTED, set())
+def on_stream_left(session: Session, room: str) -> None:
+    hosted = session.state.get(_HOSTED_ROOMS, set())
     if room in hosted:
         hosted.discard(room)
         return
-    rooms.leave(
+    viewers.leave_stream(
         stream_id=STREAM_ROOMS.row_id(room), user_id=session.user_id, connection_id=session.connection_id
     )
 
 
 @STREAM_ROOMS.heartbeat.register
-def alive(members: dict[str, list[Session]]) -> None:
-    viewers = {
-        room: [session for session in sessions if room not in session.state.get(_HOSTED, set())]
+def on_stream_heartbeat(members: dict[str, list[Session]]) -> None:
+    viewer_sessions = {
+        room: [session for session in sessions if room not in session.state.get(_HOSTED_ROOMS, set())]
         for room, sessions in members.items()
     }
-    rooms.stay(
+    viewers.refresh_viewers(
         {
             STREAM_ROOMS.row_id(room): [(session.user_id, session.connection_id) for session in sessions]
-            for room, sessions in viewers.items()
+            for room, sessions in viewer_sessions.items()
         }
     )
-    for room, sessions in viewers.items():
-        _see_out(room, sessions)
+    for room, sessions in viewer_sessions.items():
+        _remove_disallowed(room, sessions)
 
 
-def _see_out(room: str, sessions: list[Session]) -> None:
-    """Take out who was blocked, or stopped following, while Redis could not say so."""
+def _remove_disallowed(room: str, sessions: list[Session]) -> None:
+    """Remove viewers who were blocked, or stopped following, while Redis couldn't deliver the removal."""
     stream_id = STREAM_ROOMS.row_id(room)
-    unwelcome = access.unwelcome_among(stream_id, [session.user_id for session in sessions])
+    reasons = access.no_longer_allowed(stream_id, [session.user_id for session in sessions])
     for session in sessions:
-        if session.user_id in unwelcome and room in session.rooms:
+        if session.user_id in reasons and room in session.rooms:
             session.leave(room)
-            session.emit(STREAM_LEFT.name, {"streamId": stream_id, "reason": unwelcome[session.user_id]})
+            session.emit(STREAM_LEFT.name, {"streamId": stream_id, "reason": reasons[session.user_id]})

@@ -1,4 +1,4 @@
-"""Demo streams: one of yesterday with its figures, one that is planned and waits for its seller."""
+"""Demo streams: one that ended yesterday, with statistics, and one that is scheduled."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -11,9 +11,9 @@ from accounts.models import User
 from listings.models import Product
 from livestream.models import ChatMessage, ReactionTotal, Stream, StreamProduct, ViewerSample, ViewerSession
 
-PLANNED = "Friday drop: sneakers and cards"
-OVER = "Weekend sneaker sale"
-_SAID = (
+SCHEDULED_TITLE = "Friday drop: sneakers and cards"
+ENDED_TITLE = "Weekend sneaker sale"
+_CHAT = (
     "Salaam from Dubai Marina!",
     "Are the Jordans still there? 🔥",
     "What size?",
@@ -26,37 +26,30 @@ _MINUTES = 24
 
 
 def seed() -> Sequence[str]:
-    """Add the demo streams that are missing."""
-    seed_streams()
+    """Create the demo streams that don't exist yet."""
+    seller = User.objects.get(username=SELLER.username)
+    products = list(Product.objects.filter(seller=seller).order_by("created_at")[:5])
+    _seed_scheduled_stream(seller, products)
+    _seed_ended_stream(seller, products)
     return ()
 
 
-def seed_streams() -> list[Stream]:
-    """Make the demo streams that aren't there yet; return them."""
-    seller = User.objects.get(username=SELLER.username)
-    products = list(Product.objects.filter(seller=seller).order_by("created_at")[:5])
-    return [_seed_planned(seller, products), _seed_over(seller, products)]
-
-
-def _seed_planned(seller: User, products: list[Product]) -> Stream:
-    existing = Stream.objects.of_seller(seller.pk).filter(title=PLANNED).first()
-    if existing is not None:
-        return existing
+def _seed_scheduled_stream(seller: User, products: list[Product]) -> None:
+    if Stream.objects.of_seller(seller.pk).filter(title=SCHEDULED_TITLE).exists():
+        return
     stream = Stream.objects.create(
         seller=seller,
-        title=PLANNED,
+        title=SCHEDULED_TITLE,
         description="New arrivals, opened live. Offers welcome.",
         category_id="sneakers",
         notify_neighborhood=True,
     )
-    _show(stream, products)
-    return stream
+    _add_products(stream, products)
 
 
-def _seed_over(seller: User, products: list[Product]) -> Stream:
-    existing = Stream.objects.of_seller(seller.pk).filter(title=OVER).first()
-    if existing is not None:
-        return existing
+def _seed_ended_stream(seller: User, products: list[Product]) -> None:
+    if Stream.objects.of_seller(seller.pk).filter(title=ENDED_TITLE).exists():
+        return
     viewers = list(
         User.objects.filter(is_active=True, role=User.Role.BUYER, is_staff=False).order_by("created_at")[:6]
     )
@@ -64,7 +57,7 @@ def _seed_over(seller: User, products: list[Product]) -> Stream:
     end = start + timedelta(minutes=_MINUTES)
     stream = Stream.objects.create(
         seller=seller,
-        title=OVER,
+        title=ENDED_TITLE,
         category_id="sneakers",
         status=Stream.Status.ENDED,
         end_reason=Stream.EndReason.OWNER,
@@ -75,10 +68,10 @@ def _seed_over(seller: User, products: list[Product]) -> Stream:
         unique_viewers=len(viewers),
         average_watch_seconds=_MINUTES * 60 - 150,
         total_likes=sum(_REACTIONS.values()),
-        chat_count=len(_SAID),
-        last_chat_seq=len(_SAID),
+        chat_count=len(_CHAT),
+        last_chat_seq=len(_CHAT),
     )
-    _show(stream, products)
+    _add_products(stream, products)
     ReactionTotal.objects.bulk_create(
         ReactionTotal(stream=stream, emoji=emoji, count=count) for emoji, count in _REACTIONS.items()
     )
@@ -86,7 +79,7 @@ def _seed_over(seller: User, products: list[Product]) -> Stream:
         ChatMessage(
             stream=stream, seq=seq, user=viewer, message=text, created_at=start + timedelta(minutes=2 * seq)
         )
-        for seq, (text, viewer) in enumerate(zip(_SAID, cycle(viewers), strict=False), start=1)
+        for seq, (text, viewer) in enumerate(zip(_CHAT, cycle(viewers), strict=False), start=1)
     )
     ViewerSession.objects.bulk_create(
         ViewerSession(
@@ -108,10 +101,9 @@ def _seed_over(seller: User, products: list[Product]) -> Stream:
         )
         for minute in range(_MINUTES)
     )
-    return stream
 
 
-def _show(stream: Stream, products: list[Product]) -> None:
+def _add_products(stream: Stream, products: list[Product]) -> None:
     StreamProduct.objects.bulk_create(
         StreamProduct(stream=stream, product=product, position=position)
         for position, product in enumerate(products)

@@ -1,4 +1,4 @@
-"""What a stream tells: names, payloads, who hears them."""
+"""The events of a stream: names, payloads, rooms."""
 
 from collections import Counter
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 from listings.rooms import product_room
 from livestream.models import ChatMessage, ProductTag, Stream
 from livestream.rooms import stream_room
-from livestream.selectors.rooms import chat_payload
+from livestream.selectors.chat import chat_payload
 from soukloop.realtime.events import EventSpec, Merge, declare_event, publish, publish_on_commit
 from soukloop.realtime.rooms import user_room
 from soukloop.realtime.sessions import remove_from_room_on_commit
@@ -20,7 +20,7 @@ _USER = "c0a8d7b2-3c1d-4a55-8f43-0f8f8a7b6c11"
 _PRODUCT = "0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa"
 
 
-def _nothing(waiting: list[Payload]) -> list[Payload]:
+def _none(waiting: list[Payload]) -> list[Payload]:
     return []
 
 
@@ -40,8 +40,8 @@ def _by_emoji(waiting: list[Payload]) -> list[Payload]:
 STREAM_JOINED = declare_event(
     EventSpec(
         name="stream:joined",
-        doc="You are in the room of a stream. `history` holds the last 100 messages, or those after the"
-        " `afterSeq` you sent; with `resync` you missed too many: read them over REST.",
+        doc="You joined a stream. `history` holds the last 100 messages, or those after the `afterSeq` you"
+        " sent. If `resync` is true, you missed too many: read them over REST.",
         example={
             "streamId": _STREAM,
             "viewerCount": 235,
@@ -56,7 +56,8 @@ STREAM_JOINED = declare_event(
 STREAM_LIVE = declare_event(
     EventSpec(
         name="stream:live",
-        doc="A stream has gone live: told to its seller's devices and to who looks at one of its products.",
+        doc="A stream has gone live: sent to its seller's devices, and to people who have one of its products"
+        " open.",
         example={
             "streamId": _STREAM,
             "title": "Flash Sale",
@@ -69,7 +70,7 @@ STREAM_LIVE = declare_event(
 STREAM_ENDED = declare_event(
     EventSpec(
         name="stream:ended",
-        doc="The stream is over. `reason`: owner, staff, publisher_gone, never_published, account_closed.",
+        doc="The stream has ended. `reason`: owner, staff, publisher_gone, never_published, account_closed.",
         example={
             "streamId": _STREAM,
             "status": "ended",
@@ -84,8 +85,8 @@ STREAM_ENDED = declare_event(
 STREAM_LEFT = declare_event(
     EventSpec(
         name="stream:left",
-        doc="You may not watch this stream any more and are out of its room; `reason` is the code that"
-        " joining again is refused with: stream_not_found, followers_only.",
+        doc="You may no longer watch this stream and were removed from its room. `reason` is the error code"
+        " of joining again: stream_not_found, followers_only.",
         example={"streamId": _STREAM, "reason": "followers_only"},
         rooms=(),
     )
@@ -93,7 +94,7 @@ STREAM_LEFT = declare_event(
 STREAM_INTERRUPTED = declare_event(
     EventSpec(
         name="stream:interrupted",
-        doc="The picture is gone; the stream ends unless the encoder is back by `reconnectBy`.",
+        doc="The encoder is disconnected. The stream ends unless it is back by `reconnectBy`.",
         example={"streamId": _STREAM, "reconnectBy": "2025-10-18T10:21:00Z"},
         rooms=("stream",),
     )
@@ -101,7 +102,7 @@ STREAM_INTERRUPTED = declare_event(
 STREAM_RESUMED = declare_event(
     EventSpec(
         name="stream:resumed",
-        doc="The encoder has come, or come back: there is a picture within seconds.",
+        doc="The encoder is connected, or connected again: video follows within seconds.",
         example={"streamId": _STREAM},
         rooms=("stream",),
     )
@@ -118,31 +119,31 @@ REPLAY_READY = declare_event(
         rooms=("stream", "user"),
     )
 )
-# Above 10 comings or goings a second in one room, only the number of viewers is told.
+# Above 10 viewers joining or leaving a room in a second, only the number of viewers is sent.
 VIEWER_JOINED = declare_event(
     EventSpec(
         name="viewer:joined",
-        doc="Somebody has come in. In a rush only `viewer:count` is sent.",
+        doc="A viewer joined. Above 10 a second only `viewer:count` is sent.",
         example={"streamId": _STREAM, "userId": _USER, "username": "testbuyer", "viewerCount": 235},
         rooms=("stream",),
         ephemeral=True,
-        merge=Merge(per_second=10, combine=_nothing),
+        merge=Merge(per_second=10, combine=_none),
     )
 )
 VIEWER_LEFT = declare_event(
     EventSpec(
         name="viewer:left",
-        doc="Somebody has gone. In a rush only `viewer:count` is sent.",
+        doc="A viewer left. Above 10 a second only `viewer:count` is sent.",
         example={"streamId": _STREAM, "userId": _USER, "viewerCount": 234},
         rooms=("stream",),
         ephemeral=True,
-        merge=Merge(per_second=10, combine=_nothing),
+        merge=Merge(per_second=10, combine=_none),
     )
 )
 VIEWER_COUNT = declare_event(
     EventSpec(
         name="viewer:count",
-        doc="How many people are watching: at each change, and every few seconds.",
+        doc="How many people are watching: after each change, and every few seconds.",
         example={"streamId": _STREAM, "viewerCount": 235},
         rooms=("stream",),
         ephemeral=True,
@@ -152,7 +153,7 @@ VIEWER_COUNT = declare_event(
 CHAT_MESSAGE = declare_event(
     EventSpec(
         name="chat:message",
-        doc="Somebody wrote in a stream's chat. `seq` has no gaps: ask for what is missing with `afterSeq`.",
+        doc="A message in a stream's chat. `seq` has no gaps: join with `afterSeq` to get missing messages.",
         example={
             "messageId": "9a1de3d4-98c1-4b70-8dd3-0f9b1c0f2e44",
             "streamId": _STREAM,
@@ -169,7 +170,7 @@ CHAT_MESSAGE = declare_event(
 CHAT_DELETED = declare_event(
     EventSpec(
         name="chat:deleted",
-        doc="A message was taken out of a stream's chat: remove it from the screen.",
+        doc="A message in a stream's chat was deleted: remove it from the screen.",
         example={"streamId": _STREAM, "messageId": "9a1de3d4-98c1-4b70-8dd3-0f9b1c0f2e44", "seq": 456},
         rooms=("stream",),
     )
@@ -185,7 +186,7 @@ CHAT_SETTINGS = declare_event(
 CHAT_MUTED = declare_event(
     EventSpec(
         name="chat:muted",
-        doc="You may watch this stream and not write in it (`muted`), or may write again.",
+        doc="You were muted in this stream (`muted` is true), or may write again.",
         example={"streamId": _STREAM, "muted": True},
         rooms=("user",),
     )
@@ -193,7 +194,8 @@ CHAT_MUTED = declare_event(
 REACTION_NEW = declare_event(
     EventSpec(
         name="reaction:new",
-        doc="Somebody reacted. Above 20 a second in a room they are added up: `count`, `userId` the last.",
+        doc="A reaction. Above 20 a second in a room they are combined by emoji: `count` is their number,"
+        " `userId` the last person.",
         example={"streamId": _STREAM, "emoji": "❤️", "userId": _USER, "count": 1},
         rooms=("stream",),
         ephemeral=True,
@@ -203,7 +205,7 @@ REACTION_NEW = declare_event(
 PRODUCT_TAGGED = declare_event(
     EventSpec(
         name="product:tagged",
-        doc="A product was put on the picture; `x` and `y` go from 0 to 1, from the top left corner.",
+        doc="A product was placed on the picture: `x` and `y` from 0 to 1, from the top left corner.",
         example={
             "streamId": _STREAM,
             "productId": _PRODUCT,
@@ -239,16 +241,16 @@ def stream_live(stream: Stream, product_ids: list[UUID]) -> None:
         publish_on_commit(room, STREAM_LIVE.name, payload)
 
 
-def stream_ended(stream: Stream, *, duration: int, vod_url: str | None) -> None:
+def stream_ended(stream: Stream, *, vod_url: str | None) -> None:
     payload = {
         "streamId": stream.pk,
         "status": stream.status,
         "reason": stream.end_reason,
         "endedAt": stream.ended_at,
-        "duration": duration,
+        "duration": stream.duration_seconds,
         "vodUrl": vod_url,
     }
-    _tell_room_and_seller(stream, STREAM_ENDED.name, payload)
+    _publish_to_room_and_seller(stream, STREAM_ENDED.name, payload)
 
 
 def stream_interrupted(stream: Stream, reconnect_by: datetime) -> None:
@@ -262,18 +264,18 @@ def stream_resumed(stream: Stream) -> None:
 
 def replay_ready(stream: Stream, *, state: str, vod_url: str | None) -> None:
     payload = {"streamId": stream.pk, "state": state, "vodUrl": vod_url}
-    _tell_room_and_seller(stream, REPLAY_READY.name, payload)
+    _publish_to_room_and_seller(stream, REPLAY_READY.name, payload)
 
 
-def _tell_room_and_seller(stream: Stream, event: str, payload: Payload) -> None:
-    """Publish to a stream's room and to those of its seller's devices that aren't in it."""
+def _publish_to_room_and_seller(stream: Stream, event: str, payload: Payload) -> None:
+    """Publish to a stream's room, and to the devices of its seller that aren't in it."""
     room = stream_room(stream.pk)
     publish_on_commit(room, event, payload)
     publish_on_commit(user_room(stream.seller_id), event, payload, exclude_members_of=room)
 
 
-def see_out(stream_id: UUID, user_id: UUID, *, reason: str) -> None:
-    """Take a person's connections out of a stream's room, and tell them why."""
+def remove_viewer(stream_id: UUID, user_id: UUID, *, reason: str) -> None:
+    """Remove a person's connections from a stream's room on commit, and send them `stream:left`."""
     payload = {"streamId": stream_id, "reason": reason}
     remove_from_room_on_commit(user_id, stream_room(stream_id), STREAM_LEFT.name, payload)
 
@@ -293,7 +295,7 @@ def viewer_count(stream_id: UUID, count: int) -> None:
 
 
 def chat_message(message: ChatMessage) -> Payload:
-    """Tell a stream's room what was written, and return what was told."""
+    """Publish a message to its stream's room on commit, and return the payload."""
     payload = chat_payload(message)
     publish_on_commit(stream_room(message.stream_id), CHAT_MESSAGE.name, payload)
     return payload
@@ -317,25 +319,25 @@ def chat_muted(stream: Stream, user_id: UUID, *, is_muted: bool) -> None:
     publish_on_commit(user_room(user_id), CHAT_MUTED.name, {"streamId": stream.pk, "muted": is_muted})
 
 
-def reaction(stream_id: UUID, user_id: UUID, emoji: str) -> None:
+def reaction_new(stream_id: UUID, user_id: UUID, emoji: str) -> None:
     payload = {"streamId": stream_id, "emoji": emoji, "userId": user_id, "count": 1}
     publish(stream_room(stream_id), REACTION_NEW.name, payload)
 
 
 def product_tagged(tag: ProductTag) -> None:
-    shown = tag.stream_product
+    stream_product = tag.stream_product
     payload = {
-        "streamId": shown.stream_id,
-        "productId": shown.product_id,
-        "title": shown.product.title,
-        "price": shown.product.price,
-        "currency": shown.product.currency,
-        "thumbnailUrl": shown.product.thumbnail_url or None,
+        "streamId": stream_product.stream_id,
+        "productId": stream_product.product_id,
+        "title": stream_product.product.title,
+        "price": stream_product.product.price,
+        "currency": stream_product.product.currency,
+        "thumbnailUrl": stream_product.product.thumbnail_url or None,
         "x": tag.x,
         "y": tag.y,
         "timestampSeconds": tag.timestamp_seconds,
     }
-    publish_on_commit(stream_room(shown.stream_id), PRODUCT_TAGGED.name, payload)
+    publish_on_commit(stream_room(stream_product.stream_id), PRODUCT_TAGGED.name, payload)
 
 
 def product_untagged(stream_id: UUID, product_id: UUID, reason: str) -> None:

@@ -1,11 +1,11 @@
-"""URLs under `/internal/`, for the media server alone."""
+"""URLs under `/internal/`, which only the media server calls."""
 
 from django.urls import path
 
-from livestream.views.media import Publish, PublishDone, RecordDone
+from livestream.views.media import PublishEnded, PublishStarted, RecordingFinished
 
 urlpatterns = [
-    path("media/publish", Publish.as_view()),
-    path("media/publish_done", PublishDone.as_view()),
-    path("media/record_done", RecordDone.as_view()),
+    path("media/publish", PublishStarted.as_view()),
+    path("media/publish_done", PublishEnded.as_view()),
+    path("media/record_done", RecordingFinished.as_view()),
 ]

@@ -9,7 +9,7 @@ def stream_unique_viewers(stream_id: UUID | str) -> str:
 
 
 def stream_viewers(stream_id: UUID | str) -> str:
-    """Sorted set of `user:connection`, scored by the time each was last heard of."""
+    """Sorted set of `user:connection`, scored by the Unix time of its last heartbeat."""
     return f"stream:{stream_id}:viewers"
 
 
@@ -18,13 +18,13 @@ def stream_viewer_connections(stream_id: UUID | str) -> str:
     return f"stream:{stream_id}:viewer_connections"
 
 
-def stream_moves(stream_id: UUID | str) -> str:
-    """String, 3 s: a second, how many viewers came or went in it, and how many in the one before."""
+def stream_churn(stream_id: UUID | str) -> str:
+    """String, 3 s: a second (Unix time), how many viewers joined or left in it, and in the one before."""
     return f"stream:{stream_id}:moves"
 
 
 def stream_counted_since(stream_id: UUID | str) -> str:
-    """Unix time since when viewers are counted here: 0 is from the start, later when Redis had forgotten."""
+    """Unix time since when viewers are counted: 0 is since the stream began, later if Redis lost its data."""
     return f"stream:{stream_id}:counted_since"
 
 

@@ -1,26 +1,24 @@
-"""Jobs of live streams."""
+"""Background jobs of live streams; each calls one service."""
 
-import logging
 from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from livestream.models import Stream
-from livestream.services import announcements, broadcasts, reactions, replays, rooms
+from livestream.services import announcements, broadcasts, replays, room_sweeps
 
-logger = logging.getLogger(__name__)
-
-
-@app.task(name="livestream.announce")
-def announce(*, stream_id: str) -> None:
-    """Tell followers and neighbours that a stream is live."""
-    announcements.announce(stream_id=UUID(stream_id))
+# `aliases` are names under which an earlier version enqueued a task: jobs of it may still be waiting.
 
 
-@app.task(name="livestream.cut_publisher", retry=3)
-def cut_publisher(*, public_id: str) -> None:
-    """Have the media server end a broadcast."""
-    broadcasts.cut(public_id=public_id)
+@app.task(name="livestream.announce_stream", aliases=["livestream.announce"])
+def announce_stream(*, stream_id: str) -> None:
+    """Notify followers and neighbours that a stream is live."""
+    announcements.announce_stream(stream_id=UUID(stream_id))
+
+
+@app.task(name="livestream.drop_publisher", aliases=["livestream.cut_publisher"], retry=3)
+def drop_publisher(*, public_id: str) -> None:
+    """Disconnect the encoder of a stream that has ended, or whose key was replaced."""
+    broadcasts.drop_publisher(public_id=public_id)
 
 
 @app.task(name="livestream.make_replay")
@@ -31,34 +29,41 @@ def make_replay(*, stream_id: str) -> None:
 
 @app.task(name="livestream.delete_recordings")
 def delete_recordings(*, stream_id: str) -> None:
-    """Leave nothing of a stream that was not to be recorded."""
+    """Delete the recordings of a stream that isn't to be recorded."""
     replays.delete_recordings(stream_id=UUID(stream_id))
 
 
 @app.periodic(cron="* * * * * */5")
-@app.task(name="livestream.look_after_rooms", queueing_lock="livestream.look_after_rooms")
-def look_after_rooms(timestamp: int) -> None:
-    """Count and tell the viewers of each live stream, sample the curve, write the reactions down."""
-    for stream_id in Stream.objects.live().values_list("pk", flat=True):
-        try:
-            rooms.look_around(stream_id=stream_id)
-            reactions.write_down(stream_id=stream_id)
-        except Exception:
-            # One stream's trouble must not keep the others waiting.
-            logger.exception("stream %s was not looked after", stream_id)
-    rooms.close_forgotten_sessions()
+@app.task(
+    name="livestream.sweep_rooms",
+    aliases=["livestream.look_after_rooms"],
+    queueing_lock="livestream.sweep_rooms",
+)
+def sweep_rooms(timestamp: int) -> None:
+    """Update the viewers and reactions of every live stream, and close lost viewers' sessions."""
+    room_sweeps.sweep_rooms()
 
 
 @app.periodic(cron="* * * * * */10")
-@app.task(name="livestream.reconcile", queueing_lock="livestream.reconcile")
-def reconcile(timestamp: int) -> None:
-    """Compare our streams with the media server's, end the abandoned ones, go on with replays."""
-    broadcasts.reconcile()
-    replays.take_up_replays()
+@app.task(
+    name="livestream.reconcile_publishers",
+    aliases=["livestream.reconcile"],
+    queueing_lock="livestream.reconcile_publishers",
+)
+def reconcile_publishers(timestamp: int) -> None:
+    """Compare publisher connections with the media server's, and end abandoned streams."""
+    broadcasts.reconcile_publishers()
+
+
+@app.periodic(cron="* * * * * */10")
+@app.task(name="livestream.resume_pending_replays", queueing_lock="livestream.resume_pending_replays")
+def resume_pending_replays(timestamp: int) -> None:
+    """Enqueue the replays whose job was lost."""
+    replays.resume_pending_replays()
 
 
 @app.periodic(cron="41 * * * *")
 @app.task(name="livestream.sweep_recordings", queueing_lock="livestream.sweep_recordings")
 def sweep_recordings(timestamp: int) -> None:
-    """Delete the recordings that nobody needs any more."""
+    """Delete the recordings that nothing needs any more."""
     replays.sweep_recordings()

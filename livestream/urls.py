@@ -40,9 +40,9 @@ urlpatterns = [
     path("streams/<uuid:stream_id>/chat/<uuid:message_id>", StreamChatViewSet.as_view({"delete": "destroy"})),
     path("streams/<uuid:stream_id>/mutes", StreamChatViewSet.as_view({"post": "mute"})),
     path("streams/<uuid:stream_id>/mutes/<uuid:user_id>", StreamChatViewSet.as_view({"delete": "unmute"})),
-    path("streams/<uuid:stream_id>/moderators", StreamChatViewSet.as_view({"post": "name_moderator"})),
+    path("streams/<uuid:stream_id>/moderators", StreamChatViewSet.as_view({"post": "add_moderator"})),
     path(
         "streams/<uuid:stream_id>/moderators/<uuid:user_id>",
-        StreamChatViewSet.as_view({"delete": "dismiss_moderator"}),
+        StreamChatViewSet.as_view({"delete": "remove_moderator"}),
     ),
 ]

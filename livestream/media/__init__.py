@@ -1,1 +1,1 @@
-"""The media server and ffmpeg, each behind one small module: nothing else knows which ones they are."""
+"""Adapters to the media server and ffmpeg: no other module depends on which programs they are."""

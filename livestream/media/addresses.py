@@ -1,11 +1,11 @@
-"""Where encoders publish and viewers watch; all of it follows from settings, so a CDN is configuration."""
+"""URLs at which encoders publish and viewers watch, all derived from settings."""
 
 from django.conf import settings
 from django.core.files.storage import Storage, storages
 
 
 def rtmp_url() -> str:
-    return settings.RTMP_URL
+    return str(settings.RTMP_URL)
 
 
 def hls_url(public_id: str) -> str:
@@ -17,7 +17,7 @@ def dash_url(public_id: str) -> str:
 
 
 def replay_storage() -> Storage:
-    """Return where replays are kept: a folder that the media server shows, or a bucket."""
+    """Return the storage of replays: a folder that the media server serves, or a bucket."""
     return storages["replays"]
 
 

@@ -1,4 +1,4 @@
-"""ffmpeg and ffprobe as replays need them; nothing is encoded anew, so an hour of video takes seconds."""
+"""The ffmpeg and ffprobe commands that replays need. None re-encodes, so an hour of video takes seconds."""
 
 import json
 import os
@@ -7,12 +7,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-_LONGEST = 3600  # seconds for one step
+_TIMEOUT_SECONDS = 3600
 _SEGMENT_SECONDS = 6
 
 
-class FfmpegFailed(Exception):
-    """What it said last."""
+class FfmpegError(Exception):
+    """ffmpeg or ffprobe failed; the text is the end of its error output."""
 
 
 @dataclass(frozen=True)
@@ -22,35 +22,29 @@ class Probe:
 
 
 def probe(path: Path) -> Probe:
-    """Return how long a file is and whether there is a picture; raises FfmpegFailed."""
-    said = _run(
-        "ffprobe",
-        "-v",
-        "error",
-        "-of",
-        "json",
-        "-show_entries",
-        "format=duration:stream=codec_type",
-        str(path),
+    """Return a file's duration and whether it has a picture; raises FfmpegError."""
+    output = _run(
+        *("ffprobe", "-v", "error", "-of", "json"),
+        *("-show_entries", "format=duration:stream=codec_type", str(path)),
     )
-    described = json.loads(said)
-    kinds = [stream.get("codec_type") for stream in described.get("streams", [])]
-    if not kinds:
-        raise FfmpegFailed(f"{path.name}: neither picture nor sound")
-    return Probe(float(described.get("format", {}).get("duration", 0)), "video" in kinds)
+    probed = json.loads(output)
+    codec_types = [stream.get("codec_type") for stream in probed.get("streams", [])]
+    if not codec_types:
+        raise FfmpegError(f"{path.name}: neither picture nor sound")
+    return Probe(float(probed.get("format", {}).get("duration", 0)), "video" in codec_types)
 
 
 def remux(source: Path, target: Path) -> None:
-    """Put a recording into an MP4 that starts to play before it is loaded; a torn end is cut off."""
-    _into(target, "-i", str(source), "-map", "0", "-c", "copy", "-movflags", "+faststart", "-f", "mp4")
+    """Convert a recording to an MP4 that plays while it is loading; an incomplete last frame is dropped."""
+    _write_to(target, "-i", str(source), "-map", "0", "-c", "copy", "-movflags", "+faststart", "-f", "mp4")
 
 
 def join(sources: list[Path], target: Path) -> None:
-    """Put several MP4s one behind the other."""
+    """Concatenate MP4s."""
     listing = target.with_suffix(".txt")
-    # Names are ours (a stream's public id and a number), so nothing in them needs escaping.
+    # The paths are ours, from public ids and numbers, so nothing in them needs escaping.
     listing.write_text("".join(f"file '{source.resolve()}'\n" for source in sources))
-    _into(
+    _write_to(
         target,
         *("-f", "concat", "-safe", "0", "-i", str(listing)),
         *("-map", "0", "-c", "copy", "-movflags", "+faststart", "-f", "mp4"),
@@ -59,7 +53,7 @@ def join(sources: list[Path], target: Path) -> None:
 
 
 def segment(source: Path, folder: Path, *, prefix: str) -> None:
-    """Cut a video into HLS segments; the playlist `index.m3u8` names them with the prefix."""
+    """Cut a video into HLS segments; the playlist, `index.m3u8`, names them with the prefix."""
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
@@ -74,37 +68,39 @@ def segment(source: Path, folder: Path, *, prefix: str) -> None:
 
 
 def poster(source: Path, target: Path, *, at: float) -> None:
-    """Take one picture, at most 1280 pixels wide."""
-    _into(
+    """Save the picture at so many seconds as a JPEG, at most 1280 pixels wide; raises FfmpegError."""
+    _write_to(
         target,
         *("-ss", f"{at:.3f}", "-i", str(source), "-frames:v", "1", "-q:v", "3"),
         *("-vf", "scale='min(1280,iw)':-2", "-f", "mjpeg"),
     )
 
 
-def _into(target: Path, *arguments: str) -> None:
-    """Write a file under another name first: what bears its own name is whole."""
+def _write_to(target: Path, *arguments: str) -> None:
+    """Run ffmpeg, and give its output the target's name only once it is complete."""
     unfinished = target.with_name(f"{target.name}.unfinished")
     _run("ffmpeg", "-nostdin", "-v", "error", "-y", *arguments, str(unfinished))
     if not unfinished.exists() or not unfinished.stat().st_size:
-        raise FfmpegFailed(f"{target.name}: nothing was written")
+        raise FfmpegError(f"{target.name}: nothing was written")
     unfinished.replace(target)
 
 
 def _run(*command: str) -> str:
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             ["nice", "-n", "10", *command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_LONGEST,
+            timeout=_TIMEOUT_SECONDS,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise FfmpegFailed(f"{command[0]}: {error}") from error
-    if done.returncode != 0:
-        raise FfmpegFailed(done.stderr.strip()[-2000:] or f"{command[0]} ended with {done.returncode}")
-    return done.stdout
+        raise FfmpegError(f"{command[0]}: {error}") from error
+    if completed.returncode != 0:
+        raise FfmpegError(
+            completed.stderr.strip()[-2000:] or f"{command[0]} exited with {completed.returncode}"
+        )
+    return completed.stdout

@@ -1,4 +1,4 @@
-"""The files that the media server records: one FLV for each stay of an encoder."""
+"""The media server's recordings: one FLV file for each connection of an encoder."""
 
 import re
 from pathlib import Path
@@ -13,16 +13,17 @@ def folder() -> Path:
 
 
 def of_stream(public_id: str) -> list[Path]:
-    """Return a stream's recordings, oldest first: their names end in the second of their start."""
+    """Return a stream's recordings, oldest first: their names end in the Unix time of their start."""
     return sorted(folder().glob(f"{public_id}-*.flv"))
 
 
 def public_id_of(path: str) -> str | None:
-    """Return which stream a recording belongs to; None for a name that isn't a recording's."""
+    """Return the public id of a recording's stream; None for a file that isn't a recording."""
     found = _PUBLIC_ID.match(Path(path).name)
     return found.group() if found else None
 
 
 def delete(public_id: str) -> None:
+    """Delete all recordings of a stream."""
     for path in of_stream(public_id):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The media server as we need it: who is publishing, and an end to it. This one speaks to nginx-rtmp."""
+"""The adapter to the media server, nginx-rtmp: who is publishing or recording, and dropping a publisher."""
 
 import http.client
 import re
@@ -7,47 +7,47 @@ from xml.etree import ElementTree as ET
 
 from django.conf import settings
 
-_TIMEOUT = 3.0
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TIMEOUT_SECONDS = 3.0
+_INVALID_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class MediaServerAway(Exception):
-    """Nobody answers at MEDIA_CONTROL_URL: no stream is on air there, as far as anybody can tell."""
+class MediaServerUnavailable(Exception):
+    """Nothing answers at MEDIA_CONTROL_URL, so no stream can be published there."""
 
 
-class MediaServerRefuses(Exception):
-    """Somebody answers there, but not what was asked for: a wrong secret or a wrong address."""
+class MediaServerBadResponse(Exception):
+    """Something answers there, but not as expected: MEDIA_SECRET or MEDIA_CONTROL_URL is wrong."""
 
 
 class MediaServer:
-    """nginx with the RTMP module, whose statistics and control pages MEDIA_CONTROL_URL leads to."""
+    """nginx with the RTMP module, whose statistics and control pages are at MEDIA_CONTROL_URL."""
 
     def publishers(self) -> dict[str, set[str]]:
-        """Return public id → the client ids of its encoders (one, if all is well).
+        """Return public id → the client ids of its encoders (normally one).
 
-        Raises MediaServerAway and MediaServerRefuses.
+        Raises MediaServerUnavailable and MediaServerBadResponse.
         """
         return self._publishers("live")
 
     def recordings(self) -> set[str]:
-        """Return the public ids whose recording is still being written; raises as `publishers` does."""
+        """Return the public ids of the streams being recorded; raises as `publishers` does."""
         return set(self._publishers("pkg"))
 
     def drop(self, public_id: str) -> bool:
-        """Cut a stream's publisher off; tells whether there was one.
+        """Disconnect a stream's publisher; return whether there was one.
 
-        Raises MediaServerAway and MediaServerRefuses.
+        Raises MediaServerUnavailable and MediaServerBadResponse.
         """
         path = f"/control/drop/publisher?app=live&name={quote(public_id)}"
-        return self._ask("POST", path).strip() not in (b"", b"0")
+        return self._request("POST", path).strip() not in (b"", b"0")
 
     def _publishers(self, application_name: str) -> dict[str, set[str]]:
-        text = self._ask("GET", "/stat").decode("utf-8", errors="replace")
+        text = self._request("GET", "/stat").decode("utf-8", errors="replace")
         try:
-            # An encoder chooses some of what is shown here: what XML forbids could hide every other stream.
-            statistics = ET.fromstring(_NOT_XML.sub("", text))  # noqa: S314 - our own media server
+            # Encoders choose some of these texts: without this, one invalid character would hide all streams.
+            statistics = ET.fromstring(_INVALID_IN_XML.sub("", text))  # noqa: S314 - our own media server
         except ET.ParseError as error:
-            raise MediaServerRefuses(f"statistics: {error}") from error
+            raise MediaServerBadResponse(f"statistics: {error}") from error
         found: dict[str, set[str]] = {}
         for application in statistics.iter("application"):
             if application.findtext("name") != application_name:
@@ -62,20 +62,22 @@ class MediaServer:
                     found[stream.findtext("name") or ""] = clients
         return found
 
-    def _ask(self, method: str, path: str) -> bytes:
+    def _request(self, method: str, path: str) -> bytes:
         base = urlsplit(settings.MEDIA_CONTROL_URL)
-        kind = http.client.HTTPSConnection if base.scheme == "https" else http.client.HTTPConnection
-        connection = kind(base.hostname or "", base.port, timeout=_TIMEOUT)
+        connection_class = (
+            http.client.HTTPSConnection if base.scheme == "https" else http.client.HTTPConnection
+        )
+        connection = connection_class(base.hostname or "", base.port, timeout=_TIMEOUT_SECONDS)
         try:
             connection.request(method, base.path + path, headers={"X-Media-Secret": settings.MEDIA_SECRET})
             response = connection.getresponse()
             body = response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise MediaServerAway(str(error) or type(error).__name__) from error
+            raise MediaServerUnavailable(str(error) or type(error).__name__) from error
         finally:
             connection.close()
         if response.status != 200:
-            raise MediaServerRefuses(f"{path}: {response.status}")
+            raise MediaServerBadResponse(f"{path}: {response.status}")
         return body
 
 

@@ -1,16 +1,16 @@
-"""Stream keys: what an encoder publishes with, known to its owner alone."""
+"""Stream keys: the secret with which a seller's encoder publishes a stream."""
 
 import secrets
 
 from django.utils.crypto import salted_hmac
 
-LONGEST = 128
+MAX_LENGTH = 128
 
 
-def mint() -> str:
+def new_key() -> str:
     return f"sk_{secrets.token_hex(20)}"
 
 
 def digest(key: str) -> str:
-    """Return what is stored of a key: useless without SECRET_KEY, the same for the same key."""
+    """Return the keyed hash under which a stream key is stored and looked up."""
     return salted_hmac("livestream.stream_key", key, algorithm="sha256").hexdigest()

@@ -1,15 +1,9 @@
-"""Streams, who was there, what was said, and the video behind it."""
+"""Tables of live streams."""
 
+from livestream.models.chat import ChatMessage, ReactionTotal, StreamModerator, StreamMute
 from livestream.models.media import PublisherConnection, Replay
-from livestream.models.rooms import (
-    ChatMessage,
-    ReactionTotal,
-    StreamModerator,
-    StreamMute,
-    ViewerSample,
-    ViewerSession,
-)
 from livestream.models.streams import ProductTag, Stream, StreamProduct, StreamQuerySet
+from livestream.models.viewers import ViewerSample, ViewerSession
 
 __all__ = [
     "ChatMessage",

@@ -1,4 +1,4 @@
-"""The encoder's connections to the media server, and the replay that is made of what they sent."""
+"""Encoders' connections to the media server, and the replay that is made of their recordings."""
 
 from django.db import models
 from django.db.models import Q
@@ -7,10 +7,10 @@ from livestream.models.streams import Stream
 
 
 class PublisherConnection(models.Model):
-    """One stay of an encoder at the media server; a stream whose encoder came back has several."""
+    """An encoder's connection to the media server; a stream whose encoder reconnected has several."""
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="publisher_connections")
-    client_id = models.CharField(max_length=32, help_text="The media server's number of the connection")
+    client_id = models.CharField(max_length=32, help_text="The media server's id of the connection")
     connected_at = models.DateTimeField()
     lost_at = models.DateTimeField(null=True, blank=True)
 
@@ -24,33 +24,33 @@ class PublisherConnection(models.Model):
 
 
 class Replay(models.Model):
-    """What is left of the video when the stream is over, and how far its making is."""
+    """The recorded video of an ended stream, and the progress of its processing."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", "the recording is still being written"
+        WAITING = "waiting", "waiting for the recording"
         PROCESSING = "processing"
         READY = "ready"
         FAILED = "failed"
-        EMPTY = "empty", "nothing was broadcast"
+        EMPTY = "empty", "nothing was recorded"
 
     class Step(models.TextChoices):
-        """In their order; `step` is the last one that is done."""
+        """In this order; `step` is the last one completed."""
 
         JOIN = "join", "recordings joined to one MP4"
-        SEGMENT = "segment", "HLS made"
-        POSTER = "poster", "poster made"
-        PUBLISH = "publish", "files in the storage"
+        SEGMENT = "segment", "HLS segments created"
+        POSTER = "poster", "poster created"
+        PUBLISH = "publish", "files uploaded to the storage"
 
     stream = models.OneToOneField(Stream, models.CASCADE, related_name="replay", primary_key=True)
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     step = models.CharField(max_length=10, choices=Step, blank=True)
-    progress = models.PositiveSmallIntegerField(default=0, help_text="Per cent")
+    progress = models.PositiveSmallIntegerField(default=0, help_text="Percent")
     duration_seconds = models.FloatField(null=True, blank=True)
     parts = models.JSONField(
         default=list,
-        help_text="For each recording: when its first frame came (Unix time) and how many seconds it has",
+        help_text="For each recording: the Unix time of its first frame, and its length in seconds",
     )
-    has_poster = models.BooleanField(default=False, help_text="Sound alone has none")
+    has_poster = models.BooleanField(default=False, help_text="False for a recording without a picture")
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,4 +1,4 @@
-"""A broadcast and what is shown in it."""
+"""Streams, and the products shown in them."""
 
 import secrets
 import uuid
@@ -7,10 +7,11 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 
 def new_public_id() -> str:
-    """Name the video of a stream as viewers see it; says nothing of the key."""
+    """Return a name for a stream's video in public URLs; it reveals nothing of the stream key."""
     return f"stream_{secrets.token_hex(8)}"
 
 
@@ -23,7 +24,7 @@ class StreamQuerySet(models.QuerySet["Stream"]):
 
 
 class Stream(models.Model):
-    """A live broadcast: planned, on air, over. Counts are right at the end and close to it while live."""
+    """A live broadcast by a seller. Its counts are exact once it has ended, and close to that while live."""
 
     class Status(models.TextChoices):
         SCHEDULED = "scheduled"
@@ -39,7 +40,7 @@ class Stream(models.Model):
         OWNER = "owner", "ended by its seller"
         STAFF = "staff", "ended by staff"
         PUBLISHER_GONE = "publisher_gone", "the encoder left and did not come back"
-        NEVER_PUBLISHED = "never_published", "no encoder ever came"
+        NEVER_PUBLISHED = "never_published", "no encoder ever connected"
         ACCOUNT_CLOSED = "account_closed", "the seller's account was closed"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -65,8 +66,8 @@ class Stream(models.Model):
         max_length=64, null=True, blank=True, unique=True, editable=False, help_text="Of the stream key"
     )
     notifications_sent = models.PositiveIntegerField(default=0)
-    announced_up_to = models.UUIDField(null=True, editable=False, help_text="Last person told so far")
-    announced_at = models.DateTimeField(null=True, editable=False, help_text="When everybody had been told")
+    announced_up_to = models.UUIDField(null=True, editable=False, help_text="The last person notified so far")
+    announced_at = models.DateTimeField(null=True, editable=False, help_text="When all were notified")
 
     viewer_count = models.PositiveIntegerField(default=0)
     peak_viewers = models.PositiveIntegerField(default=0)
@@ -118,9 +119,16 @@ class Stream(models.Model):
     def is_live(self) -> bool:
         return self.status == self.Status.LIVE
 
+    @property
+    def duration_seconds(self) -> int:
+        """How many whole seconds the stream has been, or was, live."""
+        if self.started_at is None:
+            return 0
+        return max(0, int(((self.ended_at or timezone.now()) - self.started_at).total_seconds()))
+
 
 class StreamProduct(models.Model):
-    """A product shown in a stream, its place on the picture, and how often it was tapped."""
+    """A product in a stream, its current place on the picture, and how often it was tapped."""
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="stream_products")
     product = models.ForeignKey("listings.Product", models.CASCADE, related_name="stream_products")
@@ -131,7 +139,7 @@ class StreamProduct(models.Model):
     tag_timestamp_seconds = models.PositiveIntegerField(null=True, blank=True)
     first_tagged_at = models.DateTimeField(null=True, blank=True)
     removed_at = models.DateTimeField(
-        null=True, blank=True, help_text="Taken out while live; kept for the figures"
+        null=True, blank=True, help_text="Removed while live; kept for the analytics"
     )
     added_at = models.DateTimeField(auto_now_add=True)
 
@@ -151,7 +159,7 @@ class StreamProduct(models.Model):
 
 
 class ProductTag(models.Model):
-    """One placing of a product on the picture, kept so that the replay can show it at its moment."""
+    """A place of a product on the picture at one moment, kept for the replay."""
 
     stream_product = models.ForeignKey(StreamProduct, models.CASCADE, related_name="tags")
     x = models.FloatField()

@@ -1,1 +1,1 @@
-"""Reads about streams, by noun: lists, audiences, figures, analytics, rooms, replays."""
+"""Reads about streams: each module by the noun it reads."""

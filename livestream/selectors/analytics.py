@@ -1,4 +1,4 @@
-"""What a seller learns about a stream; every figure is counted."""
+"""A stream's analytics, all counted from rows and live counts."""
 
 from collections import Counter, defaultdict
 from datetime import datetime
@@ -13,39 +13,42 @@ from accounts.models import Follow
 from chat.models import Conversation
 from livestream import live_counts
 from livestream.models import Stream, StreamProduct, ViewerSession
-from livestream.selectors import figures
+from livestream.selectors.reactions import saved_reactions
+from livestream.selectors.viewers import viewer_stats
 from offers.models import Offer, Transaction
 
 NEIGHBORHOODS_MAX = 10
 
 
 def end_stats(stream: Stream) -> dict[str, Any]:
-    """Return the figures that an ended stream is closed with (contract 4.8)."""
-    shown = stream.stream_products.aggregate(tagged=Count("first_tagged_at"), clicks=Sum("clicks", default=0))
+    """Return the statistics in the answer to ending a stream (contract 4.8)."""
+    products = stream.stream_products.aggregate(
+        tagged=Count("first_tagged_at"), clicks=Sum("clicks", default=0)
+    )
     return {
         "peakViewers": stream.peak_viewers,
         "uniqueViewers": stream.unique_viewers,
         "totalLikes": stream.total_likes,
         "chatMessages": stream.chat_count,
         "averageWatchTime": stream.average_watch_seconds,
-        "productsTagged": shown["tagged"],
-        "clicksOnProducts": shown["clicks"],
+        "productsTagged": products["tagged"],
+        "clicksOnProducts": products["clicks"],
     }
 
 
-def analytics(stream: Stream, duration: int) -> dict[str, Any]:
-    """Return contract 4.9 for a stream of any state; of a live one, as of now."""
+def stream_analytics(stream: Stream) -> dict[str, Any]:
+    """Return the analytics of a stream in any status (contract 4.9); of a live one, as of now."""
     since = stream.started_at
     until = stream.ended_at or timezone.now()
-    watched = figures.watch_figures(stream)
+    stats = viewer_stats(stream)
     reactions = _reactions(stream)
     sales = _sales(stream)
     return {
         "basicStats": {
-            "duration": duration,
-            "peakViewers": max(watched.peak, stream.peak_viewers),
-            "uniqueViewers": watched.unique,
-            "averageWatchTime": watched.average_seconds,
+            "duration": stream.duration_seconds,
+            "peakViewers": max(stats.peak, stream.peak_viewers),
+            "uniqueViewers": stats.unique,
+            "averageWatchTime": stats.average_seconds,
             "notificationsSent": stream.notifications_sent,
         },
         "engagement": {
@@ -70,8 +73,8 @@ def analytics(stream: Stream, duration: int) -> dict[str, Any]:
 
 
 def _reactions(stream: Stream) -> dict[str, int]:
-    """What was written down, or what Redis counts since."""
-    saved = figures.saved_reactions(stream.pk)
+    """Return emoji → count, most used first: the saved totals, or the newer ones in Redis."""
+    saved = saved_reactions(stream.pk)
     counted = live_counts.reactions(stream.pk) if stream.is_live else {}
     newest = {emoji: max(saved.get(emoji, 0), counted.get(emoji, 0)) for emoji in saved | counted}
     return dict(sorted(newest.items(), key=lambda pair: (-pair[1], pair[0])))
@@ -94,9 +97,9 @@ def _sales(stream: Stream) -> list[Transaction]:
 def _products(
     stream: Stream, sales: list[Transaction], since: datetime | None, until: datetime
 ) -> list[dict[str, Any]]:
-    shown = list(stream.stream_products.select_related("product").order_by("position", "pk"))
-    views = _views(stream, shown)
-    inquirers = _inquirers(stream, [one.product_id for one in shown], since, until)
+    stream_products = list(stream.stream_products.select_related("product").order_by("position", "pk"))
+    views = _views(stream, stream_products)
+    inquirers = _inquirers(stream, [one.product_id for one in stream_products], since, until)
     purchases = Counter(sale.product_id for sale in sales)
     revenue: dict[UUID, Decimal] = defaultdict(Decimal)
     for sale in sales:
@@ -111,21 +114,18 @@ def _products(
             "purchases": purchases[one.product_id],
             "revenue": revenue[one.product_id],
         }
-        for one in shown
+        for one in stream_products
     ]
 
 
-def _views(stream: Stream, shown: list[StreamProduct]) -> Counter[UUID]:
-    """Count for each product the people who were there at, or came after, its first place on the picture."""
-    last_seen = [
-        (user_id, left_at)
-        for user_id, left_at in ViewerSession.objects.filter(stream=stream).values_list("user_id", "left_at")
-    ]
+def _views(stream: Stream, stream_products: list[StreamProduct]) -> Counter[UUID]:
+    """Count for each product the people who watched after it was first placed on the picture."""
+    sessions = list(ViewerSession.objects.filter(stream=stream).values_list("user_id", "left_at"))
     counts: Counter[UUID] = Counter()
-    for one in shown:
+    for one in stream_products:
         if one.first_tagged_at is not None:
-            there = {user for user, left_at in last_seen if left_at is None or left_at >= one.first_tagged_at}
-            counts[one.product_id] = len(there)
+            people = {user for user, left_at in sessions if left_at is None or left_at >= one.first_tagged_at}
+            counts[one.product_id] = len(people)
     return counts
 
 
@@ -135,11 +135,11 @@ def _inquirers(
     people: dict[UUID, set[UUID]] = defaultdict(set)
     if since is None:
         return people
-    asked = Conversation.objects.filter(
+    conversations = Conversation.objects.filter(
         product__in=product_ids, seller=stream.seller_id, created_at__range=(since, until)
     ).values_list("product_id", "buyer_id")
-    offered = Offer.objects.filter(stream_id=stream.pk).values_list("product_id", "buyer_id")
-    for product_id, buyer_id in (*asked, *offered):
+    offers = Offer.objects.filter(stream_id=stream.pk).values_list("product_id", "buyer_id")
+    for product_id, buyer_id in (*conversations, *offers):
         people[product_id].add(buyer_id)
     return people
 

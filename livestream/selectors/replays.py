@@ -1,4 +1,4 @@
-"""Replays: the video, and what was said and shown, on the video's own clock."""
+"""Replays: the video, with chat messages and product tags at their positions in it."""
 
 from datetime import datetime
 from typing import Any
@@ -7,36 +7,57 @@ from django.conf import settings
 
 from livestream.media import addresses
 from livestream.models import ProductTag, Replay, Stream
-from livestream.selectors.rooms import chat_payload, visible_messages
+from livestream.selectors.chat import chat_payload, visible_messages
 
 
 def replay_of(stream: Stream) -> Replay | None:
     return getattr(stream, "replay", None)
 
 
-class MediaClock:
-    """Turns a moment into seconds from the start of the replay.
+def expected_vod_url(stream: Stream) -> str | None:
+    """Return the URL that the replay of a stream that just ended will have (contract 4.8).
 
-    The replay has no gaps where the encoder was away: what happened then falls on the moment of the cut.
+    Also of a stream without an encoder: its last recording may not be complete yet. The job that makes the
+    replay finds out, and from then on `vod_url` is None.
+    """
+    return addresses.vod_url(stream.public_id) if stream.record_stream else None
+
+
+def vod_url(stream: Stream) -> str | None:
+    """Return the URL of the replay that exists or is being made; None if there won't be one."""
+    replay = replay_of(stream)
+    if stream.status != Stream.Status.ENDED or replay is None:
+        return None
+    if replay.state in (Replay.State.EMPTY, Replay.State.FAILED):
+        return None
+    return addresses.vod_url(stream.public_id)
+
+
+class ReplayClock:
+    """Converts wall-clock time to a position in the replay.
+
+    The video has no pause where the encoder was disconnected: what happened then gets the position of the
+    cut.
     """
 
     def __init__(self, parts: list[dict[str, float]]) -> None:
         self._parts = parts
 
-    def at(self, moment: datetime) -> float:
-        seconds, before = moment.timestamp(), 0.0
+    def position(self, moment: datetime) -> float:
+        """Return the seconds from the start of the video."""
+        position = 0.0
         for part in self._parts:
-            into = seconds - part["startedAt"]
-            if into < part["seconds"]:
-                return round(before + max(0.0, into), 3)
-            before += part["seconds"]
-        return round(before, 3)
+            since_part_started = moment.timestamp() - part["startedAt"]
+            if since_part_started < part["seconds"]:
+                return round(position + max(0.0, since_part_started), 3)
+            position += part["seconds"]
+        return round(position, 3)
 
 
 def replay_page(stream: Stream, replay: Replay, *, after_seq: int) -> dict[str, Any]:
-    """Return a stream's replay with all its tags and up to CATCH_UP_MAX chat messages after `after_seq`."""
+    """Return a stream's replay with all its tags, and up to CATCH_UP_MAX chat messages after a seq."""
     is_ready = replay.state == Replay.State.READY
-    clock = MediaClock(replay.parts)
+    clock = ReplayClock(replay.parts)
     later = visible_messages(stream.pk).filter(seq__gt=after_seq).order_by("seq")
     messages = list(later[: settings.CATCH_UP_MAX + 1])
     public_id = stream.public_id
@@ -50,7 +71,7 @@ def replay_page(stream: Stream, replay: Replay, *, after_seq: int) -> dict[str, 
         "durationSeconds": replay.duration_seconds,
         "tags": _tags(stream, clock) if is_ready else [],
         "chat": [
-            chat_payload(message) | {"atSeconds": clock.at(message.created_at)}
+            chat_payload(message) | {"atSeconds": clock.position(message.created_at)}
             for message in messages[: settings.CATCH_UP_MAX]
         ]
         if is_ready
@@ -59,7 +80,7 @@ def replay_page(stream: Stream, replay: Replay, *, after_seq: int) -> dict[str, 
     }
 
 
-def _tags(stream: Stream, clock: MediaClock) -> list[dict[str, Any]]:
+def _tags(stream: Stream, clock: ReplayClock) -> list[dict[str, Any]]:
     tags = ProductTag.objects.filter(stream_product__stream=stream).select_related("stream_product__product")
     return [
         {
@@ -67,7 +88,7 @@ def _tags(stream: Stream, clock: MediaClock) -> list[dict[str, Any]]:
             "title": tag.stream_product.product.title,
             "x": tag.x,
             "y": tag.y,
-            "atSeconds": clock.at(tag.created_at),
+            "atSeconds": clock.position(tag.created_at),
         }
         for tag in tags.order_by("created_at", "pk")
     ]

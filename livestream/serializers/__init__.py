@@ -1,1 +1,1 @@
-"""Shapes of streams, in and out: snake_case in, camelCase out, as in the contract."""
+"""Shapes of streams, in and out: snake_case in, camelCase out, as in the contract. No queries, no writes."""

@@ -1,4 +1,4 @@
-"""What clients send about streams."""
+"""Shapes of what clients send about streams."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from soukloop.realtime.commands import CommandInput
 
 
 class SettingsInput(serializers.Serializer[None]):
-    """What may change while a stream is scheduled (contract 4.2)."""
+    """The settings of a stream, which can be changed while it is scheduled (contract 4.2)."""
 
     title = PlainTextField(max_length=200, required=False)
     description = PlainTextField(has_lines=True, max_length=5000, required=False, allow_blank=True)
@@ -20,7 +20,7 @@ class SettingsInput(serializers.Serializer[None]):
         queryset=Category.objects.all(),
         required=False,
         pk_field=serializers.CharField(max_length=40),
-        error_messages={"does_not_exist": "There is no such category."},
+        error_messages={"does_not_exist": "Category not found."},
     )
     audience = serializers.ChoiceField(choices=Stream.Audience.choices, required=False)
     estimated_duration = serializers.IntegerField(
@@ -30,7 +30,7 @@ class SettingsInput(serializers.Serializer[None]):
     notify_neighborhood = serializers.BooleanField(required=False)
     enable_chat = serializers.BooleanField(required=False)
     enable_comments = serializers.BooleanField(
-        required=False, help_text="Whether the app offers comments under the replay; kept, not enforced"
+        required=False, help_text="Whether the app shows comments under the replay; stored, not enforced"
     )
     record_stream = serializers.BooleanField(required=False)
     slow_mode_seconds = serializers.IntegerField(
@@ -39,7 +39,7 @@ class SettingsInput(serializers.Serializer[None]):
 
     def validate_slow_mode_seconds(self, value: int) -> int:
         if value in (1, 2):
-            raise serializers.ValidationError("0 (off), or 3 to 120 seconds.")
+            raise serializers.ValidationError("Must be 0 (off) or 3 to 120.")
         return value
 
 
@@ -50,7 +50,7 @@ class StreamInput(SettingsInput):
     category = serializers.PrimaryKeyRelatedField(
         queryset=Category.objects.all(),
         pk_field=serializers.CharField(max_length=40),
-        error_messages={"does_not_exist": "There is no such category."},
+        error_messages={"does_not_exist": "Category not found."},
     )
     product_ids = serializers.ListField(
         child=IdField(), max_length=settings.STREAM_PRODUCTS_MAX, required=False, default=list
@@ -61,7 +61,7 @@ class StreamInput(SettingsInput):
 
 
 class JsonBooleanField(serializers.BooleanField):
-    """True or false as JSON has them: no "yes" takes a stream live."""
+    """Accepts JSON's true and false only, so that no "yes" takes a stream live."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -69,8 +69,8 @@ class JsonBooleanField(serializers.BooleanField):
         return data
 
 
-class PlaceField(serializers.FloatField):
-    """From 0 to 1 along an edge of the picture; `true` is no place."""
+class PositionField(serializers.FloatField):
+    """A position along an edge of the picture, from 0 to 1; JSON's `true` is refused."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=0, max_value=1, **kwargs)
@@ -87,11 +87,13 @@ class GoLiveInput(serializers.Serializer[None]):
 
 
 class TagInput(serializers.Serializer[None]):
-    """Where on the picture, from its top left corner, and when, in seconds from the start (contract 4.7)."""
+    """The place on the picture, from its top left corner, and the time in the stream (contract 4.7)."""
 
-    x = PlaceField()
-    y = PlaceField()
-    timestamp_seconds = serializers.IntegerField(min_value=0, max_value=7 * 24 * 3600)
+    x = PositionField()
+    y = PositionField()
+    timestamp_seconds = serializers.IntegerField(
+        min_value=0, max_value=7 * 24 * 3600, help_text="Since the stream started"
+    )
 
 
 class ChatRulesInput(serializers.Serializer[None]):
@@ -111,7 +113,7 @@ class StreamsQuery(serializers.Serializer[None]):
     status = serializers.ChoiceField(choices=Stream.Status.choices, required=False)
     category = serializers.CharField(max_length=40, required=False)
     seller_id = IdField(required=False)
-    mine = serializers.BooleanField(required=False, default=False, help_text="One's own, cancelled ones too")
+    mine = serializers.BooleanField(required=False, default=False, help_text="Your own, also cancelled")
 
 
 class LiveQuery(serializers.Serializer[None]):
@@ -125,7 +127,10 @@ class ChatQuery(serializers.Serializer[None]):
         min_value=1, max_value=settings.PAGE_SIZE_MAX, required=False, default=50
     )
     per_page = serializers.IntegerField(
-        min_value=1, max_value=settings.PAGE_SIZE_MAX, required=False, help_text="`limit` as in other lists"
+        min_value=1,
+        max_value=settings.PAGE_SIZE_MAX,
+        required=False,
+        help_text="The same as `limit`",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -135,24 +140,24 @@ class ChatQuery(serializers.Serializer[None]):
 
 class ReplayQuery(serializers.Serializer[None]):
     after_seq = serializers.IntegerField(
-        min_value=0, max_value=2**31, required=False, default=0, help_text="Chat from here on"
+        min_value=0, max_value=2**31, required=False, default=0, help_text="Only chat messages after this one"
     )
 
 
-class StreamCommand(CommandInput):
+class StreamIdInput(CommandInput):
     stream_id = IdField()
 
 
-class JoinCommand(StreamCommand):
+class JoinInput(StreamIdInput):
     after_seq = serializers.IntegerField(
         min_value=0, max_value=2**31, required=False, allow_null=True, default=None
     )
 
 
-class ChatCommand(StreamCommand):
+class ChatInput(StreamIdInput):
     message = PlainTextField(has_lines=True, max_length=settings.STREAM_CHAT_MAX_LENGTH)
     client_message_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
 
 
-class ReactionCommand(StreamCommand):
+class ReactionInput(StreamIdInput):
     emoji = serializers.ChoiceField(choices=settings.STREAM_REACTIONS)

@@ -1,13 +1,15 @@
-"""Streams as clients see them."""
+"""Shapes of a stream: in a list, by itself, to its host."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
 from accounts.serializers.people import person_payload
 from livestream.media import addresses
-from livestream.models import Replay, Stream, StreamProduct
-from livestream.selectors.replays import replay_of
+from livestream.models import Stream, StreamProduct
+from livestream.selectors.replays import expected_vod_url, vod_url
+from livestream.serializers.products import StreamProductOutput, stream_product_body
 
 
 class StreamSellerOutput(serializers.Serializer[None]):
@@ -15,20 +17,6 @@ class StreamSellerOutput(serializers.Serializer[None]):
     username = serializers.CharField()
     avatarUrl = serializers.URLField(allow_null=True)
     isVerified = serializers.BooleanField()
-
-
-class StreamProductOutput(serializers.Serializer[None]):
-    productId = serializers.UUIDField()
-    title = serializers.CharField()
-    price = serializers.FloatField()
-    currency = serializers.CharField()
-    thumbnailUrl = serializers.URLField(allow_null=True)
-    status = serializers.CharField()
-    position = serializers.IntegerField()
-    clicks = serializers.IntegerField()
-    x = serializers.FloatField(allow_null=True)
-    y = serializers.FloatField(allow_null=True)
-    timestampSeconds = serializers.IntegerField(allow_null=True)
 
 
 class StreamCardOutput(serializers.Serializer[None]):
@@ -49,14 +37,14 @@ class StreamCardOutput(serializers.Serializer[None]):
     seller = StreamSellerOutput()
     hlsUrl = serializers.URLField(allow_null=True, help_text="While live")
     dashUrl = serializers.URLField(allow_null=True, help_text="While live")
-    vodUrl = serializers.URLField(allow_null=True, help_text="Once over, unless nothing was recorded")
+    vodUrl = serializers.URLField(allow_null=True, help_text="Once it has ended, unless nothing was recorded")
     createdAt = serializers.DateTimeField()
     startedAt = serializers.DateTimeField(allow_null=True)
     endedAt = serializers.DateTimeField(allow_null=True)
 
 
 class StreamOutput(StreamCardOutput):
-    """A stream by itself."""
+    """A stream with its settings and products."""
 
     notifyFollowers = serializers.BooleanField()
     notifyNeighborhood = serializers.BooleanField()
@@ -64,7 +52,7 @@ class StreamOutput(StreamCardOutput):
     enableComments = serializers.BooleanField()
     recordStream = serializers.BooleanField()
     slowModeSeconds = serializers.IntegerField()
-    canWatch = serializers.BooleanField(help_text="False: it is for followers, and you are none")
+    canWatch = serializers.BooleanField(help_text="False if only followers may watch, and you aren't one")
     products = StreamProductOutput(many=True)
 
 
@@ -77,22 +65,22 @@ class StreamPageOutput(serializers.Serializer[None]):
 
 
 class LiveOutput(serializers.Serializer[None]):
-    """What an encoder and its viewers need (contract 4.3)."""
+    """The answer to going live (contract 4.3)."""
 
     streamId = serializers.UUIDField()
     status = serializers.CharField()
     rtmpUrl = serializers.CharField()
-    streamKey = serializers.CharField(help_text="Shown this once, to its owner alone")
+    streamKey = serializers.CharField(help_text="Shown only this once, to the seller")
     hlsUrl = serializers.URLField()
     dashUrl = serializers.URLField()
     startedAt = serializers.DateTimeField()
-    notificationsSent = serializers.IntegerField(help_text="How many people are told")
+    notificationsSent = serializers.IntegerField(help_text="How many people are being notified")
 
 
 class KeyOutput(serializers.Serializer[None]):
     streamId = serializers.UUIDField()
     rtmpUrl = serializers.CharField()
-    streamKey = serializers.CharField(help_text="Shown this once, to its owner alone")
+    streamKey = serializers.CharField(help_text="Shown only this once, to the seller")
 
 
 class EndStatsOutput(serializers.Serializer[None]):
@@ -106,7 +94,7 @@ class EndStatsOutput(serializers.Serializer[None]):
 
 
 class EndOutput(serializers.Serializer[None]):
-    """Contract 4.8."""
+    """The answer to ending a stream (contract 4.8)."""
 
     streamId = serializers.UUIDField()
     status = serializers.CharField()
@@ -121,8 +109,8 @@ def seller_body(stream: Stream) -> dict[str, Any]:
 
 
 def card_body(stream: Stream, *, can_watch: bool = True) -> dict[str, Any]:
-    """Render a stream that `selectors.lists.with_what_is_shown` loaded; addresses only for who may watch."""
-    is_shown = stream.is_live and can_watch
+    """Return a stream loaded by `selectors.streams`; without video URLs unless the reader `can_watch`."""
+    has_live_video = stream.is_live and can_watch
     return {
         "streamId": stream.pk,
         "title": stream.title,
@@ -137,8 +125,8 @@ def card_body(stream: Stream, *, can_watch: bool = True) -> dict[str, Any]:
         "totalLikes": stream.total_likes,
         "chatMessages": stream.chat_count,
         "seller": seller_body(stream),
-        "hlsUrl": addresses.hls_url(stream.public_id) if is_shown else None,
-        "dashUrl": addresses.dash_url(stream.public_id) if is_shown else None,
+        "hlsUrl": addresses.hls_url(stream.public_id) if has_live_video else None,
+        "dashUrl": addresses.dash_url(stream.public_id) if has_live_video else None,
         "vodUrl": vod_url(stream) if can_watch else None,
         "createdAt": stream.created_at,
         "startedAt": stream.started_at,
@@ -156,24 +144,19 @@ def stream_body(stream: Stream, products: list[StreamProduct], *, can_watch: boo
         "recordStream": stream.record_stream,
         "slowModeSeconds": stream.slow_mode_seconds,
         "canWatch": can_watch,
-        "products": [product_body(shown) for shown in products],
+        "products": [stream_product_body(stream_product) for stream_product in products],
     }
 
 
-def product_body(shown: StreamProduct) -> dict[str, Any]:
-    product = shown.product
+def end_body(stream: Stream, stats: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer to ending a stream; `stats` are `selectors.analytics.end_stats`."""
     return {
-        "productId": product.pk,
-        "title": product.title,
-        "price": product.price,
-        "currency": product.currency,
-        "thumbnailUrl": product.thumbnail_url or None,
-        "status": product.status,
-        "position": shown.position,
-        "clicks": shown.clicks,
-        "x": shown.tag_x,
-        "y": shown.tag_y,
-        "timestampSeconds": shown.tag_timestamp_seconds,
+        "streamId": stream.pk,
+        "status": stream.status,
+        "duration": stream.duration_seconds,
+        "stats": stats,
+        "vodUrl": expected_vod_url(stream),
+        "endedAt": stream.ended_at,
     }
 
 
@@ -192,13 +175,3 @@ def live_body(stream: Stream, key: str) -> dict[str, Any]:
 
 def key_body(stream: Stream, key: str) -> dict[str, Any]:
     return {"streamId": stream.pk, "rtmpUrl": addresses.rtmp_url(), "streamKey": key}
-
-
-def vod_url(stream: Stream) -> str | None:
-    """Return where the replay is or will be; None where there is nothing to come."""
-    replay = replay_of(stream)
-    if stream.status != Stream.Status.ENDED or replay is None:
-        return None
-    if replay.state in (Replay.State.EMPTY, Replay.State.FAILED):
-        return None
-    return addresses.vod_url(stream.public_id)

@@ -1,4 +1,4 @@
-"""Telling followers and neighbours that a stream is live."""
+"""Notify followers and neighbours that a stream is live."""
 
 from itertools import islice
 from uuid import UUID
@@ -8,34 +8,34 @@ from django.utils import timezone
 
 from livestream import access
 from livestream.models import Stream
-from livestream.selectors import audiences
+from livestream.selectors.announcements import recipient_ids
 from notifications.services import BATCH, notify
 
 KIND = "stream_live"
 
 
-def announce(*, stream_id: UUID) -> int:
-    """Write to everybody's inbox, batch by batch, and return how many were told.
+def announce_stream(*, stream_id: UUID) -> int:
+    """Notify everybody, batch by batch, and return how many people were notified.
 
-    How far it came commits with each batch, so that a job that is run again goes on where it was killed.
+    The progress commits with each batch, so a job that was killed continues where it stopped.
     """
     stream = Stream.objects.select_related("seller").get(pk=stream_id)
-    told_up_to = stream.announced_up_to
-    people = (
-        person for person in audiences.people_to_notify(stream) if told_up_to is None or person > told_up_to
+    last_notified = stream.announced_up_to
+    remaining = (
+        user_id for user_id in recipient_ids(stream) if last_notified is None or user_id > last_notified
     )
-    told = 0
-    while batch := list(islice(people, BATCH)):
-        if not _announce_to(stream_id, batch):
-            return told
-        told += len(batch)
+    notified = 0
+    while batch := list(islice(remaining, BATCH)):
+        if not _notify_batch(stream_id, batch):
+            return notified
+        notified += len(batch)
     Stream.objects.filter(pk=stream_id).update(announced_at=timezone.now())
-    return told
+    return notified
 
 
 @transaction.atomic
-def _announce_to(stream_id: UUID, batch: list[UUID]) -> bool:
-    """Tell these people; False when it is no news any more."""
+def _notify_batch(stream_id: UUID, batch: list[UUID]) -> bool:
+    """Notify these people; return False when the stream has ended or another job has notified them."""
     stream = access.locked_stream(stream_id)
     if not stream.is_live or (stream.announced_up_to is not None and stream.announced_up_to >= batch[0]):
         return False

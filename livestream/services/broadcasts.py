@@ -1,4 +1,4 @@
-"""The encoder's side of a stream: let in, lost, back again, given up."""
+"""The encoder's side of a stream: it connects, disconnects, comes back in time or not."""
 
 import logging
 from datetime import timedelta
@@ -11,51 +11,55 @@ from django.utils import timezone
 
 from livestream import access, events
 from livestream.media import recordings, stream_keys
-from livestream.media.server import MediaServerAway, MediaServerRefuses, media_server
+from livestream.media.server import MediaServerBadResponse, MediaServerUnavailable, media_server
 from livestream.models import PublisherConnection, Stream
-from livestream.services.streams import end_abandoned, enqueue_replay
+from livestream.services.replays import enqueue_replay
+from livestream.services.streams import end_abandoned_stream
 from soukloop.core.errors import Conflict, Forbidden
 
 logger = logging.getLogger(__name__)
 
+# A connection younger than this may be newer than the statistics that the media server just returned.
+_STATISTICS_LAG = timedelta(seconds=10)
 
-def let_in(*, key: str, client_id: str) -> str:
-    """Decide on an encoder that wants to publish; return the public id its stream goes by from here on.
+
+def authorize_publisher(*, key: str, client_id: str) -> str:
+    """Allow an encoder to publish; return the public id that replaces the key as its stream's name.
 
     Raises Forbidden for a key that isn't a live stream's, Conflict while another encoder is publishing it.
     """
-    digest = stream_keys.digest(key[: stream_keys.LONGEST])
+    digest = stream_keys.digest(key[: stream_keys.MAX_LENGTH])
     found = Stream.objects.live().filter(key_digest=digest).values_list("pk", "public_id").first()
     if found is None:
-        raise Forbidden("This is no live stream's key.", code="stream_key_refused")
+        raise Forbidden("This is not the key of a live stream.", code="stream_key_refused")
     stream_id, public_id = found
-    # The media server would hang with two publishers of one stream, so it is asked, not only the table. Asked
-    # before the row is locked: it may take its time.
-    there = _publisher_there(public_id)
+    # The media server hangs when it gets two publishers of one stream, so its own statistics are asked, not
+    # only the table. Before the row is locked, because an answer can take seconds.
+    is_publishing = _is_publishing(public_id)
     with transaction.atomic():
         stream = access.locked_stream(stream_id)
         if not stream.is_live or stream.key_digest != digest:
-            raise Forbidden("This is no live stream's key.", code="stream_key_refused")
-        connections = stream.publisher_connections.filter(lost_at=None)
-        if there or (there is None and connections.exists()):
-            raise Conflict("This stream is being published already.", code="already_publishing")
+            raise Forbidden("This is not the key of a live stream.", code="stream_key_refused")
+        open_connections = stream.publisher_connections.filter(lost_at=None)
+        if is_publishing or (is_publishing is None and open_connections.exists()):
+            raise Conflict("Another encoder is publishing this stream.", code="already_publishing")
         now = timezone.now()
-        connections.update(lost_at=now)
+        open_connections.update(lost_at=now)
         PublisherConnection.objects.create(stream=stream, client_id=client_id, connected_at=now)
         events.stream_resumed(stream)
     return public_id
 
 
-def gone(*, key: str, client_id: str) -> None:
-    """Note that an encoder has left: it has STREAM_RECONNECT_WINDOW to come back."""
-    digest = stream_keys.digest(key[: stream_keys.LONGEST])
+def publisher_disconnected(*, key: str, client_id: str) -> None:
+    """Record that an encoder disconnected; it has STREAM_RECONNECT_WINDOW to come back."""
+    digest = stream_keys.digest(key[: stream_keys.MAX_LENGTH])
     stream_id = Stream.objects.live().filter(key_digest=digest).values_list("pk", flat=True).first()
     if stream_id is not None:
-        _lose(stream_id, client_id=client_id)
+        _mark_disconnected(stream_id, client_id=client_id)
 
 
-def recorded(*, path: str) -> None:
-    """Go on with the replay, or throw the file away, now that a recording is closed."""
+def recording_finished(*, path: str) -> None:
+    """Start the replay of an ended stream, or delete the recording of one that isn't to be recorded."""
     public_id = recordings.public_id_of(path)
     stream = Stream.objects.filter(public_id=public_id, status=Stream.Status.ENDED).first()
     if stream is None:
@@ -66,50 +70,52 @@ def recorded(*, path: str) -> None:
         recordings.delete(stream.public_id)
 
 
-def cut(*, public_id: str) -> None:
-    """Have the media server end a broadcast, unless it is away; raises MediaServerRefuses."""
+def drop_publisher(*, public_id: str) -> None:
+    """Make the media server disconnect a stream's encoder; raises MediaServerBadResponse.
+
+    Does nothing when the media server is unavailable: then no encoder is connected.
+    """
     try:
         media_server.drop(public_id)
-    except MediaServerAway as error:
-        logger.info("nobody to cut off, the media server is away: %s", error)
+    except MediaServerUnavailable as error:
+        logger.info("publisher of %s not dropped, media server unavailable: %s", public_id, error)
 
 
-def reconcile() -> None:
-    """Compare what the media server says with what we know, then end the streams that were left alone."""
+def reconcile_publishers() -> None:
+    """Compare our publisher connections with the media server's, then end the abandoned streams."""
     try:
-        on_air = media_server.publishers()
-    except MediaServerAway:
-        on_air = {}
-    except MediaServerRefuses as error:
-        logger.error("the media server doesn't say who is publishing: %s", error)
-        _end_abandoned()
+        publishing = media_server.publishers()
+    except MediaServerUnavailable:
+        publishing = {}
+    except MediaServerBadResponse as error:
+        logger.error("media server's publishers not read: %s", error)
+        _end_abandoned_streams()
         return
-    known = {
+    live = {
         stream.public_id: stream for stream in Stream.objects.live().prefetch_related("publisher_connections")
     }
-    for public_id, stream in known.items():
-        _compare(stream, on_air.get(public_id, set()))
-    for public_id in on_air.keys() - known.keys():
-        # Its stream is over, and the order to cut it off got lost.
-        _drop_quietly(public_id)
-    _end_abandoned()
+    for public_id, stream in live.items():
+        _reconcile_stream(stream, publishing.get(public_id, set()))
+    for public_id in publishing.keys() - live.keys():
+        # The stream has ended, but the job that drops its publisher was lost.
+        _try_to_drop(public_id)
+    _end_abandoned_streams()
 
 
-def _compare(stream: Stream, on_air: set[str]) -> None:
+def _reconcile_stream(stream: Stream, publishing_clients: set[str]) -> None:
     connections = sorted(stream.publisher_connections.all(), key=lambda one: one.connected_at)
     if not connections:
         return
     last = connections[-1]
-    if last.lost_at is None and last.client_id not in on_air:
-        # A callback may be on its way: the connection may be younger than what the media server just said.
-        if timezone.now() - last.connected_at > timedelta(seconds=10):
-            _lose(stream.pk, client_id=last.client_id)
-    elif last.lost_at is not None and last.client_id in on_air:
-        _found_again(stream.pk, last.pk)
+    if last.lost_at is None and last.client_id not in publishing_clients:
+        if timezone.now() - last.connected_at > _STATISTICS_LAG:
+            _mark_disconnected(stream.pk, client_id=last.client_id)
+    elif last.lost_at is not None and last.client_id in publishing_clients:
+        _mark_connected_again(stream.pk, last.pk)
 
 
 @transaction.atomic
-def _lose(stream_id: UUID, *, client_id: str) -> None:
+def _mark_disconnected(stream_id: UUID, *, client_id: str) -> None:
     stream = access.locked_stream(stream_id)
     now = timezone.now()
     lost = stream.publisher_connections.filter(client_id=client_id, lost_at=None).update(lost_at=now)
@@ -118,8 +124,8 @@ def _lose(stream_id: UUID, *, client_id: str) -> None:
 
 
 @transaction.atomic
-def _found_again(stream_id: UUID, connection_id: int) -> None:
-    """Take back that an encoder was lost: it was the media server that couldn't be reached."""
+def _mark_connected_again(stream_id: UUID, connection_id: int) -> None:
+    """Reopen a connection that was never lost: only the media server couldn't be reached."""
     stream = access.locked_stream(stream_id)
     if not stream.is_live or stream.publisher_connections.filter(lost_at=None).exists():
         return
@@ -127,35 +133,35 @@ def _found_again(stream_id: UUID, connection_id: int) -> None:
     events.stream_resumed(stream)
 
 
-def _end_abandoned() -> None:
+def _end_abandoned_streams() -> None:
     now = timezone.now()
-    gone_since = now - settings.STREAM_RECONNECT_WINDOW
+    window_start = now - settings.STREAM_RECONNECT_WINDOW
     publishers = PublisherConnection.objects.filter(stream=OuterRef("pk"))
-    gone = Stream.objects.live().filter(
-        Exists(publishers), ~Exists(publishers.filter(Q(lost_at=None) | Q(lost_at__gte=gone_since)))
+    publisher_gone = Stream.objects.live().filter(
+        Exists(publishers), ~Exists(publishers.filter(Q(lost_at=None) | Q(lost_at__gte=window_start)))
     )
-    never = Stream.objects.live().filter(
+    never_published = Stream.objects.live().filter(
         ~Exists(publishers), started_at__lt=now - settings.STREAM_NEVER_PUBLISHED_AFTER
     )
     for abandoned, reason in (
-        (gone, Stream.EndReason.PUBLISHER_GONE),
-        (never, Stream.EndReason.NEVER_PUBLISHED),
+        (publisher_gone, Stream.EndReason.PUBLISHER_GONE),
+        (never_published, Stream.EndReason.NEVER_PUBLISHED),
     ):
         for stream_id in abandoned.values_list("pk", flat=True):
-            end_abandoned(stream_id=stream_id, reason=reason, unless_published_since=gone_since)
+            end_abandoned_stream(stream_id=stream_id, reason=reason, unless_published_since=window_start)
 
 
-def _publisher_there(public_id: str) -> bool | None:
-    """Ask the media server whether a stream is being published; None when it doesn't say."""
+def _is_publishing(public_id: str) -> bool | None:
+    """Return whether the media server has a publisher of this stream; None when it can't be asked."""
     try:
         return public_id in media_server.publishers()
-    except (MediaServerAway, MediaServerRefuses) as error:
-        logger.warning("the media server doesn't say who is publishing: %s", error)
+    except (MediaServerUnavailable, MediaServerBadResponse) as error:
+        logger.warning("media server's publishers not read: %s", error)
         return None
 
 
-def _drop_quietly(public_id: str) -> None:
+def _try_to_drop(public_id: str) -> None:
     try:
         media_server.drop(public_id)
-    except (MediaServerAway, MediaServerRefuses) as error:
-        logger.warning("%s is still on air: %s", public_id, error)
+    except (MediaServerUnavailable, MediaServerBadResponse) as error:
+        logger.warning("publisher of ended stream %s not dropped: %s", public_id, error)

@@ -1,4 +1,4 @@
-"""A stream's chat: what is said in it, and how it is kept in order."""
+"""A stream's chat: messages, its rules, moderators and muted viewers."""
 
 import logging
 from functools import partial
@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from accounts.models import User
 from livestream import access, events, live_counts, states
 from livestream.models import ChatMessage, Stream, StreamModerator, StreamMute
-from livestream.selectors import rooms
+from livestream.selectors.chat import chat_payload, newest_messages
 from soukloop.core import jsonlib
 from soukloop.core.errors import Conflict, Forbidden, NotFound, RateLimited, ValidationFailed
 from soukloop.core.redis import rate_limits
@@ -25,39 +25,40 @@ logger = logging.getLogger(__name__)
 def post_message(
     *, actor: User, stream_id: UUID, message: str, client_message_id: str | None = None
 ) -> dict[str, Any]:
-    """Say something in a live stream (contract 4.5) and return what everybody is told, once it is committed.
+    """Save a chat message and publish it on commit (contract 4.5); return it as clients see it.
 
-    The same `client_message_id` again is the same message. Raises NotFound, Forbidden (`followers_only`,
-    `muted`, `chat_disabled`), Conflict, RateLimited: 10 a minute, or slow mode; not for host and moderators.
+    A repeated `client_message_id` returns the message that was saved first. Raises NotFound, Forbidden
+    (`followers_only`, `muted`, `chat_disabled`), Conflict, RateLimited (10 messages a minute, or slow mode;
+    neither applies to host and moderators).
     """
-    room = access.room_of(actor, stream_id)
-    states.check(room.stream, "chat")
-    if client_message_id and (sent := _already_sent(room.stream, actor, client_message_id)):
-        return rooms.chat_payload(sent)
-    if room.is_muted:
-        raise Forbidden("You may not write in this stream.", code="muted")
-    if not room.stream.enable_chat and room.stream.seller_id != actor.pk:
-        raise Forbidden("The chat is switched off.", code="chat_disabled")
-    if not room.is_trusted:
+    stream, can_moderate, is_muted = access.stream_access(actor, stream_id)
+    states.check(stream, "chat")
+    if client_message_id and (sent := _already_sent(stream, actor, client_message_id)):
+        return chat_payload(sent)
+    if is_muted:
+        raise Forbidden("You are muted in this stream.", code="muted")
+    if not stream.enable_chat and stream.seller_id != actor.pk:
+        raise Forbidden("The chat of this stream is switched off.", code="chat_disabled")
+    if not can_moderate:
         rate_limits.hit_user("stream_chat", actor.pk)
     try:
         with transaction.atomic():
-            if room.stream.slow_mode_seconds and not room.is_trusted:
-                _check_slow_mode(access.locked_stream(room.stream.pk), actor)
-            said = _append(room.stream, actor, message, client_message_id or None)
-            payload = events.chat_message(said)
-            transaction.on_commit(partial(_keep, stream_id, said.seq, payload), robust=True)
+            if stream.slow_mode_seconds and not can_moderate:
+                _check_slow_mode(access.locked_stream(stream.pk), actor)
+            saved = _insert_message(stream, actor, message, client_message_id or None)
+            payload = events.chat_message(saved)
+            transaction.on_commit(partial(_cache_message, stream_id, saved.seq, payload), robust=True)
     except IntegrityError:
-        # The same message on its other way: a phone that sent it again before the first was answered.
-        sent = _already_sent(room.stream, actor, client_message_id) if client_message_id else None
+        # A phone sent the same message twice at once, before the first was answered.
+        sent = _already_sent(stream, actor, client_message_id) if client_message_id else None
         if sent is None:
             raise
-        return rooms.chat_payload(sent)
+        return chat_payload(sent)
     return payload
 
 
-# One statement, so that the stream's row is held for as short as can be: all who write in it wait for it.
-_APPEND = """
+# One statement, to lock the stream's row as briefly as possible: everybody who writes in it waits for it.
+_INSERT_MESSAGE = """
 WITH stream AS (
   UPDATE livestream_stream SET last_chat_seq = last_chat_seq + 1, chat_count = chat_count + 1
   WHERE id = %(stream)s AND status = 'live' RETURNING last_chat_seq
@@ -68,8 +69,8 @@ RETURNING seq
 """
 
 
-def _append(stream: Stream, actor: User, text: str, client_message_id: str | None) -> ChatMessage:
-    """Write a message under the stream's next seq; raises Conflict when the stream is over by now."""
+def _insert_message(stream: Stream, actor: User, text: str, client_message_id: str | None) -> ChatMessage:
+    """Insert a message with the stream's next seq; raises Conflict when the stream has just ended."""
     message = ChatMessage(
         stream=stream,
         user=actor,
@@ -79,7 +80,7 @@ def _append(stream: Stream, actor: User, text: str, client_message_id: str | Non
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            _APPEND,
+            _INSERT_MESSAGE,
             {
                 "id": message.pk,
                 "stream": stream.pk,
@@ -91,16 +92,16 @@ def _append(stream: Stream, actor: User, text: str, client_message_id: str | Non
         )
         row = cursor.fetchone()
     if row is None:
-        raise Conflict("This stream is over.", code="stream_not_live")
+        raise Conflict("This stream has ended.", code="stream_not_live")
     message.seq = row[0]
     return message
 
 
 @transaction.atomic
 def delete_message(*, actor: User, stream_id: UUID, message_id: UUID) -> None:
-    """Take a message out of everybody's sight: one's own, or any as host, moderator or staff.
+    """Hide a message from everybody but staff: the actor's own, or any as host, moderator or staff.
 
-    Deleting it again changes nothing. Raises NotFound, Forbidden.
+    Deleting it again changes nothing. Raises NotFound, Forbidden, Conflict.
     """
     message = (
         ChatMessage.objects.select_related("user").filter(stream=stream_id, pk=message_id, user=actor).first()
@@ -111,31 +112,31 @@ def delete_message(*, actor: User, stream_id: UUID, message_id: UUID) -> None:
     states.check(stream, "delete_message")
     message = ChatMessage.objects.filter(stream=stream, pk=message_id).first()
     if message is None:
-        raise NotFound("There is no such message.", code="message_not_found")
+        raise NotFound("Message not found.", code="message_not_found")
     _delete(stream, message, actor)
 
 
 @transaction.atomic
-def delete_by_staff(*, actor: User, message_id: UUID, reason: str) -> None:
-    """Take a message out of everybody's sight, whatever its stream's state; staff's reason is kept."""
+def delete_message_by_staff(*, actor: User, message_id: UUID, reason: str) -> None:
+    """Hide a message from everybody but staff, whatever its stream's state; the reason is logged."""
     message, stream = _message_for_staff(actor, message_id)
     _delete(stream, message, actor)
     log_staff_action(actor=actor, row=message, message=f"Deleted: {reason}")
 
 
 @transaction.atomic
-def mute_by_staff(*, actor: User, message_id: UUID, reason: str) -> None:
-    """Keep a message's author from writing in its stream. Raises as `mute`."""
+def mute_author_by_staff(*, actor: User, message_id: UUID, reason: str) -> None:
+    """Mute a message's author in its stream; the reason is logged. Raises as `mute_viewer`."""
     message, stream = _message_for_staff(actor, message_id)
-    mute(actor=actor, stream_id=stream.pk, user_id=message.user_id)
+    mute_viewer(actor=actor, stream_id=stream.pk, user_id=message.user_id)
     log_staff_action(actor=actor, row=message, message=f"Author muted: {reason}")
 
 
 @transaction.atomic
-def change_rules(
+def change_chat_rules(
     *, actor: User, stream_id: UUID, enable_chat: bool | None = None, slow_mode_seconds: int | None = None
 ) -> Stream:
-    """Switch the chat on or off, or slow it down: 0, or 3 to 120 seconds between two messages of one viewer.
+    """Change whether the chat is on, and slow mode: 0 (off), or 3 to 120 seconds between a viewer's messages.
 
     Raises NotFound, Forbidden, Conflict.
     """
@@ -152,21 +153,21 @@ def change_rules(
 
 
 @transaction.atomic
-def mute(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
-    """Let somebody watch and not write. Raises NotFound, Forbidden (the host can't be muted), Conflict."""
+def mute_viewer(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
+    """Stop a viewer from writing. Raises NotFound, Forbidden (`host_cannot_be_muted`), Conflict."""
     stream = access.moderated_stream(actor, stream_id)
     states.check(stream, "moderate")
-    person = _person(user_id)
-    if person.pk == stream.seller_id:
+    user = _active_user(user_id)
+    if user.pk == stream.seller_id:
         raise Forbidden("The host can't be muted.", code="host_cannot_be_muted")
-    _, is_new = StreamMute.objects.get_or_create(stream=stream, user=person, defaults={"muted_by": actor})
+    _, is_new = StreamMute.objects.get_or_create(stream=stream, user=user, defaults={"muted_by": actor})
     if is_new:
-        events.chat_muted(stream, person.pk, is_muted=True)
+        events.chat_muted(stream, user.pk, is_muted=True)
 
 
 @transaction.atomic
-def unmute(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
-    """Let somebody write again. Raises NotFound, Forbidden, Conflict."""
+def unmute_viewer(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
+    """Let a muted viewer write again. Raises NotFound, Forbidden, Conflict."""
     stream = access.moderated_stream(actor, stream_id)
     states.check(stream, "moderate")
     deleted, _ = StreamMute.objects.filter(stream=stream, user=user_id).delete()
@@ -175,23 +176,23 @@ def unmute(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
 
 
 @transaction.atomic
-def name_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
-    """Trust a viewer with the chat; the host alone does this. Raises NotFound, Forbidden, Conflict."""
+def add_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
+    """Let a viewer moderate the host's chat. Raises NotFound, Forbidden, ValidationFailed, Conflict."""
     stream = access.own_stream(actor, stream_id, lock=True)
     states.check(stream, "moderate")
-    person = _person(user_id)
-    if person.pk == actor.pk:
-        raise ValidationFailed(details={"user_id": ["You are the host."]})
+    user = _active_user(user_id)
+    if user.pk == actor.pk:
+        raise ValidationFailed(details={"user_id": ["The host is already a moderator."]})
     if stream.moderators.count() >= settings.STREAM_MODERATORS_MAX:
         raise Conflict(
             f"A stream has at most {settings.STREAM_MODERATORS_MAX} moderators.", code="moderators_limit"
         )
-    StreamModerator.objects.get_or_create(stream=stream, user=person)
+    StreamModerator.objects.get_or_create(stream=stream, user=user)
 
 
 @transaction.atomic
-def dismiss_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
-    """Undo `name_moderator`. Raises NotFound, Forbidden, Conflict."""
+def remove_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
+    """Take a moderator's rights away. Raises NotFound, Forbidden, Conflict."""
     stream = access.own_stream(actor, stream_id, lock=True)
     states.check(stream, "moderate")
     StreamModerator.objects.filter(stream=stream, user=user_id).delete()
@@ -206,7 +207,7 @@ def _delete(stream: Stream, message: ChatMessage, actor: User) -> None:
     stream.chat_count -= 1
     stream.save(update_fields=["chat_count"])
     events.chat_deleted(message)
-    transaction.on_commit(partial(_refill, stream.pk), robust=True)
+    transaction.on_commit(partial(_refill_cache, stream.pk), robust=True)
 
 
 def _message_for_staff(actor: User, message_id: UUID) -> tuple[ChatMessage, Stream]:
@@ -218,11 +219,11 @@ def _message_for_staff(actor: User, message_id: UUID) -> tuple[ChatMessage, Stre
     return message, stream
 
 
-def _person(user_id: UUID) -> User:
-    person = User.objects.filter(pk=user_id, is_active=True).first()
-    if person is None:
-        raise NotFound("There is no such person.", code="user_not_found")
-    return person
+def _active_user(user_id: UUID) -> User:
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        raise NotFound("User not found.", code="user_not_found")
+    return user
 
 
 def _already_sent(stream: Stream, actor: User, client_message_id: str) -> ChatMessage | None:
@@ -247,15 +248,15 @@ def _check_slow_mode(stream: Stream, actor: User) -> None:
         raise RateLimited(retry_after=int(wait) + 1)
 
 
-def _keep(stream_id: UUID, seq: int, payload: dict[str, Any]) -> None:
-    """Put a committed message into Redis' list of the last ones."""
+def _cache_message(stream_id: UUID, seq: int, payload: dict[str, Any]) -> None:
+    """Add a committed message to the latest chat in Redis."""
     try:
-        if not live_counts.said(stream_id, seq, jsonlib.dumps(payload)):
-            _refill(stream_id)
+        if not live_counts.append_chat(stream_id, seq, jsonlib.dumps(payload)):
+            _refill_cache(stream_id)
     except RedisError as error:
-        logger.warning("chat of stream %s not kept in Redis: %s", stream_id, error)
+        logger.warning("message %s of stream %s not cached: %s", seq, stream_id, error)
 
 
-def _refill(stream_id: UUID) -> None:
-    newest = rooms.newest_messages(stream_id, settings.STREAM_CHAT_HISTORY)
-    live_counts.refill_chat(stream_id, [jsonlib.dumps(message) for message in newest])
+def _refill_cache(stream_id: UUID) -> None:
+    newest = newest_messages(stream_id, settings.STREAM_CHAT_HISTORY)
+    live_counts.replace_chat(stream_id, [jsonlib.dumps(message) for message in newest])

@@ -1,4 +1,4 @@
-"""Products in a stream: put in, taken out, placed on the picture, tapped."""
+"""Products in a stream: added, removed, placed on the picture, tapped."""
 
 from uuid import UUID
 
@@ -16,24 +16,24 @@ from soukloop.core.errors import Conflict
 
 
 @transaction.atomic
-def attach_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamProduct:
-    """Put one of one's own products into a stream, before or while it is live; twice is once.
+def add_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamProduct:
+    """Add a product of the host's to a stream, before or while it is live; again changes nothing.
 
     Raises NotFound, Forbidden, ValidationFailed, Conflict (`stream_products_limit`).
     """
     stream = access.own_stream(actor, stream_id, lock=True)
     states.check(stream, "change_products")
-    [product] = access.products_of(actor, [product_id])
-    shown = StreamProduct.objects.filter(stream=stream, removed_at=None)
-    if (present := shown.filter(product=product).first()) is not None:
-        return present
-    if shown.count() >= settings.STREAM_PRODUCTS_MAX:
+    [product] = access.available_products_of(actor, [product_id])
+    current = StreamProduct.objects.filter(stream=stream, removed_at=None)
+    if (existing := current.filter(product=product).first()) is not None:
+        return existing
+    if current.count() >= settings.STREAM_PRODUCTS_MAX:
         raise Conflict(
             f"A stream has at most {settings.STREAM_PRODUCTS_MAX} products.",
             code="stream_products_limit",
             details={"limit": settings.STREAM_PRODUCTS_MAX},
         )
-    last = shown.aggregate(last=Max("position"))["last"]
+    last = current.aggregate(last=Max("position"))["last"]
     stream_product, _ = StreamProduct.objects.update_or_create(
         stream=stream,
         product=product,
@@ -45,14 +45,14 @@ def attach_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamP
 
 
 @transaction.atomic
-def detach_product(*, actor: User, stream_id: UUID, product_id: UUID) -> Stream:
-    """Take a product out of a stream; one that was shown live stays in the figures.
+def remove_product(*, actor: User, stream_id: UUID, product_id: UUID) -> Stream:
+    """Remove a product from a stream; one that was in it while live stays in the analytics.
 
     Raises NotFound, Forbidden, Conflict.
     """
     stream = access.own_stream(actor, stream_id, lock=True)
     states.check(stream, "change_products")
-    stream_product = access.product_in(stream, product_id, lock=True)
+    stream_product = access.stream_product(stream, product_id, lock=True)
     if not stream.is_live:
         stream_product.delete()
         return stream
@@ -67,38 +67,41 @@ def detach_product(*, actor: User, stream_id: UUID, product_id: UUID) -> Stream:
 def tag_product(
     *, actor: User, stream_id: UUID, product_id: UUID, x: float, y: float, timestamp_seconds: int
 ) -> StreamProduct:
-    """Place a product on the picture, at so many seconds into the stream (contract 4.7).
+    """Place a product on the picture (contract 4.7).
 
-    `x` and `y` go from 0 to 1. Raises NotFound, Forbidden, Conflict.
+    `x` and `y` are from 0 to 1, the time is in seconds from the start. Raises NotFound, Forbidden, Conflict.
     """
     stream = access.own_stream(actor, stream_id)
     states.check(stream, "tag_product")
-    shown = access.product_in(stream, product_id, lock=True)
-    shown.tag_x, shown.tag_y, shown.tag_timestamp_seconds = x, y, timestamp_seconds
-    shown.first_tagged_at = shown.first_tagged_at or timezone.now()
-    shown.save(update_fields=["tag_x", "tag_y", "tag_timestamp_seconds", "first_tagged_at"])
-    tag = ProductTag.objects.create(stream_product=shown, x=x, y=y, timestamp_seconds=timestamp_seconds)
+    stream_product = access.stream_product(stream, product_id, lock=True)
+    stream_product.tag_x, stream_product.tag_y = x, y
+    stream_product.tag_timestamp_seconds = timestamp_seconds
+    stream_product.first_tagged_at = stream_product.first_tagged_at or timezone.now()
+    stream_product.save(update_fields=["tag_x", "tag_y", "tag_timestamp_seconds", "first_tagged_at"])
+    tag = ProductTag.objects.create(
+        stream_product=stream_product, x=x, y=y, timestamp_seconds=timestamp_seconds
+    )
     events.product_tagged(tag)
-    return shown
+    return stream_product
 
 
 @transaction.atomic
 def click_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamProduct:
-    """Count a viewer's tap on a product, in the stream or in its replay; the host's own don't count.
+    """Count a viewer's tap on a product, in the stream or its replay; the host's own taps aren't counted.
 
     Raises NotFound, Forbidden, Conflict.
     """
     stream = access.watchable_stream(actor, stream_id)
     states.check(stream, "click_product")
-    shown = access.product_in(stream, product_id)
+    stream_product = access.stream_product(stream, product_id)
     if stream.seller_id != actor.pk:
-        StreamProduct.objects.filter(pk=shown.pk).update(clicks=F("clicks") + 1)
-        shown.refresh_from_db(fields=["clicks"])
-    return shown
+        StreamProduct.objects.filter(pk=stream_product.pk).update(clicks=F("clicks") + 1)
+        stream_product.refresh_from_db(fields=["clicks"])
+    return stream_product
 
 
-def product_withdrawn(product: Product, reason: str) -> None:
-    """Tell the room that a product was sold, hidden or deleted; the caller holds the product's row."""
+def remove_withdrawn_product(product: Product, reason: str) -> None:
+    """Remove a sold, hidden or deleted product from the live stream it is in; its row must be locked."""
     if product.live_stream_id is None:
         return
     events.product_untagged(product.live_stream_id, product.pk, reason)

@@ -1,32 +1,48 @@
-"""Reactions: counted in Redis, told to the room, written down every few seconds."""
+"""Reactions: counted in Redis, published to the room, saved to PostgreSQL every few seconds."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
 from livestream import access, events, live_counts, states
-from livestream.models import Stream
-from livestream.selectors import figures
-from livestream.services.streams import save_reactions
+from livestream.models import ReactionTotal, Stream
+from livestream.selectors.reactions import saved_reactions, total_likes
 
 
-def react(*, actor: User, stream_id: UUID, emoji: str) -> int:
-    """Count a viewer's reaction and tell the room (contract 4.6); return how many of that emoji there are.
+def send_reaction(*, actor: User, stream_id: UUID, emoji: str) -> int:
+    """Count a viewer's reaction and publish it (contract 4.6); return the emoji's total in this stream.
 
     Raises NotFound, Forbidden, Conflict; RedisError when nothing can be counted.
     """
     stream = access.watchable_stream(actor, stream_id)
     states.check(stream, "react")
-    total = live_counts.react(stream.pk, emoji)
+    total = live_counts.count_reaction(stream.pk, emoji)
     if total is None:
-        total = live_counts.react(stream.pk, emoji, figures.saved_reactions(stream.pk)) or 0
-    events.reaction(stream.pk, actor.pk, emoji)
+        total = live_counts.count_reaction(stream.pk, emoji, saved_reactions(stream.pk)) or 0
+    events.reaction_new(stream.pk, actor.pk, emoji)
     return total
 
 
 @transaction.atomic
-def write_down(*, stream_id: UUID) -> None:
-    """Write a live stream's reactions into PostgreSQL; what Redis forgets later is lost only since then."""
+def persist_reaction_totals(*, stream_id: UUID) -> None:
+    """Save a live stream's reactions, so that a loss of Redis' data loses a few seconds of them at most."""
     save_reactions(stream_id, live_counts.reactions(stream_id))
-    Stream.objects.live().filter(pk=stream_id).update(total_likes=figures.total_likes(stream_id))
+    Stream.objects.live().filter(pk=stream_id).update(total_likes=total_likes(stream_id))
+
+
+def save_reactions(stream_id: UUID, counted: Mapping[str, int]) -> None:
+    """Save these totals; one that is lower than the saved one, because Redis lost its data, is ignored."""
+    saved = saved_reactions(stream_id)
+    ReactionTotal.objects.bulk_create(
+        [
+            ReactionTotal(stream_id=stream_id, emoji=emoji, count=count)
+            for emoji, count in sorted(counted.items())
+            if emoji in settings.STREAM_REACTIONS and count > saved.get(emoji, 0)
+        ],
+        update_conflicts=True,
+        unique_fields=["stream", "emoji"],
+        update_fields=["count"],
+    )

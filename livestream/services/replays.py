@@ -1,4 +1,4 @@
-"""The replay: recordings become an MP4, HLS and a poster, in steps that a killed job resumes."""
+"""Replays: recordings become an MP4, HLS segments and a poster, in steps that a killed job resumes."""
 
 import logging
 import shutil
@@ -14,15 +14,15 @@ from django.utils import timezone
 
 from livestream import events
 from livestream.media import addresses, ffmpeg, recordings
-from livestream.media.server import MediaServerAway, MediaServerRefuses, media_server
+from livestream.media.server import MediaServerBadResponse, MediaServerUnavailable, media_server
 from livestream.models import Replay, Stream
-from livestream.services.streams import enqueue_replay
 from notifications.services import notify
+from soukloop.core.jobs.queue import enqueue
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 5
-_GIVEN_UP_AFTER = timedelta(minutes=2)  # no recording has turned up since the stream ended
+_RECORDING_TIMEOUT = timedelta(minutes=2)  # since the stream's end; then its replay is empty
 _RETRY_AFTER = timedelta(seconds=20)
 _STUCK_AFTER = timedelta(hours=1)
 _CONTENT_TYPES = {
@@ -33,8 +33,8 @@ _CONTENT_TYPES = {
 }
 
 
-class FinishedFile(File):
-    """A file that a local storage may simply take over."""
+class FinishedFile(File[bytes]):
+    """A complete file, which Django's local storage moves instead of copying."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path.open("rb"), name=path.name)
@@ -45,24 +45,49 @@ class FinishedFile(File):
         return str(self.path)
 
 
-def make_replay(*, stream_id: UUID) -> Replay | None:
-    """Make what is still missing of an ended stream's replay; None when its recording isn't complete yet.
+def enqueue_replay(stream: Stream) -> None:
+    """Enqueue the job that makes a stream's replay; one job at a time for each stream."""
+    enqueue("livestream.make_replay", lock=f"livestream.replay:{stream.pk}", stream_id=str(stream.pk))
 
-    What is done is noted after each step, and done again by nobody.
+
+def resume_pending_replays() -> None:
+    """Enqueue the replays that nobody is making, because a callback of the media server or a job was lost."""
+    now = timezone.now()
+    for state, unchanged_for in (
+        (Replay.State.WAITING, _RETRY_AFTER),
+        (Replay.State.PROCESSING, _STUCK_AFTER),
+    ):
+        for replay in Replay.objects.select_related("stream").filter(
+            state=state, stream__status=Stream.Status.ENDED, updated_at__lt=now - unchanged_for
+        ):
+            with transaction.atomic():
+                replay.save(update_fields=["updated_at"])
+                enqueue_replay(replay.stream)
+
+
+def make_replay(*, stream_id: UUID) -> Replay | None:
+    """Do the steps that are left of an ended stream's replay; return None while its recording is incomplete.
+
+    Each completed step is saved, and not repeated when the job is run again.
     """
     replay = Replay.objects.select_related("stream").filter(stream=stream_id).first()
     if replay is None or replay.stream.status != Stream.Status.ENDED:
         return None
     if replay.state not in (Replay.State.WAITING, Replay.State.PROCESSING):
         return replay
-    if replay.step == "" and not _is_recorded(replay.stream):
-        return None
+    if replay.step == "":
+        if _is_being_recorded(replay.stream):
+            return None
+        if not recordings.of_stream(replay.stream.public_id):
+            if not _may_still_be_recorded(replay.stream):
+                Replay.objects.filter(pk=replay.pk).update(state=Replay.State.EMPTY, progress=100)
+            return None
     replay.attempts += 1
     replay.state = Replay.State.PROCESSING
     replay.save(update_fields=["attempts", "state", "updated_at"])
     try:
         _run_steps(replay)
-    except (ffmpeg.FfmpegFailed, OSError) as error:
+    except (ffmpeg.FfmpegError, OSError) as error:
         logger.error("replay of %s, attempt %s: %s", replay.stream.public_id, replay.attempts, error)
         replay.error = str(error)[:2000]
         replay.state = Replay.State.FAILED if replay.attempts >= ATTEMPTS_MAX else Replay.State.WAITING
@@ -70,137 +95,123 @@ def make_replay(*, stream_id: UUID) -> Replay | None:
     return replay
 
 
-def take_up_replays() -> None:
-    """Have the replays made that nobody is making: the media server's word or a job got lost."""
-    now = timezone.now()
-    for state, silent_for in (
-        (Replay.State.WAITING, _RETRY_AFTER),
-        (Replay.State.PROCESSING, _STUCK_AFTER),
-    ):
-        for replay in Replay.objects.select_related("stream").filter(
-            state=state, stream__status=Stream.Status.ENDED, updated_at__lt=now - silent_for
-        ):
-            with transaction.atomic():
-                replay.save(update_fields=["updated_at"])
-                enqueue_replay(replay.stream)
-
-
 def delete_recordings(*, stream_id: UUID) -> None:
-    """Leave nothing of a stream that was not to be recorded."""
+    """Delete the recordings of a stream that isn't to be recorded."""
     stream = Stream.objects.filter(pk=stream_id, record_stream=False).first()
     if stream is not None:
         recordings.delete(stream.public_id)
 
 
 def sweep_recordings() -> int:
-    """Delete the recordings that nobody needs: of no stream, not to be kept, of a finished replay."""
+    """Delete the recordings that no live stream and no pending or failed replay needs; return how many."""
     by_stream: dict[str, list[Path]] = {}
     for path in recordings.folder().glob("*.flv"):
         by_stream.setdefault(recordings.public_id_of(path.name) or "", []).append(path)
-    wanted = set(
+    needed = set(
         Stream.objects.filter(
             public_id__in=by_stream,
             record_stream=True,
             replay__state__in=[Replay.State.WAITING, Replay.State.PROCESSING, Replay.State.FAILED],
         ).values_list("public_id", flat=True)
     ) | set(Stream.objects.live().filter(public_id__in=by_stream).values_list("public_id", flat=True))
-    unwanted = [path for public_id, paths in by_stream.items() if public_id not in wanted for path in paths]
-    for path in unwanted:
+    unneeded = [path for public_id, paths in by_stream.items() if public_id not in needed for path in paths]
+    for path in unneeded:
         path.unlink(missing_ok=True)
-    return len(unwanted)
+    return len(unneeded)
 
 
-def _is_recorded(stream: Stream) -> bool:
-    """Tell whether a recording is there and closed; notes it when there will never be one."""
+def _is_being_recorded(stream: Stream) -> bool:
+    """Return whether the media server is still writing a recording; True when it doesn't say."""
     try:
-        if stream.public_id in media_server.recordings():
-            return False
-    except MediaServerAway:
-        pass  # then nobody is writing either
-    except MediaServerRefuses as error:
-        logger.error("the media server doesn't say what it is recording: %s", error)
+        return stream.public_id in media_server.recordings()
+    except MediaServerUnavailable:
         return False
-    if recordings.of_stream(stream.public_id):
+    except MediaServerBadResponse as error:
+        logger.error("media server's recordings not read: %s", error)
         return True
+
+
+def _may_still_be_recorded(stream: Stream) -> bool:
+    """Return whether a stream without a recording had an encoder, and ended only a moment ago."""
     was_published = stream.publisher_connections.exists()
-    if not was_published or (stream.ended_at and timezone.now() - stream.ended_at > _GIVEN_UP_AFTER):
-        Replay.objects.filter(stream=stream).update(state=Replay.State.EMPTY, progress=100)
-    return False
+    return was_published and not (stream.ended_at and timezone.now() - stream.ended_at > _RECORDING_TIMEOUT)
 
 
 def _run_steps(replay: Replay) -> None:
     folder = Path(settings.MEDIA_ROOT) / "work" / replay.stream.public_id
     folder.mkdir(parents=True, exist_ok=True)
+    # Each step, and the progress in percent once it is done.
     steps: list[tuple[Replay.Step, int, Callable[[Replay, Path], None]]] = [
-        (Replay.Step.JOIN, 40, _join),
-        (Replay.Step.SEGMENT, 60, _segment),
-        (Replay.Step.POSTER, 70, _poster),
-        (Replay.Step.PUBLISH, 100, _publish),
+        (Replay.Step.JOIN, 40, _join_recordings),
+        (Replay.Step.SEGMENT, 60, _create_segments),
+        (Replay.Step.POSTER, 70, _create_poster),
+        (Replay.Step.PUBLISH, 100, _upload_files),
     ]
-    done = [name for name, _, _ in steps]
-    for name, progress, run in steps[done.index(Replay.Step(replay.step)) + 1 if replay.step else 0 :]:
+    names = [step for step, _, _ in steps]
+    first = names.index(Replay.Step(replay.step)) + 1 if replay.step else 0
+    for step, progress, run in steps[first:]:
         run(replay, folder)
         if replay.state == Replay.State.EMPTY:
             break
-        replay.step, replay.progress = name, progress
+        replay.step, replay.progress = step, progress
         replay.save()
     _finish(replay)
     shutil.rmtree(folder, ignore_errors=True)
     recordings.delete(replay.stream.public_id)
 
 
-def _join(replay: Replay, folder: Path) -> None:
-    """Make one MP4 of the encoder's stays, and note where each lies on the clock on the wall."""
-    whole: list[Path] = []
+def _join_recordings(replay: Replay, folder: Path) -> None:
+    """Join the recordings to one MP4, and record when each of them started and how long it is."""
+    usable: list[Path] = []
     parts = []
     for number, recording in enumerate(recordings.of_stream(replay.stream.public_id)):
         part = folder / f"part-{number}.mp4"
         try:
             ffmpeg.remux(recording, part)
             seconds = ffmpeg.probe(part).seconds
-        except ffmpeg.FfmpegFailed as error:
-            logger.warning("%s can't be used: %s", recording.name, error)
+        except ffmpeg.FfmpegError as error:
+            logger.warning("recording %s skipped: %s", recording.name, error)
             continue
-        whole.append(part)
-        # The media server writes each frame as it comes: the last write is the end of the last frame.
+        usable.append(part)
+        # The media server writes each frame when it arrives, so the file's time is that of its last frame.
         parts.append({"startedAt": round(recording.stat().st_mtime - seconds, 3), "seconds": seconds})
-    if not whole:
+    if not usable:
         replay.state = Replay.State.EMPTY
         return
     video = folder / "video.mp4"
-    if len(whole) == 1:
-        whole[0].replace(video)
+    if len(usable) == 1:
+        usable[0].replace(video)
     else:
-        ffmpeg.join(whole, video)
+        ffmpeg.join(usable, video)
     replay.parts = parts
     replay.duration_seconds = ffmpeg.probe(video).seconds
 
 
-def _segment(replay: Replay, folder: Path) -> None:
+def _create_segments(replay: Replay, folder: Path) -> None:
     ffmpeg.segment(folder / "video.mp4", folder / "hls", prefix=f"{replay.stream.public_id}/")
 
 
-def _poster(replay: Replay, folder: Path) -> None:
+def _create_poster(replay: Replay, folder: Path) -> None:
     video = folder / "video.mp4"
     if ffmpeg.probe(video).has_video:
         ffmpeg.poster(video, folder / "poster.jpg", at=min(3.0, (replay.duration_seconds or 0) / 2))
         replay.has_poster = True
 
 
-def _publish(replay: Replay, folder: Path) -> None:
-    """Hand the files to the storage, the playlist last: who can read it finds all that it names.
+def _upload_files(replay: Replay, folder: Path) -> None:
+    """Save the files to the storage, the playlist last, so that everything it names can be fetched.
 
-    A local storage takes them over, so after a kill only what is left is handed over.
+    A local storage moves the files, so after a kill only the remaining ones are saved.
     """
     public_id = replay.stream.public_id
-    named = [(path, f"{public_id}/{path.name}") for path in sorted((folder / "hls").glob("*.ts"))]
-    named += [
+    files = [(path, f"{public_id}/{path.name}") for path in sorted((folder / "hls").glob("*.ts"))]
+    files += [
         (folder / "video.mp4", addresses.mp4_name(public_id)),
         (folder / "poster.jpg", addresses.poster_name(public_id)),
         (folder / "hls" / "index.m3u8", addresses.playlist_name(public_id)),
     ]
     storage = addresses.replay_storage()
-    for path, name in named:
+    for path, name in files:
         if path.exists():
             with FinishedFile(path) as content:
                 storage.save(name, content)

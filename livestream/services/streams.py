@@ -1,4 +1,4 @@
-"""The life of a stream: planned, changed, taken live, ended, called off."""
+"""The life of a stream: created, changed, taken live, ended, cancelled."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,10 +13,15 @@ from accounts.models import User
 from listings.models import Category
 from listings.services.products import clear_live_stream, set_live_stream
 from livestream import access, events, live_counts, states
-from livestream.media import addresses, stream_keys
-from livestream.models import PublisherConnection, ReactionTotal, Replay, Stream, StreamProduct
-from livestream.selectors import audiences, figures
-from livestream.services import rooms
+from livestream.media import stream_keys
+from livestream.models import PublisherConnection, Replay, Stream, StreamProduct
+from livestream.selectors.announcements import count_recipients
+from livestream.selectors.reactions import total_likes
+from livestream.selectors.replays import expected_vod_url
+from livestream.selectors.viewers import highest_sample, viewer_stats
+from livestream.services.reactions import save_reactions
+from livestream.services.replays import enqueue_replay
+from livestream.services.room_sweeps import close_viewer_sessions
 from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
 from soukloop.core.jobs.queue import enqueue
 from soukloop.core.staff.history import log_staff_action
@@ -26,13 +31,13 @@ from soukloop.core.staff.history import log_staff_action
 def create_stream(
     *, actor: User, title: str, category: Category, product_ids: Sequence[UUID] = (), **stream_settings: Any
 ) -> Stream:
-    """Plan a stream with its products (contract 4.1).
+    """Create a scheduled stream with its products (contract 4.1).
 
-    Raises Forbidden for a buyer or somebody else's product, ValidationFailed for one that isn't on sale.
+    Raises Forbidden for a buyer or another seller's product, ValidationFailed for one that isn't on sale.
     """
     if actor.role != User.Role.SELLER:
         raise Forbidden("Only sellers may go live.", code="sellers_only")
-    products = access.products_of(actor, product_ids)
+    products = access.available_products_of(actor, product_ids)
     stream = Stream.objects.create(seller=actor, title=title, category=category, **stream_settings)
     StreamProduct.objects.bulk_create(
         StreamProduct(stream=stream, product=product, position=position)
@@ -56,30 +61,30 @@ def update_settings(*, actor: User, stream_id: UUID, changes: Mapping[str, Any])
 def go_live(
     *, actor: User, stream_id: UUID, camera_ready: bool, checklist_complete: bool
 ) -> tuple[Stream, str]:
-    """Take a scheduled stream live; return it with its stream key, which is shown this once (contract 4.3).
+    """Take a scheduled stream live; return it with its stream key, which is never shown again (contract 4.3).
 
-    How many people will be told is counted in one query; a job writes to them. Raises ValidationFailed when
-    the camera or the checklist isn't ready, Conflict (`stream_not_scheduled`, `already_live`).
+    Counts the people to notify in one query; a job notifies them. Raises ValidationFailed when the camera or
+    the checklist isn't ready, Conflict (`stream_not_scheduled`, `already_live`).
     """
     stream = access.own_stream(actor, stream_id, lock=True)
     missing = {
-        "camera_ready": ["Get the camera ready first."] * (not camera_ready),
-        "checklist_complete": ["Complete the checklist first."] * (not checklist_complete),
+        "camera_ready": ["The camera must be ready."] * (not camera_ready),
+        "checklist_complete": ["The checklist must be complete."] * (not checklist_complete),
     }
     if problems := {field: messages for field, messages in missing.items() if messages}:
         raise ValidationFailed(details=problems)
     states.move(stream, "go_live")
     stream.started_at = timezone.now()
-    key = stream_keys.mint()
+    key = stream_keys.new_key()
     stream.key_digest = stream_keys.digest(key)
-    stream.notifications_sent = audiences.count_people_to_notify(stream)
+    stream.notifications_sent = count_recipients(stream)
     try:
         with transaction.atomic():
             stream.save()
     except IntegrityError as error:
         if "stream_one_live_per_seller" not in str(error):
             raise
-        raise Conflict("You have a live stream already. End it first.", code="already_live") from error
+        raise Conflict("You already have a live stream. End it first.", code="already_live") from error
     if stream.record_stream:
         Replay.objects.create(stream=stream)
     product_ids = list(stream.stream_products.values_list("product_id", flat=True))
@@ -87,20 +92,20 @@ def go_live(
     if stream.notifications_sent:
         enqueue("livestream.announce", lock=f"livestream.announce:{stream.pk}", stream_id=str(stream.pk))
     events.stream_live(stream, product_ids)
-    transaction.on_commit(lambda: live_counts.begin(stream.pk), robust=True)
+    transaction.on_commit(lambda: live_counts.start_counting(stream.pk), robust=True)
     return stream, key
 
 
 @transaction.atomic
 def end_stream(*, actor: User, stream_id: UUID) -> Stream:
-    """End one's own live stream (contract 4.8). Raises NotFound, Forbidden, Conflict."""
+    """End the actor's own live stream (contract 4.8). Raises NotFound, Forbidden, Conflict."""
     stream = access.own_stream(actor, stream_id, lock=True)
     return _end(stream, Stream.EndReason.OWNER)
 
 
 @transaction.atomic
-def end_by_staff(*, actor: User, stream_id: UUID, reason: str) -> Stream:
-    """Cut somebody's live stream off, for a reason that other staff can read. Raises Forbidden, Conflict."""
+def end_stream_by_staff(*, actor: User, stream_id: UUID, reason: str) -> Stream:
+    """End any live stream; the reason is kept for other staff. Raises Forbidden, Conflict."""
     if not actor.is_staff:
         raise Forbidden
     stream = access.locked_stream(stream_id)
@@ -110,15 +115,17 @@ def end_by_staff(*, actor: User, stream_id: UUID, reason: str) -> Stream:
 
 
 @transaction.atomic
-def end_abandoned(*, stream_id: UUID, reason: Stream.EndReason, unless_published_since: datetime) -> bool:
-    """End a stream that has no encoder and had none since; tells whether it did.
+def end_abandoned_stream(
+    *, stream_id: UUID, reason: Stream.EndReason, unless_published_since: datetime
+) -> bool:
+    """End a stream without an encoder, unless it had one since that time; return whether it was ended.
 
-    Looks again under the lock: the encoder may have come back, the owner may have ended it.
+    Checks again under the lock: the encoder may have come back, the owner may have ended the stream.
     """
     stream = access.locked_stream(stream_id)
-    is_back = stream.publisher_connections.filter(lost_at=None).exists()
-    was_there = stream.publisher_connections.filter(lost_at__gte=unless_published_since).exists()
-    if not stream.is_live or is_back or was_there:
+    is_publishing = stream.publisher_connections.filter(lost_at=None).exists()
+    was_publishing = stream.publisher_connections.filter(lost_at__gte=unless_published_since).exists()
+    if not stream.is_live or is_publishing or was_publishing:
         return False
     _end(stream, reason)
     return True
@@ -126,7 +133,7 @@ def end_abandoned(*, stream_id: UUID, reason: Stream.EndReason, unless_published
 
 @transaction.atomic
 def close_streams_of(seller: User) -> None:
-    """End the live stream and call off the planned ones of somebody whose account is closed."""
+    """End the live stream, and cancel the scheduled ones, of a seller whose account is closed."""
     open_streams = Stream.objects.of_seller(seller.pk).filter(
         status__in=[Stream.Status.LIVE, Stream.Status.SCHEDULED]
     )
@@ -139,32 +146,25 @@ def close_streams_of(seller: User) -> None:
 
 @transaction.atomic
 def cancel_stream(*, actor: User, stream_id: UUID) -> Stream:
-    """Call a scheduled stream off. Raises NotFound, Forbidden, Conflict."""
+    """Cancel a scheduled stream. Raises NotFound, Forbidden, Conflict."""
     return _cancel(access.own_stream(actor, stream_id, lock=True))
 
 
 @transaction.atomic
 def rotate_key(*, actor: User, stream_id: UUID) -> tuple[Stream, str]:
-    """Replace a live stream's key, which may have been seen; who publishes with the old one is cut off.
+    """Replace a live stream's key and disconnect the encoder that uses the old one.
 
-    The room is told as of any encoder that is lost: it may come back with the new key. Raises NotFound,
-    Forbidden, Conflict.
+    The room gets `stream:interrupted`, as for any lost encoder: it may come back with the new key. Raises
+    NotFound, Forbidden, Conflict.
     """
     stream = access.own_stream(actor, stream_id, lock=True)
     states.check(stream, "rotate_key")
-    key = stream_keys.mint()
+    key = stream_keys.new_key()
     stream.key_digest = stream_keys.digest(key)
     stream.save(update_fields=["key_digest", "updated_at"])
-    if _cut_publisher(stream):
+    if _disconnect_publisher(stream):
         events.stream_interrupted(stream, timezone.now() + settings.STREAM_RECONNECT_WINDOW)
     return stream, key
-
-
-def duration_of(stream: Stream) -> int:
-    """Return how many whole seconds the stream has been, or was, live."""
-    if stream.started_at is None:
-        return 0
-    return max(0, int(((stream.ended_at or timezone.now()) - stream.started_at).total_seconds()))
 
 
 def _cancel(stream: Stream) -> Stream:
@@ -175,63 +175,34 @@ def _cancel(stream: Stream) -> Stream:
 
 
 def _end(stream: Stream, reason: str, note: str = "") -> Stream:
-    """Close a live stream whose row is locked: figures, products, publisher, replay, room."""
+    """End a live stream whose row is locked: viewers, statistics, products, encoder, replay, room."""
     states.move(stream, "end")
     stream.ended_at = timezone.now()
     stream.end_reason, stream.end_note = reason, note
     stream.key_digest = None
-    rooms.close_stays(stream)
+    close_viewer_sessions(stream)
     save_reactions(stream.pk, live_counts.reactions(stream.pk))
-    watched = figures.watch_figures(stream)
+    stats = viewer_stats(stream)
     stream.viewer_count = 0
-    # The stays of a killed process are as long as was known of them: at the time more may have been counted.
-    stream.peak_viewers = max(watched.peak, stream.peak_viewers, figures.highest_sample(stream.pk))
-    stream.unique_viewers = watched.unique
-    stream.average_watch_seconds = watched.average_seconds
-    stream.total_likes = figures.total_likes(stream.pk)
+    # Sessions of a killed process end at their last heartbeat, so a higher peak may have been shown live.
+    stream.peak_viewers = max(stats.peak, stream.peak_viewers, highest_sample(stream.pk))
+    stream.unique_viewers = stats.unique
+    stream.average_watch_seconds = stats.average_seconds
+    stream.total_likes = total_likes(stream.pk)
     stream.save()
     clear_live_stream(stream_id=stream.pk)
-    _cut_publisher(stream)
+    _disconnect_publisher(stream)
     if stream.record_stream:
         enqueue_replay(stream)
     else:
         enqueue("livestream.delete_recordings", stream_id=str(stream.pk))
-    events.stream_ended(stream, duration=duration_of(stream), vod_url=vod_url_of(stream))
-    transaction.on_commit(lambda: live_counts.expire(stream.pk), robust=True)
+    events.stream_ended(stream, vod_url=expected_vod_url(stream))
+    transaction.on_commit(lambda: live_counts.stop_counting(stream.pk), robust=True)
     return stream
 
 
-def vod_url_of(stream: Stream) -> str | None:
-    """Return where the replay will be, if recording is on (contract 4.8).
-
-    Also of a stream that nobody published: whether a late picture is still on its way isn't known yet. The
-    replay job finds out, and from then on there is none.
-    """
-    return addresses.vod_url(stream.public_id) if stream.record_stream else None
-
-
-def enqueue_replay(stream: Stream) -> None:
-    """Have the replay made once the recording is complete; one job at a time for a stream."""
-    enqueue("livestream.make_replay", lock=f"livestream.replay:{stream.pk}", stream_id=str(stream.pk))
-
-
-def save_reactions(stream_id: UUID, counted: Mapping[str, int]) -> None:
-    """Write down what Redis counted; never less than what was written before, should Redis have forgotten."""
-    saved = figures.saved_reactions(stream_id)
-    ReactionTotal.objects.bulk_create(
-        [
-            ReactionTotal(stream_id=stream_id, emoji=emoji, count=count)
-            for emoji, count in sorted(counted.items())
-            if emoji in settings.STREAM_REACTIONS and count > saved.get(emoji, 0)
-        ],
-        update_conflicts=True,
-        unique_fields=["stream", "emoji"],
-        update_fields=["count"],
-    )
-
-
-def _cut_publisher(stream: Stream) -> bool:
-    """Note that the encoder is gone and have it cut off; tells whether there was one."""
+def _disconnect_publisher(stream: Stream) -> bool:
+    """Record that the encoder is disconnected and make it so; return whether there was one."""
     lost = PublisherConnection.objects.filter(stream=stream, lost_at=None).update(lost_at=timezone.now())
-    enqueue("livestream.cut_publisher", public_id=stream.public_id)
+    enqueue("livestream.drop_publisher", public_id=stream.public_id)
     return bool(lost)

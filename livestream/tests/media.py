@@ -64,7 +64,7 @@ class MediaServerProcess:
         """Fetch what viewers may fetch; None when it isn't there."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.media_port}{path}", timeout=5) as answer:
-                return answer.read()
+                return bytes(answer.read())
         except OSError:
             return None
 

@@ -51,7 +51,13 @@ def test_a_stream_s_page_shows_everything_but_its_key(staff: Client) -> None:
     make_publisher(stream)
     ReactionTotal.objects.create(stream=stream, emoji="🔥", count=3)
     page = text(staff.get(f"{STREAMS}{stream.pk}/change/"))
-    for shown in ("Air Jordan", "🔥 3", "there now", f"{stream.public_id}/index.m3u8", "still being written"):
+    for shown in (
+        "Air Jordan",
+        "🔥 3",
+        "connected",
+        f"{stream.public_id}/index.m3u8",
+        "waiting for the recording",
+    ):
         assert shown in page
     assert str(stream.key_digest) not in page
 
@@ -66,7 +72,7 @@ def test_ending_a_stream_asks_for_a_reason_and_keeps_it(staff: Client) -> None:
     assert (stream.status, stream.end_reason, stream.end_note) == ("ended", "staff", "Counterfeits")
     assert "Ended: Counterfeits" in text(staff.get(f"{STREAMS}{stream.pk}/history/"))
     assert "End now" not in text(staff.get(f"{STREAMS}{stream.pk}/change/"))
-    assert "only a live one" in act(staff, STREAMS, "end_now", stream, "Again")
+    assert "must be live" in act(staff, STREAMS, "end_now", stream, "Again")
 
 
 def test_messages_are_deleted_and_their_authors_muted_with_a_reason(staff: Client) -> None:

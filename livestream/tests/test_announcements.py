@@ -11,10 +11,11 @@ from accounts.models import Follow, User
 from accounts.tests.factories import block, follow, make_seller, make_user
 from listings.tests.factories import DUBAI_MARINA, make_product
 from livestream.models import Stream
-from livestream.selectors import audiences
+from livestream.selectors.announcements import count_recipients
 from livestream.services import announcements, streams
 from livestream.tests.factories import make_stream
 from notifications.models import Notification
+from notifications.services import notify
 
 pytestmark = pytest.mark.django_db
 FAR_AWAY = Point(55.2708, 25.2048, srid=4326)
@@ -40,13 +41,13 @@ def test_followers_and_neighbours_are_told_once_each_and_as_many_as_were_counted
     live, _ = go_live(stream)
     assert live.notifications_sent == 3
     assert not Notification.objects.exists()
-    assert run_jobs() == ["livestream.announce"]
+    assert run_jobs() == ["livestream.announce_stream"]
     told = Notification.objects.all()
     assert {one.user_id for one in told} == {neighbour.pk, follower_next_door.pk, follower.pk}
     assert {(one.kind, one.title, one.data["streamId"]) for one in told} == {
         ("stream_live", f"@{seller.username} is live", str(stream.pk))
     }
-    assert announcements.announce(stream_id=stream.pk) == 0
+    assert announcements.announce_stream(stream_id=stream.pk) == 0
     assert Notification.objects.count() == 3
 
 
@@ -56,7 +57,7 @@ def test_who_is_told_follows_the_settings() -> None:
     make_user(location=DUBAI_MARINA)
 
     def told(**overrides: Any) -> int:
-        return audiences.count_people_to_notify(make_stream(seller=seller, **overrides))
+        return count_recipients(make_stream(seller=seller, **overrides))
 
     assert told() == 1
     assert told(notify_neighborhood=True) == 2
@@ -65,29 +66,29 @@ def test_who_is_told_follows_the_settings() -> None:
     assert told(notify_neighborhood=True, audience="followers") == 1
     nowhere = make_seller()
     stream = make_stream(seller=nowhere, notify_neighborhood=True, products=[make_product(seller=nowhere)])
-    assert audiences.count_people_to_notify(stream) == 2, "the first product's place stands in"
+    assert count_recipients(stream) == 2, "the first product's place stands in"
 
 
-def test_a_killed_announcement_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_announcement_continues_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(announcements, "BATCH", 2)
     seller = make_seller()
     for _ in range(5):
         follow(make_user(), seller)
     stream, _ = go_live(make_stream(seller=seller))
-    real, calls = announcements.notify, []
+    calls = []
 
-    def killed_in_the_second(**arguments: Any) -> int:
+    def killed_in_the_second_batch(**arguments: Any) -> int:
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(**arguments)
+        return notify(**arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(announcements, "notify", killed_in_the_second)
+        patch.setattr(announcements, "notify", killed_in_the_second_batch)
         with pytest.raises(KeyboardInterrupt):
-            announcements.announce(stream_id=stream.pk)
+            announcements.announce_stream(stream_id=stream.pk)
     assert Notification.objects.count() == 2
-    assert announcements.announce(stream_id=stream.pk) == 3
+    assert announcements.announce_stream(stream_id=stream.pk) == 3
     assert Notification.objects.count() == 5
     assert Notification.objects.values("user").distinct().count() == 5
 
@@ -112,4 +113,4 @@ def test_going_live_is_quick_whatever_the_audience() -> None:
     print(f"going live for {number} people: {took * 1000:.0f} ms")
     assert live.notifications_sent == number
     assert took < 1  # the figure is 0.3 s; this machine may be busy with other things
-    assert ProcrastinateJob.objects.filter(task_name="livestream.announce").count() == 1
+    assert ProcrastinateJob.objects.filter(task_name="livestream.announce_stream").count() == 1

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from accounts.tests.factories import client_for, make_user
-from livestream.serializers.inputs import ChatCommand
+from livestream.serializers.inputs import ChatInput
 from livestream.services.chat import post_message
 from livestream.tests.factories import make_live_stream
 
@@ -42,13 +42,13 @@ def test_keeping_order_after_the_end_is_a_conflict_in_the_right_words(path: str)
     client.post(f"{url}/end")
     error = client.post(f"{url}{path}", {"user_id": str(make_user().pk)}).json()["error"]
     assert error["code"] == "stream_not_live"
-    assert error["message"] == "This stream is ended; only a scheduled or live one allows this."
+    assert error["message"] == "This stream is ended. It must be scheduled or live for this."
 
 
 @pytest.mark.parametrize("text", ["\u202e", "\u200b\u200b", "\u2060 \u200d", "\u3164"])
 def test_a_line_that_nobody_can_see_is_refused(text: str) -> None:
-    shape = ChatCommand(data={"stream_id": str(uuid4()), "message": text})
+    shape = ChatInput(data={"stream_id": str(uuid4()), "message": text})
     assert not shape.is_valid()
     assert list(shape.errors) == ["message"]
     for seen in ("\u202eolleh", "❤️", "two\nlines", "👩\u200d🍳"):
-        assert ChatCommand(data={"stream_id": str(uuid4()), "message": seen}).is_valid(), seen
+        assert ChatInput(data={"stream_id": str(uuid4()), "message": seen}).is_valid(), seen

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from livestream.media import server
-from livestream.media.server import MediaServerAway, MediaServerRefuses, media_server
+from livestream.media.server import MediaServerBadResponse, MediaServerUnavailable, media_server
 from livestream.models import PublisherConnection
 from livestream.services import broadcasts
 from livestream.tests.factories import make_live_stream, make_publisher
@@ -34,7 +34,7 @@ def test_a_publisher_that_vanished_has_a_minute_to_come_back(
     stream = make_live_stream()
     connection = make_publisher(stream, connected_at=timezone.now() - OLD)
     with django_capture_on_commit_callbacks(execute=True):
-        broadcasts.reconcile()
+        broadcasts.reconcile_publishers()
     connection.refresh_from_db()
     stream.refresh_from_db()
     assert connection.lost_at is not None
@@ -43,7 +43,7 @@ def test_a_publisher_that_vanished_has_a_minute_to_come_back(
     assert (room, event) == (f"stream.{stream.pk}", "stream:interrupted")
     assert data["reconnectBy"] > data["streamId"][:0]
     PublisherConnection.objects.update(lost_at=timezone.now() - settings.STREAM_RECONNECT_WINDOW)
-    broadcasts.reconcile()
+    broadcasts.reconcile_publishers()
     stream.refresh_from_db()
     assert (stream.status, stream.end_reason) == ("ended", "publisher_gone")
 
@@ -53,7 +53,7 @@ def test_a_publisher_that_is_there_or_came_back_keeps_its_stream(on_air: dict[st
     make_publisher(stream, connected_at=timezone.now() - OLD, lost_at=timezone.now() - OLD)
     back = make_publisher(stream, client_id="9", connected_at=timezone.now() - timedelta(minutes=1))
     on_air[stream.public_id] = {"9"}
-    broadcasts.reconcile()
+    broadcasts.reconcile_publishers()
     stream.refresh_from_db()
     back.refresh_from_db()
     assert (stream.status, back.lost_at) == ("live", None)
@@ -63,7 +63,7 @@ def test_a_publisher_lost_by_mistake_is_found_again(on_air: dict[str, set[str]])
     stream = make_live_stream()
     connection = make_publisher(stream, connected_at=timezone.now() - OLD, lost_at=timezone.now())
     on_air[stream.public_id] = {"1"}
-    broadcasts.reconcile()
+    broadcasts.reconcile_publishers()
     connection.refresh_from_db()
     assert connection.lost_at is None
 
@@ -73,7 +73,7 @@ def test_a_stream_no_encoder_ever_came_to_ends_after_a_while(on_air: dict[str, s
     never = make_live_stream(
         started_at=timezone.now() - settings.STREAM_NEVER_PUBLISHED_AFTER - timedelta(seconds=1)
     )
-    broadcasts.reconcile()
+    broadcasts.reconcile_publishers()
     waiting.refresh_from_db()
     never.refresh_from_db()
     assert (waiting.status, never.status, never.end_reason) == ("live", "ended", "never_published")
@@ -81,18 +81,18 @@ def test_a_stream_no_encoder_ever_came_to_ends_after_a_while(on_air: dict[str, s
 
 def test_who_still_broadcasts_after_the_end_is_cut_off(on_air: dict[str, set[str]]) -> None:
     on_air["stream_of_yesterday"] = {"3"}
-    broadcasts.reconcile()
+    broadcasts.reconcile_publishers()
     assert on_air == {}
 
 
 def test_a_media_server_that_refuses_to_say_ends_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses() -> None:
-        raise MediaServerRefuses("403")
+        raise MediaServerBadResponse("403")
 
     monkeypatch.setattr(media_server, "publishers", refuses)
     stream = make_live_stream()
     connection = make_publisher(stream, connected_at=timezone.now() - OLD)
-    broadcasts.reconcile()
+    broadcasts.reconcile_publishers()
     connection.refresh_from_db()
     assert connection.lost_at is None
 
@@ -105,12 +105,12 @@ def test_statistics_are_read_whatever_an_encoder_calls_itself(monkeypatch: pytes
         b"<application><name>pkg</name><live><stream><name>stream_b</name>"
         b"<client><id>4</id><publishing/></client></stream></live></application></server></rtmp>"
     )
-    monkeypatch.setattr(server.MediaServer, "_ask", lambda self, method, path: text)
+    monkeypatch.setattr(server.MediaServer, "_request", lambda self, method, path: text)
     assert media_server.publishers() == {"stream_a": {"1"}}
     assert media_server.recordings() == {"stream_b"}
 
 
 @pytest.mark.usefixtures("silent_media_server")
 def test_a_media_server_that_is_away_says_so() -> None:
-    with pytest.raises(MediaServerAway):
+    with pytest.raises(MediaServerUnavailable):
         media_server.publishers()

@@ -8,7 +8,7 @@ import time_machine
 from accounts.models import User
 from accounts.tests.factories import make_user
 from livestream.models import ChatMessage, Stream, StreamModerator
-from livestream.selectors import rooms as room_reads
+from livestream.selectors.chat import chat_history
 from livestream.services import chat
 from livestream.tests.conftest import no_redis
 from livestream.tests.factories import say
@@ -73,7 +73,7 @@ def test_the_same_client_message_id_is_one_message(
 
 
 def test_slow_mode_makes_viewers_wait_and_not_the_host(stream: Stream, viewer: User) -> None:
-    chat.change_rules(actor=stream.seller, stream_id=stream.pk, slow_mode_seconds=10)
+    chat.change_chat_rules(actor=stream.seller, stream_id=stream.pk, slow_mode_seconds=10)
     with time_machine.travel("2026-01-01T10:00:00Z", tick=False) as clock:
         say(stream, viewer)
         clock.shift(9)
@@ -91,7 +91,7 @@ def test_the_muted_and_the_switched_off_can_t_be_heard(
     stream: Stream, viewer: User, captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        chat.mute(actor=stream.seller, stream_id=stream.pk, user_id=viewer.pk)
+        chat.mute_viewer(actor=stream.seller, stream_id=stream.pk, user_id=viewer.pk)
     assert captured_events[-1] == (
         f"user.{viewer.pk}",
         "chat:muted",
@@ -100,16 +100,16 @@ def test_the_muted_and_the_switched_off_can_t_be_heard(
     with pytest.raises(Forbidden) as refused:
         say(stream, viewer)
     assert refused.value.code == "muted"
-    chat.unmute(actor=stream.seller, stream_id=stream.pk, user_id=viewer.pk)
+    chat.unmute_viewer(actor=stream.seller, stream_id=stream.pk, user_id=viewer.pk)
     say(stream, viewer)
-    chat.change_rules(actor=stream.seller, stream_id=stream.pk, enable_chat=False)
+    chat.change_chat_rules(actor=stream.seller, stream_id=stream.pk, enable_chat=False)
     with pytest.raises(Forbidden) as refused:
         say(stream, viewer)
     assert refused.value.code == "chat_disabled"
     say(stream, stream.seller)
     assert ChatMessage.objects.count() == 2
     with pytest.raises(Forbidden):
-        chat.mute(actor=stream.seller, stream_id=stream.pk, user_id=stream.seller_id)
+        chat.mute_viewer(actor=stream.seller, stream_id=stream.pk, user_id=stream.seller_id)
 
 
 def test_moderators_named_by_the_host_keep_order(stream: Stream, viewer: User) -> None:
@@ -117,14 +117,14 @@ def test_moderators_named_by_the_host_keep_order(stream: Stream, viewer: User) -
     message = say(stream, viewer)
     with pytest.raises(Forbidden):
         chat.delete_message(actor=moderator, stream_id=stream.pk, message_id=message["messageId"])
-    chat.name_moderator(actor=stream.seller, stream_id=stream.pk, user_id=moderator.pk)
+    chat.add_moderator(actor=stream.seller, stream_id=stream.pk, user_id=moderator.pk)
     chat.delete_message(actor=moderator, stream_id=stream.pk, message_id=message["messageId"])
-    chat.mute(actor=moderator, stream_id=stream.pk, user_id=viewer.pk)
+    chat.mute_viewer(actor=moderator, stream_id=stream.pk, user_id=viewer.pk)
     with pytest.raises(Forbidden):
-        chat.name_moderator(actor=moderator, stream_id=stream.pk, user_id=viewer.pk)
-    chat.dismiss_moderator(actor=stream.seller, stream_id=stream.pk, user_id=moderator.pk)
+        chat.add_moderator(actor=moderator, stream_id=stream.pk, user_id=viewer.pk)
+    chat.remove_moderator(actor=stream.seller, stream_id=stream.pk, user_id=moderator.pk)
     with pytest.raises(Forbidden):
-        chat.unmute(actor=moderator, stream_id=stream.pk, user_id=viewer.pk)
+        chat.unmute_viewer(actor=moderator, stream_id=stream.pk, user_id=viewer.pk)
 
 
 def test_a_deleted_message_is_out_of_sight_and_kept(
@@ -141,7 +141,7 @@ def test_a_deleted_message_is_out_of_sight_and_kept(
     )
     stream.refresh_from_db()
     assert stream.chat_count == 1
-    history = room_reads.history(stream, after_seq=None)
+    history = chat_history(stream, after_seq=None)
     assert [jsonlib.loads(jsonlib.dumps(one))["message"] for one in history.messages] == ["kept"]
     assert history.last_seq == 2
     assert redis_client().llen(f"stream:{stream.pk}:chat") == 1
@@ -158,7 +158,7 @@ def test_who_comes_in_reads_the_last_hundred_from_redis_and_without_it(
     stream.refresh_from_db()
 
     def texts() -> list[str]:
-        messages = room_reads.history(stream, after_seq=None).messages
+        messages = chat_history(stream, after_seq=None).messages
         return [jsonlib.loads(jsonlib.dumps(message))["message"] for message in messages]
 
     expected = [str(number) for number in range(6, 106)]
@@ -180,8 +180,8 @@ def test_after_seq_brings_what_was_missed_and_too_much_is_a_resync(
     for _ in range(5):
         say(stream, stream.seller)
     stream.refresh_from_db()
-    caught_up = room_reads.history(stream, after_seq=2)
+    caught_up = chat_history(stream, after_seq=2)
     assert [message["seq"] for message in caught_up.messages] == [3, 4, 5]
-    assert (caught_up.last_seq, caught_up.is_too_long) == (5, False)
-    resync = room_reads.history(stream, after_seq=1)
-    assert (resync.messages, resync.last_seq, resync.is_too_long) == ([], 5, True)
+    assert (caught_up.last_seq, caught_up.needs_resync) == (5, False)
+    resync = chat_history(stream, after_seq=1)
+    assert (resync.messages, resync.last_seq, resync.needs_resync) == ([], 5, True)

@@ -14,7 +14,7 @@ from accounts.tests.factories import make_user
 from accounts.tokens import access_token_for
 from livestream import live_counts
 from livestream.models import ChatMessage, Stream
-from livestream.services import reactions, rooms, streams
+from livestream.services import reactions, room_sweeps, streams
 from livestream.tests.factories import make_live_stream
 from soukloop.realtime.testing.clients import JS_CLIENT
 from soukloop.realtime.testing.servers import ServerProcess
@@ -36,8 +36,8 @@ def test_a_hundred_viewers_chat_and_react_and_nothing_is_lost(
     assert all(sorted(seqs) == expected for seqs in report["seqs"]), "each message to each viewer, once"
     assert set(report["reactions"]) == {VIEWERS * REACTIONS}
     assert ChatMessage.objects.count() == VIEWERS * MESSAGES
-    rooms.look_around(stream_id=stream.pk)
-    reactions.write_down(stream_id=stream.pk)
+    room_sweeps.sweep_room(stream_id=stream.pk)
+    reactions.persist_reaction_totals(stream_id=stream.pk)
     assert sum(live_counts.reactions(stream.pk).values()) == VIEWERS * REACTIONS
     ended = streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     assert (ended.peak_viewers, ended.unique_viewers) == (VIEWERS, VIEWERS)

@@ -16,7 +16,7 @@ from listings.services import delete_product
 from listings.tests.factories import make_product
 from livestream import live_counts
 from livestream.models import ChatMessage, PublisherConnection, Stream, ViewerSession
-from livestream.services import broadcasts, chat, reactions, rooms, streams
+from livestream.services import broadcasts, chat, reactions, room_sweeps, streams, viewers
 from livestream.tests.factories import make_live_stream, make_stream
 from soukloop.core.errors import Conflict, DomainError
 
@@ -132,19 +132,21 @@ def test_slow_mode_lets_one_of_many_through() -> None:
         assert ChatMessage.objects.filter(stream=stream).count() == 1
 
 
-def test_viewers_who_come_and_go_at_once_are_counted_right() -> None:
+def test_viewers_who_join_and_leave_at_once_are_counted_right() -> None:
     stream = make_live_stream()
     people = [make_user() for _ in range(20)]
 
-    def come_and_go(user: User, *, stays: bool) -> None:
+    def join_and_leave(user: User, *, has_tablet: bool) -> None:
         for device in ("phone", "tablet"):
-            rooms.enter(actor=user, stream_id=stream.pk, connection_id=f"{user.username}-{device}")
-        rooms.leave(stream_id=stream.pk, user_id=user.pk, connection_id=f"{user.username}-phone")
-        if not stays:
-            rooms.leave(stream_id=stream.pk, user_id=user.pk, connection_id=f"{user.username}-tablet")
+            viewers.join_stream(actor=user, stream_id=stream.pk, connection_id=f"{user.username}-{device}")
+        viewers.leave_stream(stream_id=stream.pk, user_id=user.pk, connection_id=f"{user.username}-phone")
+        if not has_tablet:
+            viewers.leave_stream(
+                stream_id=stream.pk, user_id=user.pk, connection_id=f"{user.username}-tablet"
+            )
 
-    at_once([partial(come_and_go, user, stays=number % 2 == 0) for number, user in enumerate(people)])
-    assert rooms.look_around(stream_id=stream.pk) == 10
+    at_once([partial(join_and_leave, user, has_tablet=number % 2 == 0) for number, user in enumerate(people)])
+    assert room_sweeps.sweep_room(stream_id=stream.pk) == 10
     stream.refresh_from_db()
     assert stream.viewer_count == 10
     assert ViewerSession.objects.filter(left_at=None).count() == 10
@@ -161,12 +163,12 @@ def test_a_join_is_in_the_row_whoever_is_writing_to_it() -> None:
             Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
             locked.set()
             # What was counted by now is older than what the one who waits finds.
-            live_counts.seen(stream.pk, [live_counts.member(slow.pk, "c2")])
+            live_counts.record_heartbeat(stream.pk, [live_counts.viewer_key(slow.pk, "c2")])
             done.wait(0.3)
 
     def join() -> None:
         locked.wait(10)
-        rooms.enter(actor=viewer, stream_id=stream.pk, connection_id="c1")
+        viewers.join_stream(actor=viewer, stream_id=stream.pk, connection_id="c1")
         done.set()
 
     at_once([hold_the_row, join])
@@ -178,10 +180,10 @@ def test_no_reaction_is_lost_between_counting_and_writing_down() -> None:
     stream = make_live_stream()
     people = [make_user() for _ in range(10)]
     works: list[Callable[[], Any]] = [
-        partial(times, 10, partial(reactions.react, actor=user, stream_id=stream.pk, emoji="❤️"))
+        partial(times, 10, partial(reactions.send_reaction, actor=user, stream_id=stream.pk, emoji="❤️"))
         for user in people
     ]
-    at_once([*works, *[partial(reactions.write_down, stream_id=stream.pk)] * 3])
+    at_once([*works, *[partial(reactions.persist_reaction_totals, stream_id=stream.pk)] * 3])
     assert live_counts.reactions(stream.pk) == {"❤️": 100}
     assert streams.end_stream(actor=stream.seller, stream_id=stream.pk).total_likes == 100
 
@@ -191,7 +193,9 @@ def test_of_many_encoders_with_one_key_one_is_let_in(settings: Any) -> None:
     for number in range(ROUNDS):
         key = f"sk_race{number}"
         stream = make_live_stream(key=key)
-        answers = at_once([partial(broadcasts.let_in, key=key, client_id=str(client)) for client in range(6)])
+        answers = at_once(
+            [partial(broadcasts.authorize_publisher, key=key, client_id=str(client)) for client in range(6)]
+        )
         assert answers.count(stream.public_id) == 1
         assert len([answer for answer in answers if isinstance(answer, Conflict)]) == 5
         assert PublisherConnection.objects.filter(stream=stream).count() == 1

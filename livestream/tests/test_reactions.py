@@ -18,9 +18,9 @@ pytestmark = pytest.mark.django_db
 def test_reactions_are_counted_told_and_written_down(
     stream: Stream, viewer: User, captured_events: Any
 ) -> None:
-    assert reactions.react(actor=viewer, stream_id=stream.pk, emoji="❤️") == 1
-    assert reactions.react(actor=viewer, stream_id=stream.pk, emoji="❤️") == 2
-    reactions.react(actor=viewer, stream_id=stream.pk, emoji="🔥")
+    assert reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji="❤️") == 1
+    assert reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji="❤️") == 2
+    reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji="🔥")
     assert captured_events[0] == (
         f"stream.{stream.pk}",
         "reaction:new",
@@ -30,7 +30,7 @@ def test_reactions_are_counted_told_and_written_down(
         "❤️".encode(): b"2",
         "🔥".encode(): b"1",
     }
-    reactions.write_down(stream_id=stream.pk)
+    reactions.persist_reaction_totals(stream_id=stream.pk)
     stream.refresh_from_db()
     assert stream.total_likes == 3
     assert dict(ReactionTotal.objects.values_list("emoji", "count")) == {"❤️": 2, "🔥": 1}
@@ -38,11 +38,11 @@ def test_reactions_are_counted_told_and_written_down(
 
 def test_what_redis_forgets_goes_on_from_what_was_written_down(stream: Stream, viewer: User) -> None:
     for _ in range(5):
-        reactions.react(actor=viewer, stream_id=stream.pk, emoji="🔥")
-    reactions.write_down(stream_id=stream.pk)
+        reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji="🔥")
+    reactions.persist_reaction_totals(stream_id=stream.pk)
     redis_client().flushdb()
-    reactions.write_down(stream_id=stream.pk)
-    assert reactions.react(actor=viewer, stream_id=stream.pk, emoji="🔥") == 6
+    reactions.persist_reaction_totals(stream_id=stream.pk)
+    assert reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji="🔥") == 6
     redis_client().flushdb()
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     stream.refresh_from_db()
@@ -51,11 +51,11 @@ def test_what_redis_forgets_goes_on_from_what_was_written_down(stream: Stream, v
 
 def test_the_end_writes_down_what_redis_still_counts(stream: Stream, viewer: User) -> None:
     for emoji in settings.STREAM_REACTIONS:
-        reactions.react(actor=viewer, stream_id=stream.pk, emoji=emoji)
+        reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji=emoji)
     ended = streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     assert ended.total_likes == len(settings.STREAM_REACTIONS)
     with pytest.raises(Conflict):
-        reactions.react(actor=viewer, stream_id=stream.pk, emoji="❤️")
+        reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji="❤️")
 
 
 def test_nobody_speaks_or_reacts_once_it_is_over(stream: Stream, viewer: User) -> None:

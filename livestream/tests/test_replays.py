@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def test_only_staff_end_other_peoples_streams() -> None:
     stream = make_live_stream()
     with pytest.raises(Forbidden):
-        streams.end_by_staff(actor=make_seller(), stream_id=stream.pk, reason="Because")
+        streams.end_stream_by_staff(actor=make_seller(), stream_id=stream.pk, reason="Because")
     stream.refresh_from_db()
     assert stream.status == "live"
 
@@ -57,11 +57,11 @@ def test_a_replay_whose_job_got_lost_is_taken_up(settings: Any, tmp_path: Any) -
     stream = make_live_stream()
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     before = ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count()
-    replays.take_up_replays()
+    replays.resume_pending_replays()
     assert ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count() == before
     Replay.objects.update(updated_at=timezone.now() - timedelta(minutes=1))
-    replays.take_up_replays()
-    replays.take_up_replays()
+    replays.resume_pending_replays()
+    replays.resume_pending_replays()
     assert ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count() == before + 1
 
 

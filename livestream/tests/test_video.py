@@ -186,7 +186,7 @@ def test_staff_cut_a_broadcast_off_and_a_rotated_key_does_too(
     assert encoder(key, 2).wait(15) != 0
     process = encoder(new_key)
     wait_until(lambda: media_server.publishers(), "publisher", 10)
-    streams.end_by_staff(actor=make_staff(), stream_id=stream.pk, reason="Counterfeits")
+    streams.end_stream_by_staff(actor=make_staff(), stream_id=stream.pk, reason="Counterfeits")
     run_jobs()
     assert process.wait(10) != 0
     stream.refresh_from_db()
@@ -202,13 +202,13 @@ def test_a_killed_media_server_leaves_no_stream_live_and_the_replay_is_made(
     time.sleep(2)
     media.kill()
     PublisherConnection.objects.update(connected_at=F("connected_at") - timedelta(seconds=30))
-    broadcasts.reconcile()
+    broadcasts.reconcile_publishers()
     connection = PublisherConnection.objects.get()
     assert connection.lost_at is not None
     stream.refresh_from_db()
     assert stream.status == "live", "its encoder has a minute to come back"
     PublisherConnection.objects.update(lost_at=timezone.now() - timedelta(seconds=61))
-    broadcasts.reconcile()
+    broadcasts.reconcile_publishers()
     stream.refresh_from_db()
     assert (stream.status, stream.end_reason) == ("ended", "publisher_gone")
     run_jobs()
@@ -233,7 +233,7 @@ def test_an_encoder_comes_back_to_a_media_server_that_was_killed(
         list(PublisherConnection.objects.order_by("connected_at").values_list("lost_at", flat=True))[1]
         is None
     )
-    broadcasts.reconcile()
+    broadcasts.reconcile_publishers()
     stream.refresh_from_db()
     assert stream.status == "live"
 
@@ -263,7 +263,7 @@ def test_without_the_web_process_broadcasts_go_on_and_the_end_is_noticed_afterwa
     process.kill()
     wait_recorded(stream)
     PublisherConnection.objects.update(connected_at=F("connected_at") - timedelta(seconds=30))
-    broadcasts.reconcile()
+    broadcasts.reconcile_publishers()
     assert PublisherConnection.objects.get().lost_at is not None
 
 

@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.tests.factories import block, follow, make_user
 from livestream import keys, live_counts
 from livestream.models import Stream, ViewerSample, ViewerSession
-from livestream.services import rooms, streams
+from livestream.services import room_sweeps, streams, viewers
 from livestream.tests.conftest import no_redis
 from livestream.tests.factories import make_live_stream, make_stream
 from soukloop.core.errors import Conflict, Forbidden, NotFound
@@ -21,8 +21,8 @@ from soukloop.core.redis.client import redis_client
 pytestmark = pytest.mark.django_db
 
 
-def enter(stream: Stream, user: User, connection_id: str = "c1") -> Stream:
-    return rooms.enter(actor=user, stream_id=stream.pk, connection_id=connection_id)
+def join(stream: Stream, user: User, connection_id: str = "c1") -> Stream:
+    return viewers.join_stream(actor=user, stream_id=stream.pk, connection_id=connection_id)
 
 
 @pytest.mark.django_db
@@ -31,8 +31,8 @@ def test_in_a_rush_only_the_count_is_told_and_once_a_second(stream: Stream, capt
         """Come in when there were so many moves in the second so long ago; return the events."""
         captured_events.clear()
         second = int(redis_client().time()[0]) - seconds_ago
-        redis_client().set(keys.stream_moves(stream.pk), f"{second} {moves} 0")
-        enter(stream, make_user(), uuid4().hex)
+        redis_client().set(keys.stream_churn(stream.pk), f"{second} {moves} 0")
+        join(stream, make_user(), uuid4().hex)
         return [event for _, event, _ in captured_events]
 
     one_by_one = ["viewer:joined", "viewer:count"]
@@ -45,7 +45,7 @@ def test_in_a_rush_only_the_count_is_told_and_once_a_second(stream: Stream, capt
 def test_coming_in_is_counted_in_redis_and_in_the_row(
     stream: Stream, viewer: User, captured_events: Any
 ) -> None:
-    assert enter(stream, viewer).viewer_count == 1
+    assert join(stream, viewer).viewer_count == 1
     assert redis_client().smembers(f"stream:{stream.pk}:unique_viewers") == {str(viewer.pk).encode()}
     stream.refresh_from_db()
     assert (stream.viewer_count, stream.peak_viewers) == (1, 1)
@@ -69,14 +69,14 @@ def test_two_devices_are_one_viewer_and_coming_in_twice_changes_nothing(
     stream: Stream, viewer: User, captured_events: Any
 ) -> None:
     for connection_id in ("phone", "tablet", "tablet"):
-        assert enter(stream, viewer, connection_id).viewer_count == 1
+        assert join(stream, viewer, connection_id).viewer_count == 1
     assert len(captured_events) == 2
     assert ViewerSession.objects.count() == 2
-    rooms.leave(stream_id=stream.pk, user_id=viewer.pk, connection_id="phone")
-    assert live_counts.viewers(stream.pk) == 1
-    rooms.leave(stream_id=stream.pk, user_id=viewer.pk, connection_id="tablet")
-    rooms.leave(stream_id=stream.pk, user_id=viewer.pk, connection_id="tablet")
-    assert live_counts.viewers(stream.pk) == 0
+    viewers.leave_stream(stream_id=stream.pk, user_id=viewer.pk, connection_id="phone")
+    assert live_counts.viewer_count(stream.pk) == 1
+    viewers.leave_stream(stream_id=stream.pk, user_id=viewer.pk, connection_id="tablet")
+    viewers.leave_stream(stream_id=stream.pk, user_id=viewer.pk, connection_id="tablet")
+    assert live_counts.viewer_count(stream.pk) == 0
     assert not ViewerSession.objects.filter(left_at=None).exists()
     assert [event for _, event, _ in captured_events[2:]] == ["viewer:left", "viewer:count"]
     stream.refresh_from_db()
@@ -84,38 +84,40 @@ def test_two_devices_are_one_viewer_and_coming_in_twice_changes_nothing(
 
 
 def test_the_host_is_no_viewer(stream: Stream) -> None:
-    assert enter(stream, stream.seller).viewer_count == 0
+    assert join(stream, stream.seller).viewer_count == 0
     assert not ViewerSession.objects.exists()
 
 
 def test_who_may_not_watch_stays_outside(viewer: User) -> None:
     followers_only = make_live_stream(audience="followers")
     with pytest.raises(Forbidden) as refused:
-        enter(followers_only, viewer)
+        join(followers_only, viewer)
     assert refused.value.code == "followers_only"
     blocked = make_live_stream()
     block(blocked.seller, viewer)
     with pytest.raises(NotFound):
-        enter(blocked, viewer)
+        join(blocked, viewer)
     with pytest.raises(Conflict):
-        enter(make_stream(), viewer)
+        join(make_stream(), viewer)
     assert not ViewerSession.objects.exists()
     follow(viewer, followers_only.seller)
-    assert enter(followers_only, viewer).viewer_count == 1
+    assert join(followers_only, viewer).viewer_count == 1
 
 
 def test_viewers_of_a_killed_process_are_seen_off_at_the_time_they_were_last_heard_of(
     stream: Stream, viewer: User, captured_events: Any
 ) -> None:
     other = make_user()
-    enter(stream, viewer, "dead")
-    enter(stream, other, "alive")
+    join(stream, viewer, "dead")
+    join(stream, other, "alive")
     last_heard = live_counts.server_time() - 90
-    redis_client().zadd(keys.stream_viewers(stream.pk), {live_counts.member(viewer.pk, "dead"): last_heard})
+    redis_client().zadd(
+        keys.stream_viewers(stream.pk), {live_counts.viewer_key(viewer.pk, "dead"): last_heard}
+    )
     ViewerSession.objects.filter(connection_id="dead").update(
         joined_at=timezone.now() - timedelta(minutes=10)
     )
-    assert rooms.look_around(stream_id=stream.pk) == 1
+    assert room_sweeps.sweep_room(stream_id=stream.pk) == 1
     session = ViewerSession.objects.get(connection_id="dead")
     assert session.left_at is not None
     assert abs(session.left_at.timestamp() - last_heard) < 1
@@ -129,15 +131,15 @@ def test_viewers_of_a_killed_process_are_seen_off_at_the_time_they_were_last_hea
 def test_the_end_s_figures_hold_after_a_web_process_was_killed(stream: Stream, is_job_running: bool) -> None:
     people = [make_user() for _ in range(4)]
     for number, user in enumerate(people):
-        enter(stream, user, f"dead{number}")
+        join(stream, user, f"dead{number}")
     start = timezone.now() - timedelta(minutes=10)
     ViewerSession.objects.update(joined_at=start, last_seen_at=start)
     heard = live_counts.server_time() - 400
-    names = [live_counts.member(user.pk, f"dead{number}") for number, user in enumerate(people)]
+    names = [live_counts.viewer_key(user.pk, f"dead{number}") for number, user in enumerate(people)]
     redis_client().zadd(keys.stream_viewers(stream.pk), dict.fromkeys(names, heard))
     if is_job_running:
-        rooms.look_around(stream_id=stream.pk)
-    enter(stream, people[0], "alive")
+        room_sweeps.sweep_room(stream_id=stream.pk)
+    join(stream, people[0], "alive")
     ended = streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     assert (ended.peak_viewers, ended.unique_viewers) == (4, 4)
     for stay in ViewerSession.objects.filter(connection_id__startswith="dead"):
@@ -147,7 +149,7 @@ def test_the_end_s_figures_hold_after_a_web_process_was_killed(stream: Stream, i
 
 
 def test_a_peak_that_was_told_is_never_taken_back(stream: Stream, viewer: User) -> None:
-    enter(stream, viewer)
+    join(stream, viewer)
     Stream.objects.filter(pk=stream.pk).update(peak_viewers=4)
     ViewerSample.objects.create(stream=stream, minute=timezone.now(), viewers=5)
     assert streams.end_stream(actor=stream.seller, stream_id=stream.pk).peak_viewers == 5
@@ -156,12 +158,12 @@ def test_a_peak_that_was_told_is_never_taken_back(stream: Stream, viewer: User) 
 
 
 def test_after_redis_was_flushed_heartbeats_bring_the_viewers_back(stream: Stream, viewer: User) -> None:
-    enter(stream, viewer)
+    join(stream, viewer)
     redis_client().flushdb()
-    assert rooms.look_around(stream_id=stream.pk) is None
+    assert room_sweeps.sweep_room(stream_id=stream.pk) is None
     assert ViewerSession.objects.get().left_at is None
-    rooms.stay({stream.pk: [(viewer.pk, "c1")]})
-    assert rooms.look_around(stream_id=stream.pk) == 1
+    viewers.refresh_viewers({stream.pk: [(viewer.pk, "c1")]})
+    assert room_sweeps.sweep_room(stream_id=stream.pk) == 1
 
 
 def test_counts_pause_until_the_heartbeats_have_told_redis_what_it_forgot(
@@ -174,32 +176,32 @@ def test_counts_pause_until_the_heartbeats_have_told_redis_what_it_forgot(
         )
     others = [make_user() for _ in range(3)]
     for number, user in enumerate(others):
-        enter(stream, user, f"c{number}")
+        join(stream, user, f"c{number}")
     redis_client().flushdb()
     captured_events.clear()
-    assert rooms.look_around(stream_id=stream.pk) is None
-    assert enter(stream, viewer, "new").viewer_count == 3, "the row's number stands meanwhile"
-    rooms.leave(stream_id=stream.pk, user_id=viewer.pk, connection_id="new")
-    rooms.stay({stream.pk: [(others[0].pk, "c0"), (others[1].pk, "c1")]})
-    assert rooms.look_around(stream_id=stream.pk) is None
+    assert room_sweeps.sweep_room(stream_id=stream.pk) is None
+    assert join(stream, viewer, "new").viewer_count == 3, "the row's number stands meanwhile"
+    viewers.leave_stream(stream_id=stream.pk, user_id=viewer.pk, connection_id="new")
+    viewers.refresh_viewers({stream.pk: [(others[0].pk, "c0"), (others[1].pk, "c1")]})
+    assert room_sweeps.sweep_room(stream_id=stream.pk) is None
     assert captured_events == []
     stream.refresh_from_db()
     assert stream.viewer_count == 3
     assert list(ViewerSample.objects.all()) == []
     # The third one's process was killed: once each heartbeat had its turn, the count goes on without it.
     redis_client().set(keys.stream_counted_since(stream.pk), int(live_counts.server_time()) - 31)
-    assert rooms.look_around(stream_id=stream.pk) == 2
+    assert room_sweeps.sweep_room(stream_id=stream.pk) == 2
     assert captured_events[-1][2]["viewerCount"] == 2
 
 
 def test_a_stay_that_nobody_vouches_for_is_closed_even_when_redis_forgot_it(
     stream: Stream, viewer: User
 ) -> None:
-    enter(stream, viewer)
+    join(stream, viewer)
     redis_client().flushdb()
     seen = timezone.now() - timedelta(minutes=5)
     ViewerSession.objects.update(joined_at=seen - timedelta(minutes=1), last_seen_at=seen)
-    rooms.look_around(stream_id=stream.pk)
+    room_sweeps.sweep_room(stream_id=stream.pk)
     assert ViewerSession.objects.get().left_at == seen
 
 
@@ -207,21 +209,21 @@ def test_without_redis_people_still_come_in(
     stream: Stream, viewer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     no_redis(monkeypatch)
-    enter(stream, viewer)
-    assert rooms.look_around(stream_id=stream.pk) is None
-    rooms.leave(stream_id=stream.pk, user_id=viewer.pk, connection_id="c1")
+    join(stream, viewer)
+    assert room_sweeps.sweep_room(stream_id=stream.pk) is None
+    viewers.leave_stream(stream_id=stream.pk, user_id=viewer.pk, connection_id="c1")
     assert ViewerSession.objects.get().left_at is not None
 
 
 def test_the_curve_keeps_the_most_of_each_minute(stream: Stream, viewer: User) -> None:
     with time_machine.travel("2026-01-01T10:00:05Z", tick=False):
-        rooms.look_around(stream_id=stream.pk)
-        enter(stream, viewer)
-        rooms.look_around(stream_id=stream.pk)
-        rooms.leave(stream_id=stream.pk, user_id=viewer.pk, connection_id="c1")
-        rooms.look_around(stream_id=stream.pk)
+        room_sweeps.sweep_room(stream_id=stream.pk)
+        join(stream, viewer)
+        room_sweeps.sweep_room(stream_id=stream.pk)
+        viewers.leave_stream(stream_id=stream.pk, user_id=viewer.pk, connection_id="c1")
+        room_sweeps.sweep_room(stream_id=stream.pk)
     with time_machine.travel("2026-01-01T10:01:05Z", tick=False):
-        rooms.look_around(stream_id=stream.pk)
+        room_sweeps.sweep_room(stream_id=stream.pk)
     assert list(ViewerSample.objects.order_by("minute").values_list("viewers", flat=True)) == [1, 0]
 
 
@@ -235,5 +237,5 @@ def test_who_comes_in_at_the_instant_of_the_end_is_not_left_open(stream: Stream,
         joined_at=timezone.now() + timedelta(seconds=1),
         last_seen_at=timezone.now(),
     )
-    assert rooms.close_forgotten_sessions() == 1
+    assert room_sweeps.close_sessions_of_ended_streams() == 1
     assert ViewerSession.objects.get().left_at == ViewerSession.objects.get().joined_at

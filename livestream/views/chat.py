@@ -1,4 +1,4 @@
-"""A stream's chat over REST: reading it, and keeping it in order."""
+"""A stream's chat over REST: reading and moderating it."""
 
 from typing import Any
 from uuid import UUID
@@ -10,41 +10,39 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.authentication import current_user
 from livestream import access
-from livestream.selectors import rooms
-from livestream.serializers.figures import ChatPageOutput, ChatRulesOutput, chat_rules_body
+from livestream.selectors.chat import chat_page
+from livestream.serializers.chat import ChatPageOutput, ChatRulesOutput, chat_rules_body
 from livestream.serializers.inputs import ChatQuery, ChatRulesInput, PersonInput
 from livestream.services import chat
 from soukloop.core.http.validation import validated, validated_changes
 
 _TAGS = ["Live streams"]
-_VIEWER = OpenApiExample(
-    "Somebody in the room", {"user_id": "c0a8d7b2-3c1d-4a55-8f43-0f8f8a7b6c11"}, request_only=True
-)
+_VIEWER = OpenApiExample("A viewer", {"user_id": "c0a8d7b2-3c1d-4a55-8f43-0f8f8a7b6c11"}, request_only=True)
 
 
 class StreamChatViewSet(ViewSet):
-    """What is said in a stream."""
+    """The chat of a stream."""
 
     rate_scope: Any = None
 
     @extend_schema(
         tags=_TAGS,
         summary="Read the chat",
-        description="In the order it was said: the next ones after `after_seq`, otherwise the latest (before"
-        " `before_seq`).",
+        description="Messages in order: the next ones after `after_seq`, otherwise the latest ones, before"
+        " `before_seq` if it is given.",
         parameters=[ChatQuery],
         responses=ChatPageOutput,
     )
     def list(self, request: Request, stream_id: UUID) -> Response:
         query = validated(ChatQuery, request.query_params)
         stream = access.watchable_stream(current_user(request), stream_id)
-        items, has_more = rooms.page_of_chat(stream, **query)
+        items, has_more = chat_page(stream, **query)
         return Response({"items": items, "hasMore": has_more, "lastSeq": stream.last_chat_seq})
 
     @extend_schema(
         tags=_TAGS,
         summary="Change the chat's rules",
-        description="Host and moderators: `enable_chat`, and slow mode of 3 to 120 seconds (0: off).",
+        description="Host and moderators: `enable_chat`, and slow mode of 3 to 120 seconds (0 is off).",
         request=ChatRulesInput,
         responses=ChatRulesOutput,
         examples=[
@@ -54,13 +52,13 @@ class StreamChatViewSet(ViewSet):
     )
     def change_rules(self, request: Request, stream_id: UUID) -> Response:
         rules = validated_changes(ChatRulesInput, request.data)
-        stream = chat.change_rules(actor=current_user(request), stream_id=stream_id, **rules)
+        stream = chat.change_chat_rules(actor=current_user(request), stream_id=stream_id, **rules)
         return Response(chat_rules_body(stream))
 
     @extend_schema(
         tags=_TAGS,
         summary="Delete a message",
-        description="One's own, or any as host or moderator. The room is told by `chat:deleted`.",
+        description="Your own, or any as host or moderator. The room gets `chat:deleted`.",
         request=None,
         responses={204: None},
     )
@@ -71,33 +69,34 @@ class StreamChatViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Mute a viewer",
-        description="Host and moderators. A muted viewer watches and doesn't write.",
+        description="Host and moderators. A muted viewer can watch but not write.",
         request=PersonInput,
         responses={204: None},
         examples=[_VIEWER],
     )
     def mute(self, request: Request, stream_id: UUID) -> Response:
-        chat.mute(actor=current_user(request), stream_id=stream_id, **validated(PersonInput, request.data))
+        viewer = validated(PersonInput, request.data)
+        chat.mute_viewer(actor=current_user(request), stream_id=stream_id, **viewer)
         return Response(status=204)
 
-    @extend_schema(tags=_TAGS, summary="Let a viewer write again", request=None, responses={204: None})
+    @extend_schema(tags=_TAGS, summary="Unmute a viewer", request=None, responses={204: None})
     def unmute(self, request: Request, stream_id: UUID, user_id: UUID) -> Response:
-        chat.unmute(actor=current_user(request), stream_id=stream_id, user_id=user_id)
+        chat.unmute_viewer(actor=current_user(request), stream_id=stream_id, user_id=user_id)
         return Response(status=204)
 
     @extend_schema(
         tags=_TAGS,
-        summary="Name a moderator",
+        summary="Add a moderator",
         request=PersonInput,
         responses={204: None},
         examples=[_VIEWER],
     )
-    def name_moderator(self, request: Request, stream_id: UUID) -> Response:
-        person = validated(PersonInput, request.data)
-        chat.name_moderator(actor=current_user(request), stream_id=stream_id, **person)
+    def add_moderator(self, request: Request, stream_id: UUID) -> Response:
+        viewer = validated(PersonInput, request.data)
+        chat.add_moderator(actor=current_user(request), stream_id=stream_id, **viewer)
         return Response(status=204)
 
-    @extend_schema(tags=_TAGS, summary="Dismiss a moderator", request=None, responses={204: None})
-    def dismiss_moderator(self, request: Request, stream_id: UUID, user_id: UUID) -> Response:
-        chat.dismiss_moderator(actor=current_user(request), stream_id=stream_id, user_id=user_id)
+    @extend_schema(tags=_TAGS, summary="Remove a moderator", request=None, responses={204: None})
+    def remove_moderator(self, request: Request, stream_id: UUID, user_id: UUID) -> Response:
+        chat.remove_moderator(actor=current_user(request), stream_id=stream_id, user_id=user_id)
         return Response(status=204)

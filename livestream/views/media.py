@@ -1,4 +1,4 @@
-"""What the media server asks and tells; form posts with a shared secret, on no public address."""
+"""The media server's callbacks: form posts with a shared secret, never on a public address."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -13,13 +13,13 @@ from soukloop.core.http.envelope import domain_error
 
 @method_decorator(csrf_exempt, name="dispatch")
 class MediaCallback(View):
-    """Answered by the status alone: 2xx lets in, 3xx lets in under another name, everything else refuses."""
+    """Answers by status: 2xx accepts, 3xx accepts and renames the stream to `Location`, others refuse."""
 
     http_method_names = ["post"]
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        given = request.GET.get("secret", "")
-        if not settings.MEDIA_SECRET or not constant_time_compare(given, settings.MEDIA_SECRET):
+        secret = request.GET.get("secret", "")
+        if not settings.MEDIA_SECRET or not constant_time_compare(secret, settings.MEDIA_SECRET):
             return HttpResponse(status=403)
         try:
             return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
@@ -30,25 +30,27 @@ class MediaCallback(View):
             return HttpResponse(status=error.status)
 
 
-class Publish(MediaCallback):
+class PublishStarted(MediaCallback):
     def post(self, request: HttpRequest) -> HttpResponse:
-        public_id = broadcasts.let_in(key=_value(request, "name"), client_id=_value(request, "clientid"))
+        public_id = broadcasts.authorize_publisher(
+            key=_value(request, "name"), client_id=_value(request, "clientid")
+        )
         return HttpResponse(status=302, headers={"Location": public_id})
 
 
-class PublishDone(MediaCallback):
+class PublishEnded(MediaCallback):
     def post(self, request: HttpRequest) -> HttpResponse:
-        broadcasts.gone(key=_value(request, "name"), client_id=_value(request, "clientid"))
+        broadcasts.publisher_disconnected(key=_value(request, "name"), client_id=_value(request, "clientid"))
         return HttpResponse()
 
 
-class RecordDone(MediaCallback):
+class RecordingFinished(MediaCallback):
     def post(self, request: HttpRequest) -> HttpResponse:
-        broadcasts.recorded(path=_value(request, "path"))
+        broadcasts.recording_finished(path=_value(request, "path"))
         return HttpResponse()
 
 
 def _value(request: HttpRequest, name: str) -> str:
-    """Return a field of the form; what PostgreSQL can't keep counts as nothing."""
+    """Return a field of the form; empty if it contains a NUL, which PostgreSQL can't store."""
     value = request.POST.get(name, "")[:500]
     return "" if "\x00" in value else value

@@ -1,4 +1,4 @@
-"""Products in a stream, over REST."""
+"""The products in a stream over REST."""
 
 from typing import Any
 from uuid import UUID
@@ -9,9 +9,13 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from accounts.authentication import current_user
-from livestream.serializers.figures import ClickOutput
 from livestream.serializers.inputs import TagInput
-from livestream.serializers.streams import StreamProductOutput, product_body
+from livestream.serializers.products import (
+    ClickOutput,
+    StreamProductOutput,
+    click_body,
+    stream_product_body,
+)
 from livestream.services import products
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.validation import validated
@@ -20,33 +24,33 @@ _TAGS = ["Live streams"]
 
 
 class StreamProductViewSet(ViewSet):
-    """What is shown in a stream."""
+    """The products in a stream."""
 
     rate_scope: Any = None
 
     @extend_schema(
         tags=_TAGS,
-        summary="Put a product into a stream",
-        description="One's own, before or while the stream is live; twice is once.",
+        summary="Add a product to a stream",
+        description="One of your own, before or while the stream is live. Adding it again changes nothing.",
         request=None,
         responses={201: StreamProductOutput},
     )
     @idempotent
     def create(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
-        shown = products.attach_product(
+        stream_product = products.add_product(
             actor=current_user(request), stream_id=stream_id, product_id=product_id
         )
-        return Response(product_body(shown), status=201)
+        return Response(stream_product_body(stream_product), status=201)
 
-    @extend_schema(tags=_TAGS, summary="Take a product out of a stream", request=None, responses={204: None})
+    @extend_schema(tags=_TAGS, summary="Remove a product from a stream", request=None, responses={204: None})
     def destroy(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
-        products.detach_product(actor=current_user(request), stream_id=stream_id, product_id=product_id)
+        products.remove_product(actor=current_user(request), stream_id=stream_id, product_id=product_id)
         return Response(status=204)
 
     @extend_schema(
         tags=_TAGS,
         summary="Place a product on the picture",
-        description="The room is told by `product:tagged`; each placing is kept for the replay.",
+        description="The room gets `product:tagged`. Every tag is kept for the replay.",
         request=TagInput,
         responses=StreamProductOutput,
         examples=[
@@ -56,23 +60,23 @@ class StreamProductViewSet(ViewSet):
         ],
     )
     def tag(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
-        shown = products.tag_product(
+        stream_product = products.tag_product(
             actor=current_user(request),
             stream_id=stream_id,
             product_id=product_id,
             **validated(TagInput, request.data),
         )
-        return Response(product_body(shown))
+        return Response(stream_product_body(stream_product))
 
     @extend_schema(
         tags=_TAGS,
         summary="Count a tap on a product",
-        description="By a viewer, live or in the replay.",
+        description="A viewer tapped on the product, live or in the replay.",
         request=None,
         responses=ClickOutput,
     )
     def click(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
-        shown = products.click_product(
+        stream_product = products.click_product(
             actor=current_user(request), stream_id=stream_id, product_id=product_id
         )
-        return Response({"productId": shown.product_id, "clicks": shown.clicks})
+        return Response(click_body(stream_product))

@@ -1,4 +1,4 @@
-"""The life of a stream over REST."""
+"""Streams over REST: create, list, change, go live, end, analytics, replay."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +13,15 @@ from accounts.authentication import current_user
 from accounts.models import User
 from livestream import access
 from livestream.models import Stream
-from livestream.selectors import analytics, lists
+from livestream.selectors.analytics import end_stats, stream_analytics
 from livestream.selectors.replays import replay_of, replay_page
-from livestream.serializers.figures import AnalyticsOutput, ReplayOutput
+from livestream.selectors.streams import (
+    list_live_streams,
+    list_streams,
+    products_in_stream,
+    stream_with_card_fields,
+)
+from livestream.serializers.analytics import AnalyticsOutput
 from livestream.serializers.inputs import (
     GoLiveInput,
     LiveQuery,
@@ -24,6 +30,7 @@ from livestream.serializers.inputs import (
     StreamInput,
     StreamsQuery,
 )
+from livestream.serializers.replays import ReplayOutput
 from livestream.serializers.streams import (
     EndOutput,
     KeyOutput,
@@ -31,6 +38,7 @@ from livestream.serializers.streams import (
     StreamOutput,
     StreamPageOutput,
     card_body,
+    end_body,
     key_body,
     live_body,
     stream_body,
@@ -45,15 +53,15 @@ _TAGS = ["Live streams"]
 
 
 class StreamViewSet(ViewSet):
-    """Streams: one's own, and those one may watch."""
+    """Streams: your own, and those you may watch."""
 
     rate_scope: Any = None
 
     @extend_schema(
         tags=_TAGS,
-        summary="Plan a stream",
+        summary="Create a scheduled stream",
         description="Sellers only. `product_ids`: your own products on sale, at most 50, in the order in"
-        " which they will be shown.",
+        " which they are shown.",
         request=StreamInput,
         responses={201: StreamOutput},
         examples=[
@@ -79,34 +87,34 @@ class StreamViewSet(ViewSet):
     @idempotent
     def create(self, request: Request) -> Response:
         stream = streams.create_stream(actor=current_user(request), **validated(StreamInput, request.data))
-        return Response(_shown(current_user(request), stream), status=201)
+        return Response(_detail(current_user(request), stream), status=201)
 
     @extend_schema(
         tags=_TAGS,
         summary="List streams",
-        description="Newest first: what you may watch, or with `mine` your own.",
+        description="Newest first: those you may watch, or with `mine` your own.",
         parameters=[StreamsQuery, *PAGE_PARAMETERS],
         responses=StreamPageOutput,
     )
     def list(self, request: Request) -> Response:
         query = validated(StreamsQuery, request.query_params)
-        return Response(paginate(lists.streams_for(current_user(request), **query), page_of(request), _cards))
+        return Response(paginate(list_streams(current_user(request), **query), page_of(request), _cards))
 
     @extend_schema(
         tags=_TAGS,
-        summary="List what is live",
-        description="What you may watch, the most watched first.",
+        summary="List live streams",
+        description="Those you may watch, the most watched first.",
         parameters=[LiveQuery, *PAGE_PARAMETERS],
         responses=StreamPageOutput,
     )
     def live(self, request: Request) -> Response:
         query = validated(LiveQuery, request.query_params)
-        return Response(paginate(lists.live_for(current_user(request), **query), page_of(request), _cards))
+        return Response(paginate(list_live_streams(current_user(request), **query), page_of(request), _cards))
 
     @extend_schema(tags=_TAGS, summary="Show a stream", responses=StreamOutput)
     def retrieve(self, request: Request, stream_id: UUID) -> Response:
         return Response(
-            _shown(current_user(request), access.stream_visible_to(current_user(request), stream_id))
+            _detail(current_user(request), access.stream_visible_to(current_user(request), stream_id))
         )
 
     @extend_schema(
@@ -125,12 +133,12 @@ class StreamViewSet(ViewSet):
     def update_settings(self, request: Request, stream_id: UUID) -> Response:
         changes = validated_changes(SettingsInput, request.data, partial=True)
         stream = streams.update_settings(actor=current_user(request), stream_id=stream_id, changes=changes)
-        return Response(_shown(current_user(request), stream))
+        return Response(_detail(current_user(request), stream))
 
     @extend_schema(
         tags=_TAGS,
         summary="Go live",
-        description="The key is shown this once. `notificationsSent` is how many people are being told.",
+        description="The key is shown only this once. `notificationsSent` counts the people being notified.",
         request=GoLiveInput,
         responses=LiveOutput,
         examples=[
@@ -147,7 +155,8 @@ class StreamViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Replace the stream key",
-        description="While live; whoever publishes with the old one is cut off and has 60 s to come back.",
+        description="While live. The encoder that uses the old key is disconnected; it has 60 s to come back"
+        " with the new one.",
         request=None,
         responses=KeyOutput,
     )
@@ -158,37 +167,28 @@ class StreamViewSet(ViewSet):
     @extend_schema(tags=_TAGS, summary="End a live stream", request=None, responses=EndOutput)
     def end(self, request: Request, stream_id: UUID) -> Response:
         stream = streams.end_stream(actor=current_user(request), stream_id=stream_id)
-        return Response(
-            {
-                "streamId": stream.pk,
-                "status": stream.status,
-                "duration": streams.duration_of(stream),
-                "stats": analytics.end_stats(stream),
-                "vodUrl": streams.vod_url_of(stream),
-                "endedAt": stream.ended_at,
-            }
-        )
+        return Response(end_body(stream, end_stats(stream)))
 
-    @extend_schema(tags=_TAGS, summary="Call off a scheduled stream", request=None, responses=StreamOutput)
+    @extend_schema(tags=_TAGS, summary="Cancel a scheduled stream", request=None, responses=StreamOutput)
     def cancel(self, request: Request, stream_id: UUID) -> Response:
         stream = streams.cancel_stream(actor=current_user(request), stream_id=stream_id)
-        return Response(_shown(current_user(request), stream))
+        return Response(_detail(current_user(request), stream))
 
     @extend_schema(
         tags=_TAGS,
-        summary="Read a stream's figures",
-        description="Its owner alone; also while it is live.",
+        summary="Show a stream's analytics",
+        description="To its seller only; also while it is live.",
         responses=AnalyticsOutput,
     )
     def analytics(self, request: Request, stream_id: UUID) -> Response:
         stream = access.own_stream(current_user(request), stream_id)
-        return Response(analytics.analytics(stream, streams.duration_of(stream)))
+        return Response(stream_analytics(stream))
 
     @extend_schema(
         tags=_TAGS,
-        summary="Watch the replay",
-        description="The video, and what was said and shown, on the video's own clock. `state` is `waiting`,"
-        " `processing`, `ready`, `failed` or `empty`; 404 where nothing was to be recorded.",
+        summary="Show the replay",
+        description="The video, with chat messages and tags at their positions in it. `state` is `waiting`,"
+        " `processing`, `ready`, `failed` or `empty`; 404 if the stream wasn't to be recorded.",
         parameters=[ReplayQuery],
         responses=ReplayOutput,
     )
@@ -205,12 +205,9 @@ def _cards(rows: Sequence[Stream]) -> list[Any]:
     return [card_body(stream) for stream in rows]
 
 
-def _shown(user: User, stream: Stream) -> dict[str, Any]:
-    is_follower = stream.audience == Stream.Audience.FOLLOWERS and bool(
-        access.followed_by(user, [stream.seller_id])
-    )
+def _detail(user: User, stream: Stream) -> dict[str, Any]:
     return stream_body(
-        lists.shown(stream.pk),
-        lists.products_of(stream),
-        can_watch=access.may_watch(user, stream, is_follower=is_follower),
+        stream_with_card_fields(stream.pk),
+        products_in_stream(stream),
+        can_watch=access.can_watch(user, stream),
     )

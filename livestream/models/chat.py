@@ -1,4 +1,4 @@
-"""Who was in a stream's room, what they said and how they reacted."""
+"""A stream's chat: messages, reactions, moderators, muted viewers."""
 
 import uuid
 
@@ -9,45 +9,8 @@ from django.db.models import Q
 from livestream.models.streams import Stream
 
 
-class ViewerSession(models.Model):
-    """One connection's stay in a stream. A person with two devices has two, and is one viewer."""
-
-    stream = models.ForeignKey(Stream, models.CASCADE, related_name="viewer_sessions")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
-    connection_id = models.CharField(max_length=64)
-    neighborhood = models.CharField(max_length=100, blank=True, help_text="The viewer's own, on that day")
-    joined_at = models.DateTimeField()
-    last_seen_at = models.DateTimeField()
-    left_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(
-                fields=["stream", "connection_id"],
-                condition=Q(left_at=None),
-                name="viewer_session_open_once",
-            ),
-            models.CheckConstraint(
-                condition=Q(left_at=None) | Q(left_at__gte=models.F("joined_at")),
-                name="viewer_session_forwards",
-            ),
-        )
-        indexes = (models.Index(fields=["stream", "user"]),)
-
-
-class ViewerSample(models.Model):
-    """How many people watched in one minute of a stream, at the most."""
-
-    stream = models.ForeignKey(Stream, models.CASCADE, related_name="viewer_samples")
-    minute = models.DateTimeField()
-    viewers = models.PositiveIntegerField()
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=["stream", "minute"], name="viewer_sample_once"),)
-
-
 class ChatMessage(models.Model):
-    """One line of a stream's chat. A deleted one stays for moderation, out of everybody's sight."""
+    """A message in a stream's chat. A deleted one is kept for staff and shown to nobody else."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="chat_messages")
@@ -77,7 +40,7 @@ class ChatMessage(models.Model):
 
 
 class ReactionTotal(models.Model):
-    """How often one emoji was sent in a stream; Redis counts, a job writes it down every few seconds."""
+    """How often an emoji was sent in a stream; Redis counts, a job saves the totals every few seconds."""
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="reaction_totals")
     emoji = models.CharField(max_length=16)
@@ -88,7 +51,7 @@ class ReactionTotal(models.Model):
 
 
 class StreamModerator(models.Model):
-    """A viewer whom the host trusts with the chat."""
+    """A viewer who may moderate a stream's chat, appointed by the host."""
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="moderators")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
@@ -99,7 +62,7 @@ class StreamModerator(models.Model):
 
 
 class StreamMute(models.Model):
-    """A viewer who may watch and not write."""
+    """A viewer who may watch a stream but not write in its chat."""
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="mutes")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")

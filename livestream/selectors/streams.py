@@ -1,4 +1,4 @@
-"""Lists of streams."""
+"""Lists of streams, and what a stream is shown with."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -10,8 +10,8 @@ from livestream.access import visible_streams, watchable_streams
 from livestream.models import Stream, StreamProduct
 
 
-def with_what_is_shown(streams: QuerySet[Stream]) -> QuerySet[Stream]:
-    """Load seller, replay and the number of products in the same query."""
+def with_card_fields(streams: QuerySet[Stream]) -> QuerySet[Stream]:
+    """Load in the same query what `serializers.streams.card_body` needs: seller, replay, `product_count`."""
     return (
         streams.select_related("seller", "replay")
         .defer("seller__location")
@@ -19,12 +19,12 @@ def with_what_is_shown(streams: QuerySet[Stream]) -> QuerySet[Stream]:
     )
 
 
-def shown(stream_id: UUID) -> Stream:
-    """Return one stream as lists show it; the caller has checked that the user may see it."""
-    return with_what_is_shown(Stream.objects.all()).get(pk=stream_id)
+def stream_with_card_fields(stream_id: UUID) -> Stream:
+    """Return one stream; the caller has checked that the user may see it."""
+    return with_card_fields(Stream.objects.all()).get(pk=stream_id)
 
 
-def streams_for(
+def list_streams(
     user: User,
     *,
     status: str | None = None,
@@ -32,7 +32,7 @@ def streams_for(
     seller_id: UUID | None = None,
     mine: bool = False,
 ) -> QuerySet[Stream]:
-    """Return what this person may watch, or one's own (cancelled ones too), newest first."""
+    """Return the streams this person may watch, or their own with cancelled ones, newest first."""
     streams = visible_streams(user).of_seller(user.pk) if mine else watchable_streams(user)
     if not mine:
         streams = streams.exclude(status=Stream.Status.CANCELLED)
@@ -42,19 +42,19 @@ def streams_for(
         streams = streams.filter(category=category)
     if seller_id:
         streams = streams.filter(seller=seller_id)
-    return with_what_is_shown(streams).order_by("-created_at", "pk")
+    return with_card_fields(streams).order_by("-created_at", "pk")
 
 
-def live_for(user: User, *, category: str | None = None) -> QuerySet[Stream]:
+def list_live_streams(user: User, *, category: str | None = None) -> QuerySet[Stream]:
     """Return the live streams this person may watch, the most watched first."""
     streams = watchable_streams(user).live()
     if category:
         streams = streams.filter(category=category)
-    return with_what_is_shown(streams).order_by("-viewer_count", "-started_at", "pk")
+    return with_card_fields(streams).order_by("-viewer_count", "-started_at", "pk")
 
 
-def products_of(stream: Stream) -> list[StreamProduct]:
-    """Return what is shown in a stream, in its order."""
+def products_in_stream(stream: Stream) -> list[StreamProduct]:
+    """Return a stream's products in their order."""
     return list(
         stream.stream_products.filter(removed_at=None).select_related("product").order_by("position", "pk")
     )

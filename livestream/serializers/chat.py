@@ -1,0 +1,39 @@
+"""Shapes of a stream's chat."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from livestream.models import Stream
+
+
+class ChatMessageOutput(serializers.Serializer[None]):
+    messageId = serializers.UUIDField()
+    streamId = serializers.UUIDField()
+    seq = serializers.IntegerField(help_text="From 1 without gaps; deleted messages keep theirs")
+    userId = serializers.UUIDField()
+    username = serializers.CharField()
+    avatarUrl = serializers.URLField(allow_null=True)
+    message = serializers.CharField()
+    timestamp = serializers.DateTimeField()
+    clientMessageId = serializers.CharField(required=False)
+
+
+class ChatPageOutput(serializers.Serializer[None]):
+    items = ChatMessageOutput(many=True)
+    hasMore = serializers.BooleanField(help_text="In the direction that was asked for")
+    lastSeq = serializers.IntegerField()
+
+
+class ChatRulesOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    enableChat = serializers.BooleanField()
+    slowModeSeconds = serializers.IntegerField()
+
+
+def chat_rules_body(stream: Stream) -> dict[str, Any]:
+    return {
+        "streamId": stream.pk,
+        "enableChat": stream.enable_chat,
+        "slowModeSeconds": stream.slow_mode_seconds,
+    }

@@ -1,0 +1,47 @@
+"""Shapes of the products in a stream."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from livestream.models import StreamProduct
+
+
+class StreamProductOutput(serializers.Serializer[None]):
+    productId = serializers.UUIDField()
+    title = serializers.CharField()
+    price = serializers.FloatField()
+    currency = serializers.CharField()
+    thumbnailUrl = serializers.URLField(allow_null=True)
+    status = serializers.CharField()
+    position = serializers.IntegerField()
+    clicks = serializers.IntegerField()
+    x = serializers.FloatField(allow_null=True)
+    y = serializers.FloatField(allow_null=True)
+    timestampSeconds = serializers.IntegerField(allow_null=True)
+
+
+class ClickOutput(serializers.Serializer[None]):
+    productId = serializers.UUIDField()
+    clicks = serializers.IntegerField()
+
+
+def stream_product_body(stream_product: StreamProduct) -> dict[str, Any]:
+    product = stream_product.product
+    return {
+        "productId": product.pk,
+        "title": product.title,
+        "price": product.price,
+        "currency": product.currency,
+        "thumbnailUrl": product.thumbnail_url or None,
+        "status": product.status,
+        "position": stream_product.position,
+        "clicks": stream_product.clicks,
+        "x": stream_product.tag_x,
+        "y": stream_product.tag_y,
+        "timestampSeconds": stream_product.tag_timestamp_seconds,
+    }
+
+
+def click_body(stream_product: StreamProduct) -> dict[str, Any]:
+    return {"productId": stream_product.product_id, "clicks": stream_product.clicks}

@@ -1,0 +1,159 @@
+"""Viewers join and leave a stream. Rows record their sessions; Redis counts who is watching now."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.models import User
+from livestream import access, events, live_counts, states
+from livestream.models import Stream, ViewerSession
+from livestream.selectors import viewers
+from soukloop.core.batching import ThreadBatcher
+
+# While more people than this join or leave a stream in a second, viewers get no `viewer:joined` or
+# `viewer:left`, and one `viewer:count` a second: a thousand joining a thousand would be a million events.
+ANNOUNCED_CHURN_MAX = 10
+
+
+def join_stream(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
+    """Start a viewer's session (contract 4.4); joining again changes nothing.
+
+    The host's own devices aren't counted as viewers. Raises NotFound, Forbidden (`followers_only`), Conflict.
+    """
+    stream = access.watchable_stream(actor, stream_id)
+    states.check(stream, "join")
+    if stream.seller_id == actor.pk:
+        return stream
+    count = _join_batched(stream.pk, Join(actor, connection_id))
+    if count is not None:
+        stream.viewer_count = count
+    return stream
+
+
+@dataclass(frozen=True)
+class Join:
+    viewer: User
+    connection_id: str
+
+    @property
+    def viewer_key(self) -> str:
+        return live_counts.viewer_key(self.viewer.pk, self.connection_id)
+
+
+def _record_joins(stream_id: UUID, joins: list[Join]) -> list[int | None]:
+    """Record and publish the joins of one moment; return for each of them the number of viewers."""
+    _open_sessions(stream_id, joins)
+    live = reliable_count(
+        stream_id, live_counts.record_heartbeat(stream_id, [join.viewer_key for join in joins])
+    )
+    if live.count is not None and live.churn_per_second <= ANNOUNCED_CHURN_MAX:
+        for join in joins:
+            if join.viewer_key in live.changed:
+                events.viewer_joined(stream_id, join.viewer.pk, join.viewer.username, live.count)
+    _publish_count(stream_id, live)
+    return [live.count] * len(joins)
+
+
+# When a popular seller goes live, hundreds of followers join in a second.
+_join_batched = ThreadBatcher(_record_joins)
+
+
+def _open_sessions(stream_id: UUID, joins: list[Join]) -> None:
+    """Insert the sessions that aren't open yet."""
+    columns = zip(
+        *[(join.viewer.pk, join.connection_id, join.viewer.neighborhood) for join in joins], strict=True
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO livestream_viewersession"
+            " (stream_id, joined_at, last_seen_at, user_id, connection_id, neighborhood)"
+            " SELECT %s, %s, %s, * FROM unnest(%s::uuid[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING",
+            [stream_id, now := timezone.now(), now, *map(list, columns)],
+        )
+
+
+def leave_stream(*, stream_id: UUID, user_id: UUID, connection_id: str) -> None:
+    """Close the session of a connection that left the stream or was lost."""
+    now = timezone.now()
+    closed = ViewerSession.objects.filter(stream=stream_id, connection_id=connection_id, left_at=None).update(
+        left_at=viewers.not_before_joining(now), last_seen_at=now
+    )
+    live = live_counts.remove_viewers(stream_id, [live_counts.viewer_key(user_id, connection_id)])
+    if not closed:
+        return
+    live = reliable_count(stream_id, live)
+    if live.count is not None and live.changed and live.churn_per_second <= ANNOUNCED_CHURN_MAX:
+        events.viewer_left(stream_id, user_id, live.count)
+    _publish_count(stream_id, live)
+
+
+def remove_blocked_viewers(blocker_id: UUID, blocked_id: UUID) -> None:
+    """Remove each of the two from the other's live stream."""
+    for stream in Stream.objects.live().filter(seller__in=[blocker_id, blocked_id]):
+        viewer_id = blocked_id if stream.seller_id == blocker_id else blocker_id
+        events.remove_viewer(stream.pk, viewer_id, reason="stream_not_found")
+
+
+def remove_unfollowed_viewer(follower_id: UUID, followed_id: UUID) -> None:
+    """Remove somebody who stopped following from a live stream that is for followers."""
+    streams = Stream.objects.live().of_seller(followed_id).filter(audience=Stream.Audience.FOLLOWERS)
+    for stream in streams:
+        events.remove_viewer(stream.pk, follower_id, reason="followers_only")
+
+
+def refresh_viewers(connections: Mapping[UUID, Iterable[tuple[UUID, str]]]) -> None:
+    """Record that these connections, (user id, connection id) by stream, are alive."""
+    for stream_id, viewer_connections in connections.items():
+        live_counts.record_heartbeat(
+            stream_id, [live_counts.viewer_key(*each) for each in viewer_connections]
+        )
+
+
+def reliable_count(stream_id: UUID, live: live_counts.LiveViewers) -> live_counts.LiveViewers:
+    """Drop the count while Redis, having lost its data, knows of fewer people than the rows do.
+
+    The next heartbeats report the others; until then no counts are published.
+    """
+    if (
+        live.count is None
+        or not live.is_warming_up
+        or live.count >= viewers.people_with_open_session(stream_id)
+    ):
+        return live
+    return replace(live, count=None)
+
+
+def save_viewer_count(stream_id: UUID, count: int, *, waits: bool) -> int:
+    """Write the number of viewers into the stream's row, and return it.
+
+    Unless it `waits`, skips a row that somebody else is writing to. Reads the count again once the row is
+    locked: of two writers that wait for the lock, the one with the older count may get it last.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM livestream_stream WHERE id = %s AND status = 'live' FOR NO KEY UPDATE"
+            + ("" if waits else " SKIP LOCKED"),
+            [stream_id],
+        )
+        if cursor.rowcount:
+            newest = live_counts.viewer_count(stream_id)
+            newest = count if newest is None else newest
+            cursor.execute(
+                "UPDATE livestream_stream SET viewer_count = %s, peak_viewers = greatest(peak_viewers, %s)"
+                " WHERE id = %s",
+                [newest, max(newest, count), stream_id],
+            )
+            return newest
+    return count
+
+
+def _publish_count(stream_id: UUID, live: live_counts.LiveViewers) -> None:
+    """Save and publish a changed number of viewers; in a rush once a second, besides `sweep_room`."""
+    if live.count is None or not live.changed:
+        return
+    is_calm = live.churn_per_second <= ANNOUNCED_CHURN_MAX
+    if is_calm or live.is_first_this_second:
+        events.viewer_count(stream_id, save_viewer_count(stream_id, live.count, waits=is_calm))
