@@ -108,7 +108,9 @@ class OtpChallenge(models.Model):
 
     identifier = models.CharField(max_length=254, unique=True)
     nonce = models.CharField(max_length=32, help_text="Changes with each code")
-    sealed_code = models.CharField(max_length=6, blank=True, help_text="Encrypted; empty once used or burned")
+    encrypted_code = models.CharField(
+        max_length=200, blank=True, help_text="Empty once the code was used or voided"
+    )
     guesses = models.PositiveSmallIntegerField(default=0)
     expires_at = models.DateTimeField(db_index=True)
 

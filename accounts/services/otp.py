@@ -17,12 +17,13 @@ from django.utils.crypto import salted_hmac
 from accounts import keys, sms
 from accounts.models import OtpChallenge, User
 from accounts.selectors import user_by_identifier
+from soukloop.core.encryption import decrypt, encrypt
 from soukloop.core.errors import BadRequest, DomainError
 from soukloop.core.jobs import queue
 from soukloop.core.redis import rate_limits
 from soukloop.core.redis.client import redis_client
 
-_CODES = 1_000_000
+_PURPOSE = "accounts.otp"
 
 
 def send_code(*, identifier: str) -> None:
@@ -31,14 +32,14 @@ def send_code(*, identifier: str) -> None:
     Raises RateLimited, or redis.RedisError when Redis is away.
     """
     rate_limits.hit("otp_send_identifier", identifier)
-    code = f"{secrets.randbelow(_CODES):06}"
+    code = f"{secrets.randbelow(1_000_000):06}"
     nonce = secrets.token_hex(16)
     with transaction.atomic():
         challenge, _ = OtpChallenge.objects.update_or_create(
             identifier=identifier,
             defaults={
                 "nonce": nonce,
-                "sealed_code": _seal(code, nonce),
+                "encrypted_code": encrypt(code, purpose=_PURPOSE),
                 "guesses": 0,
                 "expires_at": timezone.now() + settings.OTP_TTL,
             },
@@ -51,12 +52,12 @@ def send_code(*, identifier: str) -> None:
 def deliver_code(*, challenge_id: int, nonce: str) -> None:
     """Send the code to whom it is for, unless there is nobody, a newer code, or it is used or out of date."""
     challenge = OtpChallenge.objects.filter(pk=challenge_id, nonce=nonce).first()
-    if challenge is None or not challenge.sealed_code or challenge.expires_at <= timezone.now():
+    if challenge is None or not challenge.encrypted_code or challenge.expires_at <= timezone.now():
         return
     user = user_by_identifier(challenge.identifier)
     if user is None or not user.is_active:
         return
-    code = _open(challenge.sealed_code, nonce)
+    code = decrypt(challenge.encrypted_code, purpose=_PURPOSE, max_age=settings.OTP_TTL)
     minutes = int(settings.OTP_TTL.total_seconds() // 60)
     text = f"{code} is your Souk Loop code. It is good for {minutes} minutes. Don't give it to anybody."
     if "@" in challenge.identifier:
@@ -115,9 +116,9 @@ def _redeem(identifier: str, code: str, then: Callable[[User], None]) -> DomainE
 
 def void(challenge: OtpChallenge) -> None:
     """Make the code useless; part of the caller's transaction."""
-    challenge.sealed_code = ""
+    challenge.encrypted_code = ""
     challenge.guesses = settings.OTP_MAX_GUESSES
-    challenge.save(update_fields=["sealed_code", "guesses"])
+    challenge.save(update_fields=["encrypted_code", "guesses"])
     redis_client().delete(keys.otp(challenge.identifier))
 
 
@@ -131,17 +132,3 @@ def _stored(identifier: str, code: str) -> str:
     if settings.DEBUG:
         return code
     return salted_hmac("accounts.otp.stored", f"{identifier}:{code}", algorithm="sha256").hexdigest()
-
-
-def _seal(code: str, nonce: str) -> str:
-    """Encrypt a code for the row that the job reads: a one-time pad from the secret key and the nonce."""
-    return f"{(int(code) + _pad(nonce)) % _CODES:06}"
-
-
-def _open(sealed: str, nonce: str) -> str:
-    return f"{(int(sealed) - _pad(nonce)) % _CODES:06}"
-
-
-def _pad(nonce: str) -> int:
-    digest = salted_hmac("accounts.otp.sealed", nonce, algorithm="sha256").digest()
-    return int.from_bytes(digest, "big") % _CODES
