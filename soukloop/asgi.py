@@ -19,11 +19,11 @@ from soukloop.core.http.fast_reads import FastReads  # noqa: E402
 from soukloop.core.memory import tune_gc  # noqa: E402
 from soukloop.realtime import lifecycle  # noqa: E402
 from soukloop.realtime.routing import websocket_application  # noqa: E402
-from soukloop.realtime.socketio import PATH, SocketIoApp, SocketServer  # noqa: E402
+from soukloop.realtime.socketio import PATH, SocketIoApp, SocketIoServer  # noqa: E402
 
 refuse_unsafe_start()
 tune_gc()
-socketio_application = SocketIoApp(SocketServer())
+socketio_application = SocketIoApp(SocketIoServer())
 lean_application = FastReads(BodyLimit(cast(Asgi, django_application)), ROUTES, viewer_of_authorization)
 
 

@@ -26,7 +26,6 @@ class SocketConsumer(AsyncConsumer):
     """The connection at `/ws/`, for all commands and events."""
 
     member: Member | None = None
-    bad_frames = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         # Channels' own loop creates two tasks for each frame, to await a channel layer, as the hub does.
@@ -112,10 +111,10 @@ class SocketConsumer(AsyncConsumer):
         return frame["event"], frame.get("data"), frame_id
 
     def reject_frame(self, member: Member, error: DomainError) -> None:
-        self.bad_frames += 1
+        member.bad_frames += 1
         logger.info("bad frame: %s", error.code)
         member.emit("error", error_body(error)["error"])
-        if isinstance(error, PayloadTooLarge) or self.bad_frames >= lifecycle.BAD_FRAMES_MAX:
+        if isinstance(error, PayloadTooLarge) or member.bad_frames >= lifecycle.BAD_FRAMES_MAX:
             member.close(lifecycle.close_code(error), error.message[:120])
 
 

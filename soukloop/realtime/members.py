@@ -50,6 +50,7 @@ class Member:
 
     __slots__ = (
         "backlog",
+        "bad_frames",
         "command_queue",
         "connection_id",
         "is_closed",
@@ -69,6 +70,7 @@ class Member:
         self.command_queue = CommandQueue()
         self.presence_task: asyncio.Task[None] | None = None  # adds the connection to presence
         self.is_closed = False
+        self.bad_frames = 0
 
     def deliver(self, batch: Batch) -> None:
         """Send events now, or once the client has read the earlier ones. Never waits."""

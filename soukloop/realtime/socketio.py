@@ -1,42 +1,47 @@
-"""Socket.IO at `/socket.io/`: python-socketio speaks the protocol, the hub delivers, `dispatch` answers."""
+"""Socket.IO at `/socket.io/`: python-socketio does the handshakes, `dispatch` runs the commands."""
 
 import asyncio
 import logging
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
-import engineio
 import socketio
 from django.conf import settings
-from engineio.packet import MESSAGE
-from engineio.packet import Packet as EnginePacket
 from engineio.payload import Payload
-from socketio.packet import BINARY_ACK, BINARY_EVENT, CONNECT_ERROR, Packet
 
 from soukloop.core import jsonlib
 from soukloop.core.errors import BadRequest, DomainError, PayloadTooLarge
 from soukloop.core.http.envelope import error_body
 from soukloop.realtime import lifecycle
 from soukloop.realtime.dispatch import dispatch
-from soukloop.realtime.frames import Batch, Frame, WireFormat
+from soukloop.realtime.engine import PACKET_TYPES, EngineSink, EngineWebSocket, PacketQueue
 from soukloop.realtime.handshake import identify_user, is_trusted_origin, query_value
 from soukloop.realtime.members import Member
-from soukloop.realtime.uvicorn_protocol import EXTENSION, TransportSink
 
 logger = logging.getLogger("soukloop.socket")
 
 PATH = "/socket.io/"
 ROOT = "/"
 PACKETS_PER_POST = 256
-LOG_IN_WITHIN = 20.0  # seconds from the transport's handshake to Socket.IO's
-QUEUE_MAX = 64  # packets with Engine.IO; the rest waits with the member
-CARRIER = "soukloop.carrier"
-_DISCONNECT = b"41"
-_ACK_WANTED = re.compile(r"2([0-9]{1,15})\[")
-# Engine.IO's packets that a client may send: close, ping (the probe), pong, message, upgrade, noop.
-_PACKET_TYPES = frozenset("123456")
+LOGIN_TIMEOUT = 20.0  # seconds from the transport's handshake to Socket.IO's
+_WEBSOCKET = "soukloop.websocket"  # key in the ASGI scope
+_SESSION = "soukloop.session"  # key in Engine.IO's environ
+
+# Socket.IO's packets (protocol 5): type, namespace, acknowledgement id, JSON.
+_PACKET = re.compile(r"([0-6])(/[^,]*)?,?([0-9]{1,15})?(.*)", re.DOTALL)
+_EVENT_WITH_ID = re.compile(r"2([0-9]{1,15})\[")
+CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR = range(5)
 
 Payload.max_decode_packets = PACKETS_PER_POST
+
+
+class Packet(NamedTuple):
+    """One packet of a client."""
+
+    type: int
+    namespace: str
+    id: str | None
+    data: str
 
 
 class Json:
@@ -51,107 +56,88 @@ class Json:
         return jsonlib.loads(raw)
 
 
-class Outgoing(asyncio.Queue[Any]):
-    """Engine.IO's packets for one client; `unsent` counts also what its writer has taken but not sent."""
-
-    unsent = 0
-
-    def _put(self, item: Any) -> None:
-        self.unsent += 1
-        super()._put(item)
-
-
-class Engine(engineio.AsyncServer):
-    def create_queue(self, *args: Any, **kwargs: Any) -> Outgoing:
-        return Outgoing(*args, **kwargs)
-
-
-class EngineSink:
-    """Writes to one Socket.IO client: past Engine.IO once that has a WebSocket and nothing on its way."""
-
-    def __init__(self, socket: Any) -> None:
-        self.member: Member | None = None
-        self._socket = socket
-        self._raw: TransportSink | None = None
-        self._is_open = False
-        self._bad_packets = 0
-
-    @property
-    def is_writable(self) -> bool:
-        if not self._is_open:
-            return False
-        if self._raw is not None and self._is_clear:
-            return self._raw.is_writable
-        return bool(self._socket.queue.qsize() < QUEUE_MAX)
-
-    @property
-    def _is_clear(self) -> bool:
-        socket = self._socket
-        return bool(socket.upgraded and not socket.upgrading and socket.queue.unsent == 0)
-
-    def open(self) -> None:
-        """Let events through: Socket.IO's own answer to the handshake is on its way before them."""
-        self._is_open = True
-        if self.member is not None:
-            self.member.resume()
-
-    def upgrade(self, raw: TransportSink) -> None:
-        raw.wire = WireFormat.SOCKETIO
-        raw.member = self.member
-        self._raw = raw
-
-    def write(self, batch: Batch) -> None:
-        if self._raw is not None and self._is_clear:
-            self._raw.write(batch)
-            return
-        for frame in batch.frames:
-            text = frame.text(WireFormat.SOCKETIO)[1:].decode()
-            self._socket.queue.put_nowait(EnginePacket(MESSAGE, text))
-
-    def complain(self, member: Member, packet: Any, error: DomainError) -> None:
-        """Answer a packet that can't be read: in its acknowledgement, if that much can be, or by `error`."""
-        self._bad_packets += 1
-        wanted = _ACK_WANTED.match(packet) if isinstance(packet, str) else None
-        if wanted is not None:
-            member.reply(_ack(wanted[1], error_body(error)))
-        else:
-            member.emit("error", error_body(error)["error"])
-        if self._bad_packets >= lifecycle.BAD_FRAMES_MAX:
-            member.close(lifecycle.close_code(error), error.message)
-
-    def close(self, code: int, reason: str) -> None:
-        if self.is_writable:
-            self.write(Batch([Frame.from_text(_DISCONNECT)]))  # tells the client not to come back by itself
-        if self._raw is not None:
-            self._raw.close(code, reason)
-        else:
-            self._closing = asyncio.get_running_loop().create_task(_end(self._socket))
-
-
-class SocketServer(socketio.AsyncServer):
-    """python-socketio, with bad packets refused in a line and events left to the hub."""
+class SocketIoServer:
+    """Runs Engine.IO and python-socketio, and answers events before python-socketio sees them."""
 
     def __init__(self) -> None:
-        super().__init__(
+        self._sinks: dict[str, EngineSink] = {}  # by Engine.IO's session id
+        self._logged_in: dict[str, EngineSink] = {}  # by Socket.IO's id
+        self._server = socketio.AsyncServer(
             async_mode="asgi",
             json=Json,
-            async_handlers=False,  # in order, one at a time: what is read waits for what was
+            async_handlers=False,  # one packet of a client at a time, in order
             namespaces=[ROOT],
-            cors_allowed_origins=self._is_trusted,
+            cors_allowed_origins=_is_trusted,
             max_http_buffer_size=settings.SOCKET_FRAME_MAX_BYTES,
             http_compression=False,
         )
-        self.sinks: dict[str, EngineSink] = {}
-        self.on("connect", self._connect)
-        self.on("disconnect", self._disconnect)
+        self._server.on("connect", self._log_in)
+        self._server.on("disconnect", self._log_out)
+        self._engine = self._server.eio
+        self._engine.create_queue = PacketQueue
+        self._library_handlers = dict(self._engine.handlers)
+        self._engine.on("connect", self._engine_connected)
+        self._engine.on("message", self._engine_message)
+        self._engine.on("disconnect", self._engine_disconnected)
 
-    def _engineio_server_class(self) -> type[Engine]:
-        return Engine
+    def sink(self, session_id: str | None) -> EngineSink | None:
+        return self._sinks.get(session_id or "")
 
-    def _is_trusted(self, origin: str, environ: dict[str, Any]) -> bool:
-        return is_trusted_origin(origin, environ.get("HTTP_HOST", ""))
+    async def handle_request(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await self._server.handle_request(scope, receive, send)
 
-    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
+    async def _engine_connected(self, session_id: str, environ: dict[str, Any]) -> None:
+        environ[_SESSION] = session_id
+        sink = self._sinks[session_id] = EngineSink(self._engine.sockets[session_id])
+        await self._library_handlers["connect"](session_id, environ)
+        websocket: EngineWebSocket | None = environ["asgi.scope"].get(_WEBSOCKET)
+        if websocket is not None:
+            websocket.attach(sink, is_upgrade=False)
+        asyncio.get_running_loop().call_later(LOGIN_TIMEOUT, self._end_without_login, sink)
+
+    def _end_without_login(self, sink: EngineSink) -> None:
+        if sink.member is None and not sink.is_closed:
+            self._engine.start_background_task(sink.end)
+
+    async def _engine_disconnected(self, session_id: str, reason: str) -> None:
+        await self._library_handlers["disconnect"](session_id, reason)
+        self._sinks.pop(session_id, None)
+
+    async def _engine_message(self, session_id: str, text: Any) -> None:
+        sink = self._sinks.get(session_id)
+        if sink is None:
+            return
+        try:
+            await self._handle_packet(session_id, sink, text)
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            logger.info("bad Socket.IO packet: %s", error)
+            if sink.member is None:
+                await sink.end()
+            else:
+                _reject(sink.member, text, error)
+
+    async def _handle_packet(self, session_id: str, sink: EngineSink, text: Any) -> None:
+        packet = _parse(text)
+        if packet.type == CONNECT and packet.namespace != ROOT:
+            error = {"message": "Unknown namespace.", "data": {"code": "unknown_url", "details": {}}}
+            await self._engine.send(session_id, f"4{packet.namespace},{Json.dumps(error)}")
+        elif packet.namespace != ROOT:
+            raise ValueError("unknown namespace")
+        elif packet.type == EVENT:
+            await _run_command(sink, packet)
+        elif packet.type == CONNECT and sink.member is not None:
+            raise ValueError("already connected")
+        elif packet.type in (CONNECT, DISCONNECT):
+            await self._library_handlers["message"](session_id, text)
+            if sink.member is not None and not sink.is_open:
+                self._server.environ[session_id] = {}  # the headers, 3 KiB per client, are no longer needed
+                sink.open()
+                lifecycle.welcome(sink.member)
+        elif packet.type != ACK:
+            # No event of ours is binary, so its attachments would only take up memory.
+            raise ValueError("clients can't send this type of packet")
+
+    async def _log_in(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         scope = environ["asgi.scope"]
         auth = auth if isinstance(auth, dict) else {}
         try:
@@ -161,191 +147,97 @@ class SocketServer(socketio.AsyncServer):
                 token=auth.get("token"),
                 ticket=auth.get("ticket"),
             )
-            eio_sid = self.manager.eio_sid_from_sid(sid, ROOT)
-            socket = self.eio.sockets[eio_sid]
-            sink = self.sinks[sid] = EngineSink(socket)
+            sink = self._sinks[environ[_SESSION]]
             await lifecycle.connect(user, sink)
-            socket.session["sink"] = sink
-            if carrier := socket.session.get("carrier"):
-                carrier.carry(sink)
+            self._logged_in[sid] = sink
         except DomainError as error:
-            logger.info("a socket is refused: %s", error.code)
+            logger.info("connection refused: %s", error.code)
             data = {"code": error.code, "details": error.details}
             raise socketio.exceptions.ConnectionRefusedError(error.message, data) from error
 
-    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
-        if namespace not in (None, ROOT):
-            reason = {
-                "message": "There is no such namespace.",
-                "data": {"code": "unknown_url", "details": {}},
-            }
-            refused = Packet(CONNECT_ERROR, data=reason, namespace=namespace)
-            await self._send_packet(eio_sid, refused)
-            return
-        await super()._handle_connect(eio_sid, namespace, data)
-        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or ROOT)
-        sink = self.sinks.get(sid or "")
+    async def _log_out(self, sid: str, reason: str) -> None:
+        sink = self._logged_in.pop(sid, None)
         if sink is not None and sink.member is not None:
-            self.environ[eio_sid] = {}  # its headers are of no more use: 3 KiB a client
-            sink.open()
-            lifecycle.welcome(sink.member)
-
-    async def _disconnect(self, sid: str, reason: str) -> None:
-        sink = self.sinks.pop(sid, None)
-        if sink is not None and sink.member is not None:
-            await lifecycle.disconnect(sink.member)
-
-    async def _handle_event(self, eio_sid: str, namespace: str | None, id: int | None, data: Any) -> None:
-        if not isinstance(data, list) or not data or not isinstance(data[0], str):
-            raise ValueError("an event without a name")
-        sid = self.manager.sid_from_eio_sid(eio_sid, namespace or ROOT)
-        sink = self.sinks.get(sid or "")
-        if sink is None or sink.member is None:
-            raise ValueError("an event before the handshake")
-        member = sink.member
-        ack = await dispatch(member, data[0], data[1] if len(data) > 1 else None)
-        if id is not None:
-            member.reply(_ack(str(id), ack))
-        elif not ack["success"]:
-            member.emit("error", {"event": data[0], **ack["error"]})
-
-    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
-        await super()._handle_eio_connect(eio_sid, environ)
-        socket = self.eio.sockets[eio_sid]
-        if carrier := environ["asgi.scope"].get(CARRIER):
-            carrier.serve(socket)
-        asyncio.get_running_loop().call_later(LOG_IN_WITHIN, self._expect_login, eio_sid)
-
-    def _expect_login(self, eio_sid: str) -> None:
-        socket = self.eio.sockets.get(eio_sid)
-        if socket is not None and "sink" not in socket.session and not socket.closed:
-            self.start_background_task(_end, socket)
-
-    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
-        try:
-            await self._take(eio_sid, data)
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            logger.info("a bad Socket.IO packet: %s", error)
-            socket = self.eio.sockets.get(eio_sid)
-            sink: EngineSink | None = socket.session.get("sink") if socket else None
-            if sink is not None and sink.member is not None:
-                sink.complain(
-                    sink.member, data, BadRequest(f"Not a packet of ours: {error}.", code="bad_frame")
-                )
-            elif socket is not None:
-                await _end(socket)
-
-    async def _take(self, eio_sid: str, data: Any) -> None:
-        # No event of ours is binary: an announced attachment would only be memory to hold on to.
-        if not isinstance(data, str) or data[:1] in (str(BINARY_EVENT), str(BINARY_ACK), str(CONNECT_ERROR)):
-            raise ValueError("not a packet that a client sends here")
-        await super()._handle_eio_message(eio_sid, data)
-
-
-class Carrier:
-    """One WebSocket under Engine.IO: keeps bad frames from it, and lets the hub past it."""
-
-    def __init__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        self._receive = receive
-        self._send = send
-        self._raw: TransportSink | None = scope.get("extensions", {}).get(EXTENSION)
-        self._socket: Any = None
-
-    def serve(self, socket: Any) -> None:
-        """Know the Engine.IO session that this WebSocket is for."""
-        self._socket = socket
-        socket.session["carrier"] = self
-
-    def carry(self, sink: EngineSink) -> None:
-        if self._raw is not None:
-            sink.upgrade(self._raw)
-
-    async def receive(self) -> dict[str, Any]:
-        message: dict[str, Any] = await self._receive()
-        if message["type"] == "websocket.receive":
-            text = message.get("text")
-            if not text or text[0] not in _PACKET_TYPES or len(text) > settings.SOCKET_FRAME_MAX_BYTES:
-                message = await self._refuse(text)
-            elif text[0] == "5" and self._socket is not None:
-                self._socket.queue.unsent = self._socket.queue.qsize()
-                if sink := self._socket.session.get("sink"):
-                    self.carry(sink)
-        if message["type"] == "websocket.disconnect" and self._socket is not None:
-            self._socket.upgrading = (
-                False  # Engine.IO forgets it, and then answers polls with nothing, for ever
-            )
-        return message
-
-    async def send(self, message: dict[str, Any]) -> None:
-        await self._send(message)
-        if message["type"] == "websocket.send" and self._socket is not None:
-            queue = self._socket.queue
-            queue.unsent = max(0, queue.unsent - 1)
-            _resume(self._socket)
-
-    async def _refuse(self, text: str | None) -> dict[str, Any]:
-        code, reason = 4400, "Not an Engine.IO packet."
-        if text is not None and len(text) > settings.SOCKET_FRAME_MAX_BYTES:
-            code, reason = 4413, "The packet is too large."
-        logger.info("a socket is closed: %s %s", code, reason)
-        sink: EngineSink | None = self._socket.session.get("sink") if self._socket else None
-        if sink is not None and sink.member is not None:
-            sink.member.emit("error", {"code": "bad_frame", "message": reason, "details": {}})
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
-        return {"type": "websocket.disconnect", "code": code}
+            member, sink.member, sink.is_open = sink.member, None, False
+            await lifecycle.disconnect(member)
 
 
 class SocketIoApp:
     """The ASGI application at `/socket.io/`."""
 
-    def __init__(self, server: SocketServer) -> None:
-        self.server = server
+    def __init__(self, server: SocketIoServer) -> None:
+        self._server = server
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await lifecycle.start()
-        socket = self.server.eio.sockets.get(query_value(scope["query_string"], "sid") or "")
+        sink = self._server.sink(query_value(scope["query_string"], "sid"))
         if scope["type"] == "websocket":
-            carrier = Carrier(scope, receive, send)
-            if socket is not None:
-                carrier.serve(socket)
-            scope[CARRIER] = carrier
-            await self.server.handle_request(scope, carrier.receive, carrier.send)
+            websocket = EngineWebSocket(scope, receive, send)
+            if sink is not None:
+                websocket.attach(sink, is_upgrade=True)
+            scope[_WEBSOCKET] = websocket
+            await self._server.handle_request(scope, websocket.receive, websocket.send)
             return
         if scope["method"] == "POST":
             try:
-                body = await _read(receive)
+                body = await _read_packets(receive)
             except DomainError as error:
-                logger.info("a bad polling request: %s", error.code)
-                if socket is not None:
-                    await _end(socket)
-                await _answer(send, error)
+                logger.info("bad polling request: %s", error.code)
+                if sink is not None:
+                    await sink.end()
+                await _send_error(send, error)
                 return
-            receive = _replayed(body)
-        await self.server.handle_request(scope, receive, send)
-        if socket is not None and not socket.upgraded:
-            socket.queue.unsent = socket.queue.qsize()
-            _resume(socket)
+            receive = _receive_again(body)
+        await self._server.handle_request(scope, receive, send)
+        if sink is not None:
+            sink.polled()
+
+
+def _is_trusted(origin: str, environ: dict[str, Any]) -> bool:
+    return is_trusted_origin(origin, environ.get("HTTP_HOST", ""))
+
+
+def _parse(text: Any) -> Packet:
+    found = _PACKET.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError("not a Socket.IO packet")
+    namespace = (found[2] or ROOT).partition("?")[0]
+    return Packet(int(found[1]), namespace, found[3], found[4])
+
+
+async def _run_command(sink: EngineSink, packet: Packet) -> None:
+    member = sink.member
+    data = jsonlib.loads(packet.data)
+    if not isinstance(data, list) or not data or not isinstance(data[0], str):
+        raise ValueError("an event without a name")
+    if member is None:
+        raise ValueError("an event before the handshake")
+    ack = await dispatch(member, data[0], data[1] if len(data) > 1 else None)
+    if packet.id is not None:
+        member.reply(_ack(packet.id, ack))
+    elif not ack["success"]:
+        member.emit("error", {"event": data[0], **ack["error"]})
+
+
+def _reject(member: Member, text: Any, cause: Exception) -> None:
+    """Answer an invalid packet: by an acknowledgement if it has an id, otherwise by `error`."""
+    error = BadRequest(f"Invalid packet: {cause}.", code="bad_frame")
+    with_id = _EVENT_WITH_ID.match(text) if isinstance(text, str) else None
+    if with_id is not None:
+        member.reply(_ack(with_id[1], error_body(error)))
+    else:
+        member.emit("error", error_body(error)["error"])
+    member.bad_frames += 1
+    if member.bad_frames >= lifecycle.BAD_FRAMES_MAX:
+        member.close(lifecycle.close_code(error), error.message)
 
 
 def _ack(packet_id: str, ack: dict[str, Any]) -> bytes:
     return b"43" + packet_id.encode() + b"[" + jsonlib.dumps(ack) + b"]"
 
 
-async def _end(socket: Any) -> None:
-    """Close an Engine.IO session; its own `disconnect` waits for a client that may never read again."""
-    await socket.close(wait=False)
-    socket.queue.put_nowait(None)  # ends its writer, which closes the WebSocket that a rude client would keep
-    socket.server.sockets.pop(socket.sid, None)
-
-
-def _resume(socket: Any) -> None:
-    sink: EngineSink | None = socket.session.get("sink")
-    if sink is not None and sink.member is not None and sink.member.backlog and sink.is_writable:
-        sink.member.resume()
-
-
-async def _read(receive: Any) -> bytes:
-    """Return a polling request's body; raises DomainError for one that isn't Engine.IO packets."""
+async def _read_packets(receive: Any) -> bytes:
+    """Return the body of a polling request; raises DomainError if it isn't a list of Engine.IO packets."""
     body = b""
     while True:
         message = await receive()
@@ -357,22 +249,20 @@ async def _read(receive: Any) -> bytes:
     try:
         packets = body.decode().split("\x1e")
     except UnicodeDecodeError as error:
-        raise BadRequest("Send UTF-8.", code="bad_frame") from error
-    if len(packets) > PACKETS_PER_POST or not all(
-        packet and packet[0] in _PACKET_TYPES for packet in packets
-    ):
-        raise BadRequest("Not Engine.IO packets.", code="bad_frame")
+        raise BadRequest("The body must be UTF-8.", code="bad_frame") from error
+    if len(packets) > PACKETS_PER_POST or not all(packet and packet[0] in PACKET_TYPES for packet in packets):
+        raise BadRequest("Invalid Engine.IO packets.", code="bad_frame")
     return body
 
 
-def _replayed(body: bytes) -> Any:
+def _receive_again(body: bytes) -> Any:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
 
 
-async def _answer(send: Any, error: DomainError) -> None:
+async def _send_error(send: Any, error: DomainError) -> None:
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": jsonlib.dumps(error_body(error))})

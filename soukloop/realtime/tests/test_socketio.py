@@ -81,7 +81,7 @@ def test_other_namespaces_are_refused(server: ServerProcess, sio_client: Any, to
         refused = sio_client(server, token).wait_refused()
     finally:
         server.url = server.url.removesuffix("/admin")
-    assert refused["message"] == "There is no such namespace."
+    assert refused["message"] == "Unknown namespace."
 
 
 def test_uvicorn_without_our_protocol_serves_the_same(

@@ -1,0 +1,168 @@
+"""An Engine.IO session as the hub sees it: a sink that polls, upgrades, or is a WebSocket.
+
+Engine.IO documents few of the names used here; `tests/upstream` tests each of them.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from django.conf import settings
+from engineio.packet import MESSAGE
+from engineio.packet import Packet as EnginePacket
+
+from soukloop.realtime.frames import Batch, Frame, WireFormat
+from soukloop.realtime.members import Member
+from soukloop.realtime.uvicorn_protocol import EXTENSION, TransportSink
+
+logger = logging.getLogger("soukloop.socket")
+
+QUEUE_MAX = 64  # packets in Engine.IO's queue; the member's backlog holds the rest
+# Engine.IO's packets that a client may send: close, ping (the probe), pong, message, upgrade, noop.
+PACKET_TYPES = frozenset("123456")
+_SOCKETIO_DISCONNECT = b"41"
+
+
+class PacketQueue(asyncio.Queue[Any]):
+    """Engine.IO's queue for one client; `unsent` also counts packets taken from it but not yet sent."""
+
+    unsent = 0
+
+    def put_nowait(self, item: Any) -> None:
+        self.unsent += 1
+        super().put_nowait(item)
+
+
+class EngineSink:
+    """Writes to one Engine.IO session: past Engine.IO, once that has a WebSocket and no packets to send."""
+
+    def __init__(self, session: Any) -> None:
+        self.member: Member | None = None
+        self.is_open = False
+        self._session = session
+        self._transport: TransportSink | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def is_writable(self) -> bool:
+        if not self.is_open:
+            return False
+        if self._transport is not None and self._is_idle:
+            return self._transport.is_writable
+        return bool(self._session.queue.qsize() < QUEUE_MAX)
+
+    @property
+    def is_closed(self) -> bool:
+        return bool(self._session.closed)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether Engine.IO is not about to write to the WebSocket itself."""
+        session = self._session
+        return bool(session.upgraded and not session.upgrading and session.queue.unsent == 0)
+
+    def open(self) -> None:
+        """Start sending the member's events, after the answer to Socket.IO's handshake."""
+        self.is_open = True
+        if self.member is not None:
+            if self._transport is not None:
+                self._transport.member = self.member
+            self.member.resume()
+
+    def use_transport(self, transport: TransportSink) -> None:
+        """Write to this WebSocket from now on, whenever Engine.IO has nothing to send."""
+        transport.wire = WireFormat.SOCKETIO
+        transport.member = self.member
+        self._transport = transport
+
+    def write(self, batch: Batch) -> None:
+        if self._transport is not None and self._is_idle:
+            self._transport.write(batch)
+            return
+        for frame in batch.frames:
+            text = frame.text(WireFormat.SOCKETIO)[1:].decode()
+            self._session.queue.put_nowait(EnginePacket(MESSAGE, text))
+
+    def close(self, code: int, reason: str) -> None:
+        if self.is_writable:
+            # After this packet the client doesn't reconnect by itself.
+            self.write(Batch([Frame.from_text(_SOCKETIO_DISCONNECT)]))
+        if self._transport is not None:
+            self._transport.close(code, reason)
+        else:
+            self._closing = asyncio.get_running_loop().create_task(self.end())
+
+    async def end(self) -> None:
+        """Close the Engine.IO session. Its own `disconnect` waits for a client that may never read again."""
+        await self._session.close(wait=False)
+        self._session.queue.put_nowait(None)  # ends the writer, which then closes a WebSocket left open
+        self._session.server.sockets.pop(self._session.sid, None)
+
+    def sent(self) -> None:
+        """Note that Engine.IO has sent one packet over the WebSocket."""
+        queue = self._session.queue
+        queue.unsent = max(0, queue.unsent - 1)
+        self._resume()
+
+    def polled(self) -> None:
+        """Note that a polling request was answered."""
+        if not self._session.upgraded:
+            self.recount()
+            self._resume()
+
+    def recount(self) -> None:
+        """Count the unsent packets again: polling doesn't report which of them it has sent."""
+        self._session.queue.unsent = self._session.queue.qsize()
+
+    def cancel_upgrade(self) -> None:
+        """Reset a flag that Engine.IO leaves set, after which it would answer polls with nothing."""
+        self._session.upgrading = False
+
+    def _resume(self) -> None:
+        if self.member is not None and self.member.backlog and self.is_writable:
+            self.member.resume()
+
+
+class EngineWebSocket:
+    """A WebSocket under Engine.IO: refuses invalid packets, and lets the sink write to it directly."""
+
+    def __init__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        self._receive = receive
+        self._send = send
+        self._transport: TransportSink | None = scope.get("extensions", {}).get(EXTENSION)
+        self._sink: EngineSink | None = None
+
+    def attach(self, sink: EngineSink, *, is_upgrade: bool) -> None:
+        """Carry this Engine.IO session: at once, or when its upgrade from polling is complete."""
+        self._sink = sink
+        if not is_upgrade and self._transport is not None:
+            sink.use_transport(self._transport)
+
+    async def receive(self) -> dict[str, Any]:
+        message: dict[str, Any] = await self._receive()
+        if message["type"] == "websocket.receive":
+            text = message.get("text")
+            if not text or text[0] not in PACKET_TYPES or len(text) > settings.SOCKET_FRAME_MAX_BYTES:
+                message = await self._refuse(text)
+            elif text[0] == "5" and self._sink is not None:  # the upgrade is complete
+                self._sink.recount()
+                if self._transport is not None:
+                    self._sink.use_transport(self._transport)
+        if message["type"] == "websocket.disconnect" and self._sink is not None:
+            self._sink.cancel_upgrade()
+        return message
+
+    async def send(self, message: dict[str, Any]) -> None:
+        await self._send(message)
+        if message["type"] == "websocket.send" and self._sink is not None:
+            self._sink.sent()
+
+    async def _refuse(self, text: str | None) -> dict[str, Any]:
+        code, reason = 4400, "Invalid Engine.IO packet."
+        if text is not None and len(text) > settings.SOCKET_FRAME_MAX_BYTES:
+            code, reason = 4413, "The packet is too large."
+        logger.info("connection closed: %s %s", code, reason)
+        if self._sink is not None and self._sink.member is not None:
+            self._sink.member.emit("error", {"code": "bad_frame", "message": reason, "details": {}})
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        return {"type": "websocket.disconnect", "code": code}
