@@ -1,10 +1,13 @@
 """The pages a reader is sent to exist, and say what the code says."""
 
 import ast
+import builtins
 import os
 import re
 import subprocess
 import sys
+import textwrap
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +18,13 @@ from drf_spectacular.generators import SchemaGenerator
 
 from deploy.local.checks import CHECKS
 from soukloop import __version__
+from soukloop.core.domain import domain_apps
 from soukloop.realtime.commands import COMMANDS
 from soukloop.realtime.events import EVENTS
 
 ROOT = Path(settings.BASE_DIR)
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-APPS = ["soukloop", "accounts", "notifications", "listings", "chat", "offers", "livestream"]
+APPS = ["soukloop", *(app.label for app in domain_apps())]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -193,3 +197,50 @@ def test_commit_hooks_run_the_checks_of_make_check() -> None:
     for check in CHECKS:
         program, *arguments = check.argv
         assert hooks[check.name][-len(check.argv) :] == [f".venv/bin/{program}", *arguments]
+
+
+def blocks_of(section: str) -> list[ast.AST]:
+    """Parse a section's blocks of Python, those too that are one entry of a dictionary or a list."""
+    trees: list[ast.AST] = []
+    for block in re.findall(r"```python\n(.*?)```", section, re.S):
+        try:
+            trees.append(ast.parse(textwrap.dedent(block)))
+        except SyntaxError:
+            trees.append(ast.parse("{" + block + "}"))
+    return trees
+
+
+def names_made_in(tree: ast.AST) -> set[str]:
+    made: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.arg(arg=name):
+                made.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                made.add(name)
+    return made
+
+
+def names_in_module(name: str) -> set[str]:
+    try:
+        return set(dir(import_module(name)))
+    except ModuleNotFoundError:
+        return set()
+
+
+@pytest.mark.parametrize("page", ["adding-a-feature.md", "new-app.md"])
+def test_worked_example_uses_only_names_that_exist(page: str) -> None:
+    sections = (ROOT / "docs" / page).read_text().split("\n## ")
+    made = {name for section in sections for tree in blocks_of(section) for name in names_made_in(tree)}
+    for section in sections:
+        file = re.match(r"[^\n]*?`(\w+(?:/\w+)+)\.py`", section)
+        known = made | set(dir(builtins)) | (names_in_module(file[1].replace("/", ".")) if file else set())
+        for tree in blocks_of(section):
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    known |= {alias.name for alias in node.names}
+                if isinstance(node, ast.ImportFrom):
+                    names = {alias.name for alias in node.names}
+                    assert names - names_in_module(str(node.module)) - made == set(), node.module
+            used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+            assert used - known == set(), section.splitlines()[0]
