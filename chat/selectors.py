@@ -75,7 +75,8 @@ def acquaintances(user_ids: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
     """Return who hears of these people's coming and going: (one of them, whom they last wrote with)."""
     with connection.cursor() as cursor:
         cursor.execute(_ACQUAINTANCES, [list(user_ids), ACQUAINTANCES_MAX])
-        return cursor.fetchall()
+        rows: list[tuple[UUID, UUID]] = cursor.fetchall()
+    return rows
 
 
 def _shown_to(user: User) -> ConversationQuerySet:

@@ -45,7 +45,7 @@ def update_profile(*, actor: User, current_password: str | None, **changes: Any)
         return user
 
 
-def set_avatar(*, actor: User, upload: UploadedFile) -> User:
+def set_avatar(*, actor: User, upload: "UploadedFile[Any]") -> User:
     """Replace one's picture; raises as `store_image`."""
     image = store_image(upload, folder="avatars", max_side=AVATAR_SIDE)
     return _replace_avatar(actor, image.name)

@@ -55,7 +55,7 @@ def send_message(
 
 
 def send_image(
-    *, actor: User, conversation_id: UUID, upload: UploadedFile, client_message_id: str | None = None
+    *, actor: User, conversation_id: UUID, upload: "UploadedFile[Any]", client_message_id: str | None = None
 ) -> Message:
     """Store an uploaded picture and send it; raises as `send_message` and `store_image` do.
 

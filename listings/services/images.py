@@ -1,5 +1,6 @@
 """Pictures of products: stored at once, their thumbnails made by a job."""
 
+from typing import Any
 from urllib.parse import unquote
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from soukloop.core.images import StoredImage
 FOLDER = "products"
 
 
-def upload_image(*, actor: User, upload: UploadedFile) -> StoredImage:
+def upload_image(*, actor: User, upload: "UploadedFile[Any]") -> StoredImage:
     """Store a picture for use in `image_urls`. Raises BadRequest, PayloadTooLarge."""
     return images.store_image(upload, folder=f"{FOLDER}/{actor.pk}")
 

@@ -241,7 +241,8 @@ async def _read_packets(receive: Any) -> bytes:
     body = b""
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        chunk: bytes = message.get("body", b"")
+        body += chunk
         if len(body) > settings.SOCKET_FRAME_MAX_BYTES:
             raise PayloadTooLarge
         if message["type"] != "http.request" or not message.get("more_body"):

@@ -180,7 +180,7 @@ def _drop_indexes() -> list[tuple[str, str]]:
             "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'listings_product'"
             " AND schemaname = current_schema() AND indexname LIKE 'product\\_%'"
         )
-        found = cursor.fetchall()
+        found: list[tuple[str, str]] = cursor.fetchall()
         for name, _ in found:
             cursor.execute(f'DROP INDEX "{name}"')
     return found

@@ -47,4 +47,5 @@ async def run_async(reads: Reads[T], fetch_async: Callable[[Statement], Awaitabl
 def fetch(statement: Statement) -> Rows:
     with connection.cursor() as cursor:
         cursor.execute(statement.sql, statement.params)
-        return cursor.fetchall()
+        rows: Rows = cursor.fetchall()
+    return rows

@@ -32,7 +32,8 @@ def client_ip(request: HttpRequest) -> str:
 def forwarded_ip(peer: str, forwarded_for: str) -> str:
     """Return the address before the last `TRUSTED_PROXIES` hops."""
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()] + [peer]
-    return hops[max(0, len(hops) - 1 - settings.TRUSTED_PROXIES)]
+    trusted: int = settings.TRUSTED_PROXIES
+    return hops[max(0, len(hops) - 1 - trusted)]
 
 
 def take_request_id(given: str) -> str:

@@ -22,7 +22,7 @@ class DocsPage(SpectacularSwaggerView):
     schema = None
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response: Response = super().get(request, *args, **kwargs)
+        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
         response["Content-Security-Policy"] = _FROM_HERE
         return response
 
@@ -33,7 +33,7 @@ class RedocPage(SpectacularRedocView):
     schema = None
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response: Response = super().get(request, *args, **kwargs)
+        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
         response["Content-Security-Policy"] = _FROM_HERE
         return response
 

@@ -68,9 +68,10 @@ class ReasonForm(forms.Form):
     def clean_reason(self) -> str:
         """Apply the rules of all text that people read: the reason is shown to sellers."""
         try:
-            return PlainTextField(has_lines=True).run_validation(self.cleaned_data["reason"])
+            reason: str = PlainTextField(has_lines=True).run_validation(self.cleaned_data["reason"])
         except serializers.ValidationError as error:
             raise ValidationError([str(one) for one in error.detail]) from error
+        return reason
 
 
 class ReadOnlyStateAdmin(admin.ModelAdmin[Any]):
