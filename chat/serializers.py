@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from accounts.serializers.people import OtherUserOutput, other_user_body
 from chat.models import Conversation, Message
-from listings.serializers import ProductCardOutput, product_card
+from listings.serializers.products import ProductCardOutput, product_card
 from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.core.http.pagination import PageOutput
 from soukloop.core.images import ImageUploadInput

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from accounts.models import User
 from accounts.serializers.people import OtherUserOutput, other_user_body
-from listings.serializers import ProductCardOutput, product_card
+from listings.serializers.products import ProductCardOutput, product_card
 from offers.models import Offer, Transaction
 from offers.selectors import MADE, RECEIVED
 from soukloop.core.http.fields import IdField, PlainTextField

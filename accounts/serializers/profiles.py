@@ -2,29 +2,12 @@
 
 from typing import Any
 
-from django.contrib.gis.geos import Point
 from rest_framework import serializers
 
 from accounts.models import User
 from accounts.serializers.fields import EmailAddressField, PasswordField, PhoneField, UsernameField
-from soukloop.core.http.fields import PlainTextField
+from soukloop.core.http.fields import LocationField, PlainTextField, location_body
 from soukloop.core.images import public_url
-
-
-class HomeLocationInput(serializers.Serializer[None]):
-    """A point on the map; only its owner ever sees it."""
-
-    latitude = serializers.FloatField(min_value=-90, max_value=90)
-    longitude = serializers.FloatField(min_value=-180, max_value=180)
-
-    def to_internal_value(self, data: Any) -> Point:
-        place = super().to_internal_value(data)
-        return Point(place["longitude"], place["latitude"], srid=4326)
-
-
-class LocationOutput(serializers.Serializer[None]):
-    latitude = serializers.FloatField()
-    longitude = serializers.FloatField()
 
 
 class ProfileInput(serializers.Serializer[None]):
@@ -35,7 +18,7 @@ class ProfileInput(serializers.Serializer[None]):
     bio = PlainTextField(has_lines=True, max_length=500, required=False, allow_blank=True)
     role = serializers.ChoiceField(choices=User.Role.choices, required=False)
     neighborhood = PlainTextField(max_length=100, required=False, allow_blank=True)
-    location = HomeLocationInput(required=False, allow_null=True)
+    location = LocationField(required=False, allow_null=True, help_text="Only you can see it")
     current_password = PasswordField(required=False, help_text="Only for a new email or phone")
 
 
@@ -55,7 +38,7 @@ class MeOutput(serializers.Serializer[None]):
     bio = serializers.CharField()
     avatar_url = serializers.URLField(allow_null=True)
     neighborhood = serializers.CharField()
-    location = LocationOutput(allow_null=True)
+    location = LocationField(allow_null=True)
     is_verified = serializers.BooleanField(help_text="Email or phone confirmed with a code")
     has_verified_badge = serializers.BooleanField(help_text="Identity checked by staff")
     is_active = serializers.BooleanField()
@@ -83,7 +66,3 @@ def me_body(user: User) -> dict[str, Any]:
         "created_at": user.created_at,
         "updated_at": user.updated_at,
     }
-
-
-def location_body(location: Point) -> dict[str, float]:
-    return {"latitude": location.y, "longitude": location.x}

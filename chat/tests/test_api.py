@@ -18,7 +18,7 @@ from chat.serializers import (
     ReadOutput,
 )
 from chat.tests.factories import make_conversation, make_message
-from listings.serializers import ProductCardOutput
+from listings.serializers.products import ProductCardOutput
 from listings.tests.factories import make_product
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime import keys

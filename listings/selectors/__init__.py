@@ -1,1 +1,1 @@
-"""Reads of products that are not one row; SQL by hand where the rows are many (see docs/performance.md)."""
+"""Reads of lists; by hand-written SQL where there are many rows (docs/performance.md)."""

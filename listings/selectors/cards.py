@@ -1,8 +1,9 @@
-"""How a product looks in a list, and to whom."""
+"""Cards: a product as lists show it, read from one row of SQL."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from accounts.blocks import blocked_ids
@@ -11,10 +12,10 @@ from accounts.serializers.people import person_card_body
 from listings.locations import distance_label
 from listings.queries import Place
 
-_CARD = (
+_PRODUCT_AND_SELLER = (
     "p.id, p.title, p.price, p.currency, p.category_id, p.condition, p.feed_type, p.status, p.neighborhood,"
     " p.thumbnail_url, p.video_url, p.live_stream_id, p.favorite_count, p.view_count, p.accepts_offers,"
-    # As JSON has it: thousands of datetimes a second are not made and written again.
+    # Formatted as in JSON: saves making thousands of datetimes a second and formatting them again.
     " to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
     " s.id, s.username, s.avatar, s.is_verified"
 )
@@ -22,10 +23,37 @@ _CARD = (
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks at a list, and whom they don't see."""
+    """The user who reads a list, and the ids of the users hidden from them by a block."""
 
     id: UUID
     hidden: Collection[UUID]
+
+
+class CardRow(NamedTuple):
+    """The columns of `card_columns`, in their order. In a row without a product all but two are None."""
+
+    metres: float | None
+    is_favorite: bool
+    id: UUID | None
+    title: str
+    price: Decimal
+    currency: str
+    category_id: str
+    condition: str
+    feed_type: str
+    status: str
+    neighborhood: str
+    thumbnail_url: str
+    video_url: str
+    live_stream_id: UUID | None
+    favorite_count: int
+    view_count: int
+    accepts_offers: bool
+    created_at: str
+    seller_id: UUID
+    seller_username: str
+    seller_avatar: str
+    seller_is_verified: bool
 
 
 def viewer_for(user: User | None) -> Viewer | None:
@@ -33,52 +61,49 @@ def viewer_for(user: User | None) -> Viewer | None:
 
 
 def card_columns(place: Place | None, viewer: Viewer | None) -> tuple[str, list[Any]]:
-    """Return the columns that `card` reads, of tables `p` and `s`, and their parameters."""
+    """Return the SQL columns of a CardRow, from products `p` and sellers `s`, and their parameters."""
     params: list[Any] = []
     distance = "NULL"
     if place is not None:  # geodesic, on the spheroid
         distance = "ST_Distance(p.public_location, ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography)"
         params += [place.longitude, place.latitude]
-    liked = "false"
+    is_favorite = "false"
     if viewer is not None:
-        liked = "EXISTS (SELECT 1 FROM listings_favorite f WHERE f.product_id = p.id AND f.user_id = %s)"
+        is_favorite = "EXISTS (SELECT FROM listings_favorite f WHERE f.product_id = p.id AND f.user_id = %s)"
         params.append(viewer.id)
-    return f"{distance}, {liked}, {_CARD}", params
+    return f"{distance}, {is_favorite}, {_PRODUCT_AND_SELLER}", params
 
 
-def card(row: tuple[Any, ...], start: int) -> dict[str, Any]:
-    """Turn the columns from `start` on into what a client sees (contract 2.3, 2.4)."""
-    (
-        metres, is_favorite,
-        pk, title, price, currency, category, condition, feed_type, status, neighborhood,
-        thumbnail_url, video_url, live_stream_id, favorite_count, view_count, accepts_offers, created_at,
-        seller_id, username, avatar, is_verified,
-    ) = row[start : start + 22]  # fmt: skip
-    shown = {
-        "id": pk,
-        "title": title,
-        "price": price,
-        "currency": currency,
-        "category": category,
-        "condition": condition,
-        "feed_type": feed_type,
-        "status": status,
-        "neighborhood": neighborhood,
-        "thumbnail_url": thumbnail_url or None,
-        "video_url": video_url or None,
-        "is_live": live_stream_id is not None,
-        "live_stream_id": live_stream_id,
-        "accepts_offers": accepts_offers,
-        "favorite_count": favorite_count,
-        "view_count": view_count,
-        "is_favorite": is_favorite,
-        "created_at": created_at,
+def card(row: CardRow) -> dict[str, Any]:
+    """Return a product as clients see it in a list (contract 2.3, 2.4)."""
+    shown: dict[str, Any] = {
+        "id": row.id,
+        "title": row.title,
+        "price": row.price,
+        "currency": row.currency,
+        "category": row.category_id,
+        "condition": row.condition,
+        "feed_type": row.feed_type,
+        "status": row.status,
+        "neighborhood": row.neighborhood,
+        "thumbnail_url": row.thumbnail_url or None,
+        "video_url": row.video_url or None,
+        "is_live": row.live_stream_id is not None,
+        "live_stream_id": row.live_stream_id,
+        "accepts_offers": row.accepts_offers,
+        "favorite_count": row.favorite_count,
+        "view_count": row.view_count,
+        "is_favorite": row.is_favorite,
+        "created_at": row.created_at,
         "seller": person_card_body(
-            user_id=seller_id, username=f"@{username}", avatar=avatar, is_verified=is_verified
+            user_id=row.seller_id,
+            username=f"@{row.seller_username}",
+            avatar=row.seller_avatar,
+            is_verified=row.seller_is_verified,
         ),
     }
-    if metres is not None:
-        distance = round(metres / 1000, 3)
+    if row.metres is not None:
+        distance = round(row.metres / 1000, 3)
         shown["distance_km"] = distance
         shown["distance_label"] = distance_label(distance)
     return shown

@@ -1,4 +1,4 @@
-"""The categories as clients see them (contract 2.6)."""
+"""The categories with their counts (contract 2.6)."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from soukloop.core.errors import NotFound
 
 
 def categories() -> list[dict[str, Any]]:
-    """Return the 12, in their order, with counts."""
+    """Return all categories in their order, as clients see them."""
     counts, live = category_counts(), hooks.live_stream_counts()
     return [
         {
@@ -28,8 +28,8 @@ def categories() -> list[dict[str, Any]]:
 
 
 def category(slug: str) -> dict[str, Any]:
-    """Return one of them; raises NotFound."""
+    """Return one category as clients see it; raises NotFound."""
     for shown in categories():
         if shown["slug"] == slug:
             return shown
-    raise NotFound("There is no such category.", code="category_not_found")
+    raise NotFound("Category not found.", code="category_not_found")

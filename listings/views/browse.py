@@ -15,7 +15,7 @@ from listings import queries
 from listings.models import Product
 from listings.selectors import categories, feeds, search, words
 from listings.selectors.cards import viewer_for
-from listings.serializers import CategoryOutput, PageOutput, SearchOutput, SuggestionsOutput
+from listings.serializers.lists import CardPageOutput, CategoryOutput, SearchOutput, SuggestionsOutput
 from soukloop.core.db.reads import Reads, run
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.http.pagination import PAGE_PARAMETERS
@@ -65,7 +65,7 @@ class Discover(Feed):
         tags=_TAGS,
         summary="The Discover feed: products with video, live ones first",
         parameters=[*_LIST, OpenApiParameter("sort", str, enum=queries.DISCOVER_SORTS)],
-        responses=PageOutput,
+        responses=CardPageOutput,
     )
     def get(self, request: Request) -> Response:
         return self.answer(request)
@@ -81,7 +81,7 @@ class Community(Feed):
         description="Distances are geodesic and measured to a point near the product's, at most"
         f" {settings.LOCATION_OFFSET_MAX_M} m from it, that never changes: the exact one is the seller's.",
         parameters=[*_LIST, *_place(True), OpenApiParameter("sort", str, enum=queries.COMMUNITY_SORTS)],
-        responses=PageOutput,
+        responses=CardPageOutput,
     )
     def get(self, request: Request) -> Response:
         return self.answer(request)

@@ -18,14 +18,15 @@ from accounts.models import User
 from listings import access, services
 from listings.models import Product
 from listings.queries import seller_query
-from listings.selectors import people, search
 from listings.selectors.cards import Viewer, viewer_for
-from listings.serializers import (
+from listings.selectors.favorites import favorites_of, is_favorite
+from listings.selectors.search import similar_products
+from listings.selectors.sellers import products_of_seller
+from listings.serializers.lists import CardPageOutput, FavoritesOutput
+from listings.serializers.products import (
     CardOutput,
     FavoriteOutput,
-    FavoritesOutput,
     ImageOutput,
-    PageOutput,
     ProductInput,
     ProductOutput,
     product_body,
@@ -145,7 +146,7 @@ class ProductViewSet(ViewSet):
     def similar(self, request: Request, product_id: UUID) -> Response:
         viewer = current_user_or_none(request)
         product = access.product_visible_to(viewer, product_id)
-        return Response(run(search.similar_products(product, viewer=viewer_for(viewer))))
+        return Response(run(similar_products(product, viewer=viewer_for(viewer))))
 
 
 class FavoriteViewSet(ViewSet):
@@ -173,7 +174,7 @@ class Favorites(APIView):
     def get(self, request: Request) -> Response:
         user = current_user(request)
         viewer = Viewer(user.pk, blocked_ids(user.pk))
-        return Response(run(people.favorites_of(viewer, page_of(request))))
+        return Response(run(favorites_of(viewer, page_of(request))))
 
 
 class ProductsOfSeller(APIView):
@@ -193,14 +194,14 @@ class ProductsOfSeller(APIView):
                 description="Of others only `active`, which is all that is shown of them",
             ),
         ],
-        responses=PageOutput,
+        responses=CardPageOutput,
     )
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user_or_none(request)
         seller = visible_user(viewer, user_id)
         is_own = viewer is not None and viewer.pk == seller.pk
         query, status = seller_query(request.query_params, is_own=is_own)
-        page = people.products_of_seller(query, seller_id=seller.pk, status=status, viewer=viewer_for(viewer))
+        page = products_of_seller(query, seller_id=seller.pk, status=status, viewer=viewer_for(viewer))
         return Response(run(page))
 
 
@@ -232,8 +233,8 @@ class Images(APIView):
 
 
 def _shown(product: Product, viewer: User | None) -> Response:
-    is_favorite = people.is_favorite(viewer.pk if viewer else None, product)
-    return Response(product_body(product, viewer, is_favorite=is_favorite))
+    is_liked = is_favorite(viewer.pk if viewer else None, product)
+    return Response(product_body(product, viewer, is_favorite=is_liked))
 
 
 def _favorite(product: Product, is_favorite: bool) -> dict[str, Any]:

@@ -1,10 +1,13 @@
-"""What requests are made of in every app: ids, text to be read by people."""
+"""Serializer fields that every app uses: ids, text for people to read, locations."""
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.contrib.gis.geos import Point
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
@@ -51,6 +54,50 @@ class PlainTextField(serializers.CharField):
         if text and not any(_is_seen(letter) for letter in text):
             self.fail("invisible")
         return text
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "properties": {
+            "latitude": {"type": "number", "format": "double", "minimum": -90, "maximum": 90},
+            "longitude": {"type": "number", "format": "double", "minimum": -180, "maximum": 180},
+        },
+        "required": ["latitude", "longitude"],
+    }
+)
+class LocationField(serializers.Field[Point, Any, dict[str, float], Any]):
+    """A point as `{"latitude": …, "longitude": …}` in degrees, a `Point` afterwards.
+
+    A field and not a nested serializer: in a partial update DRF would accept half a location from that.
+    """
+
+    _LIMITS = (("latitude", 90), ("longitude", 180))
+
+    def to_internal_value(self, data: Any) -> Point:
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError({"non_field_errors": ["A location must be an object."]})
+        degrees, problems = {}, {}
+        for name, limit in self._LIMITS:
+            value = data.get(name)
+            if name not in data:
+                problems[name] = ["This field is required."]
+            elif isinstance(value, bool) or not isinstance(value, (int, float)):
+                problems[name] = ["A coordinate must be a number."]
+            elif not abs(value) <= limit:  # NaN too
+                problems[name] = [f"A number from {-limit} to {limit}."]
+            else:
+                degrees[name] = float(value)
+        if problems:
+            raise serializers.ValidationError(problems)
+        return Point(degrees["longitude"], degrees["latitude"], srid=4326)
+
+    def to_representation(self, value: Point) -> dict[str, float]:
+        return location_body(value)
+
+
+def location_body(location: Point) -> dict[str, float]:
+    return {"latitude": location.y, "longitude": location.x}
 
 
 def _is_seen(letter: str) -> bool:

@@ -1,0 +1,33 @@
+"""The products that a user likes."""
+
+from typing import Any
+from uuid import UUID
+
+from listings.models import Favorite, Product
+from listings.selectors.cards import CardRow, Viewer, card, card_columns
+from listings.selectors.conditions import listed_for
+from soukloop.core.db.reads import Reads, Statement
+from soukloop.core.http.pagination import Page, page_body
+
+
+def favorites_of(viewer: Viewer, page: Page) -> Reads[dict[str, Any]]:
+    """Return a page of the listed products that a user likes, last liked first."""
+    where = listed_for(viewer)
+    where.add("f.user_id = %s", viewer.id)
+    columns, params = card_columns(None, viewer)
+    source = (
+        "FROM listings_favorite f JOIN listings_product p ON p.id = f.product_id"
+        " JOIN accounts_user s ON s.id = p.seller_id"
+        f" WHERE {where.sql}"
+    )
+    [(total,)] = yield Statement(f"SELECT count(*) {source}", where.params)
+    rows = yield Statement(
+        f"SELECT {columns} {source} ORDER BY f.created_at DESC, f.id DESC"
+        f" OFFSET {page.offset} LIMIT {page.size}",
+        [*params, *where.params],
+    )
+    return page_body([card(CardRow._make(row)) for row in rows], page, total)
+
+
+def is_favorite(user_id: UUID | None, product: Product) -> bool:
+    return user_id is not None and Favorite.objects.filter(user_id=user_id, product=product).exists()

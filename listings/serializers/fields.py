@@ -1,0 +1,62 @@
+"""Fields of requests about products: web addresses, categories, tags."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.validators import URLValidator
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from listings.models import Category
+from soukloop.core.http.fields import PlainTextField
+
+_NOT_IN_ADDRESSES = re.compile(r"[\s\\\"'<>`\x00-\x1f\x7f]")
+
+
+class WebAddressField(serializers.CharField):
+    """An http or https address that all programs parse alike. The server never fetches it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=2000, validators=[_check_address], **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+def _check_address(address: str) -> None:
+    if _NOT_IN_ADDRESSES.search(address):
+        raise serializers.ValidationError(
+            "An address can't contain spaces, quotes, backslashes or angle brackets."
+        )
+    invalid_host = "The host or port of this address is invalid."
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # raises for one beyond 65535
+    except ValueError as error:
+        raise serializers.ValidationError(invalid_host) from error
+    if parts.scheme not in ("http", "https"):
+        raise serializers.ValidationError("Enter an address that starts with http:// or https://.")
+    if "@" in parts.netloc:  # what stands before the @ could pass for the host
+        raise serializers.ValidationError("An address can't contain a username or password.")
+    URLValidator(schemes=["http", "https"], message=invalid_host)(address)
+
+
+class CategoryField(serializers.CharField):
+    """A category by its slug; looked up after the validators, so never with a NUL or other invalid text."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        slug = super().run_validation(data)
+        category = Category.objects.filter(pk=slug).first()
+        if category is None:
+            raise serializers.ValidationError("Unknown category.")
+        return category
+
+
+class TagField(PlainTextField):
+    """A tag, without the # that people write before it."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data.strip().lstrip("#") if isinstance(data, str) else data)

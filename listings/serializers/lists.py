@@ -1,0 +1,64 @@
+"""Shapes of lists: feeds, searches with facets, suggestions, favourites, categories."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from listings.serializers.products import CardOutput
+from soukloop.core.http.pagination import PageOutput
+
+
+class CardPageOutput(PageOutput):
+    items = CardOutput(many=True)
+    total_is_exact = serializers.BooleanField(help_text="False if counting stopped at the limit")
+    next_cursor = serializers.CharField(allow_null=True, help_text="For the parameter `cursor`")
+
+
+class FavoritesOutput(PageOutput):
+    items = CardOutput(many=True)
+
+
+class CategoryFacetOutput(serializers.Serializer[Any]):
+    category = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class PriceFacetOutput(serializers.Serializer[Any]):
+    label = serializers.CharField()  # type: ignore[assignment]  # a field named as a field's attribute
+    min_price = serializers.IntegerField()
+    max_price = serializers.IntegerField(allow_null=True)
+    count = serializers.IntegerField()
+
+
+class ConditionFacetOutput(serializers.Serializer[Any]):
+    condition = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class FacetsOutput(serializers.Serializer[Any]):
+    categories = CategoryFacetOutput(many=True)
+    price_ranges = PriceFacetOutput(many=True)
+    conditions = ConditionFacetOutput(many=True)
+
+
+class SearchOutput(CardPageOutput):
+    facets = FacetsOutput()
+    corrected_query = serializers.CharField(
+        allow_null=True, help_text="What was searched for instead, if nothing matched the text as typed"
+    )
+
+
+class SuggestionsOutput(serializers.Serializer[Any]):
+    items = serializers.ListField(child=serializers.CharField())
+
+
+class CategoryOutput(serializers.Serializer[Any]):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    name_ar = serializers.CharField()
+    icon = serializers.CharField()
+    color = serializers.CharField()
+    secondary_color = serializers.CharField()
+    total_products = serializers.IntegerField()
+    live_streams_count = serializers.IntegerField()
+    active_listings_count = serializers.IntegerField()

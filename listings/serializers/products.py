@@ -1,0 +1,185 @@
+"""Shapes of one product: what its seller sends, and what clients see."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from accounts.models import User
+from accounts.serializers.people import PersonCardOutput, person_card_body
+from listings.models import Product
+from listings.serializers.fields import CategoryField, TagField, WebAddressField
+from soukloop.core.http.fields import LocationField, PlainTextField, location_body
+from soukloop.core.money import PriceField
+
+
+class ProductInput(serializers.Serializer[Any]):
+    """A product as its seller describes it. The service checks what depends on several fields."""
+
+    title = PlainTextField(max_length=200)
+    description = PlainTextField(has_lines=True, max_length=5000, required=False, allow_blank=True)
+    price = PriceField()
+    currency = serializers.ChoiceField(choices=settings.CURRENCIES, required=False)
+    category = CategoryField()
+    condition = serializers.ChoiceField(choices=Product.Condition.choices)
+    feed_type = serializers.ChoiceField(choices=Product.FeedType.choices)
+    location = LocationField(required=False, allow_null=True)
+    neighborhood = PlainTextField(max_length=100, required=False, allow_blank=True)
+    image_urls = serializers.ListField(
+        child=WebAddressField(), max_length=settings.PRODUCT_IMAGES_MAX, required=False
+    )
+    video_url = WebAddressField(required=False, allow_blank=True, allow_null=True)
+    video_thumbnail_url = WebAddressField(required=False, allow_blank=True, allow_null=True)
+    tags = serializers.ListField(
+        child=TagField(max_length=40), max_length=settings.PRODUCT_TAGS_MAX, required=False
+    )
+    accepts_offers = serializers.BooleanField(required=False)
+    min_offer_price = PriceField(
+        required=False, allow_null=True, help_text="Lower offers are declined; only the seller sees it"
+    )
+    auto_accept_price = PriceField(
+        required=False,
+        allow_null=True,
+        help_text="Offers of at least this are accepted at once; only the seller sees it",
+    )
+
+    def validate_video_url(self, value: str | None) -> str:
+        return value or ""
+
+    def validate_video_thumbnail_url(self, value: str | None) -> str:
+        return value or ""
+
+    def validate_tags(self, value: list[str]) -> list[str]:
+        return [tag for tag in dict.fromkeys(value) if tag]
+
+
+class SellerOutput(PersonCardOutput):
+    username = serializers.CharField(help_text="With its @")
+
+
+class CardOutput(serializers.Serializer[Any]):
+    """A product in a list."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    price = serializers.FloatField()
+    currency = serializers.CharField()
+    category = serializers.CharField()
+    condition = serializers.ChoiceField(choices=Product.Condition.choices)
+    feed_type = serializers.ChoiceField(choices=Product.FeedType.choices)
+    status = serializers.ChoiceField(choices=Product.Status.choices)
+    neighborhood = serializers.CharField()
+    thumbnail_url = serializers.CharField(allow_null=True)
+    video_url = serializers.CharField(allow_null=True)
+    is_live = serializers.BooleanField()
+    live_stream_id = serializers.UUIDField(allow_null=True)
+    accepts_offers = serializers.BooleanField()
+    favorite_count = serializers.IntegerField()
+    view_count = serializers.IntegerField()
+    is_favorite = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    seller = SellerOutput()
+    distance_km = serializers.FloatField(required=False, help_text="If the request names a place")
+    distance_label = serializers.CharField(required=False)
+
+
+class ProductOutput(CardOutput):
+    """A product by itself. Only its seller sees the last four fields."""
+
+    description = serializers.CharField()
+    image_urls = serializers.ListField(child=serializers.CharField())
+    video_thumbnail_url = serializers.CharField(allow_null=True)
+    tags = serializers.ListField(child=serializers.CharField())
+    platform_fee = serializers.FloatField()
+    seller_payout = serializers.FloatField()
+    is_available = serializers.BooleanField()
+    sold_at = serializers.DateTimeField(allow_null=True)
+    updated_at = serializers.DateTimeField()
+    location = LocationField(required=False, allow_null=True)
+    min_offer_price = serializers.FloatField(required=False, allow_null=True)
+    auto_accept_price = serializers.FloatField(required=False, allow_null=True)
+    hidden_reason = serializers.CharField(required=False)
+
+
+class FavoriteOutput(serializers.Serializer[Any]):
+    product_id = serializers.UUIDField()
+    is_favorite = serializers.BooleanField()
+    favorite_count = serializers.IntegerField()
+
+
+class ImageOutput(serializers.Serializer[Any]):
+    url = serializers.CharField(help_text="For `image_urls`")
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
+class ProductCardOutput(serializers.Serializer[Any]):
+    """A product in short, as conversations and offers show it."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    price = serializers.FloatField()
+    currency = serializers.CharField()
+    thumbnail_url = serializers.URLField()
+    status = serializers.ChoiceField(choices=Product.Status.choices)
+
+
+def product_card(product: Product) -> dict[str, Any]:
+    """Return what `ProductCardOutput` describes."""
+    return {
+        "id": product.pk,
+        "title": product.title,
+        "price": product.price,
+        "currency": product.currency,
+        "thumbnail_url": product.thumbnail_url,
+        "status": product.status,
+    }
+
+
+def product_body(product: Product, viewer: User | None, *, is_favorite: bool = False) -> dict[str, Any]:
+    """Return a product as this viewer sees it; needs `seller` loaded."""
+    seller = product.seller
+    body: dict[str, Any] = {
+        "id": product.pk,
+        "title": product.title,
+        "description": product.description,
+        "price": product.price,
+        "currency": product.currency,
+        "category": product.category_id,
+        "condition": product.condition,
+        "feed_type": product.feed_type,
+        "status": product.status,
+        "is_available": product.is_available,
+        "platform_fee": product.platform_fee,
+        "seller_payout": product.seller_payout,
+        "neighborhood": product.neighborhood,
+        "image_urls": product.image_urls,
+        "thumbnail_url": product.thumbnail_url or None,
+        "video_url": product.video_url or None,
+        "video_thumbnail_url": product.video_thumbnail_url or None,
+        "tags": product.tags,
+        "is_live": product.is_live,
+        "live_stream_id": product.live_stream_id,
+        "accepts_offers": product.accepts_offers,
+        "favorite_count": product.favorite_count,
+        "view_count": product.view_count,
+        "is_favorite": is_favorite,
+        "created_at": product.created_at,
+        "updated_at": product.updated_at,
+        "sold_at": product.sold_at,
+        "seller": person_card_body(
+            user_id=seller.pk,
+            username=f"@{seller.username}",
+            avatar=seller.avatar,
+            is_verified=seller.is_verified,
+        ),
+    }
+    if viewer is not None and viewer.pk == product.seller_id:
+        location = product.location
+        body |= {
+            "location": location and location_body(location),
+            "min_offer_price": product.min_offer_price,
+            "auto_accept_price": product.auto_accept_price,
+            "hidden_reason": product.hidden_reason,
+        }
+    return body
