@@ -87,8 +87,9 @@ def _first_segments(database_url: str) -> None:
     from accounts.tests.factories import make_seller  # noqa: PLC0415
     from accounts.tokens import access_token_for  # noqa: PLC0415
     from livestream.tests.factories import make_stream  # noqa: PLC0415
-    from livestream.tests.media import MediaServerProcess, publish, wait_until  # noqa: PLC0415
+    from livestream.tests.media import MediaServerProcess, publish  # noqa: PLC0415
     from soukloop.realtime.testing.servers import ServerProcess  # noqa: PLC0415
+    from soukloop.realtime.testing.waiting import wait_until  # noqa: PLC0415
 
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     root = Path(tempfile.mkdtemp(prefix="bench-media-"))

@@ -1,63 +1,19 @@
 """Nothing that was acknowledged is lost or doubled when a web process or Redis is killed under load."""
 
-import shutil
-import subprocess
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from chat.models import Conversation
 from chat.tests.factories import make_conversation
 from chat.tests.ledger import Listener, Writer, assert_counts_are_right, assert_ledger_holds, readable
 from soukloop.realtime.testing import ServerFactory
-from soukloop.realtime.testing.servers import free_port
+from soukloop.realtime.testing.redis_process import RedisProcess
+from soukloop.realtime.testing.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CONVERSATIONS = 3
-
-
-class PrivateRedis:
-    """A Redis of the test's own, without persistence, to be killed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [
-                shutil.which("redis-server") or "redis-server",
-                *("--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"),
-                *("--dir", str(self.folder)),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                redis.Redis.from_url(self.url).ping()
-                return
-            except redis.RedisError:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def private_redis(tmp_path: Path) -> Iterator[PrivateRedis]:
-    server = PrivateRedis(tmp_path)
-    yield server
-    server.kill()
 
 
 def writers_of(conversations: list[Conversation], *picks: Any) -> list[Writer]:
@@ -67,6 +23,14 @@ def writers_of(conversations: list[Conversation], *picks: Any) -> list[Writer]:
         for conversation in conversations
         for number, person in enumerate((conversation.buyer, conversation.seller))
     ]
+
+
+def wait_for_messages(writers: list[Writer], count: int) -> None:
+    """Wait until each writer has had so many more messages acknowledged."""
+    enough = {writer: len(writer.ledger) + count for writer in writers}
+    wait_until(
+        lambda: all(len(writer.ledger) >= enough[writer] for writer in writers), "acknowledgements", 60
+    )
 
 
 def check(conversations: list[Conversation], writers: list[Writer], server: Any) -> None:
@@ -89,10 +53,10 @@ def test_a_killed_web_process_loses_and_doubles_nothing(live_server_process: Ser
     writers = writers_of(conversations, either(doomed), either(safe))
     for writer in writers:
         writer.start()
-    time.sleep(1.5)
+    wait_for_messages(writers, 20)
     doomed.kill()
     listener.connect()
-    time.sleep(1.5)
+    wait_for_messages(writers, 20)
     for writer in writers:
         writer.stop()
     listener.catch_up()
@@ -104,23 +68,20 @@ def test_a_killed_web_process_loses_and_doubles_nothing(live_server_process: Ser
 
 
 def test_a_killed_redis_loses_and_doubles_nothing(
-    live_server_process: ServerFactory, private_redis: PrivateRedis
+    live_server_process: ServerFactory, own_redis: RedisProcess
 ) -> None:
     conversations = [make_conversation() for _ in range(CONVERSATIONS)]
-    (server,) = live_server_process(fresh=True, environment={"REDIS_URL": private_redis.url})
+    (server,) = live_server_process(fresh=True, environment={"REDIS_URL": own_redis.url})
     listener = Listener(conversations[0].seller, conversations[0].pk, lambda: server)
     listener.connect()
     writers = writers_of(conversations, lambda: server)
     for writer in writers:
         writer.start()
-    time.sleep(1.0)
-    private_redis.kill()
-    time.sleep(1.0)
-    sent_without = sum(len(writer.ledger) for writer in writers)
-    time.sleep(1.0)
-    assert sum(len(writer.ledger) for writer in writers) > sent_without  # it goes on without Redis
-    private_redis.start()
-    time.sleep(1.0)
+    wait_for_messages(writers, 20)
+    own_redis.kill()
+    wait_for_messages(writers, 20)  # it goes on without Redis
+    own_redis.start()
+    wait_for_messages(writers, 20)
     for writer in writers:
         writer.stop()
     listener.catch_up()

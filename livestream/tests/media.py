@@ -3,14 +3,13 @@
 import json
 import subprocess
 import tempfile
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from deploy.local.media import TEMPLATE, render
 from soukloop.realtime.testing.servers import free_port
+from soukloop.realtime.testing.waiting import wait_until
 
 SECRET = "shared-by-tests"
 SIZE, RATE = "160x90", 12
@@ -58,7 +57,7 @@ class MediaServerProcess:
             ["nginx", "-p", str(self.state), "-c", str(configuration), "-e", "stderr"],
             stderr=(self.state / "log").open("ab"),
         )
-        wait_until(lambda: self.get("/healthz") == b"ok\n", "the media server", 10)
+        wait_until(lambda: self.get("/healthz") == b"ok\n", "media server")
 
     def get(self, path: str) -> bytes | None:
         """Fetch what viewers may fetch; None when it isn't there."""
@@ -67,6 +66,15 @@ class MediaServerProcess:
                 return bytes(answer.read())
         except OSError:
             return None
+
+    def wait_recorded(self, public_id: str, seconds: float, *, parts: int = 1) -> None:
+        """Wait until a stream has so many recordings, the latest of them so long."""
+
+        def is_long_enough() -> bool:
+            recordings = sorted((self.root / "recordings").glob(f"{public_id}-*.flv"))
+            return len(recordings) == parts and _recorded_seconds(recordings[-1]) >= seconds
+
+        wait_until(is_long_enough, "recording of that length")
 
     def kill(self) -> None:
         """End it as a power cut would: the master first, so that it can't start another worker."""
@@ -117,14 +125,19 @@ def probe(url: str) -> dict[str, Any]:
     }
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float) -> float:
-    """Wait for something to come true and return how long it took."""
-    started = time.monotonic()
-    while not condition():
-        if time.monotonic() - started > seconds:
-            raise AssertionError(f"no {what} within {seconds} s")
-        time.sleep(0.05)
-    return time.monotonic() - started
+def _recorded_seconds(recording: Path) -> float:
+    """Return how much video there is in a recording that is still being written."""
+    listed = subprocess.run(
+        [
+            *("ffprobe", "-v", "error", "-select_streams", "v"),
+            *("-show_entries", "packet=pts_time", "-of", "csv=p=0", str(recording)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,  # what is being written is cut off anywhere
+    ).stdout.split()
+    return float(listed[-1].rstrip(",")) if listed else 0.0
 
 
 def _children(pid: int) -> list[int]:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,18 +16,12 @@ from accounts.tests.factories import make_seller, make_user
 from accounts.tokens import access_token_for
 from livestream.models import ChatMessage, PublisherConnection, Replay, Stream, ViewerSession
 from livestream.tests.factories import make_stream
-from livestream.tests.media import MediaServerProcess, publish, wait_until
+from livestream.tests.media import MediaServerProcess, publish
+from soukloop.realtime.testing.redis_process import RedisProcess
 from soukloop.realtime.testing.servers import ServerProcess
-from soukloop.realtime.tests.test_outages import OwnRedis
+from soukloop.realtime.testing.waiting import wait_until
 
 READY = {"camera_ready": True, "checklist_complete": True}
-
-
-@pytest.fixture
-def own_redis() -> Iterator[OwnRedis]:
-    redis = OwnRedis()
-    yield redis
-    redis.kill()
 
 
 @pytest.fixture
@@ -57,7 +50,7 @@ def start_worker(transactional_db: None) -> Iterator[Callable[[dict[str, str]], 
 def test_a_stream_survives_the_death_of_every_process_it_stands_on(
     media_process: MediaServerProcess,
     live_server_process: Callable[..., list[ServerProcess]],
-    own_redis: OwnRedis,
+    own_redis: RedisProcess,
     start_worker: Callable[[dict[str, str]], "subprocess.Popen[bytes]"],
     bare_client: Any,
 ) -> None:
@@ -119,8 +112,8 @@ def test_a_stream_survives_the_death_of_every_process_it_stands_on(
     encoder.wait(30)
     media.start(web.url)
     encoder = publish(live["rtmpUrl"], live["streamKey"], 120)
-    wait_until(lambda: PublisherConnection.objects.count() == 2, "encoder's return", 30)
-    time.sleep(3)
+    wait_until(lambda: PublisherConnection.objects.count() == 2, "encoder's return")
+    media.wait_recorded(stream.public_id, 2, parts=2)
 
     ended = host.post("/end").json()["data"]
     assert ended["status"] == "ended"

@@ -14,9 +14,9 @@ from accounts.tokens import access_token_for
 from livestream import events
 from livestream.models import ChatMessage, Stream, ViewerSession
 from livestream.tests.factories import make_live_stream
-from livestream.tests.media import wait_until
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
+from soukloop.realtime.testing.waiting import wait_until
 
 Servers = Callable[..., list[ServerProcess]]
 QUICK_HEARTBEAT = "soukloop.realtime.tests.settings"
@@ -242,8 +242,8 @@ def test_the_host_hears_of_the_end_and_of_the_replay_once(
     for client in (inside, outside):
         assert client.expect("stream:ended")["reason"] == "owner"
         assert client.expect("stream:replay_ready")["state"] == "ready"
-    time.sleep(0.5)
     for client in (inside, outside):
+        assert client.hears_nothing_of("stream:ended")
         assert len(client.named("stream:ended")) == 1
         assert len(client.named("stream:replay_ready")) == 1
 

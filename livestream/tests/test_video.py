@@ -2,7 +2,6 @@
 
 import contextlib
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -21,8 +20,9 @@ from livestream.media.server import media_server
 from livestream.models import ProductTag, PublisherConnection, Replay, Stream
 from livestream.services import broadcasts, replays, streams
 from livestream.tests.factories import make_stream
-from livestream.tests.media import MediaServerProcess, probe, publish, wait_until
+from livestream.tests.media import MediaServerProcess, probe, publish
 from soukloop.realtime.testing.servers import ServerProcess
+from soukloop.realtime.testing.waiting import wait_until
 
 Encoder = Callable[..., "subprocess.Popen[bytes]"]
 READY = {"camera_ready": True, "checklist_complete": True}
@@ -64,8 +64,8 @@ def wait_on_air(media: MediaServerProcess, stream: Stream) -> float:
     return wait_until(is_playable, "playable segment", 15)
 
 
-def wait_recorded(stream: Stream) -> None:
-    wait_until(lambda: stream.public_id not in media_server.recordings(), "closed recording", 10)
+def wait_until_recorded(stream: Stream) -> None:
+    wait_until(lambda: stream.public_id not in media_server.recordings(), "closed recording")
 
 
 def test_from_the_encoder_to_the_replay(
@@ -90,7 +90,7 @@ def test_from_the_encoder_to_the_replay(
 
     data = client_for(make_user()).get(f"/api/v1/streams/{stream.pk}").json()["data"]
     assert probe(data["hlsUrl"])["kinds"] == ["aac", "h264"]
-    wait_until(lambda: media.get(f"/live/{stream.public_id}/manifest.mpd"), "DASH", 10)
+    wait_until(lambda: media.get(f"/live/{stream.public_id}/manifest.mpd"), "DASH")
     assert probe(data["dashUrl"])["kinds"] == ["aac", "h264"]
     names = [str(path) for path in media.root.rglob("*")]
     assert names
@@ -105,19 +105,18 @@ def test_from_the_encoder_to_the_replay(
     assert viewer.expect("stream:interrupted")["reconnectBy"]
     second = encoder(key)
     viewer.expect("stream:resumed")
-    wait_until(lambda: len(recordings.of_stream(stream.public_id)) == 2, "second recording", 10)
-    time.sleep(2)
+    media.wait_recorded(stream.public_id, 2, parts=2)
     tag = {"x": 0.5, "y": 0.5, "timestamp_seconds": 5}
     client_for(seller).post(f"/api/v1/streams/{stream.pk}/products/{product.pk}/tag", tag)
     viewer.call("stream:chat", {"stream_id": str(stream.pk), "message": "In the second part"})
-    time.sleep(1)
+    media.wait_recorded(stream.public_id, 3, parts=2)
 
     ended = client_for(seller).post(f"/api/v1/streams/{stream.pk}/end").json()["data"]
     assert viewer.expect("stream:ended")["vodUrl"] == ended["vodUrl"]
     run_jobs()
     assert second.wait(10) != 0, "the encoder is cut off"
     assert encoder(key, 2).wait(15) != 0, "and its key is worth nothing"
-    wait_recorded(stream)
+    wait_until_recorded(stream)
     replays.make_replay(stream_id=stream.pk)
     assert viewer.expect("stream:replay_ready")["state"] == "ready"
 
@@ -168,8 +167,8 @@ def test_a_stream_that_is_not_recorded_leaves_no_file(
     wait_on_air(media, stream)
     streams.end_stream(actor=seller, stream_id=stream.pk)
     run_jobs()
-    wait_recorded(stream)
-    wait_until(lambda: not list((media.root / "recordings").iterdir()), "empty folder", 5)
+    wait_until_recorded(stream)
+    wait_until(lambda: not list((media.root / "recordings").iterdir()), "empty folder")
     assert list((media.root / "vods").iterdir()) == []
     assert not Replay.objects.exists()
 
@@ -185,7 +184,7 @@ def test_staff_cut_a_broadcast_off_and_a_rotated_key_does_too(
     assert process.wait(10) != 0
     assert encoder(key, 2).wait(15) != 0
     process = encoder(new_key)
-    wait_until(lambda: media_server.publishers(), "publisher", 10)
+    wait_until(lambda: media_server.publishers(), "publisher")
     streams.end_stream_by_staff(actor=make_staff(), stream_id=stream.pk, reason="Counterfeits")
     run_jobs()
     assert process.wait(10) != 0
@@ -199,7 +198,7 @@ def test_a_killed_media_server_leaves_no_stream_live_and_the_replay_is_made(
     stream, key = go_live(seller)
     encoder(key)
     wait_on_air(media, stream)
-    time.sleep(2)
+    media.wait_recorded(stream.public_id, 2)
     media.kill()
     PublisherConnection.objects.update(connected_at=F("connected_at") - timedelta(seconds=30))
     broadcasts.reconcile_publishers()
@@ -228,7 +227,7 @@ def test_an_encoder_comes_back_to_a_media_server_that_was_killed(
     media.kill()
     media.start(web.url)
     encoder(key)
-    wait_until(lambda: media_server.publishers(), "publisher", 10)
+    wait_until(lambda: media_server.publishers(), "publisher")
     assert (
         list(PublisherConnection.objects.order_by("connected_at").values_list("lost_at", flat=True))[1]
         is None
@@ -261,7 +260,7 @@ def test_without_the_web_process_broadcasts_go_on_and_the_end_is_noticed_afterwa
     assert process.poll() is None
     assert encoder(key, 2).wait(15) != 0, "no answer refuses"
     process.kill()
-    wait_recorded(stream)
+    wait_until_recorded(stream)
     PublisherConnection.objects.update(connected_at=F("connected_at") - timedelta(seconds=30))
     broadcasts.reconcile_publishers()
     assert PublisherConnection.objects.get().lost_at is not None
@@ -272,8 +271,8 @@ def test_a_killed_replay_job_goes_on_where_it_was(
 ) -> None:
     stream, key = go_live(seller)
     encoder(key, 3).wait(20)
-    wait_until(lambda: recordings.of_stream(stream.public_id), "recording", 5)
-    wait_recorded(stream)
+    wait_until(lambda: recordings.of_stream(stream.public_id), "recording")
+    wait_until_recorded(stream)
     streams.end_stream(actor=seller, stream_id=stream.pk)
 
     class Killed(BaseException):

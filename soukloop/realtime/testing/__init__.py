@@ -14,6 +14,7 @@ from django.db import connection
 from soukloop.core import jsonlib
 from soukloop.realtime.publisher import publisher
 from soukloop.realtime.testing.clients import JS_CLIENT, BareClient, SocketIoClient
+from soukloop.realtime.testing.redis_process import RedisProcess
 from soukloop.realtime.testing.servers import ServerProcess
 
 Captured = list[tuple[str, str, dict[str, Any]]]
@@ -90,6 +91,14 @@ def live_server_process(
     for process in fresh_servers:
         process.terminate()
         process.log_path.unlink()
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisProcess]:
+    """A Redis that the test may kill: start servers with `environment={"REDIS_URL": own_redis.url}`."""
+    process = RedisProcess()
+    yield process
+    process.kill()
 
 
 @pytest.fixture

@@ -1,18 +1,17 @@
 """Redis restarted, web processes killed, readers that don't read."""
 
 import socket
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from accounts.models import User
 from accounts.tests.factories import make_user
 from accounts.tokens import access_token_for
 from soukloop.core.redis.client import redis_client
-from soukloop.realtime.testing.servers import ServerProcess, free_port
+from soukloop.realtime.testing.redis_process import RedisProcess
+from soukloop.realtime.testing.servers import ServerProcess
+from soukloop.realtime.testing.waiting import wait_until
 from soukloop.realtime.tests.conftest import PROBE
 from soukloop.realtime.tests.raw import Polling, RawSocket
 from soukloop.realtime.tests.rooms import STREAM
@@ -20,58 +19,12 @@ from soukloop.realtime.tests.rooms import STREAM
 Servers = Callable[..., list[ServerProcess]]
 
 
-class OwnRedis:
-    """A Redis that a test may kill."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""],
-            stdout=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def own_redis() -> Iterator[OwnRedis]:
-    redis = OwnRedis()
-    yield redis
-    redis.kill()
-
-
 def online() -> set[str]:
     return {member.decode() for member in redis_client().smembers("online_users")}
 
 
-def eventually(condition: Callable[[], bool], within: float = 10.0) -> bool:
-    deadline = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def test_sockets_outlive_a_restart_of_redis_and_are_told_to_resync(
-    live_server_process: Servers, own_redis: OwnRedis, bare_client: Any, sio_client: Any, token: str
+    live_server_process: Servers, own_redis: RedisProcess, bare_client: Any, sio_client: Any, token: str
 ) -> None:
     one, other = live_server_process(2, fresh=True, environment={**PROBE, "REDIS_URL": own_redis.url})
     here = bare_client(one, token)
@@ -89,7 +42,7 @@ def test_sockets_outlive_a_restart_of_redis_and_are_told_to_resync(
 
     for client in (here, there):
         client.expect("resync", room=STREAM)
-    assert eventually(lambda: {"room": "product.1"} in here.named("resync"))
+    wait_until(lambda: {"room": "product.1"} in here.named("resync"), "resync")
     there.call("probe:publish", {"room": STREAM, "event": "probe:said", "count": 3})
     there.call("probe:publish", {"room": "product.1", "event": "probe:ticked"})
     for client in (here, there):
@@ -109,7 +62,7 @@ def test_presence_follows_connections_and_not_the_number_of_them(
     watcher.expect("connected")
     first, second = bare_client(one, token), bare_client(other, token)
     assert watcher.expect("user:online")["username"] == "testbuyer"
-    assert eventually(lambda: redis_client().zcard(f"presence:{buyer.pk}") == 2)
+    wait_until(lambda: redis_client().zcard(f"presence:{buyer.pk}") == 2, "two connections")
     assert online() == {str(buyer.pk), str(friend.pk)}
     first.close()
     assert watcher.hears_nothing_of("user:offline")
@@ -140,9 +93,9 @@ def test_presence_comes_back_after_redis_was_flushed(
 ) -> None:
     client = bare_client(uvicorn, token)
     client.expect("connected")
-    assert eventually(lambda: online() == {str(buyer.pk)})
+    wait_until(lambda: online() == {str(buyer.pk)}, "presence")
     redis_client().flushdb()
-    assert eventually(lambda: online() == {str(buyer.pk)})
+    wait_until(lambda: online() == {str(buyer.pk)}, "presence again")
 
 
 def test_a_stopped_server_tells_its_clients_and_clears_its_presence(
@@ -157,7 +110,7 @@ def test_a_stopped_server_tells_its_clients_and_clears_its_presence(
     assert time.monotonic() - started < 8
     assert bare.wait_closed()[0] in (1001, 1012)
     assert polling.wait_disconnected() in ("transport close", "transport error", "io server disconnect")
-    assert eventually(lambda: online() == set())
+    wait_until(lambda: online() == set(), "empty presence")
     assert "Traceback" not in server.log()
 
 
@@ -186,13 +139,14 @@ def test_ephemeral_events_are_dropped_before_the_reader_is(
     uvicorn: ServerProcess, bare_client: Any, token: str
 ) -> None:
     sender = bare_client(uvicorn, token)
+    sender.call("probe:join", {"room": STREAM})
     sluggard = _unread_member(uvicorn, token)
     lines = uvicorn.log().count("reads too slowly")
     for _ in range(20):
         many = {"room": STREAM, "event": "probe:ticked", "count": 100, "size": 8000}
         sender.call("probe:publish", many)
     sender.call("probe:publish", {"room": STREAM, "event": "probe:said"})
-    time.sleep(0.5)
+    sender.expect("probe:said")  # by now all of it has been handed to the one that doesn't read
     assert uvicorn.log().count("reads too slowly") == lines
     received = b""
     sluggard.settimeout(5)
@@ -202,7 +156,11 @@ def test_ephemeral_events_are_dropped_before_the_reader_is(
         received = received[-100:] + chunk
 
 
-def test_a_polling_client_that_stops_polling_is_bounded(uvicorn: ServerProcess, token: str) -> None:
+def test_a_polling_client_that_stops_polling_is_bounded(
+    uvicorn: ServerProcess, bare_client: Any, token: str
+) -> None:
+    watcher = bare_client(uvicorn, token)
+    watcher.call("probe:join", {"room": STREAM})
     client = Polling(uvicorn)
     client.post(b'40{"token":"' + token.encode() + b'"}')
     while b"connected" not in client.get()[1]:
@@ -211,7 +169,7 @@ def test_a_polling_client_that_stops_polling_is_bounded(uvicorn: ServerProcess, 
     for _ in range(5):
         command = f'42["probe:publish",{{"room":"{STREAM}","event":"probe:said","count":100}}]'
         client.post(command.encode())
-    time.sleep(1)
+    wait_until(lambda: len(watcher.named("probe:said")) == 500, "all events at a client that reads")
     assert client.get()[0] == 400
 
 

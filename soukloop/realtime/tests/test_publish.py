@@ -26,7 +26,6 @@ async def listen(room: str, count: int, ready: threading.Event) -> list[dict]:
     layer = get_channel_layer()
     channel = await layer.new_channel()
     await layer.group_add(room, channel)
-    await asyncio.sleep(0.05)
     ready.set()
     return [await asyncio.wait_for(layer.receive(channel), 5) for _ in range(count)]
 
