@@ -1,6 +1,6 @@
 """An Engine.IO session as the hub sees it: a sink that polls, upgrades, or is a WebSocket.
 
-Engine.IO documents few of the names used here; `tests/upstream` tests each of them.
+Engine.IO documents few of the names used here; `soukloop/tests/upstream` tests each of them.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """uvicorn's WebSocket protocol, through which the hub writes encoded frames straight to the transport.
 
 Run as `uvicorn --ws soukloop.realtime.uvicorn_protocol:WebSocketProtocol`; without it everything works, but
-slower.
+slower. uvicorn documents few of the names used here; `soukloop/tests/upstream` tests each of them.
 """
 
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 
 import wsproto
 from django.conf import settings
-from uvicorn.protocols.websockets.wsproto_impl import WebsocketBuffer, WSProtocol
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto import ConnectionType, events
 from wsproto.connection import ConnectionState
 
@@ -49,9 +49,9 @@ class WebSocketProtocol(WSProtocol):
     def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
         # A compressed frame can't be shared by connections, and each would need 300 KiB of zlib state.
         config.ws_per_message_deflate = False
+        config.ws_max_size = settings.SOCKET_FRAME_MAX_BYTES
         super().__init__(config, *args, **kwargs)
-        self.conn: _Connection = _Connection(ConnectionType.SERVER)
-        self.buffer = WebsocketBuffer(settings.SOCKET_FRAME_MAX_BYTES)
+        self.conn: StoppableConnection = StoppableConnection(ConnectionType.SERVER)
         self.fragments = 0
         self.sink = TransportSink(self)
 
@@ -67,7 +67,7 @@ class WebSocketProtocol(WSProtocol):
         super().handle_message(event)
         if self.close_sent:
             self.conn.stop_parsing = True
-            logger.warning("connection closed: message exceeds %s bytes", self.buffer.max_length)
+            logger.warning("connection closed: message exceeds %s bytes", settings.SOCKET_FRAME_MAX_BYTES)
         return None
 
     def handle_close(self, event: events.CloseConnection) -> None:
@@ -107,7 +107,7 @@ class WebSocketProtocol(WSProtocol):
         super().connection_lost(exc)
 
 
-class _Connection(wsproto.WSConnection):
+class StoppableConnection(wsproto.WSConnection):
     """Ignores what a client sent after the frame for which its connection is closed."""
 
     stop_parsing = False
