@@ -1,4 +1,4 @@
-"""A live stream and its viewer; a media server and a web process that knows it; a worker that is a loop."""
+"""Fixtures: a live stream, a viewer, a media server with a web process, a function that runs jobs."""
 
 import shutil
 import tempfile
@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Max
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
-from redis.exceptions import ConnectionError as RedisAway
+from redis import exceptions as redis_exceptions
 
 from accounts.models import User
 from accounts.tests.factories import make_user
@@ -24,7 +24,7 @@ from soukloop.realtime.testing.servers import ServerProcess
 
 @pytest.fixture
 def run_jobs(db: None) -> Callable[[], list[str]]:
-    """Return a function that runs what was queued since the test began, and returns the tasks' names."""
+    """Return a function that runs the jobs enqueued since the test began, and returns their tasks' names."""
     last = ProcrastinateJob.objects.aggregate(last=Max("pk"))["last"] or 0
 
     def run() -> list[str]:
@@ -66,14 +66,14 @@ def media_process() -> Iterator[MediaServerProcess]:
 def web(
     media_process: MediaServerProcess, live_server_process: Callable[..., list[ServerProcess]], settings: Any
 ) -> ServerProcess:
-    """A web process that knows the media server; the test's own process knows it too."""
+    """A web process configured for the media server, as is the test's own process."""
     point_settings_at(settings, media_process)
     return live_server_process(environment=media_process.environment)[0]
 
 
 @pytest.fixture
 def media(media_process: MediaServerProcess, web: ServerProcess) -> MediaServerProcess:
-    """The media server, running, with nothing on air."""
+    """The media server, running, without publishers or files."""
     media_process.stop()
     for name in ("live", "dash", "recordings", "vods", "work"):
         shutil.rmtree(media_process.root / name, ignore_errors=True)
@@ -82,8 +82,8 @@ def media(media_process: MediaServerProcess, web: ServerProcess) -> MediaServerP
 
 
 @pytest.fixture
-def silent_media_server(settings: Any) -> None:
-    settings.MEDIA_CONTROL_URL = "http://127.0.0.1:9"  # the discard port: nobody answers
+def unreachable_media_server(settings: Any) -> None:
+    settings.MEDIA_CONTROL_URL = "http://127.0.0.1:9"  # the discard port, on which nothing listens
 
 
 def point_settings_at(settings: Any, server: MediaServerProcess) -> None:
@@ -102,8 +102,10 @@ def point_settings_at(settings: Any, server: MediaServerProcess) -> None:
     settings.STORAGES = {**settings.STORAGES, "replays": {**replays, "OPTIONS": options}}
 
 
-def no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away() -> None:
-        raise RedisAway("away")
+def make_redis_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every call of `live_counts` fail as if Redis was down."""
 
-    monkeypatch.setattr(live_counts, "redis_client", away)
+    def unavailable() -> None:
+        raise redis_exceptions.ConnectionError
+
+    monkeypatch.setattr(live_counts, "redis_client", unavailable)

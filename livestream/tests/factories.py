@@ -1,4 +1,4 @@
-"""Streams for tests: plain functions, unique by a counter."""
+"""Functions that make streams for tests; a counter keeps their names unique."""
 
 import itertools
 from typing import Any
@@ -31,7 +31,7 @@ def make_stream(
 
 
 def make_live_stream(*, key: str = "sk_test", **overrides: Any) -> Stream:
-    """Save a stream that is live, as going live leaves it; `key` is what its encoder publishes with."""
+    """Save a live stream, in the state in which going live leaves it; `key` is its stream key."""
     fields: dict[str, Any] = {
         "status": Stream.Status.LIVE,
         "started_at": timezone.now(),
@@ -45,11 +45,11 @@ def make_live_stream(*, key: str = "sk_test", **overrides: Any) -> Stream:
 
 
 def make_publisher(stream: Stream, **overrides: Any) -> PublisherConnection:
-    """Save an encoder's connection that is still there."""
+    """Save an encoder's open connection."""
     fields: dict[str, Any] = {"client_id": "1", "connected_at": timezone.now()}
     return PublisherConnection.objects.create(stream=stream, **(fields | overrides))
 
 
-def say(stream: Stream, user: User, message: str = "Hello", **more: Any) -> dict[str, Any]:
-    """Write in a stream's chat, as the socket's command does."""
+def post_chat_message(stream: Stream, user: User, message: str = "Hello", **more: Any) -> dict[str, Any]:
+    """Post a chat message, as the socket command does; return it as clients see it."""
     return chat.post_message(actor=user, stream_id=stream.pk, message=message, **more)

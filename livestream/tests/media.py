@@ -27,7 +27,7 @@ class MediaServerProcess:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a web process or a worker must know of it."""
+        """The environment of a web process or worker that uses this media server."""
         return {
             "MEDIA_ROOT": str(self.root),
             "MEDIA_SECRET": SECRET,
@@ -39,7 +39,7 @@ class MediaServerProcess:
     def start(self, callback_url: str) -> None:
         for directory in (*(self.root / name for name in ("live", "dash", "recordings", "vods")), self.state):
             directory.mkdir(parents=True, exist_ok=True)
-            directory.chmod(0o777)  # nginx gives up root's rights
+            directory.chmod(0o777)  # nginx drops root's rights
         values = {
             "RTMP_PORT": str(self.rtmp_port),
             "MEDIA_PORT": str(self.media_port),
@@ -60,7 +60,7 @@ class MediaServerProcess:
         wait_until(lambda: self.get("/healthz") == b"ok\n", "media server")
 
     def get(self, path: str) -> bytes | None:
-        """Fetch what viewers may fetch; None when it isn't there."""
+        """Fetch a file as viewers do; None when there is none."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.media_port}{path}", timeout=5) as answer:
                 return bytes(answer.read())
@@ -68,7 +68,7 @@ class MediaServerProcess:
             return None
 
     def wait_recorded(self, public_id: str, seconds: float, *, parts: int = 1) -> None:
-        """Wait until a stream has so many recordings, the latest of them so long."""
+        """Wait until a stream has this many recordings and the latest is this long."""
 
         def is_long_enough() -> bool:
             recordings = sorted((self.root / "recordings").glob(f"{public_id}-*.flv"))
@@ -77,7 +77,7 @@ class MediaServerProcess:
         wait_until(is_long_enough, "recording of that length")
 
     def kill(self) -> None:
-        """End it as a power cut would: the master first, so that it can't start another worker."""
+        """Kill it like a power cut: the master first, so that it can't start another worker."""
         if self.process is None:
             return
         workers = _children(self.process.pid)
@@ -108,8 +108,8 @@ def publish(url: str, key: str, seconds: int = 30, *, color: str = "testsrc") ->
 
 
 def probe(url: str) -> dict[str, Any]:
-    """Return what ffprobe finds: `kinds` of streams and `seconds`."""
-    said = subprocess.run(
+    """Return what ffprobe finds: `codecs` of the streams, and `seconds`."""
+    output = subprocess.run(
         [
             *("ffprobe", "-v", "error", "-of", "json"),
             *("-show_entries", "stream=codec_name:format=duration", url),
@@ -118,16 +118,16 @@ def probe(url: str) -> dict[str, Any]:
         timeout=20,
         check=True,
     ).stdout
-    found = json.loads(said)
+    found = json.loads(output)
     return {
-        "kinds": sorted({stream["codec_name"] for stream in found["streams"]}),
+        "codecs": sorted({stream["codec_name"] for stream in found["streams"]}),
         "seconds": float(found["format"].get("duration", 0)),
     }
 
 
 def _recorded_seconds(recording: Path) -> float:
-    """Return how much video there is in a recording that is still being written."""
-    listed = subprocess.run(
+    """Return the length of the video in a recording that is still being written."""
+    timestamps = subprocess.run(
         [
             *("ffprobe", "-v", "error", "-select_streams", "v"),
             *("-show_entries", "packet=pts_time", "-of", "csv=p=0", str(recording)),
@@ -135,9 +135,9 @@ def _recorded_seconds(recording: Path) -> float:
         capture_output=True,
         text=True,
         timeout=20,
-        check=False,  # what is being written is cut off anywhere
+        check=False,  # the last packet is incomplete
     ).stdout.split()
-    return float(listed[-1].rstrip(",")) if listed else 0.0
+    return float(timestamps[-1].rstrip(",")) if timestamps else 0.0
 
 
 def _children(pid: int) -> list[int]:

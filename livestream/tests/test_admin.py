@@ -1,4 +1,4 @@
-"""The staff's screens of streams."""
+"""Staff pages of streams and chat messages."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def act(staff: Client, url: str, action: str, row: Any, reason: str) -> str:
     return text(staff.post(url, form, follow=True))
 
 
-def test_streams_are_found_and_filtered(staff: Client) -> None:
+def test_staff_search_and_filter_streams(staff: Client) -> None:
     make_live_stream(title="Saffron live", seller=make_seller(username="layla"))
     make_stream(title="Carpets tomorrow")
     assert "Carpets tomorrow" in text(staff.get(STREAMS))
@@ -45,24 +45,24 @@ def test_streams_are_found_and_filtered(staff: Client) -> None:
         assert "Carpets tomorrow" not in page
 
 
-def test_a_stream_s_page_shows_everything_but_its_key(staff: Client) -> None:
+def test_the_page_of_a_stream_shows_everything_but_its_key(staff: Client) -> None:
     seller = make_seller()
     stream = make_live_stream(seller=seller, products=[make_product(seller=seller, title="Air Jordan")])
     make_publisher(stream)
     ReactionTotal.objects.create(stream=stream, emoji="🔥", count=3)
     page = text(staff.get(f"{STREAMS}{stream.pk}/change/"))
-    for shown in (
+    for text_shown in (
         "Air Jordan",
         "🔥 3",
         "connected",
         f"{stream.public_id}/index.m3u8",
         "waiting for the recording",
     ):
-        assert shown in page
+        assert text_shown in page
     assert str(stream.key_digest) not in page
 
 
-def test_ending_a_stream_asks_for_a_reason_and_keeps_it(staff: Client) -> None:
+def test_ending_a_stream_requires_a_reason_and_saves_it(staff: Client) -> None:
     stream = make_live_stream()
     form = {"action": "end_now", "_selected_action": [str(stream.pk)]}
     assert "End now" in text(staff.get(f"{STREAMS}{stream.pk}/change/"))
@@ -75,7 +75,7 @@ def test_ending_a_stream_asks_for_a_reason_and_keeps_it(staff: Client) -> None:
     assert "must be live" in act(staff, STREAMS, "end_now", stream, "Again")
 
 
-def test_messages_are_deleted_and_their_authors_muted_with_a_reason(staff: Client) -> None:
+def test_staff_delete_messages_and_mute_their_authors_with_a_reason(staff: Client) -> None:
     stream, viewer = make_live_stream(), make_user()
     chat.post_message(actor=viewer, stream_id=stream.pk, message="Buy my pills")
     message = ChatMessage.objects.get()
@@ -89,7 +89,7 @@ def test_messages_are_deleted_and_their_authors_muted_with_a_reason(staff: Clien
     assert StreamMute.objects.get().user == viewer
 
 
-def test_a_message_of_a_stream_that_is_over_can_still_be_deleted(staff: Client) -> None:
+def test_staff_can_delete_messages_of_ended_streams(staff: Client) -> None:
     stream = make_live_stream()
     chat.post_message(actor=make_user(), stream_id=stream.pk, message="Late find")
     Stream.objects.update(status="ended", ended_at=timezone.now())
@@ -97,14 +97,14 @@ def test_a_message_of_a_stream_that_is_over_can_still_be_deleted(staff: Client) 
     assert ChatMessage.objects.get().deleted_at is not None
 
 
-def test_nothing_is_edited_by_hand(staff: Client) -> None:
+def test_staff_cannot_add_change_or_delete_rows(staff: Client) -> None:
     stream = make_live_stream()
     assert staff.get(f"{STREAMS}add/").status_code == 403
     assert staff.post(f"{STREAMS}{stream.pk}/change/", {"title": "Mine"}).status_code == 403
     assert staff.post(f"{STREAMS}{stream.pk}/delete/").status_code == 403
 
 
-def test_the_list_takes_the_same_queries_whatever_it_holds(
+def test_the_list_takes_a_constant_number_of_queries(
     staff: Client, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(5):

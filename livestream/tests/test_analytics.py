@@ -1,4 +1,4 @@
-"""The figures of a stream, and what became of its products."""
+"""The analytics of a stream, and products removed while it is live."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ from offers.tests.factories import make_offer, make_sale
 pytestmark = pytest.mark.django_db
 
 
-def test_every_figure_of_the_analytics_is_counted() -> None:
+def test_every_number_of_the_analytics_is_counted() -> None:
     seller = make_seller()
     sold, asked, untouched = (make_product(seller=seller) for _ in range(3))
     old_follower = make_user()
@@ -35,8 +35,8 @@ def test_every_figure_of_the_analytics_is_counted() -> None:
     StreamProduct.objects.filter(product=sold).update(
         clicks=4, tag_x=0, tag_y=0, tag_timestamp_seconds=1, first_tagged_at=start + timedelta(seconds=20)
     )
-    stays = [("Dubai Marina", 0, 10), ("Dubai Marina", 0, 60), ("JBR", 30, 90), ("", 0, 30)]
-    for number, (neighborhood, joined, left) in enumerate(stays):
+    sessions = [("Dubai Marina", 0, 10), ("Dubai Marina", 0, 60), ("JBR", 30, 90), ("", 0, 30)]
+    for number, (neighborhood, joined, left) in enumerate(sessions):
         ViewerSession.objects.create(
             stream=stream,
             user=make_user(),
@@ -97,7 +97,7 @@ def test_every_figure_of_the_analytics_is_counted() -> None:
     }
 
 
-def test_a_cancelled_sale_is_no_revenue() -> None:
+def test_a_cancelled_sale_does_not_count_as_revenue() -> None:
     seller = make_seller()
     product = make_product(seller=seller)
     stream = make_live_stream(seller=seller, products=[product])
@@ -107,7 +107,7 @@ def test_a_cancelled_sale_is_no_revenue() -> None:
     assert stream_analytics(stream)["revenue"]["totalSales"] == 0
 
 
-def test_analytics_answer_has_the_shape_of_contract_4_9() -> None:
+def test_analytics_have_the_shape_of_contract_4_9() -> None:
     stream = make_live_stream(products=[])
     data = client_for(stream.seller).get(f"/api/v1/streams/{stream.pk}/analytics").json()["data"]
     assert set(data) >= {"basicStats", "engagement", "products", "revenue", "geography"}
@@ -116,7 +116,7 @@ def test_analytics_answer_has_the_shape_of_contract_4_9() -> None:
     assert data["geography"] == {"topNeighborhoods": []}
 
 
-def test_a_product_that_is_hidden_while_on_air_is_out_of_the_room(
+def test_hiding_a_product_removes_it_from_its_live_stream(
     captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     seller = make_seller()
@@ -133,7 +133,7 @@ def test_a_product_that_is_hidden_while_on_air_is_out_of_the_room(
     ) in captured_events
 
 
-def test_what_was_shown_live_and_taken_out_stays_in_the_figures() -> None:
+def test_a_product_removed_while_live_stays_in_the_analytics() -> None:
     seller = make_seller()
     product = make_product(seller=seller)
     stream = make_live_stream(seller=seller, products=[product])

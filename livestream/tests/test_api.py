@@ -1,4 +1,4 @@
-"""A stream's life over REST, to the contract's letter: planned, live, ended."""
+"""Streams over REST from creation to end, exactly as in the contract."""
 
 from datetime import timedelta
 from typing import Any
@@ -37,7 +37,7 @@ def body_of_contract_4_1(*product_ids: Any) -> dict[str, Any]:
     }
 
 
-def test_creating_answers_as_in_the_contract_and_attaches_the_products_in_order() -> None:
+def test_creating_a_stream_answers_as_in_the_contract_and_keeps_the_order_of_products() -> None:
     seller = make_seller()
     first, second = make_product(seller=seller), make_product(seller=seller)
     response = client_for(seller).post("/api/v1/streams", body_of_contract_4_1(second.pk, first.pk))
@@ -93,7 +93,7 @@ def test_the_same_idempotency_key_creates_one_stream() -> None:
         ("description", "\u3164"),
     ],
 )
-def test_a_bad_field_is_named_and_nothing_is_created(field: str, value: Any) -> None:
+def test_an_invalid_field_is_named_and_nothing_is_created(field: str, value: Any) -> None:
     response = client_for(make_seller()).post("/api/v1/streams", body_of_contract_4_1() | {field: value})
     assert response.status_code == 400
     assert list(response.json()["error"]["details"]) == [field]
@@ -117,7 +117,7 @@ def test_buyers_and_other_peoples_products_are_refused() -> None:
     ("field", "value"),
     [("title", "\u200b"), ("title", "esc \x1b[31m"), ("description", "bell \x07"), ("description", ["x"])],
 )
-def test_text_that_cannot_be_read_is_refused_in_settings_too(field: str, value: Any) -> None:
+def test_unreadable_text_is_refused_in_settings(field: str, value: Any) -> None:
     stream = make_stream()
     before = Stream.objects.values().get()
     response = client_for(stream.seller).patch(f"/api/v1/streams/{stream.pk}/settings", {field: value})
@@ -126,7 +126,7 @@ def test_text_that_cannot_be_read_is_refused_in_settings_too(field: str, value: 
     assert Stream.objects.values().get() == before
 
 
-def test_a_description_has_lines_and_may_be_blank() -> None:
+def test_a_description_may_be_blank_or_have_several_lines() -> None:
     seller = make_seller()
     for description, kept in (("Sneakers.\r\nSize 42.", "Sneakers.\nSize 42."), ("", ""), (" ", "")):
         body = body_of_contract_4_1() | {"description": description}
@@ -134,7 +134,7 @@ def test_a_description_has_lines_and_may_be_blank() -> None:
         assert response.json()["data"]["description"] == kept
 
 
-def test_settings_change_while_scheduled_and_never_after() -> None:
+def test_settings_can_only_be_changed_while_scheduled() -> None:
     stream = make_stream()
     url = f"/api/v1/streams/{stream.pk}/settings"
     body = {"audience": "followers", "estimated_duration": 45, "notify_neighborhood": False}
@@ -155,7 +155,7 @@ def test_settings_change_while_scheduled_and_never_after() -> None:
     assert stream.estimated_duration == 45
 
 
-def test_going_live_answers_as_in_the_contract_and_counts_who_is_told() -> None:
+def test_going_live_answers_as_in_the_contract_and_counts_the_notified() -> None:
     seller = make_seller()
     for _ in range(3):
         follow(make_user(), seller)
@@ -197,7 +197,7 @@ def test_going_live_answers_as_in_the_contract_and_counts_who_is_told() -> None:
         ({"camera_ready": True, "checklist_complete": False}, ["checklist_complete"]),
     ],
 )
-def test_nobody_goes_live_unprepared(body: dict[str, bool], fields: list[str]) -> None:
+def test_going_live_requires_camera_and_checklist(body: dict[str, bool], fields: list[str]) -> None:
     stream = make_stream()
     response = client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}/go-live", body)
     assert response.status_code == 400
@@ -216,7 +216,7 @@ def test_a_second_live_stream_is_refused() -> None:
     assert stream.status == "scheduled"
 
 
-def test_ending_answers_as_in_the_contract_with_counted_figures() -> None:
+def test_ending_a_stream_answers_as_in_the_contract_with_counted_numbers() -> None:
     start = timezone.now() - timedelta(seconds=1847)
     seller = make_seller()
     products = [make_product(seller=seller), make_product(seller=seller)]
@@ -259,7 +259,7 @@ def test_ending_answers_as_in_the_contract_with_counted_figures() -> None:
 
 
 @pytest.mark.parametrize("value", ["yes", "true", 1, "on", None, [], {}])
-def test_only_a_json_true_takes_a_stream_live(value: Any) -> None:
+def test_going_live_accepts_only_json_true(value: Any) -> None:
     stream = make_stream()
     url = f"/api/v1/streams/{stream.pk}/go-live"
     for name in READY:
@@ -270,14 +270,14 @@ def test_only_a_json_true_takes_a_stream_live(value: Any) -> None:
     assert stream.status == "scheduled"
 
 
-def test_without_recording_there_is_no_vod() -> None:
+def test_a_stream_that_is_not_recorded_has_no_replay() -> None:
     stream = make_live_stream(record_stream=False)
     data = client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}/end").json()["data"]
     assert data["vodUrl"] is None
     assert client_for(stream.seller).get(f"/api/v1/streams/{stream.pk}/replay").status_code == 404
 
 
-def test_a_rotated_key_is_another_and_the_first_is_worth_nothing() -> None:
+def test_rotating_the_key_replaces_the_old_one() -> None:
     stream = make_live_stream()
     old = stream.key_digest
     data = client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}/rotate-key").json()["data"]
@@ -285,7 +285,7 @@ def test_a_rotated_key_is_another_and_the_first_is_worth_nothing() -> None:
     assert stream.key_digest == stream_keys.digest(data["streamKey"]) != old
 
 
-def test_a_banned_sellers_streams_end_and_are_called_off() -> None:
+def test_banning_a_seller_ends_and_cancels_their_streams() -> None:
     live = make_live_stream()
     planned = make_stream(seller=live.seller)
     ban(actor=make_staff(), user_id=live.seller_id, reason="Fakes")

@@ -1,4 +1,4 @@
-"""The chat of a stream over REST: reading it, its rules, keeping order."""
+"""The chat of a stream over REST: reading, rules, moderation."""
 
 from uuid import uuid4
 
@@ -13,11 +13,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("name", ["limit", "per_page"])
-def test_a_page_of_chat_has_from_1_to_100_lines(name: str) -> None:
+def test_a_page_of_chat_has_from_1_to_100_messages(name: str) -> None:
     stream = make_live_stream()
     client = client_for(stream.seller)
     for number in range(3):
-        post_message(actor=stream.seller, stream_id=stream.pk, message=f"Line {number}")
+        post_message(actor=stream.seller, stream_id=stream.pk, message=f"Message {number}")
     url = f"/api/v1/streams/{stream.pk}/chat"
     for value in (0, 101, -1, "all"):
         response = client.get(url, {name: value})
@@ -25,7 +25,7 @@ def test_a_page_of_chat_has_from_1_to_100_lines(name: str) -> None:
     assert len(client.get(url, {name: 2}).json()["data"]["items"]) == 2
 
 
-def test_a_mistyped_rule_of_the_chat_is_not_answered_as_if_it_was_saved() -> None:
+def test_an_unknown_chat_rule_is_refused() -> None:
     stream = make_live_stream()
     url = f"/api/v1/streams/{stream.pk}/chat"
     refused = client_for(stream.seller).patch(url, {"slow_mode": 30})
@@ -36,7 +36,7 @@ def test_a_mistyped_rule_of_the_chat_is_not_answered_as_if_it_was_saved() -> Non
 
 
 @pytest.mark.parametrize("path", ["/mutes", "/moderators"])
-def test_keeping_order_after_the_end_is_a_conflict_in_the_right_words(path: str) -> None:
+def test_moderating_an_ended_stream_is_a_conflict_with_a_clear_message(path: str) -> None:
     stream = make_live_stream()
     client, url = client_for(stream.seller), f"/api/v1/streams/{stream.pk}"
     client.post(f"{url}/end")
@@ -46,9 +46,9 @@ def test_keeping_order_after_the_end_is_a_conflict_in_the_right_words(path: str)
 
 
 @pytest.mark.parametrize("text", ["\u202e", "\u200b\u200b", "\u2060 \u200d", "\u3164"])
-def test_a_line_that_nobody_can_see_is_refused(text: str) -> None:
+def test_an_invisible_message_is_refused(text: str) -> None:
     shape = ChatInput(data={"stream_id": str(uuid4()), "message": text})
     assert not shape.is_valid()
     assert list(shape.errors) == ["message"]
-    for seen in ("\u202eolleh", "❤️", "two\nlines", "👩\u200d🍳"):
-        assert ChatInput(data={"stream_id": str(uuid4()), "message": seen}).is_valid(), seen
+    for visible in ("\u202eolleh", "❤️", "two\nlines", "👩\u200d🍳"):
+        assert ChatInput(data={"stream_id": str(uuid4()), "message": visible}).is_valid(), visible

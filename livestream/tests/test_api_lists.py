@@ -1,4 +1,4 @@
-"""Lists of streams over REST, and who sees which."""
+"""Lists of streams over REST, and who sees which streams."""
 
 from typing import Any
 from uuid import UUID
@@ -28,7 +28,7 @@ def test_a_followers_stream_shows_its_video_to_followers_only() -> None:
         assert client_for(follower).get(path).json()["data"]["total"] == 1
 
 
-def test_lists_filter_and_show_no_blocked_cancelled_or_banned_ones() -> None:
+def test_lists_filter_and_omit_blocked_cancelled_and_banned_streams() -> None:
     viewer = make_user()
     live = make_live_stream(category_id="trading_cards", viewer_count=3)
     popular = make_live_stream(viewer_count=9)
@@ -53,7 +53,7 @@ def test_lists_filter_and_show_no_blocked_cancelled_or_banned_ones() -> None:
     assert client.get("/api/v1/streams?status=odd").status_code == 400
 
 
-def test_one_s_own_list_has_the_cancelled_ones() -> None:
+def test_the_own_list_includes_cancelled_streams() -> None:
     stream = make_stream()
     client = client_for(stream.seller)
     assert client.post(f"/api/v1/streams/{stream.pk}/cancel").json()["data"]["status"] == "cancelled"
@@ -61,7 +61,7 @@ def test_one_s_own_list_has_the_cancelled_ones() -> None:
     assert client_for(make_user()).get(f"/api/v1/streams/{stream.pk}").status_code == 404
 
 
-def test_a_list_takes_the_same_few_queries_whatever_it_holds(django_assert_num_queries: Any) -> None:
+def test_a_list_takes_a_constant_number_of_queries(django_assert_num_queries: Any) -> None:
     viewer = make_user()
     client = client_for(viewer)
     for count in (1, 5):

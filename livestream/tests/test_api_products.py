@@ -1,4 +1,4 @@
-"""The products of a stream over REST: coming and going, tags on the picture, taps."""
+"""The products of a stream over REST: adding, removing, tagging, taps."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ def test_a_product_is_tagged_as_in_the_contract(
     with django_capture_on_commit_callbacks(execute=True):
         response = client_for(seller).post(url, {"x": 0.42, "y": 0.63, "timestamp_seconds": 120})
     assert response.status_code == 200
-    shown = StreamProduct.objects.get()
-    assert (shown.tag_x, shown.tag_y, shown.tag_timestamp_seconds) == (0.42, 0.63, 120)
+    tagged = StreamProduct.objects.get()
+    assert (tagged.tag_x, tagged.tag_y, tagged.tag_timestamp_seconds) == (0.42, 0.63, 120)
     assert captured_events == [
         (
             f"stream.{stream.pk}",
@@ -64,7 +64,7 @@ def test_a_tag_off_the_picture_is_refused(body: dict[str, Any]) -> None:
     assert StreamProduct.objects.get().tag_x is None
 
 
-def test_taps_of_viewers_are_counted_and_the_hosts_own_are_not() -> None:
+def test_viewers_taps_are_counted_and_the_hosts_are_not() -> None:
     seller = make_seller()
     product = make_product(seller=seller)
     stream = make_live_stream(seller=seller, products=[product])
@@ -75,7 +75,7 @@ def test_taps_of_viewers_are_counted_and_the_hosts_own_are_not() -> None:
     assert client_for(seller).post(url).json()["data"]["clicks"] == 2
 
 
-def test_products_come_and_go_while_live_and_only_one_s_own() -> None:
+def test_hosts_add_and_remove_only_their_own_products_while_live() -> None:
     seller = make_seller()
     product, other = make_product(seller=seller), make_product()
     stream = make_live_stream(seller=seller)
@@ -94,7 +94,7 @@ def test_products_come_and_go_while_live_and_only_one_s_own() -> None:
 
 
 @pytest.mark.parametrize("field", ["x", "y"])
-def test_true_is_no_place_on_the_picture(field: str) -> None:
+def test_true_is_not_a_position_on_the_picture(field: str) -> None:
     seller = make_seller()
     product = make_product(seller=seller)
     stream = make_live_stream(seller=seller, products=[product])

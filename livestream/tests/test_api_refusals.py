@@ -1,4 +1,4 @@
-"""Who is refused what over REST, and in which state."""
+"""Which requests are refused: to whom, and in which status of the stream."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from soukloop.tests.routes import SOME_ID
 
 pytestmark = pytest.mark.django_db
 NO_STREAM = f"/api/v1/streams/{SOME_ID}"
-# method, URL behind the stream's, body, and what others than the owner get
+# Method, rest of the path after the stream's, body. Only the owner may do these.
 OWNERS_ONLY = [
     ("patch", "/settings", {"title": "Mine now"}),
     ("post", "/go-live", {"camera_ready": True, "checklist_complete": True}),
@@ -45,7 +45,7 @@ def test_strangers_are_refused_and_change_nothing(method: str, path: str, body: 
     assert Stream.objects.values().get() == before
 
 
-def test_nobody_gets_anything_without_logging_in(client: Any) -> None:
+def test_guests_are_refused(client: Any) -> None:
     stream = make_live_stream()
     for path in ("", "/live", f"/{stream.pk}", f"/{stream.pk}/chat", f"/{stream.pk}/replay"):
         assert client.get(f"/api/v1/streams{path}").status_code == 401
@@ -62,7 +62,7 @@ def test_nobody_gets_anything_without_logging_in(client: Any) -> None:
         ("scheduled", "/rotate-key", "stream_not_live"),
     ],
 )
-def test_the_wrong_state_is_a_conflict(status: str, path: str, code: str) -> None:
+def test_an_action_in_the_wrong_status_is_a_conflict(status: str, path: str, code: str) -> None:
     now = timezone.now()
     stream = make_stream(
         status=status,

@@ -1,4 +1,4 @@
-"""What the media server says of encoders, and its silence."""
+"""Reconciling publisher connections with the media server."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def on_air(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
-    """Stand in for the media server's statistics; what it is asked to drop is gone from them."""
+def publishers(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
+    """Replace the media server's statistics by a dict, from which a dropped publisher disappears."""
     publishers: dict[str, set[str]] = {}
     monkeypatch.setattr(media_server, "publishers", lambda: publishers)
     monkeypatch.setattr(media_server, "drop", lambda public_id: bool(publishers.pop(public_id, None)))
@@ -28,8 +28,8 @@ def on_air(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
 OLD = timedelta(minutes=5)
 
 
-def test_a_publisher_that_vanished_has_a_minute_to_come_back(
-    on_air: dict[str, set[str]], captured_events: Any, django_capture_on_commit_callbacks: Any
+def test_a_lost_publisher_has_a_minute_to_come_back(
+    publishers: dict[str, set[str]], captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     stream = make_live_stream()
     connection = make_publisher(stream, connected_at=timezone.now() - OLD)
@@ -48,27 +48,27 @@ def test_a_publisher_that_vanished_has_a_minute_to_come_back(
     assert (stream.status, stream.end_reason) == ("ended", "publisher_gone")
 
 
-def test_a_publisher_that_is_there_or_came_back_keeps_its_stream(on_air: dict[str, set[str]]) -> None:
+def test_a_publisher_that_came_back_keeps_its_stream(publishers: dict[str, set[str]]) -> None:
     stream = make_live_stream()
     make_publisher(stream, connected_at=timezone.now() - OLD, lost_at=timezone.now() - OLD)
     back = make_publisher(stream, client_id="9", connected_at=timezone.now() - timedelta(minutes=1))
-    on_air[stream.public_id] = {"9"}
+    publishers[stream.public_id] = {"9"}
     broadcasts.reconcile_publishers()
     stream.refresh_from_db()
     back.refresh_from_db()
     assert (stream.status, back.lost_at) == ("live", None)
 
 
-def test_a_publisher_lost_by_mistake_is_found_again(on_air: dict[str, set[str]]) -> None:
+def test_a_publisher_marked_lost_by_mistake_is_connected_again(publishers: dict[str, set[str]]) -> None:
     stream = make_live_stream()
     connection = make_publisher(stream, connected_at=timezone.now() - OLD, lost_at=timezone.now())
-    on_air[stream.public_id] = {"1"}
+    publishers[stream.public_id] = {"1"}
     broadcasts.reconcile_publishers()
     connection.refresh_from_db()
     assert connection.lost_at is None
 
 
-def test_a_stream_no_encoder_ever_came_to_ends_after_a_while(on_air: dict[str, set[str]]) -> None:
+def test_a_stream_without_an_encoder_ends_after_a_while(publishers: dict[str, set[str]]) -> None:
     waiting = make_live_stream()
     never = make_live_stream(
         started_at=timezone.now() - settings.STREAM_NEVER_PUBLISHED_AFTER - timedelta(seconds=1)
@@ -79,13 +79,13 @@ def test_a_stream_no_encoder_ever_came_to_ends_after_a_while(on_air: dict[str, s
     assert (waiting.status, never.status, never.end_reason) == ("live", "ended", "never_published")
 
 
-def test_who_still_broadcasts_after_the_end_is_cut_off(on_air: dict[str, set[str]]) -> None:
-    on_air["stream_of_yesterday"] = {"3"}
+def test_a_publisher_of_an_ended_stream_is_dropped(publishers: dict[str, set[str]]) -> None:
+    publishers["stream_of_yesterday"] = {"3"}
     broadcasts.reconcile_publishers()
-    assert on_air == {}
+    assert publishers == {}
 
 
-def test_a_media_server_that_refuses_to_say_ends_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_response_of_the_media_server_ends_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses() -> None:
         raise MediaServerBadResponse("403")
 
@@ -97,7 +97,7 @@ def test_a_media_server_that_refuses_to_say_ends_no_stream(monkeypatch: pytest.M
     assert connection.lost_at is None
 
 
-def test_statistics_are_read_whatever_an_encoder_calls_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_statistics_with_invalid_characters_from_an_encoder_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     text = (
         b"<rtmp><server><application><name>live</name><live><stream><name>stream_a</name>"
         b"<client><id>3</id></client><client><id>1</id><flashver>\x01\xff</flashver><publishing/></client>"
@@ -110,7 +110,7 @@ def test_statistics_are_read_whatever_an_encoder_calls_itself(monkeypatch: pytes
     assert media_server.recordings() == {"stream_b"}
 
 
-@pytest.mark.usefixtures("silent_media_server")
-def test_a_media_server_that_is_away_says_so() -> None:
+@pytest.mark.usefixtures("unreachable_media_server")
+def test_an_unreachable_media_server_raises_unavailable() -> None:
     with pytest.raises(MediaServerUnavailable):
         media_server.publishers()

@@ -26,8 +26,8 @@ def call(client: Any, event: str, secret: str, **form: str) -> Any:
     return client.post(f"/internal/media/{event}?secret={secret}", form)
 
 
-@pytest.mark.usefixtures("silent_media_server")
-def test_a_publisher_with_the_key_is_let_in_under_the_public_id(client: Any, secret: str) -> None:
+@pytest.mark.usefixtures("unreachable_media_server")
+def test_a_publisher_with_the_key_is_accepted_under_the_public_id(client: Any, secret: str) -> None:
     stream = make_live_stream(key="sk_right")
     answer = call(client, "publish", secret, name="sk_right", clientid="4", app="live", call="publish")
     assert (answer.status_code, answer["Location"]) == (302, stream.public_id)
@@ -36,7 +36,7 @@ def test_a_publisher_with_the_key_is_let_in_under_the_public_id(client: Any, sec
     assert call(client, "publish", secret, name="sk_right", clientid="5").status_code == 409
     call(client, "publish_done", secret, name="sk_right", clientid="5")
     connection.refresh_from_db()
-    assert connection.lost_at is None, "the refused one's farewell is not the publisher's"
+    assert connection.lost_at is None, "the refused encoder's callback must not disconnect the publisher"
     call(client, "publish_done", secret, name="sk_right", clientid="4")
     call(client, "publish_done", secret, name="sk_right", clientid="4")
     connection.refresh_from_db()
@@ -45,21 +45,21 @@ def test_a_publisher_with_the_key_is_let_in_under_the_public_id(client: Any, sec
     assert PublisherConnection.objects.count() == 2
 
 
-@pytest.mark.usefixtures("silent_media_server")
-def test_a_rotated_key_interrupts_the_picture_until_the_encoder_is_back_with_the_new_one(
+@pytest.mark.usefixtures("unreachable_media_server")
+def test_rotating_the_key_interrupts_the_stream_until_the_encoder_uses_the_new_one(
     client: Any, secret: str, captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     stream = make_live_stream(key="sk_old")
     room = f"stream.{stream.pk}"
     with django_capture_on_commit_callbacks(execute=True):
         streams.rotate_key(actor=stream.seller, stream_id=stream.pk)
-    assert captured_events == [], "nobody was publishing"
+    assert captured_events == [], "no encoder was publishing"
     make_publisher(stream)
     before = timezone.now()
     with django_capture_on_commit_callbacks(execute=True):
         _, key = streams.rotate_key(actor=stream.seller, stream_id=stream.pk)
-    [(told, event, data)] = captured_events
-    assert (told, event, data["streamId"]) == (room, "stream:interrupted", str(stream.pk))
+    [(published_to, event, data)] = captured_events
+    assert (published_to, event, data["streamId"]) == (room, "stream:interrupted", str(stream.pk))
     reconnect_by = parse_datetime(data["reconnectBy"])
     assert reconnect_by is not None
     assert abs(reconnect_by - before - settings.STREAM_RECONNECT_WINDOW) < timedelta(seconds=5)
@@ -68,7 +68,7 @@ def test_a_rotated_key_interrupts_the_picture_until_the_encoder_is_back_with_the
     assert captured_events[1:] == [(room, "stream:resumed", {"streamId": str(stream.pk)})]
 
 
-@pytest.mark.usefixtures("silent_media_server")
+@pytest.mark.usefixtures("unreachable_media_server")
 @pytest.mark.parametrize("key", ["sk_wrong", "", "x" * 5000, "sk_\x00right", "🔑"])
 def test_a_wrong_key_is_refused(client: Any, secret: str, key: str) -> None:
     make_live_stream(key="sk_right")
@@ -76,7 +76,7 @@ def test_a_wrong_key_is_refused(client: Any, secret: str, key: str) -> None:
     assert not PublisherConnection.objects.exists()
 
 
-@pytest.mark.usefixtures("silent_media_server")
+@pytest.mark.usefixtures("unreachable_media_server")
 def test_the_key_of_a_stream_that_isn_t_live_is_refused(client: Any, secret: str) -> None:
     stream = make_live_stream(key="sk_right")
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
@@ -85,19 +85,19 @@ def test_the_key_of_a_stream_that_isn_t_live_is_refused(client: Any, secret: str
 
 @pytest.mark.parametrize("event", ["publish", "publish_done", "record_done"])
 @pytest.mark.parametrize("wrong", ["", "wrong"])
-def test_callbacks_want_the_secret(client: Any, secret: str, event: str, wrong: str) -> None:
+def test_callbacks_require_the_secret(client: Any, secret: str, event: str, wrong: str) -> None:
     make_live_stream(key="sk_right")
     assert call(client, event, wrong, name="sk_right", clientid="1").status_code == 403
     assert not PublisherConnection.objects.exists()
 
 
-def test_without_a_secret_in_the_settings_nobody_gets_in(client: Any, settings: Any) -> None:
+def test_without_a_secret_in_the_settings_callbacks_are_refused(client: Any, settings: Any) -> None:
     settings.MEDIA_SECRET = ""
     make_live_stream(key="sk_right")
     assert call(client, "publish", "", name="sk_right", clientid="1").status_code == 403
 
 
-def test_a_recording_s_path_is_only_a_name(
+def test_a_recordings_path_cannot_reach_other_files(
     client: Any, secret: str, settings: Any, tmp_path: Any, run_jobs: Any
 ) -> None:
     settings.MEDIA_ROOT = tmp_path

@@ -1,4 +1,4 @@
-"""What is said in a room: kept, told, kept in order, read again."""
+"""A stream's chat: posting, moderating, reading."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from accounts.tests.factories import make_user
 from livestream.models import ChatMessage, Stream, StreamModerator
 from livestream.selectors.chat import chat_history
 from livestream.services import chat
-from livestream.tests.conftest import no_redis
-from livestream.tests.factories import say
+from livestream.tests.conftest import make_redis_unavailable
+from livestream.tests.factories import post_chat_message
 from soukloop.core import jsonlib
 from soukloop.core.errors import Forbidden, RateLimited
 from soukloop.core.redis.client import redis_client
@@ -19,11 +19,11 @@ from soukloop.core.redis.client import redis_client
 pytestmark = pytest.mark.django_db
 
 
-def test_a_message_is_kept_numbered_and_told(
+def test_a_message_is_saved_numbered_and_published(
     stream: Stream, viewer: User, captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        payload = say(stream, viewer, "This is amazing! 🔥")
+        payload = post_chat_message(stream, viewer, "This is amazing! 🔥")
     message = ChatMessage.objects.get()
     expected = {
         "messageId": str(message.pk),
@@ -48,46 +48,46 @@ def test_the_eleventh_message_of_a_minute_is_refused_but_not_to_host_and_moderat
     stream: Stream, viewer: User
 ) -> None:
     for _ in range(10):
-        say(stream, viewer)
-    with pytest.raises(RateLimited) as refused:
-        say(stream, viewer)
-    assert 1 <= refused.value.retry_after <= 60
+        post_chat_message(stream, viewer)
+    with pytest.raises(RateLimited) as error:
+        post_chat_message(stream, viewer)
+    assert 1 <= error.value.retry_after <= 60
     assert ChatMessage.objects.count() == 10
     moderator = make_user()
     StreamModerator.objects.create(stream=stream, user=moderator)
     for _ in range(11):
-        say(stream, moderator)
-        say(stream, stream.seller)
+        post_chat_message(stream, moderator)
+        post_chat_message(stream, stream.seller)
     assert list(ChatMessage.objects.order_by("seq").values_list("seq", flat=True)) == list(range(1, 33))
 
 
 def test_the_same_client_message_id_is_one_message(
     stream: Stream, viewer: User, captured_events: Any
 ) -> None:
-    first = say(stream, viewer, client_message_id="phone-17")
-    again = say(stream, viewer, client_message_id="phone-17")
+    first = post_chat_message(stream, viewer, client_message_id="phone-17")
+    again = post_chat_message(stream, viewer, client_message_id="phone-17")
     assert first["messageId"] == again["messageId"]
     assert ChatMessage.objects.count() == 1
-    say(stream, stream.seller, client_message_id="phone-17")
+    post_chat_message(stream, stream.seller, client_message_id="phone-17")
     assert ChatMessage.objects.count() == 2
 
 
-def test_slow_mode_makes_viewers_wait_and_not_the_host(stream: Stream, viewer: User) -> None:
+def test_slow_mode_makes_viewers_wait_but_not_the_host(stream: Stream, viewer: User) -> None:
     chat.change_chat_rules(actor=stream.seller, stream_id=stream.pk, slow_mode_seconds=10)
     with time_machine.travel("2026-01-01T10:00:00Z", tick=False) as clock:
-        say(stream, viewer)
+        post_chat_message(stream, viewer)
         clock.shift(9)
-        with pytest.raises(RateLimited) as refused:
-            say(stream, viewer)
-        assert refused.value.retry_after <= 2
-        say(stream, stream.seller)
-        say(stream, stream.seller)
+        with pytest.raises(RateLimited) as error:
+            post_chat_message(stream, viewer)
+        assert error.value.retry_after <= 2
+        post_chat_message(stream, stream.seller)
+        post_chat_message(stream, stream.seller)
         clock.shift(1)
-        say(stream, viewer)
+        post_chat_message(stream, viewer)
     assert ChatMessage.objects.count() == 4
 
 
-def test_the_muted_and_the_switched_off_can_t_be_heard(
+def test_muted_viewers_cannot_write_and_only_the_host_writes_in_a_disabled_chat(
     stream: Stream, viewer: User, captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -97,24 +97,24 @@ def test_the_muted_and_the_switched_off_can_t_be_heard(
         "chat:muted",
         {"streamId": str(stream.pk), "muted": True},
     )
-    with pytest.raises(Forbidden) as refused:
-        say(stream, viewer)
-    assert refused.value.code == "muted"
+    with pytest.raises(Forbidden) as error:
+        post_chat_message(stream, viewer)
+    assert error.value.code == "muted"
     chat.unmute_viewer(actor=stream.seller, stream_id=stream.pk, user_id=viewer.pk)
-    say(stream, viewer)
+    post_chat_message(stream, viewer)
     chat.change_chat_rules(actor=stream.seller, stream_id=stream.pk, enable_chat=False)
-    with pytest.raises(Forbidden) as refused:
-        say(stream, viewer)
-    assert refused.value.code == "chat_disabled"
-    say(stream, stream.seller)
+    with pytest.raises(Forbidden) as error:
+        post_chat_message(stream, viewer)
+    assert error.value.code == "chat_disabled"
+    post_chat_message(stream, stream.seller)
     assert ChatMessage.objects.count() == 2
     with pytest.raises(Forbidden):
         chat.mute_viewer(actor=stream.seller, stream_id=stream.pk, user_id=stream.seller_id)
 
 
-def test_moderators_named_by_the_host_keep_order(stream: Stream, viewer: User) -> None:
+def test_moderators_delete_messages_and_mute_viewers(stream: Stream, viewer: User) -> None:
     moderator = make_user()
-    message = say(stream, viewer)
+    message = post_chat_message(stream, viewer)
     with pytest.raises(Forbidden):
         chat.delete_message(actor=moderator, stream_id=stream.pk, message_id=message["messageId"])
     chat.add_moderator(actor=stream.seller, stream_id=stream.pk, user_id=moderator.pk)
@@ -127,11 +127,14 @@ def test_moderators_named_by_the_host_keep_order(stream: Stream, viewer: User) -
         chat.unmute_viewer(actor=moderator, stream_id=stream.pk, user_id=viewer.pk)
 
 
-def test_a_deleted_message_is_out_of_sight_and_kept(
+def test_a_deleted_message_is_hidden_but_kept(
     stream: Stream, viewer: User, captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        kept, deleted = say(stream, viewer, "kept"), say(stream, viewer, "deleted")
+        kept, deleted = (
+            post_chat_message(stream, viewer, "kept"),
+            post_chat_message(stream, viewer, "deleted"),
+        )
     with django_capture_on_commit_callbacks(execute=True):
         chat.delete_message(actor=viewer, stream_id=stream.pk, message_id=deleted["messageId"])
     assert captured_events[-1] == (
@@ -149,12 +152,12 @@ def test_a_deleted_message_is_out_of_sight_and_kept(
     assert kept["seq"] == 1
 
 
-def test_who_comes_in_reads_the_last_hundred_from_redis_and_without_it(
+def test_the_last_hundred_messages_are_read_with_and_without_redis(
     stream: Stream, captured_events: Any, django_capture_on_commit_callbacks: Any, monkeypatch: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         for number in range(1, 106):
-            say(stream, stream.seller, f"{number}")
+            post_chat_message(stream, stream.seller, f"{number}")
     stream.refresh_from_db()
 
     def texts() -> list[str]:
@@ -169,16 +172,16 @@ def test_who_comes_in_reads_the_last_hundred_from_redis_and_without_it(
     assert redis_client().llen(f"stream:{stream.pk}:chat") == 100
     redis_client().lpop(f"stream:{stream.pk}:chat")
     assert texts() == expected
-    no_redis(monkeypatch)
+    make_redis_unavailable(monkeypatch)
     assert texts() == expected
 
 
-def test_after_seq_brings_what_was_missed_and_too_much_is_a_resync(
+def test_after_seq_returns_missed_messages_and_too_many_are_a_resync(
     stream: Stream, viewer: User, settings: Any
 ) -> None:
     settings.CATCH_UP_MAX = 3
     for _ in range(5):
-        say(stream, stream.seller)
+        post_chat_message(stream, stream.seller)
     stream.refresh_from_db()
     caught_up = chat_history(stream, after_seq=2)
     assert [message["seq"] for message in caught_up.messages] == [3, 4, 5]

@@ -1,4 +1,4 @@
-"""Web process, Redis, worker and media server are killed in the middle of one stream, each in its turn."""
+"""Web process, Redis, worker and media server are killed during one stream, one after the other."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ READY = {"camera_ready": True, "checklist_complete": True}
 
 @pytest.fixture
 def start_worker(transactional_db: None) -> Iterator[Callable[[dict[str, str]], "subprocess.Popen[bytes]"]]:
-    """Return `start(environment)`: a real worker on the test's database, killed after the test."""
+    """Return `start(environment)`, which starts a worker on the test's database, killed after the test."""
     workers: list[subprocess.Popen[bytes]] = []
     url = urlsplit(os.environ["DATABASE_URL"])
     database_url = url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
@@ -47,7 +47,7 @@ def start_worker(transactional_db: None) -> Iterator[Callable[[dict[str, str]], 
         worker.wait()
 
 
-def test_a_stream_survives_the_death_of_every_process_it_stands_on(
+def test_a_stream_survives_the_death_of_every_process_it_needs(
     media_process: MediaServerProcess,
     live_server_process: Callable[..., list[ServerProcess]],
     own_redis: RedisProcess,
@@ -77,7 +77,7 @@ def test_a_stream_survives_the_death_of_every_process_it_stands_on(
     )
     acknowledged = []
 
-    def say(client: Any, text: str) -> None:
+    def send(client: Any, text: str) -> None:
         ack = client.call("stream:chat", room | {"message": text, "clientMessageId": text})
         assert ack["success"] is True, ack
         acknowledged.append(ack["data"]["seq"])
@@ -85,23 +85,23 @@ def test_a_stream_survives_the_death_of_every_process_it_stands_on(
     for client in (moving, staying):
         assert client.call("stream:join", room)["success"] is True
         for number in range(3):
-            say(client, f"{id(client)}-{number}")
+            send(client, f"{id(client)}-{number}")
         for _ in range(2):
             assert client.call("stream:reaction", room | {"emoji": "❤️"})["success"] is True
-    wait_until(lambda: Stream.objects.get(pk=stream.pk).total_likes == 4, "likes written down", 30)
+    wait_until(lambda: Stream.objects.get(pk=stream.pk).total_likes == 4, "saved reactions", 30)
 
     doomed.kill()
-    say(staying, "while the other one was away")
+    send(staying, "while the other was disconnected")
     moved = bare_client(web, access_token_for(mover))
     joined = moved.call("stream:join", room | {"afterSeq": 6})["data"]
-    assert [message["message"] for message in joined["history"]] == ["while the other one was away"]
+    assert [message["message"] for message in joined["history"]] == ["while the other was disconnected"]
 
     own_redis.kill()
-    say(staying, "without Redis")
+    send(staying, "without Redis")
     own_redis.start()
     staying.expect("resync", room=f"stream.{stream.pk}", within=30)
     assert staying.call("stream:reaction", room | {"emoji": "❤️"})["data"]["total"] == 5
-    say(moved, "with Redis again")
+    send(moved, "with Redis again")
     staying.expect("chat:message", message="with Redis again")
 
     worker.kill()
@@ -112,7 +112,7 @@ def test_a_stream_survives_the_death_of_every_process_it_stands_on(
     encoder.wait(30)
     media.start(web.url)
     encoder = publish(live["rtmpUrl"], live["streamKey"], 120)
-    wait_until(lambda: PublisherConnection.objects.count() == 2, "encoder's return")
+    wait_until(lambda: PublisherConnection.objects.count() == 2, "reconnected encoder")
     media.wait_recorded(stream.public_id, 2, parts=2)
 
     ended = host.post("/end").json()["data"]

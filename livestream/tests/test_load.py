@@ -1,4 +1,4 @@
-"""The contract's load test: 100 viewers of one stream, 5 messages and 3 reactions each, stock client."""
+"""The contract's load test: 100 stock clients in one stream, 5 messages and 3 reactions each."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def test_a_hundred_viewers_chat_and_react_and_nothing_is_lost(
 ) -> None:
     server = live_server_process(fresh=True)[0]
     stream = make_live_stream()
-    report = crowd(server, stream)
+    report = run_crowd(server, stream)
     print(json.dumps(report["milliseconds"], indent=1))
     assert report["refusals"] == []
     assert report["joined"] == VIEWERS
@@ -46,7 +46,7 @@ def test_a_hundred_viewers_chat_and_react_and_nothing_is_lost(
     assert "ERROR" not in server.log()
 
 
-def crowd(server: ServerProcess, stream: Stream) -> dict[str, Any]:
+def run_crowd(server: ServerProcess, stream: Stream) -> dict[str, Any]:
     plan = {
         "url": server.url,
         "streamId": str(stream.pk),

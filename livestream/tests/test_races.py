@@ -1,4 +1,4 @@
-"""Many at once, in real transactions."""
+"""Many requests at once, in real transactions."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ ROUNDS = 10
 
 
 def at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Run everything at the same moment, each on a connection of its own; refusals are returned."""
+    """Call all functions at once, each on its own connection; return their results or DomainErrors."""
     start = threading.Barrier(len(works))
 
     def run(work: Callable[[], Any]) -> Any:
@@ -53,7 +53,7 @@ def go_live(stream: Stream) -> Any:
     )
 
 
-def test_of_many_planned_streams_one_goes_live() -> None:
+def test_a_sellers_scheduled_streams_going_live_at_once_leave_one_live() -> None:
     for _ in range(ROUNDS):
         seller = make_seller()
         planned = [make_stream(seller=seller) for _ in range(6)]
@@ -64,7 +64,7 @@ def test_of_many_planned_streams_one_goes_live() -> None:
         assert Stream.objects.of_seller(seller.pk).live().count() == 1
 
 
-def test_one_stream_goes_live_once_and_its_key_is_the_one_that_was_answered() -> None:
+def test_a_stream_goes_live_once_and_the_returned_key_is_its_key() -> None:
     for _ in range(ROUNDS):
         stream = make_stream()
         answers = at_once([partial(go_live, stream)] * 6)
@@ -74,7 +74,7 @@ def test_one_stream_goes_live_once_and_its_key_is_the_one_that_was_answered() ->
         assert stream.key_digest == won[0][0].key_digest
 
 
-def test_a_stream_ends_once_whoever_ends_it() -> None:
+def test_a_stream_ended_by_many_at_once_ends_once() -> None:
     for _ in range(ROUNDS):
         stream = make_live_stream()
         answers = at_once(
@@ -87,7 +87,7 @@ def test_a_stream_ends_once_whoever_ends_it() -> None:
         assert len(refused) == (3 if stream.end_reason == "owner" else 4)
 
 
-def test_messages_are_numbered_without_gaps_and_none_comes_after_the_end() -> None:
+def test_messages_are_numbered_without_gaps_and_none_is_later_than_the_end() -> None:
     for _ in range(3):
         stream = make_live_stream()
         people = [make_user() for _ in range(15)]
@@ -104,7 +104,7 @@ def test_messages_are_numbered_without_gaps_and_none_comes_after_the_end() -> No
         assert not ChatMessage.objects.filter(stream=stream, created_at__gt=F("stream__ended_at")).exists()
 
 
-def test_one_client_message_id_is_one_message_on_however_many_ways() -> None:
+def test_one_client_message_id_sent_many_times_at_once_is_one_message() -> None:
     stream = make_live_stream()
     for number in range(ROUNDS):
         client_id = f"phone-{number}"
@@ -125,14 +125,14 @@ def test_one_client_message_id_is_one_message_on_however_many_ways() -> None:
     assert stream.last_chat_seq == stream.chat_count == ChatMessage.objects.count() == ROUNDS
 
 
-def test_slow_mode_lets_one_of_many_through() -> None:
+def test_slow_mode_accepts_one_of_many_messages_at_once() -> None:
     for _ in range(ROUNDS):
         stream, user = make_live_stream(slow_mode_seconds=30), make_user()
         at_once([partial(chat.post_message, actor=user, stream_id=stream.pk, message="Hi")] * 6)
         assert ChatMessage.objects.filter(stream=stream).count() == 1
 
 
-def test_viewers_who_join_and_leave_at_once_are_counted_right() -> None:
+def test_viewers_who_join_and_leave_at_once_are_counted_exactly() -> None:
     stream = make_live_stream()
     people = [make_user() for _ in range(20)]
 
@@ -154,7 +154,7 @@ def test_viewers_who_join_and_leave_at_once_are_counted_right() -> None:
     assert ended.unique_viewers == 20
 
 
-def test_a_join_is_in_the_row_whoever_is_writing_to_it() -> None:
+def test_a_join_is_saved_to_the_row_while_another_transaction_holds_it() -> None:
     stream, viewer, slow = make_live_stream(), make_user(), make_user()
     locked, done = threading.Event(), threading.Event()
 
@@ -162,7 +162,7 @@ def test_a_join_is_in_the_row_whoever_is_writing_to_it() -> None:
         with transaction.atomic():
             Stream.objects.select_for_update(no_key=True).get(pk=stream.pk)
             locked.set()
-            # What was counted by now is older than what the one who waits finds.
+            # Counted while the other transaction waits for the row.
             live_counts.record_heartbeat(stream.pk, [live_counts.viewer_key(slow.pk, "c2")])
             done.wait(0.3)
 
@@ -176,7 +176,7 @@ def test_a_join_is_in_the_row_whoever_is_writing_to_it() -> None:
     assert (stream.viewer_count, stream.peak_viewers) == (2, 2)
 
 
-def test_no_reaction_is_lost_between_counting_and_writing_down() -> None:
+def test_no_reaction_is_lost_while_totals_are_saved() -> None:
     stream = make_live_stream()
     people = [make_user() for _ in range(10)]
     works: list[Callable[[], Any]] = [
@@ -188,7 +188,7 @@ def test_no_reaction_is_lost_between_counting_and_writing_down() -> None:
     assert streams.end_stream(actor=stream.seller, stream_id=stream.pk).total_likes == 100
 
 
-def test_of_many_encoders_with_one_key_one_is_let_in(settings: Any) -> None:
+def test_of_many_encoders_with_one_key_one_is_accepted(settings: Any) -> None:
     settings.MEDIA_CONTROL_URL = "http://127.0.0.1:9"
     for number in range(ROUNDS):
         key = f"sk_race{number}"

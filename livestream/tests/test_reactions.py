@@ -1,4 +1,4 @@
-"""Reactions: counted in Redis, written down, never lost by more than it forgets."""
+"""Reactions: counted in Redis, saved in PostgreSQL."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from django.conf import settings
 from accounts.models import User
 from livestream.models import ChatMessage, ReactionTotal, Stream
 from livestream.services import reactions, streams
-from livestream.tests.factories import say
+from livestream.tests.factories import post_chat_message
 from soukloop.core.errors import Conflict
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
 
 
-def test_reactions_are_counted_told_and_written_down(
+def test_reactions_are_counted_published_and_saved(
     stream: Stream, viewer: User, captured_events: Any
 ) -> None:
     assert reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji="❤️") == 1
@@ -36,7 +36,9 @@ def test_reactions_are_counted_told_and_written_down(
     assert dict(ReactionTotal.objects.values_list("emoji", "count")) == {"❤️": 2, "🔥": 1}
 
 
-def test_what_redis_forgets_goes_on_from_what_was_written_down(stream: Stream, viewer: User) -> None:
+def test_reactions_continue_from_the_saved_totals_when_redis_loses_its_data(
+    stream: Stream, viewer: User
+) -> None:
     for _ in range(5):
         reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji="🔥")
     reactions.persist_reaction_totals(stream_id=stream.pk)
@@ -49,7 +51,7 @@ def test_what_redis_forgets_goes_on_from_what_was_written_down(stream: Stream, v
     assert stream.total_likes == 5
 
 
-def test_the_end_writes_down_what_redis_still_counts(stream: Stream, viewer: User) -> None:
+def test_ending_a_stream_saves_the_counts_in_redis(stream: Stream, viewer: User) -> None:
     for emoji in settings.STREAM_REACTIONS:
         reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji=emoji)
     ended = streams.end_stream(actor=stream.seller, stream_id=stream.pk)
@@ -58,9 +60,9 @@ def test_the_end_writes_down_what_redis_still_counts(stream: Stream, viewer: Use
         reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji="❤️")
 
 
-def test_nobody_speaks_or_reacts_once_it_is_over(stream: Stream, viewer: User) -> None:
+def test_an_ended_stream_takes_no_messages(stream: Stream, viewer: User) -> None:
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     with pytest.raises(Conflict) as refused:
-        say(stream, viewer)
+        post_chat_message(stream, viewer)
     assert refused.value.code == "stream_not_live"
     assert not ChatMessage.objects.exists()

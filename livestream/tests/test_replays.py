@@ -1,4 +1,4 @@
-"""A stream's end and its replay."""
+"""Making replays, and deleting recordings."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from soukloop.core.errors import Forbidden
 pytestmark = pytest.mark.django_db
 
 
-def test_only_staff_end_other_peoples_streams() -> None:
+def test_only_staff_end_the_streams_of_others() -> None:
     stream = make_live_stream()
     with pytest.raises(Forbidden):
         streams.end_stream_by_staff(actor=make_seller(), stream_id=stream.pk, reason="Because")
@@ -25,8 +25,8 @@ def test_only_staff_end_other_peoples_streams() -> None:
     assert stream.status == "live"
 
 
-@pytest.mark.usefixtures("silent_media_server")
-def test_a_stream_nobody_broadcast_has_an_empty_replay(settings: Any, tmp_path: Any) -> None:
+@pytest.mark.usefixtures("unreachable_media_server")
+def test_a_stream_without_a_publisher_has_an_empty_replay(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path
     stream = make_live_stream()
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
@@ -36,10 +36,8 @@ def test_a_stream_nobody_broadcast_has_an_empty_replay(settings: Any, tmp_path: 
     assert data["vodUrl"] is None
 
 
-@pytest.mark.usefixtures("silent_media_server")
-def test_a_recording_that_can_t_be_read_is_given_up_as_empty_and_nothing_is_stuck(
-    settings: Any, tmp_path: Any
-) -> None:
+@pytest.mark.usefixtures("unreachable_media_server")
+def test_an_unreadable_recording_makes_an_empty_replay(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path
     stream = make_live_stream()
     make_publisher(stream)
@@ -51,8 +49,8 @@ def test_a_recording_that_can_t_be_read_is_given_up_as_empty_and_nothing_is_stuc
     assert recordings.of_stream(stream.public_id) == []
 
 
-@pytest.mark.usefixtures("silent_media_server")
-def test_a_replay_whose_job_got_lost_is_taken_up(settings: Any, tmp_path: Any) -> None:
+@pytest.mark.usefixtures("unreachable_media_server")
+def test_a_replay_whose_job_was_lost_is_enqueued_again(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path
     stream = make_live_stream()
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
@@ -65,7 +63,7 @@ def test_a_replay_whose_job_got_lost_is_taken_up(settings: Any, tmp_path: Any) -
     assert ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count() == before + 1
 
 
-def test_the_sweep_keeps_what_is_needed_and_no_more(settings: Any, tmp_path: Any) -> None:
+def test_the_sweep_keeps_only_needed_recordings(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path
     recordings.folder().mkdir()
     live = make_live_stream()

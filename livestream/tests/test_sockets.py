@@ -59,10 +59,14 @@ def test_the_snippets_of_the_contract_work_as_written(
     assert (stream.viewer_count, stream.peak_viewers) == (2, 2)
 
     socket.send("stream:chat", {"stream_id": str(stream.pk), "message": "This is amazing! 🔥"})
-    told = first.expect("chat:message")
-    assert (told["username"], told["message"], told["seq"]) == ("testbuyer", "This is amazing! 🔥", 1)
-    assert {"userId", "avatarUrl", "timestamp", "messageId"} <= set(told)
-    assert socket.expect("chat:message") == told
+    published = first.expect("chat:message")
+    assert (published["username"], published["message"], published["seq"]) == (
+        "testbuyer",
+        "This is amazing! 🔥",
+        1,
+    )
+    assert {"userId", "avatarUrl", "timestamp", "messageId"} <= set(published)
+    assert socket.expect("chat:message") == published
 
     socket.send("stream:reaction", {"stream_id": str(stream.pk), "emoji": "❤️"})
     reaction = first.expect("reaction:new")
@@ -73,7 +77,7 @@ def test_the_snippets_of_the_contract_work_as_written(
     assert first.expect("viewer:left")["viewerCount"] == 1
 
 
-def test_both_transports_answer_alike_and_hear_alike(
+def test_both_transports_get_the_same_answers_and_events(
     server: ServerProcess, sio_client: Any, bare_client: Any, stream: Stream, viewer: User
 ) -> None:
     token = access_token_for(viewer)
@@ -97,14 +101,14 @@ def test_both_transports_answer_alike_and_hear_alike(
     assert ChatMessage.objects.count() == 1
 
 
-def test_the_path_of_a_stream_joins_on_connect(
+def test_connecting_to_the_path_of_a_stream_joins_it(
     server: ServerProcess, bare_client: Any, stream: Stream, viewer: User
 ) -> None:
     client = bare_client(server, access_token_for(viewer), path=f"/ws/streams/{stream.pk}/")
     assert client.expect("stream:joined")["viewerCount"] == 1
 
 
-def test_who_may_not_watch_hears_nothing(
+def test_people_who_may_not_watch_get_no_events(
     server: ServerProcess, bare_client: Any, viewer: User, transactional_db: None
 ) -> None:
     stream = make_live_stream(audience="followers")
@@ -123,20 +127,20 @@ def test_who_may_not_watch_hears_nothing(
     assert ViewerSession.objects.count() == 1
 
 
-def test_a_closed_connection_is_a_viewer_who_left(
+def test_closing_the_connection_counts_as_leaving(
     server: ServerProcess, bare_client: Any, stream: Stream, viewer: User
 ) -> None:
-    stays = bare_client(server, access_token_for(make_user()))
-    stays.call("stream:join", {"stream_id": str(stream.pk)})
-    goes = bare_client(server, access_token_for(viewer))
-    goes.call("stream:join", {"stream_id": str(stream.pk)})
-    goes.close()
-    assert stays.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
+    remaining = bare_client(server, access_token_for(make_user()))
+    remaining.call("stream:join", {"stream_id": str(stream.pk)})
+    leaving = bare_client(server, access_token_for(viewer))
+    leaving.call("stream:join", {"stream_id": str(stream.pk)})
+    leaving.close()
+    assert remaining.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
     assert ViewerSession.objects.get(user=viewer).left_at is not None
 
 
 @pytest.mark.parametrize("who_blocks", ["host", "viewer"])
-def test_a_block_takes_the_viewer_out_of_the_room_at_once_in_every_process(
+def test_a_block_removes_the_viewer_immediately_in_every_process(
     live_server_process: Servers,
     sio_client: Any,
     bare_client: Any,
@@ -145,19 +149,19 @@ def test_a_block_takes_the_viewer_out_of_the_room_at_once_in_every_process(
     who_blocks: str,
 ) -> None:
     one, two = live_server_process(2)
-    stays = bare_client(one, access_token_for(make_user()))
+    remaining = bare_client(one, access_token_for(make_user()))
     phone = bare_client(one, access_token_for(viewer))
     tablet = sio_client(two, access_token_for(viewer)).wait_connected()
-    for client in (stays, phone, tablet):
+    for client in (remaining, phone, tablet):
         assert client.call("stream:join", {"stream_id": str(stream.pk)})["success"] is True
     blocker, blocked = (stream.seller, viewer) if who_blocks == "host" else (viewer, stream.seller)
     client_for(blocker).post(f"/api/v1/users/{blocked.pk}/block")
     for client in (phone, tablet):
         left = client.expect("stream:left")
         assert left == {"streamId": str(stream.pk), "reason": "stream_not_found"}
-    assert stays.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
-    stays.call("stream:chat", {"stream_id": str(stream.pk), "message": "Just us"})
-    assert stays.expect("chat:message")["message"] == "Just us"
+    assert remaining.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
+    remaining.call("stream:chat", {"stream_id": str(stream.pk), "message": "Just us"})
+    assert remaining.expect("chat:message")["message"] == "Just us"
     assert phone.hears_nothing_of("chat:message")
     assert tablet.named("chat:message") == []
     assert not ViewerSession.objects.filter(user=viewer, left_at=None).exists()
@@ -166,7 +170,7 @@ def test_a_block_takes_the_viewer_out_of_the_room_at_once_in_every_process(
     assert ack["error"]["code"] == "stream_not_found"
 
 
-def test_who_stops_following_is_out_of_a_stream_for_followers_and_of_no_other(
+def test_unfollowing_removes_the_viewer_from_streams_for_followers_only(
     server: ServerProcess, bare_client: Any, stream: Stream, viewer: User
 ) -> None:
     closed = make_live_stream(audience="followers")
@@ -178,7 +182,7 @@ def test_who_stops_following_is_out_of_a_stream_for_followers_and_of_no_other(
     for seller in (stream.seller, closed.seller):
         assert client_for(viewer).delete(f"/api/v1/users/{seller.pk}/follow").status_code < 300
     assert client.expect("stream:left") == {"streamId": str(closed.pk), "reason": "followers_only"}
-    wait_until(lambda: ViewerSession.objects.get(stream=closed).left_at, "closed stay", 5)
+    wait_until(lambda: ViewerSession.objects.get(stream=closed).left_at, "closed session", 5)
     assert ViewerSession.objects.get(stream=stream).left_at is None
     assert len(client.named("stream:left")) == 1
 
@@ -186,35 +190,35 @@ def test_who_stops_following_is_out_of_a_stream_for_followers_and_of_no_other(
 @pytest.mark.parametrize(
     ("audience", "reason"), [("everyone", "stream_not_found"), ("followers", "followers_only")]
 )
-def test_what_redis_could_not_say_is_noticed_by_the_heartbeat(
+def test_a_heartbeat_removes_viewers_whose_removal_was_lost(
     live_server_process: Servers, bare_client: Any, viewer: User, audience: str, reason: str
 ) -> None:
     [server] = live_server_process(environment={"DJANGO_SETTINGS_MODULE": QUICK_HEARTBEAT})
     stream, other = make_live_stream(audience=audience), make_user()
     for user in (viewer, other):
         follow(user, stream.seller)
-    goes, stays = (bare_client(server, access_token_for(user)) for user in (viewer, other))
-    for client in (goes, stays):
+    leaving, remaining = (bare_client(server, access_token_for(user)) for user in (viewer, other))
+    for client in (leaving, remaining):
         assert client.call("stream:join", {"stream_id": str(stream.pk)})["success"] is True
     if audience == "everyone":
         block(stream.seller, viewer)
     else:
         Follow.objects.filter(follower=viewer).delete()
-    assert goes.expect("stream:left", within=5) == {"streamId": str(stream.pk), "reason": reason}
-    assert stays.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
-    assert stays.named("stream:left") == []
+    assert leaving.expect("stream:left", within=5) == {"streamId": str(stream.pk), "reason": reason}
+    assert remaining.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
+    assert remaining.named("stream:left") == []
 
 
-def test_a_killed_process_s_viewers_count_to_their_last_heartbeat_though_the_end_comes_at_once(
+def test_sessions_of_a_killed_process_end_at_their_last_heartbeat_even_if_the_stream_ends_right_after(
     live_server_process: Servers, bare_client: Any, stream: Stream, viewer: User
 ) -> None:
     environment = {"DJANGO_SETTINGS_MODULE": QUICK_HEARTBEAT}
     doomed, server = live_server_process(2, fresh=True, environment=environment)
-    stays, lost = (
+    remaining, lost = (
         bare_client(process, access_token_for(user))
         for process, user in ((server, make_user()), (doomed, viewer))
     )
-    for client in (stays, lost):
+    for client in (remaining, lost):
         assert client.call("stream:join", {"stream_id": str(stream.pk)})["success"] is True
     time.sleep(2.5)
     doomed.kill()
@@ -227,10 +231,10 @@ def test_a_killed_process_s_viewers_count_to_their_last_heartbeat_though_the_end
     assert ViewerSession.objects.exclude(user=viewer).get().left_at == stream.ended_at
     left_at = ViewerSession.objects.get(user=viewer).left_at
     assert left_at is not None
-    assert died_at - timedelta(seconds=3) < left_at <= died_at, "a beat a second, noted in whole seconds"
+    assert died_at - timedelta(seconds=3) < left_at <= died_at, "one heartbeat a second, in whole seconds"
 
 
-def test_the_host_hears_of_the_end_and_of_the_replay_once(
+def test_the_host_gets_the_end_and_the_replay_once_each(
     server: ServerProcess, sio_client: Any, bare_client: Any, stream: Stream
 ) -> None:
     token = access_token_for(stream.seller)
@@ -252,16 +256,18 @@ def test_two_web_processes_share_a_room(
     live_server_process: Servers, sio_client: Any, bare_client: Any, stream: Stream, viewer: User
 ) -> None:
     one, two = live_server_process(2)
-    here = bare_client(one, access_token_for(viewer))
-    there = bare_client(two, access_token_for(make_user()))
-    here.call("stream:join", {"stream_id": str(stream.pk)})
-    assert there.call("stream:join", {"stream_id": str(stream.pk)})["data"]["viewerCount"] == 2
-    assert here.expect("viewer:joined", viewerCount=2)
-    there.call("stream:chat", {"stream_id": str(stream.pk), "message": "Hello over there"})
-    assert here.expect("chat:message")["message"] == "Hello over there"
+    first_client = bare_client(one, access_token_for(viewer))
+    second_client = bare_client(two, access_token_for(make_user()))
+    first_client.call("stream:join", {"stream_id": str(stream.pk)})
+    assert second_client.call("stream:join", {"stream_id": str(stream.pk)})["data"]["viewerCount"] == 2
+    assert first_client.expect("viewer:joined", viewerCount=2)
+    second_client.call(
+        "stream:chat", {"stream_id": str(stream.pk), "message": "Hello from the other process"}
+    )
+    assert first_client.expect("chat:message")["message"] == "Hello from the other process"
 
 
-def test_rest_and_sockets_tell_the_same_room(
+def test_rest_changes_reach_the_room_by_socket(
     server: ServerProcess, sio_client: Any, stream: Stream, viewer: User
 ) -> None:
     socket = sio_client(server, access_token_for(viewer)).wait_connected()

@@ -1,4 +1,4 @@
-"""The full matrix: each action in each state."""
+"""The full matrix: each action in each status."""
 
 import pytest
 
@@ -27,7 +27,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("status", Stream.Status.values)
 @pytest.mark.parametrize("action", states.TRANSITIONS)
-def test_a_stream_moves_only_as_drawn(action: str, status: str) -> None:
+def test_only_the_listed_transitions_are_possible(action: str, status: str) -> None:
     stream = Stream(status=status)
     target = LEADS_TO.get((action, status))
     if target:
@@ -41,7 +41,7 @@ def test_a_stream_moves_only_as_drawn(action: str, status: str) -> None:
 
 @pytest.mark.parametrize("status", Stream.Status.values)
 @pytest.mark.parametrize("action", states.ALLOWED_IN)
-def test_an_action_is_allowed_only_where_it_makes_sense(action: str, status: str) -> None:
+def test_an_action_is_allowed_only_in_its_listed_statuses(action: str, status: str) -> None:
     stream = Stream(status=status)
     if status in ALLOWED[action]:
         states.check(stream, action)

@@ -1,4 +1,4 @@
-"""Replays in an S3-compatible bucket, with a server that speaks S3."""
+"""Replays in an S3-compatible bucket, with a local S3 server."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ def endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(endpoint: str, settings: Any, tmp_path: Any) -> Any:
-    """Point the replays' storage at a bucket that anybody may read, as `MEDIA_STORAGE=s3` does."""
+    """Store replays in a publicly readable bucket, as `MEDIA_STORAGE=s3` does."""
     client = boto3.client(
         "s3",
         endpoint_url=endpoint,
@@ -71,7 +71,7 @@ def bucket(endpoint: str, settings: Any, tmp_path: Any) -> Any:
 
 
 def record(public_id: str, seconds: int) -> None:
-    """Leave a recording as the media server does."""
+    """Write a recording as the media server does."""
     subprocess.run(
         [
             *("ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"testsrc=size={SIZE}:rate={RATE}"),
@@ -83,7 +83,7 @@ def record(public_id: str, seconds: int) -> None:
     )
 
 
-def test_a_replay_is_played_from_the_bucket(bucket: Any) -> None:
+def test_a_replay_plays_from_the_bucket(bucket: Any) -> None:
     stream = make_live_stream()
     make_publisher(stream)
     record(stream.public_id, 8)
@@ -101,7 +101,7 @@ def test_a_replay_is_played_from_the_bucket(bucket: Any) -> None:
     assert types[f"vods/{stream.public_id}.m3u8"] == "application/vnd.apple.mpegurl"
     assert types[f"vods/{stream.public_id}/00000.ts"] == "video/mp2t"
     played = probe(addresses.vod_url(stream.public_id))
-    assert played["kinds"] == ["aac", "h264"]
+    assert played["codecs"] == ["aac", "h264"]
     assert played["seconds"] == pytest.approx(8, abs=0.5)
     with urllib.request.urlopen(addresses.poster_url(stream.public_id)) as answer:
         assert answer.read(2) == b"\xff\xd8"

@@ -1,4 +1,4 @@
-"""Viewers: counted, told, seen off; what Redis forgets and what killed processes leave."""
+"""Viewers: counted, published, removed; also after lost Redis data and killed processes."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from accounts.tests.factories import block, follow, make_user
 from livestream import keys, live_counts
 from livestream.models import Stream, ViewerSample, ViewerSession
 from livestream.services import room_sweeps, streams, viewers
-from livestream.tests.conftest import no_redis
+from livestream.tests.conftest import make_redis_unavailable
 from livestream.tests.factories import make_live_stream, make_stream
 from soukloop.core.errors import Conflict, Forbidden, NotFound
 from soukloop.core.redis.client import redis_client
@@ -26,23 +26,23 @@ def join(stream: Stream, user: User, connection_id: str = "c1") -> Stream:
 
 
 @pytest.mark.django_db
-def test_in_a_rush_only_the_count_is_told_and_once_a_second(stream: Stream, captured_events: Any) -> None:
-    def told_of_coming_in(seconds_ago: int, moves: int) -> list[str]:
-        """Come in when there were so many moves in the second so long ago; return the events."""
+def test_in_a_rush_only_the_count_is_published_once_a_second(stream: Stream, captured_events: Any) -> None:
+    def events_of_a_join(seconds_ago: int, churn: int) -> list[str]:
+        """Join after so many viewers joined or left in the second so long ago; return the events."""
         captured_events.clear()
         second = int(redis_client().time()[0]) - seconds_ago
-        redis_client().set(keys.stream_churn(stream.pk), f"{second} {moves} 0")
+        redis_client().set(keys.stream_churn(stream.pk), f"{second} {churn} 0")
         join(stream, make_user(), uuid4().hex)
         return [event for _, event, _ in captured_events]
 
     one_by_one = ["viewer:joined", "viewer:count"]
-    assert told_of_coming_in(0, 3) == one_by_one
-    assert told_of_coming_in(0, 40) in ([], ["viewer:count"])  # the second may have turned meanwhile
-    assert told_of_coming_in(1, 40) in (["viewer:count"], one_by_one)
-    assert told_of_coming_in(5, 40) == one_by_one
+    assert events_of_a_join(0, 3) == one_by_one
+    assert events_of_a_join(0, 40) in ([], ["viewer:count"])  # the next second may have begun
+    assert events_of_a_join(1, 40) in (["viewer:count"], one_by_one)
+    assert events_of_a_join(5, 40) == one_by_one
 
 
-def test_coming_in_is_counted_in_redis_and_in_the_row(
+def test_joining_is_counted_in_redis_and_in_the_row(
     stream: Stream, viewer: User, captured_events: Any
 ) -> None:
     assert join(stream, viewer).viewer_count == 1
@@ -65,7 +65,7 @@ def test_coming_in_is_counted_in_redis_and_in_the_row(
     ]
 
 
-def test_two_devices_are_one_viewer_and_coming_in_twice_changes_nothing(
+def test_two_devices_are_one_viewer_and_joining_twice_changes_nothing(
     stream: Stream, viewer: User, captured_events: Any
 ) -> None:
     for connection_id in ("phone", "tablet", "tablet"):
@@ -83,12 +83,12 @@ def test_two_devices_are_one_viewer_and_coming_in_twice_changes_nothing(
     assert (stream.viewer_count, stream.peak_viewers) == (0, 1)
 
 
-def test_the_host_is_no_viewer(stream: Stream) -> None:
+def test_the_host_is_not_counted_as_a_viewer(stream: Stream) -> None:
     assert join(stream, stream.seller).viewer_count == 0
     assert not ViewerSession.objects.exists()
 
 
-def test_who_may_not_watch_stays_outside(viewer: User) -> None:
+def test_people_who_may_not_watch_cannot_join(viewer: User) -> None:
     followers_only = make_live_stream(audience="followers")
     with pytest.raises(Forbidden) as refused:
         join(followers_only, viewer)
@@ -104,15 +104,15 @@ def test_who_may_not_watch_stays_outside(viewer: User) -> None:
     assert join(followers_only, viewer).viewer_count == 1
 
 
-def test_viewers_of_a_killed_process_are_seen_off_at_the_time_they_were_last_heard_of(
+def test_sessions_of_a_killed_process_end_at_their_last_heartbeat(
     stream: Stream, viewer: User, captured_events: Any
 ) -> None:
     other = make_user()
     join(stream, viewer, "dead")
     join(stream, other, "alive")
-    last_heard = live_counts.server_time() - 90
+    last_heartbeat = live_counts.server_time() - 90
     redis_client().zadd(
-        keys.stream_viewers(stream.pk), {live_counts.viewer_key(viewer.pk, "dead"): last_heard}
+        keys.stream_viewers(stream.pk), {live_counts.viewer_key(viewer.pk, "dead"): last_heartbeat}
     )
     ViewerSession.objects.filter(connection_id="dead").update(
         joined_at=timezone.now() - timedelta(minutes=10)
@@ -120,7 +120,7 @@ def test_viewers_of_a_killed_process_are_seen_off_at_the_time_they_were_last_hea
     assert room_sweeps.sweep_room(stream_id=stream.pk) == 1
     session = ViewerSession.objects.get(connection_id="dead")
     assert session.left_at is not None
-    assert abs(session.left_at.timestamp() - last_heard) < 1
+    assert abs(session.left_at.timestamp() - last_heartbeat) < 1
     assert ViewerSession.objects.get(connection_id="alive").left_at is None
     stream.refresh_from_db()
     assert (stream.viewer_count, stream.peak_viewers) == (1, 2)
@@ -128,27 +128,29 @@ def test_viewers_of_a_killed_process_are_seen_off_at_the_time_they_were_last_hea
 
 
 @pytest.mark.parametrize("is_job_running", [True, False])
-def test_the_end_s_figures_hold_after_a_web_process_was_killed(stream: Stream, is_job_running: bool) -> None:
+def test_the_final_statistics_are_right_after_a_web_process_was_killed(
+    stream: Stream, is_job_running: bool
+) -> None:
     people = [make_user() for _ in range(4)]
     for number, user in enumerate(people):
         join(stream, user, f"dead{number}")
     start = timezone.now() - timedelta(minutes=10)
     ViewerSession.objects.update(joined_at=start, last_seen_at=start)
-    heard = live_counts.server_time() - 400
+    last_heartbeat = live_counts.server_time() - 400
     names = [live_counts.viewer_key(user.pk, f"dead{number}") for number, user in enumerate(people)]
-    redis_client().zadd(keys.stream_viewers(stream.pk), dict.fromkeys(names, heard))
+    redis_client().zadd(keys.stream_viewers(stream.pk), dict.fromkeys(names, last_heartbeat))
     if is_job_running:
         room_sweeps.sweep_room(stream_id=stream.pk)
     join(stream, people[0], "alive")
     ended = streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     assert (ended.peak_viewers, ended.unique_viewers) == (4, 4)
-    for stay in ViewerSession.objects.filter(connection_id__startswith="dead"):
-        assert stay.left_at is not None
-        assert abs(stay.left_at.timestamp() - heard) < 1
+    for session in ViewerSession.objects.filter(connection_id__startswith="dead"):
+        assert session.left_at is not None
+        assert abs(session.left_at.timestamp() - last_heartbeat) < 1
     assert ended.average_watch_seconds == pytest.approx(200, abs=2)
 
 
-def test_a_peak_that_was_told_is_never_taken_back(stream: Stream, viewer: User) -> None:
+def test_the_final_peak_is_never_lower_than_a_published_one(stream: Stream, viewer: User) -> None:
     join(stream, viewer)
     Stream.objects.filter(pk=stream.pk).update(peak_viewers=4)
     ViewerSample.objects.create(stream=stream, minute=timezone.now(), viewers=5)
@@ -157,7 +159,7 @@ def test_a_peak_that_was_told_is_never_taken_back(stream: Stream, viewer: User) 
     assert streams.end_stream(actor=other.seller, stream_id=other.pk).peak_viewers == 3
 
 
-def test_after_redis_was_flushed_heartbeats_bring_the_viewers_back(stream: Stream, viewer: User) -> None:
+def test_heartbeats_restore_the_viewers_after_redis_was_flushed(stream: Stream, viewer: User) -> None:
     join(stream, viewer)
     redis_client().flushdb()
     assert room_sweeps.sweep_room(stream_id=stream.pk) is None
@@ -166,7 +168,7 @@ def test_after_redis_was_flushed_heartbeats_bring_the_viewers_back(stream: Strea
     assert room_sweeps.sweep_room(stream_id=stream.pk) == 1
 
 
-def test_counts_pause_until_the_heartbeats_have_told_redis_what_it_forgot(
+def test_counts_pause_after_redis_was_flushed_until_heartbeats_have_restored_them(
     viewer: User, captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     planned = make_stream()
@@ -180,7 +182,7 @@ def test_counts_pause_until_the_heartbeats_have_told_redis_what_it_forgot(
     redis_client().flushdb()
     captured_events.clear()
     assert room_sweeps.sweep_room(stream_id=stream.pk) is None
-    assert join(stream, viewer, "new").viewer_count == 3, "the row's number stands meanwhile"
+    assert join(stream, viewer, "new").viewer_count == 3, "until then the count in the row is used"
     viewers.leave_stream(stream_id=stream.pk, user_id=viewer.pk, connection_id="new")
     viewers.refresh_viewers({stream.pk: [(others[0].pk, "c0"), (others[1].pk, "c1")]})
     assert room_sweeps.sweep_room(stream_id=stream.pk) is None
@@ -188,13 +190,13 @@ def test_counts_pause_until_the_heartbeats_have_told_redis_what_it_forgot(
     stream.refresh_from_db()
     assert stream.viewer_count == 3
     assert list(ViewerSample.objects.all()) == []
-    # The third one's process was killed: once each heartbeat had its turn, the count goes on without it.
+    # The third viewer's process was killed: after every process's heartbeat, counting continues without it.
     redis_client().set(keys.stream_counted_since(stream.pk), int(live_counts.server_time()) - 31)
     assert room_sweeps.sweep_room(stream_id=stream.pk) == 2
     assert captured_events[-1][2]["viewerCount"] == 2
 
 
-def test_a_stay_that_nobody_vouches_for_is_closed_even_when_redis_forgot_it(
+def test_a_session_without_heartbeats_is_closed_even_after_redis_was_flushed(
     stream: Stream, viewer: User
 ) -> None:
     join(stream, viewer)
@@ -205,17 +207,15 @@ def test_a_stay_that_nobody_vouches_for_is_closed_even_when_redis_forgot_it(
     assert ViewerSession.objects.get().left_at == seen
 
 
-def test_without_redis_people_still_come_in(
-    stream: Stream, viewer: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    no_redis(monkeypatch)
+def test_people_can_join_without_redis(stream: Stream, viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_redis_unavailable(monkeypatch)
     join(stream, viewer)
     assert room_sweeps.sweep_room(stream_id=stream.pk) is None
     viewers.leave_stream(stream_id=stream.pk, user_id=viewer.pk, connection_id="c1")
     assert ViewerSession.objects.get().left_at is not None
 
 
-def test_the_curve_keeps_the_most_of_each_minute(stream: Stream, viewer: User) -> None:
+def test_samples_keep_the_highest_count_of_each_minute(stream: Stream, viewer: User) -> None:
     with time_machine.travel("2026-01-01T10:00:05Z", tick=False):
         room_sweeps.sweep_room(stream_id=stream.pk)
         join(stream, viewer)
@@ -227,7 +227,7 @@ def test_the_curve_keeps_the_most_of_each_minute(stream: Stream, viewer: User) -
     assert list(ViewerSample.objects.order_by("minute").values_list("viewers", flat=True)) == [1, 0]
 
 
-def test_who_comes_in_at_the_instant_of_the_end_is_not_left_open(stream: Stream, viewer: User) -> None:
+def test_a_session_opened_in_the_instant_of_the_end_is_closed(stream: Stream, viewer: User) -> None:
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     stream.refresh_from_db()
     ViewerSession.objects.create(

@@ -1,5 +1,5 @@
-// A crowd of stock socket.io-clients in one stream: joins, chats, reacts, and tells what each of them saw.
-// In by stdin: {url, streamId, tokens, messages, reactions}; out by stdout: one JSON object.
+// Stock socket.io clients in one stream: they join, chat and react, then report what each of them received.
+// Standard input: {url, streamId, tokens, messages, reactions}; standard output: one JSON object.
 const { io } = require("socket.io-client");
 
 const plan = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
