@@ -8,19 +8,19 @@ from soukloop.core.errors import NotFound
 
 
 def visible_user(viewer: User | None, user_id: UUID) -> User:
-    """Return somebody who is neither banned, deleted nor hidden from the viewer; raises NotFound."""
+    """Return a person who is neither banned, deleted nor blocked for the viewer; raises NotFound."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None or (viewer is not None and is_blocked_between(viewer.pk, user.pk)):
-        raise NotFound("There is no such person.")
+        raise NotFound("User not found.")
     return user
 
 
 def locked_user(user_id: UUID) -> User:
-    """Lock and return a row, whatever its state, for its owner or for staff; raises NotFound.
+    """Lock and return an account in any state, for its owner or for staff; raises NotFound.
 
     `no_key`: rows that only refer to this one may still be written meanwhile.
     """
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
-        raise NotFound("There is no such person.")
+        raise NotFound("User not found.")
     return user

@@ -1,4 +1,4 @@
-"""Staff's screen of people: found by any contact, looked at, banned, unbanned, given the badge."""
+"""The admin's screen of users: search, bans, badges, staff."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.identifiers import normal_phone
+from accounts.identifiers import normalize_phone
 from accounts.models import User
 from accounts.services import moderation
 from soukloop.core.staff import format
@@ -69,7 +69,7 @@ class UserAdmin(ReadOnlyStateAdmin):
         ("Staff", {"fields": ("is_staff", "is_superuser", "groups")}),
     )
     readonly_fields = ("state", "related")
-    actions = ("ban", "unban", "give_badge", "take_badge", "make_staff", "remove_staff")
+    actions = ("ban", "unban", "give_badge", "remove_badge", "make_staff", "remove_staff")
 
     @admin.display(description="username", ordering="username")
     def name(self, user: User) -> str:
@@ -114,7 +114,7 @@ class UserAdmin(ReadOnlyStateAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str
     ) -> tuple[QuerySet[User], bool]:
-        phone = normal_phone(search_term)
+        phone = normalize_phone(search_term)
         return super().get_search_results(request, queryset, phone or search_term)
 
     def is_offered(self, action: str, row: User) -> bool:
@@ -127,7 +127,7 @@ class UserAdmin(ReadOnlyStateAdmin):
                 return not row.is_active
             case "give_badge":
                 return not row.has_verified_badge
-            case "take_badge":
+            case "remove_badge":
                 return row.has_verified_badge
             case "make_staff":
                 return row.is_active and not row.is_staff
@@ -144,18 +144,18 @@ class UserAdmin(ReadOnlyStateAdmin):
 
     @reason_action(description="Ban", done="banned")
     def ban(self, request: HttpRequest, user: User, reason: str) -> None:
-        moderation.ban(actor=_staff(request), user_id=user.pk, reason=reason)
+        moderation.ban_user(actor=_staff(request), user_id=user.pk, reason=reason)
 
     @reason_action(description="Unban", done="unbanned")
     def unban(self, request: HttpRequest, user: User, reason: str) -> None:
-        moderation.unban(actor=_staff(request), user_id=user.pk, reason=reason)
+        moderation.unban_user(actor=_staff(request), user_id=user.pk, reason=reason)
 
     @reason_action(description="Give verified badge", done="verified")
     def give_badge(self, request: HttpRequest, user: User, reason: str) -> None:
         moderation.set_verified_badge(actor=_staff(request), user_id=user.pk, is_given=True, reason=reason)
 
-    @reason_action(description="Take verified badge", done="no longer verified")
-    def take_badge(self, request: HttpRequest, user: User, reason: str) -> None:
+    @reason_action(description="Remove verified badge", done="no longer verified")
+    def remove_badge(self, request: HttpRequest, user: User, reason: str) -> None:
         moderation.set_verified_badge(actor=_staff(request), user_id=user.pk, is_given=False, reason=reason)
 
     @reason_action(description="Make staff", done="staff")

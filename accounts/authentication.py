@@ -1,4 +1,4 @@
-"""Who is asking: bearer tokens for the API, sockets too, and passwords for the admin."""
+"""Authentication: bearer tokens for the API, tokens and tickets for sockets, passwords for the admin."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -10,11 +10,11 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts.identifiers import normal_identifier
+from accounts.identifiers import normalize_identifier
 from accounts.models import User
-from accounts.selectors import Caller, caller, user_by_identifier
+from accounts.selectors import UserWithBlocks, user_by_identifier, user_with_blocks
 from accounts.services.tickets import redeem_ws_ticket
-from accounts.tokens import Claim, check_user, claim_of_access_token
+from accounts.tokens import TokenClaims, check_token_subject, read_access_token
 from soukloop.core.db.reads import Reads
 from soukloop.core.db.rows import user_by_id, users_by_id
 from soukloop.core.errors import NotAuthenticated, RateLimited
@@ -25,11 +25,11 @@ from soukloop.realtime.sessions import Credentials, SocketUser
 
 
 class TokenAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <access token>`; a token that is there but not good is refused, not ignored."""
+    """`Authorization: Bearer <access token>`; a bad token is refused, not ignored."""
 
     def authenticate(self, request: Request) -> tuple[User, str] | None:
         header = request.headers.get("Authorization", "")
-        user = user_of_authorization(header)
+        user = user_from_header(header)
         if user is None:
             return None
         request._request.authenticated_user_id = user.pk  # type: ignore[attr-defined]  # for the log line
@@ -39,31 +39,31 @@ class TokenAuthentication(BaseAuthentication):
         return "Bearer"
 
 
-def user_of_authorization(header: str) -> User | None:
-    """Return whom an `Authorization` header stands for, None where it holds no bearer token.
+def user_from_header(header: str) -> User | None:
+    """Return the user of an `Authorization` header, None where it holds no bearer token.
 
     Raises NotAuthenticated.
     """
-    claim = _claim_of_authorization(header)
-    return check_user(user_by_id(claim.user_id), claim.token_version) if claim else None
+    claims = _read_header(header)
+    return check_token_subject(user_by_id(claims.user_id), claims.token_version) if claims else None
 
 
-def caller_of_authorization(header: str) -> Reads[tuple[UUID, Caller] | None]:
-    """Read whom it stands for in the same way, but no more of them than a list needs."""
-    claim = _claim_of_authorization(header)
-    if claim is None:
+def user_with_blocks_from_header(header: str) -> Reads[tuple[UUID, UserWithBlocks] | None]:
+    """Authenticate as `user_from_header` does, but read only the columns that a feed needs."""
+    claims = _read_header(header)
+    if claims is None:
         return None
-    found = yield from caller(claim.user_id)
-    return claim.user_id, check_user(found, claim.token_version)
+    user = yield from user_with_blocks(claims.user_id)
+    return claims.user_id, check_token_subject(user, claims.token_version)
 
 
-def _claim_of_authorization(header: str) -> Claim | None:
+def _read_header(header: str) -> TokenClaims | None:
     scheme, _, token = header.strip().partition(" ")
     if scheme.lower() != "bearer":
         return None
     if not token.strip():
-        raise NotAuthenticated("The token isn't valid.", code="token_invalid")
-    return claim_of_access_token(token.strip())
+        raise NotAuthenticated("The token is not valid.", code="token_invalid")
+    return read_access_token(token.strip())
 
 
 def current_user(request: Request) -> User:
@@ -77,7 +77,7 @@ def current_user_or_none(request: Request) -> User | None:
 
 
 class IdentifierBackend(ModelBackend):
-    """Email, username or phone with a password, for the admin's login; counted like the API's."""
+    """Email, username or phone with a password, for the admin's login; limited like the API's."""
 
     def authenticate(
         self,
@@ -91,12 +91,12 @@ class IdentifierBackend(ModelBackend):
         try:
             if request is not None:
                 rate_limits.hit_ip("login_ip", client_ip(request))
-            rate_limits.hit("login_identifier", normal_identifier(username))
+            rate_limits.hit("login_identifier", normalize_identifier(username))
         except RateLimited as error:
             raise PermissionDenied from error
         user = None if "\x00" in username else user_by_identifier(username)
         if user is None:
-            User().set_password(password)  # takes the time a wrong password takes
+            User().set_password(password)  # hash anyway, so that the time doesn't tell who has an account
             return None
         if user.check_password(password) and self.user_can_authenticate(user):
             return user
@@ -104,29 +104,29 @@ class IdentifierBackend(ModelBackend):
 
 
 def authenticate_sockets(credentials: Sequence[Credentials]) -> list[SocketUser | Exception]:
-    """Tell whom each handshake's access token or one-use ticket stands for, or why nobody; in one query.
+    """Return the user of each handshake's access token or ticket, or the error; in one query for all.
 
-    A reason is NotAuthenticated, or what was raised meanwhile: RedisError for a ticket while Redis is away.
+    An error is NotAuthenticated, or whatever was raised: RedisError for a ticket while Redis is unavailable.
     """
-    claims = [_claim(each) for each in credentials]
-    people = users_by_id({claim.user_id for claim in claims if isinstance(claim, Claim)})
-    return [_socket_user(claim, people) if isinstance(claim, Claim) else claim for claim in claims]
+    results = [_read_credentials(each) for each in credentials]
+    people = users_by_id({claims.user_id for claims in results if isinstance(claims, TokenClaims)})
+    return [_socket_user(result, people) if isinstance(result, TokenClaims) else result for result in results]
 
 
-def _claim(credentials: Credentials) -> Claim | Exception:
+def _read_credentials(credentials: Credentials) -> TokenClaims | Exception:
     try:
         if credentials.token:
-            return claim_of_access_token(credentials.token)
+            return read_access_token(credentials.token)
         if credentials.ticket:
             return redeem_ws_ticket(credentials.ticket)
         return NotAuthenticated()
-    except Exception as error:  # whatever is wrong with one handshake, the others of its moment go on
+    except Exception as error:  # one bad handshake must not fail the others in its batch
         return error
 
 
-def _socket_user(claim: Claim, people: Mapping[UUID, User]) -> SocketUser | Exception:
+def _socket_user(claims: TokenClaims, people: Mapping[UUID, User]) -> SocketUser | Exception:
     try:
-        user = check_user(people.get(claim.user_id), claim.token_version)
+        user = check_token_subject(people.get(claims.user_id), claims.token_version)
     except NotAuthenticated as error:
         return error
     return SocketUser(

@@ -1,4 +1,4 @@
-"""Demo people: neighbours in the Emirates, each with a place."""
+"""Demo people, each with a home in the Emirates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,8 +77,8 @@ def demo_people() -> list[User]:
 
 
 def seed_people() -> list[User]:
-    """Make the demo people who aren't there yet and let the buyers follow the sellers; return all of them."""
-    users = [_seed(person) for person in PEOPLE]
+    """Create the demo people that are missing, let the buyers follow the sellers, and return all of them."""
+    users = [_seed_person(person) for person in PEOPLE]
     sellers = [user for user in users if user.role == User.Role.SELLER]
     buyers = [user for user in users if user.role == User.Role.BUYER and not user.is_staff]
     follows = [Follow(follower=buyer, followed=seller) for buyer in buyers for seller in sellers]
@@ -86,7 +86,7 @@ def seed_people() -> list[User]:
     return users
 
 
-def _seed(person: Person) -> User:
+def _seed_person(person: Person) -> User:
     user = User.objects.filter(email=person.email).first()
     if user is not None:
         return user

@@ -1,4 +1,4 @@
-"""What people are addressed by: emails, usernames and phone numbers, each brought to one spelling."""
+"""Emails, usernames and phone numbers: checking them, and normalizing them to one spelling."""
 
 import re
 
@@ -11,10 +11,10 @@ _email = EmailValidator()
 _USERNAME = re.compile(r"(?=.*[a-z])[a-z0-9](?:[._]?[a-z0-9])*", re.IGNORECASE | re.ASCII)
 
 
-def normal_email(text: str) -> str | None:
-    """Return the email in lower case, or None when it isn't one.
+def normalize_email(text: str) -> str | None:
+    """Return the email in lower case, or None where it is not one.
 
-    ASCII only: letters that lower-case into ASCII ones would make two addresses look like one.
+    ASCII only: other letters that lower-case to ASCII would turn two addresses into one.
     """
     text = text.strip()
     if len(text) > 254 or not text.isascii():
@@ -26,10 +26,10 @@ def normal_email(text: str) -> str | None:
     return text.lower()
 
 
-def normal_phone(text: str) -> str | None:
-    """Return the number as E.164, or None when it isn't one; without a country code it is a local one."""
+def normalize_phone(text: str) -> str | None:
+    """Return the number as E.164, or None where it is not one; PHONE_DEFAULT_REGION is assumed."""
     text = text.strip()
-    # libphonenumber also reads letters (1-800-FLOWERS), which would make phones of usernames.
+    # libphonenumber also reads letters (1-800-FLOWERS), so that a username could pass for a phone number.
     if len(text) > 40 or any(character.isalpha() for character in text):
         return None
     try:
@@ -42,13 +42,13 @@ def normal_phone(text: str) -> str | None:
 
 
 def is_username(text: str) -> bool:
-    """Tell whether this may be a username: 3 to 30 letters, digits, single dots and underscores.
+    """Return whether this is a valid username: 3 to 30 letters, digits, single dots and underscores.
 
-    One letter at least keeps usernames and phone numbers apart.
+    At least one letter, so that no username is a phone number.
     """
     return 3 <= len(text) <= 30 and _USERNAME.fullmatch(text) is not None
 
 
-def normal_identifier(text: str) -> str:
-    """Return the one spelling under which login and one-time codes know an email, phone or username."""
-    return normal_email(text) or normal_phone(text) or text.strip().lower()
+def normalize_identifier(text: str) -> str:
+    """Return the one spelling of an email, phone or username that limits and one-time codes are kept by."""
+    return normalize_email(text) or normalize_phone(text) or text.strip().lower()

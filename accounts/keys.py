@@ -1,4 +1,4 @@
-"""Redis keys: one-time codes and tickets for sockets."""
+"""Redis keys: one-time codes, and tickets for sockets."""
 
 
 def otp(identifier: str) -> str:

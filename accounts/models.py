@@ -1,4 +1,4 @@
-"""Users and what they are to each other."""
+"""Users, their logins and one-time codes, follows and blocks."""
 
 import uuid
 from typing import Any, ClassVar
@@ -25,7 +25,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person: buyer, seller or staff. A deleted one stays as an anonymous row for the others' records."""
+    """A person: buyer, seller or staff. A deleted one stays as an anonymous row that others refer to."""
 
     class Role(models.TextChoices):
         BUYER = "buyer"
@@ -75,7 +75,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         )
         indexes = (
             models.Index(fields=["-created_at"]),
-            # "Bar those who are gone" is asked of audiences of 100,000: the few are looked up, not the many.
+            # Audiences of 100,000 are read without inactive people: this index finds those few.
             models.Index(fields=["id"], condition=Q(is_active=False), name="user_inactive"),
         )
 
@@ -84,7 +84,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class RefreshFamily(models.Model):
-    """One login: the refresh token in force and the one before it, each known by its `jti`."""
+    """One login: the current refresh token and the previous one, each by its `jti`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="refresh_families")
@@ -100,10 +100,10 @@ class RefreshFamily(models.Model):
 
 
 class OtpChallenge(models.Model):
-    """The latest one-time code for an email or phone, whether anybody has it or not.
+    """The latest one-time code for an email or phone, whether an account has it or not.
 
-    Redis holds what a guess is compared with; this row counts the guesses, so that losing Redis gives nobody
-    more of them.
+    Guesses are compared with a value in Redis and counted in this row, so that losing Redis allows no more
+    guesses.
     """
 
     identifier = models.CharField(max_length=254, unique=True)
@@ -132,7 +132,7 @@ class Follow(models.Model):
 
 
 class Block(models.Model):
-    """Hides two people from each other, both ways, whoever made it."""
+    """Hides two people from each other, whoever of them made it."""
 
     blocker = models.ForeignKey(User, models.CASCADE, related_name="blocks_made")
     blocked = models.ForeignKey(User, models.CASCADE, related_name="blocks_received")

@@ -1,4 +1,4 @@
-"""Reads about people: who an identifier means, who hides from whom, who follows whom."""
+"""Reads about people: finding one by an identifier, who follows whom."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,31 +10,31 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
 from accounts.blocks import blocked_between, blocked_ids_sql
-from accounts.identifiers import normal_email, normal_phone
+from accounts.identifiers import normalize_email, normalize_phone
 from accounts.models import Follow, User
 from soukloop.core.db.reads import Reads, Statement
 
 
 def user_by_identifier(identifier: str) -> User | None:
     """Find a person by email, phone (however it is written) or username."""
-    if email := normal_email(identifier):
+    if email := normalize_email(identifier):
         return User.objects.filter(Exact(Lower("email"), Value(email))).first()
-    if phone := normal_phone(identifier):
+    if phone := normalize_phone(identifier):
         return User.objects.filter(phone=phone).first()
     return User.objects.filter(Exact(Lower("username"), Value(identifier.strip().lower()))).first()
 
 
-class Caller(NamedTuple):
-    """What a request's token is held against, and the ids that `blocked_ids` returns."""
+class UserWithBlocks(NamedTuple):
+    """The columns that decide whether a user's token is accepted, and the ids that `blocked_ids` returns."""
 
     deleted_at: datetime | None
     banned_at: datetime | None
     token_version: int
-    hidden: list[UUID]
+    blocked_ids: list[UUID]
 
 
-def caller(user_id: UUID) -> Reads[Caller | None]:
-    """Read what every request for a list needs of the person who asks, by one statement."""
+def user_with_blocks(user_id: UUID) -> Reads[UserWithBlocks | None]:
+    """Read in one statement what a request for a feed needs of the current user."""
     rows = yield Statement(
         "SELECT u.deleted_at, u.banned_at, u.token_version,"  # noqa: S608 - no value of a client
         f" ARRAY({blocked_ids_sql('u.id')})"
@@ -42,12 +42,12 @@ def caller(user_id: UUID) -> Reads[Caller | None]:
         [user_id],
         has_one_plan=True,
     )
-    return Caller(*rows[0]) if rows else None
+    return UserWithBlocks(*rows[0]) if rows else None
 
 
 @dataclass(frozen=True)
 class FollowCounts:
-    """How many follow and are followed, and whether the viewer is among them."""
+    """How many follow a person and are followed by them, and whether the viewer follows them."""
 
     followers_count: int
     following_count: int
@@ -55,7 +55,7 @@ class FollowCounts:
 
 
 def follow_counts(user: User, viewer: User | None) -> FollowCounts:
-    """Count follows of people who are still there."""
+    """Count the person's follows, without those of banned and deleted accounts."""
     followers = Follow.objects.filter(followed=user, follower__is_active=True).count()
     following = Follow.objects.filter(follower=user, followed__is_active=True).count()
     is_following = viewer is not None and Follow.objects.filter(follower=viewer, followed=user).exists()
@@ -63,13 +63,13 @@ def follow_counts(user: User, viewer: User | None) -> FollowCounts:
 
 
 def followers_of(user: User, viewer: User) -> QuerySet[Follow]:
-    """Return who follows this person, newest first, without those who are hidden from the viewer."""
+    """Return the follows of this person's followers, newest first, without people blocked for the viewer."""
     follows = Follow.objects.filter(followed=user, follower__is_active=True).select_related("follower")
     return _as_seen_by(viewer, follows, "follower_id")
 
 
 def followed_by(user: User, viewer: User) -> QuerySet[Follow]:
-    """Return whom this person follows, newest first, without those who are hidden from the viewer."""
+    """Return the follows this person made, newest first, without people blocked for the viewer."""
     follows = Follow.objects.filter(follower=user, followed__is_active=True).select_related("followed")
     return _as_seen_by(viewer, follows, "followed_id")
 

@@ -1,4 +1,4 @@
-"""Text messages: where they go is a setting."""
+"""Text messages, through the backend in SMS_BACKEND."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ class Backend(Protocol):
 
 
 class ConsoleBackend:
-    """Print the message, as Django's console mail does; outside DEBUG its digits are hidden."""
+    """Print the message, as Django's console email backend does; outside DEBUG its digits are hidden."""
 
     def send(self, *, to: str, text: str) -> None:
         if not settings.DEBUG:
@@ -27,7 +27,7 @@ class ConsoleBackend:
 
 
 class HttpBackend:
-    """POST `{"to", "text"}` as JSON to SMS_HTTP_URL with SMS_HTTP_TOKEN as bearer token; 2xx is sent."""
+    """POST `{"to", "text"}` as JSON to SMS_HTTP_URL, SMS_HTTP_TOKEN as bearer token; 2xx means sent."""
 
     def send(self, *, to: str, text: str) -> None:
         if not settings.SMS_HTTP_URL.startswith(("https://", "http://")):
@@ -46,6 +46,6 @@ class HttpBackend:
 
 
 def send(*, to: str, text: str) -> None:
-    """Send a text message through SMS_BACKEND; raises OSError when that fails."""
+    """Send a text message; raises OSError where the backend fails."""
     backend: Backend = import_string(settings.SMS_BACKEND)()
     backend.send(to=to, text=text)

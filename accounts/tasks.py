@@ -1,4 +1,4 @@
-"""Jobs about people: codes on their way, and what is swept away at night."""
+"""Jobs: sending one-time codes, and deleting expired rows at night."""
 
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
@@ -8,13 +8,13 @@ from accounts.services import logins, otp
 
 @app.task(name="accounts.deliver_code", retry=RetryStrategy(max_attempts=5, exponential_wait=2))
 def deliver_code(challenge_id: int, nonce: str) -> None:
-    """Send a one-time code by mail or text message."""
+    """Send a one-time code by email or text message."""
     otp.deliver_code(challenge_id=challenge_id, nonce=nonce)
 
 
 @app.periodic(cron="41 3 * * *")
-@app.task(name="accounts.forget_old_rows", queueing_lock="accounts.forget_old_rows")
-def forget_old_rows(timestamp: int) -> None:
+@app.task(name="accounts.delete_expired_rows", queueing_lock="accounts.delete_expired_rows")
+def delete_expired_rows(timestamp: int) -> None:
     """Delete expired refresh families and codes."""
-    logins.forget_dead_families()
-    otp.forget_old_challenges()
+    logins.delete_expired_families()
+    otp.delete_expired_challenges()

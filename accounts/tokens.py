@@ -1,4 +1,4 @@
-"""Access and refresh tokens: what they carry, and what makes one refused."""
+"""Access and refresh tokens: making them, reading them, refusing them."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,35 +15,35 @@ from rest_framework_simplejwt.utils import datetime_to_epoch
 from accounts.models import RefreshFamily, User
 from soukloop.core.errors import NotAuthenticated
 
-_LONGEST = 2048  # ours are about 400 characters
+_TOKEN_MAX_LENGTH = 2048  # ours are about 400 characters
 
 
-class WrongTypeError(TokenError):
-    """A refresh token where an access token belongs, or the other way round."""
+class WrongTokenTypeError(TokenError):
+    """A refresh token was sent in place of an access token, or the other way round."""
 
 
 class TypedToken(Token):
     def verify_token_type(self) -> None:
         if self.payload.get(api_settings.TOKEN_TYPE_CLAIM) != self.token_type:
-            raise WrongTypeError("Token has wrong type")
+            raise WrongTokenTypeError("Token has wrong type")
 
 
 class AccessToken(TypedToken):
-    """`sub` is the user, `ver` their token version when it was made, `fam` the login it came from."""
+    """`sub` is the user, `ver` the token version at that time, `fam` the login (RefreshFamily)."""
 
     token_type = "access"  # noqa: S105
     lifetime = api_settings.ACCESS_TOKEN_LIFETIME
 
 
 class RefreshToken(TypedToken):
-    """`fam` is the login it belongs to; a family accepts one `jti` at a time."""
+    """`fam` is the login (RefreshFamily), which accepts one `jti` at a time."""
 
     token_type = "refresh"  # noqa: S105
     lifetime = api_settings.REFRESH_TOKEN_LIFETIME
 
 
 def access_token_for(user: User, family: RefreshFamily | None = None) -> str:
-    """Mint an access token."""
+    """Sign an access token."""
     token = AccessToken()
     if family is not None:
         token["fam"] = str(family.pk)
@@ -52,8 +52,8 @@ def access_token_for(user: User, family: RefreshFamily | None = None) -> str:
     return str(token)
 
 
-def refresh_token_of(family: RefreshFamily, user: User) -> str:
-    """Mint the family's current refresh token; the same family state always gives the same token."""
+def refresh_token_for(family: RefreshFamily, user: User) -> str:
+    """Sign the family's current refresh token; the same family state always gives the same token."""
     token = RefreshToken()
     token.payload["jti"] = family.current_jti
     token["iat"] = datetime_to_epoch(family.rotated_at)
@@ -65,40 +65,40 @@ def refresh_token_of(family: RefreshFamily, user: User) -> str:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """Whom a token or a ticket says it stands for, and the version of their tokens when it was made."""
+class TokenClaims:
+    """The user of a token or ticket, and the user's token version when it was made."""
 
     user_id: UUID
     token_version: int
 
 
-def claim_of_access_token(token: str) -> Claim:
-    """Raises NotAuthenticated: token_invalid, token_expired, token_wrong_type."""
-    claim, expires_at = _verified(token)
+def read_access_token(token: str) -> TokenClaims:
+    """Verify an access token; raises NotAuthenticated (token_invalid, token_expired, token_wrong_type)."""
+    claims, expires_at = _verify(token)
     if expires_at <= timezone.now().timestamp():
         raise _expired()
-    return claim
+    return claims
 
 
-# By digest: the memory of a process is no place for other people's tokens.
-_known: dict[bytes, tuple[Claim, float]] = {}
-_KNOWN_MAX = 20_000
+# Keyed by digest, so that a memory dump holds no usable token.
+_verified_tokens: dict[bytes, tuple[TokenClaims, float]] = {}
+_VERIFIED_TOKENS_MAX = 20_000
 
 
-def _verified(token: str) -> tuple[Claim, float]:
-    """Return also when it ends. A token comes with every request, and what it says doesn't change."""
+def _verify(token: str) -> tuple[TokenClaims, float]:
+    """Return the claims and the expiry time, from memory where this process has verified the token before."""
     digest = hashlib.blake2b(token.encode(errors="surrogatepass")).digest()
-    found = _known.get(digest)
+    found = _verified_tokens.get(digest)
     if found is None:
         payload = decode(AccessToken, token)
-        if len(_known) >= _KNOWN_MAX:
-            _known.clear()
-        found = _known[digest] = Claim(UUID(payload["sub"]), payload["ver"]), payload["exp"]
+        if len(_verified_tokens) >= _VERIFIED_TOKENS_MAX:
+            _verified_tokens.clear()
+        found = _verified_tokens[digest] = TokenClaims(UUID(payload["sub"]), payload["ver"]), payload["exp"]
     return found
 
 
-class Standing(Protocol):
-    """What of a person decides whether their tokens are good."""
+class TokenSubject(Protocol):
+    """The columns of a user that decide whether tokens are accepted."""
 
     @property
     def deleted_at(self) -> datetime | None: ...
@@ -108,26 +108,32 @@ class Standing(Protocol):
     def token_version(self) -> int: ...
 
 
-P = TypeVar("P", bound=Standing)
+P = TypeVar("P", bound=TokenSubject)
 
 
-def check_user(user: P | None, token_version: int) -> P:
-    """Return the person a token or ticket of this version stands for.
+def check_token_subject(subject: P | None, token_version: int) -> P:
+    """Return the user of a token or ticket of this version.
 
     Raises NotAuthenticated: account_deleted, account_banned, token_revoked.
     """
+    user = check_account_open(subject)
+    if user.token_version != token_version:
+        raise NotAuthenticated("This session has ended. Log in again.", code="token_revoked")
+    return user
+
+
+def check_account_open(user: P | None) -> P:
+    """Return the user; raises NotAuthenticated (account_deleted, account_banned)."""
     if user is None or user.deleted_at is not None:
         raise NotAuthenticated("This account was deleted.", code="account_deleted")
     if user.banned_at is not None:
-        raise NotAuthenticated("This account was banned.", code="account_banned")
-    if user.token_version != token_version:
-        raise NotAuthenticated("This login was ended. Log in again.", code="token_revoked")
+        raise NotAuthenticated("This account is banned.", code="account_banned")
     return user
 
 
 def decode(kind: type[TypedToken], token: str) -> dict[str, Any]:
-    """Return the claims of a token of this kind that is ours and in date; raises NotAuthenticated."""
-    if len(token) > _LONGEST:
+    """Verify a token of this kind and return its payload; raises NotAuthenticated."""
+    if len(token) > _TOKEN_MAX_LENGTH:
         raise _invalid()
     try:
         payload = kind(token).payload  # type: ignore[arg-type]  # simplejwt takes the encoded text
@@ -136,9 +142,9 @@ def decode(kind: type[TypedToken], token: str) -> dict[str, Any]:
             raise TypeError("ver")
     except ExpiredTokenError as error:
         raise _expired() from error
-    except WrongTypeError as error:
-        raise NotAuthenticated(f"Send a token of type {kind.token_type}.", code="token_wrong_type") from error
-    # RecursionError: a header of a thousand nested arrays is read before the signature is.
+    except WrongTokenTypeError as error:
+        raise NotAuthenticated(f"Use a token of type {kind.token_type}.", code="token_wrong_type") from error
+    # RecursionError: the header is parsed before the signature is verified, and may nest a thousand arrays.
     except (TokenError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _invalid() from error
     return payload
@@ -149,4 +155,4 @@ def _expired() -> NotAuthenticated:
 
 
 def _invalid() -> NotAuthenticated:
-    return NotAuthenticated("The token isn't valid.", code="token_invalid")
+    return NotAuthenticated("The token is not valid.", code="token_invalid")

@@ -1,6 +1,6 @@
 """The lists that are asked for most, answered by `fast_reads`; their views are in `listings.views.browse`."""
 
-from accounts.authentication import caller_of_authorization
+from accounts.authentication import user_with_blocks_from_header
 from listings import queries
 from listings.selectors import feeds, search
 from listings.selectors.cards import Viewer
@@ -16,8 +16,8 @@ ROUTES = {
 
 def viewer_of_authorization(header: str) -> Reads[Viewer | None]:
     """Read who looks, as the selectors want to know it. Raises NotAuthenticated."""
-    found = yield from caller_of_authorization(header)
+    found = yield from user_with_blocks_from_header(header)
     if found is None:
         return None
-    user_id, caller = found
-    return Viewer(user_id, caller.hidden)
+    user_id, user = found
+    return Viewer(user_id, user.blocked_ids)

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.identifiers import is_username, normal_email, normal_phone
+from accounts.identifiers import is_username, normalize_email, normalize_phone
 
 
 class EmailAddressField(serializers.CharField):
@@ -16,7 +16,7 @@ class EmailAddressField(serializers.CharField):
         super().__init__(max_length=254, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
-        email = normal_email(super().to_internal_value(data))
+        email = normalize_email(super().to_internal_value(data))
         if email is None:
             self.fail("not_an_email")
         return email
@@ -37,7 +37,7 @@ class PhoneField(serializers.CharField):
         text = super().to_internal_value(data)
         if not text:
             return ""
-        phone = normal_phone(text)
+        phone = normalize_phone(text)
         if phone is None:
             self.fail("not_a_phone")
         return phone
@@ -62,4 +62,4 @@ class PasswordField(serializers.CharField):
 
 class OtpField(serializers.RegexField):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(r"\A[0-9]{6}\Z", error_messages={"invalid": "Six digits."}, **kwargs)
+        super().__init__(r"\A[0-9]{6}\Z", error_messages={"invalid": "Enter the six-digit code."}, **kwargs)

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.identifiers import normal_email, normal_identifier, normal_phone
+from accounts.identifiers import normalize_email, normalize_identifier, normalize_phone
 from accounts.serializers.fields import OtpField, PasswordField
 
 
@@ -17,7 +17,7 @@ class SendOtpInput(serializers.Serializer[None]):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        email, phone = normal_email(attrs["identifier"]), normal_phone(attrs["identifier"])
+        email, phone = normalize_email(attrs["identifier"]), normalize_phone(attrs["identifier"])
         kind = attrs.get("type", "phone" if phone else "email")
         address = email if kind == "email" else phone
         if address is None:
@@ -31,7 +31,7 @@ class VerifyOtpInput(serializers.Serializer[None]):
     otp_code = OtpField()
 
     def validate_identifier(self, value: str) -> str:
-        return normal_identifier(value)
+        return normalize_identifier(value)
 
 
 class ResetPasswordInput(VerifyOtpInput):

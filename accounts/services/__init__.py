@@ -1,1 +1,1 @@
-"""Every write about people, by noun."""
+"""Every write to accounts, by noun."""

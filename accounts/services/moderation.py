@@ -1,4 +1,4 @@
-"""What staff do to accounts, each with a reason that stays in the account's history."""
+"""What staff do to accounts, each with a reason that is kept in the account's history."""
 
 from uuid import UUID
 
@@ -17,35 +17,35 @@ from soukloop.core.staff.history import log_staff_action
 _NOT_FOR_MODERATORS = ("admin", "auth", "contenttypes", "sessions", "procrastinate", "core")
 
 
-def ban(*, actor: User, user_id: UUID, reason: str) -> User:
-    """Shut somebody out: tokens and sockets end, upper apps withdraw what they offer.
+def ban_user(*, actor: User, user_id: UUID, reason: str) -> User:
+    """Ban an account: its tokens and sockets end, and `account_closed` is called.
 
-    Raises Conflict (already_banned, account_deleted), Forbidden for oneself and, unless one is a superuser,
-    for other staff.
+    Raises Conflict (already_banned, account_deleted), and Forbidden for the actor's own account and, unless
+    the actor is a superuser, for other staff.
     """
     with transaction.atomic():
-        user = _locked(actor, user_id)
+        user = _lock_user(actor, user_id)
         if user.banned_at is not None:
-            raise Conflict("This account is banned already.", code="already_banned")
+            raise Conflict("This account is already banned.", code="already_banned")
         user.banned_at = timezone.now()
         user.ban_reason = reason
         user.is_active = False
         user.save(update_fields=["banned_at", "ban_reason", "is_active", "updated_at"])
-        end_all_logins(user, "This account was banned.")
+        end_all_logins(user, "This account is banned.")
         hooks.account_closed(user)
         log_staff_action(actor=actor, row=user, message=f"Banned: {reason}")
         return user
 
 
-def unban(*, actor: User, user_id: UUID, reason: str) -> User:
-    """Let somebody in again; their products are back on the lists, ended offers and streams stay ended.
+def unban_user(*, actor: User, user_id: UUID, reason: str) -> User:
+    """Lift a ban; the account's products are listed again, ended offers and streams stay ended.
 
-    Raises Conflict (not_banned).
+    Raises as `ban_user`, with Conflict (not_banned).
     """
     with transaction.atomic():
-        user = _locked(actor, user_id)
+        user = _lock_user(actor, user_id)
         if user.banned_at is None:
-            raise Conflict("This account isn't banned.", code="not_banned")
+            raise Conflict("This account is not banned.", code="not_banned")
         user.banned_at = None
         user.ban_reason = ""
         user.is_active = True
@@ -56,31 +56,34 @@ def unban(*, actor: User, user_id: UUID, reason: str) -> User:
 
 
 def set_verified_badge(*, actor: User, user_id: UUID, is_given: bool, reason: str) -> User:
-    """Give or take the badge of a checked identity; raises Conflict (badge_unchanged)."""
+    """Give or remove the badge of a checked identity; raises Conflict (badge_unchanged)."""
     with transaction.atomic():
-        user = _locked(actor, user_id)
+        user = _lock_user(actor, user_id)
         if user.has_verified_badge == is_given:
-            state = "has the badge already" if is_given else "has no badge"
+            state = "already has the badge" if is_given else "has no badge"
             raise Conflict(f"This account {state}.", code="badge_unchanged")
         user.has_verified_badge = is_given
         user.save(update_fields=["has_verified_badge", "updated_at"])
-        verb = "given" if is_given else "taken"
+        verb = "given" if is_given else "removed"
         log_staff_action(actor=actor, row=user, message=f"Verified badge {verb}: {reason}")
         return user
 
 
 def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> User:
-    """Let somebody into the admin as a moderator, or out of it; for superusers.
+    """Give or remove access to the admin, as a moderator; for superusers.
 
-    Moderators may look at everything and carry out its actions; a superuser may narrow that in their group.
+    Moderators may view everything and run the admin's actions; a superuser may restrict their group.
     Raises Forbidden, Conflict (staff_unchanged).
     """
     if not actor.is_superuser:
-        raise Forbidden("Superusers decide who is staff.")
+        raise Forbidden("Only superusers may change who is staff.")
     with transaction.atomic():
-        user = _locked(actor, user_id)
-        if user.is_staff == is_staff or (is_staff and not user.is_active):
-            raise Conflict("This account can't become that.", code="staff_unchanged")
+        user = _lock_user(actor, user_id)
+        if user.is_staff == is_staff:
+            state = "is already staff" if is_staff else "is not staff"
+            raise Conflict(f"This account {state}.", code="staff_unchanged")
+        if is_staff and not user.is_active:
+            raise Conflict("This account is banned.", code="staff_unchanged")
         user.is_staff = is_staff
         user.is_superuser = False
         user.save(update_fields=["is_staff", "is_superuser", "updated_at"])
@@ -94,18 +97,18 @@ def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> Use
 def _moderators() -> Group:
     group, is_new = Group.objects.get_or_create(name="Moderators")
     if is_new:
-        looks_and_acts = Q(codename__startswith="view_") | Q(codename__startswith="change_")
-        permissions = Permission.objects.filter(looks_and_acts)
+        view_and_change = Q(codename__startswith="view_") | Q(codename__startswith="change_")
+        permissions = Permission.objects.filter(view_and_change)
         group.permissions.set(permissions.exclude(content_type__app_label__in=_NOT_FOR_MODERATORS))
     return group
 
 
-def _locked(actor: User, user_id: UUID) -> User:
+def _lock_user(actor: User, user_id: UUID) -> User:
     if actor.pk == user_id:
-        raise Forbidden("Have a colleague do this to your own account.")
+        raise Forbidden("You cannot do this to your own account.")
     user = locked_user(user_id)
     if user.deleted_at is not None:
         raise Conflict("This account was deleted.", code="account_deleted")
     if user.is_staff and not actor.is_superuser:
-        raise Forbidden("Only a superuser may do this to staff.")
+        raise Forbidden("Only superusers may do this to staff.")
     return user

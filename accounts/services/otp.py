@@ -1,10 +1,11 @@
-"""One-time codes: made, sent by a job, guessed at most five times, used once.
+"""One-time codes: created, sent by a job, guessed at most five times, used once.
 
-Nothing here looks a person up before a code has matched, so whoever has no account sees the same answers in
-the same time.
+Nothing here looks a person up before a code has matched, so that an identifier without an account gets the
+same answers in the same time.
 """
 
 import hmac
+import logging
 import secrets
 from collections.abc import Callable
 
@@ -17,19 +18,21 @@ from django.utils.crypto import salted_hmac
 from accounts import keys, sms
 from accounts.models import OtpChallenge, User
 from accounts.selectors import user_by_identifier
-from soukloop.core.encryption import decrypt, encrypt
+from soukloop.core.encryption import InvalidToken, decrypt, encrypt
 from soukloop.core.errors import BadRequest, DomainError
 from soukloop.core.jobs import queue
 from soukloop.core.redis import rate_limits
 from soukloop.core.redis.client import redis_client
 
+logger = logging.getLogger(__name__)
+
 _PURPOSE = "accounts.otp"
 
 
 def send_code(*, identifier: str) -> None:
-    """Make a code for a normalised email or phone and have it sent (contract 1.3); the one before is void.
+    """Create a code for a normalized email or phone and enqueue its delivery (contract 1.3).
 
-    Raises RateLimited, or redis.RedisError when Redis is away.
+    An earlier code becomes void. Raises RateLimited, or redis.RedisError while Redis is unavailable.
     """
     rate_limits.hit("otp_send_identifier", identifier)
     code = f"{secrets.randbelow(1_000_000):06}"
@@ -45,21 +48,25 @@ def send_code(*, identifier: str) -> None:
             },
         )
         queue.enqueue("accounts.deliver_code", challenge_id=challenge.pk, nonce=nonce)
-        # Under the row's lock: of two parallel sends, row and Redis hold the same one.
-        redis_client().set(keys.otp(identifier), _stored(identifier, code), ex=settings.OTP_TTL)
+        # While the row is locked, so that after two parallel requests row and Redis hold the same code.
+        redis_client().set(keys.otp(identifier), _redis_value(identifier, code), ex=settings.OTP_TTL)
 
 
 def deliver_code(*, challenge_id: int, nonce: str) -> None:
-    """Send the code to whom it is for, unless there is nobody, a newer code, or it is used or out of date."""
+    """Send a code, unless nobody has the identifier, or the code was replaced, used or has expired."""
     challenge = OtpChallenge.objects.filter(pk=challenge_id, nonce=nonce).first()
     if challenge is None or not challenge.encrypted_code or challenge.expires_at <= timezone.now():
         return
     user = user_by_identifier(challenge.identifier)
     if user is None or not user.is_active:
         return
-    code = decrypt(challenge.encrypted_code, purpose=_PURPOSE, max_age=settings.OTP_TTL)
+    try:
+        code = decrypt(challenge.encrypted_code, purpose=_PURPOSE, max_age=settings.OTP_TTL)
+    except InvalidToken:
+        logger.warning("one-time code %s not sent: it expired, or SECRET_KEY has changed", challenge.pk)
+        return
     minutes = int(settings.OTP_TTL.total_seconds() // 60)
-    text = f"{code} is your Souk Loop code. It is good for {minutes} minutes. Don't give it to anybody."
+    text = f"{code} is your Souk Loop code. It expires in {minutes} minutes. Do not share it with anyone."
     if "@" in challenge.identifier:
         send_mail("Your Souk Loop code", text, None, [challenge.identifier])
     else:
@@ -67,68 +74,70 @@ def deliver_code(*, challenge_id: int, nonce: str) -> None:
 
 
 def verify_code(*, identifier: str, code: str) -> None:
-    """Redeem a code and mark its contact as confirmed (contract 1.4); raises as `redeem_code`."""
+    """Redeem a code and mark the account as verified (contract 1.4); raises as `redeem_code`."""
 
-    def confirm(user: User) -> None:
+    def mark_verified(user: User) -> None:
         user.is_verified = True
         user.save(update_fields=["is_verified", "updated_at"])
 
-    redeem_code(identifier=identifier, code=code, then=confirm)
+    redeem_code(identifier=identifier, code=code, on_success=mark_verified)
 
 
-def redeem_code(*, identifier: str, code: str, then: Callable[[User], None]) -> None:
-    """Count a guess; if it is right, do `then(user)` and void the code, in one transaction.
+def redeem_code(*, identifier: str, code: str, on_success: Callable[[User], None]) -> None:
+    """Count a guess; if it is right, call `on_success(user)` and void the code, in one transaction.
 
-    When `then` refuses, its error is passed on and the code stays good for another try. Raises BadRequest
-    (otp_invalid), whatever the reason, or redis.RedisError when Redis is away.
+    An error of `on_success` is raised, and the code stays usable. Raises BadRequest (otp_invalid), whatever
+    the reason, or redis.RedisError while Redis is unavailable.
     """
     with transaction.atomic():
-        refusal = _redeem(identifier, code, then)
-    # Outside: the guess stays counted although it is refused.
+        refusal = _redeem_or_refuse(identifier, code, on_success)
+    # After the transaction, so that raising does not roll back the count of guesses.
     if refusal is not None:
         raise refusal
 
 
-def _redeem(identifier: str, code: str, then: Callable[[User], None]) -> DomainError | None:
-    refusal = BadRequest("The code is wrong or no longer good. Ask for a new one.", code="otp_invalid")
-    # Parallel guesses queue up at this lock; the sixth finds five counted.
+def _redeem_or_refuse(identifier: str, code: str, on_success: Callable[[User], None]) -> DomainError | None:
+    refusal = BadRequest("The code is wrong or has expired. Request a new one.", code="otp_invalid")
+    # Parallel guesses wait for this lock, so that the sixth sees five counted.
     challenge = OtpChallenge.objects.select_for_update().filter(identifier=identifier).first()
     if challenge is None or challenge.guesses >= settings.OTP_MAX_GUESSES:
         return refusal
     stored = redis_client().get(keys.otp(identifier))
     challenge.guesses += 1
     challenge.save(update_fields=["guesses"])
-    is_right = isinstance(stored, bytes) and hmac.compare_digest(stored, _stored(identifier, code).encode())
+    is_right = isinstance(stored, bytes) and hmac.compare_digest(
+        stored, _redis_value(identifier, code).encode()
+    )
     if not is_right or challenge.expires_at <= timezone.now():
         if challenge.guesses >= settings.OTP_MAX_GUESSES:
-            void(challenge)
+            void_code(challenge)
         return refusal
     user = user_by_identifier(identifier)
     if user is not None:
         try:
             with transaction.atomic():
-                then(user)
+                on_success(user)
         except DomainError as error:
             return error
-    void(challenge)
+    void_code(challenge)
     return None if user is not None else refusal
 
 
-def void(challenge: OtpChallenge) -> None:
-    """Make the code useless; part of the caller's transaction."""
+def void_code(challenge: OtpChallenge) -> None:
+    """Void a code, in the caller's transaction."""
     challenge.encrypted_code = ""
     challenge.guesses = settings.OTP_MAX_GUESSES
     challenge.save(update_fields=["encrypted_code", "guesses"])
     redis_client().delete(keys.otp(challenge.identifier))
 
 
-def forget_old_challenges() -> int:
-    """Delete the challenges whose code has expired; return how many."""
+def delete_expired_challenges() -> int:
+    """Delete the challenges whose code has expired; return the number."""
     return OtpChallenge.objects.filter(expires_at__lt=timezone.now()).delete()[0]
 
 
-def _stored(identifier: str, code: str) -> str:
-    """What Redis holds: the code itself when DEBUG (the contract reads it), otherwise a keyed hash."""
+def _redis_value(identifier: str, code: str) -> str:
+    """Return what Redis holds: the code itself in DEBUG (contract 1.3), otherwise a keyed hash."""
     if settings.DEBUG:
         return code
     return salted_hmac("accounts.otp.stored", f"{identifier}:{code}", algorithm="sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Passwords: what makes a good one, changing it, and setting a new one with a one-time code."""
+"""Passwords: checking, changing, and resetting with a one-time code."""
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -13,7 +13,7 @@ from soukloop.core.redis import rate_limits
 
 
 def check_new_password(password: str, user: User | None = None, field: str = "password") -> None:
-    """Raise ValidationFailed with every reason why this is a weak password (for this person)."""
+    """Raise ValidationFailed with every reason why the password is too weak for this person."""
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -21,38 +21,38 @@ def check_new_password(password: str, user: User | None = None, field: str = "pa
 
 
 def check_current_password(user: User, password: str, field: str) -> None:
-    """Raise ValidationFailed unless this is the person's password, RateLimited after too many tries."""
+    """Raise ValidationFailed for a wrong password, RateLimited after too many attempts."""
     rate_limits.hit_user("password", user.pk)
     if not user.check_password(password):
-        raise ValidationFailed(details={field: ["This isn't your password."]})
+        raise ValidationFailed(details={field: ["The password is wrong."]})
 
 
 def change_password(*, actor: User, current_password: str, new_password: str) -> Login:
-    """Set a new password, end every login and open one for this client."""
+    """Set a new password, end every login and open a new one for this client."""
     with transaction.atomic():
         user = locked_user(actor.pk)
         check_current_password(user, current_password, "current_password")
         check_new_password(new_password, user, "new_password")
-        _set(user, new_password)
+        _set_password(user, new_password)
         return open_login(user)
 
 
 def reset_password(*, identifier: str, code: str, new_password: str) -> None:
-    """Set a new password for whoever holds the code; every login ends. A weak one leaves the code usable.
+    """Set a new password for the owner of the code and end every login.
 
-    Raises ValidationFailed, BadRequest (otp_invalid).
+    A weak password leaves the code usable. Raises ValidationFailed, BadRequest (otp_invalid).
     """
     check_new_password(new_password, field="new_password")
 
-    def set_new(user: User) -> None:
+    def set_new_password(user: User) -> None:
         check_new_password(new_password, user, "new_password")
         user.is_verified = True
-        _set(user, new_password)
+        _set_password(user, new_password)
 
-    otp.redeem_code(identifier=identifier, code=code, then=set_new)
+    otp.redeem_code(identifier=identifier, code=code, on_success=set_new_password)
 
 
-def _set(user: User, password: str) -> None:
+def _set_password(user: User, password: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password", "is_verified", "updated_at"])
     end_all_logins(user, "The password was changed. Log in again.")

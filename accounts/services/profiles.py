@@ -1,4 +1,4 @@
-"""A person's own account: profile, picture, and its end."""
+"""A person's own account: profile, avatar, deletion."""
 
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
 from accounts.services import otp
 from accounts.services.logins import end_all_logins
 from accounts.services.passwords import check_current_password
-from accounts.services.registration import refuse_taken, save_unique
+from accounts.services.registration import check_available, save_unique
 from soukloop.core.errors import NotAuthenticated, ValidationFailed
 from soukloop.core.images import delete_image, store_image
 
@@ -23,7 +23,7 @@ _CONTACTS = ("email", "phone")
 
 
 def update_profile(*, actor: User, current_password: str | None, **changes: Any) -> User:
-    """Change one's profile; a new email or phone needs the password, and is unverified.
+    """Change the actor's profile; a new email or phone needs the password and is unverified.
 
     Otherwise a stolen access token would be enough to move an account to another mailbox and reset its
     password. Raises ValidationFailed, Conflict (email_taken, username_taken, phone_taken).
@@ -33,20 +33,20 @@ def update_profile(*, actor: User, current_password: str | None, **changes: Any)
         changed = [field for field, value in changes.items() if getattr(user, field) != value]
         if any(field in _CONTACTS for field in changed):
             if current_password is None:
-                message = "Give your password to change email or phone."
+                message = "Enter your current password to change email or phone."
                 raise ValidationFailed(details={"current_password": [message]})
             check_current_password(user, current_password, "current_password")
             user.is_verified = False
         for field in changed:
             setattr(user, field, changes[field])
-        refuse_taken(user, [field for field in (*_CONTACTS, "username") if field in changed])
+        check_available(user, [field for field in (*_CONTACTS, "username") if field in changed])
         if changed:
             save_unique(user, update_fields=[*changed, "is_verified", "updated_at"])
         return user
 
 
 def set_avatar(*, actor: User, upload: "UploadedFile[Any]") -> User:
-    """Replace one's picture; raises as `store_image`."""
+    """Replace the actor's avatar; raises as `store_image`."""
     image = store_image(upload, folder="avatars", max_side=AVATAR_SIDE)
     return _replace_avatar(actor, image.name)
 
@@ -65,13 +65,13 @@ def _replace_avatar(actor: User, name: str) -> User:
 
 
 def delete_account(*, actor: User, password: str) -> None:
-    """Close one's account for good.
+    """Delete the actor's account.
 
-    The row stays, nameless, for the other sides of its conversations and sales; everything personal on it
-    goes. Raises ValidationFailed for a wrong password.
+    The row stays, without personal data, because other people's conversations and sales refer to it. Raises
+    ValidationFailed for a wrong password.
     """
     with transaction.atomic():
-        # Before the person's row, as redeeming a code does.
+        # Locked before the person's row, in the same order as redeeming a code.
         contacts = [actor.email, actor.phone or ""]
         challenges = list(OtpChallenge.objects.select_for_update().filter(identifier__in=contacts))
         user = locked_user(actor.pk)
@@ -79,9 +79,9 @@ def delete_account(*, actor: User, password: str) -> None:
             raise NotAuthenticated("This account was deleted.", code="account_deleted")
         check_current_password(user, password, "password")
         for challenge in challenges:
-            otp.void(challenge)
+            otp.void_code(challenge)
             challenge.delete()
-        # Before the keys of the row change: who writes an offer locks a product, then refers to the person.
+        # Before the row's unique values change: making an offer locks a product first, then this row.
         hooks.account_closed(user)
         transaction.on_commit(partial(delete_image, user.avatar), robust=True)
         _anonymise(user)

@@ -1,4 +1,4 @@
-"""Making an account."""
+"""Creating accounts, and keeping emails, usernames and phones unique."""
 
 from typing import Any
 
@@ -12,39 +12,39 @@ from accounts.services.passwords import check_new_password
 from soukloop.core.errors import Conflict
 
 _MESSAGES = {
-    "email": "An account with this email exists.",
+    "email": "An account with this email already exists.",
     "username": "This username is taken.",
-    "phone": "An account with this phone number exists.",
+    "phone": "An account with this phone number already exists.",
 }
 _CONSTRAINTS = {"user_email_once": "email", "user_username_once": "username", "user_phone_once": "phone"}
 
 
-def register(
+def register_user(
     *, email: str, username: str, password: str, phone: str | None, full_name: str, role: str
 ) -> User:
-    """Make an account (contract 1.1); email and phone come normalised.
+    """Create an account (contract 1.1); email and phone come normalized.
 
     Raises ValidationFailed for a weak password, Conflict (email_taken, username_taken, phone_taken).
     """
     user = User(email=email, username=username, phone=phone, full_name=full_name, role=role)
     check_new_password(password, user)
-    refuse_taken(user, ["email", "username", "phone"])
+    check_available(user, ["email", "username", "phone"])
     user.set_password(password)
     save_unique(user)
     return user
 
 
-def refuse_taken(user: User, fields: list[str]) -> None:
-    """Raise Conflict that names each of these fields whose value is somebody else's."""
+def check_available(user: User, fields: list[str]) -> None:
+    """Raise Conflict, with details for each of these fields whose value another account has."""
     taken = [
-        field for field in fields if User.objects.filter(_same(user, field)).exclude(pk=user.pk).exists()
+        field for field in fields if User.objects.filter(_has_same(user, field)).exclude(pk=user.pk).exists()
     ]
     if taken:
         raise _conflict(taken)
 
 
 def save_unique(user: User, **options: Any) -> None:
-    """Save; when somebody took a value in the meantime, raise Conflict."""
+    """Save; raise Conflict where another transaction has just taken a value."""
     try:
         with transaction.atomic():
             user.save(**options)
@@ -55,7 +55,7 @@ def save_unique(user: User, **options: Any) -> None:
         raise _conflict([_CONSTRAINTS[constraint]]) from error
 
 
-def _same(user: User, field: str) -> Any:
+def _has_same(user: User, field: str) -> Any:
     value = getattr(user, field)
     if field == "phone":
         return Q(phone=value) if value else Q(pk=None)

@@ -11,8 +11,8 @@ from accounts.models import Block, Follow, User
 from soukloop.core.errors import BadRequest, NotFound
 
 
-def follow(*, actor: User, user_id: UUID) -> User:
-    """Follow somebody, once; raises NotFound, BadRequest (not_yourself)."""
+def follow_user(*, actor: User, user_id: UUID) -> User:
+    """Follow a person, at most once; raises NotFound, BadRequest (not_yourself)."""
     _refuse_self(actor, user_id)
     with transaction.atomic():
         _lock_pair(actor.pk, user_id)
@@ -21,8 +21,8 @@ def follow(*, actor: User, user_id: UUID) -> User:
         return user
 
 
-def unfollow(*, actor: User, user_id: UUID) -> User:
-    """Stop following somebody, if one does; raises NotFound."""
+def unfollow_user(*, actor: User, user_id: UUID) -> User:
+    """Stop following a person; following nobody is no error. Raises NotFound."""
     with transaction.atomic():
         deleted, _ = Follow.objects.filter(follower=actor, followed_id=user_id).delete()
         if deleted:
@@ -30,13 +30,13 @@ def unfollow(*, actor: User, user_id: UUID) -> User:
     return visible_user(actor, user_id)
 
 
-def block(*, actor: User, user_id: UUID) -> None:
-    """Hide the two from each other and end their follows; raises NotFound, BadRequest (not_yourself)."""
+def block_user(*, actor: User, user_id: UUID) -> None:
+    """Hide two people from each other and end their follows; raises NotFound, BadRequest (not_yourself)."""
     _refuse_self(actor, user_id)
     with transaction.atomic():
         _lock_pair(actor.pk, user_id)
         if not User.objects.filter(pk=user_id, deleted_at=None).exists():
-            raise NotFound("There is no such person.")
+            raise NotFound("User not found.")
         Block.objects.get_or_create(blocker=actor, blocked_id=user_id)
         Follow.objects.filter(
             Q(follower=actor, followed_id=user_id) | Q(follower_id=user_id, followed=actor)
@@ -44,21 +44,21 @@ def block(*, actor: User, user_id: UUID) -> None:
         hooks.user_blocked(actor.pk, user_id)
 
 
-def unblock(*, actor: User, user_id: UUID) -> None:
-    """Take back one's own block; the other side's stays."""
+def unblock_user(*, actor: User, user_id: UUID) -> None:
+    """Remove the actor's block; one that the other person made remains."""
     Block.objects.filter(blocker=actor, blocked_id=user_id).delete()
 
 
 def _refuse_self(actor: User, user_id: UUID) -> None:
     if actor.pk == user_id:
-        raise BadRequest("That is you.", code="not_yourself")
+        raise BadRequest("You cannot follow or block yourself.", code="not_yourself")
 
 
 def _lock_pair(a_id: UUID, b_id: UUID) -> None:
-    """Let the two people's follows and blocks happen one after the other.
+    """Serialize the follows and blocks of two people for the rest of the transaction.
 
-    Otherwise a follow could slip in beside the block that forbids it. Locking the people's rows would make
-    all followers of a popular seller wait for each other.
+    Otherwise a follow could be committed beside the block that forbids it. Locking the people's rows would
+    make all followers of a popular seller wait for each other.
     """
     first, second = sorted([str(a_id), str(b_id)])
     with connection.cursor() as cursor:

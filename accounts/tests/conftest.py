@@ -6,6 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from accounts.tests.calls import EMAIL, PHONE
 from accounts.tests.factories import client_for, make_user
 
 
@@ -29,3 +30,14 @@ def user(db) -> User:
 @pytest.fixture
 def client(user) -> APIClient:
     return client_for(user)
+
+
+@pytest.fixture
+def debug(settings: Any) -> None:
+    settings.DEBUG = True
+
+
+@pytest.fixture
+def buyer(db: None) -> User:
+    """Return a person who has not verified an email or phone yet."""
+    return make_user(email=EMAIL, phone=PHONE, is_verified=False)

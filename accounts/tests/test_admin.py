@@ -154,8 +154,8 @@ def test_a_person_s_page_offers_what_makes_sense(desk, boss):
     assert offered(desk, user) == ["ban", "give_badge"]
     assert offered(browser, user) == ["ban", "give_badge", "make_staff"]
     moderation.set_verified_badge(actor=boss, user_id=user.pk, is_given=True, reason="x")
-    moderation.ban(actor=boss, user_id=user.pk, reason="x")
-    assert offered(browser, user) == ["unban", "take_badge"]
+    moderation.ban_user(actor=boss, user_id=user.pk, reason="x")
+    assert offered(browser, user) == ["unban", "remove_badge"]
     assert offered(desk, make_user(deleted_at=timezone.now(), is_active=False)) == []
 
 
@@ -203,7 +203,7 @@ def test_a_ban_shuts_out_and_an_unban_lets_in_again(
     user.refresh_from_db()
     assert (user.is_active, user.ban_reason, user.token_version) == (False, "Sold fakes", 1)
     assert client.get("/api/v1/auth/me").json()["error"]["code"] == "account_banned"
-    assert captured_events == [(f"user.{user.pk}", "close", {"reason": "This account was banned."})]
+    assert captured_events == [(f"user.{user.pk}", "close", {"reason": "This account is banned."})]
     assert closed == [user]
     entry = LogEntry.objects.latest("pk")
     assert (entry.user, entry.object_id, entry.change_message) == (
@@ -223,7 +223,7 @@ def test_of_several_people_each_gets_an_answer(desk):
     fresh, banned = make_user(username="fresh"), make_user(is_active=False, banned_at=timezone.now())
     page = act(desk, "ban", fresh, banned, confirmed="yes", reason="Spam").content.decode()
     assert "@fresh is banned." in page
-    assert f"{banned}: This account is banned already." in page
+    assert f"{banned}: This account is already banned." in page
 
 
 def test_the_badge_is_given_and_taken(desk):
@@ -231,7 +231,7 @@ def test_the_badge_is_given_and_taken(desk):
     act(desk, "give_badge", user, confirmed="yes", reason="Saw the licence")
     user.refresh_from_db()
     assert user.has_verified_badge
-    act(desk, "take_badge", user, confirmed="yes", reason="Licence expired")
+    act(desk, "remove_badge", user, confirmed="yes", reason="Licence expired")
     user.refresh_from_db()
     assert not user.has_verified_badge
     assert LogEntry.objects.filter(object_id=str(user.pk)).count() == 2
@@ -243,7 +243,7 @@ def test_a_moderator_touches_neither_staff_nor_themself(desk, moderator, boss):
         victim.refresh_from_db()
         assert victim.is_active
     with pytest.raises(Forbidden):
-        moderation.ban(actor=moderator, user_id=boss.pk, reason="x")
+        moderation.ban_user(actor=moderator, user_id=boss.pk, reason="x")
 
 
 def test_only_superusers_say_who_is_staff(desk, boss, moderator):
@@ -287,8 +287,8 @@ def test_staff_who_may_only_look_are_offered_no_action(boss):
 @pytest.mark.parametrize(
     ("call", "fields", "code"),
     [
-        (moderation.ban, {"deleted_at": "2026-01-01T00:00:00Z", "is_active": False}, "account_deleted"),
-        (moderation.unban, {}, "not_banned"),
+        (moderation.ban_user, {"deleted_at": "2026-01-01T00:00:00Z", "is_active": False}, "account_deleted"),
+        (moderation.unban_user, {}, "not_banned"),
     ],
 )
 def test_what_makes_no_sense_is_a_conflict_and_changes_nothing(boss, call, fields, code):

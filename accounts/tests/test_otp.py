@@ -1,68 +1,23 @@
 """One-time codes: what is stored where, who gets one, how often one may guess (contract 1.3 and 1.4)."""
 
-import io
-import json
 import re
-import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import time_machine
 from django.core import mail
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from procrastinate import RetryStrategy
 from procrastinate.contrib.django.models import ProcrastinateJob
 from redis.exceptions import ConnectionError as RedisAway
 
-from accounts import sms
-from accounts.models import OtpChallenge, RefreshFamily
-from accounts.tasks import deliver_code, forget_old_rows
-from accounts.tests.factories import PASSWORD, client_for, make_user
-from accounts.tests.test_tokens import code_of, log_in
+from accounts.models import OtpChallenge
+from accounts.tasks import delete_expired_rows, deliver_code
+from accounts.tests.calls import AUTH, EMAIL, PHONE, code_in_redis, code_of, deliver, send, verify, wrong
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
-
-AUTH = "/api/v1/auth"
-EMAIL = "testbuyer@soukloop.com"
-PHONE = "+971501234567"
-
-
-@pytest.fixture
-def debug(settings):
-    settings.DEBUG = True
-
-
-@pytest.fixture
-def buyer(db):
-    return make_user(email=EMAIL, phone=PHONE, is_verified=False)
-
-
-def send(client, identifier=EMAIL, **extra):
-    return client.post(f"{AUTH}/send-otp", {"identifier": identifier, **extra})
-
-
-def verify(client, code, identifier=EMAIL):
-    return client.post(f"{AUTH}/verify-otp", {"identifier": identifier, "otp_code": code})
-
-
-def code_in_redis(identifier=EMAIL):
-    stored = redis_client().get(f"otp:{identifier}")
-    assert isinstance(stored, bytes)
-    return stored.decode()
-
-
-def wrong(code):
-    return f"{(int(code) + 1) % 1_000_000:06}"
-
-
-def deliver():
-    for job in ProcrastinateJob.objects.filter(task_name="accounts.deliver_code").order_by("id"):
-        deliver_code(**job.args)
 
 
 def test_code_of_contract_1_3_is_in_redis_and_verifies_once(guest, buyer, debug):
@@ -240,7 +195,7 @@ def test_after_ten_minutes_it_is_too_late(guest, buyer, debug):
         clock.shift(timedelta(minutes=10))
         assert code_of(verify(guest, code)) == (400, "otp_invalid")
         clock.shift(1)
-        forget_old_rows(0)
+        delete_expired_rows(0)
     assert not OtpChallenge.objects.exists()
 
 
@@ -309,141 +264,3 @@ def test_no_log_line_holds_the_code(guest, buyer, debug, caplog):
         deliver()
         verify(guest, code)
     assert code not in caplog.text
-
-
-def test_the_console_hides_digits_outside_debug(settings, capsys):
-    settings.DEBUG = False
-    sms.send(to=PHONE, text="123456 is your code")
-    assert capsys.readouterr().out == f"SMS to {PHONE}: ****** is your code\n"
-
-
-@pytest.fixture
-def gateway(settings):
-    received = []
-
-    class Gateway(BaseHTTPRequestHandler):
-        status = 200
-
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            received.append((self.path, self.headers["Authorization"], json.load(io.BytesIO(body))))
-            self.send_response(Gateway.status)
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Gateway)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    settings.SMS_BACKEND = "accounts.sms.HttpBackend"
-    settings.SMS_HTTP_URL = f"http://127.0.0.1:{server.server_port}/messages"
-    settings.SMS_HTTP_TOKEN = "gateway-token"
-    yield Gateway, received
-    server.shutdown()
-    server.server_close()
-
-
-def test_the_http_backend_posts_json_with_its_token(gateway):
-    sms.send(to=PHONE, text="123456 is your code")
-    assert gateway[1] == [("/messages", "Bearer gateway-token", {"to": PHONE, "text": "123456 is your code"})]
-
-
-def test_a_gateway_that_refuses_makes_the_job_try_again(gateway):
-    gateway[0].status = 500
-    with pytest.raises(OSError, match="500"):
-        sms.send(to=PHONE, text="123456 is your code")
-    assert isinstance(deliver_code.retry_strategy, RetryStrategy)
-    assert deliver_code.retry_strategy.max_attempts == 5
-
-
-def test_a_gateway_is_reached_over_http_only(settings):
-    settings.SMS_BACKEND = "accounts.sms.HttpBackend"
-    settings.SMS_HTTP_URL = "file:///etc/passwd"
-    with pytest.raises(ImproperlyConfigured):
-        sms.send(to=PHONE, text="x")
-
-
-# --- Passwords ---------------------------------------------------------------------------------------
-
-NEW = "Better456!@#"
-
-
-def reset(client, code, password=NEW, identifier=EMAIL):
-    body = {"identifier": identifier, "otp_code": code, "new_password": password}
-    return client.post(f"{AUTH}/reset-password", body)
-
-
-def test_a_code_sets_a_new_password_and_ends_every_login(
-    guest, buyer, debug, captured_events, django_capture_on_commit_callbacks
-):
-    refresh_token = log_in(guest, EMAIL).json()["data"]["refresh_token"]
-    old = client_for(buyer)
-    send(guest)
-    code = code_in_redis()
-    with django_capture_on_commit_callbacks(execute=True):
-        answer = reset(guest, code)
-    assert (answer.status_code, answer.json()["data"]) == (200, {"message": "Password changed"})
-
-    assert code_of(log_in(guest, EMAIL, PASSWORD)) == (401, "invalid_credentials")
-    assert log_in(guest, EMAIL, NEW).json()["data"]["user"]["is_verified"] is True
-    assert code_of(old.get(f"{AUTH}/me")) == (401, "token_revoked")
-    answer = guest.post(f"{AUTH}/refresh", {"refresh_token": refresh_token})
-    assert code_of(answer) == (401, "token_revoked")
-    assert captured_events == [
-        (f"user.{buyer.pk}", "close", {"reason": "The password was changed. Log in again."})
-    ]
-    assert code_of(reset(guest, code)) == (400, "otp_invalid")
-
-
-@pytest.mark.parametrize(("password", "guesses"), [("password", 0), ("testbuyer@soukloop", 1)])
-def test_a_weak_password_leaves_the_code_usable(guest, buyer, debug, password, guesses):
-    send(guest)
-    code = code_in_redis()
-    answer = reset(guest, code, password)
-    assert code_of(answer) == (400, "validation_error")
-    assert list(answer.json()["error"]["details"]) == ["new_password"]
-    assert OtpChallenge.objects.get().guesses == guesses
-    assert reset(guest, code).status_code == 200
-
-
-def test_resetting_tells_nothing_about_who_exists(guest, buyer, debug):
-    send(guest)
-    send(guest, "nobody@example.com")
-    known = reset(guest, wrong(code_in_redis()))
-    unknown = reset(guest, wrong(code_in_redis("nobody@example.com")), identifier="nobody@example.com")
-    never_sent = reset(guest, "123456", identifier="never@example.com")
-    assert known.content == unknown.content == never_sent.content
-    assert code_of(known) == (400, "otp_invalid")
-
-
-def test_changing_the_password_needs_the_old_one_and_ends_every_other_login(guest, buyer):
-    other = log_in(guest, EMAIL).json()["data"]["refresh_token"]
-    client = client_for(buyer)
-    url = f"{AUTH}/change-password"
-
-    answer = client.post(url, {"current_password": "Wrong123!@#", "new_password": NEW})
-    assert code_of(answer) == (400, "validation_error")
-    assert list(answer.json()["error"]["details"]) == ["current_password"]
-    answer = client.post(url, {"current_password": PASSWORD, "new_password": "12345678"})
-    assert list(answer.json()["error"]["details"]) == ["new_password"]
-    assert client.get(f"{AUTH}/me").status_code == 200
-
-    answer = client.post(url, {"current_password": PASSWORD, "new_password": NEW})
-    assert answer.status_code == 200
-    assert code_of(client.get(f"{AUTH}/me")) == (401, "token_revoked")
-    assert code_of(guest.post(f"{AUTH}/refresh", {"refresh_token": other})) == (401, "token_revoked")
-    guest.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['data']['access_token']}")
-    assert guest.get(f"{AUTH}/me").status_code == 200
-    assert RefreshFamily.objects.filter(revoked_at=None).count() == 1
-
-
-def test_guessing_the_password_with_a_stolen_token_is_slowed_down(buyer, settings):
-    settings.RATE_LIMITS = settings.RATE_LIMITS | {"password": (2, 600)}
-    client = client_for(buyer)
-    body = {"current_password": "Wrong123!@#", "new_password": NEW}
-    assert client.post(f"{AUTH}/change-password", body).status_code == 400
-    assert client.delete(f"{AUTH}/me", {"password": "Wrong123!@#"}).status_code == 400
-    answer = client.patch(f"{AUTH}/me", {"email": "x@example.com", "current_password": PASSWORD})
-    assert code_of(answer) == (429, "rate_limited")
-    buyer.refresh_from_db()
-    assert buyer.email == EMAIL

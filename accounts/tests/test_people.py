@@ -7,8 +7,8 @@ from django.contrib.gis.geos import Point
 from django.utils import timezone
 
 from accounts.models import Block, Follow
+from accounts.tests.calls import code_of
 from accounts.tests.factories import block, client_for, follow, make_seller, make_user
-from accounts.tests.test_tokens import code_of
 
 pytestmark = pytest.mark.django_db
 

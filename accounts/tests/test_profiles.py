@@ -10,8 +10,8 @@ from PIL import Image
 
 from accounts import demo, hooks
 from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
+from accounts.tests.calls import code_of, log_in
 from accounts.tests.factories import PASSWORD, block, client_for, follow, make_user
-from accounts.tests.test_tokens import code_of, log_in
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db

@@ -16,9 +16,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
 from accounts.services import moderation, relations
+from accounts.tests.calls import code_in_redis, log_in, send, verify, wrong
 from accounts.tests.factories import PASSWORD, client_for, make_staff, make_user
-from accounts.tests.test_otp import code_in_redis, send, verify, wrong
-from accounts.tests.test_tokens import log_in
 from soukloop.core.errors import DomainError
 from soukloop.core.redis.client import redis_client
 from soukloop.core.redis.rate_limits import declared_limits
@@ -210,10 +209,10 @@ def test_a_follow_never_survives_beside_a_block():
 
         def follow(a: User = follower, b: User = blocker) -> None:
             with suppress(DomainError):
-                relations.follow(actor=a, user_id=b.pk)
+                relations.follow_user(actor=a, user_id=b.pk)
 
         def block(a: User = blocker, b: User = follower) -> None:
-            relations.block(actor=a, user_id=b.pk)
+            relations.block_user(actor=a, user_id=b.pk)
 
         at_once([follow, block, follow, block])
     assert Block.objects.count() == 10
@@ -225,7 +224,7 @@ def test_two_staff_ban_somebody_once():
 
     def ban(actor: User) -> str:
         try:
-            moderation.ban(actor=actor, user_id=user.pk, reason="x")
+            moderation.ban_user(actor=actor, user_id=user.pk, reason="x")
         except DomainError as error:
             return error.code
         return "banned"

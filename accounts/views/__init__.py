@@ -1,1 +1,1 @@
-"""REST about people, by noun."""
+"""REST views of accounts, by noun."""

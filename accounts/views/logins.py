@@ -1,4 +1,4 @@
-"""Registering, logging in and out, tokens and tickets."""
+"""REST views of registration, login, logout, tokens and tickets."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def login_body(login: logins.Login) -> dict[str, Any]:
 
 
 class Anonymous(APIView):
-    """For who isn't logged in: a stale token in the header is ignored."""
+    """For guests: a stale token in the header is ignored."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -88,7 +88,7 @@ class Register(Anonymous):
     )
     def post(self, request: Request) -> Response:
         created = self._create(request)
-        # Outside what is kept for a replay: tokens don't lie about in a table, and a replay's are fresh.
+        # Not part of the stored answer: no tokens in the table, and a replayed request gets new ones.
         user = User.objects.get(pk=jsonlib.loads(jsonlib.dumps(created.data))["id"])
         return Response(login_body(logins.open_login(user)), status=201)
 
@@ -97,7 +97,7 @@ class Register(Anonymous):
     @idempotent
     def _create(self, request: Request) -> Response:
         data = validated(RegisterInput, request.data)
-        user = registration.register(**data)
+        user = registration.register_user(**data)
         return Response({"id": user.pk}, status=201)
 
 
@@ -128,7 +128,7 @@ class Refresh(Anonymous):
 
     @extend_schema(
         summary="Exchange a refresh token for a new pair",
-        description="A refresh token is good for one use. Access tokens already handed out stay good.",
+        description="A refresh token can be used once. Earlier access tokens stay valid until they expire.",
         tags=["Account"],
         request=RefreshInput,
         responses=LoginOutput,
@@ -139,7 +139,7 @@ class Refresh(Anonymous):
     )
     def post(self, request: Request) -> Response:
         data = validated(RefreshInput, request.data)
-        return Response(login_body(logins.refresh(**data)))
+        return Response(login_body(logins.refresh_login(**data)))
 
 
 class LogOut(Anonymous):
@@ -147,7 +147,7 @@ class LogOut(Anonymous):
 
     @extend_schema(
         summary="End one login",
-        description="The login of the refresh token, or without one that of the access token in the header.",
+        description="Ends the login of the refresh token, or else of the access token in the header.",
         tags=["Account"],
         request=LogoutInput,
         responses=ConfirmationOutput,
@@ -172,7 +172,7 @@ class LogOut(Anonymous):
 class LogOutEverywhere(APIView):
     @extend_schema(
         summary="End every login",
-        description="Every access and refresh token is refused from now on; sockets are closed.",
+        description="Revokes every access and refresh token and closes every socket.",
         tags=["Account"],
         request=None,
         responses=ConfirmationOutput,

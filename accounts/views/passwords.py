@@ -1,4 +1,4 @@
-"""One-time codes and passwords."""
+"""REST views of one-time codes and passwords."""
 
 from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema
@@ -28,7 +28,7 @@ class SendOtp(Anonymous):
 
     @extend_schema(
         summary="Send a one-time code",
-        description="The answer is the same whether anybody has this email or phone or not.",
+        description="The answer is the same whether an account has this email or phone or not.",
         tags=["Account"],
         request=SendOtpInput,
         responses=OtpSentOutput,
@@ -109,7 +109,7 @@ class ResetPassword(Anonymous):
 class ChangePassword(APIView):
     @extend_schema(
         summary="Change my password",
-        description="Ends every login, closes every socket, and answers a new login for this client.",
+        description="Ends every login, closes every socket, and returns a new login for this client.",
         tags=["Account"],
         request=ChangePasswordInput,
         responses=LoginOutput,

@@ -1,4 +1,4 @@
-"""Other people: profiles, follows, blocks."""
+"""REST views of other people: profiles, follows, blocks."""
 
 from typing import Any
 from uuid import UUID
@@ -40,12 +40,12 @@ class Followed(APIView):
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
-        return _profile(relations.follow(actor=viewer, user_id=user_id), viewer)
+        return _profile(relations.follow_user(actor=viewer, user_id=user_id), viewer)
 
     @extend_schema(summary="Stop following somebody", tags=["People"], request=None, responses=ProfileOutput)
     def delete(self, request: Request, user_id: UUID) -> Response:
         return _profile(
-            relations.unfollow(actor=current_user(request), user_id=user_id), current_user(request)
+            relations.unfollow_user(actor=current_user(request), user_id=user_id), current_user(request)
         )
 
 
@@ -61,12 +61,12 @@ class Blocked(APIView):
     )
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
-        relations.block(actor=current_user(request), user_id=user_id)
+        relations.block_user(actor=current_user(request), user_id=user_id)
         return Response({"message": "Blocked"})
 
     @extend_schema(summary="Unblock somebody", tags=["People"], request=None, responses=ConfirmationOutput)
     def delete(self, request: Request, user_id: UUID) -> Response:
-        relations.unblock(actor=current_user(request), user_id=user_id)
+        relations.unblock_user(actor=current_user(request), user_id=user_id)
         return Response({"message": "Unblocked"})
 
 

@@ -1,4 +1,4 @@
-"""My own account."""
+"""REST views of one's own account."""
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.parsers import MultiPartParser
@@ -55,7 +55,7 @@ class Me(APIView):
 
     @extend_schema(
         summary="Delete my account",
-        description="For good. What you wrote and sold stays with the other side, without your name.",
+        description="This cannot be undone. Messages and sales stay with the other side, without your name.",
         tags=["Account"],
         request=DeleteAccountInput,
         responses=ConfirmationOutput,
@@ -72,7 +72,7 @@ class Avatar(APIView):
     rate_scope = {"POST": "upload"}
 
     @extend_schema(
-        summary="Upload my picture",
+        summary="Upload my avatar",
         tags=["Account"],
         request={"multipart/form-data": ImageUploadInput},
         responses=MeOutput,
@@ -90,7 +90,7 @@ class Avatar(APIView):
         user = profiles.set_avatar(actor=current_user(request), upload=data["image"])
         return Response(me_body(user))
 
-    @extend_schema(summary="Remove my picture", tags=["Account"], request=None, responses=MeOutput)
+    @extend_schema(summary="Remove my avatar", tags=["Account"], request=None, responses=MeOutput)
     def delete(self, request: Request) -> Response:
         return Response(me_body(profiles.remove_avatar(actor=current_user(request))))
 

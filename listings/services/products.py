@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.access import locked_user
 from accounts.models import User
-from accounts.tokens import check_user
+from accounts.tokens import check_account_open
 from listings import hooks
 from listings.access import own_product
 from listings.category_counts import adjust_counts_on_commit, invalidate_counts_on_commit
@@ -76,7 +76,7 @@ def create_product(
     _validate_and_price(product)
     seller = locked_user(actor.pk)
     # A ban may have been what held the row: it closed the products that were there, and ours wasn't.
-    check_user(seller, seller.token_version)
+    check_account_open(seller)
     _require_below_active_limit(seller)
     product.save(force_insert=True)
     add_words(product.title)

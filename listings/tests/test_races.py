@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.services.moderation import ban
+from accounts.services.moderation import ban_user
 from accounts.services.profiles import delete_account
 from accounts.tests.factories import PASSWORD, make_seller, make_staff
 from listings import services
@@ -50,7 +50,7 @@ def test_who_is_shut_out_while_posting_has_nothing_on_sale(way):
         start.wait()
         try:
             if way == "ban":
-                ban(actor=staff, user_id=seller.pk, reason="Counterfeits")
+                ban_user(actor=staff, user_id=seller.pk, reason="Counterfeits")
             else:
                 delete_account(actor=seller, password=PASSWORD)
         finally:
@@ -79,7 +79,7 @@ def test_who_is_shut_out_while_posting_has_nothing_on_sale(way):
 
 def test_who_was_banned_before_the_lock_was_had_is_refused():
     seller = make_seller()
-    ban(actor=make_staff(), user_id=seller.pk, reason="Counterfeits")
+    ban_user(actor=make_staff(), user_id=seller.pk, reason="Counterfeits")
     with pytest.raises(NotAuthenticated) as refusal:  # `seller` is the row as it was before
         services.create_product(actor=seller, **jordans())
     assert refusal.value.code == "account_banned"
@@ -158,7 +158,7 @@ def test_what_comes_back_while_its_seller_is_banned_is_in_no_list(act, state):
             seller, start = make_seller(), threading.Barrier(5)
             running = [pool.submit(run, make_product(seller=seller, **state), start) for _ in range(4)]
             start.wait()
-            ban(actor=staff, user_id=seller.pk, reason="Counterfeits")
+            ban_user(actor=staff, user_id=seller.pk, reason="Counterfeits")
             for one in running:
                 one.result()
             assert Product.objects.filter(seller=seller, status="active", seller_closed=True).count() == 4

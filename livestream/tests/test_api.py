@@ -10,7 +10,7 @@ from django.conf import settings as configured
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.services.moderation import ban
+from accounts.services.moderation import ban_user
 from accounts.tests.factories import block, client_for, follow, make_seller, make_staff, make_user
 from listings.tests.factories import make_product
 from livestream.media import stream_keys
@@ -288,7 +288,7 @@ def test_rotating_the_key_replaces_the_old_one() -> None:
 def test_banning_a_seller_ends_and_cancels_their_streams() -> None:
     live = make_live_stream()
     planned = make_stream(seller=live.seller)
-    ban(actor=make_staff(), user_id=live.seller_id, reason="Fakes")
+    ban_user(actor=make_staff(), user_id=live.seller_id, reason="Fakes")
     live.refresh_from_db()
     planned.refresh_from_db()
     assert (live.status, live.end_reason) == ("ended", "account_closed")

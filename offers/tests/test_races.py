@@ -17,8 +17,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.services.moderation import ban
-from accounts.services.relations import block
+from accounts.services.moderation import ban_user
+from accounts.services.relations import block_user
 from accounts.tests.factories import make_seller, make_staff, make_user
 from listings.models import Product
 from listings.services import delete_product, hide_product, update_product
@@ -248,9 +248,9 @@ def test_concurrent_offers_blocks_and_bans_do_not_deadlock(servers: Any, people:
         for _ in range(3)
     ]
     actions: list[Callable[[], Any]] = [
-        lambda: block(actor=seller, user_id=buyers[0].pk),
-        lambda: block(actor=buyers[1], user_id=seller.pk),
-        lambda: ban(actor=staff, user_id=buyers[2].pk, reason="Fraud"),
+        lambda: block_user(actor=seller, user_id=buyers[0].pk),
+        lambda: block_user(actor=buyers[1], user_id=seller.pk),
+        lambda: ban_user(actor=staff, user_id=buyers[2].pk, reason="Fraud"),
         *(partial(closing.close_offers_for_people, buyer.pk, seller.pk) for buyer in buyers[:2]),
         lambda: closing.close_offers_for_people(buyers[2].pk),
     ]

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from accounts.blocks import is_blocked_between
 from accounts.models import User
-from accounts.services.relations import block, unblock
+from accounts.services.relations import block_user, unblock_user
 from accounts.tests.factories import make_seller, make_staff, make_user
 from listings.models import Product
 from listings.services import delete_product, hide_product, restore_product, update_product
@@ -150,7 +150,7 @@ class Market(RuleBasedStateMachine):
     @rule(who=INDEX, whom=INDEX, is_block=st.booleans(), job_runs=st.booleans())
     def block(self, who: int, whom: int, is_block: bool, job_runs: bool) -> None:
         blocker, blocked = self.people[who % 5], self.people[whom % 5]
-        act = block if is_block else unblock
+        act = block_user if is_block else unblock_user
         self.attempt(act, actor=blocker, user_id=blocked.pk)
         if is_block and job_runs and blocker != blocked:
             self.attempt(closing.close_offers_for_people, user_id=blocker.pk, other_id=blocked.pk)

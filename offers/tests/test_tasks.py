@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from accounts.services.moderation import ban
-from accounts.services.relations import block
+from accounts.services.moderation import ban_user
+from accounts.services.relations import block_user
 from accounts.tests.factories import make_staff, make_user
 from listings.tests.factories import make_product
 from notifications.models import Notification
@@ -78,7 +78,7 @@ def test_block_declines_only_the_offers_between_the_two_users() -> None:
     buyer, product = make_user(), make_product()
     theirs, rival = make_offer(product, buyer=buyer), make_offer(product)
     elsewhere = make_offer(buyer=buyer)
-    block(actor=product.seller, user_id=buyer.pk)
+    block_user(actor=product.seller, user_id=buyer.pk)
     run_jobs()
     run_jobs()
     statuses = dict(Offer.objects.values_list("pk", "status"))
@@ -91,7 +91,7 @@ def test_ban_declines_all_offers_to_and_from_the_user() -> None:
     person = make_user()
     made, received = make_offer(buyer=person), make_offer(make_product(seller=person))
     other = make_offer()
-    ban(actor=make_staff(), user_id=person.pk, reason="Fraud")
+    ban_user(actor=make_staff(), user_id=person.pk, reason="Fraud")
     run_jobs()
     statuses = dict(Offer.objects.values_list("pk", "status"))
     assert statuses == {made.pk: "declined", received.pk: "declined", other.pk: "pending"}

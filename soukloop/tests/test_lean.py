@@ -10,7 +10,7 @@ from django.db import connection
 from redis.exceptions import ConnectionError as RedisAway
 
 from accounts.services.logins import log_out_everywhere
-from accounts.services.moderation import ban
+from accounts.services.moderation import ban_user
 from accounts.services.profiles import delete_account
 from accounts.tests.factories import PASSWORD, block, make_user
 from accounts.tokens import access_token_for
@@ -152,7 +152,7 @@ def test_blocks_likes_and_bad_tokens_count_here_too(lean):
 
 
 def is_banned(user):
-    ban(actor=make_user(is_staff=True, is_superuser=True), user_id=user.pk, reason="spam")
+    ban_user(actor=make_user(is_staff=True, is_superuser=True), user_id=user.pk, reason="spam")
 
 
 def has_gone(user):

@@ -1,0 +1,192 @@
+"""Logging in and out, and rotating refresh tokens."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.utils import timezone
+
+from accounts.models import RefreshFamily
+from accounts.services.logins import delete_expired_families
+from accounts.tests.calls import AUTH, claims_of, code_of, log_in, me_with, refresh
+from accounts.tests.factories import PASSWORD, client_for, make_user
+from accounts.tokens import refresh_token_for
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    "identifier", ["Layla@Example.com", "layla.m", "+971501234567", "050-123 4567", " layla@example.com "]
+)
+def test_login_by_email_username_or_phone(guest, identifier):
+    layla = make_user(email="layla@example.com", username="Layla.M", phone="+971501234567")
+    with time_machine.travel("2026-02-03T04:05:06Z", tick=False):
+        answer = log_in(guest, identifier)
+        assert answer.status_code == 200
+        data = answer.json()["data"]
+        assert (data["token_type"], data["expires_in"]) == ("bearer", 1800)
+        assert data["user"]["id"] == str(layla.pk)
+        me = me_with(guest, data["access_token"]).json()["data"]
+    assert me["last_login_at"] == "2026-02-03T04:05:06Z"
+    layla.refresh_from_db()
+    assert layla.last_login_at == datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+
+
+def test_an_unknown_identifier_and_a_wrong_password_get_the_same_answer_for_the_same_work(guest, monkeypatch):
+    layla = make_user()
+    layla.set_password(PASSWORD)
+    layla.save()
+    deleted = make_user()
+    deleted.set_unusable_password()
+    deleted.save()
+    hashed = []
+    for name in ("encode", "verify"):
+        original = getattr(Argon2PasswordHasher, name)
+
+        def counted(self, *args, _original=original, _name=name):
+            hashed.append(_name)
+            return _original(self, *args)
+
+        monkeypatch.setattr(Argon2PasswordHasher, name, counted)
+
+    answers, work = [], []
+    for identifier in (layla.email, "nobody@example.com", "nobody", "+971501112233", deleted.email):
+        hashed.clear()
+        answers.append(log_in(guest, identifier, "Wrong123!@#"))
+        work.append(len(hashed))
+
+    assert {code_of(answer) for answer in answers} == {(401, "invalid_credentials")}
+    assert len({answer.content for answer in answers}) == 1
+    assert work == [1] * 5
+    assert not RefreshFamily.objects.exists()
+
+
+def test_that_one_is_banned_is_told_only_with_the_right_password(guest):
+    banned = make_user(is_active=False, banned_at=timezone.now())
+    assert code_of(log_in(guest, banned.email, "Wrong123!@#")) == (401, "invalid_credentials")
+    assert code_of(log_in(guest, banned.email)) == (403, "account_banned")
+    assert not RefreshFamily.objects.exists()
+
+
+def test_an_old_hash_is_replaced_at_login(guest, user):
+    assert user.password.startswith("pbkdf2")
+    assert log_in(guest, user.email).status_code == 200
+    user.refresh_from_db()
+    assert user.password.startswith("argon2")
+
+
+def test_guessing_at_one_account_is_slowed_down_whatever_its_spelling(guest, user, settings):
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"login_identifier": (3, 300)}
+    for spelling in (user.email, user.email.upper(), f" {user.email}"):
+        assert log_in(guest, spelling, "Wrong123!@#").status_code == 401
+    answer = log_in(guest, user.email)
+    assert code_of(answer) == (429, "rate_limited")
+    assert 290 <= int(answer.headers["Retry-After"]) <= 300
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel("2026-02-03T04:00:00Z", tick=False) as clock:
+        yield clock
+
+
+def test_refresh_gives_a_new_pair_and_the_old_access_token_stays_good(guest, user, clock):
+    first = log_in(guest, user.email).json()["data"]
+    clock.shift(60)
+    answer = refresh(guest, first["refresh_token"])
+    assert answer.status_code == 200
+    second = answer.json()["data"]
+    assert second["access_token"] != first["access_token"]
+    assert second["refresh_token"] != first["refresh_token"]
+    assert (second["token_type"], second["expires_in"]) == ("bearer", 1800)
+    assert me_with(guest, first["access_token"]).status_code == 200
+    assert me_with(guest, second["access_token"]).status_code == 200
+    assert claims_of(second["refresh_token"])["exp"] - claims_of(first["refresh_token"])["exp"] == 60
+    clock.shift(timedelta(days=29))
+    assert refresh(guest, second["refresh_token"]).status_code == 200
+
+
+def test_a_lost_answer_may_be_asked_for_again_within_ten_seconds(guest, user, clock):
+    first = log_in(guest, user.email).json()["data"]["refresh_token"]
+    second = refresh(guest, first).json()["data"]["refresh_token"]
+    clock.shift(10)
+    again = refresh(guest, first)
+    assert again.status_code == 200
+    assert again.json()["data"]["refresh_token"] == second
+    assert refresh(guest, second).status_code == 200
+
+
+def test_a_used_token_that_comes_back_later_ends_the_family_but_no_other(guest, user, clock):
+    first = log_in(guest, user.email).json()["data"]["refresh_token"]
+    other = log_in(guest, user.email).json()["data"]["refresh_token"]
+    second = refresh(guest, first).json()["data"]["refresh_token"]
+    clock.shift(11)
+    assert code_of(refresh(guest, first)) == (401, "token_revoked")
+    assert code_of(refresh(guest, second)) == (401, "token_revoked")
+    assert refresh(guest, other).status_code == 200
+
+
+def test_a_token_from_before_the_previous_one_ends_the_family_even_within_the_grace(guest, user, clock):
+    first = log_in(guest, user.email).json()["data"]["refresh_token"]
+    second = refresh(guest, first).json()["data"]["refresh_token"]
+    third = refresh(guest, second).json()["data"]["refresh_token"]
+    assert code_of(refresh(guest, first)) == (401, "token_revoked")
+    assert code_of(refresh(guest, third)) == (401, "token_revoked")
+
+
+def test_a_refresh_token_expires_after_thirty_days(guest, user, clock):
+    token = log_in(guest, user.email).json()["data"]["refresh_token"]
+    clock.shift(timedelta(days=30))
+    assert code_of(refresh(guest, token)) == (401, "token_expired")
+    assert delete_expired_families() == 0
+    clock.shift(1)
+    assert delete_expired_families() == 1
+
+
+def test_a_refresh_token_of_a_family_that_is_gone_is_refused(guest, user):
+    family = RefreshFamily(user=user, current_jti="a" * 32, rotated_at=timezone.now())
+    assert code_of(refresh(guest, refresh_token_for(family, user))) == (401, "account_deleted")
+
+
+@pytest.mark.parametrize("by", ["refresh token", "access token"])
+def test_logout_ends_one_login(guest, user, by):
+    gone = log_in(guest, user.email).json()["data"]
+    kept = log_in(guest, user.email).json()["data"]
+    if by == "refresh token":
+        answer = guest.post(f"{AUTH}/logout", {"refresh_token": gone["refresh_token"]})
+    else:
+        guest.credentials(HTTP_AUTHORIZATION=f"Bearer {gone['access_token']}")
+        answer = guest.post(f"{AUTH}/logout")
+        guest.credentials()
+    assert (answer.status_code, answer.json()["data"]) == (200, {"message": "Logged out"})
+    assert code_of(refresh(guest, gone["refresh_token"])) == (401, "token_revoked")
+    assert refresh(guest, kept["refresh_token"]).status_code == 200
+
+
+def test_logging_out_twice_is_no_error_and_without_any_token_is_401(guest, user):
+    token = log_in(guest, user.email).json()["data"]["refresh_token"]
+    for _ in range(2):
+        assert guest.post(f"{AUTH}/logout", {"refresh_token": token}).status_code == 200
+    assert code_of(guest.post(f"{AUTH}/logout")) == (401, "not_authenticated")
+    assert code_of(guest.post(f"{AUTH}/logout", {"refresh_token": "x"})) == (401, "token_invalid")
+
+
+def test_logout_everywhere_ends_every_token_and_socket(
+    guest, user, captured_events, django_capture_on_commit_callbacks
+):
+    logins = [log_in(guest, user.email).json()["data"] for _ in range(2)]
+    bystander = client_for(make_user())
+    guest.credentials(HTTP_AUTHORIZATION=f"Bearer {logins[0]['access_token']}")
+    with django_capture_on_commit_callbacks(execute=True):
+        assert guest.post(f"{AUTH}/logout-all").status_code == 200
+    guest.credentials()
+
+    for login in logins:
+        assert code_of(me_with(guest, login["access_token"])) == (401, "token_revoked")
+        assert code_of(refresh(guest, login["refresh_token"])) == (401, "token_revoked")
+    assert captured_events == [
+        (f"user.{user.pk}", "close", {"reason": "You were logged out everywhere. Log in again."})
+    ]
+    assert bystander.get(f"{AUTH}/me").status_code == 200
+    assert log_in(guest, user.email).status_code == 200

@@ -1,0 +1,68 @@
+"""Text messages: the two backends."""
+
+import io
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from procrastinate import RetryStrategy
+
+from accounts import sms
+from accounts.tasks import deliver_code
+from accounts.tests.calls import PHONE
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_console_hides_digits_outside_debug(settings, capsys):
+    settings.DEBUG = False
+    sms.send(to=PHONE, text="123456 is your code")
+    assert capsys.readouterr().out == f"SMS to {PHONE}: ****** is your code\n"
+
+
+@pytest.fixture
+def gateway(settings):
+    received = []
+
+    class Gateway(BaseHTTPRequestHandler):
+        status = 200
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.append((self.path, self.headers["Authorization"], json.load(io.BytesIO(body))))
+            self.send_response(Gateway.status)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Gateway)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings.SMS_BACKEND = "accounts.sms.HttpBackend"
+    settings.SMS_HTTP_URL = f"http://127.0.0.1:{server.server_port}/messages"
+    settings.SMS_HTTP_TOKEN = "gateway-token"
+    yield Gateway, received
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_http_backend_posts_json_with_its_token(gateway):
+    sms.send(to=PHONE, text="123456 is your code")
+    assert gateway[1] == [("/messages", "Bearer gateway-token", {"to": PHONE, "text": "123456 is your code"})]
+
+
+def test_a_gateway_that_refuses_makes_the_job_try_again(gateway):
+    gateway[0].status = 500
+    with pytest.raises(OSError, match="500"):
+        sms.send(to=PHONE, text="123456 is your code")
+    assert isinstance(deliver_code.retry_strategy, RetryStrategy)
+    assert deliver_code.retry_strategy.max_attempts == 5
+
+
+def test_a_gateway_is_reached_over_http_only(settings):
+    settings.SMS_BACKEND = "accounts.sms.HttpBackend"
+    settings.SMS_HTTP_URL = "file:///etc/passwd"
+    with pytest.raises(ImproperlyConfigured):
+        sms.send(to=PHONE, text="x")

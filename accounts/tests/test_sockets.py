@@ -1,0 +1,84 @@
+"""Authentication of sockets: tickets and access tokens."""
+
+import pytest
+from django.utils import timezone
+from redis.exceptions import ConnectionError as RedisAway
+
+from accounts.authentication import authenticate_sockets
+from accounts.models import RefreshFamily, User
+from accounts.services import tickets
+from accounts.tests.calls import AUTH, code_of, log_in
+from accounts.tokens import access_token_for, refresh_token_for
+from soukloop.core.errors import NotAuthenticated
+from soukloop.core.redis.client import redis_client
+from soukloop.realtime.sessions import Credentials, SocketUser
+
+pytestmark = pytest.mark.django_db
+
+
+def authenticate_socket(**credentials: str) -> SocketUser:
+    [found] = authenticate_sockets([Credentials(**credentials)])
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def test_a_ticket_opens_one_socket_once(client, user):
+    answer = client.post(f"{AUTH}/ws-ticket")
+    assert answer.status_code == 200
+    data = answer.json()["data"]
+    assert data["expires_in"] == 30
+    [key] = redis_client().keys("ws_ticket:*")
+    assert data["ticket"].encode() not in key
+    assert 25 <= redis_client().ttl(key) <= 30
+
+    found = authenticate_socket(ticket=data["ticket"])
+    assert (found.id, found.username, found.avatar_url) == (user.pk, user.username, None)
+    assert found.token_version == user.token_version
+    with pytest.raises(NotAuthenticated) as caught:
+        authenticate_socket(ticket=data["ticket"])
+    assert caught.value.code == "ticket_invalid"
+
+
+def test_a_ticket_ends_with_the_login_it_came_from(user):
+    ticket = tickets.issue_ws_ticket(actor=user)
+    User.objects.filter(pk=user.pk).update(token_version=5)
+    with pytest.raises(NotAuthenticated) as caught:
+        authenticate_socket(ticket=ticket)
+    assert caught.value.code == "token_revoked"
+
+
+def test_a_socket_takes_an_access_token_and_nothing_else(user):
+    assert authenticate_socket(token=access_token_for(user)).id == user.pk
+    family = RefreshFamily.objects.create(user=user, current_jti="a" * 32, rotated_at=timezone.now())
+    for credentials, code in [
+        ({"token": refresh_token_for(family, user)}, "token_wrong_type"),
+        ({"token": "x"}, "token_invalid"),
+        ({"ticket": "x" * 100_000}, "ticket_invalid"),
+        ({}, "not_authenticated"),
+    ]:
+        with pytest.raises(NotAuthenticated) as caught:
+            authenticate_socket(**credentials)
+        assert caught.value.code == code
+
+
+def test_of_the_handshakes_of_one_moment_none_fails_for_anothers_reason(user, django_assert_num_queries):
+    asked = [Credentials(token=access_token_for(user)), Credentials(token="x"), Credentials(ticket="\ud800")]
+    with django_assert_num_queries(1):
+        found, bad, odd = authenticate_sockets(asked)
+    assert isinstance(found, SocketUser)
+    assert found.id == user.pk
+    assert isinstance(bad, NotAuthenticated)
+    assert isinstance(odd, UnicodeEncodeError)
+
+
+def test_without_redis_there_are_no_tickets_but_everything_else_goes_on(client, user, guest, monkeypatch):
+    def away(*args, **kwargs):
+        raise RedisAway("away")
+
+    monkeypatch.setattr("redis.Connection.connect", away)
+    redis_client().connection_pool.disconnect()
+    answer = client.post(f"{AUTH}/ws-ticket")
+    assert code_of(answer) == (503, "unavailable")
+    assert client.get(f"{AUTH}/me").status_code == 200
+    assert log_in(guest, user.email).status_code == 200
