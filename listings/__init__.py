@@ -1,1 +1,1 @@
-"""What is for sale: products, categories, feeds, search."""
+"""Products for sale, categories, feeds and search."""

@@ -1,4 +1,4 @@
-"""The only door to a product for a user."""
+"""Which products a user may see or change."""
 
 from uuid import UUID
 
@@ -10,11 +10,11 @@ from soukloop.core.errors import Forbidden, NotFound
 
 
 def product_visible_to(user: User | None, product_id: UUID | str) -> Product:
-    """Return a product with its seller and category; `user` is None where nobody is logged in.
+    """Return a product with its seller and category; `user` is None for a request without login.
 
-    Raises NotFound for one that is deleted, hidden or sold, whose seller is banned or gone, or of somebody
-    who is blocked either way. The seller himself sees all of his but the deleted, and whoever an upper app
-    vouches for (its buyer) sees a sold one.
+    Raises NotFound for a product that is deleted, hidden or sold, whose seller is banned or deleted, or with
+    whose seller the user has a block either way. Sellers see all of their own but the deleted; a sold one is
+    also visible to those for whom `hooks.sold_viewer_check` says so (its buyer).
     """
     product = (
         Product.objects.select_related("seller", "category")
@@ -23,24 +23,24 @@ def product_visible_to(user: User | None, product_id: UUID | str) -> Product:
         .first()
     )
     if product is not None and (user is None or product.seller_id != user.pk):
-        is_seen = product.status in (Product.Status.ACTIVE, Product.Status.RESERVED) or (
+        is_visible = product.status in (Product.Status.ACTIVE, Product.Status.RESERVED) or (
             product.status == Product.Status.SOLD and user is not None and hooks.may_view_sold(user, product)
         )
         if (
-            not is_seen
+            not is_visible
             or product.seller_closed
             or (user is not None and is_blocked_between(user.pk, product.seller_id))
         ):
             product = None
     if product is None:
-        raise NotFound("There is no such product.", code="product_not_found")
+        raise NotFound("Product not found.", code="product_not_found")
     return product
 
 
 def own_product(user: User, product_id: UUID | str, *, lock: bool = False) -> Product:
-    """Return the user's own product, its row locked when asked for (inside a transaction).
+    """Return the user's own product; with `lock` its row is locked (inside a transaction).
 
-    Raises NotFound, or Forbidden for one that the user may see but that is somebody else's.
+    Raises NotFound, or Forbidden for another seller's product that the user may see.
     """
     products = Product.objects.select_related("seller", "category")
     if lock:
@@ -48,5 +48,5 @@ def own_product(user: User, product_id: UUID | str, *, lock: bool = False) -> Pr
     product = products.exclude(status=Product.Status.DELETED).filter(pk=product_id, seller=user).first()
     if product is None:
         product_visible_to(user, product_id)
-        raise Forbidden("This product is somebody else's.", code="not_your_product")
+        raise Forbidden("This is another seller's product.", code="not_your_product")
     return product

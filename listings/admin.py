@@ -1,4 +1,4 @@
-"""The staff's screen of products: to look at, and to hide and restore with a reason."""
+"""Admin screens of products, which staff can hide and restore with a reason, and of categories."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
 
 @admin.register(Product)
 class ProductAdmin(ReadOnlyStateAdmin):
-    """A product, where it is, and what staff did to it."""
+    """Products, each with a map of its location."""
 
-    # Few and narrow: they fit beside the filters at 1300 px.
+    # Few and narrow columns: they fit beside the filters at 1300 px.
     list_display = ("short_title", "sold_by", "kind", "amount", "status", "listed_on")
     list_select_related = ("seller", "category")
     list_filter = ("status", "feed_type", "category", "condition", "created_at")
@@ -28,26 +28,26 @@ class ProductAdmin(ReadOnlyStateAdmin):
     fieldsets = (
         (None, {"fields": ("id", "title", "description", "seller", "category", "condition", "related")}),
         ("State", {"fields": ("status", "hidden_reason", "seller_closed", "deleted_at")}),
-        ("Price", {"fields": ("amount", "fee", "payout", "accepts_offers", "lowest", "at_once")}),
+        ("Price", {"fields": ("amount", "fee", "payout", "accepts_offers", "minimum_offer", "auto_accept")}),
         ("Place", {"fields": ("neighborhood", "map")}),
         ("Media", {"fields": ("image_urls", "video_url", "video_thumbnail_url", "tags")}),
         ("Figures", {"fields": ("view_count", "favorite_count", "created_at", "updated_at", "sold_at")}),
     )
-    readonly_fields = ("amount", "fee", "payout", "lowest", "at_once", "related", "map")
+    readonly_fields = ("amount", "fee", "payout", "minimum_offer", "auto_accept", "related", "map")
 
     def is_offered(self, action: str, row: Any) -> bool:
-        wanted = {"hide": Product.Status.ACTIVE, "restore": Product.Status.HIDDEN}
-        return bool(row.status == wanted[action])
+        required_status = {"hide": Product.Status.ACTIVE, "restore": Product.Status.HIDDEN}
+        return bool(row.status == required_status[action])
 
     @reason_action(
         description="Hide",
         done="hidden",
-        help_text="The seller is shown this. It is kept in the history too.",
+        help_text="The seller can read this. It is also kept in the history.",
     )
     def hide(self, request: HttpRequest, product: Product, reason: str) -> None:
         products.hide_product(actor=request.user, product_id=product.pk, reason=reason)  # type: ignore[arg-type]
 
-    @reason_action(description="Restore", done="on sale again")
+    @reason_action(description="Restore", done="restored")
     def restore(self, request: HttpRequest, product: Product, reason: str) -> None:
         products.restore_product(actor=request.user, product_id=product.pk, reason=reason)  # type: ignore[arg-type]
 
@@ -75,20 +75,20 @@ class ProductAdmin(ReadOnlyStateAdmin):
     def fee(self, product: Product) -> str:
         return format.money(product.currency, product.platform_fee)
 
-    @admin.display(description="to the seller")
+    @admin.display(description="payout")
     def payout(self, product: Product) -> str:
         return format.money(product.currency, product.seller_payout)
 
-    @admin.display(description="refuses offers below")
-    def lowest(self, product: Product) -> str:
+    @admin.display(description="declines offers below")
+    def minimum_offer(self, product: Product) -> str:
         return (
             format.NOTHING
             if product.min_offer_price is None
             else format.money(product.currency, product.min_offer_price)
         )
 
-    @admin.display(description="takes offers from")
-    def at_once(self, product: Product) -> str:
+    @admin.display(description="accepts offers from")
+    def auto_accept(self, product: Product) -> str:
         return (
             format.NOTHING
             if product.auto_accept_price is None
@@ -103,9 +103,9 @@ class ProductAdmin(ReadOnlyStateAdmin):
             format.link_to_list("chat.conversation", "Conversations", product__id__exact=product.pk),
         )
 
-    @admin.display(description="where")
+    @admin.display(description="location")
     def map(self, product: Product) -> SafeString | str:
-        """Show the exact place, which staff may see, and the one that everybody else gets."""
+        """Return a map with the exact location and the public one."""
         exact, public = product.location, product.public_location
         if exact is None or public is None:
             return format.NOTHING
@@ -114,7 +114,7 @@ class ProductAdmin(ReadOnlyStateAdmin):
 
 @admin.register(Category)
 class CategoryAdmin(ReadOnlyStateAdmin):
-    """The 12 categories; they change with a release."""
+    """Categories, read-only: migrations change them."""
 
     list_display = ("icon", "name", "name_ar", "slug", "position", "products")
     list_display_links = ("name",)

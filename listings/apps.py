@@ -9,5 +9,5 @@ class ListingsConfig(DomainApp):
     }
     api_tags = {
         "Browse": "Feeds, search, categories.",
-        "Products": "Products, their pictures, favourites.",
+        "Products": "Products, their images, and favourites.",
     }

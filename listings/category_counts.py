@@ -1,4 +1,4 @@
-"""Products per category (contract 2.6): counted in PostgreSQL, cached in Redis for 5 minutes."""
+"""Numbers of products per category (contract 2.6): counted in PostgreSQL, cached in Redis for 5 minutes."""
 
 import logging
 import time
@@ -17,29 +17,29 @@ logger = logging.getLogger(__name__)
 Counts = dict[str, tuple[int, int]]
 
 _REFRESH_SECONDS = 20
-# Adjust only what is there: half a hash would look like a whole one.
-_ADJUST = """
+# Changes an existing hash only: creating one here would leave it incomplete.
+_INCREMENT_IF_CACHED = """
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2]) end
 """
 
 
 def category_counts() -> Counts:
-    """Return slug → (products that aren't deleted, products on sale).
+    """Return slug → (products that aren't deleted, listed products).
 
-    When the cache is empty one process counts and the others wait for it. Redis away: counted each time.
+    When the cache is empty, one process counts and the others wait for it. Without Redis every call counts.
     """
     try:
         client = redis_client()
-        cached = _read(client.hgetall(keys.CATEGORY_COUNTS))
+        cached = _parse(client.hgetall(keys.CATEGORY_COUNTS))
         if cached is not None:
             return cached
         deadline = time.monotonic() + 2
         while not client.set(keys.CATEGORY_COUNTS_REFRESH, 1, nx=True, ex=_REFRESH_SECONDS):
             time.sleep(0.05)
-            cached = _read(client.hgetall(keys.CATEGORY_COUNTS))
+            cached = _parse(client.hgetall(keys.CATEGORY_COUNTS))
             if cached is not None:
                 return cached
-            if time.monotonic() > deadline:  # whoever refreshes is slow or dead
+            if time.monotonic() > deadline:  # the process that refreshes is slow or dead
                 return _count()
         try:
             counts = _count()
@@ -64,14 +64,14 @@ def category_counts() -> Counts:
 
 
 def adjust_counts_on_commit(slug: str, *, total: int = 0, active: int = 0) -> None:
-    """Keep the cached counts true when a product comes or goes; counting again would cost more."""
+    """Adjust the cached counts when a product appears or disappears; cheaper than counting again."""
 
     def adjust() -> None:
         try:
             client = redis_client()
             for name, change in (("total", total), ("active", active)):
                 if change:
-                    client.eval(_ADJUST, 1, keys.CATEGORY_COUNTS, f"{name}:{slug}", change)
+                    client.eval(_INCREMENT_IF_CACHED, 1, keys.CATEGORY_COUNTS, f"{name}:{slug}", change)
         except RedisError as error:
             logger.warning("category counts not adjusted: %s", error)
 
@@ -79,15 +79,15 @@ def adjust_counts_on_commit(slug: str, *, total: int = 0, active: int = 0) -> No
 
 
 def invalidate_counts_on_commit() -> None:
-    """Have them counted again: many products changed at once."""
+    """Delete the cached counts, for when many products change at once."""
 
-    def forget() -> None:
+    def delete_cached() -> None:
         try:
             redis_client().delete(keys.CATEGORY_COUNTS)
         except RedisError as error:
-            logger.warning("category counts not forgotten: %s", error)
+            logger.warning("category counts not invalidated: %s", error)
 
-    transaction.on_commit(forget)
+    transaction.on_commit(delete_cached)
 
 
 def _count() -> Counts:
@@ -100,7 +100,7 @@ def _count() -> Counts:
     return {slug: (total, active) for slug, total, active in rows}
 
 
-def _read(cached: dict[bytes, bytes]) -> Counts | None:
+def _parse(cached: dict[bytes, bytes]) -> Counts | None:
     if b"complete" not in cached:
         return None
     counts: Counts = {}

@@ -1,4 +1,4 @@
-"""Demo products: what people in the Emirates sell, near home and with video."""
+"""Demo products for the Community and the Discover feed."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -10,7 +10,7 @@ from listings.models import Category, Product
 from listings.services.products import create_product
 
 # title, category, condition, price in AED, description
-_NEARBY = (
+_COMMUNITY = (
     ("Nike Air Jordan 1 Retro High", "sneakers", "new", "850", "Size 42, original box, never worn."),
     ("iPhone 15 Pro 256 GB", "electronics", "like_new", "2900", "Battery 96 %, with charger and case."),
     ("عود كمبودي فاخر ٥٠ غرام", "perfumes_oud", "new", "420", "عود طبيعي، رائحة هادئة تدوم طويلاً."),
@@ -20,7 +20,7 @@ _NEARBY = (
     ("Camping tent for four", "sports_outdoors", "like_new", "320", "Used once in Hatta."),
     ("Canon EOS R6 body", "electronics", "good", "4300", "Shutter count 21,000."),
 )
-_ON_VIDEO = (
+_DISCOVER = (
     ("Pokemon booster box, opened live", "trading_cards", "new", "299", "Thirty-six packs."),
     ("Omega Seamaster 300M", "watches_jewelry", "like_new", "14500", "Full set, papers from 2023."),
     ("Chanel Classic Flap, medium", "luxury_fashion", "good", "18900", "Caviar leather, gold hardware."),
@@ -40,19 +40,19 @@ def demo_products() -> list[Product]:
 
 
 def seed_products(users: Sequence[User]) -> list[Product]:
-    """List the demo products that aren't there yet, spread over the sellers, and return all of theirs."""
+    """Create the missing demo products, spread over the sellers, and return all products of these sellers."""
     sellers = [user for user in users if user.role == User.Role.SELLER and user.location is not None]
     if not sellers:
         return []
     categories = Category.objects.in_bulk()
-    known = set(Product.objects.filter(seller__in=sellers).values_list("title", flat=True))
-    for number, (title, slug, condition, price, description) in enumerate((*_NEARBY, *_ON_VIDEO)):
-        if title in known:
+    existing_titles = set(Product.objects.filter(seller__in=sellers).values_list("title", flat=True))
+    for number, (title, slug, condition, price, description) in enumerate((*_COMMUNITY, *_DISCOVER)):
+        if title in existing_titles:
             continue
         seller = sellers[number % len(sellers)]
-        place: dict[str, Any] = {"location": seller.location, "neighborhood": seller.neighborhood}
+        location: dict[str, Any] = {"location": seller.location, "neighborhood": seller.neighborhood}
         feed: dict[str, Any] = {"feed_type": Product.FeedType.COMMUNITY}
-        if number >= len(_NEARBY):
+        if number >= len(_COMMUNITY):
             feed = {
                 "feed_type": Product.FeedType.DISCOVER,
                 "video_url": "https://example.com/demo.m3u8",
@@ -66,7 +66,7 @@ def seed_products(users: Sequence[User]) -> list[Product]:
             category=categories[slug],
             condition=condition,
             tags=[slug],
-            **place,
+            **location,
             **feed,
         )
     return list(Product.objects.filter(seller__in=sellers).order_by("created_at", "id"))

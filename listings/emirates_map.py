@@ -1,6 +1,6 @@
-"""The Emirates drawn from a few dozen points, to show staff where a product is without asking a map service.
+"""An SVG map of the Emirates for the admin, which shows a product's location without a map service.
 
-Simplified by hand: it orients, and is no survey and no statement about a border.
+The outlines are simplified by hand: good enough for orientation, and no statement about any border.
 """
 
 from math import cos, hypot, radians
@@ -31,7 +31,7 @@ INLAND_BORDER: tuple[Degrees, ...] = (
 )  # fmt: skip
 LAND = COAST + NORTHERN_BORDER + EAST_COAST + INLAND_BORDER
 
-# What is around: seas up to the map's edge, with a sliver of Qatar left out, and names.
+# The seas up to the map's edge, without the strip of Qatar on it, and names of the surroundings.
 GULF: tuple[Degrees, ...] = (
     (51.30, 24.40), *COAST, (56.16, 26.15), (56.20, 26.30), (51.30, 26.30), (51.30, 26.12), (51.40, 25.96),
     (51.57, 25.72), (51.50, 25.50), (51.54, 25.28), (51.62, 25.12), (51.57, 24.88), (51.42, 24.62),
@@ -48,7 +48,7 @@ NAMES: tuple[tuple[str, Degrees], ...] = (
     ("Oman", (56.15, 23.50)),
 )
 
-# Name, place, and where its name is written: on which side, how many pixels lower.
+# Name, location, and the position of its label: the side, and how many pixels lower.
 CITIES: tuple[tuple[str, Degrees, str, int], ...] = (
     ("Abu Dhabi", (54.38, 24.45), "end", 0),
     ("Dubai", (55.28, 25.21), "end", 4),
@@ -61,17 +61,17 @@ CITIES: tuple[tuple[str, Degrees, str, int], ...] = (
 )
 
 _WEST, _NORTH = 51.3, 26.25
-_PER_DEGREE = 118.0  # pixels, of latitude; of longitude it is less, this far from the equator
+_PER_DEGREE = 118.0  # pixels per degree of latitude; a degree of longitude is shorter at this latitude
 _PER_DEGREE_EAST = _PER_DEGREE * cos(radians(24.4))
 _WIDTH, _HEIGHT, _EDGE = 640, 456, 5
 
-# The lens beside it: both places close up, the exact one in the middle.
+# The inset in the corner: both locations enlarged, the exact one in the middle.
 _LENS_X, _LENS_Y, _LENS_RADIUS = 112, 112, 84
 _METRES_PER_DEGREE = 111_320.0
 
 
 def render_map(exact: Degrees, public: Degrees) -> SafeString:
-    """Return an SVG with the exact place and the public one, as they are and through a lens."""
+    """Return an SVG of the exact and the public location, on the map and enlarged in an inset."""
     x, y = _on_map(exact)
     east = (public[0] - exact[0]) * _METRES_PER_DEGREE * cos(radians(exact[1]))
     north = (public[1] - exact[1]) * _METRES_PER_DEGREE
@@ -80,7 +80,7 @@ def render_map(exact: Degrees, public: Degrees) -> SafeString:
         "width": _WIDTH,
         "height": _HEIGHT,
         "seas": [_path(GULF), _path(GULF_OF_OMAN)],
-        "names": [_named(*name) for name in NAMES],
+        "names": [_label(*name) for name in NAMES],
         "land": _path(LAND),
         "coasts": [_path(COAST), _path(EAST_COAST)],
         "cities": [_city(*city) for city in CITIES],
@@ -101,7 +101,7 @@ def render_map(exact: Degrees, public: Degrees) -> SafeString:
 
 
 def _on_map(place: Degrees) -> tuple[float, float]:
-    """Project degrees onto the map; what is outside is put at its edge."""
+    """Return the pixel of a location; one outside the map is moved to its edge."""
     x = (place[0] - _WEST) * _PER_DEGREE_EAST
     y = (_NORTH - place[1]) * _PER_DEGREE
     return (
@@ -114,7 +114,7 @@ def _path(places: tuple[Degrees, ...]) -> str:
     return " ".join(f"{x},{y}" for x, y in map(_on_map, places))
 
 
-def _named(text: str, place: Degrees) -> dict[str, object]:
+def _label(text: str, place: Degrees) -> dict[str, object]:
     x, y = _on_map(place)
     return {"text": text, "x": x, "y": y}
 

@@ -1,4 +1,4 @@
-"""What the marketplace takes of a price: 5 % in the Community feed, 15 % in Discover (contract 2.1, 2.2)."""
+"""The platform's fee: 5 % of the price in the Community feed, 15 % in Discover (contract 2.1, 2.2)."""
 
 from decimal import Decimal
 
@@ -8,6 +8,7 @@ from soukloop.core.money import share
 
 
 def fee_rate(feed_type: str) -> Decimal:
+    """Return the feed's fee rate, such as 0.05."""
     return Decimal(settings.FEE_RATES[feed_type])
 
 

@@ -1,4 +1,4 @@
-"""What upper apps can react to, and what listings asks them."""
+"""Hooks that upper apps register with: a withdrawn product, who may see a sold one, live streams."""
 
 from collections.abc import Mapping
 
@@ -25,6 +25,7 @@ live_stream_counter: Hook[[], Mapping[str, int]] = Hook()
 
 
 def may_view_sold(user: User, product: Product) -> bool:
+    """Return whether an upper app lets this user see a sold product."""
     return any(sold_viewer_check(user, product))
 
 

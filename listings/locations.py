@@ -1,4 +1,4 @@
-"""Points on the map: the public one that stands for a private one, and distances in words."""
+"""Arithmetic on locations: the public point of a private one, coordinates for distances, distance labels."""
 
 import hashlib
 import hmac
@@ -7,7 +7,7 @@ import math
 from django.conf import settings
 from django.contrib.gis.geos import Point
 
-# About 550 m: points closer than that to each other mostly share one offset.
+# About 550 m: locations closer together than that mostly share one offset.
 _CELL_DEGREES = 0.005
 _METRES_PER_DEGREE = 111_320
 # WGS 84's ellipsoid.
@@ -22,24 +22,24 @@ _LABELS = (
 
 
 def offset_degrees(longitude: float, latitude: float, *, seller_id: object) -> tuple[float, float]:
-    """Return how far east and north the public point lies, in degrees; at most LOCATION_OFFSET_MAX_M.
+    """Return the offset of the public point in degrees (east, north), at most LOCATION_OFFSET_MAX_M long.
 
-    The offset hangs on the seller and the place, not on the product: whoever lists fifty things at home, or
-    the same thing every week, always stands at the same false point: no average leads to the true one.
+    It depends on the seller and the location, not on the product: all products listed at one home share one
+    public point, so averaging many of them doesn't reveal the home.
     """
     cell = f"{math.floor(latitude / _CELL_DEGREES)}:{math.floor(longitude / _CELL_DEGREES)}"
     digest = hmac.digest(
         settings.SECRET_KEY.encode(), f"public_point:{seller_id}:{cell}".encode(), hashlib.sha256
     )
     angle = int.from_bytes(digest[:8]) / 2**64 * math.tau
-    # From a half to the whole: an offset near zero would be none. The 1 % is for the flat-earth arithmetic.
+    # At least half of the maximum, so that it hides something. The 1 % covers the error of flat geometry.
     metres = settings.LOCATION_OFFSET_MAX_M * 0.99 * (0.5 + int.from_bytes(digest[8:16]) / 2**65)
     east = metres * math.sin(angle) / (_METRES_PER_DEGREE * max(0.01, math.cos(math.radians(latitude))))
     return east, metres * math.cos(angle) / _METRES_PER_DEGREE
 
 
 def public_point(location: Point, *, seller_id: object) -> Point:
-    """Return the point that others measure distances to."""
+    """Return the point that stands for a private location in lists and distances."""
     east, north = offset_degrees(location.x, location.y, seller_id=seller_id)
     longitude = (location.x + east + 180) % 360 - 180
     latitude = min(90.0, max(-90.0, location.y + north))
@@ -47,9 +47,9 @@ def public_point(location: Point, *, seller_id: object) -> Point:
 
 
 def ecef_coordinates(longitude: float, latitude: float) -> tuple[float, float, float]:
-    """Return where a place is from the Earth's centre: what `listings_xyz` returns, to the rounding.
+    """Return a location in Earth-centred, Earth-fixed metres, as the SQL function `listings_xyz` does.
 
-    Worked out here, PostgreSQL's planner doesn't do it again wherever a statement names the place.
+    Computed here because PostgreSQL's planner would evaluate the function at each mention in a statement.
     """
     phi, lambda_ = math.radians(latitude), math.radians(longitude)
     n = _EQUATOR_M / math.sqrt(1 - _ECCENTRICITY_SQUARED * math.sin(phi) ** 2)
@@ -61,7 +61,7 @@ def ecef_coordinates(longitude: float, latitude: float) -> tuple[float, float, f
 
 
 def distance_label(distance_km: float) -> str:
-    """Say a distance as a person would (contract 2.4: "Walking distance")."""
+    """Return a distance in words (contract 2.4: "Walking distance")."""
     for limit, label in _LABELS:
         if distance_km < limit:
             return label

@@ -1,4 +1,4 @@
-"""What is for sale, in which categories, and who likes it."""
+"""Products, categories, favourites, and the words of titles for search."""
 
 import uuid
 from typing import ClassVar, Self
@@ -11,11 +11,12 @@ from django.db import models
 from django.db.models import F, Q
 
 LISTED = Q(status="active", seller_closed=False)
+"""What lists show: products on sale whose seller's account is open."""
 POPULARITY = F("favorite_count") * 10 + F("view_count")
 
 
 class Category(models.Model):
-    """One of the 12, put there by a migration."""
+    """A category; migrations create them."""
 
     slug = models.SlugField(max_length=40, primary_key=True)
     name = models.CharField(max_length=60)
@@ -35,16 +36,16 @@ class Category(models.Model):
 
 class ProductQuerySet(models.QuerySet["Product"]):
     def listed(self) -> Self:
-        """On sale, by somebody whose account is open: what lists show."""
+        """Keep what lists show: products on sale whose seller's account is open."""
         return self.filter(LISTED)
 
 
 class Product(models.Model):
-    """A thing for sale. The exact point is the seller's own; everybody else sees the public one.
+    """A product. Only its seller sees the exact location; all others see the public one.
 
-    The table has two more columns, which PostgreSQL works out itself: `search_document` from the texts
-    (migration 0003) and `public_xyz` from the public point (0004). They are no fields here because only lists
-    use them, and none wants to load them.
+    The table has two more columns, which PostgreSQL generates: `search_document` from the texts (migration
+    0003) and `public_xyz` from the public location (0004). They are not fields here because only hand-written
+    SQL uses them.
     """
 
     class FeedType(models.TextChoices):
@@ -158,7 +159,7 @@ class Product(models.Model):
             ),
         )
         indexes = (
-            # One for each way a list is ordered, over what lists show; `id` settles equals for the cursors.
+            # One for each order of a list, over what lists show; `id` makes the order total, for the cursors.
             models.Index("feed_type", "created_at", "id", name="product_feed_recent", condition=LISTED),
             models.Index(
                 "feed_type", "category", "created_at", "id", name="product_category_recent", condition=LISTED
@@ -187,7 +188,7 @@ class Product(models.Model):
 
     @property
     def is_listed(self) -> bool:
-        """As `LISTED` says it of rows."""
+        """Whether `LISTED` is true of it."""
         return self.status == self.Status.ACTIVE and not self.seller_closed
 
     @property
@@ -208,14 +209,14 @@ class Favorite(models.Model):
 
 
 class ViewBatch(models.Model):
-    """A batch of buffered views that has been added to the products: a batch that comes again is known."""
+    """A batch of buffered views that was added to the products, so that it is not added twice."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     applied_at = models.DateTimeField(auto_now_add=True)
 
 
 class SearchWord(models.Model):
-    """A word of some title: what a mistyped word is corrected to and a half-typed one completed from."""
+    """A word that titles use; mistyped words are corrected to it, half-typed ones completed."""
 
     word = models.CharField(max_length=40, primary_key=True, help_text="Normalised as searches are")
     display = models.CharField(max_length=40, help_text="As a seller wrote it")

@@ -1,4 +1,4 @@
-"""How listings react to changes in lower apps."""
+"""What listings does when accounts change: registers with their hooks."""
 
 from accounts.hooks import account_closed, account_reopened
 from listings.services import mark_seller_closed, mark_seller_open

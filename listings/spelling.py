@@ -1,17 +1,17 @@
-"""Words one typing mistake apart."""
+"""Comparing words that differ by a typo."""
 
 
 def deletion_variants(word: str) -> list[str]:
-    """Return the word and everything it becomes when one letter is dropped.
+    """Return the word and all variants of it with one letter deleted, as SymSpell does.
 
-    Two words that are one letter changed, added, dropped or swapped apart have one of these in common (the
-    idea of SymSpell): an index finds them all, short ones too, where trigrams have nothing left to compare.
+    Two words that differ by one letter changed, added, deleted or swapped have one of these in common, so an
+    index finds all candidates; trigrams would miss those of short words.
     """
     return sorted({word, *(word[:place] + word[place + 1 :] for place in range(len(word)))} - {""})
 
 
 def edit_distance(one: str, other: str) -> int:
-    """Count the letters changed, added, dropped, or swapped with their neighbour between two words."""
+    """Return the optimal string alignment distance: letters changed, added, deleted or swapped."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, start=1):

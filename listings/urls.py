@@ -1,17 +1,17 @@
-"""Products, feeds, search, categories, under `/api/v1/`."""
+"""URLs of products, feeds, search and categories under `/api/v1/`."""
 
 from django.urls import path
 
 from listings.views import browse, products
 
-_WRITES = dict.fromkeys(("POST", "PATCH", "DELETE"), "product_write")
+_WRITE_SCOPES = dict.fromkeys(("POST", "PATCH", "DELETE"), "product_write")
 
 urlpatterns = [
-    path("products", products.ProductViewSet.as_view({"post": "create"}, rate_scope=_WRITES)),
+    path("products", products.ProductViewSet.as_view({"post": "create"}, rate_scope=_WRITE_SCOPES)),
     path(
         "products/<uuid:product_id>",
         products.ProductViewSet.as_view(
-            {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}, rate_scope=_WRITES
+            {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}, rate_scope=_WRITE_SCOPES
         ),
     ),
     path("products/<uuid:product_id>/similar", products.ProductViewSet.as_view({"get": "similar"})),

@@ -1,4 +1,4 @@
-"""Believable UAE listings without end: where people live, what they sell, in English and Arabic."""
+"""Random but realistic listings from the Emirates, in English and Arabic."""
 
 import random
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-# Name, latitude, longitude, spread in metres, how many live and sell there.
+# Name, latitude, longitude, radius in metres, weight.
 NEIGHBORHOODS = (
     ("Dubai Marina", 25.0772, 55.1369, 900, 10),
     ("JBR", 25.0780, 55.1330, 500, 5),
@@ -43,8 +43,8 @@ NEIGHBORHOODS = (
 
 
 @dataclass(frozen=True)
-class Line:
-    """What a category's listings are put together from; prices in AED."""
+class Template:
+    """The parts that a category's listings are combined from; prices in AED, lowest and highest."""
 
     brands: tuple[str, ...]
     things: tuple[str, ...]
@@ -53,8 +53,8 @@ class Line:
     prices: tuple[int, int]
 
 
-LINES = {
-    "trading_cards": Line(
+TEMPLATES = {
+    "trading_cards": Template(
         ("Pokemon", "Yu-Gi-Oh!", "Magic: The Gathering", "One Piece", "Topps Chrome", "Panini Prizm"),
         (
             "Booster Box",
@@ -68,7 +68,7 @@ LINES = {
         ("بطاقات بوكيمون أصلية", "مجموعة بطاقات ون بيس", "بطاقة تشاريزارد نادرة", "صندوق بطاقات مختوم"),
         (40, 4000),
     ),
-    "sneakers": Line(
+    "sneakers": Template(
         ("Nike", "Adidas", "New Balance", "Jordan", "Puma", "Asics", "Yeezy", "Converse"),
         (
             "Air Jordan 1 Retro High",
@@ -83,7 +83,7 @@ LINES = {
         ("حذاء نايك أصلي", "حذاء أديداس سامبا", "جوردن الإصدار الأول", "سنيكرز نيو بالانس"),
         (120, 3500),
     ),
-    "electronics": Line(
+    "electronics": Template(
         ("Apple", "Samsung", "Sony", "Xiaomi", "Huawei", "Bose", "Dell", "Canon"),
         (
             "iPhone 14 Pro Max",
@@ -98,14 +98,14 @@ LINES = {
         ("آيفون ١٤ برو ماكس", "هاتف سامسونج جالاكسي", "لابتوب ديل", "سماعات سوني لاسلكية", "كاميرا كانون"),
         (150, 7500),
     ),
-    "gaming": Line(
+    "gaming": Template(
         ("Sony", "Nintendo", "Microsoft", "Razer", "Logitech", "ASUS ROG"),
         ("PlayStation 5", "Switch OLED", "Xbox Series X", "DualSense Controller", "Gaming Chair", "RTX 4070"),
         ("disc edition", "two controllers", "CFI-1216A", "mechanical", "1TB", "with games", "like new"),
         ("بلايستيشن ٥ مع يدين", "نينتندو سويتش", "كرسي ألعاب مريح", "كمبيوتر ألعاب قوي"),
         (80, 6000),
     ),
-    "watches_jewelry": Line(
+    "watches_jewelry": Template(
         ("Rolex", "Omega", "Seiko", "Casio", "Tissot", "Cartier", "Damas"),
         (
             "Submariner",
@@ -120,7 +120,7 @@ LINES = {
         ("ساعة رولكس أصلية", "خاتم ذهب عيار ٢١", "ساعة كاسيو رجالية", "طقم مجوهرات ألماس"),
         (150, 65000),
     ),
-    "luxury_fashion": Line(
+    "luxury_fashion": Template(
         ("Louis Vuitton", "Chanel", "Gucci", "Dior", "Prada", "Hermès", "Balenciaga"),
         (
             "Neverfull MM",
@@ -135,14 +135,14 @@ LINES = {
         ("حقيبة شانيل أصلية", "عباية فاخرة", "حقيبة لويس فويتون", "نظارات غوتشي شمسية"),
         (200, 38000),
     ),
-    "perfumes_oud": Line(
+    "perfumes_oud": Template(
         ("Amouage", "Ajmal", "Rasasi", "Lattafa", "Tom Ford", "Swiss Arabian"),
         ("Oud Wood", "Interlude Man", "Bakhoor Set", "Khamrah", "Dehn Al Oud", "Oud Chips"),
         ("100ml", "50ml", "sealed", "Cambodian", "vintage bottle", "gift box", "decant"),
         ("دهن عود كمبودي", "بخور فاخر", "عطر أمواج رجالي", "مبخرة خشبية", "عود هندي معتق"),
         (35, 4500),
     ),
-    "beauty": Line(
+    "beauty": Template(
         ("Huda Beauty", "MAC", "Dyson", "The Ordinary", "La Mer", "Charlotte Tilbury"),
         (
             "Airwrap Complete",
@@ -155,7 +155,7 @@ LINES = {
         ("مجموعة مكياج كاملة", "كريم مرطب للبشرة", "مجفف شعر دايسون", "أحمر شفاه مات"),
         (20, 2500),
     ),
-    "home_furniture": Line(
+    "home_furniture": Template(
         ("IKEA", "Pottery Barn", "Home Centre", "PAN", "West Elm", "Nespresso"),
         (
             "L-Shaped Sofa",
@@ -170,21 +170,21 @@ LINES = {
         ("كنب زاوية رمادي", "طاولة طعام خشب", "سجادة إيرانية يدوية", "مجلس عربي", "سرير مزدوج مع مرتبة"),
         (50, 9000),
     ),
-    "baby_kids": Line(
+    "baby_kids": Template(
         ("Bugaboo", "Chicco", "LEGO", "Graco", "Stokke", "Fisher-Price"),
         ("Stroller", "Car Seat", "High Chair", "Technic Set 42143", "Baby Cot", "Play Mat"),
         ("barely used", "0-12 months", "complete", "clean", "pink", "foldable"),
         ("عربة أطفال", "كرسي سيارة للأطفال", "ألعاب ليغو كاملة", "سرير أطفال خشبي"),
         (30, 3200),
     ),
-    "sports_outdoors": Line(
+    "sports_outdoors": Template(
         ("Decathlon", "Trek", "Garmin", "Coleman", "Wilson", "Giant"),
         ("Mountain Bike", "Fenix 7X", "Camping Tent", "Padel Racket", "Dumbbell Set", "Paddle Board"),
         ("size M", "27.5 inch", "4 person", "010-02541", "carbon", "with bag"),
         ("دراجة هوائية جبلية", "خيمة تخييم لأربعة أشخاص", "مضرب بادل", "أوزان حديد منزلية"),
         (40, 8500),
     ),
-    "collectibles_art": Line(
+    "collectibles_art": Template(
         ("Hot Toys", "Funko Pop", "Antique", "Bandai", "Vintage", "Emirati"),
         (
             "Iron Man Figure",
@@ -243,58 +243,56 @@ class Home:
     longitude: float
 
 
-def homes(chance: random.Random) -> Iterator[Home]:
-    """Yield places where somebody lives, dense where many do."""
+def random_homes(rng: random.Random) -> Iterator[Home]:
+    """Yield random homes, more of them in populous neighbourhoods."""
     weights = [place[4] for place in NEIGHBORHOODS]
     while True:
-        name, latitude, longitude, spread, _ = chance.choices(NEIGHBORHOODS, weights)[0]
+        name, latitude, longitude, spread, _ = rng.choices(NEIGHBORHOODS, weights)[0]
         yield Home(
             name,
-            round(chance.gauss(latitude, spread / 111_320), 6),
-            round(chance.gauss(longitude, spread / 101_000), 6),
+            round(rng.gauss(latitude, spread / 111_320), 6),
+            round(rng.gauss(longitude, spread / 101_000), 6),
         )
 
 
-def listings(
-    chance: random.Random, sellers_homes: list[Home], *, count: int, first: datetime, last: datetime
+def random_listings(
+    rng: random.Random, sellers_homes: list[Home], *, count: int, first: datetime, last: datetime
 ) -> Iterator[tuple[int, Listing]]:
-    """Yield `count` pairs of a seller's index and a listing, from the oldest to the freshest."""
-    slugs = tuple(LINES)
+    """Yield `count` pairs of a seller's index and a listing, oldest first."""
+    slugs = tuple(TEMPLATES)
     weights = (6, 12, 16, 8, 7, 8, 6, 7, 12, 7, 6, 5)
     step = (last - first) / max(1, count)
     for number in range(count):
-        slug = chance.choices(slugs, weights)[0]
-        line = LINES[slug]
-        seller = chance.randrange(len(sellers_homes))
+        slug = rng.choices(slugs, weights)[0]
+        template = TEMPLATES[slug]
+        seller = rng.randrange(len(sellers_homes))
         home = sellers_homes[seller]
-        brand, detail = chance.choice(line.brands), chance.choice(line.details)
-        if chance.random() < 0.3:
-            title = f"{chance.choice(line.arabic)} {chance.choice(_ARABIC_DETAILS)}"
-            if chance.random() < 0.5:
-                title = f"{title} {chance.choice(line.details)}"
+        brand, detail = rng.choice(template.brands), rng.choice(template.details)
+        if rng.random() < 0.3:
+            title = f"{rng.choice(template.arabic)} {rng.choice(_ARABIC_DETAILS)}"
+            if rng.random() < 0.5:
+                title = f"{title} {rng.choice(template.details)}"
         else:
-            title = f"{brand} {chance.choice(line.things)} {detail}"
-        if chance.random() < 0.12:
-            title = (
-                f"{title} {chance.choice('ABCDGKMRSX')}{chance.choice('CDKTX')}{chance.randrange(1000, 9999)}"
-            )
-        low, high = line.prices
-        price = Decimal(low * (high / low) ** (chance.random() ** 1.6)).quantize(Decimal("0.01"))
-        if chance.random() < 0.85:
+            title = f"{brand} {rng.choice(template.things)} {detail}"
+        if rng.random() < 0.12:
+            title = f"{title} {rng.choice('ABCDGKMRSX')}{rng.choice('CDKTX')}{rng.randrange(1000, 9999)}"
+        low, high = template.prices
+        price = Decimal(low * (high / low) ** (rng.random() ** 1.6)).quantize(Decimal("0.01"))
+        if rng.random() < 0.85:
             price = price.quantize(Decimal(1)).quantize(Decimal("0.01"))
         yield (
             seller,
             Listing(
                 title,
-                " ".join(chance.sample(_DESCRIPTIONS, chance.randrange(1, 4))),
+                " ".join(rng.sample(_DESCRIPTIONS, rng.randrange(1, 4))),
                 price,
                 slug,
-                chance.choice(_CONDITIONS),
-                "community" if chance.random() < 0.6 else "discover",
+                rng.choice(_CONDITIONS),
+                "community" if rng.random() < 0.6 else "discover",
                 home.latitude,
                 home.longitude,
                 home.neighborhood,
                 (slug, brand.lower().split(" ")[0]),
-                first + step * number + timedelta(microseconds=chance.randrange(1000)),
+                first + step * number + timedelta(microseconds=rng.randrange(1000)),
             ),
         )

@@ -1,4 +1,4 @@
-"""Every write to products."""
+"""Every write to products, favourites, images, view counts and search words."""
 
 from listings.services.products import (
     create_product,

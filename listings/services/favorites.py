@@ -1,4 +1,4 @@
-"""Who likes what."""
+"""Liking products."""
 
 from uuid import UUID
 
@@ -20,7 +20,10 @@ def add_favorite(*, actor: User, product_id: UUID) -> Product:
 
 @transaction.atomic
 def remove_favorite(*, actor: User, product_id: UUID) -> Product:
-    """Stop liking a product, also one that can't be seen any more. Raises NotFound for what never was."""
+    """Stop liking a product, even one that is no longer visible.
+
+    Raises NotFound for a product that was not liked and is not visible.
+    """
     favorite = Favorite.objects.filter(user=actor, product_id=product_id)
     deleted, _ = favorite.delete()
     if not deleted:

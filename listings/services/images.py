@@ -1,4 +1,4 @@
-"""Pictures of products: stored at once, their thumbnails made by a job."""
+"""Storing uploaded images of products, and making their thumbnails."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -16,27 +16,27 @@ FOLDER = "products"
 
 
 def upload_image(*, actor: User, upload: "UploadedFile[Any]") -> StoredImage:
-    """Store a picture for use in `image_urls`. Raises BadRequest, PayloadTooLarge."""
+    """Store an image whose URL can be used in `image_urls`. Raises BadRequest, PayloadTooLarge."""
     return images.store_image(upload, folder=f"{FOLDER}/{actor.pk}")
 
 
 def uploaded_image_name(product: Product) -> str | None:
-    """Return the storage name of the product's first picture if its seller uploaded it here."""
+    """Return the storage name of the product's first image if its seller uploaded it here, else None."""
     if not product.image_urls:
         return None
     base, url = default_storage.url(""), product.image_urls[0]
     name = unquote(url.removeprefix(base)).lstrip("/") if url.startswith(base) else ""
-    is_own = name.startswith(f"{FOLDER}/{product.seller_id}/") and ".." not in name
-    return name if is_own else None
+    is_sellers = name.startswith(f"{FOLDER}/{product.seller_id}/") and ".." not in name
+    return name if is_sellers else None
 
 
 def make_thumbnail(*, product: Product) -> None:
-    """Make the small picture for lists from the first of a product's pictures, where it lies here."""
+    """Make the thumbnail for lists from the product's first image, if its seller uploaded it here."""
     name = uploaded_image_name(product)
     if name is None or product.video_thumbnail_url or not default_storage.exists(name):
         return
     thumbnail = images.make_thumbnail(name, settings.THUMBNAIL_SIDE)
-    # Only if the picture is still the first one: the product may have been edited meanwhile.
+    # Only while the images are the same: the product may have been edited meanwhile.
     Product.objects.filter(pk=product.pk, image_urls=product.image_urls).update(
         thumbnail_url=default_storage.url(thumbnail)
     )

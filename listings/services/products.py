@@ -1,4 +1,4 @@
-"""A product's life: listed, changed, sold, hidden, deleted."""
+"""Creating, changing, selling, hiding and deleting products."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -47,13 +47,13 @@ def create_product(
     min_offer_price: Decimal | None = None,
     auto_accept_price: Decimal | None = None,
 ) -> Product:
-    """Put a product on sale, its fee by its feed (contract 2.1, 2.2).
+    """Put a product on sale; the fee depends on its feed (contract 2.1, 2.2).
 
-    Raises ValidationFailed for what doesn't go together, Forbidden for a buyer, NotAuthenticated for an
-    account that was closed meanwhile, Conflict at the limit of active products.
+    Raises ValidationFailed for fields that contradict each other, Forbidden for a buyer, NotAuthenticated for
+    an account that was closed meanwhile, Conflict at the limit of active products.
     """
     if actor.role != User.Role.SELLER:
-        raise Forbidden("Only sellers may list products.", code="sellers_only")
+        raise Forbidden("Only sellers can list products.", code="sellers_only")
     product = Product(
         seller=actor,
         title=title,
@@ -75,7 +75,7 @@ def create_product(
     )
     _validate_and_price(product)
     seller = locked_user(actor.pk)
-    # A ban may have been what held the row: it closed the products that were there, and ours wasn't.
+    # The lock may have waited for a ban, which closed the seller's products, but not the one created here.
     check_account_open(seller)
     _require_below_active_limit(seller)
     product.save(force_insert=True)
@@ -87,9 +87,9 @@ def create_product(
 
 @transaction.atomic
 def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any]) -> Product:
-    """Change some of a product's fields; the fee follows price and feed.
+    """Change some fields of a product; the fee is computed again from price and feed.
 
-    Raises ValidationFailed, NotFound, Forbidden, Conflict for one that is not on sale.
+    Raises ValidationFailed, NotFound, Forbidden, Conflict for one that is reserved or sold.
     """
     product = own_product(actor, product_id, lock=True)
     _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
@@ -111,7 +111,7 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
 
 @transaction.atomic
 def delete_product(*, actor: User, product_id: UUID) -> None:
-    """Take a product away for good; its row stays for chats and sales. Raises Conflict for a sold one."""
+    """Delete a product; its row is kept for chats and sales. Raises Conflict for one that is sold."""
     product = own_product(actor, product_id, lock=True)
     _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
     adjust_counts_on_commit(product.category_id, total=-1, active=-int(product.is_listed))
@@ -122,9 +122,9 @@ def delete_product(*, actor: User, product_id: UUID) -> None:
 
 
 def mark_sold(*, product: Product) -> None:
-    """Take a product off sale because an offer was accepted; the caller has locked its row.
+    """Mark a product as sold; the caller has locked its row. Raises Conflict unless it is on sale.
 
-    Doesn't call the withdrawn hooks: the caller is the one who reacts. Raises Conflict unless it is on sale.
+    Doesn't call `hooks.product_withdrawn`: the caller closes the other offers itself.
     """
     _require_status(product, Product.Status.ACTIVE)
     adjust_counts_on_commit(product.category_id, active=-int(product.is_listed))
@@ -134,11 +134,11 @@ def mark_sold(*, product: Product) -> None:
 
 
 def put_back_on_sale(*, product: Product) -> None:
-    """Undo a sale that was cancelled; the caller has locked the row. Raises Conflict unless it was sold.
+    """Put a product back on sale after its sale was cancelled; the caller has locked its row.
 
-    One that was hidden or deleted since then stays so, yet is no longer a sold one. The limit of active
-    products keeps none back: a sale may be called off by its buyer, and the seller shouldn't lose a product
-    by it. They only can't list another before they are below the limit again.
+    A product that was hidden or deleted since remains so, but is no longer sold. The limit of active products
+    doesn't apply: the buyer may cancel a sale, and the seller should not lose a product by that. They can't
+    list another until they are below the limit. Raises Conflict unless it was sold.
     """
     if product.sold_at is None:
         _require_status(product, Product.Status.SOLD)
@@ -146,17 +146,17 @@ def put_back_on_sale(*, product: Product) -> None:
         product.status = Product.Status.ACTIVE
         adjust_counts_on_commit(product.category_id, active=int(product.is_listed))
     product.sold_at = None
-    # Never `seller_closed`: a ban that waits for this row sets it next.
+    # Without `seller_closed`: a ban that waits for this row sets it next.
     product.save(update_fields=["status", "sold_at", "updated_at"])
 
 
 def set_live_stream(*, product_ids: Iterable[UUID], stream_id: UUID) -> None:
-    """Note that these products are shown in a live stream: the feeds show them first."""
+    """Mark products as shown in a live stream, which the Discover feed puts first."""
     Product.objects.filter(pk__in=list(product_ids)).update(live_stream_id=stream_id)
 
 
 def clear_live_stream(*, stream_id: UUID, product_ids: Iterable[UUID] | None = None) -> None:
-    """Undo `set_live_stream`, for all of the stream's products unless some are named."""
+    """Undo `set_live_stream`, for some of the stream's products or, without `product_ids`, for all."""
     products = Product.objects.filter(live_stream_id=stream_id)
     if product_ids is not None:
         products = products.filter(pk__in=list(product_ids))
@@ -165,7 +165,7 @@ def clear_live_stream(*, stream_id: UUID, product_ids: Iterable[UUID] | None = N
 
 @transaction.atomic
 def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
-    """Have staff hide a product from everyone but its seller, who is told the reason."""
+    """Hide a product, as staff, from everyone but its seller, who can read the reason."""
     product = _product_for_staff(actor, product_id)
     _require_status(product, Product.Status.ACTIVE, Product.Status.RESERVED, Product.Status.SOLD)
     adjust_counts_on_commit(product.category_id, active=-int(product.is_listed))
@@ -179,9 +179,9 @@ def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
 
 @transaction.atomic
 def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
-    """Undo `hide_product`: on sale again, or sold if it was.
+    """Undo `hide_product`: the product is on sale again, or sold if it was.
 
-    Raises Conflict for one that isn't hidden, and where the seller has listed others up to the limit since.
+    Raises Conflict unless it is hidden, and if the seller has reached the limit of active products since.
     """
     product = _product_for_staff(actor, product_id, lock_seller=True)
     _require_status(product, Product.Status.HIDDEN)
@@ -189,7 +189,7 @@ def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
         _require_below_active_limit(product.seller)
     product.status = Product.Status.SOLD if product.sold_at else Product.Status.ACTIVE
     product.hidden_reason = ""
-    # Never `seller_closed`: a ban that waits for this row sets it next.
+    # Without `seller_closed`: a ban that waits for this row sets it next.
     product.save(update_fields=["status", "hidden_reason", "updated_at"])
     adjust_counts_on_commit(product.category_id, active=int(product.is_listed))
     log_staff_action(actor=actor, row=product, message=f"Restored: {reason}")
@@ -197,15 +197,15 @@ def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
 
 
 def mark_seller_closed(seller: User) -> None:
-    """Take the products of somebody who is banned or gone off every list; the rows keep their own state.
+    """Remove the products of a banned or deleted seller from all lists; their status doesn't change.
 
-    Calls no hook: the apps above hear of a closed account from accounts.
+    Calls no hook: upper apps register with those of accounts.
     """
     _set_seller_closed(seller, is_closed=True)
 
 
 def mark_seller_open(seller: User) -> None:
-    """Put the products of somebody who is let in again back on the lists."""
+    """Put the products of a seller whose ban was lifted back on the lists."""
     _set_seller_closed(seller, is_closed=False)
 
 
@@ -218,13 +218,13 @@ def _set_seller_closed(seller: User, *, is_closed: bool) -> None:
 def _product_for_staff(actor: User, product_id: UUID, *, lock_seller: bool = False) -> Product:
     if not actor.is_staff:
         raise Forbidden
-    if lock_seller:  # before the product, as a ban does
+    if lock_seller:  # before the product, in the order in which a ban locks
         seller_ids = Product.objects.filter(pk=product_id).values("seller_id")
         User.objects.select_for_update(no_key=True).filter(pk__in=seller_ids).first()
     products = Product.objects.select_for_update(of=("self",)).select_related("seller")
     product = products.filter(pk=product_id).first()
     if product is None:
-        raise NotFound("There is no such product.", code="product_not_found")
+        raise NotFound("Product not found.", code="product_not_found")
     return product
 
 
@@ -243,32 +243,32 @@ def _require_status(product: Product, *allowed: str) -> None:
 
 
 def _require_below_active_limit(seller: User) -> None:
-    """Count for a locked seller, so that fifty parallel creations can't each see forty-nine."""
+    """Raise Conflict at the limit; the seller's row is locked, so that parallel requests can't exceed it."""
     active = Product.objects.filter(
         seller=seller, status__in=[Product.Status.ACTIVE, Product.Status.RESERVED]
     ).count()
     if active >= settings.ACTIVE_PRODUCTS_MAX:
         raise Conflict(
-            f"A seller has at most {settings.ACTIVE_PRODUCTS_MAX} active products.",
+            f"A seller can have at most {settings.ACTIVE_PRODUCTS_MAX} active products.",
             code="active_products_limit",
             details={"limit": settings.ACTIVE_PRODUCTS_MAX},
         )
 
 
 def _validate_and_price(product: Product) -> None:
-    """Check what must go together and work out what follows from the rest."""
+    """Check fields against each other; set the fee, the payout, the public location and the thumbnail."""
     problems: dict[str, list[str]] = {}
     if product.feed_type == Product.FeedType.DISCOVER and not product.video_url:
         problems["video_url"] = ["A Discover product needs a video."]
     if product.feed_type == Product.FeedType.COMMUNITY and product.location is None:
         problems["location"] = ["A Community product needs a location."]
-    lowest, sure = product.min_offer_price, product.auto_accept_price
-    if lowest is not None and lowest > product.price:
-        problems["min_offer_price"] = ["The lowest offer can't be above the price."]
-    if sure is not None and sure > product.price:
-        problems["auto_accept_price"] = ["This can't be above the price."]
-    elif sure is not None and lowest is not None and sure < lowest:
-        problems["auto_accept_price"] = ["This can't be below the lowest offer."]
+    minimum, auto_accept = product.min_offer_price, product.auto_accept_price
+    if minimum is not None and minimum > product.price:
+        problems["min_offer_price"] = ["The minimum offer can't be above the price."]
+    if auto_accept is not None and auto_accept > product.price:
+        problems["auto_accept_price"] = ["The auto-accept price can't be above the price."]
+    elif auto_accept is not None and minimum is not None and auto_accept < minimum:
+        problems["auto_accept_price"] = ["The auto-accept price can't be below the minimum offer."]
     if problems:
         raise ValidationFailed(details=problems)
     product.platform_fee, product.seller_payout = fee_and_payout(product.price, product.feed_type)

@@ -1,4 +1,4 @@
-"""Keeping the words that searches are corrected to and completed from."""
+"""Maintaining the words that searches are corrected to and completed from."""
 
 import re
 from collections.abc import Iterable
@@ -13,26 +13,27 @@ _WORD_MAX = 40
 
 
 def add_words(text: str) -> None:
-    """Add the words of a new title; ones that are known stay as they are."""
-    written = {word for piece in text.split() if 1 < len(word := _EDGES.sub("", piece)) <= _WORD_MAX}
+    """Add the words of a title; known ones are left as they are."""
+    written = {word for part in text.split() if 1 < len(word := _EDGES.sub("", part)) <= _WORD_MAX}
     if not written:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            # A piece of "zyx-0501234567" isn't shown as the whole, which may be gone when the piece is not.
+            # A part of "zyx-0501234567" is displayed as that part: another title may still use it when this
+            # one is deleted.
             "SELECT word, CASE WHEN listings_fold(written) = word THEN written ELSE word END"
             " FROM unnest(%s::text[]) AS written,"
             " unnest(to_tsvector('pg_catalog.simple', listings_split(listings_fold(written)))) AS t(word)",
             [sorted(written)],
         )
         displays = {word: text for word, text in cursor.fetchall() if 1 < len(word) <= _WORD_MAX}
-    # In one order for everybody: two sellers who use the same new words wait for each other, not both ways.
+    # In one order, so that two sellers who add the same words at once can't deadlock.
     _insert((word, displays[word].lower(), 1) for word in sorted(displays))
 
 
 @transaction.atomic
 def recount_words() -> int:
-    """Count again how many titles use each word, forget those that none does; returns how many are left."""
+    """Recount how many titles use each word and delete unused ones; return how many words are left."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(

@@ -1,4 +1,4 @@
-"""Counting looks at products: buffered in Redis, written in batches, each batch once."""
+"""Counting views of products: buffered in Redis, added to the products in batches."""
 
 import logging
 from uuid import UUID, uuid4
@@ -16,7 +16,7 @@ _BATCH = b"batch"
 
 
 def record_view(product_id: UUID) -> None:
-    """Count a look; lost when Redis is away, because a page that opens matters more."""
+    """Count a view. Without Redis it is lost, so that the page still opens."""
     try:
         redis_client().hincrby(keys.PRODUCT_VIEWS, str(product_id), 1)
     except RedisError as error:
@@ -24,37 +24,37 @@ def record_view(product_id: UUID) -> None:
 
 
 def flush_views() -> int:
-    """Add the buffered views to the products; returns how many.
+    """Add the buffered views to the products; return how many.
 
-    The buffer is renamed first, so new views gather in a new one. The batch's id is written in the
-    transaction that adds it: after a crash between the commit and the removal, it is known and only removed.
+    The buffer is renamed first, so new views go to a new one. The batch's id is committed together with its
+    views: if the process dies before it deletes the batch, the next run recognises it and only deletes it.
     """
     client = redis_client()
     if not client.exists(keys.PRODUCT_VIEWS_BATCH):
         try:
             client.rename(keys.PRODUCT_VIEWS, keys.PRODUCT_VIEWS_BATCH)
-        except ResponseError:  # no such key: nobody looked at anything
+        except ResponseError:  # no such key: there were no views
             return 0
     client.hsetnx(keys.PRODUCT_VIEWS_BATCH, _BATCH, str(uuid4()))
     buffered = client.hgetall(keys.PRODUCT_VIEWS_BATCH)
     batch_id = UUID(buffered.pop(_BATCH).decode())
-    written = _add(batch_id, {pk.decode(): int(views) for pk, views in buffered.items()})
+    added = _add_batch(batch_id, {pk.decode(): int(views) for pk, views in buffered.items()})
     client.delete(keys.PRODUCT_VIEWS_BATCH)
-    return written
+    return added
 
 
 @transaction.atomic
-def _add(batch_id: UUID, views: dict[str, int]) -> int:
+def _add_batch(batch_id: UUID, views: dict[str, int]) -> int:
     _, is_new = ViewBatch.objects.get_or_create(pk=batch_id)
     if not is_new:
         return 0
     with connection.cursor() as cursor:
-        # Rows locked in one order, so that no two writers of many rows wait for each other both ways.
+        # The rows are locked in one order, so that two transactions that lock many of them can't deadlock.
         cursor.execute(
-            "UPDATE listings_product SET view_count = view_count + seen.views"
-            " FROM (SELECT p.id, looked.views FROM unnest(%s::uuid[], %s::int[]) AS looked(id, views)"
-            " JOIN listings_product p ON p.id = looked.id ORDER BY p.id FOR NO KEY UPDATE OF p) AS seen"
-            " WHERE listings_product.id = seen.id",
+            "UPDATE listings_product SET view_count = view_count + added.views"
+            " FROM (SELECT p.id, batch.views FROM unnest(%s::uuid[], %s::int[]) AS batch(id, views)"
+            " JOIN listings_product p ON p.id = batch.id ORDER BY p.id FOR NO KEY UPDATE OF p) AS added"
+            " WHERE listings_product.id = added.id",
             [list(views), list(views.values())],
         )
     return sum(views.values())

@@ -84,7 +84,7 @@ def test_staff_are_told_who_reads_the_reason(staff: Client) -> None:
     for action, told in (("hide", True), ("restore", False)):
         body = {"action": action, "_selected_action": [str(product.pk)]}
         page = staff.post(reverse("admin:listings_product_changelist"), body).content.decode()
-        assert ("The seller is shown this" in page) is told
+        assert ("The seller can read this" in page) is told
         assert ("Kept in the history, for other staff." in page) is not told
 
 

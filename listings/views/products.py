@@ -1,4 +1,4 @@
-"""One product: listed, shown, changed, deleted, liked (contract 2.1, 2.2)."""
+"""Views of products: create, show, change, delete and like them; upload images (contract 2.1, 2.2)."""
 
 from typing import Any
 from uuid import UUID
@@ -39,7 +39,7 @@ from soukloop.core.http.validation import validated, validated_changes
 from soukloop.core.images import ImageUploadInput
 
 _TAGS = ["Products"]
-_COMMUNITY = {
+_COMMUNITY_EXAMPLE = {
     "title": "Nike Air Jordan 1 Retro High",
     "description": "Brand new, never worn. Size 42. Original box included.",
     "price": 850.00,
@@ -52,7 +52,7 @@ _COMMUNITY = {
     "image_urls": ["https://example.com/image1.jpg", "https://example.com/image2.jpg"],
     "tags": ["sneakers", "jordan", "nike"],
 }
-_DISCOVER = {
+_DISCOVER_EXAMPLE = {
     "title": "Live Trading Card Pack Opening - Pokemon 2025",
     "description": "Join me live as I open rare Pokemon packs!",
     "price": 299.00,
@@ -65,7 +65,7 @@ _DISCOVER = {
     "video_thumbnail_url": "https://example.com/thumb.jpg",
     "image_urls": ["https://example.com/img1.jpg"],
 }
-_ARABIC = {
+_ARABIC_EXAMPLE = {
     "title": "مبخرة نحاسية يدوية الصنع",
     "description": "صناعة يدوية من سوق الشارقة، بحالة ممتازة.",
     "price": 185.00,
@@ -91,14 +91,15 @@ class ProductViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Put a product on sale",
-        description="For sellers; at most 50 active ones (409 `active_products_limit`). Community needs a"
-        " `location` and costs 5 %, Discover needs a `video_url` and costs 15 %.",
+        description="For sellers, who can have 50 active products (409 `active_products_limit`). The"
+        " Community feed needs a `location`, its fee is 5 %; the Discover feed needs a `video_url`, its fee"
+        " is 15 %.",
         request=ProductInput,
         responses={201: ProductOutput},
         examples=[
-            OpenApiExample("contract 2.1", _COMMUNITY, request_only=True),
-            OpenApiExample("contract 2.2", _DISCOVER, request_only=True),
-            OpenApiExample("In Arabic", _ARABIC, request_only=True),
+            OpenApiExample("contract 2.1", _COMMUNITY_EXAMPLE, request_only=True),
+            OpenApiExample("contract 2.2", _DISCOVER_EXAMPLE, request_only=True),
+            OpenApiExample("In Arabic", _ARABIC_EXAMPLE, request_only=True),
         ],
     )
     @idempotent
@@ -111,16 +112,16 @@ class ProductViewSet(ViewSet):
     def retrieve(self, request: Request, product_id: UUID) -> Response:
         viewer = current_user_or_none(request)
         product = access.product_visible_to(viewer, product_id)
-        is_look = request.method == "GET"  # HEAD comes here too
-        if is_look and (viewer is None or viewer.pk != product.seller_id):
+        is_view = request.method == "GET"  # DRF calls this for HEAD too
+        if is_view and (viewer is None or viewer.pk != product.seller_id):
             view_counts.record_view(product.pk)
-        return _shown(product, viewer)
+        return _product_response(product, viewer)
 
     @extend_schema(
         tags=_TAGS,
         summary="Change a product of yours",
-        description="Any of the fields of the creation; the fee follows the price and the feed. 409 for one"
-        " that is reserved or sold.",
+        description="Any fields of the creation; the fee is computed again. 409 for a product that is"
+        " reserved or sold.",
         request=ProductInput(partial=True),
         responses=ProductOutput,
         examples=[OpenApiExample("A lower price", {"price": 799.00}, request_only=True)],
@@ -130,12 +131,12 @@ class ProductViewSet(ViewSet):
         access.own_product(actor, product_id)
         changes = validated_changes(ProductInput, request.data, partial=True)
         product = services.update_product(actor=actor, product_id=product_id, changes=changes)
-        return _shown(product, actor)
+        return _product_response(product, actor)
 
     @extend_schema(
         tags=_TAGS,
-        summary="Take a product of yours away",
-        description="It leaves every list, and open offers on it are closed. 409 for one that is sold.",
+        summary="Delete a product of yours",
+        description="It disappears from all lists, and open offers on it are declined. 409 for a sold one.",
         responses={204: None},
     )
     def destroy(self, request: Request, product_id: UUID) -> Response:
@@ -156,18 +157,18 @@ class FavoriteViewSet(ViewSet):
     @idempotent
     def create(self, request: Request, product_id: UUID) -> Response:
         product = favorites.add_favorite(actor=current_user(request), product_id=product_id)
-        return Response(_favorite(product, True))
+        return Response(_favorite_body(product, True))
 
     @extend_schema(tags=_TAGS, summary="Stop liking a product", responses=FavoriteOutput)
     def destroy(self, request: Request, product_id: UUID) -> Response:
         product = favorites.remove_favorite(actor=current_user(request), product_id=product_id)
-        return Response(_favorite(product, False))
+        return Response(_favorite_body(product, False))
 
 
 class Favorites(APIView):
     @extend_schema(
         tags=_TAGS,
-        summary="What you like, the latest first",
+        summary="The products you like, last liked first",
         parameters=PAGE_PARAMETERS,
         responses=FavoritesOutput,
     )
@@ -182,8 +183,8 @@ class ProductsOfSeller(APIView):
 
     @extend_schema(
         tags=_TAGS,
-        summary="A seller's products, the latest first",
-        description="Of oneself also those that are sold, reserved or hidden.",
+        summary="A seller's products, newest first",
+        description="Of your own also those that are sold, reserved or hidden.",
         parameters=[
             *PAGE_PARAMETERS,
             OpenApiParameter("cursor", str),
@@ -191,7 +192,7 @@ class ProductsOfSeller(APIView):
                 "status",
                 str,
                 enum=[*Product.Status.values][:4],
-                description="Of others only `active`, which is all that is shown of them",
+                description="For other sellers only `active`",
             ),
         ],
         responses=CardPageOutput,
@@ -211,9 +212,9 @@ class Images(APIView):
 
     @extend_schema(
         tags=_TAGS,
-        summary="Upload a picture",
-        description="One JPEG, PNG or WebP of at most 10 MB as the form's `image`; the answer's `url` is for"
-        " `image_urls`. It is encoded anew, without the camera's notes of place and time.",
+        summary="Upload an image",
+        description="A JPEG, PNG or WebP of at most 10 MB in the form field `image`; use the returned `url`"
+        " in `image_urls`. The image is encoded again, without metadata such as the place it was taken.",
         request={"multipart/form-data": ImageUploadInput},
         responses={201: ImageOutput},
         examples=[
@@ -232,12 +233,12 @@ class Images(APIView):
         return Response({"url": stored.url, "width": stored.width, "height": stored.height}, status=201)
 
 
-def _shown(product: Product, viewer: User | None) -> Response:
+def _product_response(product: Product, viewer: User | None) -> Response:
     is_liked = is_favorite(viewer.pk if viewer else None, product)
     return Response(product_body(product, viewer, is_favorite=is_liked))
 
 
-def _favorite(product: Product, is_favorite: bool) -> dict[str, Any]:
+def _favorite_body(product: Product, is_favorite: bool) -> dict[str, Any]:
     return {
         "product_id": product.pk,
         "is_favorite": is_favorite,

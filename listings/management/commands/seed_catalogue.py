@@ -1,19 +1,20 @@
-"""Fill a database with a large, believable catalogue, for benchmarks."""
+"""Fill a database with a large catalogue, for benchmarks."""
 
 import argparse
 import os
-import queue
 import random
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from multiprocessing import get_context
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import django
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.management.base import BaseCommand, CommandError
@@ -23,15 +24,25 @@ from django.utils import timezone
 from accounts.models import User
 from listings.fees import fee_and_payout
 from listings.locations import offset_degrees
-from listings.management.sample_listings import Home, homes, listings
+from listings.management.sample_listings import Home, random_homes, random_listings
 from listings.models import Product
 from listings.services.search_words import recount_words
 
 Seller = tuple[uuid.UUID, Home]
-Slice = tuple[int, int, datetime, datetime]
+
+
+class Slice(NamedTuple):
+    """A part of a catalogue of `products`: their numbers and the times they are listed between."""
+
+    products: int
+    start: int
+    end: int
+    first: datetime
+    last: datetime
+
 
 _SLICE = 25_000
-_PER_SELLER = 40
+_PRODUCTS_PER_SELLER = 40
 _COLUMNS = (
     "id, seller_id, seller_closed, title, description, price, currency, category_id, condition, feed_type,"
     " status, location, public_location, neighborhood, image_urls, thumbnail_url, video_url,"
@@ -41,117 +52,93 @@ _COLUMNS = (
 
 
 class Command(BaseCommand):
-    help = "Write N products of a few tens of thousands of sellers into an empty catalogue (COPY)."
+    help = "Fill an empty catalogue with random products of some thousand sellers, by COPY."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--products", type=int, default=1_000_000)
         parser.add_argument("--processes", type=int, default=2)
-        parser.add_argument(
-            "--share", type=int, help=argparse.SUPPRESS
-        )  # what the command starts itself with
 
-    def handle(
-        self, *args: Any, products: int, processes: int, share: int | None = None, **options: Any
-    ) -> None:
-        sellers = _sellers(-(-products // _PER_SELLER))
-        slices = _slices(products)
-        if share is not None:
-            for count in _copied(sellers, slices[share::processes]):
-                self.stdout.write(str(count))
-            return
+    def handle(self, *args: Any, products: int, processes: int, **options: Any) -> None:
         if Product.objects.exists():
             raise CommandError("There are products already: use an empty database.")
-        started = time.monotonic()
+        self.started = time.monotonic()
+        sellers = _sellers(products)
         _copy_sellers(sellers)
-        self._say(started, f"{len(sellers):,} sellers")
+        self._report(f"{len(sellers):,} sellers")
         indexes = _drop_indexes()
         done = 0
-        for count in _copied(sellers, slices) if processes == 1 else _shares(products, processes):
+        for count in _copy_products(_slices(products), processes):
             done += count
-            self._say(started, f"{done:,} of {products:,} products")
+            self._report(f"{done:,} of {products:,} products")
         for name, definition in indexes:
             with connection.cursor() as cursor:
                 cursor.execute("SET statement_timeout = 0")
                 cursor.execute("SET maintenance_work_mem = '512MB'")
                 cursor.execute(definition)
-            self._say(started, f"index {name}")
+            self._report(f"index {name}")
         words = recount_words()
-        self._say(started, f"{words:,} words to search by")
+        self._report(f"{words:,} search words")
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0")
             cursor.execute("VACUUM (ANALYZE) listings_product")
             cursor.execute("VACUUM (ANALYZE) accounts_user")
-        self._say(started, "analysed; done")
+        self._report("vacuumed and analysed")
 
-    def _say(self, started: float, what: str) -> None:
-        self.stdout.write(f"{time.monotonic() - started:6.1f} s  {what}")
+    def _report(self, step: str) -> None:
+        self.stdout.write(f"{time.monotonic() - self.started:6.1f} s  {step}")
         self.stdout.flush()
 
 
-def _sellers(count: int) -> list[Seller]:
-    chance = random.Random(971)
-    found = homes(chance)
-    return [(uuid.UUID(int=chance.getrandbits(128), version=4), next(found)) for _ in range(count)]
+@cache
+def _sellers(products: int) -> list[Seller]:
+    """Return the sellers of a catalogue of this size, the same ones in every process."""
+    rng = random.Random(971)
+    homes = random_homes(rng)
+    count = -(-products // _PRODUCTS_PER_SELLER)
+    return [(uuid.UUID(int=rng.getrandbits(128), version=4), next(homes)) for _ in range(count)]
 
 
 def _slices(products: int) -> list[Slice]:
-    """Cut the catalogue into pieces of time, the oldest first."""
+    """Divide the catalogue by time, oldest first."""
     last = timezone.now()
     first = last - timedelta(days=730)
     step = (last - first) / products
-    starts = range(0, products, _SLICE)
     return [
-        (number, (end := min(start + _SLICE, products)) - start, first + step * start, first + step * end)
-        for number, start in enumerate(starts)
+        Slice(products, start, end := min(start + _SLICE, products), first + step * start, first + step * end)
+        for start in range(0, products, _SLICE)
     ]
 
 
-def _copied(sellers: list[Seller], slices: list[Slice]) -> Iterator[int]:
-    for number, count, first, last in slices:
-        _copy_slice(sellers, number, count, first, last)
-        yield count
+def _copy_products(slices: list[Slice], processes: int) -> Iterator[int]:
+    """Copy the slices, in several processes where asked for, and yield the size of each that is done."""
+    if processes == 1:
+        yield from map(_copy_slice, slices)
+        return
+    with (
+        _environment(DATABASE_URL=_database_url()),
+        ProcessPoolExecutor(processes, get_context("spawn"), initializer=django.setup) as pool,
+    ):
+        for copied in as_completed([pool.submit(_copy_slice, one) for one in slices]):
+            yield copied.result()
 
 
-def _shares(products: int, processes: int) -> Iterator[int]:
-    """Have several processes copy their share each, and yield how many rows each step of theirs added."""
-    command = [sys.executable, "manage.py", "seed_catalogue", f"--products={products}"]
-    started = [
-        subprocess.Popen(
-            [*command, f"--processes={processes}", f"--share={share}"],
-            cwd=settings.BASE_DIR,
-            env=os.environ | {"DATABASE_URL": _database_url()},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for share in range(processes)
-    ]
-    with ThreadPoolExecutor(processes) as readers:
-        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        for process in started:
-            readers.submit(_pass_on, process, lines)
-        running = processes
-        while running:
-            line = lines.get()
-            if line is None:
-                running -= 1
-            else:
-                yield int(line)
-    if any(process.wait() for process in started):
-        raise CommandError("A copying process failed; see above.")
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Set environment variables for the processes that are started meanwhile."""
+    before = os.environ.copy()
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _database_url() -> str:
-    """Return the URL of the database in use, which may be another than the environment names: a test's."""
+    """Return the URL of the database in use, which may differ from the environment's (tests, benchmarks)."""
     used = connection.settings_dict
     user, password = (quote(str(used[part] or ""), safe="") for part in ("USER", "PASSWORD"))
     return f"postgis://{user}:{password}@{used['HOST'] or 'localhost'}:{used['PORT'] or 5432}/{used['NAME']}"
-
-
-def _pass_on(process: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str | None]") -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        lines.put(line)
-    lines.put(None)
 
 
 def _copy_sellers(sellers: list[Seller]) -> None:
@@ -174,7 +161,7 @@ def _copy_sellers(sellers: list[Seller]) -> None:
 
 
 def _drop_indexes() -> list[tuple[str, str]]:
-    """Drop what is quicker to build once than a row at a time; returns how to build each."""
+    """Drop the indexes, which are faster built at the end; return their names and definitions."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'listings_product'"
@@ -186,22 +173,25 @@ def _drop_indexes() -> list[tuple[str, str]]:
     return found
 
 
-def _copy_slice(sellers: list[Seller], number: int, count: int, first: datetime, last: datetime) -> None:
-    chance = random.Random(number)
-    places = [home for _, home in sellers]
+def _copy_slice(one: Slice) -> int:
+    """Copy one slice of the catalogue; return its size."""
+    rng = random.Random(one.start // _SLICE)
+    sellers = _sellers(one.products)
+    homes = [home for _, home in sellers]
+    count = one.end - one.start
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute("SET synchronous_commit = off")
         with cursor.copy(f"COPY listings_product ({_COLUMNS}) FROM STDIN") as copy:
-            for seller, item in listings(chance, places, count=count, first=first, last=last):
-                pk = uuid.UUID(int=chance.getrandbits(128), version=4)
+            for seller, item in random_listings(rng, homes, count=count, first=one.first, last=one.last):
+                pk = uuid.UUID(int=rng.getrandbits(128), version=4)
                 seller_id = sellers[seller][0]
                 east, north = offset_degrees(item.longitude, item.latitude, seller_id=seller_id)
                 fee, payout = fee_and_payout(item.price, item.feed_type)
                 image = f"https://images.example.com/{item.category}/{pk}.jpg"
                 has_video = item.feed_type == Product.FeedType.DISCOVER
-                status = chance.choices(("active", "sold", "hidden", "deleted"), (88, 8, 1, 3))[0]
-                views = int(chance.paretovariate(0.9))
+                status = rng.choices(("active", "sold", "hidden", "deleted"), (88, 8, 1, 3))[0]
+                views = int(rng.paretovariate(0.9))
                 copy.write_row((
                     pk, seller_id, False, item.title, item.description, item.price, settings.CURRENCY,
                     item.category, item.condition, item.feed_type, status,
@@ -217,3 +207,4 @@ def _copy_slice(sellers: list[Seller], number: int, count: int, first: datetime,
                     item.created_at if status == "deleted" else None,
                     item.created_at, item.created_at,
                 ))  # fmt: skip
+    return count
