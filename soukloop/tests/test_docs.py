@@ -232,6 +232,9 @@ def names_in_module(name: str) -> set[str]:
 def test_worked_example_uses_only_names_that_exist(page: str) -> None:
     sections = (ROOT / "docs" / page).read_text().split("\n## ")
     made = {name for section in sections for tree in blocks_of(section) for name in names_made_in(tree)}
+    made |= {
+        Path(file).stem for file in re.findall(r"^## [^`\n]*`([\w/]+)\.py`", "\n## ".join(sections), re.M)
+    }
     for section in sections:
         file = re.match(r"[^\n]*?`(\w+(?:/\w+)+)\.py`", section)
         known = made | set(dir(builtins)) | (names_in_module(file[1].replace("/", ".")) if file else set())
