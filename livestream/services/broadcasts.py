@@ -46,7 +46,7 @@ def authorize_publisher(*, key: str, client_id: str) -> str:
         now = timezone.now()
         open_connections.update(lost_at=now)
         PublisherConnection.objects.create(stream=stream, client_id=client_id, connected_at=now)
-        events.stream_resumed(stream)
+        events.publish_stream_resumed(stream)
     return public_id
 
 
@@ -120,7 +120,7 @@ def _mark_disconnected(stream_id: UUID, *, client_id: str) -> None:
     now = timezone.now()
     lost = stream.publisher_connections.filter(client_id=client_id, lost_at=None).update(lost_at=now)
     if lost and stream.is_live:
-        events.stream_interrupted(stream, now + settings.STREAM_RECONNECT_WINDOW)
+        events.publish_stream_interrupted(stream, now + settings.STREAM_RECONNECT_WINDOW)
 
 
 @transaction.atomic
@@ -130,7 +130,7 @@ def _mark_connected_again(stream_id: UUID, connection_id: int) -> None:
     if not stream.is_live or stream.publisher_connections.filter(lost_at=None).exists():
         return
     stream.publisher_connections.filter(pk=connection_id).update(lost_at=None)
-    events.stream_resumed(stream)
+    events.publish_stream_resumed(stream)
 
 
 def _end_abandoned_streams() -> None:

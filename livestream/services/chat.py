@@ -46,7 +46,7 @@ def post_message(
             if stream.slow_mode_seconds and not can_moderate:
                 _check_slow_mode(access.locked_stream(stream.pk), actor)
             saved = _insert_message(stream, actor, message, client_message_id or None)
-            payload = events.chat_message(saved)
+            payload = events.publish_chat_message(saved)
             transaction.on_commit(partial(_cache_message, stream_id, saved.seq, payload), robust=True)
     except IntegrityError:
         # A phone sent the same message twice at once, before the first was answered.
@@ -148,7 +148,7 @@ def change_chat_rules(
     if slow_mode_seconds is not None:
         stream.slow_mode_seconds = slow_mode_seconds
     stream.save(update_fields=["enable_chat", "slow_mode_seconds", "updated_at"])
-    events.chat_settings(stream)
+    events.publish_chat_settings(stream)
     return stream
 
 
@@ -162,7 +162,7 @@ def mute_viewer(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
         raise Forbidden("The host can't be muted.", code="host_cannot_be_muted")
     _, is_new = StreamMute.objects.get_or_create(stream=stream, user=user, defaults={"muted_by": actor})
     if is_new:
-        events.chat_muted(stream, user.pk, is_muted=True)
+        events.publish_chat_muted(stream, user.pk, is_muted=True)
 
 
 @transaction.atomic
@@ -172,7 +172,7 @@ def unmute_viewer(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
     states.check(stream, "moderate")
     deleted, _ = StreamMute.objects.filter(stream=stream, user=user_id).delete()
     if deleted:
-        events.chat_muted(stream, user_id, is_muted=False)
+        events.publish_chat_muted(stream, user_id, is_muted=False)
 
 
 @transaction.atomic
@@ -206,7 +206,7 @@ def _delete(stream: Stream, message: ChatMessage, actor: User) -> None:
     message.save(update_fields=["deleted_at", "deleted_by"])
     stream.chat_count -= 1
     stream.save(update_fields=["chat_count"])
-    events.chat_deleted(message)
+    events.publish_chat_deleted(message)
     transaction.on_commit(partial(_refill_cache, stream.pk), robust=True)
 
 

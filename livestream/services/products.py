@@ -59,7 +59,7 @@ def remove_product(*, actor: User, stream_id: UUID, product_id: UUID) -> Stream:
     stream_product.removed_at = timezone.now()
     stream_product.save(update_fields=["removed_at"])
     clear_live_stream(stream_id=stream.pk, product_ids=[stream_product.product_id])
-    events.product_untagged(stream.pk, stream_product.product_id, "removed")
+    events.publish_product_untagged(stream.pk, stream_product.product_id, "removed")
     return stream
 
 
@@ -81,7 +81,7 @@ def tag_product(
     tag = ProductTag.objects.create(
         stream_product=stream_product, x=x, y=y, timestamp_seconds=timestamp_seconds
     )
-    events.product_tagged(tag)
+    events.publish_product_tagged(tag)
     return stream_product
 
 
@@ -104,5 +104,5 @@ def remove_withdrawn_product(product: Product, reason: str) -> None:
     """Remove a sold, hidden or deleted product from the live stream it is in; its row must be locked."""
     if product.live_stream_id is None:
         return
-    events.product_untagged(product.live_stream_id, product.pk, reason)
+    events.publish_product_untagged(product.live_stream_id, product.pk, reason)
     clear_live_stream(stream_id=product.live_stream_id, product_ids=[product.pk])

@@ -22,7 +22,7 @@ def send_reaction(*, actor: User, stream_id: UUID, emoji: str) -> int:
     total = live_counts.count_reaction(stream.pk, emoji)
     if total is None:
         total = live_counts.count_reaction(stream.pk, emoji, saved_reactions(stream.pk)) or 0
-    events.reaction_new(stream.pk, actor.pk, emoji)
+    events.publish_reaction(stream.pk, actor.pk, emoji)
     return total
 
 

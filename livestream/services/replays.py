@@ -226,7 +226,7 @@ def _finish(replay: Replay) -> None:
     stream = replay.stream
     if replay.state == Replay.State.EMPTY:
         return
-    events.replay_ready(stream, state=replay.state, vod_url=addresses.vod_url(stream.public_id))
+    events.publish_replay_ready(stream, state=replay.state, vod_url=addresses.vod_url(stream.public_id))
     notify(
         user_ids=[stream.seller_id],
         kind="replay_ready",

@@ -57,7 +57,7 @@ def sweep_room(*, stream_id: UUID) -> int | None:
         return None
     count = save_viewer_count(stream_id, live.count, waits=True)
     _save_sample(stream_id, now, count)
-    events.viewer_count(stream_id, count)
+    events.publish_viewer_count(stream_id, count)
     return count
 
 

@@ -91,7 +91,7 @@ def go_live(
     set_live_stream(product_ids=product_ids, stream_id=stream.pk)
     if stream.notifications_sent:
         enqueue("livestream.announce", lock=f"livestream.announce:{stream.pk}", stream_id=str(stream.pk))
-    events.stream_live(stream, product_ids)
+    events.publish_stream_live(stream, product_ids)
     transaction.on_commit(lambda: live_counts.start_counting(stream.pk), robust=True)
     return stream, key
 
@@ -163,7 +163,7 @@ def rotate_key(*, actor: User, stream_id: UUID) -> tuple[Stream, str]:
     stream.key_digest = stream_keys.digest(key)
     stream.save(update_fields=["key_digest", "updated_at"])
     if _disconnect_publisher(stream):
-        events.stream_interrupted(stream, timezone.now() + settings.STREAM_RECONNECT_WINDOW)
+        events.publish_stream_interrupted(stream, timezone.now() + settings.STREAM_RECONNECT_WINDOW)
     return stream, key
 
 
@@ -196,7 +196,7 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
         enqueue_replay(stream)
     else:
         enqueue("livestream.delete_recordings", stream_id=str(stream.pk))
-    events.stream_ended(stream, vod_url=expected_vod_url(stream))
+    events.publish_stream_ended(stream, vod_url=expected_vod_url(stream))
     transaction.on_commit(lambda: live_counts.stop_counting(stream.pk), robust=True)
     return stream
 

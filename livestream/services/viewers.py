@@ -52,7 +52,7 @@ def _record_joins(stream_id: UUID, joins: list[Join]) -> list[int | None]:
     if live.count is not None and live.churn_per_second <= ANNOUNCED_CHURN_MAX:
         for join in joins:
             if join.viewer_key in live.changed:
-                events.viewer_joined(stream_id, join.viewer.pk, join.viewer.username, live.count)
+                events.publish_viewer_joined(stream_id, join.viewer.pk, join.viewer.username, live.count)
     _publish_count(stream_id, live)
     return [live.count] * len(joins)
 
@@ -86,7 +86,7 @@ def leave_stream(*, stream_id: UUID, user_id: UUID, connection_id: str) -> None:
         return
     live = reliable_count(stream_id, live)
     if live.count is not None and live.changed and live.churn_per_second <= ANNOUNCED_CHURN_MAX:
-        events.viewer_left(stream_id, user_id, live.count)
+        events.publish_viewer_left(stream_id, user_id, live.count)
     _publish_count(stream_id, live)
 
 
@@ -156,4 +156,4 @@ def _publish_count(stream_id: UUID, live: live_counts.LiveViewers) -> None:
         return
     is_calm = live.churn_per_second <= ANNOUNCED_CHURN_MAX
     if is_calm or live.is_first_this_second:
-        events.viewer_count(stream_id, save_viewer_count(stream_id, live.count, waits=is_calm))
+        events.publish_viewer_count(stream_id, save_viewer_count(stream_id, live.count, waits=is_calm))

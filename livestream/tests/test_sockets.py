@@ -242,7 +242,7 @@ def test_the_host_gets_the_end_and_the_replay_once_each(
     outside.expect("connected")
     inside.call("stream:join", {"stream_id": str(stream.pk)})
     client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}/end")
-    events.replay_ready(stream, state="ready", vod_url=None)
+    events.publish_replay_ready(stream, state="ready", vod_url=None)
     for client in (inside, outside):
         assert client.expect("stream:ended")["reason"] == "owner"
         assert client.expect("stream:replay_ready")["state"] == "ready"

@@ -1,0 +1,109 @@
+"""The events of a stream's chat and reactions."""
+
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+from livestream.events.examples import EXAMPLE_STREAM_ID, EXAMPLE_USER_ID
+from livestream.models import ChatMessage, Stream
+from livestream.rooms import stream_room
+from livestream.selectors.chat import chat_payload
+from soukloop.realtime.events import EventSpec, Merge, declare_event, publish, publish_on_commit
+from soukloop.realtime.rooms import user_room
+
+
+def _by_emoji(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    counts: Counter[str] = Counter()
+    last: dict[str, dict[str, Any]] = {}
+    for reaction in waiting:
+        counts[reaction["emoji"]] += reaction["count"]
+        last[reaction["emoji"]] = reaction
+    return [last[emoji] | {"count": count} for emoji, count in counts.items()]
+
+
+CHAT_MESSAGE = declare_event(
+    EventSpec(
+        name="chat:message",
+        doc="A message in a stream's chat. `seq` has no gaps: join with `afterSeq` to get missing messages.",
+        example={
+            "messageId": "9a1de3d4-98c1-4b70-8dd3-0f9b1c0f2e44",
+            "streamId": EXAMPLE_STREAM_ID,
+            "seq": 456,
+            "userId": EXAMPLE_USER_ID,
+            "username": "testbuyer",
+            "avatarUrl": None,
+            "message": "This is amazing! 🔥",
+            "timestamp": "2025-10-18T10:12:31.482913Z",
+        },
+        rooms=("stream",),
+    )
+)
+CHAT_DELETED = declare_event(
+    EventSpec(
+        name="chat:deleted",
+        doc="A message in a stream's chat was deleted: remove it from the screen.",
+        example={
+            "streamId": EXAMPLE_STREAM_ID,
+            "messageId": "9a1de3d4-98c1-4b70-8dd3-0f9b1c0f2e44",
+            "seq": 456,
+        },
+        rooms=("stream",),
+    )
+)
+CHAT_SETTINGS = declare_event(
+    EventSpec(
+        name="chat:settings",
+        doc="The host or a moderator changed the chat's rules.",
+        example={"streamId": EXAMPLE_STREAM_ID, "enableChat": True, "slowModeSeconds": 10},
+        rooms=("stream",),
+    )
+)
+CHAT_MUTED = declare_event(
+    EventSpec(
+        name="chat:muted",
+        doc="You were muted in this stream (`muted` is true), or may write again.",
+        example={"streamId": EXAMPLE_STREAM_ID, "muted": True},
+        rooms=("user",),
+    )
+)
+REACTION_NEW = declare_event(
+    EventSpec(
+        name="reaction:new",
+        doc="A reaction. Above 20 a second in a room they are combined by emoji: `count` is their number,"
+        " `userId` the last person.",
+        example={"streamId": EXAMPLE_STREAM_ID, "emoji": "❤️", "userId": EXAMPLE_USER_ID, "count": 1},
+        rooms=("stream",),
+        ephemeral=True,
+        merge=Merge(per_second=20, combine=_by_emoji),
+    )
+)
+
+
+def publish_chat_message(message: ChatMessage) -> dict[str, Any]:
+    """Publish a message to its stream's room on commit, and return the payload."""
+    payload = chat_payload(message)
+    publish_on_commit(stream_room(message.stream_id), CHAT_MESSAGE.name, payload)
+    return payload
+
+
+def publish_chat_deleted(message: ChatMessage) -> None:
+    payload = {"streamId": message.stream_id, "messageId": message.pk, "seq": message.seq}
+    publish_on_commit(stream_room(message.stream_id), CHAT_DELETED.name, payload)
+
+
+def publish_chat_settings(stream: Stream) -> None:
+    payload = {
+        "streamId": stream.pk,
+        "enableChat": stream.enable_chat,
+        "slowModeSeconds": stream.slow_mode_seconds,
+    }
+    publish_on_commit(stream_room(stream.pk), CHAT_SETTINGS.name, payload)
+
+
+def publish_chat_muted(stream: Stream, user_id: UUID, *, is_muted: bool) -> None:
+    publish_on_commit(user_room(user_id), CHAT_MUTED.name, {"streamId": stream.pk, "muted": is_muted})
+
+
+def publish_reaction(stream_id: UUID, user_id: UUID, emoji: str) -> None:
+    payload = {"streamId": stream_id, "emoji": emoji, "userId": user_id, "count": 1}
+    publish(stream_room(stream_id), REACTION_NEW.name, payload)

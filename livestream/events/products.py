@@ -1,0 +1,56 @@
+"""The events of the products in a stream."""
+
+from uuid import UUID
+
+from livestream.events.examples import EXAMPLE_PRODUCT_ID, EXAMPLE_STREAM_ID
+from livestream.models import ProductTag
+from livestream.rooms import stream_room
+from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
+
+PRODUCT_TAGGED = declare_event(
+    EventSpec(
+        name="product:tagged",
+        doc="A product was placed on the picture: `x` and `y` from 0 to 1, from the top left corner.",
+        example={
+            "streamId": EXAMPLE_STREAM_ID,
+            "productId": EXAMPLE_PRODUCT_ID,
+            "title": "Nike Air Jordan 1",
+            "price": 850.00,
+            "currency": "AED",
+            "thumbnailUrl": "https://example.com/image1.jpg",
+            "x": 0.42,
+            "y": 0.63,
+            "timestampSeconds": 120,
+        },
+        rooms=("stream",),
+    )
+)
+PRODUCT_UNTAGGED = declare_event(
+    EventSpec(
+        name="product:untagged",
+        doc="A product is no longer in the stream. `reason` is removed, sold, hidden or deleted.",
+        example={"streamId": EXAMPLE_STREAM_ID, "productId": EXAMPLE_PRODUCT_ID, "reason": "removed"},
+        rooms=("stream",),
+    )
+)
+
+
+def publish_product_tagged(tag: ProductTag) -> None:
+    stream_product = tag.stream_product
+    payload = {
+        "streamId": stream_product.stream_id,
+        "productId": stream_product.product_id,
+        "title": stream_product.product.title,
+        "price": stream_product.product.price,
+        "currency": stream_product.product.currency,
+        "thumbnailUrl": stream_product.product.thumbnail_url or None,
+        "x": tag.x,
+        "y": tag.y,
+        "timestampSeconds": tag.timestamp_seconds,
+    }
+    publish_on_commit(stream_room(stream_product.stream_id), PRODUCT_TAGGED.name, payload)
+
+
+def publish_product_untagged(stream_id: UUID, product_id: UUID, reason: str) -> None:
+    payload = {"streamId": stream_id, "productId": product_id, "reason": reason}
+    publish_on_commit(stream_room(stream_id), PRODUCT_UNTAGGED.name, payload)

@@ -1,0 +1,114 @@
+"""The events of a stream's life, from going live to its replay."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from listings.rooms import product_room
+from livestream.events.examples import EXAMPLE_STREAM_ID, EXAMPLE_USER_ID
+from livestream.models import Stream
+from livestream.rooms import stream_room
+from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
+from soukloop.realtime.rooms import user_room
+
+STREAM_LIVE = declare_event(
+    EventSpec(
+        name="stream:live",
+        doc="A stream has gone live: sent to its seller's devices, and to people who have one of its products"
+        " open.",
+        example={
+            "streamId": EXAMPLE_STREAM_ID,
+            "title": "Flash Sale",
+            "sellerId": EXAMPLE_USER_ID,
+            "startedAt": "2025-10-18T10:10:00Z",
+        },
+        rooms=("user", "product"),
+    )
+)
+STREAM_ENDED = declare_event(
+    EventSpec(
+        name="stream:ended",
+        doc="The stream has ended. `reason`: owner, staff, publisher_gone, never_published, account_closed.",
+        example={
+            "streamId": EXAMPLE_STREAM_ID,
+            "status": "ended",
+            "reason": "owner",
+            "endedAt": "2025-10-18T10:40:47Z",
+            "duration": 1847,
+            "vodUrl": "https://video.soukloop.com/vods/stream_abc123.m3u8",
+        },
+        rooms=("stream", "user"),
+    )
+)
+STREAM_INTERRUPTED = declare_event(
+    EventSpec(
+        name="stream:interrupted",
+        doc="The encoder is disconnected. The stream ends unless it is back by `reconnectBy`.",
+        example={"streamId": EXAMPLE_STREAM_ID, "reconnectBy": "2025-10-18T10:21:00Z"},
+        rooms=("stream",),
+    )
+)
+STREAM_RESUMED = declare_event(
+    EventSpec(
+        name="stream:resumed",
+        doc="The encoder is connected, or connected again: video follows within seconds.",
+        example={"streamId": EXAMPLE_STREAM_ID},
+        rooms=("stream",),
+    )
+)
+REPLAY_READY = declare_event(
+    EventSpec(
+        name="stream:replay_ready",
+        doc="The replay of a stream can be watched.",
+        example={
+            "streamId": EXAMPLE_STREAM_ID,
+            "state": "ready",
+            "vodUrl": "https://video.soukloop.com/vods/stream_abc123.m3u8",
+        },
+        rooms=("stream", "user"),
+    )
+)
+
+
+def publish_stream_live(stream: Stream, product_ids: list[UUID]) -> None:
+    payload = {
+        "streamId": stream.pk,
+        "title": stream.title,
+        "sellerId": stream.seller_id,
+        "startedAt": stream.started_at,
+    }
+    for room in (user_room(stream.seller_id), *map(product_room, product_ids)):
+        publish_on_commit(room, STREAM_LIVE.name, payload)
+
+
+def publish_stream_ended(stream: Stream, *, vod_url: str | None) -> None:
+    payload = {
+        "streamId": stream.pk,
+        "status": stream.status,
+        "reason": stream.end_reason,
+        "endedAt": stream.ended_at,
+        "duration": stream.duration_seconds,
+        "vodUrl": vod_url,
+    }
+    _publish_to_room_and_seller(stream, STREAM_ENDED.name, payload)
+
+
+def publish_stream_interrupted(stream: Stream, reconnect_by: datetime) -> None:
+    payload = {"streamId": stream.pk, "reconnectBy": reconnect_by}
+    publish_on_commit(stream_room(stream.pk), STREAM_INTERRUPTED.name, payload)
+
+
+def publish_stream_resumed(stream: Stream) -> None:
+    publish_on_commit(stream_room(stream.pk), STREAM_RESUMED.name, {"streamId": stream.pk})
+
+
+def publish_replay_ready(stream: Stream, *, state: str, vod_url: str | None) -> None:
+    payload = {"streamId": stream.pk, "state": state, "vodUrl": vod_url}
+    _publish_to_room_and_seller(stream, REPLAY_READY.name, payload)
+
+
+def _publish_to_room_and_seller(stream: Stream, event: str, payload: dict[str, Any]) -> None:
+    """Publish to a stream's room, and to the devices of its seller that aren't in it."""
+    room = stream_room(stream.pk)
+    publish_on_commit(room, event, payload)
+    publish_on_commit(user_room(stream.seller_id), event, payload, exclude_members_of=room)
