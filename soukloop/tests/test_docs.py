@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.apps import apps
 from django.conf import settings
 from drf_spectacular.generators import SchemaGenerator
 
@@ -247,3 +248,15 @@ def test_worked_example_uses_only_names_that_exist(page: str) -> None:
                     assert names - names_in_module(str(node.module)) - made == set(), node.module
             used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
             assert used - known == set(), section.splitlines()[0]
+
+
+def test_data_model_lists_each_table_and_names_only_functions_that_exist() -> None:
+    page = (ROOT / "docs/data-model.md").read_text()
+    ours = [app for app in apps.get_app_configs() if app.name.partition(".")[0] in APPS]
+    tables = {model._meta.db_table for app in ours for model in app.get_models()}
+    assert set(re.findall(rf"`((?:{'|'.join(app.label for app in ours)})_\w+)`", page)) == tables
+    functions = re.findall(r"`((?:\w+\.)+\w+)`", page)
+    assert functions
+    for function in functions:
+        module, _, name = function.rpartition(".")
+        assert name in names_in_module(module), function
