@@ -1,4 +1,4 @@
-"""Products for tests: plain functions, unique by a counter."""
+"""Factories of products and categories; titles are unique by a counter."""
 
 import itertools
 from decimal import Decimal
@@ -11,6 +11,7 @@ from accounts.tests.factories import make_seller
 from listings.fees import fee_and_payout
 from listings.locations import public_point
 from listings.models import Category, Product
+from listings.services.search_words import add_words
 
 DUBAI_MARINA = Point(55.1369, 25.0772, srid=4326)
 DOWNTOWN = Point(55.2708, 25.2048, srid=4326)
@@ -62,3 +63,9 @@ def make_category(**overrides: Any) -> Category:
         "position": 100 + number,
     }
     return Category.objects.create(**(fields | overrides))
+
+
+def make_searchable(title: str, **fields: Any) -> Product:
+    """Save a product whose title's words are known to suggestions; no other text of it matches."""
+    add_words(title)
+    return make_product(title=title, **({"description": "", "tags": []} | fields))

@@ -1,4 +1,4 @@
-"""The staff's screen of products."""
+"""Admin screens of products and categories."""
 
 import pytest
 from django.contrib.gis.geos import Point, Polygon
@@ -20,30 +20,30 @@ def staff() -> Client:
     return client
 
 
-def page_of(product: Product) -> str:
+def change_url(product: Product) -> str:
     return reverse("admin:listings_product_change", args=[product.pk])
 
 
-def act(staff: Client, product: Product, action: str, reason: str) -> int:
+def run_action(staff: Client, product: Product, action: str, reason: str) -> int:
     body = {"action": action, "_selected_action": [str(product.pk)], "confirmed": "1", "reason": reason}
     return staff.post(reverse("admin:listings_product_changelist"), body).status_code
 
 
-def test_a_product_is_found_and_shown_with_its_place_on_a_map(staff: Client) -> None:
+def test_product_is_found_and_shown_with_its_location_on_a_map(staff: Client) -> None:
     product = make_product(title="Oud burner", location=Point(55.2708, 25.2048, srid=4326))
     listed = staff.get(reverse("admin:listings_product_changelist"), {"q": "oud"})
     assert b"Oud burner" in listed.content
-    page = staff.get(page_of(product)).content.decode()
+    page = staff.get(change_url(product)).content.decode()
     assert "25.20480, 55.27080" in page
     assert "<svg" in page
     assert 'src="http' not in page
 
 
-def test_the_map_has_a_coast_its_cities_and_both_places(staff: Client) -> None:
+def test_map_shows_coasts_cities_and_both_locations(staff: Client) -> None:
     product = make_product(
         location=Point(55.2708, 25.2048, srid=4326), public_location=Point(55.2718, 25.2058, srid=4326)
     )
-    page = staff.get(page_of(product)).content.decode()
+    page = staff.get(change_url(product)).content.decode()
     assert page.count('<polyline class="coast"') == 2
     for name in ("Abu Dhabi", "Dubai", "Sharjah", "Ajman", "Umm Al Quwain", "Ras Al Khaimah", "Fujairah"):
         assert f">{name}</text>" in page
@@ -51,7 +51,7 @@ def test_the_map_has_a_coast_its_cities_and_both_places(staff: Client) -> None:
     assert "Public place, 150 m away, for everybody else: 25.20580, 55.27180" in page
 
 
-def test_cities_are_on_land_and_places_outside_stay_within_the_map() -> None:
+def test_cities_are_on_land_and_locations_outside_are_drawn_at_the_edge() -> None:
     land = Polygon([*emirates_map.LAND, emirates_map.LAND[0]])
     assert land.valid
     assert [name for name, place, *_ in emirates_map.CITIES if not land.contains(Point(*place))] == []
@@ -59,27 +59,27 @@ def test_cities_are_on_land_and_places_outside_stay_within_the_map() -> None:
     assert '<circle class="exact" cx="5" cy="5" r="6"/>' in drawing
 
 
-def test_hiding_and_restoring_need_a_reason_and_go_through_the_services(staff: Client) -> None:
+def test_hiding_and_restoring_need_a_reason(staff: Client) -> None:
     product = make_product()
-    assert act(staff, product, "hide", "") == 200
+    assert run_action(staff, product, "hide", "") == 200
     product.refresh_from_db()
     assert product.status == Product.Status.ACTIVE
-    assert act(staff, product, "hide", "Counterfeit") == 302
+    assert run_action(staff, product, "hide", "Counterfeit") == 302
     product.refresh_from_db()
     assert product.status == Product.Status.HIDDEN
-    assert act(staff, product, "restore", "Papers shown") == 302
+    assert run_action(staff, product, "restore", "Papers shown") == 302
     product.refresh_from_db()
     assert product.status == Product.Status.ACTIVE
 
 
-def test_nothing_is_edited_by_hand(staff: Client) -> None:
+def test_staff_cannot_edit_products(staff: Client) -> None:
     product = make_product()
-    assert staff.post(page_of(product), {"status": "sold"}).status_code == 403
+    assert staff.post(change_url(product), {"status": "sold"}).status_code == 403
     product.refresh_from_db()
     assert product.status == Product.Status.ACTIVE
 
 
-def test_staff_are_told_who_reads_the_reason(staff: Client) -> None:
+def test_form_says_who_can_read_the_reason(staff: Client) -> None:
     product = make_product()
     for action, told in (("hide", True), ("restore", False)):
         body = {"action": action, "_selected_action": [str(product.pk)]}
@@ -88,14 +88,14 @@ def test_staff_are_told_who_reads_the_reason(staff: Client) -> None:
         assert ("Kept in the history, for other staff." in page) is not told
 
 
-def test_why_a_product_is_in_no_list_is_on_its_page(staff: Client) -> None:
+def test_page_says_why_a_product_is_not_listed(staff: Client) -> None:
     product = make_product(status="hidden", hidden_reason="A counterfeit", seller_closed=True)
-    page = staff.get(page_of(product)).content.decode()
+    page = staff.get(change_url(product)).content.decode()
     assert "A counterfeit" in page
     assert "seller closed" in page.lower()
 
 
-def test_an_id_that_is_none_is_answered_and_nothing_is_done(staff: Client) -> None:
+def test_action_with_an_invalid_id_changes_nothing(staff: Client) -> None:
     product = make_product()
     url = reverse("admin:listings_product_changelist")
     body = {"action": "hide", "_selected_action": ["zz", str(product.pk)], "confirmed": "1", "reason": "x"}
@@ -106,9 +106,9 @@ def test_an_id_that_is_none_is_answered_and_nothing_is_done(staff: Client) -> No
     assert product.status == Product.Status.ACTIVE
 
 
-def test_long_titles_are_shortened_in_the_list(staff: Client) -> None:
+def test_long_titles_are_truncated_in_the_list(staff: Client) -> None:
     product = make_product(title="Oud " * 12 + "burner")
     page = staff.get(reverse("admin:listings_product_changelist")).content.decode()
     assert "Oud Oud Oud Oud…</a>" in page
     assert f"{product.title}</a>" not in page
-    assert product.title in staff.get(page_of(product)).content.decode()
+    assert product.title in staff.get(change_url(product)).content.decode()

@@ -1,4 +1,4 @@
-"""Guide 2.6: 12 categories, true counts, cached in Redis for 5 minutes, counted by one process at a time."""
+"""Categories (contract 2.6): 12 of them, with counts that Redis caches for 5 minutes."""
 
 import threading
 import time
@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
-from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rest_framework.test import APIClient
 
 from accounts.tests.factories import client_for, make_seller, make_staff
 from listings import category_counts, keys, services
 from listings.services import mark_seller_closed, mark_seller_open
+from listings.tests.bodies import COMMUNITY_BODY
 from listings.tests.factories import make_product
-from listings.tests.test_api import CONTRACT_2_1
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def categories():
     return APIClient().get("/api/v1/categories").json()["data"]
 
 
-def test_guide_2_6_categories():
+def test_contract_2_6_categories():
     make_product(category_id="trading_cards")
     make_product(category_id="trading_cards", status="sold")
     make_product(category_id="trading_cards", status="deleted")
@@ -54,15 +54,15 @@ def test_guide_2_6_categories():
 def test_counts_are_cached_for_five_minutes(django_assert_num_queries):
     categories()
     assert 295 <= redis_client().ttl(keys.CATEGORY_COUNTS) <= 300
-    make_product()  # past the services: nobody told the cache
+    make_product()  # not by a service, so the cache is not adjusted
     assert counts() == (0, 0)
     redis_client().delete(keys.CATEGORY_COUNTS)
     assert counts() == (1, 1)
-    with django_assert_num_queries(2):  # the 12, the live streams
+    with django_assert_num_queries(2):  # the categories, the live streams
         categories()
 
 
-def test_cached_counts_stay_true_through_a_products_life(django_capture_on_commit_callbacks):
+def test_cached_counts_are_adjusted_on_each_change_of_a_product(django_capture_on_commit_callbacks):
     seller, staff = make_seller(), make_staff()
     client = client_for(seller)
     counts()
@@ -75,7 +75,7 @@ def test_cached_counts_stay_true_through_a_products_life(django_capture_on_commi
         assert counts() == cached
         return cached, result
 
-    cached, answer = after(lambda: client.post("/api/v1/products", CONTRACT_2_1))
+    cached, answer = after(lambda: client.post("/api/v1/products", COMMUNITY_BODY))
     assert cached == (1, 1)
     pk = answer.json()["data"]["id"]
     url = f"/api/v1/products/{pk}"
@@ -89,7 +89,7 @@ def test_cached_counts_stay_true_through_a_products_life(django_capture_on_commi
     assert after(lambda: client.delete(url))[0] == (0, 0)
 
 
-def test_only_what_enters_or_leaves_the_lists_is_counted(django_capture_on_commit_callbacks):
+def test_changes_of_unlisted_products_do_not_change_the_listed_count(django_capture_on_commit_callbacks):
     staff, seller = make_staff(), make_seller()
     sold, shown, other = (make_product(seller=seller) for _ in range(3))
     counts()
@@ -129,18 +129,18 @@ def test_only_what_enters_or_leaves_the_lists_is_counted(django_capture_on_commi
     assert counts("gaming") == (1, 1)
 
 
-def test_without_redis_they_are_counted(monkeypatch):
+def test_products_are_counted_when_redis_is_unavailable(monkeypatch):
     make_product()
 
-    def away():
-        raise RedisAway
+    def raise_connection_error():
+        raise RedisConnectionError
 
-    monkeypatch.setattr(category_counts, "redis_client", away)
+    monkeypatch.setattr(category_counts, "redis_client", raise_connection_error)
     assert counts() == (1, 1)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_process_counts_while_the_others_wait(monkeypatch):
+def test_one_caller_counts_while_the_others_wait(monkeypatch):
     make_product()
     count, counted, lock = category_counts._count, [], threading.Lock()
 

@@ -1,4 +1,4 @@
-"""Demo products come once, in both feeds."""
+"""Demo products."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from listings.models import Product
 pytestmark = pytest.mark.django_db
 
 
-def test_the_demo_is_seeded_once_for_both_feeds() -> None:
+def test_demo_products_are_added_once_to_both_feeds() -> None:
     people = seed_people()
     first = seed_products(people)
     assert {product.feed_type for product in first} == {"community", "discover"}

@@ -1,4 +1,4 @@
-"""What happens when everything arrives at once: real transactions, real threads."""
+"""Concurrent requests, in threads with real transactions."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,17 +14,17 @@ from accounts.tests.factories import PASSWORD, make_seller, make_staff
 from listings import services
 from listings.models import Category, Product
 from listings.tests.factories import make_product
-from listings.tests.test_services import jordans
+from listings.tests.test_services import product_fields
 from soukloop.core.errors import Conflict, NotAuthenticated
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_parallel_creations_stop_at_fifty_active_products():
+def test_concurrent_creations_stop_at_fifty_active_products():
     seller = make_seller()
     for _ in range(45):
         make_product(seller=seller)
-    fields = jordans()
+    fields = product_fields()
 
     def create(_):
         try:
@@ -42,14 +42,14 @@ def test_parallel_creations_stop_at_fifty_active_products():
     assert Product.objects.filter(seller=seller).count() == 50
 
 
-@pytest.mark.parametrize("way", ["ban", "delete"])
-def test_who_is_shut_out_while_posting_has_nothing_on_sale(way):
-    staff, fields = make_staff(), jordans()
+@pytest.mark.parametrize("how", ["ban", "delete"])
+def test_seller_closed_during_creation_has_nothing_listed(how):
+    staff, fields = make_staff(), product_fields()
 
     def close(seller, start):
         start.wait()
         try:
-            if way == "ban":
+            if how == "ban":
                 ban_user(actor=staff, user_id=seller.pk, reason="Counterfeits")
             else:
                 delete_account(actor=seller, password=PASSWORD)
@@ -74,23 +74,23 @@ def test_who_is_shut_out_while_posting_has_nothing_on_sale(way):
             pool.submit(close, seller, start).result()
             answers += [creation.result() for creation in creations]
             assert not Product.objects.listed().filter(seller=seller).exists()
-    assert set(answers) <= {"created", "account_banned" if way == "ban" else "account_deleted"}
+    assert set(answers) <= {"created", "account_banned" if how == "ban" else "account_deleted"}
 
 
-def test_who_was_banned_before_the_lock_was_had_is_refused():
+def test_seller_banned_before_the_lock_is_refused():
     seller = make_seller()
     ban_user(actor=make_staff(), user_id=seller.pk, reason="Counterfeits")
-    with pytest.raises(NotAuthenticated) as refusal:  # `seller` is the row as it was before
-        services.create_product(actor=seller, **jordans())
+    with pytest.raises(NotAuthenticated) as refusal:  # `seller` was read before the ban
+        services.create_product(actor=seller, **product_fields())
     assert refusal.value.code == "account_banned"
     assert not Product.objects.exists()
 
 
-def test_what_is_restored_while_others_are_listed_passes_no_limit(settings):
+def test_concurrent_restoring_and_creating_respect_the_limit(settings):
     settings.ACTIVE_PRODUCTS_MAX = 3
-    staff, fields = make_staff(), jordans()
+    staff, fields = make_staff(), product_fields()
 
-    def tried(action):
+    def outcome(action):
         try:
             action()
         except Conflict as refusal:
@@ -106,7 +106,7 @@ def test_what_is_restored_while_others_are_listed_passes_no_limit(settings):
             hidden = [make_product(seller=seller, status="hidden") for _ in range(4)]
             running = [
                 pool.submit(
-                    tried,
+                    outcome,
                     lambda product=product: services.restore_product(
                         actor=staff, product_id=product.pk, reason="Papers shown"
                     ),
@@ -114,18 +114,18 @@ def test_what_is_restored_while_others_are_listed_passes_no_limit(settings):
                 for product in hidden
             ]
             running += [
-                pool.submit(tried, lambda seller=seller: services.create_product(actor=seller, **fields))
+                pool.submit(outcome, lambda seller=seller: services.create_product(actor=seller, **fields))
                 for _ in range(4)
             ]
             answers = [one.result() for one in running]
             assert (answers.count("done"), answers.count("active_products_limit")) == (2, 6)
 
 
-def restored(product, staff):
+def restore(product, staff):
     services.restore_product(actor=staff, product_id=product.pk, reason="Papers shown")
 
 
-def changed(product, staff):
+def change_price(product, staff):
     services.update_product(actor=product.seller, product_id=product.pk, changes={"price": Decimal(5)})
 
 
@@ -136,20 +136,20 @@ def put_back(product, staff):
 
 
 @pytest.mark.parametrize(
-    ("act", "state"),
+    ("action", "state"),
     [
-        (restored, {"status": "hidden"}),
-        (changed, {"status": "active"}),
+        (restore, {"status": "hidden"}),
+        (change_price, {"status": "active"}),
         (put_back, {"status": "sold", "sold_at": timezone.now()}),
     ],
 )
-def test_what_comes_back_while_its_seller_is_banned_is_in_no_list(act, state):
+def test_product_put_back_during_a_ban_is_not_listed(action, state):
     staff = make_staff()
 
     def run(product, start):
         start.wait()
         try:
-            act(product, staff)
+            action(product, staff)
         finally:
             connection.close()
 
@@ -164,5 +164,5 @@ def test_what_comes_back_while_its_seller_is_banned_is_in_no_list(act, state):
             assert Product.objects.filter(seller=seller, status="active", seller_closed=True).count() == 4
 
 
-def test_categories_are_there_after_other_transactional_tests():
+def test_categories_exist_after_other_transactional_tests():
     assert Category.objects.count() == 12

@@ -1,4 +1,4 @@
-"""What the services of listings do to rows."""
+"""Services of products."""
 
 from decimal import Decimal
 
@@ -13,7 +13,8 @@ from soukloop.core.errors import Conflict, Forbidden
 pytestmark = pytest.mark.django_db
 
 
-def jordans(**overrides):
+def product_fields(**overrides):
+    """Return arguments for `create_product`."""
     return {
         "title": "Nike Air Jordan 1 Retro High",
         "price": Decimal("850.00"),
@@ -24,17 +25,17 @@ def jordans(**overrides):
     } | overrides
 
 
-def test_community_product_pays_five_percent_and_keeps_its_point():
-    product = services.create_product(actor=make_seller(), **jordans())
+def test_community_product_pays_five_percent_and_keeps_its_location():
+    product = services.create_product(actor=make_seller(), **product_fields())
     product.refresh_from_db()
     assert (product.platform_fee, product.seller_payout) == (Decimal("42.50"), Decimal("807.50"))
     assert product.location is not None
     assert product.location.coords == DUBAI_MARINA.coords
 
 
-def test_buyer_may_not_list_and_nothing_is_saved():
+def test_buyer_cannot_create_products():
     with pytest.raises(Forbidden) as refusal:
-        services.create_product(actor=make_user(), **jordans())
+        services.create_product(actor=make_user(), **product_fields())
     assert refusal.value.code == "sellers_only"
     assert not Product.objects.exists()
 
@@ -53,17 +54,18 @@ def test_product_is_sold_once_and_put_back_once():
 
 
 def at_the_limit(settings):
+    """Return a seller with as many active products as allowed, and one of these products."""
     settings.ACTIVE_PRODUCTS_MAX = 2
     seller = make_seller()
     first, _ = make_product(seller=seller), make_product(seller=seller)
     return seller, first
 
 
-def test_restoring_passes_no_limit_and_changes_nothing(settings):
+def test_restoring_above_the_limit_is_refused_and_changes_nothing(settings):
     seller, product = at_the_limit(settings)
     staff = make_staff()
     services.hide_product(actor=staff, product_id=product.pk, reason="Counterfeit?")
-    services.create_product(actor=seller, **jordans())
+    services.create_product(actor=seller, **product_fields())
     with pytest.raises(Conflict) as refusal:
         services.restore_product(actor=staff, product_id=product.pk, reason="Papers shown")
     assert refusal.value.code == "active_products_limit"
@@ -75,22 +77,22 @@ def test_restoring_passes_no_limit_and_changes_nothing(settings):
     assert product.status == "active"
 
 
-def test_a_sold_product_is_restored_whatever_the_limit(settings):
+def test_sold_product_can_be_restored_at_the_limit(settings):
     seller, product = at_the_limit(settings)
     staff = make_staff()
     services.mark_sold(product=product)
     services.hide_product(actor=staff, product_id=product.pk, reason="Counterfeit?")
-    services.create_product(actor=seller, **jordans())
+    services.create_product(actor=seller, **product_fields())
     services.restore_product(actor=staff, product_id=product.pk, reason="Papers shown")
     product.refresh_from_db()
     assert product.status == "sold"
 
 
-def test_a_cancelled_sale_brings_the_product_back_and_the_next_creation_waits(settings):
+def test_cancelled_sale_may_exceed_the_limit_but_the_next_creation_may_not(settings):
     seller, product = at_the_limit(settings)
     services.mark_sold(product=product)
-    services.create_product(actor=seller, **jordans())
+    services.create_product(actor=seller, **product_fields())
     services.put_back_on_sale(product=product)
     assert Product.objects.listed().filter(seller=seller).count() == 3
     with pytest.raises(Conflict):
-        services.create_product(actor=seller, **jordans())
+        services.create_product(actor=seller, **product_fields())

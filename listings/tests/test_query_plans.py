@@ -1,4 +1,4 @@
-"""The hot questions are answered from indexes: no sequential scan of products, in a catalogue of 20,000."""
+"""Frequent requests use indexes: no sequential scan of products in a catalogue of 20,000."""
 
 import json
 import time
@@ -20,7 +20,7 @@ from soukloop.core.http.pagination import encode_cursor
 
 PLACE = "latitude=25.0772&longitude=55.1369"
 SORTS = ("recent", "popular", "price_low", "price_high")
-HOT = [
+FREQUENT = [
     *(f"/feeds/discover?sort={sort}" for sort in SORTS),
     *(f"/feeds/discover?sort={sort}&category=sneakers" for sort in SORTS),
     *(f"/feeds/community?{PLACE}&sort={sort}" for sort in ("nearest", "recent", "price_low", "price_high")),
@@ -40,10 +40,11 @@ HOT = [
 
 
 def vacuum_until_visible():
-    """Have PostgreSQL mark the table's pages as visible to all, as autovacuum does in a live database.
+    """Vacuum until most pages are marked all-visible, as autovacuum leaves them in a live database.
 
-    VACUUM marks none that an older snapshot might not see, such as autovacuum's own while it analyses what
-    was just copied in. Unmarked, an index-only count must visit the table, and a scan of it is cheaper.
+    VACUUM doesn't mark pages that an older snapshot might not see, such as that of an autovacuum which is
+    analysing the copied rows. Without the marks an index-only count must visit the table, and a sequential
+    scan is cheaper.
     """
     deadline = time.monotonic() + 30
     with connection.cursor() as cursor:
@@ -73,7 +74,7 @@ def nodes(plan):
         yield from nodes(child)
 
 
-def whole_tables(explained):
+def sequential_scans(explained):
     [(plan,)] = explained
     plan = json.loads(plan) if isinstance(plan, str) else plan
     return [
@@ -83,8 +84,8 @@ def whole_tables(explained):
     ]
 
 
-def scanned(url, client=None):
-    """Ask, and return the statements that read all of the products."""
+def scanning_statements(url, client=None):
+    """Send the request and return its statements that scan the whole table of products."""
     found: list[str] = []
 
     def explain(execute, sql, params, many, context):
@@ -92,7 +93,7 @@ def scanned(url, client=None):
             with connection.cursor() as cursor:
                 cursor.db.execute_wrappers, wrappers = [], cursor.db.execute_wrappers
                 cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
-                found.extend(sql for _ in whole_tables(cursor.fetchall()))
+                found.extend(sql for _ in sequential_scans(cursor.fetchall()))
                 cursor.db.execute_wrappers = wrappers
         return execute(sql, params, many, context)
 
@@ -104,28 +105,28 @@ def scanned(url, client=None):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("url", HOT)
-def test_hot_question_reads_no_whole_table(catalogue, url):
-    assert scanned(url) == []
+@pytest.mark.parametrize("url", FREQUENT)
+def test_frequent_request_scans_no_table(catalogue, url):
+    assert scanning_statements(url) == []
 
 
-LEAN = [url for url in HOT if f"/api/v1{url.partition('?')[0]}" in ROUTES]
+FAST = [url for url in FREQUENT if f"/api/v1{url.partition('?')[0]}" in ROUTES]
 
 
 @pytest.mark.django_db
-def test_plans_that_are_kept_read_no_whole_table_whatever_the_values(catalogue, settings):
-    settings.SEARCH_CONSIDERED_MAX = 100  # so that some words are too common for all to be ranked
-    kept = [each for url in LEAN for each in statements_of(url) if each.has_one_plan]
-    on_products = [each for each in kept if "listings_product" in each.sql]
+def test_generic_plans_scan_no_table(catalogue, settings):
+    settings.SEARCH_CONSIDERED_MAX = 100  # so that some words have more matches than are ranked
+    with_one_plan = [each for url in FAST for each in statements_of(url) if each.has_one_plan]
+    on_products = [each for each in with_one_plan if "listings_product" in each.sql]
     assert {("MATERIALIZED" in each.sql) for each in on_products} == {True, False}  # searches and feeds
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         for statement in on_products:
-            cursor.execute(f"PREPARE kept AS {numbered(statement.sql)}")
+            cursor.execute(f"PREPARE statement AS {numbered(statement.sql)}")
             values = f"({', '.join(['%s'] * len(statement.params))})" if statement.params else ""
-            cursor.execute(f"EXPLAIN (FORMAT JSON) EXECUTE kept{values}", statement.params)
-            assert whole_tables(cursor.fetchall()) == [], statement.sql
-            cursor.execute("DEALLOCATE kept")
+            cursor.execute(f"EXPLAIN (FORMAT JSON) EXECUTE statement{values}", statement.params)
+            assert sequential_scans(cursor.fetchall()) == [], statement.sql
+            cursor.execute("DEALLOCATE statement")
 
 
 def statements_of(url):
@@ -133,7 +134,7 @@ def statements_of(url):
     route = ROUTES[f"/api/v1{path}"]
     sent = []
 
-    def noted(statement):
+    def record(statement):
         sent.append(statement)
         return fetch(statement)
 
@@ -141,23 +142,23 @@ def statements_of(url):
     statement = next(reads)
     with suppress(StopIteration):
         while True:
-            statement = reads.send(noted(statement))
+            statement = reads.send(record(statement))
     return sent
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("typed", ["jor", "nike jor", "jordn"])
-def test_suggestions_to_who_blocks_people_read_no_whole_table(catalogue, typed):
+def test_suggestions_for_a_user_with_many_blocks_scan_no_table(catalogue, typed):
     viewer = make_user()
     for seller_id in Product.objects.values_list("seller_id", flat=True).distinct()[:50]:
         Block.objects.create(blocker=viewer, blocked_id=seller_id)
-    SearchWord.objects.update(uses=1)  # so that each is looked up
-    assert scanned(f"/search/suggest?q={typed}", client_for(viewer)) == []
+    SearchWord.objects.update(uses=1)  # so that each word is checked
+    assert scanning_statements(f"/search/suggest?q={typed}", client_for(viewer)) == []
 
 
 @pytest.mark.django_db
-def test_deep_cursors_sellers_lists_and_similar_ones_read_no_whole_table(catalogue):
+def test_deep_cursors_and_seller_lists_scan_no_table(catalogue):
     product = Product.objects.filter(status="active", feed_type="discover").order_by("created_at")[200]
     cursor = encode_cursor("recent", False, product.created_at.isoformat(), product.pk)
-    assert scanned(f"/feeds/discover?cursor={cursor}") == []
-    assert scanned(f"/users/{product.seller_id}/products") == []
+    assert scanning_statements(f"/feeds/discover?cursor={cursor}") == []
+    assert scanning_statements(f"/users/{product.seller_id}/products") == []

@@ -1,4 +1,4 @@
-"""Fees: fee and payout always make the price, and always have two places."""
+"""Fees: fee and payout add up to the price and have two decimals."""
 
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ PRICES = st.decimals("0.01", "9999999.99", places=2, allow_nan=False)
 
 
 @given(price=PRICES, feed_type=st.sampled_from(Product.FeedType.values))
-def test_fee_and_payout_make_the_price_to_the_fils(price, feed_type):
+def test_fee_and_payout_add_up_to_the_price(price, feed_type):
     fee, payout = fee_and_payout(price, feed_type)
     assert fee + payout == price
     assert fee.as_tuple().exponent == payout.as_tuple().exponent == -2
@@ -52,7 +52,7 @@ def test_worked_examples(price, feed_type, fee):
         {"min_offer_price": Decimal(851)},
     ],
 )
-def test_the_database_refuses_what_does_not_add_up(broken):
+def test_database_constraints_refuse_inconsistent_products(broken):
     product = make_product()
     with pytest.raises(IntegrityError), transaction.atomic():
         Product.objects.filter(pk=product.pk).update(**broken)

@@ -1,0 +1,93 @@
+"""Uploaded images and their thumbnails."""
+
+import io
+from uuid import uuid4
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
+from procrastinate.contrib.django.models import ProcrastinateJob
+from rest_framework.test import APIClient
+
+from accounts.tests.factories import client_for, make_seller
+from listings import tasks
+from listings.models import Product
+from listings.services import images
+from listings.tests.bodies import COMMUNITY_BODY
+from listings.tests.factories import make_product
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def media(settings, tmp_path):
+    settings.STORAGES = settings.STORAGES | {
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path), "base_url": "http://localhost:8080/uploads/"},
+        }
+    }
+    return tmp_path
+
+
+def image_file(name="a.jpg", size=(1200, 900), kind="JPEG"):
+    content = io.BytesIO()
+    Image.new("RGB", size, "teal").save(content, kind)
+    return SimpleUploadedFile(name, content.getvalue(), content_type="image/jpeg")
+
+
+def upload(client, file=None):
+    return client.post("/api/v1/uploads/images", {"image": file or image_file()}, format="multipart")
+
+
+def test_job_makes_the_thumbnail_of_an_uploaded_image(media):
+    seller = make_seller()
+    client = client_for(seller)
+    answer = upload(client)
+    assert answer.status_code == 201
+    stored = answer.json()["data"]
+    assert stored["url"].startswith(f"http://localhost:8080/uploads/products/{seller.pk}/")
+    assert (stored["width"], stored["height"]) == (1200, 900)
+
+    product_id = client.post("/api/v1/products", COMMUNITY_BODY | {"image_urls": [stored["url"]]}).json()[
+        "data"
+    ]["id"]
+    job = ProcrastinateJob.objects.get(task_name="listings.make_thumbnail")
+    assert job.args == {"product_id": product_id}
+    for _ in range(2):  # a job may run twice
+        tasks.make_thumbnail(**job.args)
+    product = Product.objects.get()
+    assert product.thumbnail_url.startswith("http://localhost:8080/uploads/")
+    assert product.thumbnail_url != stored["url"]
+    name = product.thumbnail_url.removeprefix("http://localhost:8080/uploads/")
+    with default_storage.open(name) as file:
+        assert Image.open(file).size == (480, 360)
+
+
+def test_thumbnail_of_a_replaced_image_is_not_used(media, monkeypatch):
+    seller = make_seller()
+    client = client_for(seller)
+    first, second = (upload(client).json()["data"]["url"] for _ in range(2))
+    product = make_product(seller=seller, image_urls=[first])
+    Product.objects.update(image_urls=[second], thumbnail_url="kept")
+    images.make_thumbnail(product=product)
+    assert Product.objects.get().thumbnail_url == "kept"
+
+
+def test_no_file_of_another_user_is_read_for_a_thumbnail(media):
+    product = make_product(image_urls=[f"http://localhost:8080/uploads/products/{uuid4()}/x.jpg"])
+    assert images.uploaded_image_name(product) is None
+    product.image_urls = [f"http://localhost:8080/uploads/products/{product.seller_id}/../../secret.jpg"]
+    assert images.uploaded_image_name(product) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"GIF89a" + b"\0" * 40])
+def test_file_that_is_not_an_image_is_refused(media, content):
+    answer = upload(client_for(make_seller()), SimpleUploadedFile("a.jpg", content))
+    assert answer.status_code == 400
+    assert list(media.rglob("*.*")) == []
+
+
+def test_upload_needs_a_login(media):
+    assert upload(APIClient()).status_code == 401
