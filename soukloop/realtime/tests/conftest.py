@@ -1,4 +1,4 @@
-"""Servers with the probe app, and people who connect to them."""
+"""Servers with the probe app, and a user who connects to them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ PROBE = {"DJANGO_SETTINGS_MODULE": "soukloop.realtime.tests.settings"}
 
 @pytest.fixture(params=["uvicorn", "daphne"])
 def server(request: Any, live_server_process: Callable[..., list[ServerProcess]]) -> ServerProcess:
-    """A web process; each test runs once for each server that must be able to serve us."""
+    """A web process; each test runs once for each supported ASGI server."""
     return live_server_process(server=request.param, environment=PROBE)[0]
 
 

@@ -1,4 +1,4 @@
-"""Clients that send what they are told to, right or wrong."""
+"""Clients that send exactly the bytes that a test gives them, valid or not."""
 
 import http.client
 import socket
@@ -11,7 +11,7 @@ TEXT, BINARY, CONTINUATION, PING, CLOSE = 0x1, 0x2, 0x0, 0x9, 0x8
 
 
 class RawSocket:
-    """A WebSocket client that sends what it is told to, right or wrong."""
+    """A WebSocket client that sends given frames, valid or not."""
 
     def __init__(self, server: ServerProcess, path: str, token: str = "") -> None:
         self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=5)
@@ -72,7 +72,7 @@ def frame(payload: bytes, opcode: int = TEXT, *, is_final: bool = True) -> bytes
 
 
 class Polling:
-    """A bare-handed Engine.IO client over HTTP."""
+    """A minimal Engine.IO client that polls over HTTP."""
 
     def __init__(self, server: ServerProcess) -> None:
         self.server = server

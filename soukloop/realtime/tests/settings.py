@@ -1,4 +1,4 @@
-"""The project's settings with the probe app, and with times that tests can wait for."""
+"""The project's settings with the probe app and short timeouts."""
 
 from datetime import timedelta
 

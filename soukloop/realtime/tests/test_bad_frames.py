@@ -1,4 +1,4 @@
-"""Frames that no honest client sends: an error or a clean close, one line in the log, neighbours served."""
+"""Invalid frames: an error or a clean close, one line in the log, other clients unaffected."""
 
 import contextlib
 import os
@@ -50,7 +50,7 @@ def neighbour(server: ServerProcess, bare_client: Any, token: str) -> BareClient
         ('{"event": "' + "x" * 5000 + '"}', "unknown_event"),
     ],
 )
-def test_a_text_that_is_no_frame_is_answered_by_an_error_and_the_connection_lives_on(
+def test_an_invalid_text_frame_is_answered_with_an_error_and_the_connection_stays_open(
     server: ServerProcess, neighbour: BareClient, text: str, code: str
 ) -> None:
     neighbour.socket.send(text)
@@ -58,13 +58,15 @@ def test_a_text_that_is_no_frame_is_answered_by_an_error_and_the_connection_live
     assert neighbour.call("probe:whoami")["success"] is True
 
 
-def test_whoever_keeps_sending_bad_frames_is_closed(server: ServerProcess, neighbour: BareClient) -> None:
+def test_a_client_that_keeps_sending_bad_frames_is_closed(
+    server: ServerProcess, neighbour: BareClient
+) -> None:
     for _ in range(10):
         neighbour.socket.send("{")
     assert neighbour.wait_closed()[0] == 4400
 
 
-def test_a_binary_frame_is_answered_by_an_error(server: ServerProcess, neighbour: BareClient) -> None:
+def test_a_binary_frame_is_answered_with_an_error(server: ServerProcess, neighbour: BareClient) -> None:
     neighbour.socket.send(b"\x00\x01")
     assert neighbour.expect("error")["code"] == "bad_frame"
 
@@ -114,7 +116,7 @@ def _giant_ping(client: RawSocket) -> None:
         (_giant_ping, {1002}),
     ],
 )
-def test_a_frame_that_breaks_the_protocol_ends_that_connection_alone(
+def test_a_frame_that_breaks_the_protocol_closes_only_that_connection(
     server: ServerProcess,
     neighbour: BareClient,
     token: str,
@@ -137,7 +139,7 @@ def test_a_frame_that_breaks_the_protocol_ends_that_connection_alone(
     assert server.log().count("Traceback") == lines
 
 
-def test_a_million_fragments_end_early_and_hold_nobody_up(
+def test_a_message_in_a_million_fragments_is_closed_early_and_delays_no_other_client(
     uvicorn: ServerProcess, bare_client: Any, token: str
 ) -> None:
     neighbour = bare_client(uvicorn, token)
@@ -160,7 +162,7 @@ def test_a_million_fragments_end_early_and_hold_nobody_up(
     assert uvicorn.resident_bytes - before < 20_000_000
 
 
-def test_bad_frames_leave_no_memory_behind(uvicorn: ServerProcess, bare_client: Any, token: str) -> None:
+def test_bad_frames_leak_no_memory(uvicorn: ServerProcess, bare_client: Any, token: str) -> None:
     def rounds(count: int) -> None:
         for _ in range(count):
             client = RawSocket(uvicorn, "/ws/", token)
@@ -256,7 +258,7 @@ def logged_in(server: ServerProcess, token: str) -> RawSocket:
         "42\u00b2[]".encode(),
     ],
 )
-def test_a_socketio_packet_that_can_t_be_read_is_answered_by_an_error(
+def test_an_invalid_socketio_packet_is_answered_with_an_error(
     server: ServerProcess, logged_in: RawSocket, packet: bytes
 ) -> None:
     tracebacks = server.log().count("Traceback")
@@ -274,14 +276,14 @@ def test_a_socketio_packet_with_half_an_emoji_is_answered_in_its_acknowledgement
     logged_in.until(b'437[{"success":false,"error":{"code":"bad_frame"')
 
 
-def test_who_sends_nothing_but_bad_packets_is_closed(logged_in: RawSocket) -> None:
+def test_a_client_that_keeps_sending_bad_packets_is_closed(logged_in: RawSocket) -> None:
     for _ in range(10):
         logged_in.send(b"42[7]")
     assert logged_in.close_code() in (None, 1000, 4400)
 
 
 @pytest.mark.parametrize("packet", [b"x", b"", b"0{}", b"9", b"bAAAA"])
-def test_a_packet_that_is_not_engineio_ends_that_connection_alone(
+def test_an_invalid_engineio_packet_closes_only_that_connection(
     server: ServerProcess, logged_in: RawSocket, neighbour: BareClient, packet: bytes
 ) -> None:
     tracebacks = server.log().count("Traceback")
@@ -291,12 +293,12 @@ def test_a_packet_that_is_not_engineio_ends_that_connection_alone(
     assert server.log().count("Traceback") == tracebacks
 
 
-def test_a_packet_that_is_too_large_is_answered_by_an_error_and_a_close(logged_in: RawSocket) -> None:
+def test_a_packet_that_is_too_large_is_answered_with_an_error_and_a_close(logged_in: RawSocket) -> None:
     logged_in.send(b'421["probe:whoami",{"x":"' + b"x" * 70_000 + b'"}]')
     assert logged_in.close_code() in (None, 1009, 4413)
 
 
-def test_an_event_before_the_handshake_ends_the_connection(server: ServerProcess, token: str) -> None:
+def test_an_event_before_the_handshake_closes_the_connection(server: ServerProcess, token: str) -> None:
     client = RawSocket(server, "/socket.io/?EIO=4&transport=websocket", token)
     client.until(b'"sid"')
     client.send(b'42["probe:whoami"]')
@@ -304,7 +306,7 @@ def test_an_event_before_the_handshake_ends_the_connection(server: ServerProcess
     assert b"probe" not in client.received
 
 
-def test_a_failed_upgrade_leaves_polling_as_it_was(server: ServerProcess, token: str) -> None:
+def test_polling_continues_after_a_failed_upgrade(server: ServerProcess, token: str) -> None:
     client = Polling(server)
     client.post(b'40{"token":"' + token.encode() + b'"}')
     upgrade = RawSocket(server, f"/socket.io/?EIO=4&transport=websocket&sid={client.sid}")
@@ -320,7 +322,7 @@ def test_a_failed_upgrade_leaves_polling_as_it_was(server: ServerProcess, token:
         pass
 
 
-def test_a_session_that_never_logs_in_is_forgotten(uvicorn: ServerProcess) -> None:
+def test_a_session_that_never_logs_in_is_removed(uvicorn: ServerProcess) -> None:
     before = uvicorn.resident_bytes
     for _ in range(300):
         Polling(uvicorn)

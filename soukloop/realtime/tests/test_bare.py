@@ -1,4 +1,4 @@
-"""Bare WebSockets against real server processes."""
+"""Plain WebSockets against real server processes."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ from soukloop.realtime.testing.waiting import wait_until
 from soukloop.realtime.tests.rooms import OTHER_STREAM, STREAM
 
 
-def test_a_connection_is_greeted_and_its_commands_are_acknowledged(
+def test_a_connection_receives_connected_and_its_commands_are_acknowledged(
     server: ServerProcess, bare_client: Any, buyer: User, token: str
 ) -> None:
     client = bare_client(server, token)
@@ -28,7 +28,7 @@ def test_a_connection_is_greeted_and_its_commands_are_acknowledged(
     assert ack["data"]["userId"] == str(buyer.pk)
 
 
-def test_commands_of_a_connection_are_answered_in_order_and_of_several_at_once(
+def test_commands_of_one_connection_run_in_order_and_of_several_connections_in_parallel(
     server: ServerProcess, bare_client: Any, token: str
 ) -> None:
     clients = [bare_client(server, token) for _ in range(8)]
@@ -40,14 +40,14 @@ def test_commands_of_a_connection_are_answered_in_order_and_of_several_at_once(
         thread.start()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - started < 3.0  # one after the other they would take 4 s
+    assert time.monotonic() - started < 3.0  # sequentially they would take 4 s
     for n in range(20):
         frame = {"event": "probe:wait", "id": str(n), "data": {"seconds": 0.001, "n": n}}
         clients[0].socket.send(json.dumps(frame))
     assert [clients[0]._await_answer(str(n))["data"]["n"] for n in range(20)] == list(range(20))
 
 
-def test_events_reach_the_rooms_members_alone_and_in_order(
+def test_events_reach_only_the_rooms_members_and_in_order(
     server: ServerProcess, bare_client: Any, token: str
 ) -> None:
     member, outsider, sender = (bare_client(server, token) for _ in range(3))
@@ -72,7 +72,7 @@ def test_an_event_published_on_commit_can_exclude_the_members_of_another_room(
     assert one.hears_nothing_of("probe:said")
 
 
-def test_refusals_have_the_codes_of_rest(server: ServerProcess, bare_client: Any, token: str) -> None:
+def test_errors_have_the_same_codes_as_in_rest(server: ServerProcess, bare_client: Any, token: str) -> None:
     client = bare_client(server, token)
     assert client.call("probe:refuse") == {
         "success": False,
@@ -100,7 +100,7 @@ def test_a_command_has_its_own_rate_limit(server: ServerProcess, bare_client: An
     assert 55 <= refused["details"]["retry_after"] <= 60
 
 
-def test_commands_give_their_database_connection_back(
+def test_commands_return_their_database_connection_to_the_pool(
     server: ServerProcess, bare_client: Any, token: str
 ) -> None:
     clients = [bare_client(server, token) for _ in range(30)]
@@ -113,7 +113,7 @@ def test_commands_give_their_database_connection_back(
         assert cursor.fetchone()[0] == 1  # this one
 
 
-def test_hooks_run_when_a_connection_leaves_a_room_and_when_it_breaks_off(
+def test_leave_hooks_run_when_a_connection_leaves_a_room_and_when_it_is_lost(
     server: ServerProcess, bare_client: Any, token: str
 ) -> None:
     watcher, leaver, vanisher = (bare_client(server, token) for _ in range(3))
@@ -128,7 +128,7 @@ def test_hooks_run_when_a_connection_leaves_a_room_and_when_it_breaks_off(
     assert len(watcher.named("probe:left")) == 2
 
 
-def test_a_storm_of_reactions_is_merged_and_none_is_lost(
+def test_frequent_reactions_are_merged_and_none_is_lost(
     server: ServerProcess, bare_client: Any, token: str
 ) -> None:
     client = bare_client(server, token)
@@ -147,7 +147,7 @@ def test_a_storm_of_reactions_is_merged_and_none_is_lost(
 
 
 @pytest.mark.parametrize("path", ["/ws/conversations/{id}/", "/ws/streams/{id}/"])
-def test_a_path_that_joins_a_room_is_closed_with_the_reason_when_it_may_not(
+def test_a_connection_to_a_rooms_path_is_closed_with_the_reason_if_it_may_not_join(
     server: ServerProcess, bare_client: Any, token: str, path: str
 ) -> None:
     client = bare_client(server, token, path=path.format(id=uuid.uuid4()))

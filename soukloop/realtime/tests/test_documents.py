@@ -1,4 +1,4 @@
-"""What is written about the sockets is what they do."""
+"""The generated documentation of commands and events."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ def test_the_events_page_is_current() -> None:
     assert page == events_page(), "run: python manage.py events_docs"
 
 
-def test_each_commands_example_is_one_that_its_own_input_accepts() -> None:
+def test_each_commands_example_is_valid_input() -> None:
     for command in COMMANDS.values():
         if command.input is not None:
             serializer = command.input(data=command.example)
             assert serializer.is_valid(), (command.name, serializer.errors)
 
 
-def test_each_command_and_event_says_what_it_is_for() -> None:
+def test_each_command_and_event_is_documented() -> None:
     assert [command.name for command in COMMANDS.values() if not command.doc] == []
     assert [event.name for event in EVENTS.values() if not event.doc or not event.example] == []
 
 
-def test_the_asyncapi_document_is_served_and_its_references_lead_somewhere() -> None:
+def test_the_asyncapi_document_is_served_and_its_references_resolve() -> None:
     document = Client().get("/asyncapi.json").json()
     assert document["asyncapi"] == "3.0.0"
     names = {message["name"] for message in document["components"]["messages"].values()}

@@ -1,4 +1,4 @@
-"""Who may connect, and what the others are told."""
+"""Which connections are admitted, how others are refused, and which are closed later."""
 
 from typing import Any
 
@@ -13,7 +13,9 @@ from soukloop.realtime.sessions import close_user_sessions_on_commit
 from soukloop.realtime.testing.servers import ServerProcess
 
 
-def test_without_credentials_a_socket_is_refused_in_words(server: ServerProcess, bare_client: Any) -> None:
+def test_a_connection_without_credentials_is_refused_with_a_reason(
+    server: ServerProcess, bare_client: Any
+) -> None:
     client = bare_client(server)
     assert client.expect("error") == {
         "code": "credentials_missing",
@@ -35,7 +37,7 @@ def test_bad_and_expired_tokens_are_refused(
     assert bare_client(server, expired).expect("error")["code"] == "token_expired"
 
 
-def test_a_token_in_the_url_is_not_looked_at(server: ServerProcess, bare_client: Any, token: str) -> None:
+def test_a_token_in_the_url_is_ignored(server: ServerProcess, bare_client: Any, token: str) -> None:
     client = bare_client(server, path=f"/ws/?token={token}")
     assert client.expect("error")["code"] == "credentials_missing"
 
@@ -65,7 +67,7 @@ def test_a_page_of_another_site_is_refused(
         assert client.connected == 0
 
 
-def test_a_ban_or_logout_closes_that_persons_sockets_within_two_seconds(
+def test_a_ban_or_logout_closes_the_users_sockets_within_two_seconds(
     server: ServerProcess, bare_client: Any, sio_client: Any, token: str, buyer: User
 ) -> None:
     bare = bare_client(server, token)
@@ -88,7 +90,7 @@ def test_a_ban_or_logout_closes_that_persons_sockets_within_two_seconds(
         assert client.expect("error")["code"] == "session_ended"
 
 
-def test_a_logout_that_redis_could_not_announce_is_noticed_by_the_heartbeat(
+def test_a_logout_that_redis_could_not_announce_is_detected_by_the_heartbeat(
     uvicorn: ServerProcess, bare_client: Any, token: str, buyer: User
 ) -> None:
     client = bare_client(uvicorn, token)

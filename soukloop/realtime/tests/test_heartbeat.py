@@ -1,4 +1,4 @@
-"""The heartbeat of a process that carries thousands: for each of them, and a few at a time."""
+"""The heartbeat of a process with thousands of connections: all are renewed, in batches."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ Alive = dict[str, list[Session]]
 
 @dataclass
 class Rooms:
-    """What a session knows of its connection here: the rooms it is in."""
+    """A session's connection, reduced to its rooms."""
 
     rooms: frozenset[str]
 
@@ -35,7 +35,7 @@ def session_of(user: User, *rooms: str) -> Session:
 
 @pytest.fixture
 def sessions(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> list[Session]:
-    """Sessions of as many people, all in one stream's room, as this process's members."""
+    """Sessions of PEOPLE users, all in the room of one stream, as members of this process."""
     people = User.objects.bulk_create(
         User(username=f"viewer{number}", email=f"viewer{number}@example.com") for number in range(PEOPLE)
     )
@@ -53,16 +53,16 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> RoomKind:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[Alive]:
-    """What an app that registered for the heartbeats of streams is told, call by call."""
-    told: list[Alive] = []
-    streams(monkeypatch).heartbeat.register(told.append)
-    return told
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Alive]:
+    """The arguments of each call of a heartbeat hook for streams."""
+    calls: list[Alive] = []
+    streams(monkeypatch).heartbeat.register(calls.append)
+    return calls
 
 
 @pytest.fixture
 def scripts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The scripts that presence has Redis run, in their order."""
+    """The scripts that presence runs in Redis, in order."""
     scripts: list[str] = []
 
     def evaluate(script: str, *arguments: Any) -> Any:
@@ -73,47 +73,47 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return scripts
 
 
-async def test_a_heartbeat_speaks_for_everybody_a_few_at_a_time(
-    sessions: list[Session], told: list[Alive], scripts: list[str]
+async def test_a_heartbeat_renews_every_connection_in_batches(
+    sessions: list[Session], calls: list[Alive], scripts: list[str]
 ) -> None:
     await lifecycle.heartbeat()
-    assert [session for call in told for session in call["stream.1"]] == sessions
-    assert [len(call["stream.1"]) for call in told] == [250, 250, 100]
+    assert [session for call in calls for session in call["stream.1"]] == sessions
+    assert [len(call["stream.1"]) for call in calls] == [250, 250, 100]
     assert redis_client().zcard(keys.PRESENCE) == redis_client().scard(keys.ONLINE_USERS) == PEOPLE
     for session in sessions:
         kept: Any = redis_client().zrange(keys.presence(session.user_id), 0, -1)
         assert kept == [session.connection_id.encode()]
         assert 60_000 < redis_client().pttl(keys.presence(session.user_id)) <= 120_000
-    assert len(scripts) == 4, "one for those of a time, one that sees off the dead"
+    assert len(scripts) == 4, "one for each batch, one that expires silent users"
 
 
-async def test_a_heartbeat_does_not_speak_for_who_left_while_it_was_under_way(
-    sessions: list[Session], told: list[Alive], monkeypatch: pytest.MonkeyPatch
+async def test_a_heartbeat_skips_a_connection_that_closed_while_it_was_running(
+    sessions: list[Session], calls: list[Alive], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     last = sessions[-1]
 
     def leave_meanwhile(members: Alive) -> None:
-        told.append(members)
+        calls.append(members)
         hub.members[last.connection_id].is_closed = True
 
     streams(monkeypatch).heartbeat.register(leave_meanwhile)
     await lifecycle.heartbeat()
-    assert last not in [session for call in told for session in call["stream.1"]]
+    assert last not in [session for call in calls for session in call["stream.1"]]
     assert redis_client().zcard(keys.PRESENCE) == PEOPLE - 1
 
 
-async def test_an_app_that_fails_keeps_nobody_from_being_spoken_for(
+async def test_a_failing_hook_does_not_stop_connections_from_being_renewed(
     sessions: list[Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(members: Alive) -> None:
-        raise RuntimeError("an app's own trouble")
+        raise RuntimeError("the app fails")
 
     streams(monkeypatch).heartbeat.register(fail)
     await lifecycle.heartbeat()
     assert redis_client().zcard(keys.PRESENCE) == PEOPLE
 
 
-def test_of_several_new_connections_each_person_s_first_is_known(
+def test_of_several_new_connections_each_users_first_is_detected(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = User(username="one"), User(username="other")

@@ -1,4 +1,4 @@
-"""Redis restarted, web processes killed, readers that don't read."""
+"""Redis restarts, killed web processes, clients that don't read."""
 
 import socket
 import time
@@ -23,7 +23,7 @@ def online() -> set[str]:
     return {member.decode() for member in redis_client().smembers("online_users")}
 
 
-def test_sockets_outlive_a_restart_of_redis_and_are_told_to_resync(
+def test_sockets_stay_open_when_redis_restarts_and_receive_resync(
     live_server_process: Servers, own_redis: RedisProcess, bare_client: Any, sio_client: Any, token: str
 ) -> None:
     one, other = live_server_process(2, fresh=True, environment={**PROBE, "REDIS_URL": own_redis.url})
@@ -35,7 +35,7 @@ def test_sockets_outlive_a_restart_of_redis_and_are_told_to_resync(
     here.expect("probe:said")
 
     own_redis.kill()
-    assert here.call("probe:whoami")["success"] is True  # what needs no Redis goes on
+    assert here.call("probe:whoami")["success"] is True  # works without Redis
     assert here.call("probe:publish", {"room": STREAM, "event": "probe:said"})["success"] is True
     assert here.call("probe:join", {"room": "product.1"})["success"] is True  # subscribed once Redis is back
     own_redis.start()
@@ -53,7 +53,7 @@ def test_sockets_outlive_a_restart_of_redis_and_are_told_to_resync(
         assert "Traceback" not in server.log()
 
 
-def test_presence_follows_connections_and_not_the_number_of_them(
+def test_a_user_goes_offline_with_the_last_connection(
     live_server_process: Servers, bare_client: Any, token: str, buyer: User
 ) -> None:
     one, other = live_server_process(2, environment=PROBE)
@@ -73,7 +73,7 @@ def test_presence_follows_connections_and_not_the_number_of_them(
     assert len(watcher.named("user:online")) == 1
 
 
-def test_a_killed_process_leaves_no_ghosts(
+def test_users_of_a_killed_process_go_offline(
     live_server_process: Servers, bare_client: Any, token: str, buyer: User
 ) -> None:
     doomed, survivor = live_server_process(2, fresh=True, environment=PROBE)
@@ -88,7 +88,7 @@ def test_a_killed_process_leaves_no_ghosts(
     assert online() == {str(friend.pk)}
 
 
-def test_presence_comes_back_after_redis_was_flushed(
+def test_presence_is_restored_after_redis_was_flushed(
     uvicorn: ServerProcess, bare_client: Any, token: str, buyer: User
 ) -> None:
     client = bare_client(uvicorn, token)
@@ -98,7 +98,7 @@ def test_presence_comes_back_after_redis_was_flushed(
     wait_until(lambda: online() == {str(buyer.pk)}, "presence again")
 
 
-def test_a_stopped_server_tells_its_clients_and_clears_its_presence(
+def test_a_stopped_server_closes_its_connections_and_clears_its_presence(
     live_server_process: Servers, bare_client: Any, sio_client: Any, token: str
 ) -> None:
     server = live_server_process(fresh=True, environment=PROBE)[0]
@@ -114,7 +114,7 @@ def test_a_stopped_server_tells_its_clients_and_clears_its_presence(
     assert "Traceback" not in server.log()
 
 
-def test_a_reader_that_does_not_read_is_dropped_and_slows_nobody(
+def test_a_client_that_does_not_read_is_closed_and_slows_no_other(
     uvicorn: ServerProcess, bare_client: Any, token: str
 ) -> None:
     reader, sender = bare_client(uvicorn, token), bare_client(uvicorn, token)
@@ -135,7 +135,7 @@ def test_a_reader_that_does_not_read_is_dropped_and_slows_nobody(
     _assert_ends(sluggard)
 
 
-def test_ephemeral_events_are_dropped_before_the_reader_is(
+def test_a_slow_client_loses_ephemeral_events_before_it_is_closed(
     uvicorn: ServerProcess, bare_client: Any, token: str
 ) -> None:
     sender = bare_client(uvicorn, token)
@@ -156,7 +156,7 @@ def test_ephemeral_events_are_dropped_before_the_reader_is(
         received = received[-100:] + chunk
 
 
-def test_a_polling_client_that_stops_polling_is_bounded(
+def test_the_backlog_of_a_client_that_stops_polling_is_bounded(
     uvicorn: ServerProcess, bare_client: Any, token: str
 ) -> None:
     watcher = bare_client(uvicorn, token)

@@ -1,4 +1,4 @@
-"""Publishing: from threads and loops, in order, on commit, with Redis away."""
+"""Publishing events: from threads, in order, on commit."""
 
 import asyncio
 import threading
@@ -30,7 +30,7 @@ async def listen(room: str, count: int, ready: threading.Event) -> list[dict]:
     return [await asyncio.wait_for(layer.receive(channel), 5) for _ in range(count)]
 
 
-def test_events_published_from_a_thread_arrive_in_order_as_ready_made_json() -> None:
+def test_events_published_from_a_thread_arrive_in_order_as_encoded_json() -> None:
     ready = threading.Event()
 
     def send() -> None:
@@ -46,13 +46,13 @@ def test_events_published_from_a_thread_arrive_in_order_as_ready_made_json() -> 
     assert received[0] == {"type": "event", "room": "user.1", "event": "probe", "data": b'{"n":0}'}
 
 
-def test_an_undeclared_event_is_a_mistake_of_ours() -> None:
+def test_publishing_an_undeclared_event_raises() -> None:
     with pytest.raises(LookupError, match="The event nobody:knows is not declared"):
         publish("user.1", "nobody:knows", {})
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_rolled_back_is_never_published(captured_events: Captured) -> None:
+def test_an_event_of_a_rolled_back_transaction_is_never_published(captured_events: Captured) -> None:
     with transaction.atomic():
         publish_on_commit("user.1", "probe", {"n": 1})
         transaction.set_rollback(True)

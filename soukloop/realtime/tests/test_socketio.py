@@ -8,7 +8,7 @@ from soukloop.realtime.tests.conftest import PROBE
 from soukloop.realtime.tests.rooms import STREAM
 
 
-def test_the_clients_defaults_poll_first_then_upgrade(
+def test_with_its_defaults_a_client_polls_first_and_then_upgrades(
     server: ServerProcess, sio_client: Any, buyer: User, token: str
 ) -> None:
     client = sio_client(server, token).wait_connected()
@@ -43,7 +43,9 @@ def test_events_keep_their_order_across_the_upgrade(
     assert numbers == list(range(50)) * 3
 
 
-def test_a_refusal_tells_why_and_with_which_code(server: ServerProcess, sio_client: Any, token: str) -> None:
+def test_a_refused_client_receives_the_reason_and_its_code(
+    server: ServerProcess, sio_client: Any, token: str
+) -> None:
     nobody = sio_client(server).wait_refused()
     assert nobody == {
         "message": "Log in first: send a token or a ticket.",
@@ -53,7 +55,7 @@ def test_a_refusal_tells_why_and_with_which_code(server: ServerProcess, sio_clie
     assert forged["data"]["code"] == "token_invalid"
 
 
-def test_a_client_that_lost_its_connection_comes_back_by_itself(
+def test_a_client_that_lost_its_connection_reconnects(
     server: ServerProcess, sio_client: Any, token: str
 ) -> None:
     client = sio_client(server, token).wait_connected()
@@ -62,7 +64,7 @@ def test_a_client_that_lost_its_connection_comes_back_by_itself(
     assert client.call("probe:whoami")["success"] is True
 
 
-def test_a_command_without_acknowledgement_is_refused_by_an_error_event(
+def test_a_failed_command_without_acknowledgement_is_answered_with_an_error_event(
     server: ServerProcess, sio_client: Any, token: str
 ) -> None:
     client = sio_client(server, token).wait_connected()
@@ -84,7 +86,7 @@ def test_other_namespaces_are_refused(server: ServerProcess, sio_client: Any, to
     assert refused["message"] == "Unknown namespace."
 
 
-def test_uvicorn_without_our_protocol_serves_the_same(
+def test_uvicorn_serves_the_same_without_our_protocol(
     live_server_process: Any, bare_client: Any, sio_client: Any, token: str
 ) -> None:
     stock = live_server_process(server="uvicorn-stock", environment=PROBE)[0]

@@ -1,1 +1,1 @@
-"""An app that only tests install: commands that do to the realtime core what no real one would."""
+"""An app installed only in tests, with commands that exercise the sockets in ways that no real app does."""

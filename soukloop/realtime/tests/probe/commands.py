@@ -1,4 +1,4 @@
-"""Commands to try the core with."""
+"""Commands for tests."""
 
 import time
 from collections.abc import Collection
@@ -44,7 +44,7 @@ def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 
 @command("probe:leave", input=Room, example={"room": "stream.1"})
 def leave(session: Session, data: dict[str, Any]) -> None:
-    """Leave it."""
+    """Leave a room."""
     session.leave(data["room"])
 
 
@@ -72,25 +72,25 @@ def wait(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 
 @command("probe:whoami", input=None, example={})
 def whoami(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Say whose connection it is."""
+    """Return the connection's user."""
     return {"userId": session.user_id, "username": session.user.username, "at": time.time()}
 
 
 @command("probe:refuse", input=None, example={})
 def refuse(session: Session, data: dict[str, Any]) -> None:
-    """Be refused."""
+    """Raise a domain error."""
     raise Conflict("No.", code="probe_refused", details={"why": "because"})
 
 
 @command("probe:crash", input=None, example={})
 def crash(session: Session, data: dict[str, Any]) -> None:
-    """Fail in a way that nobody foresaw."""
+    """Raise an unexpected exception."""
     raise ZeroDivisionError
 
 
 @command("probe:limited", input=None, example={}, rate_scope="stream_chat")
 def limited(session: Session, data: dict[str, Any]) -> None:
-    """Be allowed ten times a minute."""
+    """Do nothing, ten times a minute."""
 
 
 @command("probe:people", input=None, example={})
@@ -100,11 +100,11 @@ def people(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 
 
 @ROOM_KINDS["stream"].left.register
-def tell_left(session: Session, room: str) -> None:
+def publish_left(session: Session, room: str) -> None:
     publish("product.1", "probe:left", {"room": room, "userId": session.user_id})
 
 
 @contacts.register
-def everybody(user_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+def all_users(user_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
     others = list(get_user_model().objects.values_list("pk", flat=True)[:100])
     return [(user_id, other) for user_id in user_ids for other in others]

@@ -1,4 +1,4 @@
-"""Events of each sort."""
+"""An event of each kind."""
 
 from typing import Any
 
