@@ -260,3 +260,21 @@ def test_data_model_lists_each_table_and_names_only_functions_that_exist() -> No
     for function in functions:
         module, _, name = function.rpartition(".")
         assert name in names_in_module(module), function
+
+
+_FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|yml|yaml|toml|json|conf|template|js|svg))`")
+_EXAMPLES = ("adding-a-feature.md", "new-app.md")  # they name files that a reader makes
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_file_that_a_page_names_is_there(page: Path) -> None:
+    places = [ROOT, ROOT / "soukloop", *(ROOT / app.name for app in domain_apps())]
+    for name in _FILE.findall(page.read_text()):
+        made_by_reader = page.name in _EXAMPLES and ("saved_searches" in name or "pins" in name)
+        assert made_by_reader or any((place / name).exists() for place in places), name
+
+
+def test_each_page_that_the_code_names_is_there() -> None:
+    for path in [path for app in APPS for path in (ROOT / app).rglob("*.py")]:
+        for name in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text()):
+            assert (ROOT / name).exists(), f"{path}: {name}"
