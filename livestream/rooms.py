@@ -13,5 +13,5 @@ def stream_room(stream_id: UUID | str) -> str:
 
 
 def room_showing(product: Product) -> str | None:
-    """Return the room of the stream that shows the product, if it is on air."""
+    """Return the room of the stream that shows the product, if it is in a live one."""
     return stream_room(product.live_stream_id) if product.live_stream_id else None

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Fill the template in, make the directories, become nginx.
+# Create the directories, fill in the template, then run nginx.
 set -eu
 : "${CALLBACK_URL:?is the address of the web process, for example http://app:8000}"
 : "${MEDIA_SECRET:?is the secret shared with the web process}"
 
-# Inside compose this is Docker's own, which knows `app`.
+# In compose this is Docker's name server, which resolves `app`.
 RESOLVER=${RESOLVER:-$(awk '$1 == "nameserver" { print $2; exit }' /etc/resolv.conf)}
 case $RESOLVER in *:*) RESOLVER="[$RESOLVER]" ;; esac
 export RESOLVER
@@ -12,7 +12,7 @@ export RESOLVER
 umask 022
 mkdir -p "$MEDIA_ROOT/live" "$MEDIA_ROOT/dash" "$MEDIA_ROOT/recordings" "$MEDIA_ROOT/vods" "$MEDIA_ROOT/uploads"
 (
-    umask 077 # the secret is in it
+    umask 077 # the file contains the secret
     envsubst '$RTMP_PORT $MEDIA_PORT $CONTROL_LISTEN $CALLBACK_URL $RELAY_LISTEN $RESOLVER
         $MEDIA_SECRET $MEDIA_ROOT $STATE_DIR' \
         <"$(dirname "$0")/nginx.conf.template" >"$STATE_DIR/nginx.conf"

@@ -1,4 +1,4 @@
-"""The encoder's side of a stream: it connects, disconnects, comes back in time or not."""
+"""Encoders of live streams: authorizing, disconnecting, dropping, ending streams they abandoned."""
 
 import logging
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a periodic job and a stream's end do with viewers whose web process died without a word."""
+"""Viewer counts and sessions, corrected by a periodic job and at a stream's end after processes died."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ def sweep_room(*, stream_id: UUID) -> int | None:
     """Close the sessions of lost connections; save, sample, publish and return the number of viewers.
 
     Returns None, and publishes nothing, when Redis is unavailable (no heartbeat could have been recorded), or
-    has just lost its data and hasn't heard from everybody yet.
+    has just lost its data and hasn't received every process's heartbeat yet.
     """
     now = timezone.now()
     try:
