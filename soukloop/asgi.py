@@ -16,6 +16,7 @@ from soukloop.core.checks import refuse_unsafe_start  # noqa: E402
 from soukloop.core.http.body_limit import Asgi, BodyLimit  # noqa: E402
 from soukloop.core.http.disconnects import IgnoreDisconnects  # noqa: E402
 from soukloop.core.http.fast_reads import FastReads  # noqa: E402
+from soukloop.core.http.threads import KeptThreads  # noqa: E402
 from soukloop.core.memory import tune_gc  # noqa: E402
 from soukloop.realtime import lifecycle  # noqa: E402
 from soukloop.realtime.routing import websocket_application  # noqa: E402
@@ -24,7 +25,9 @@ from soukloop.realtime.socketio import PATH, SocketIoApp, SocketIoServer  # noqa
 refuse_unsafe_start()
 tune_gc()
 socketio_application = SocketIoApp(SocketIoServer())
-lean_application = FastReads(BodyLimit(cast(Asgi, django_application)), ROUTES, viewer_of_authorization)
+lean_application = FastReads(
+    KeptThreads(BodyLimit(cast(Asgi, django_application))), ROUTES, viewer_of_authorization
+)
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:

@@ -56,6 +56,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "soukloop.core.http.requests.RequestMiddleware",
     "soukloop.core.http.envelope.JsonErrorsMiddleware",
+    "soukloop.core.http.middleware.ApiMiddleware",  # what comes after it is for pages
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
