@@ -1,4 +1,4 @@
-"""Hooks that upper apps register with: a withdrawn product, who may see a sold one, live streams."""
+"""Hooks that upper apps register with, and functions that combine what their callbacks return."""
 
 from collections.abc import Mapping
 
@@ -8,20 +8,20 @@ from listings.rooms import product_room
 from soukloop.core.hooks import Hook
 
 product_withdrawn: Hook[[Product, str], None] = Hook()
-"""`callback(product, reason)`: a product is no longer for sale; `reason` is `sold`, `hidden` or `deleted`.
+"""`callback(product, reason)`: a product was withdrawn; `reason` is `hidden` or `deleted`.
 
-Called in the transaction that withdraws it, the product's row locked. May be called again for a product that
-was put back on sale since.
+Called in the transaction that withdraws it, with the product's row locked; once for each withdrawal of a
+product that was restored in between. A sale doesn't call it: offers make the sale themselves.
 """
 
 sold_viewer_check: Hook[[User, Product], bool] = Hook()
-"""`callback(user, product)`: whether this person (its buyer) may still see a sold product."""
+"""`callback(user, product)`: whether this user (its buyer) may see the sold product."""
 
 room_showing_product: Hook[[Product], str | None] = Hook()
-"""`callback(product)`: a room in which the product is shown at present, besides its own; or None."""
+"""`callback(product)`: the room of the live stream that shows the product now, or None."""
 
 live_stream_counter: Hook[[], Mapping[str, int]] = Hook()
-"""`callback()`: category slug → streams that are live now."""
+"""`callback()`: category slug → number of live streams."""
 
 
 def may_view_sold(user: User, product: Product) -> bool:
@@ -30,12 +30,12 @@ def may_view_sold(user: User, product: Product) -> bool:
 
 
 def rooms_showing(product: Product) -> list[str]:
-    """Return the rooms whose members are looking at the product: its own first."""
+    """Return the rooms whose members watch the product: its own and its live stream's."""
     return [product_room(product.pk), *filter(None, room_showing_product(product))]
 
 
 def live_stream_counts() -> dict[str, int]:
-    """Return category slug → streams that are live now."""
+    """Return category slug → number of live streams, summed over the callbacks."""
     counts: dict[str, int] = {}
     for counted in live_stream_counter():
         for slug, count in counted.items():

@@ -69,7 +69,7 @@ class Product(models.Model):
     seller = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="products")
     seller_closed = models.BooleanField(
         default=False,
-        help_text="The seller is banned or gone; kept here so that lists need no join",
+        help_text="The seller is banned or deleted; copied here so that lists need no join",
     )
     title = models.CharField(max_length=200)
     description = models.TextField(max_length=5000, blank=True)
@@ -86,7 +86,7 @@ class Product(models.Model):
         null=True,
         blank=True,
         spatial_index=False,
-        help_text="At most LOCATION_OFFSET_MAX_M away from the location; what distances are measured to",
+        help_text="At most LOCATION_OFFSET_MAX_M away from the location; distances are measured to it",
     )
     neighborhood = models.CharField(max_length=100, blank=True)
 
@@ -105,19 +105,19 @@ class Product(models.Model):
         decimal_places=2,
         null=True,
         blank=True,
-        help_text="Refuse offers below; the seller's secret",
+        help_text="Lower offers are declined; only the seller sees it",
     )
     auto_accept_price = models.DecimalField(
         max_digits=9,
         decimal_places=2,
         null=True,
         blank=True,
-        help_text="Take offers from here up at once",
+        help_text="Offers of at least this are accepted at once",
     )
 
     view_count = models.PositiveIntegerField(default=0)
     favorite_count = models.PositiveIntegerField(default=0)
-    live_stream_id = models.UUIDField(null=True, blank=True, help_text="The stream it is shown in right now")
+    live_stream_id = models.UUIDField(null=True, blank=True, help_text="The live stream that shows it now")
 
     hidden_reason = models.CharField(max_length=500, blank=True)
     sold_at = models.DateTimeField(null=True, blank=True)
@@ -218,7 +218,7 @@ class ViewBatch(models.Model):
 class SearchWord(models.Model):
     """A word that titles use; mistyped words are corrected to it, half-typed ones completed."""
 
-    word = models.CharField(max_length=40, primary_key=True, help_text="Normalised as searches are")
+    word = models.CharField(max_length=40, primary_key=True, help_text="Normalised like the text of searches")
     display = models.CharField(max_length=40, help_text="As a seller wrote it")
     uses = models.PositiveIntegerField(default=1)
     without_one_letter = ArrayField(models.CharField(max_length=40), default=list)

@@ -1,10 +1,10 @@
-"""The rooms of products, for those who look at one."""
+"""Rooms of products; their members watch a product."""
 
 from uuid import UUID
 
 from soukloop.realtime.rooms import declare_room_kind
 
-PRODUCT_ROOMS = declare_room_kind("product", "who looks at the product")
+PRODUCT_ROOMS = declare_room_kind("product", "who watches the product")
 
 
 def product_room(product_id: UUID | str) -> str:

@@ -69,12 +69,14 @@ class Offer(models.Model):
     )
     offered_price = models.DecimalField(max_digits=9, decimal_places=2)
     original_price = models.DecimalField(
-        max_digits=9, decimal_places=2, help_text="What the product cost when the offer was made"
+        max_digits=9, decimal_places=2, help_text="The asking price when the offer was made"
     )
     currency = models.CharField(max_length=3, default=settings.CURRENCY)
     message = models.CharField(max_length=1000, blank=True)
     client_offer_id = models.CharField(
-        max_length=64, blank=True, help_text="The maker's own id, so that sending it again makes no second"
+        max_length=64,
+        blank=True,
+        help_text="An id that the maker's client chose; sent again, it creates no second offer",
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     stream_id = models.UUIDField(null=True, help_text="The live stream it was made in")
@@ -215,7 +217,11 @@ class OfferEvent(models.Model):
     offer = models.ForeignKey(Offer, models.PROTECT, related_name="history")
     kind = models.CharField(max_length=10, choices=Kind)
     actor = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", help_text="Nobody: a rule or the clock did it"
+        User,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Empty for automatic changes: a price rule or the expiry",
     )
     reason = models.CharField(max_length=30, blank=True)
     created_at = models.DateTimeField()

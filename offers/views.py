@@ -1,4 +1,4 @@
-"""Offers and sales over REST (contract 3.6, 3.7)."""
+"""Views of offers and transactions (contract 3.6, 3.7)."""
 
 from typing import Any
 from uuid import UUID
@@ -35,16 +35,16 @@ _OFFERS, _TRANSACTIONS = ["Offers"], ["Transactions"]
 
 
 class OfferViewSet(ViewSet):
-    """The offers one made and received."""
+    """The offers that the user made or received."""
 
     rate_scope: Any = None
 
     @extend_schema(
         tags=_OFFERS,
         summary="Make an offer",
-        description="At most the asking price. An earlier open offer of yours on the product is replaced; a"
-        " counter-offer of the seller's is answered. The seller's own rules may close or accept it at once:"
-        " read `status`. 403 `own_product`, 409 `offers_disabled` or `product_not_available`.",
+        description="At most the asking price. It replaces your earlier pending offer on the product, and"
+        " answers a pending counter-offer of the seller's. The seller's price rules may accept or decline it"
+        " at once: see `status`. 403 `own_product`, 409 `offers_disabled` or `product_not_available`.",
         request=OfferInput,
         responses={201: OfferOutput},
         examples=[
@@ -62,11 +62,11 @@ class OfferViewSet(ViewSet):
     @idempotent
     def create(self, request: Request) -> Response:
         offer = negotiation.create_offer(actor=current_user(request), **validated(OfferInput, request.data))
-        return _shown(request, offer, status=201)
+        return _offer_response(request, offer, status=201)
 
     @extend_schema(
         tags=_OFFERS,
-        summary="List offers, the latest first",
+        summary="List your offers, newest first",
         parameters=[OffersQuery, *PAGE_PARAMETERS],
         responses=OfferPageOutput,
     )
@@ -79,13 +79,13 @@ class OfferViewSet(ViewSet):
 
     @extend_schema(tags=_OFFERS, summary="Show an offer", responses=OfferOutput)
     def retrieve(self, request: Request, offer_id: UUID) -> Response:
-        return _shown(request, access.offer_of(current_user(request), offer_id))
+        return _offer_response(request, access.offer_of(current_user(request), offer_id))
 
     @extend_schema(
         tags=_OFFERS,
         summary="Accept an offer made to you",
-        description="The product is sold, a transaction is opened, every other offer on it declined. Of many"
-        " who try at once one wins; the others get 409 with what the offer is by then (`offer_accepted`,"
+        description="The product is sold, a transaction is created and every other offer is declined. Of"
+        " concurrent requests one succeeds; the others get 409 with the offer's new status (`offer_accepted`,"
         " `offer_withdrawn`, `offer_expired`, …), `product_not_available` or `price_lowered`.",
         request=None,
         responses=OfferOutput,
@@ -111,18 +111,22 @@ class OfferViewSet(ViewSet):
     @extend_schema(tags=_OFFERS, summary="Decline an offer made to you", request=None, responses=OfferOutput)
     @idempotent
     def decline(self, request: Request, offer_id: UUID) -> Response:
-        return _shown(request, negotiation.decline_offer(actor=current_user(request), offer_id=offer_id))
+        return _offer_response(
+            request, negotiation.decline_offer(actor=current_user(request), offer_id=offer_id)
+        )
 
     @extend_schema(
         tags=_OFFERS,
         summary="Answer an offer made to you with another price",
-        description="Closes that offer and answers with the new one, which the other side may accept, decline"
-        " or counter in turn.",
+        description="Closes that offer and returns the new one, which the other side may accept, decline or"
+        " counter in turn.",
         request=PriceInput,
         responses=OfferOutput,
         examples=[
             OpenApiExample(
-                "a little more", {"offered_price": 780.00, "message": "780 and it's yours"}, request_only=True
+                "A slightly higher price",
+                {"offered_price": 780.00, "message": "780 and it's yours"},
+                request_only=True,
             )
         ],
     )
@@ -131,22 +135,24 @@ class OfferViewSet(ViewSet):
         offer = negotiation.counter_offer(
             actor=current_user(request), offer_id=offer_id, **validated(PriceInput, request.data)
         )
-        return _shown(request, offer)
+        return _offer_response(request, offer)
 
-    @extend_schema(tags=_OFFERS, summary="Take back your own offer", request=None, responses=OfferOutput)
+    @extend_schema(tags=_OFFERS, summary="Withdraw your own offer", request=None, responses=OfferOutput)
     @idempotent
     def withdraw(self, request: Request, offer_id: UUID) -> Response:
-        return _shown(request, negotiation.withdraw_offer(actor=current_user(request), offer_id=offer_id))
+        return _offer_response(
+            request, negotiation.withdraw_offer(actor=current_user(request), offer_id=offer_id)
+        )
 
 
 class TransactionViewSet(ViewSet):
-    """One's sales and purchases."""
+    """The user's sales and purchases."""
 
     rate_scope: Any = None
 
     @extend_schema(
         tags=_TRANSACTIONS,
-        summary="List transactions, the latest first",
+        summary="List your transactions, newest first",
         parameters=[TransactionsQuery, *PAGE_PARAMETERS],
         responses=TransactionPageOutput,
     )
@@ -165,7 +171,7 @@ class TransactionViewSet(ViewSet):
     @extend_schema(
         tags=_TRANSACTIONS,
         summary="Cancel a pending transaction",
-        description="By either side. The product is on sale again.",
+        description="Either side may cancel. The product is on sale again, unless it was hidden or deleted.",
         request=CancelInput,
         responses=TransactionOutput,
         examples=[
@@ -185,5 +191,5 @@ class TransactionViewSet(ViewSet):
         return Response(transaction_body(sale, user))
 
 
-def _shown(request: Request, offer: Offer, status: int = 200) -> Response:
+def _offer_response(request: Request, offer: Offer, status: int = 200) -> Response:
     return Response(offer_body(offer, current_user(request), timezone.now()), status=status)

@@ -23,10 +23,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('offered_price', models.DecimalField(decimal_places=2, max_digits=9)),
-                ('original_price', models.DecimalField(decimal_places=2, help_text='What the product cost when the offer was made', max_digits=9)),
+                ('original_price', models.DecimalField(decimal_places=2, help_text='The asking price when the offer was made', max_digits=9)),
                 ('currency', models.CharField(default='AED', max_length=3)),
                 ('message', models.CharField(blank=True, max_length=1000)),
-                ('client_offer_id', models.CharField(blank=True, help_text="The maker's own id, so that sending it again makes no second", max_length=64)),
+                ('client_offer_id', models.CharField(blank=True, help_text="An id that the maker's client chose; sent again, it creates no second offer", max_length=64)),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('accepted', 'Accepted'), ('declined', 'Declined'), ('countered', 'Countered'), ('withdrawn', 'Withdrawn'), ('expired', 'Expired'), ('cancelled', 'Cancelled')], default='pending', max_length=10)),
                 ('stream_id', models.UUIDField(help_text='The live stream it was made in', null=True)),
                 ('expires_at', models.DateTimeField()),
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('created', 'Created'), ('accepted', 'Accepted'), ('declined', 'Declined'), ('countered', 'Countered'), ('withdrawn', 'Withdrawn'), ('expired', 'Expired'), ('cancelled', 'Cancelled')], max_length=10)),
                 ('reason', models.CharField(blank=True, max_length=30)),
                 ('created_at', models.DateTimeField()),
-                ('actor', models.ForeignKey(help_text='Nobody: a rule or the clock did it', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('actor', models.ForeignKey(help_text='Empty for automatic changes: a price rule or the expiry', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('offer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='history', to='offers.offer')),
             ],
             options={
