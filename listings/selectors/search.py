@@ -16,7 +16,7 @@ from listings.selectors import facets
 from listings.selectors.cards import CardRow, Viewer, card, card_columns
 from listings.selectors.conditions import Where, listed_for, matching
 from listings.selectors.pages import card_page_body, ordered_page
-from listings.selectors.words import corrected_text, without_dash_runs
+from listings.selectors.suggestions import corrected_text, without_dash_runs
 from soukloop.core.db.reads import Reads, Statement
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.http.pagination import cursor_time, decode_cursor, encode_cursor

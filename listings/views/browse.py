@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from accounts.authentication import current_user_or_none
 from listings import queries
 from listings.models import Product
-from listings.selectors import categories, feeds, search, words
+from listings.selectors import categories, feeds, search, suggestions
 from listings.selectors.cards import viewer_for
 from listings.serializers.lists import CardPageOutput, CategoryOutput, SearchOutput, SuggestionsOutput
 from soukloop.core.db.reads import Reads, run
@@ -128,7 +128,7 @@ class Suggestions(APIView):
         if len(text) > settings.SEARCH_QUERY_MAX_LENGTH:
             raise ValidationFailed(details={"q": [f"At most {settings.SEARCH_QUERY_MAX_LENGTH} characters."]})
         viewer = viewer_for(current_user_or_none(request))
-        return Response({"items": run(words.suggestions(text, viewer=viewer))})
+        return Response({"items": run(suggestions.suggested_texts(text, viewer=viewer))})
 
 
 class Categories(APIView):

@@ -1,12 +1,12 @@
-"""Ids, and text to be read by people."""
+"""Ids, text for people to read, locations."""
 
 from typing import Any
 from uuid import UUID
 
 import pytest
-from rest_framework.serializers import ValidationError
+from rest_framework.serializers import Serializer, ValidationError
 
-from soukloop.core.http.fields import IdField, PlainTextField
+from soukloop.core.http.fields import IdField, LocationField, PlainTextField
 
 ID = "5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d"
 
@@ -81,3 +81,42 @@ def test_text_of_which_nothing_is_seen_is_refused(text: str) -> None:
 )
 def test_signs_that_are_unseen_are_kept_beside_what_is_seen(text: str) -> None:
     assert PlainTextField().run_validation(text) == text
+
+
+class PlaceInput(Serializer[Any]):
+    location = LocationField(required=False)
+
+
+@pytest.mark.parametrize("partial", [False, True])
+def test_location_is_read_as_a_point_and_shown_as_an_object(partial: bool) -> None:
+    place = PlaceInput(data={"location": {"latitude": 25.0772, "longitude": 55}}, partial=partial)
+    assert place.is_valid()
+    point = place.validated_data["location"]
+    assert (point.coords, point.srid) == ((55.0, 25.0772), 4326)
+    assert LocationField().to_representation(point) == {"latitude": 25.0772, "longitude": 55.0}
+
+
+@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize(
+    ("location", "problems"),
+    [
+        ({"latitude": 25}, {"longitude": ["This field is required."]}),
+        ({"longitude": 55, "latitude": None}, {"latitude": ["A coordinate must be a number."]}),
+        (
+            {"longitude": True, "latitude": "25"},
+            {
+                "latitude": ["A coordinate must be a number."],
+                "longitude": ["A coordinate must be a number."],
+            },
+        ),
+        ({"longitude": 180.5, "latitude": 25}, {"longitude": ["A number from -180 to 180."]}),
+        ({"longitude": 55, "latitude": float("nan")}, {"latitude": ["A number from -90 to 90."]}),
+        ([25, 55], {"non_field_errors": ["A location must be an object."]}),
+    ],
+)
+def test_incomplete_or_invalid_location_is_refused_also_in_a_partial_update(
+    location: Any, problems: dict[str, list[str]], partial: bool
+) -> None:
+    place = PlaceInput(data={"location": location}, partial=partial)
+    assert not place.is_valid()
+    assert place.errors == {"location": problems}

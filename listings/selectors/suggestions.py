@@ -22,7 +22,7 @@ _WORD_QUERY = r"('''' || replace(replace(word, '\', '\\'), '''', '''''') || ''''
 _DASH_RUN = re.compile(r'(?:-(?:[^\w"-]|[\u0621\u0640\u06e5\u06e6])*){2,}')
 
 
-def suggestions(text: str, *, viewer: Viewer | None, limit: int = 8) -> Reads[list[str]]:
+def suggested_texts(text: str, *, viewer: Viewer | None, limit: int = 8) -> Reads[list[str]]:
     """Return completions of the last word typed, the words that most titles use first.
 
     A word or phrase is suggested only if a product that the viewer may see contains it: none from deleted,
