@@ -47,8 +47,8 @@ def test_map_shows_coasts_cities_and_both_locations(staff: Client) -> None:
     assert page.count('<polyline class="coast"') == 2
     for name in ("Abu Dhabi", "Dubai", "Sharjah", "Ajman", "Umm Al Quwain", "Ras Al Khaimah", "Fujairah"):
         assert f">{name}</text>" in page
-    assert "Exact place, for the seller and staff: 25.20480, 55.27080" in page
-    assert "Public place, 150 m away, for everybody else: 25.20580, 55.27180" in page
+    assert "Exact location, for the seller and staff: 25.20480, 55.27080" in page
+    assert "Public location, 150 m away, for everyone else: 25.20580, 55.27180" in page
 
 
 def test_cities_are_on_land_and_locations_outside_are_drawn_at_the_edge() -> None:
@@ -81,11 +81,11 @@ def test_staff_cannot_edit_products(staff: Client) -> None:
 
 def test_form_says_who_can_read_the_reason(staff: Client) -> None:
     product = make_product()
-    for action, told in (("hide", True), ("restore", False)):
+    for action, is_shown_to_seller in (("hide", True), ("restore", False)):
         body = {"action": action, "_selected_action": [str(product.pk)]}
         page = staff.post(reverse("admin:listings_product_changelist"), body).content.decode()
-        assert ("The seller can read this" in page) is told
-        assert ("Kept in the history, for other staff." in page) is not told
+        assert ("The seller can read this" in page) is is_shown_to_seller
+        assert ("Kept in the history, for other staff." in page) is not is_shown_to_seller
 
 
 def test_page_says_why_a_product_is_not_listed(staff: Client) -> None:

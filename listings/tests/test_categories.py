@@ -102,7 +102,7 @@ def test_changes_of_unlisted_products_do_not_change_the_listed_count(django_capt
         assert counts() == cached
         return cached
 
-    def fresh(product):
+    def reloaded(product):
         product.refresh_from_db()
         return product
 
@@ -112,16 +112,16 @@ def test_changes_of_unlisted_products_do_not_change_the_listed_count(django_capt
     def restore(product):
         return services.restore_product(actor=staff, product_id=product.pk, reason="x")
 
-    assert after(lambda: services.mark_sold(product=fresh(sold))) == (3, 2)
+    assert after(lambda: services.mark_sold(product=reloaded(sold))) == (3, 2)
     assert after(lambda: hide(sold)) == (3, 2)
-    assert after(lambda: services.put_back_on_sale(product=fresh(sold))) == (3, 2)
+    assert after(lambda: services.put_back_on_sale(product=reloaded(sold))) == (3, 2)
     assert after(lambda: restore(sold)) == (3, 3)
-    assert after(lambda: services.mark_sold(product=fresh(sold))) == (3, 2)
+    assert after(lambda: services.mark_sold(product=reloaded(sold))) == (3, 2)
     assert after(lambda: mark_seller_closed(seller)) == (3, 0)
-    assert after(lambda: services.put_back_on_sale(product=fresh(sold))) == (3, 0)
+    assert after(lambda: services.put_back_on_sale(product=reloaded(sold))) == (3, 0)
     assert after(lambda: hide(shown)) == (3, 0)
     assert after(lambda: restore(shown)) == (3, 0)
-    assert after(lambda: services.mark_sold(product=fresh(other))) == (3, 0)
+    assert after(lambda: services.mark_sold(product=reloaded(other))) == (3, 0)
     assert after(lambda: services.delete_product(actor=seller, product_id=shown.pk)) == (2, 0)
     change = {"category_id": "gaming"}
     assert after(lambda: services.update_product(actor=seller, product_id=sold.pk, changes=change)) == (1, 0)

@@ -102,11 +102,11 @@ def test_websearch_syntax():
 
 def test_title_matches_rank_above_description_and_new_above_old():
     described = make_searchable("Blue thing", description="falcon " * 30)
-    stale = make_searchable("Falcon hood one")
-    fresh = make_searchable("Falcon hood two")
+    old = make_searchable("Falcon hood one")
+    new = make_searchable("Falcon hood two")
     set_age(described, 0)
-    set_age(stale, 90)
-    set_age(fresh, 2)
+    set_age(old, 90)
+    set_age(new, 2)
     assert search_titles(q="falcon") == ["Falcon hood two", "Falcon hood one", "Blue thing"]
 
 

@@ -68,7 +68,7 @@ def test_words_of_blocked_sellers_are_suggested_to_others_only(is_viewer_the_blo
     assert search(q="zyxwrot")["corrected_query"] == "zyxwort"
     assert client.get("/api/v1/search", {"q": "zyxwrot"}).json()["data"]["corrected_query"] is None
     assert suggest("nike jor", client) == ["nike jordan"]
-    make_searchable("Zyxwort of somebody else")
+    make_searchable("Zyxwort of another seller")
     assert suggest("zyxw", client) == ["zyxwort"]
 
 

@@ -85,8 +85,8 @@ def test_offers_on_a_product_shown_live_are_published_to_its_stream_and_keep_its
     with commit_and_capture() as events:
         offer = make_offer(product)
         sale = negotiation.accept_offer(actor=product.seller, offer_id=offer.pk)
-    heard = [(event, data.get("status")) for room, event, data in events if room == f"stream.{stream_id}"]
-    assert heard == [("offer:feed", "pending"), ("offer:feed", "accepted"), ("product:sold", None)]
+    published = [(event, data.get("status")) for room, event, data in events if room == f"stream.{stream_id}"]
+    assert published == [("offer:feed", "pending"), ("offer:feed", "accepted"), ("product:sold", None)]
     assert str(offer.stream_id) == str(sale.stream_id) == stream_id
 
 

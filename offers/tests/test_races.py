@@ -51,7 +51,7 @@ def servers(live_server_process: Callable[..., list[ServerProcess]]) -> Iterator
 
 
 @pytest.fixture(params=range(ROUNDS), ids=lambda number: f"round{number + 1}")
-def people(request: Any, servers: Any) -> tuple[User, list[User]]:
+def seller_and_buyers(request: Any, servers: Any) -> tuple[User, list[User]]:
     """A seller and six buyers; once per round."""
     redis_client().flushdb()
     return make_seller(), [make_user() for _ in range(6)]
@@ -74,17 +74,17 @@ def _deadlocks() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_one_of_200_concurrent_accepts_of_one_offer_succeeds(servers: Any, people: Any) -> None:
-    product = make_product(seller=people[0])
-    offer = make_offer(product, buyer=people[1][0])
+def test_one_of_200_concurrent_accepts_of_one_offer_succeeds(servers: Any, seller_and_buyers: Any) -> None:
+    product = make_product(seller=seller_and_buyers[0])
+    offer = make_offer(product, buyer=seller_and_buyers[1][0])
     answers, _, _ = send_concurrently(servers, accept(offer))
     assert Counter(answers) == {"ok": 1, "offer_accepted": REQUESTS - 1}
     assert_offers_consistent(product)
     assert Transaction.objects.get(product=product).platform_fee == Decimal("37.50")
 
 
-def test_one_of_six_offers_accepted_concurrently_succeeds(servers: Any, people: Any) -> None:
-    seller, buyers = people
+def test_one_of_six_offers_accepted_concurrently_succeeds(servers: Any, seller_and_buyers: Any) -> None:
+    seller, buyers = seller_and_buyers
     product = make_product(seller=seller)
     offers = [make_offer(product, buyer=buyer, price=str(700 + n)) for n, buyer in enumerate(buyers)]
     answers, _, bodies = send_concurrently(servers, accept_each(offers))
@@ -98,9 +98,9 @@ def test_one_of_six_offers_accepted_concurrently_succeeds(servers: Any, people: 
     assert set(others.values_list("close_reason", flat=True)) == {"another_offer_accepted"}
 
 
-def test_either_accept_or_withdraw_succeeds(servers: Any, people: Any) -> None:
-    product = make_product(seller=people[0])
-    offer = make_offer(product, buyer=people[1][0])
+def test_either_accept_or_withdraw_succeeds(servers: Any, seller_and_buyers: Any) -> None:
+    product = make_product(seller=seller_and_buyers[0])
+    offer = make_offer(product, buyer=seller_and_buyers[1][0])
     withdraw = [ConcurrentRequest(offer.buyer, f"/api/v1/offers/{offer.pk}/withdraw")] * (REQUESTS // 2)
     requests = [
         request for pair in zip(accept(offer, REQUESTS // 2), withdraw, strict=True) for request in pair
@@ -112,9 +112,9 @@ def test_either_accept_or_withdraw_succeeds(servers: Any, people: Any) -> None:
     assert_offers_consistent(product)
 
 
-def test_either_accept_or_counter_succeeds(servers: Any, people: Any) -> None:
-    product = make_product(seller=people[0])
-    offer = make_offer(product, buyer=people[1][0])
+def test_either_accept_or_counter_succeeds(servers: Any, seller_and_buyers: Any) -> None:
+    product = make_product(seller=seller_and_buyers[0])
+    offer = make_offer(product, buyer=seller_and_buyers[1][0])
     counter = [
         ConcurrentRequest(offer.seller, f"/api/v1/offers/{offer.pk}/counter", {"offered_price": 800})
     ] * 50
@@ -126,9 +126,9 @@ def test_either_accept_or_counter_succeeds(servers: Any, people: Any) -> None:
     assert_offers_consistent(product)
 
 
-def test_either_accept_or_expiry_succeeds(servers: Any, people: Any) -> None:
-    product = make_product(seller=people[0])
-    offer = make_offer(product, buyer=people[1][0])
+def test_either_accept_or_expiry_succeeds(servers: Any, seller_and_buyers: Any) -> None:
+    product = make_product(seller=seller_and_buyers[0])
+    offer = make_offer(product, buyer=seller_and_buyers[1][0])
     Offer.objects.filter(pk=offer.pk).update(expires_at=timezone.now() + timedelta(seconds=0.4))
 
     def expire() -> None:
@@ -148,8 +148,10 @@ def test_either_accept_or_expiry_succeeds(servers: Any, people: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["delete", "hide"])
-def test_either_accept_or_withdrawal_of_the_product_succeeds(servers: Any, people: Any, how: str) -> None:
-    seller, buyers = people
+def test_either_accept_or_withdrawal_of_the_product_succeeds(
+    servers: Any, seller_and_buyers: Any, how: str
+) -> None:
+    seller, buyers = seller_and_buyers
     product = make_product(seller=seller)
     offers = [make_offer(product, buyer=buyer) for buyer in buyers]
     staff = make_staff()
@@ -173,8 +175,8 @@ def test_either_accept_or_withdrawal_of_the_product_succeeds(servers: Any, peopl
     assert reasons == ({"accepted", "another_offer_accepted"} if sold else {"product_unavailable"})
 
 
-def test_accept_succeeds_only_before_the_price_is_lowered(servers: Any, people: Any) -> None:
-    seller, buyers = people
+def test_accept_succeeds_only_before_the_price_is_lowered(servers: Any, seller_and_buyers: Any) -> None:
+    seller, buyers = seller_and_buyers
     product = make_product(seller=seller)
     offers = [make_offer(product, buyer=buyer) for buyer in buyers]
 
@@ -195,9 +197,9 @@ def test_accept_succeeds_only_before_the_price_is_lowered(servers: Any, people: 
     assert_offers_consistent(product)
 
 
-def test_concurrent_offers_of_one_buyer_leave_one_pending(servers: Any, people: Any) -> None:
-    product = make_product(seller=people[0])
-    buyer = people[1][0]
+def test_concurrent_offers_of_one_buyer_leave_one_pending(servers: Any, seller_and_buyers: Any) -> None:
+    product = make_product(seller=seller_and_buyers[0])
+    buyer = seller_and_buyers[1][0]
     requests = [
         ConcurrentRequest(
             buyer, "/api/v1/offers", {"product_id": product.pk, "offered_price": 700 + n}, method="POST"
@@ -211,18 +213,22 @@ def test_concurrent_offers_of_one_buyer_leave_one_pending(servers: Any, people: 
     assert_offers_consistent(product)
 
 
-def test_concurrent_requests_with_one_idempotency_key_create_one_offer(servers: Any, people: Any) -> None:
-    product = make_product(seller=people[0])
+def test_concurrent_requests_with_one_idempotency_key_create_one_offer(
+    servers: Any, seller_and_buyers: Any
+) -> None:
+    product = make_product(seller=seller_and_buyers[0])
     body = {"product_id": product.pk, "offered_price": 750}
-    request = ConcurrentRequest(people[1][0], "/api/v1/offers", body, (("Idempotency-Key", "k1"),), "POST")
+    request = ConcurrentRequest(
+        seller_and_buyers[1][0], "/api/v1/offers", body, (("Idempotency-Key", "k1"),), "POST"
+    )
     _, _, bodies = send_concurrently(servers, [request] * 20)
     assert {status for status, _ in bodies} == {201}
     assert len({str(body) for _, body in bodies}) == 1
     assert Offer.objects.filter(product=product).count() == 1
 
 
-def test_concurrent_cancellations_put_the_product_back_once(servers: Any, people: Any) -> None:
-    sale = make_sale(make_product(seller=people[0]), buyer=people[1][0])
+def test_concurrent_cancellations_put_the_product_back_once(servers: Any, seller_and_buyers: Any) -> None:
+    sale = make_sale(make_product(seller=seller_and_buyers[0]), buyer=seller_and_buyers[1][0])
     path = f"/api/v1/transactions/{sale.pk}/cancel"
     requests = [ConcurrentRequest(sale.buyer, path), ConcurrentRequest(sale.seller, path)] * 20
     answers, _, _ = send_concurrently(servers, requests)
@@ -232,8 +238,8 @@ def test_concurrent_cancellations_put_the_product_back_once(servers: Any, people
     assert_offers_consistent(product)
 
 
-def test_concurrent_offers_blocks_and_bans_do_not_deadlock(servers: Any, people: Any) -> None:
-    seller, buyers = people
+def test_concurrent_offers_blocks_and_bans_do_not_deadlock(servers: Any, seller_and_buyers: Any) -> None:
+    seller, buyers = seller_and_buyers
     products = [make_product(seller=seller) for _ in range(3)]
     for product in products:
         for buyer in buyers[:3]:
