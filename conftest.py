@@ -11,6 +11,7 @@ from servestatic.middleware import ServeStaticMiddleware
 
 from soukloop.core.redis.client import redis_client
 from soukloop.tests import tiers
+from soukloop.tests.examples import TIMES_IN_FULL
 
 # Started in the background or by nohup, this process ignores them, and so would all that the tests start.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -20,8 +21,14 @@ pytest_plugins = ["soukloop.realtime.testing", "soukloop.tests.database"]
 
 # No deadline for one example: two workers on a busy machine would miss it.
 hypothesis_settings.register_profile("quick", deadline=None, print_blob=True)
-hypothesis_settings.register_profile("full", deadline=None, print_blob=True, max_examples=1000)
+hypothesis_settings.register_profile("full", deadline=None, print_blob=True, max_examples=100 * TIMES_IN_FULL)
 hypothesis_settings.load_profile("quick")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give a test ten times as long where it tries ten times as many examples."""
+    if config.getoption("--hypothesis-profile") == "full" and config.getoption("--timeout") is None:
+        config.option.timeout = float(config.getini("timeout")) * TIMES_IN_FULL
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, client_for, make_user
+from soukloop.tests.examples import examples
 
 AUTH = "/api/v1/auth"
 FIELDS = {
@@ -92,7 +93,7 @@ requests = st.sampled_from(sorted(FIELDS)).flatmap(
 @pytest.mark.usefixtures("quick_hashing")
 @given(request=requests)
 @settings(
-    max_examples=100,
+    max_examples=examples(100),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

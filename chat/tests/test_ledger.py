@@ -11,7 +11,7 @@ from soukloop.realtime.testing import ServerFactory
 from soukloop.realtime.testing.redis_process import RedisProcess
 from soukloop.realtime.testing.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
 
 CONVERSATIONS = 3
 

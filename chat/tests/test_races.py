@@ -20,6 +20,7 @@ from chat.tests.factories import make_conversation
 from chat.tests.ledger import assert_counts_are_right
 from listings.tests.factories import make_product
 from notifications.models import Notification
+from soukloop.tests.examples import examples
 
 THREADS = 12
 
@@ -155,7 +156,7 @@ class TestAnyOrder(HypothesisTestCase):
         run_state_machine_as_test(
             ConversationMachine,
             settings=settings(
-                max_examples=8,
+                max_examples=examples(8),
                 stateful_step_count=15,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

@@ -23,7 +23,10 @@ from deploy.tests.instances import NGINX_MODULE, is_quiet, temporary_instance
 NGINX = packages.find_program("nginx") or "nginx"
 KEY, PUBLIC = "sk_the-key-that-nobody-sees", "stream-1"
 
-pytestmark = pytest.mark.skipif(not NGINX_MODULE.exists(), reason="nginx has no RTMP module")
+pytestmark = [
+    pytest.mark.media,
+    pytest.mark.skipif(not NGINX_MODULE.exists(), reason="nginx has no RTMP module"),
+]
 
 
 @dataclass

@@ -12,6 +12,7 @@ from accounts.tests.factories import make_seller
 from listings.locations import distance_label, ecef_coordinates, public_point
 from listings.tests.factories import make_product
 from listings.tests.requests import get_data
+from soukloop.tests.examples import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ def random_degrees(most):
 
 
 @given(longitude=random_degrees(180), latitude=random_degrees(90))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 def test_ecef_coordinates_equal_those_of_the_database(longitude, latitude):
     with connection.cursor() as cursor:
         cursor.execute(
@@ -87,7 +88,7 @@ def _misfit(at, measured):
     longitude=st.floats(-180, 180).map(lambda value: round(value, 6)),
     seller=st.uuids(),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_public_point_is_stable_and_at_most_250_metres_away(latitude, longitude, seller):
     home = Point(longitude, latitude, srid=4326)
     public = public_point(home, seller_id=seller)

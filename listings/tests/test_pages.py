@@ -13,6 +13,7 @@ from listings.models import Product
 from listings.tests.factories import make_product
 from listings.tests.requests import COMMUNITY_FEED, get_data, ids_by_cursor, make_scattered
 from soukloop.core.http.pagination import encode_cursor
+from soukloop.tests.examples import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +85,7 @@ def test_pages_and_cursors_return_the_same_items_in_the_same_order(settings, cou
 
 
 @given(data=st.data())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_cursor_misses_and_repeats_nothing_while_products_are_added(data):
     Product.objects.all().delete()
     sort = data.draw(st.sampled_from(["recent", "price_low", "price_high", "popular"]))

@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from listings.tests.factories import make_searchable
 from listings.tests.requests import search, search_titles
+from soukloop.tests.examples import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +75,7 @@ _PIECES = [
 
 
 @hypothesis_settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     st.lists(st.tuples(st.sampled_from(_PIECES), st.integers(1, 60)), max_size=8).map(

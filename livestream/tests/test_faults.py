@@ -21,6 +21,8 @@ from soukloop.realtime.testing.redis_process import RedisProcess
 from soukloop.realtime.testing.servers import ServerProcess
 from soukloop.realtime.testing.waiting import wait_until
 
+pytestmark = pytest.mark.faults
+
 READY = {"camera_ready": True, "checklist_complete": True}
 
 

@@ -14,7 +14,7 @@ from livestream.services import replays, streams
 from livestream.tests.factories import make_live_stream, make_publisher
 from soukloop.core.errors import Forbidden
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.media]
 
 
 def test_only_staff_end_the_streams_of_others() -> None:

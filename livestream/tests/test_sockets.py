@@ -209,6 +209,7 @@ def test_a_heartbeat_removes_viewers_whose_removal_was_lost(
     assert remaining.named("stream:left") == []
 
 
+@pytest.mark.faults
 def test_sessions_of_a_killed_process_end_at_their_last_heartbeat_even_if_the_stream_ends_right_after(
     live_server_process: Servers, bare_client: Any, stream: Stream, viewer: User
 ) -> None:

@@ -17,7 +17,7 @@ from livestream.tests.factories import make_live_stream, make_publisher
 from livestream.tests.media import RATE, SIZE, probe
 from soukloop.realtime.testing.servers import free_port
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.media]
 
 BUCKET = "soukloop-test"
 CREDENTIALS = {"region_name": "me-central-1", "access_key": "test", "secret_key": "test"}

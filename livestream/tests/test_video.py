@@ -237,6 +237,7 @@ def test_an_encoder_reconnects_to_a_restarted_media_server(
     assert stream.status == "live"
 
 
+@pytest.mark.faults
 def test_broadcasts_continue_without_the_web_process_and_their_end_is_found_later(
     media: MediaServerProcess,
     live_server_process: Any,

@@ -249,6 +249,7 @@ def is_in_feed(offer: Offer) -> bool:
     return offer.made_by_id == offer.buyer_id and offer.close_reason != Offer.CloseReason.BELOW_MINIMUM
 
 
+@pytest.mark.faults
 def test_accept_repeated_at_another_server_after_a_kill_returns_the_first_response(
     live_server_process: Any, servers: Any, buyer: User, seller: User
 ) -> None:

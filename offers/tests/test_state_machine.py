@@ -1,6 +1,5 @@
 """Hypothesis acts as buyers, sellers and staff; the invariants must hold after each step."""
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -26,12 +25,11 @@ from offers.states import TRANSITIONS
 from offers.tests.concurrency import assert_offers_consistent
 from offers.tests.conftest import all_rows
 from soukloop.core.errors import DomainError
+from soukloop.tests.examples import examples
 
 NOON = datetime(2025, 10, 18, 12, tzinfo=UTC)
 PRICES = st.sampled_from([Decimal(price) for price in ("0.01", "99.99", "333.33", "500", "850", "851")])
 INDEX = st.integers(0, 50)
-# SOUK_MACHINE_EXAMPLES=500 for a long run.
-EXAMPLES = int(os.environ.get("SOUK_MACHINE_EXAMPLES", "15"))
 ALLOWED = {(transition.source, transition.target) for transition in TRANSITIONS.values()}
 
 
@@ -197,7 +195,7 @@ def test_any_sequence_of_actions_keeps_the_invariants() -> None:
     run_state_machine_as_test(
         Market,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=examples(15),
             stateful_step_count=20,
             phases=[Phase.explicit, Phase.generate],  # no shrinking: it takes minutes
             deadline=None,

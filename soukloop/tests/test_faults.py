@@ -7,7 +7,10 @@ import time
 import urllib.error
 import urllib.request
 
+import pytest
 from django.db import connection
+
+pytestmark = pytest.mark.faults
 
 DJANGOS = "/api/v1/search/suggest?q=nike"
 LEAN = "/api/v1/feeds/discover"

@@ -43,9 +43,13 @@ def tier_of(item: pytest.Item) -> str:
 
 def group_of(item: pytest.Item, tier: str) -> str | None:
     """Return a name for what a test shares with others: servers, the checkout, rows of a module."""
+    if item.get_closest_marker("xdist_group"):
+        return None
     folder = item.nodeid.partition("/tests/")[0]
-    if tier == "media" or folder == "deploy":  # one media server; an instance has its name from the checkout
+    if folder == "deploy":  # its instances have their names, folders and ports from the checkout
         return folder
+    if tier == "media" or "media_process" in item.fixturenames:  # type: ignore[attr-defined]
+        return "media server"
     if tier in ("sockets", "faults"):
         return "probe servers" if folder == "soukloop/realtime" else "servers"
     definitions = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]

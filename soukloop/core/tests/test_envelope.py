@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 
 from soukloop.core import errors
 from soukloop.core.http.envelope import domain_error
+from soukloop.tests.examples import examples
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("soukloop.core.tests.urls")]
 
@@ -138,7 +139,7 @@ JSON = st.recursive(
 
 @given(title=JSON, price=JSON)
 @hypothesis_settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_no_json_value_gives_a_5xx(title: Any, price: Any) -> None:
     response = post(json.dumps({"title": title, "price": price}))

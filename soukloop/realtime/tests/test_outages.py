@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from accounts.models import User
 from accounts.tests.factories import make_user
 from accounts.tokens import access_token_for
@@ -15,6 +17,8 @@ from soukloop.realtime.testing.waiting import wait_until
 from soukloop.realtime.tests.conftest import PROBE
 from soukloop.realtime.tests.raw import Polling, RawSocket
 from soukloop.realtime.tests.rooms import STREAM
+
+pytestmark = pytest.mark.faults
 
 Servers = Callable[..., list[ServerProcess]]
 
