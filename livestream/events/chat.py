@@ -8,6 +8,7 @@ from livestream.events.examples import EXAMPLE_STREAM_ID, EXAMPLE_USER_ID
 from livestream.models import ChatMessage, Stream
 from livestream.rooms import stream_room
 from livestream.selectors.chat import chat_payload
+from livestream.serializers.chat import chat_rules_body
 from soukloop.realtime.events import EventSpec, Merge, declare_event, publish, publish_on_commit
 from soukloop.realtime.rooms import user_room
 
@@ -92,12 +93,7 @@ def publish_chat_deleted(message: ChatMessage) -> None:
 
 
 def publish_chat_settings(stream: Stream) -> None:
-    payload = {
-        "streamId": stream.pk,
-        "enableChat": stream.enable_chat,
-        "slowModeSeconds": stream.slow_mode_seconds,
-    }
-    publish_on_commit(stream_room(stream.pk), CHAT_SETTINGS.name, payload)
+    publish_on_commit(stream_room(stream.pk), CHAT_SETTINGS.name, chat_rules_body(stream))
 
 
 def publish_chat_muted(stream: Stream, user_id: UUID, *, is_muted: bool) -> None:
