@@ -40,7 +40,7 @@ def vanish(server, path, requests):
     link.close()
 
 
-def test_clients_that_vanish_between_two_answers_keep_no_database_connection(live_server_process):
+def test_clients_that_disconnect_leak_no_database_connection(live_server_process):
     server = start(live_server_process)
     for path in (DJANGOS, LEAN, "/api/v1/categories"):
         for requests in (1, 2, 5):
@@ -52,7 +52,7 @@ def test_clients_that_vanish_between_two_answers_keep_no_database_connection(liv
     assert "Traceback" not in server.log()
 
 
-def test_connections_that_postgresql_ended_cost_nobody_an_answer(live_server_process):
+def test_connections_closed_by_postgresql_fail_no_request(live_server_process):
     server = start(live_server_process)
     assert [status_of(server, path) for path in (DJANGOS, LEAN)] == [200] * 2
     with connection.cursor() as cursor:

@@ -26,7 +26,7 @@ LISTS = [
 QUERIES = [("offers", "product_id"), ("transactions", "product_id"), ("streams", "seller_id")]
 
 
-def test_every_shape_of_what_clients_send_reads_ids_alike() -> None:
+def test_every_input_reads_ids_with_the_same_field() -> None:
     read = []
     for shape in shapes_of_requests():
         for name, field in shape().fields.items():
@@ -39,7 +39,7 @@ def test_every_shape_of_what_clients_send_reads_ids_alike() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("path", "body", "field"), BODIES)
-def test_what_is_no_id_is_a_400_that_names_the_field(path: str, body: dict[str, Any], field: str) -> None:
+def test_an_invalid_id_is_a_400_that_names_the_field(path: str, body: dict[str, Any], field: str) -> None:
     client = client_for(make_seller())
     for value in NOT_IDS:
         answer = client.post(f"/api/v1/{path}", body | {field: value})
@@ -48,7 +48,9 @@ def test_what_is_no_id_is_a_400_that_names_the_field(path: str, body: dict[str, 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("path", "body", "field"), LISTS)
-def test_lists_name_which_of_them_is_no_id(path: str, body: dict[str, Any], field: str) -> None:
+def test_an_invalid_id_in_a_list_is_named_by_its_position(
+    path: str, body: dict[str, Any], field: str
+) -> None:
     client = client_for(make_seller())
     for value in NOT_IDS:
         answer = client.post(f"/api/v1/{path}", body | {field: [str(SOME_ID), value]})
@@ -58,7 +60,7 @@ def test_lists_name_which_of_them_is_no_id(path: str, body: dict[str, Any], fiel
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("path", "field"), QUERIES)
-def test_queries_are_read_as_strictly(path: str, field: str) -> None:
+def test_an_invalid_id_in_a_query_is_a_400_that_names_the_field(path: str, field: str) -> None:
     client = client_for(make_seller())
     for value in NOT_IDS:
         answer = client.get(f"/api/v1/{path}", {field: str(value)})
@@ -68,5 +70,5 @@ def test_queries_are_read_as_strictly(path: str, field: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("value", [SOME_ID.hex, f"urn:uuid:{SOME_ID}", f"{{{SOME_ID}}}", "5"])
-def test_in_a_path_it_is_no_url_of_ours(value: str) -> None:
+def test_an_invalid_id_in_a_path_is_404(value: str) -> None:
     assert client_for(make_seller()).get(f"/api/v1/conversations/{value}").status_code == 404

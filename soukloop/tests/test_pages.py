@@ -28,7 +28,7 @@ def assert_is_our_page(response: Any, status: int, heading: str) -> None:
         assert leak not in page
 
 
-def test_browsers_get_the_site_s_icon() -> None:
+def test_the_site_serves_its_icon() -> None:
     icon = Client().get("/favicon.ico")
     assert (icon.status_code, icon["Content-Type"]) == (200, "image/x-icon")
     with Image.open(settings.SERVESTATIC_ROOT / "favicon.ico") as image:
@@ -38,27 +38,27 @@ def test_browsers_get_the_site_s_icon() -> None:
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc", "/admin/login/"])
-def test_pages_name_the_icon(page: str) -> None:
+def test_pages_link_to_the_icon(page: str) -> None:
     assert '/favicon.svg"' in Client().get(page).content.decode()
 
 
 @pytest.mark.parametrize("path", ["/nope", "/internal/nope", "/static/nope.css"])
-def test_an_unknown_address_is_told_in_words(path: str) -> None:
+def test_an_unknown_url_gets_the_404_page(path: str) -> None:
     assert_is_our_page(Client().get(path), 404, "Page not found")
 
 
 @pytest.mark.django_db
-def test_an_unknown_address_of_the_admin_is_told_in_words(staff: Client) -> None:
+def test_an_unknown_url_of_the_admin_gets_the_404_page(staff: Client) -> None:
     assert_is_our_page(staff.get("/admin/nope/"), 404, "Page not found")
 
 
 @pytest.mark.django_db
-def test_what_staff_may_not_do_is_told_in_words(staff: Client) -> None:
+def test_a_forbidden_admin_page_gets_the_403_page(staff: Client) -> None:
     assert_is_our_page(staff.get("/admin/listings/product/add/"), 403, "Permission denied")
 
 
 @pytest.mark.django_db
-def test_a_form_without_its_token_is_refused_in_words() -> None:
+def test_a_form_without_a_csrf_token_gets_the_403_page() -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(make_user())
     assert_is_our_page(
@@ -66,7 +66,7 @@ def test_a_form_without_its_token_is_refused_in_words() -> None:
     )
 
 
-def test_a_crash_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_gets_the_500_page(monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("with a secret inside")
 
@@ -76,5 +76,5 @@ def test_a_crash_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"secret" not in response.content
 
 
-def test_an_unreadable_request_is_told_in_words() -> None:
+def test_a_bad_request_gets_the_400_page() -> None:
     assert_is_our_page(Client(HTTP_HOST="evil.example").get("/docs"), 400, "Bad request")

@@ -21,7 +21,7 @@ MODULES = modules_of_apps("permissions")
 MODULE_OF: dict[str, ModuleType] = {endpoint: module for module in MODULES for endpoint in module.STATUSES}
 
 
-def test_each_route_and_method_is_in_one_app_s_table_and_no_other_is() -> None:
+def test_the_tables_list_each_route_and_method_once() -> None:
     endpoints = {f"{method} {route.template}" for route in api_routes() for method in route.methods}
     listed = Counter(endpoint for module in MODULES for endpoint in module.STATUSES)
     assert endpoints - set(listed) == set(), "give these a line in tests/permissions.py of their app"

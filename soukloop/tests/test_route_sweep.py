@@ -55,7 +55,7 @@ def test_unreadable_bodies_are_refused_in_the_envelope(method: str, route: Route
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=names)
-def test_methods_that_a_route_has_not_are_405(route: Route) -> None:
+def test_methods_that_a_route_does_not_have_are_405(route: Route) -> None:
     client = client_for(make_user())
     for method in set(METHODS) - route.methods:
         response = client.generic(method, route.path, "{}", content_type="application/json")

@@ -18,7 +18,7 @@ def test_env_example_names_each_variable_that_the_settings_read() -> None:
     assert explained == read
 
 
-def test_env_example_explains_before_it_names() -> None:
+def test_each_variable_in_env_example_has_a_comment() -> None:
     """A comment or a sibling stands right above each variable."""
     lines = (ROOT / ".env.example").read_text().splitlines()
     for above, line in pairwise(lines):

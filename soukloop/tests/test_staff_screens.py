@@ -31,12 +31,14 @@ def staff() -> Client:
     return staff_browser()
 
 
-def test_each_screen_is_among_an_app_s_screens() -> None:
+def test_each_admin_screen_is_declared_by_an_app() -> None:
     assert set(SCREENS) == {model for model in admin.site._registry if model._meta.app_label != "auth"}
 
 
 @pytest.mark.parametrize("model", SCREENS, ids=lambda model: model._meta.model_name)
-def test_a_list_takes_the_same_queries_whatever_it_holds(staff: Client, model: type[Model]) -> None:
+def test_a_list_takes_the_same_number_of_queries_for_any_number_of_rows(
+    staff: Client, model: type[Model]
+) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             read(staff, list_url(model))
@@ -52,18 +54,18 @@ def test_a_list_takes_the_same_queries_whatever_it_holds(staff: Client, model: t
 
 
 @pytest.mark.parametrize("model", SCREENS, ids=lambda model: model._meta.model_name)
-def test_a_list_says_that_nothing_fits(staff: Client, model: type[Model]) -> None:
+def test_a_search_without_results_says_so(staff: Client, model: type[Model]) -> None:
     page = read(staff, f"{list_url(model)}?q=nobody-wrote-this")
     assert "Nothing fits this search" in page
     assert 'class="help"' in page, "no help for the search"
 
 
-def test_an_empty_list_says_so(staff: Client) -> None:
+def test_an_empty_list_says_that_it_is_empty(staff: Client) -> None:
     assert "Nothing here yet." in read(staff, list_url(Transaction))
 
 
 @pytest.mark.parametrize("model", SCREENS, ids=lambda model: model._meta.model_name)
-def test_a_page_and_what_it_links_to_open(staff: Client, model: type[Model]) -> None:
+def test_a_page_and_each_page_it_links_to_open(staff: Client, model: type[Model]) -> None:
     SCREENS[model]()
     row = model._default_manager.order_by("-pk")[0]
     page = read(staff, f"{list_url(model)}{row.pk}/change/")

@@ -8,7 +8,7 @@ from soukloop.tests.shapes import shapes_of_requests
 NOT_FOR_PEOPLE = {"category", "client_message_id", "client_offer_id", "identifier", "refresh_token"}
 
 
-def test_every_text_that_is_kept_follows_the_rule_of_plain_text() -> None:
+def test_every_stored_text_is_validated_as_plain_text() -> None:
     read = set()
     for shape in shapes_of_requests():
         for name, field in shape().fields.items():

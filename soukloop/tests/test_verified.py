@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(("is_verified", "has_badge"), [(True, False), (False, True)])
-def test_every_screen_says_the_same_of_a_person(is_verified: bool, has_badge: bool) -> None:
+def test_is_verified_is_the_same_wherever_a_person_is_shown(is_verified: bool, has_badge: bool) -> None:
     seller = make_seller(is_verified=is_verified, has_verified_badge=has_badge)
     buyer = make_user()
     product = make_product(seller=seller)

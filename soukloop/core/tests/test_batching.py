@@ -47,14 +47,14 @@ def when_gathered(together: ThreadBatcher, count: int) -> None:
     raise AssertionError("they did not gather")
 
 
-def test_alone_nobody_waits(work):
+def test_a_single_call_does_not_wait(work):
     work.may_go_on.set()
     together = ThreadBatcher(work)
     assert [together("room", number) for number in range(3)] == [0, 2, 4]
     assert work.groups == [[0], [1], [2]]
 
 
-def test_those_who_come_meanwhile_are_worked_for_together_and_each_gets_their_own(work, crowd):
+def test_calls_during_a_batch_share_the_next_one_and_each_gets_its_own_result(work, crowd):
     together = ThreadBatcher(work)
     first = crowd.submit(together, "room", 100)
     assert work.has_begun.wait(10)
@@ -66,7 +66,7 @@ def test_those_who_come_meanwhile_are_worked_for_together_and_each_gets_their_ow
     assert [len(group) for group in work.groups] == [1, 20]
 
 
-def test_another_key_does_not_wait(work, crowd):
+def test_calls_with_another_key_do_not_wait(work, crowd):
     together = ThreadBatcher(work)
     held_up = crowd.submit(together, "room", 1)
     assert work.has_begun.wait(10)
@@ -80,7 +80,7 @@ def test_another_key_does_not_wait(work, crowd):
     assert (held_up.result(10), other.result(10)) == (2, 4)
 
 
-def test_nobody_fails_for_anothers_reason(work, crowd):
+def test_one_call_s_failure_does_not_fail_the_others(work, crowd):
     together = ThreadBatcher(work)
     first = crowd.submit(together, "room", 1)
     assert work.has_begun.wait(10)
@@ -93,7 +93,7 @@ def test_nobody_fails_for_anothers_reason(work, crowd):
     assert [each.result(10) for each in [first, *good]] == [2, 0, 2, 4, 6, 8]
 
 
-def test_nothing_is_kept_and_all_are_served_in_a_rush(crowd):
+def test_many_concurrent_calls_are_all_answered_and_leave_no_state(crowd):
     together: ThreadBatcher[int, int, int] = ThreadBatcher(lambda key, items: [key + item for item in items])
     done = [crowd.submit(together, number % 3, number) for number in range(3000)]
     assert [each.result(10) for each in done] == [number % 3 + number for number in range(3000)]
@@ -101,7 +101,7 @@ def test_nothing_is_kept_and_all_are_served_in_a_rush(crowd):
     assert not together._at_work
 
 
-async def test_on_a_loop_those_who_come_meanwhile_are_worked_for_together():
+async def test_calls_on_an_event_loop_share_the_next_batch():
     groups: list[list[int]] = []
     may_go_on = asyncio.Event()
 

@@ -35,22 +35,22 @@ async def answer(*, headers: dict[bytes, bytes], chunks: Iterable[bytes], method
     return sent[0]["status"], b"".join(received), taken
 
 
-async def test_a_small_body_passes_whole() -> None:
+async def test_a_body_below_the_limit_is_passed_on_unchanged() -> None:
     assert await answer(headers={}, chunks=[b"ab", b"cd"]) == (200, b"abcd", 2)
 
 
-async def test_a_declared_length_over_the_limit_is_refused_and_the_client_heard_out(settings: Any) -> None:
+async def test_a_content_length_over_the_limit_is_refused_after_reading_the_body(settings: Any) -> None:
     length = str(settings.JSON_BODY_MAX_BYTES + 1).encode()
     assert await answer(headers={b"content-length": length}, chunks=[b"x"] * 9) == (413, b"", 9)
 
 
-async def test_who_asks_before_sending_is_told_at_once(settings: Any) -> None:
+async def test_expect_100_continue_over_the_limit_is_refused_before_the_body(settings: Any) -> None:
     length = str(settings.JSON_BODY_MAX_BYTES + 1).encode()
     headers = {b"content-length": length, b"expect": b"100-continue"}
     assert await answer(headers=headers, chunks=[b"x"] * 9) == (413, b"", 0)
 
 
-async def test_a_chunked_body_over_the_limit_is_refused_and_not_heard_for_ever(
+async def test_a_chunked_body_over_the_limit_is_refused_without_reading_all_of_it(
     settings: Any, monkeypatch: Any
 ) -> None:
     settings.JSON_BODY_MAX_BYTES = 100

@@ -64,7 +64,7 @@ def test_nul_characters_are_refused_in_body_query_and_path() -> None:
     assert Client().get("/api/v1/x%00y").status_code == 400
 
 
-def test_more_parameters_than_anybody_needs_are_400() -> None:
+def test_too_many_parameters_are_400() -> None:
     assert Client().get("/api/v1/feeds/discover?" + "a&" * 1001).status_code == 400
 
 
@@ -93,7 +93,7 @@ def test_unknown_urls_answer_in_the_envelope(settings: Any, path: str, debug: bo
     assert code_of(response) == "unknown_url"
 
 
-def test_a_wrong_method_is_405_and_says_which_are_allowed() -> None:
+def test_a_wrong_method_is_405_with_an_allow_header() -> None:
     response = Client().delete(ECHO)
     assert response.status_code == 405
     assert code_of(response) == "method_not_allowed"
@@ -110,7 +110,7 @@ def test_a_bad_host_is_400_in_the_envelope(settings: Any, debug: bool) -> None:
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_a_fault_of_ours_says_nothing_about_itself(settings: Any, debug: bool) -> None:
+def test_an_internal_error_reveals_no_details(settings: Any, debug: bool) -> None:
     settings.DEBUG = debug
     response = post('{"crash": true}', path="/api/v1/test/create")
     assert response.status_code == 500
@@ -118,7 +118,7 @@ def test_a_fault_of_ours_says_nothing_about_itself(settings: Any, debug: bool) -
     assert b"secret inside" not in response.content
 
 
-def test_a_store_that_is_away_is_503() -> None:
+def test_an_unavailable_store_is_503() -> None:
     error = domain_error(RedisConnectionError("refused"))
     assert isinstance(error, errors.Unavailable)
 

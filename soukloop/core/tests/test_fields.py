@@ -12,7 +12,7 @@ ID = "5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d"
 
 
 @pytest.mark.parametrize("text", [ID, ID.upper()])
-def test_an_id_is_its_36_characters_in_either_case(text: str) -> None:
+def test_an_id_is_36_characters_in_either_case(text: str) -> None:
     assert IdField().run_validation(text) == UUID(ID)
 
 
@@ -36,7 +36,7 @@ def test_an_id_is_its_36_characters_in_either_case(text: str) -> None:
         ID + "0" * 10_000,
     ],
 )
-def test_nothing_else_is_an_id(data: Any) -> None:
+def test_any_other_form_of_an_id_is_refused(data: Any) -> None:
     with pytest.raises(ValidationError) as caught:
         IdField().run_validation(data)
     assert caught.value.detail == ["Use an id such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."]
@@ -58,7 +58,7 @@ def test_nothing_else_is_an_id(data: Any) -> None:
         "\U0001d159",
     ],
 )
-def test_text_of_which_nothing_is_seen_is_refused(text: str) -> None:
+def test_text_without_visible_characters_is_refused(text: str) -> None:
     with pytest.raises(ValidationError, match="no visible characters"):
         PlainTextField().run_validation(text)
 
@@ -79,7 +79,7 @@ def test_text_of_which_nothing_is_seen_is_refused(text: str) -> None:
         "?",
     ],
 )
-def test_signs_that_are_unseen_are_kept_beside_what_is_seen(text: str) -> None:
+def test_invisible_characters_are_kept_beside_visible_ones(text: str) -> None:
     assert PlainTextField().run_validation(text) == text
 
 

@@ -10,18 +10,18 @@ from django.test import Client
 from soukloop.core.http import health
 
 
-def test_healthz_asks_nobody() -> None:
+def test_healthz_needs_neither_postgresql_nor_redis() -> None:
     assert Client().get("/healthz").json() == {"status": "ok"}
 
 
 @pytest.mark.django_db
-def test_readyz_is_ok_when_everything_is_there() -> None:
+def test_readyz_is_200_when_every_dependency_answers() -> None:
     response = Client().get("/readyz")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
 @pytest.mark.django_db
-def test_readyz_names_what_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readyz_names_the_dependency_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "redis_client", lambda: redis.Redis(port=1, socket_connect_timeout=1))
     response = Client().get("/readyz")
     assert response.status_code == 503
@@ -30,7 +30,7 @@ def test_readyz_names_what_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
-def test_readyz_doesn_t_wait_for_what_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readyz_does_not_wait_for_a_dependency_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "ANSWER_WITHIN", 0.5)
     monkeypatch.setattr(health, "_check_postgresql", lambda: time.sleep(1.5))
     response = Client().get("/readyz")
@@ -58,7 +58,7 @@ def test_readyz_waits_for_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
-def test_each_answer_carries_a_request_id_and_keeps_a_sane_one() -> None:
+def test_each_answer_has_a_request_id_and_a_valid_one_is_kept() -> None:
     assert len(Client().get("/healthz")["X-Request-ID"]) == 32
     assert Client().get("/healthz", headers={"x-request-id": "abc-12345"})["X-Request-ID"] == "abc-12345"
     assert Client().get("/healthz", headers={"x-request-id": "a b\tc"})["X-Request-ID"] != "a b\tc"

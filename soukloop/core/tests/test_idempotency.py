@@ -30,7 +30,7 @@ def effects() -> int:
 
 
 @pytest.mark.django_db
-def test_the_first_answer_is_replayed_to_the_letter() -> None:
+def test_a_repeated_request_gets_the_first_answer_unchanged() -> None:
     first, second = create(a=1), create(a=1)
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.content == second.content
@@ -41,7 +41,7 @@ def test_the_first_answer_is_replayed_to_the_letter() -> None:
 
 
 @pytest.mark.django_db
-def test_without_a_key_each_request_counts() -> None:
+def test_requests_without_a_key_are_each_carried_out() -> None:
     create(key=None)
     create(key=None)
     assert effects() == 2
@@ -57,7 +57,7 @@ def test_another_body_with_the_same_key_is_422_and_changes_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_another_picture_with_the_same_key_is_422(settings: Any, tmp_path: Path) -> None:
+def test_another_upload_with_the_same_key_is_422(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path
     client = client_for(make_seller())
 
@@ -74,14 +74,14 @@ def test_another_picture_with_the_same_key_is_422(settings: Any, tmp_path: Path)
 
 
 @pytest.mark.django_db
-def test_a_refused_request_may_be_sent_again_with_its_key() -> None:
+def test_a_refused_request_may_be_retried_with_the_same_key() -> None:
     assert create(refuse=True).status_code == 409
     assert create(a=1).status_code == 201
     assert effects() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_crash_after_the_effect_takes_the_effect_back() -> None:
+def test_a_crash_rolls_back_the_effect_and_the_key() -> None:
     assert create(crash=True).status_code == 500
     assert effects() == 0
     assert create(a=1).status_code == 201
@@ -89,14 +89,14 @@ def test_a_crash_after_the_effect_takes_the_effect_back() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "\u200f"])
-def test_a_key_that_is_none_is_refused(key: str) -> None:
+def test_an_invalid_key_is_refused(key: str) -> None:
     response = create(key=key)
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "bad_idempotency_key"
 
 
 @pytest.mark.django_db
-def test_a_key_is_forgotten_after_a_day() -> None:
+def test_a_key_expires_after_a_day() -> None:
     with time_machine.travel("2026-01-01T10:00:00Z", tick=False) as clock:
         create(a=1)
         IdempotencyRecord.objects.filter(key="key-1").update(created_at="2026-01-01T10:00:00Z")
@@ -106,7 +106,7 @@ def test_a_key_is_forgotten_after_a_day() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_twins_have_one_effect_and_the_same_answer() -> None:
+def test_concurrent_requests_with_one_key_have_one_effect_and_the_same_answer() -> None:
     answers: list[bytes] = []
     barrier = threading.Barrier(8)
 

@@ -20,7 +20,7 @@ def staff() -> Client:
     return staff_browser()
 
 
-def test_a_job_that_failed_is_tried_again_and_no_other(staff: Client) -> None:
+def test_only_failed_jobs_are_retried(staff: Client) -> None:
     failed, other = make_job(status="failed"), make_job()
     body = {"action": "retry_failed_jobs", "_selected_action": [failed.pk, other.pk]}
     page = staff.post(list_url(ProcrastinateJob), body, follow=True).content.decode()
@@ -30,7 +30,7 @@ def test_a_job_that_failed_is_tried_again_and_no_other(staff: Client) -> None:
     assert list(chosen.values_list("status", "attempts")) == [("todo", 1), ("todo", 0)]
 
 
-def test_of_failed_jobs_of_one_queueing_lock_the_staff_are_told_which_is_skipped(staff: Client) -> None:
+def test_staff_see_which_failed_job_is_skipped_for_its_queueing_lock(staff: Client) -> None:
     first, second = (make_job(status="failed", queueing_lock="one") for _ in range(2))
     body = {"action": "retry_failed_jobs", "_selected_action": [first.pk, second.pk]}
     page = staff.post(list_url(ProcrastinateJob), body, follow=True).content.decode()
@@ -47,7 +47,7 @@ def test_jobs_are_listed_by_each_status_there_is(staff: Client) -> None:
         read(staff, f"{list_url(ProcrastinateJob)}?status={status.value}")
 
 
-def test_staff_who_may_only_look_try_no_job_again() -> None:
+def test_staff_with_view_permission_cannot_retry_jobs() -> None:
     viewer = make_user(is_staff=True)
     viewer.user_permissions.add(Permission.objects.get(codename="view_procrastinatejob"))
     browser = Client()

@@ -77,7 +77,7 @@ def test_a_job_exists_only_if_its_transaction_commits() -> None:
     assert job().args == {"number": 2}
 
 
-def test_the_job_of_a_killed_worker_runs_again_and_only_then() -> None:
+def test_a_job_runs_again_only_once_its_worker_is_dead() -> None:
     enqueue(WORKER_JOB, number=1)
     with worker() as process:
         wait_for("doing")
@@ -95,14 +95,14 @@ def test_the_job_of_a_killed_worker_runs_again_and_only_then() -> None:
     assert job().attempts == 1
 
 
-def test_a_job_that_keeps_killing_its_workers_is_given_up() -> None:
+def test_a_job_whose_workers_keep_dying_is_failed() -> None:
     enqueue(WORKER_JOB, number=1)
     sql("UPDATE procrastinate_jobs SET status = 'doing', attempts = 4")
     reap()
     assert job().status == "failed"
 
 
-def test_a_stalled_singleton_that_is_queued_again_is_dropped() -> None:
+def test_a_stalled_job_whose_queueing_lock_is_queued_again_is_failed() -> None:
     enqueue("core.forget_old_records", timestamp=0)
     sql("UPDATE procrastinate_jobs SET status = 'doing', queueing_lock = 'one'")
     enqueue("core.forget_old_records", timestamp=1)
@@ -127,7 +127,7 @@ def statuses() -> list[str]:
     return list(ProcrastinateJob.objects.order_by("id").values_list("status", flat=True))
 
 
-def test_of_failed_singletons_one_is_tried_again(staff: User) -> None:
+def test_of_failed_jobs_with_one_queueing_lock_one_is_retried(staff: User) -> None:
     first, second = failed_jobs(2, queueing_lock="one")
     why = "queued already by another job of the same queueing lock"
     assert retry_failed_jobs(actor=staff, job_ids=[second, first]) == RetryResult([first], {second: why})
@@ -136,7 +136,9 @@ def test_of_failed_singletons_one_is_tried_again(staff: User) -> None:
     assert (entry.user, entry.object_id, entry.change_message) == (staff, str(first), "Tried again")
 
 
-def test_a_failed_singleton_that_is_queued_again_keeps_no_other_from_being_tried(staff: User) -> None:
+def test_a_failed_job_whose_queueing_lock_is_taken_does_not_keep_others_from_being_retried(
+    staff: User,
+) -> None:
     singleton, other, queued = failed_jobs(3)
     sql("UPDATE procrastinate_jobs SET queueing_lock = 'one' WHERE id IN (%s, %s)", singleton, queued)
     sql("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", queued)
@@ -181,21 +183,21 @@ def wait_for_a_lock() -> None:
             time.sleep(0.02)
 
 
-def test_a_job_that_is_deleted_meanwhile_keeps_no_other_from_being_tried(staff: User) -> None:
+def test_a_job_that_is_deleted_meanwhile_does_not_keep_others_from_being_retried(staff: User) -> None:
     deleted, other = failed_jobs(2)
     sql("DELETE FROM procrastinate_jobs WHERE id = %s", deleted)
     tried = retry_failed_jobs(actor=staff, job_ids=[deleted, other])
     assert tried == RetryResult([other], {deleted: "deleted meanwhile"})
 
 
-def test_only_staff_try_jobs_again() -> None:
+def test_only_staff_may_retry_jobs() -> None:
     failed = failed_jobs(1)
     with pytest.raises(Forbidden):
         retry_failed_jobs(actor=make_user(), job_ids=failed)
     assert statuses() == ["failed"]
 
 
-def test_old_idempotency_records_are_forgotten() -> None:
+def test_old_idempotency_records_are_deleted() -> None:
     def record(key: str, age: timedelta) -> datetime:
         made_at = timezone.now() - age
         row = IdempotencyRecord.objects.create(owner="x", key=key)

@@ -26,7 +26,7 @@ def test_a_line_is_json_with_the_request_id(caplog: pytest.LogCaptureFixture) ->
 @pytest.mark.parametrize(
     "text", [f"Bearer {TOKEN}", "sk_0123456789abcdef", "/ws/?ticket=abcdef0123", "token=xyz&a=1"]
 )
-def test_secrets_are_redacted_whoever_logs_them(text: str) -> None:
+def test_secrets_are_redacted_from_every_logger(text: str) -> None:
     assert "[redacted]" in redact(text)
     record = logging.LogRecord("x", logging.INFO, "", 0, text, None, None)
     for secret in (TOKEN, "sk_0123456789abcdef", "abcdef0123", "xyz"):

@@ -24,7 +24,7 @@ PRICES = st.decimals("0.01", "9999999.99", places=2)
         ("0.01", "0.15", "0.00", "0.01"),
     ],
 )
-def test_worked_examples(price: str, rate: str, fee: str, payout: str) -> None:
+def test_fees_match_the_worked_examples(price: str, rate: str, fee: str, payout: str) -> None:
     assert share(Decimal(price), Decimal(rate)) == (Decimal(fee), Decimal(payout))
 
 
@@ -59,16 +59,16 @@ def test_fee_and_payout_always_add_up_to_the_price_with_two_places(price: Decima
         "٧٥٠",
     ],
 )
-def test_what_is_no_price_is_refused(given: Any) -> None:
+def test_an_invalid_price_is_refused(given: Any) -> None:
     with pytest.raises(ValidationError):
         PriceField().run_validation(given)
 
 
 @pytest.mark.parametrize("given", [850, 850.0, "850.00", "850"])
-def test_prices_come_as_numbers_or_numeric_strings(given: Any) -> None:
+def test_prices_are_read_from_numbers_and_numeric_strings(given: Any) -> None:
     assert PriceField().run_validation(given) == Decimal("850.00")
 
 
 @given(price=PRICES)
-def test_json_prints_two_places(price: Decimal) -> None:
+def test_json_shows_money_with_two_decimal_places(price: Decimal) -> None:
     assert dumps({"price": price}) == f'{{"price":{price:.2f}}}'.encode()

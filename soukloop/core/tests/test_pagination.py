@@ -24,7 +24,7 @@ def asked(**query: Any) -> Page:
     return page_of(Request(APIRequestFactory().get("/", query)))
 
 
-def test_defaults_and_bounds() -> None:
+def test_page_and_page_size_have_defaults_and_bounds() -> None:
     assert asked() == Page(1, 20)
     assert asked(page=3, per_page=100) == Page(3, 100)
     assert Page(3, 20).offset == 40
@@ -38,11 +38,11 @@ def test_a_wrong_page_size_is_refused_by_name(value: str) -> None:
 
 
 @pytest.mark.parametrize(("count", "total", "more"), [(20, 41, True), (20, 40, False), (1, 21, False)])
-def test_has_more_is_exact(count: int, total: int, more: bool) -> None:
+def test_has_more_is_true_only_if_another_row_follows(count: int, total: int, more: bool) -> None:
     assert page_body([0] * count, Page(2, 20), total)["has_more"] is more
 
 
-def test_a_cursor_comes_back_as_it_went() -> None:
+def test_a_decoded_cursor_equals_what_was_encoded() -> None:
     position = ("2026-01-01T00:00:00Z", uuid4())
     assert decode_cursor(encode_cursor(*position), str, UUID) == list(position)
 

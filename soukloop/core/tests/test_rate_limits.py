@@ -25,7 +25,7 @@ def three_a_minute(settings: Any) -> None:
     settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
 
 
-def test_the_fourth_hit_is_refused_with_the_wait() -> None:
+def test_a_hit_over_the_limit_is_refused_with_the_time_to_wait() -> None:
     for _ in range(3):
         rate_limits.hit("test_scope", "x")
     with pytest.raises(RateLimited) as refusal:
@@ -41,7 +41,7 @@ def test_a_refused_hit_does_not_lengthen_the_wait() -> None:
     assert redis_client().zcard(keys.rate_limit("test_scope", "x")) == 3
 
 
-def test_the_window_slides() -> None:
+def test_hits_leave_the_window_one_by_one() -> None:
     for _ in range(3):
         rate_limits.hit("test_scope", "x")
     key = keys.rate_limit("test_scope", "x")
@@ -73,7 +73,7 @@ def test_a_burst_gets_no_more_than_the_limit() -> None:
 
 
 @pytest.mark.django_db
-def test_the_answer_is_429_with_retry_after() -> None:
+def test_a_refusal_is_429_with_a_retry_after_header() -> None:
     client = APIClient()
     statuses = [client.get("/api/v1/test/limited").status_code for _ in range(4)]
     assert statuses == [200, 200, 200, 429]
@@ -92,7 +92,7 @@ def test_loopback_is_skipped_when_debugging_and_other_addresses_are_not(settings
     assert [elsewhere.get("/api/v1/test/limited").status_code for _ in range(4)] == [200, 200, 200, 429]
 
 
-def test_a_forged_forwarding_header_does_not_change_who_one_is(settings: Any, rf: Any) -> None:
+def test_a_forged_forwarded_header_does_not_change_the_client_address(settings: Any, rf: Any) -> None:
     settings.TRUSTED_PROXIES = 1
     request = rf.get("/", headers={"x-forwarded-for": "1.1.1.1, 203.0.113.9"})
     assert rate_limits.client_ip(request) == "203.0.113.9"
@@ -100,14 +100,14 @@ def test_a_forged_forwarding_header_does_not_change_who_one_is(settings: Any, rf
     assert rate_limits.client_ip(request) == "127.0.0.1"
 
 
-def test_a_subscriber_with_many_ipv6_addresses_is_one() -> None:
+def test_addresses_of_one_ipv6_network_share_a_limit() -> None:
     for last in range(3):
         rate_limits.hit_ip("test_scope", f"2001:db8::{last}")
     with pytest.raises(RateLimited):
         rate_limits.hit_ip("test_scope", "2001:db8::ffff")
 
 
-def test_nobody_is_refused_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_is_refused_while_redis_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     class Away:
         def eval(self, *args: Any) -> None:
             raise RedisConnectionError("refused")
@@ -150,7 +150,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
     return client
 
 
-async def test_on_a_loop_hits_of_one_moment_are_counted_in_one_step(watched: Watched) -> None:
+async def test_simultaneous_hits_on_an_event_loop_are_counted_in_one_call(watched: Watched) -> None:
     hits = rate_limits.HitsOnLoop()
     one = [judged(hits, ["test_scope"], "203.0.113.1") for _ in range(10)]
     two = [judged(hits, ["default", "test_scope"], "203.0.113.2") for _ in range(10)]
@@ -163,7 +163,7 @@ async def test_on_a_loop_hits_of_one_moment_are_counted_in_one_step(watched: Wat
     assert redis_client().zcard(keys.rate_limit("default", "ip:203.0.113.2")) == 10
 
 
-async def test_a_silent_redis_is_waited_for_once_and_asked_again(
+async def test_a_redis_that_does_not_answer_is_waited_for_once_and_retried_later(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limits, "_REDIS_RETRY_SECONDS", 1.5)
@@ -189,7 +189,7 @@ async def test_a_silent_redis_is_waited_for_once_and_asked_again(
     assert watched.steps == [5, 1, 1, 1, 1, 1]
 
 
-async def test_no_more_than_so_many_of_the_refused_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_remembered_refusals_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limits, "_REFUSED_MAX", 2)
     hits = rate_limits.HitsOnLoop()
     for last in range(5):
