@@ -1,4 +1,4 @@
-"""The only door to a conversation, and to writing to somebody."""
+"""The only door to a conversation, and to writing to a person."""
 
 from uuid import UUID
 
@@ -11,20 +11,20 @@ from soukloop.core.errors import Forbidden, NotFound
 
 
 def conversation_of(user: User, conversation_id: UUID, lock: bool = False) -> Conversation:
-    """Return a conversation that the user takes part in; raises NotFound, also for other people's."""
+    """Return a conversation of the user's; raises NotFound, also for other people's."""
     conversations = Conversation.objects.of(user.pk)
     if lock:
         conversations = conversations.select_for_update(of=("self",))
     conversation = conversations.filter(pk=conversation_id).first()
     if conversation is None:
-        raise _no_such_conversation()
+        raise _conversation_not_found()
     return conversation
 
 
 def check_reachable(user: User, other_id: UUID) -> None:
-    """Refuse to write to who is blocked or gone, in words that don't say which, nor by whom."""
+    """Raise Forbidden, which does not say why, where a block exists or the other account is closed."""
     if not is_reachable(user, other_id):
-        raise _unavailable()
+        raise _messaging_unavailable()
 
 
 def is_reachable(user: User, other_id: UUID) -> bool:
@@ -32,33 +32,33 @@ def is_reachable(user: User, other_id: UUID) -> bool:
     return people.exists()
 
 
-# `conversation_of` and `check_reachable` as one plain statement, because every message asks both: as ORM
-# queries they were a third of what a message cost (bench/messages.py).
-_MAY_WRITE = f"""
+# `conversation_of` and `check_reachable` in one statement, because every message needs both: as ORM queries
+# they took a third of the time of a message (bench/messages.py).
+_WRITABLE_RECIPIENT = f"""
 SELECT other.id, other.is_active AND NOT {blocked_between_sql("%(user)s", "other.id")}
 FROM chat_conversation AS conversation
 JOIN accounts_user AS other
     ON other.id IN (conversation.buyer_id, conversation.seller_id) AND other.id <> %(user)s
 WHERE conversation.id = %(conversation)s AND %(user)s IN (conversation.buyer_id, conversation.seller_id)
-"""  # noqa: S608 - our own words
+"""  # noqa: S608 - no value of a client
 
 
-def may_write_to(user: User, conversation_id: UUID) -> UUID:
+def writable_recipient(user: User, conversation_id: UUID) -> UUID:
     """Return the other side of a conversation that the user may write in; raises NotFound, Forbidden."""
     with connection.cursor() as cursor:
-        cursor.execute(_MAY_WRITE, {"user": user.pk, "conversation": conversation_id})
+        cursor.execute(_WRITABLE_RECIPIENT, {"user": user.pk, "conversation": conversation_id})
         row = cursor.fetchone()
     if row is None:
-        raise _no_such_conversation()
+        raise _conversation_not_found()
     other_id, is_open = row
     if not is_open:
-        raise _unavailable()
+        raise _messaging_unavailable()
     return UUID(str(other_id))
 
 
-def _no_such_conversation() -> NotFound:
-    return NotFound("There is no such conversation.", code="conversation_not_found")
+def _conversation_not_found() -> NotFound:
+    return NotFound("Conversation not found.", code="conversation_not_found")
 
 
-def _unavailable() -> Forbidden:
-    return Forbidden("You can't exchange messages with this person.", code="messaging_unavailable")
+def _messaging_unavailable() -> Forbidden:
+    return Forbidden("You cannot exchange messages with this person.", code="messaging_unavailable")

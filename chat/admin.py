@@ -1,4 +1,4 @@
-"""Staff's screens of conversations: read where somebody complained, and a message hidden with a reason."""
+"""The admin's screens of conversations and messages; messages can be hidden with a reason."""
 
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyStateAdmin):
-    list_display = ("about", "bought_by", "sold_by", "messages", "latest", "opened")
+    list_display = ("about", "buyer_link", "seller_link", "messages", "latest", "opened")
     list_select_related = ("buyer", "seller", "product")
     list_filter = (("product", admin.EmptyFieldListFilter), "created_at")
     ordering = ("-created_at",)
@@ -48,11 +48,11 @@ class ConversationAdmin(ReadOnlyStateAdmin):
         return format.truncate(conversation.product.title, 36) if conversation.product else "no product"
 
     @admin.display(description="buyer", ordering="buyer__username")
-    def bought_by(self, conversation: Conversation) -> str:
+    def buyer_link(self, conversation: Conversation) -> str:
         return format.link_to(conversation.buyer, 16)
 
     @admin.display(description="seller", ordering="seller__username")
-    def sold_by(self, conversation: Conversation) -> str:
+    def seller_link(self, conversation: Conversation) -> str:
         return format.link_to(conversation.seller, 16)
 
     @admin.display(description="latest", ordering="last_message_at")
@@ -83,14 +83,12 @@ class VisibilityFilter(admin.SimpleListFilter):
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyStateAdmin):
-    list_display = ("said", "said_by", "kind", "about", "sent", "is_hidden")
+    list_display = ("content_start", "sender_link", "kind", "about", "sent", "is_hidden")
     list_select_related = ("sender", "conversation__product")
     list_filter = ("message_type", VisibilityFilter, "created_at")
     ordering = ("-created_at",)
     search_fields = ("content",)
-    search_help_text = (
-        "Words that were written, @username of who wrote them, or a conversation's or message's id"
-    )
+    search_help_text = "Words of the content, @username of the sender, or the id of a conversation or message"
     fieldsets = (
         (None, {"fields": ("id", "conversation", "seq", "sender", "message_type", "content", "data")}),
         ("Hidden", {"fields": ("hidden_at", "hidden_by", "hidden_reason")}),
@@ -104,7 +102,7 @@ class MessageAdmin(ReadOnlyStateAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
     ) -> tuple[QuerySet[Message], bool]:
-        # One kind of search at a time: words or a name at once would leave both without their index.
+        # One kind of search at a time: words OR a username in one query could use neither index.
         term = search_term.strip()
         if term.startswith("@"):
             return queryset.filter(sender__username__iexact=term[1:]), False
@@ -115,12 +113,12 @@ class MessageAdmin(ReadOnlyStateAdmin):
         return queryset.filter(pk=wanted) | queryset.filter(conversation=wanted), False
 
     @admin.display(description="content")
-    def said(self, message: Message) -> str:
+    def content_start(self, message: Message) -> str:
         picture = "(picture)" if message.message_type == Message.Type.IMAGE else ""
         return format.truncate(picture or message.content, 60) or "(nothing)"
 
     @admin.display(description="sender", ordering="sender__username")
-    def said_by(self, message: Message) -> str:
+    def sender_link(self, message: Message) -> str:
         return format.link_to(message.sender, 16)
 
     @admin.display(description="kind", ordering="message_type")

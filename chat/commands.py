@@ -1,4 +1,4 @@
-"""What clients do in conversations over a socket (contract 3.4, 3.5)."""
+"""Socket commands of conversations (contract 3.4, 3.5)."""
 
 from typing import Any
 from uuid import UUID
@@ -7,13 +7,13 @@ from django.conf import settings
 from rest_framework import serializers
 
 from chat import services, typing
-from chat.access import conversation_of, may_write_to
+from chat.access import conversation_of, writable_recipient
 from chat.events import CONVERSATION_JOINED, MESSAGE_EXAMPLE, message_payload
 from chat.models import Message
 from chat.rooms import CONVERSATION_ROOMS, conversation_room
 from chat.selectors import messages_of
 from chat.serializers import MessageInput, ReadInput
-from chat.typing import Typist
+from chat.typing import TypingIndicator
 from soukloop.core.http.fields import IdField
 from soukloop.realtime.commands import CommandInput, command
 from soukloop.realtime.sessions import Session
@@ -46,7 +46,7 @@ class ReadCommand(ConversationCommand, ReadInput):
     ack_example={"conversationId": _EXAMPLE["conversation_id"], "lastSeq": 2},
 )
 def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Open a conversation: what is in it counts as read, and `conversation:joined` brings what you missed."""
+    """Open a conversation: its messages count as read, and `conversation:joined` brings those you missed."""
     conversation_id = data["conversation_id"]
     conversation_of(session.user, conversation_id)
     session.join(conversation_room(conversation_id))
@@ -69,7 +69,7 @@ def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 
 @command("conversation:leave", input=ConversationCommand, example=_EXAMPLE)
 def leave(session: Session, data: dict[str, Any]) -> None:
-    """Close a conversation; you stop typing in it. Its messages still reach you, as any of yours do."""
+    """Close a conversation; your typing indicator ends. You still get its messages, as of all yours."""
     session.leave(conversation_room(data["conversation_id"]))
 
 
@@ -82,9 +82,9 @@ def leave(session: Session, data: dict[str, Any]) -> None:
     ack_example=MESSAGE_EXAMPLE,
 )
 def send(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Write a text, or the address of an image. It is committed before it is acknowledged.
+    """Send a text, or the URL of an image. It is committed before it is acknowledged.
 
-    The same `clientMessageId` twice is one message, so send again whatever wasn't acknowledged.
+    The same `clientMessageId` twice is one message, so send again what was not acknowledged.
     """
     return message_payload(services.send_message(actor=session.user, **data))
 
@@ -96,7 +96,7 @@ def send(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     ack_example={"conversationId": _EXAMPLE["conversation_id"], "upToSeq": 2, "unreadCount": 0},
 )
 def read(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Mark as read, up to `upToSeq` or to the end; both sides are told by `messages:read`."""
+    """Mark as read, up to `upToSeq` or to the end; both people get `messages:read`."""
     conversation = services.mark_read(actor=session.user, **data)
     return {
         "conversationId": conversation.pk,
@@ -107,32 +107,33 @@ def read(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 
 @command("typing:start", input=ConversationCommand, rate_scope="typing", example=_EXAMPLE)
 def typing_start(session: Session, data: dict[str, Any]) -> None:
-    """Say that you are writing; it holds for 5 seconds, so say it again while you go on."""
-    typist = _typist(session, data["conversation_id"])
-    session.join(conversation_room(typist.conversation_id))  # so that typing ends when the connection does
-    session.state.setdefault("typing", {})[conversation_room(typist.conversation_id)] = typist
-    typing.start(typist)
+    """Say that you are typing; it lasts 5 seconds, so repeat it while you type."""
+    indicator = _indicator(session, data["conversation_id"])
+    # Joined, so that the indicator ends with the connection.
+    session.join(conversation_room(indicator.conversation_id))
+    session.state.setdefault("typing", {})[conversation_room(indicator.conversation_id)] = indicator
+    typing.start(indicator)
 
 
 @command("typing:stop", input=ConversationCommand, rate_scope="typing", example=_EXAMPLE)
 def typing_stop(session: Session, data: dict[str, Any]) -> None:
-    """Say that you stopped writing."""
-    typist = _typist(session, data["conversation_id"])
-    session.state.get("typing", {}).pop(conversation_room(typist.conversation_id), None)
-    typing.stop(typist)
+    """Say that you stopped typing."""
+    indicator = _indicator(session, data["conversation_id"])
+    session.state.get("typing", {}).pop(conversation_room(indicator.conversation_id), None)
+    typing.stop(indicator)
 
 
 @CONVERSATION_ROOMS.left.register
 def stop_typing(session: Session, room: str) -> None:
-    typist = session.state.get("typing", {}).pop(room, None)
-    if typist is not None:
-        typing.stop(typist)
+    indicator = session.state.get("typing", {}).pop(room, None)
+    if indicator is not None:
+        typing.stop(indicator)
 
 
-def _typist(session: Session, conversation_id: UUID) -> Typist:
-    return Typist(
+def _indicator(session: Session, conversation_id: UUID) -> TypingIndicator:
+    return TypingIndicator(
         conversation_id=conversation_id,
         user_id=session.user_id,
         username=session.user.username,
-        other_id=may_write_to(session.user, conversation_id),
+        other_id=writable_recipient(session.user, conversation_id),
     )

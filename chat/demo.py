@@ -1,4 +1,4 @@
-"""Demo conversations: buyers ask, sellers answer, some of it unread."""
+"""Demo conversations: buyers ask, sellers answer, some messages are unread."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from chat.services import mark_read, open_conversation, post_message
 from listings.demo import demo_products
 from listings.models import Product
 
-# Who says what, in turn; the last word is unread.
-_TALKS = (
+# Who says what, in turn; the last message stays unread.
+_DIALOGUES = (
     (
         ("buyer", "Hi! Is this item still available?"),
         ("seller", "Yes! It's available. Would you like to see more photos?"),
@@ -36,7 +36,7 @@ def seed() -> Sequence[str]:
 
 
 def seed_conversations(users: Sequence[User], products: Sequence[Product]) -> list[Conversation]:
-    """Let each buyer talk to the sellers of some products; what was seeded before is left as it is."""
+    """Create conversations of each buyer with the sellers of some products; existing ones are unchanged."""
     buyers = [user for user in users if user.role == User.Role.BUYER and not user.is_staff]
     on_sale = [product for product in products if product.is_available]
     conversations: list[Conversation] = []
@@ -45,21 +45,23 @@ def seed_conversations(users: Sequence[User], products: Sequence[Product]) -> li
             if not on_sale:
                 return conversations
             product = on_sale[(number * 2 + place) % len(on_sale)]
-            conversations.append(_seed(buyer, product, _TALKS[(number + place) % len(_TALKS)]))
+            conversations.append(
+                _seed_conversation(buyer, product, _DIALOGUES[(number + place) % len(_DIALOGUES)])
+            )
     return conversations
 
 
-def _seed(buyer: User, product: Product, talk: Sequence[tuple[str, str]]) -> Conversation:
+def _seed_conversation(buyer: User, product: Product, dialogue: Sequence[tuple[str, str]]) -> Conversation:
     conversation, is_new = open_conversation(
         actor=buyer, other_user_id=product.seller_id, product_id=product.pk
     )
     if not is_new:
         return conversation
     people = {"buyer": buyer, "seller": product.seller}
-    for side, content in talk:
+    for side, content in dialogue:
         post_message(conversation=conversation, sender=people[side], content=content)
         reader = people["seller" if side == "buyer" else "buyer"]
-        if content is not talk[-1][1]:
+        if content is not dialogue[-1][1]:
             mark_read(actor=reader, conversation_id=conversation.pk)
     conversation.refresh_from_db()
     return conversation

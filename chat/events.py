@@ -1,7 +1,7 @@
-"""What a conversation tells the two who have it.
+"""Events of conversations, sent to the two people's own rooms.
 
-Everything goes to people's own rooms: each connection of a person is in theirs, joined to the conversation or
-not, so that everyone hears a thing once.
+Every connection of a person is in their room, joined to the conversation or not, so that each connection gets
+an event once.
 """
 
 from typing import Any
@@ -34,8 +34,8 @@ MESSAGE_EXAMPLE = {
 MESSAGE_NEW = declare_event(
     EventSpec(
         name="message:new",
-        doc="Somebody wrote in a conversation of yours; the writer's own connections hear it too. `userId`"
-        " and `username` are null when the platform itself speaks.",
+        doc="A message was sent in one of your conversations; the sender's connections get it too. `userId`"
+        " and `username` are null for messages of the platform.",
         example=MESSAGE_EXAMPLE,
         rooms=("user",),
     )
@@ -43,7 +43,7 @@ MESSAGE_NEW = declare_event(
 MESSAGE_HIDDEN = declare_event(
     EventSpec(
         name="message:hidden",
-        doc="Staff took a message's content away; its place in the conversation stays.",
+        doc="Staff hid a message: its content is gone, its place in the conversation remains.",
         example={"messageId": _MESSAGE, "conversationId": _CONVERSATION, "seq": 2},
         rooms=("user",),
     )
@@ -51,7 +51,7 @@ MESSAGE_HIDDEN = declare_event(
 MESSAGES_READ = declare_event(
     EventSpec(
         name="messages:read",
-        doc="`userId` has read everything up to and with `upToSeq`; their other devices hear it too.",
+        doc="`userId` has read everything up to and including `upToSeq`; their other devices get it too.",
         example={"conversationId": _CONVERSATION, "userId": _USER, "upToSeq": 2},
         rooms=("user",),
     )
@@ -59,7 +59,7 @@ MESSAGES_READ = declare_event(
 CONVERSATION_JOINED = declare_event(
     EventSpec(
         name="conversation:joined",
-        doc="You have joined. `messages` are those after your `afterSeq`; when they are too many it is empty"
+        doc="You have joined. `messages` are those after your `afterSeq`; if there are too many it is empty"
         " and `resync` is true: read them over REST.",
         example={
             "conversationId": _CONVERSATION,
@@ -73,7 +73,7 @@ CONVERSATION_JOINED = declare_event(
 TYPING_ACTIVE = declare_event(
     EventSpec(
         name="typing:active",
-        doc="The other side is writing. It holds for `expiresIn` seconds unless it is said again.",
+        doc="The other person is typing, for `expiresIn` seconds unless the event is repeated.",
         example={
             "conversationId": _CONVERSATION,
             "userId": _USER,
@@ -87,7 +87,7 @@ TYPING_ACTIVE = declare_event(
 TYPING_INACTIVE = declare_event(
     EventSpec(
         name="typing:inactive",
-        doc="The other side stopped writing, left, or has been silent for 5 seconds.",
+        doc="The other person stopped typing, left, or sent nothing for 5 seconds.",
         example={"conversationId": _CONVERSATION, "userId": _USER, "username": "testseller"},
         rooms=("user",),
         ephemeral=True,
@@ -96,7 +96,7 @@ TYPING_INACTIVE = declare_event(
 
 
 def message_payload(message: Message) -> dict[str, Any]:
-    """Return what `message:new` carries; the message's sender must be loaded."""
+    """Return the payload of `message:new`; the message's sender must be loaded."""
     return {
         "messageId": message.pk,
         "conversationId": message.conversation_id,
@@ -111,26 +111,26 @@ def message_payload(message: Message) -> dict[str, Any]:
     }
 
 
-def message_new(message: Message, people: tuple[UUID, UUID]) -> None:
-    _tell(people, MESSAGE_NEW.name, message_payload(message))
+def publish_message_new(message: Message, people: tuple[UUID, UUID]) -> None:
+    _publish_to_users(people, MESSAGE_NEW.name, message_payload(message))
 
 
-def message_hidden(message: Message, people: tuple[UUID, UUID]) -> None:
+def publish_message_hidden(message: Message, people: tuple[UUID, UUID]) -> None:
     data = {"messageId": message.pk, "conversationId": message.conversation_id, "seq": message.seq}
-    _tell(people, MESSAGE_HIDDEN.name, data)
+    _publish_to_users(people, MESSAGE_HIDDEN.name, data)
 
 
-def messages_read(conversation: Conversation, user_id: UUID, *, is_shown_to_other: bool) -> None:
+def publish_messages_read(conversation: Conversation, user_id: UUID, *, is_shown_to_other: bool) -> None:
     data = {
         "conversationId": conversation.pk,
         "userId": user_id,
         "upToSeq": conversation.read_seq_of(user_id),
     }
     others = (conversation.other_id(user_id),) if is_shown_to_other else ()
-    _tell((user_id, *others), MESSAGES_READ.name, data)
+    _publish_to_users((user_id, *others), MESSAGES_READ.name, data)
 
 
-def typing_active(conversation_id: UUID, user_id: UUID, username: str, other_id: UUID) -> None:
+def publish_typing_active(conversation_id: UUID, user_id: UUID, username: str, other_id: UUID) -> None:
     data = {
         "conversationId": conversation_id,
         "userId": user_id,
@@ -140,11 +140,11 @@ def typing_active(conversation_id: UUID, user_id: UUID, username: str, other_id:
     publish(user_room(other_id), TYPING_ACTIVE.name, data)
 
 
-def typing_inactive(conversation_id: UUID, user_id: UUID, username: str, other_id: UUID) -> None:
+def publish_typing_inactive(conversation_id: UUID, user_id: UUID, username: str, other_id: UUID) -> None:
     data = {"conversationId": conversation_id, "userId": user_id, "username": username}
     publish(user_room(other_id), TYPING_INACTIVE.name, data)
 
 
-def _tell(people: tuple[UUID, ...], event: str, data: dict[str, Any]) -> None:
+def _publish_to_users(people: tuple[UUID, ...], event: str, data: dict[str, Any]) -> None:
     for user_id in people:
         publish_on_commit(user_room(user_id), event, data)

@@ -1,4 +1,4 @@
-"""Conversations between a buyer and a seller, and what was said in them."""
+"""Conversations between a buyer and a seller, and their messages."""
 
 import uuid
 from typing import Any
@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Greatest, Least, Upper
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def of(self, user_id: uuid.UUID) -> "ConversationQuerySet":
-        """Keep those that the user takes part in."""
+        """Filter by participant."""
         return self.filter(Q(buyer_id=user_id) | Q(seller_id=user_id))
 
     def archived_by(self, user_id: uuid.UUID) -> "ConversationQuerySet":
@@ -23,7 +23,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return self.exclude(_archived(user_id))
 
     def without(self, user_ids: set[uuid.UUID]) -> "ConversationQuerySet":
-        """Leave out those in which one of these people takes part."""
+        """Exclude conversations with any of these people."""
         if not user_ids:
             return self
         return self.exclude(buyer_id__in=user_ids).exclude(seller_id__in=user_ids)
@@ -37,10 +37,10 @@ def _archived(user_id: uuid.UUID) -> Q:
 
 
 class Conversation(models.Model):
-    """What a buyer and a seller say to each other about one product, or about none.
+    """A conversation of a buyer and a seller about one product, or about none.
 
-    The counters live on the row, because a message takes its lock anyway: `last_seq` numbers the messages
-    without gaps, each side's unread count is kept beside it.
+    The counters are in this row because a message locks it anyway: `last_seq` numbers the messages without
+    gaps, and each side has an unread count.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -52,7 +52,7 @@ class Conversation(models.Model):
         "listings.Product", models.PROTECT, related_name="conversations", null=True, blank=True
     )
     last_seq = models.PositiveBigIntegerField(default=0)
-    # Without an index, as is last_message_at: each message would write to it, and nothing is looked up by it.
+    # No index here and on last_message_at: each message would update it, and nothing is looked up by them.
     last_message = models.ForeignKey(
         "Message", models.SET_NULL, related_name="+", null=True, blank=True, db_index=False
     )
@@ -70,8 +70,8 @@ class Conversation(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["buyer", "seller", "product"], name="conversation_once"),
-            # Without a product neither is buying: whoever opens it first is called the buyer, and there is
-            # one, not one each way.
+            # Without a product whoever opens the conversation is stored as the buyer; the pair has one
+            # conversation, whoever of them opened it.
             models.UniqueConstraint(
                 Least("buyer", "seller"),
                 Greatest("buyer", "seller"),
@@ -106,7 +106,7 @@ class Conversation(models.Model):
 
 
 class Message(models.Model):
-    """One message; numbered without gaps within its conversation, never changed, hidden only by staff."""
+    """A message, numbered without gaps in its conversation; never edited, hidden only by staff."""
 
     class Type(models.TextChoices):
         TEXT = "text"
@@ -125,10 +125,10 @@ class Message(models.Model):
         related_name="messages_sent",
         null=True,
         blank=True,
-        help_text="Empty when the platform itself speaks",
+        help_text="Empty for messages of the platform",
     )
     message_type = models.CharField(max_length=10, choices=Type, default=Type.TEXT)
-    content = models.TextField(blank=True, help_text="Text, or the address of an image elsewhere")
+    content = models.TextField(blank=True, help_text="Text, or the URL of an image")
     data = models.JSONField(default=dict, blank=True, help_text="An offer, or an uploaded image")
     client_message_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - unique
     hidden_at = models.DateTimeField(null=True, blank=True)
@@ -151,7 +151,7 @@ class Message(models.Model):
             ),
         )
         indexes = (
-            # For staff, who read the latest and search by words.
+            # For the admin: latest first, and search by words.
             models.Index(fields=["-created_at"], name="message_latest"),
             GinIndex(OpClass(Upper("content"), name="gin_trgm_ops"), name="message_content_trigrams"),
         )
@@ -161,7 +161,7 @@ class Message(models.Model):
 
     @property
     def shown_content(self) -> str:
-        """The text or an image's address; nothing once staff hid it."""
+        """The text or the image's URL; empty once staff hid the message."""
         if self.hidden_at is not None:
             return ""
         if "upload" in self.data:

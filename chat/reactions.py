@@ -1,6 +1,6 @@
 """How chat reacts to what happens in lower apps."""
 
-from chat.selectors import acquaintances
+from chat.selectors import chat_partners
 from soukloop.realtime.presence import contacts
 
-contacts.register(acquaintances)
+contacts.register(chat_partners)

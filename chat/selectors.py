@@ -1,4 +1,4 @@
-"""Reads of conversations: lists, messages, counts, who shares one."""
+"""Reads of conversations: lists, messages, counts, chat partners."""
 
 from collections.abc import Collection, Iterable
 from uuid import UUID
@@ -10,12 +10,12 @@ from accounts.blocks import blocked_between_sql, blocked_ids
 from accounts.models import User
 from chat.models import Conversation, ConversationQuerySet, Message
 
-# A busy seller has thousands; each coming and going would be as many events.
-ACQUAINTANCES_MAX = 500
+# A busy seller has thousands; each connection would publish as many presence events.
+CHAT_PARTNERS_MAX = 500
 
 _PERSON = ("id", "username", "full_name", "avatar", "is_verified", "is_active")
 _PRODUCT = ("id", "title", "price", "currency", "thumbnail_url", "status")
-_SHOWN = (
+_LIST_COLUMNS = (
     *(field.attname for field in Conversation._meta.concrete_fields),
     *(f"{person}__{name}" for person in ("buyer", "seller") for name in _PERSON),
     *(f"product__{name}" for name in _PRODUCT),
@@ -23,23 +23,25 @@ _SHOWN = (
 )
 
 
-def with_what_is_shown(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
+def with_list_relations(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
     """Load both people, the product's card and the last message in the same query."""
-    return conversations.select_related("buyer", "seller", "product", "last_message").only(*_SHOWN)
+    return conversations.select_related("buyer", "seller", "product", "last_message").only(*_LIST_COLUMNS)
 
 
 def conversations_of(user: User, *, archived: bool = False) -> QuerySet[Conversation]:
-    """Return the user's list, latest first; people who are hidden from the user are not in it."""
-    conversations = _shown_to(user)
+    """Return the user's conversations, latest first, without those with blocked people."""
+    conversations = _visible_to(user)
     conversations = conversations.archived_by(user.pk) if archived else conversations.not_archived_by(user.pk)
-    return with_what_is_shown(conversations.latest_first())
+    return with_list_relations(conversations.latest_first())
 
 
 def unread_counts(user: User) -> dict[str, int]:
-    """Return how many messages, in how many conversations, wait for the user; archived ones don't count."""
+    """Count the user's unread messages and the conversations they are in, without archived ones."""
     unread = Case(When(buyer_id=user.pk, then=F("unread_count_buyer")), default=F("unread_count_seller"))
-    waiting = _shown_to(user).not_archived_by(user.pk).annotate(unread=unread).filter(unread__gt=0)
-    counts = list(waiting.values_list("unread", flat=True))
+    unread_conversations = (
+        _visible_to(user).not_archived_by(user.pk).annotate(unread=unread).filter(unread__gt=0)
+    )
+    counts = list(unread_conversations.values_list("unread", flat=True))
     return {"unread_count": sum(counts), "conversations": len(counts)}
 
 
@@ -60,24 +62,24 @@ def messages_of(
     return rows[:limit][::-1], len(rows) > limit
 
 
-# One statement however many come at once: into a live room they come by the hundred.
-_ACQUAINTANCES = f"""
-SELECT DISTINCT person.id, written.other_id FROM unnest(%s::uuid[]) AS person(id) CROSS JOIN LATERAL (
+# One statement for all of them: viewers join a live stream by the hundred.
+_CHAT_PARTNERS = f"""
+SELECT DISTINCT person.id, latest.other_id FROM unnest(%s::uuid[]) AS person(id) CROSS JOIN LATERAL (
   SELECT CASE WHEN buyer_id = person.id THEN seller_id ELSE buyer_id END AS other_id FROM chat_conversation
   WHERE (buyer_id = person.id OR seller_id = person.id) AND last_seq > 0
   ORDER BY coalesce(last_message_at, created_at) DESC, id DESC LIMIT %s
-) AS written
-WHERE NOT {blocked_between_sql("person.id", "written.other_id")}
-"""  # noqa: S608 - our own words
+) AS latest
+WHERE NOT {blocked_between_sql("person.id", "latest.other_id")}
+"""  # noqa: S608 - no value of a client
 
 
-def acquaintances(user_ids: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
-    """Return who hears of these people's coming and going: (one of them, whom they last wrote with)."""
+def chat_partners(user_ids: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
+    """Return (user, chat partner) pairs: the people whom each of these users last exchanged messages with."""
     with connection.cursor() as cursor:
-        cursor.execute(_ACQUAINTANCES, [list(user_ids), ACQUAINTANCES_MAX])
+        cursor.execute(_CHAT_PARTNERS, [list(user_ids), CHAT_PARTNERS_MAX])
         rows: list[tuple[UUID, UUID]] = cursor.fetchall()
     return rows
 
 
-def _shown_to(user: User) -> ConversationQuerySet:
+def _visible_to(user: User) -> ConversationQuerySet:
     return Conversation.objects.of(user.pk).without(blocked_ids(user.pk))

@@ -1,4 +1,4 @@
-"""Shapes of conversations and messages, in and out."""
+"""The shapes of conversations and messages."""
 
 from typing import Any
 from uuid import UUID
@@ -15,12 +15,12 @@ from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.core.http.pagination import PageOutput
 from soukloop.core.images import ImageUploadInput
 
-_is_web_address = URLValidator(schemes=["http", "https"], message="An image is an http or https address.")
-IMAGE_ADDRESS_MAX = 2000
+_validate_url = URLValidator(schemes=["http", "https"], message="Enter the http or https URL of an image.")
+IMAGE_URL_MAX_LENGTH = 2000
 
 
 class TextField(PlainTextField):
-    """What a person wrote, with its lines, and with the blank space around it."""
+    """A person's text: line breaks and surrounding space are kept."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -38,19 +38,19 @@ class OpenConversationInput(serializers.Serializer[None]):
 
 
 class MessageInput(serializers.Serializer[None]):
-    """A message as people may send it: a text, or the address of an image."""
+    """A message that a person sends: a text, or the URL of an image."""
 
     message_type = serializers.ChoiceField(
         choices=[Message.Type.TEXT, Message.Type.IMAGE],
         default=Message.Type.TEXT,
-        error_messages={"invalid_choice": "People send text or image; the server adds the rest."},
+        error_messages={"invalid_choice": "Use text or image."},
     )
     content = TextField()
     client_message_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["message_type"] == Message.Type.IMAGE:
-            _check_web_address(attrs["content"])
+            _check_image_url(attrs["content"])
         return attrs
 
 
@@ -78,20 +78,20 @@ class MessageOutput(serializers.Serializer[None]):
     id = serializers.UUIDField()
     conversation_id = serializers.UUIDField()
     seq = serializers.IntegerField(help_text="From 1, without gaps")
-    sender_id = serializers.UUIDField(allow_null=True, help_text="Null: the platform speaks")
+    sender_id = serializers.UUIDField(allow_null=True, help_text="Null for messages of the platform")
     message_type = serializers.ChoiceField(choices=Message.Type.choices)
-    content = serializers.CharField(help_text="The text, or an image's address")
+    content = serializers.CharField(help_text="The text, or the URL of the image")
     data = serializers.DictField(  # type: ignore[assignment]
-        help_text="What an offer or a system message is about; an image's size"
+        help_text="Details of an offer or a system message; an image's size"
     )
     client_message_id = serializers.CharField(allow_null=True)
-    is_hidden = serializers.BooleanField(help_text="Staff took the content away")
+    is_hidden = serializers.BooleanField(help_text="Hidden by staff: the content is empty")
     created_at = serializers.DateTimeField()
 
 
 class MessagesOutput(serializers.Serializer[None]):
     items = MessageOutput(many=True)
-    has_more = serializers.BooleanField(help_text="In the direction that was asked for")
+    has_more = serializers.BooleanField(help_text="In the direction of the query")
     last_seq = serializers.IntegerField()
 
 
@@ -100,7 +100,7 @@ class ConversationPartnerOutput(OtherUserOutput):
 
 
 class ConversationOutput(serializers.Serializer[None]):
-    """One conversation, as one of its two sides sees it (contract 3.1)."""
+    """A conversation, as one of its two people sees it (contract 3.1)."""
 
     id = serializers.UUIDField()
     buyer_id = serializers.UUIDField()
@@ -108,7 +108,7 @@ class ConversationOutput(serializers.Serializer[None]):
     product_id = serializers.UUIDField(allow_null=True)
     unread_count_buyer = serializers.IntegerField()
     unread_count_seller = serializers.IntegerField()
-    unread_count = serializers.IntegerField(help_text="One's own of the two")
+    unread_count = serializers.IntegerField(help_text="Your own of the two")
     buyer_read_seq = serializers.IntegerField()
     seller_read_seq = serializers.IntegerField()
     last_seq = serializers.IntegerField()
@@ -192,12 +192,10 @@ def read_body(conversation: Conversation, viewer_id: UUID) -> dict[str, Any]:
     }
 
 
-def _check_web_address(content: str) -> None:
-    if len(content) > IMAGE_ADDRESS_MAX:
-        raise serializers.ValidationError(
-            {"content": [f"An address has at most {IMAGE_ADDRESS_MAX} characters."]}
-        )
+def _check_image_url(content: str) -> None:
+    if len(content) > IMAGE_URL_MAX_LENGTH:
+        raise serializers.ValidationError({"content": [f"Use at most {IMAGE_URL_MAX_LENGTH} characters."]})
     try:
-        _is_web_address(content)
+        _validate_url(content)
     except DjangoValidationError as error:
         raise serializers.ValidationError({"content": error.messages}) from error

@@ -1,4 +1,4 @@
-"""Typing indicators (contract 3.5): a Redis key of 5 s, and an event to the other side on start and end."""
+"""Typing indicators (contract 3.5): a Redis key of 5 s, and an event to the other person on start and end."""
 
 import heapq
 import logging
@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, order=True)
-class Typist:
-    """One person writing to another."""
+class TypingIndicator:
+    """A person who is typing to another."""
 
     conversation_id: UUID
     user_id: UUID
@@ -30,83 +30,87 @@ class Typist:
         return keys.typing(self.conversation_id, self.user_id)
 
 
-def start(typist: Typist) -> None:
-    """Tell the other side that somebody is writing; said again, it holds for another TYPING_TTL.
+def start(indicator: TypingIndicator) -> None:
+    """Publish that a person is typing; a repeated call extends it by TYPING_TTL.
 
-    Without Redis it still works as long as both are on one process' word: the clock below ends it.
+    While Redis is unavailable it still ends by this process's timer, unless another process extended it.
     """
     try:
-        redis_client().set(typist.key, typist.username, px=settings.TYPING_TTL)
+        redis_client().set(indicator.key, indicator.username, px=settings.TYPING_TTL)
     except RedisError as error:
-        logger.warning("typing isn't kept: %s", error)
-    _clock.watch(typist)
-    events.typing_active(typist.conversation_id, typist.user_id, typist.username, typist.other_id)
+        logger.warning("typing state not saved: %s", error)
+    _timer.schedule(indicator)
+    events.publish_typing_active(
+        indicator.conversation_id, indicator.user_id, indicator.username, indicator.other_id
+    )
 
 
-def stop(typist: Typist) -> None:
-    """Tell the other side that somebody stopped, if they were writing."""
-    was_watched = _clock.forget(typist)
+def stop(indicator: TypingIndicator) -> None:
+    """Publish that a person stopped typing, if they were."""
+    was_scheduled = _timer.cancel(indicator)
     try:
-        was_kept = bool(redis_client().delete(typist.key))
+        was_stored = bool(redis_client().delete(indicator.key))
     except RedisError as error:
-        logger.warning("typing isn't cleared: %s", error)
-        was_kept = False
-    if was_watched or was_kept:
-        _tell_inactive(typist)
+        logger.warning("typing state not deleted: %s", error)
+        was_stored = False
+    if was_scheduled or was_stored:
+        _publish_inactive(indicator)
 
 
-def stop_if_known(typist: Typist) -> None:
-    """Stop for who wrote what they were typing.
+def stop_if_started_here(indicator: TypingIndicator) -> None:
+    """Stop the indicator of a person whose message was sent.
 
-    Only if it was to this process that they said they were typing, as a client on one connection does: asking
-    Redis after every message costs more than an indicator that goes out by itself.
+    Only if it was started in this process, as with a client on one connection: a Redis call after every
+    message would cost more than an indicator that expires by itself.
     """
-    if _clock.knows(typist):
-        stop(typist)
+    if _timer.has(indicator):
+        stop(indicator)
 
 
-def _expire(typist: Typist) -> None:
+def _expire(indicator: TypingIndicator) -> None:
     try:
-        if redis_client().exists(typist.key):
-            return  # said again to another process, whose clock has it now
+        if redis_client().exists(indicator.key):
+            return  # extended by another process, whose timer will end it
     except RedisError as error:
-        logger.warning("typing isn't known: %s", error)
-    _tell_inactive(typist)
+        logger.warning("typing state read failed: %s", error)
+    _publish_inactive(indicator)
 
 
-def _tell_inactive(typist: Typist) -> None:
-    events.typing_inactive(typist.conversation_id, typist.user_id, typist.username, typist.other_id)
+def _publish_inactive(indicator: TypingIndicator) -> None:
+    events.publish_typing_inactive(
+        indicator.conversation_id, indicator.user_id, indicator.username, indicator.other_id
+    )
 
 
-class _Clock:
-    """Ends what nobody renewed, on one thread per process that exists only while somebody is writing.
+class _ExpiryTimer:
+    """Ends indicators that were not extended, on one thread per process that runs only while there are any.
 
-    Redis drops the key by itself but tells nobody, unless a server setting that may not be ours is changed.
+    Redis deletes the key by itself, but notifies nobody unless `notify-keyspace-events` is set on the server.
     """
 
-    MARGIN = 0.05  # so that the key is gone when we look
+    MARGIN = 0.05  # seconds, so that the key has expired when it is checked
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._deadlines: dict[Typist, float] = {}
-        self._queue: list[tuple[float, Typist]] = []
+        self._deadlines: dict[TypingIndicator, float] = {}
+        self._queue: list[tuple[float, TypingIndicator]] = []
         self._is_running = False
 
-    def watch(self, typist: Typist) -> None:
+    def schedule(self, indicator: TypingIndicator) -> None:
         deadline = time.monotonic() + settings.TYPING_TTL.total_seconds() + self.MARGIN
         with self._lock:
-            self._deadlines[typist] = deadline
-            heapq.heappush(self._queue, (deadline, typist))
+            self._deadlines[indicator] = deadline
+            heapq.heappush(self._queue, (deadline, indicator))
             if not self._is_running:
                 self._is_running = True
                 threading.Thread(target=self._run, name="typing", daemon=True).start()
 
-    def knows(self, typist: Typist) -> bool:
-        return typist in self._deadlines
+    def has(self, indicator: TypingIndicator) -> bool:
+        return indicator in self._deadlines
 
-    def forget(self, typist: Typist) -> bool:
+    def cancel(self, indicator: TypingIndicator) -> bool:
         with self._lock:
-            return self._deadlines.pop(typist, None) is not None
+            return self._deadlines.pop(indicator, None) is not None
 
     def _run(self) -> None:
         while True:
@@ -114,18 +118,18 @@ class _Clock:
                 if not self._queue:
                     self._is_running = False
                     return
-                deadline, typist = self._queue[0]
+                deadline, indicator = self._queue[0]
                 wait = deadline - time.monotonic()
                 if wait <= 0:
                     heapq.heappop(self._queue)
-                    is_over = self._deadlines.get(typist) == deadline
-                    if is_over:
-                        del self._deadlines[typist]
+                    is_due = self._deadlines.get(indicator) == deadline
+                    if is_due:
+                        del self._deadlines[indicator]
             if wait > 0:
-                # Nothing that comes later can be due earlier: all wait equally long.
+                # A later indicator cannot be due earlier: all last equally long.
                 time.sleep(wait)
-            elif is_over:
-                _expire(typist)
+            elif is_due:
+                _expire(indicator)
 
 
-_clock = _Clock()
+_timer = _ExpiryTimer()

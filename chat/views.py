@@ -1,4 +1,4 @@
-"""Conversations over REST (contract 3.1, 3.2)."""
+"""REST views of conversations (contract 3.1, 3.2)."""
 
 from typing import Any
 from uuid import UUID
@@ -41,16 +41,16 @@ _TAGS = ["Conversations"]
 
 
 class ConversationViewSet(ViewSet):
-    """One's conversations."""
+    """The current user's conversations."""
 
     rate_scope: Any = None
 
     @extend_schema(
         tags=_TAGS,
         summary="Open a conversation, or find it",
-        description="One per buyer, seller and product: 201 when it was made now, 200 when it was there. The"
+        description="One per buyer, seller and product: 201 if it was created, 200 if it existed. The"
         " product's seller is the seller; without a product, whoever opens first is the buyer. An"
-        " `initial_message` is sent either way, once where the same is sent again within 10 seconds.",
+        " `initial_message` is sent either way, but not twice within 10 seconds.",
         request=OpenConversationInput,
         responses={201: ConversationOutput, 200: ConversationOutput},
         examples=[
@@ -69,7 +69,7 @@ class ConversationViewSet(ViewSet):
     def create(self, request: Request) -> Response:
         data = validated(OpenConversationInput, request.data)
         conversation, is_new = services.open_conversation(actor=current_user(request), **data)
-        return Response(_shown(request, conversation.pk), status=201 if is_new else 200)
+        return Response(_conversation_body(request, conversation.pk), status=201 if is_new else 200)
 
     @extend_schema(
         tags=_TAGS,
@@ -91,16 +91,16 @@ class ConversationViewSet(ViewSet):
 
     @extend_schema(tags=_TAGS, summary="Show a conversation", responses=ConversationOutput)
     def retrieve(self, request: Request, conversation_id: UUID) -> Response:
-        return Response(_shown(request, conversation_id))
+        return Response(_conversation_body(request, conversation_id))
 
     @extend_schema(
         tags=_TAGS,
         summary="Mark as read",
         request=ReadInput,
         responses=ReadOutput,
-        description="Up to and with `up_to_seq`, or to the end. The other side is told by `messages:read`.",
+        description="Up to and with `up_to_seq`, or to the end. The other person gets `messages:read`.",
         examples=[
-            OpenApiExample("Up to what was seen", {"up_to_seq": 12}, request_only=True),
+            OpenApiExample("Up to the last one seen", {"up_to_seq": 12}, request_only=True),
             OpenApiExample("To the end", {}, request_only=True),
         ],
     )
@@ -134,14 +134,14 @@ class ConversationViewSet(ViewSet):
 
 
 class MessageViewSet(ViewSet):
-    """What is said in a conversation of one's own."""
+    """The messages of a conversation."""
 
     rate_scope: Any = None
 
     @extend_schema(
         tags=_TAGS,
         summary="Send a message",
-        description="A text, or the address of an image. The same `client_message_id` twice is one message.",
+        description="A text, or the URL of an image. The same `client_message_id` twice is one message.",
         request=MessageInput,
         responses={201: MessageOutput},
         examples=[
@@ -215,8 +215,8 @@ class ImageMessageViewSet(ViewSet):
         return Response(message_body(message), status=201)
 
 
-def _shown(request: Request, conversation_id: UUID) -> dict[str, Any]:
+def _conversation_body(request: Request, conversation_id: UUID) -> dict[str, Any]:
     user = current_user(request)
     conversation = conversation_of(user, conversation_id)
-    shown = {conversation.other_id(user.pk)} - blocked_ids(user.pk)
-    return conversation_body(conversation, user.pk, online_among(shown))
+    visible_ids = {conversation.other_id(user.pk)} - blocked_ids(user.pk)
+    return conversation_body(conversation, user.pk, online_among(visible_ids))

@@ -1,4 +1,4 @@
-"""What an inbox tells its owner's connections."""
+"""Events of an inbox."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from soukloop.realtime.rooms import user_room
 NOTIFICATION_NEW = declare_event(
     EventSpec(
         name="notification:new",
-        doc="Something is new in your inbox. A newer one may take an unread one's place, under the same id.",
+        doc="Your inbox has a new notification. A newer one may replace an unread one, under the same id.",
         example={
             "notificationId": "7d2b6d0e-6f0e-4a52-9d0c-0f6f4a9d9c11",
             "kind": "message_new",
@@ -24,8 +24,8 @@ NOTIFICATION_NEW = declare_event(
 )
 
 
-def announce(notification: Notification) -> None:
-    """Tell the owner's connections on commit."""
+def publish_notification_new(notification: Notification) -> None:
+    """Publish on commit to the connections of the inbox's owner."""
     publish_on_commit(user_room(notification.user_id), NOTIFICATION_NEW.name, _payload(notification))
 
 

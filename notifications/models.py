@@ -1,4 +1,4 @@
-"""A person's inbox."""
+"""Notifications in people's inboxes."""
 
 import uuid
 
@@ -19,7 +19,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
 
 
 class Notification(models.Model):
-    """One thing that one person is told."""
+    """A notification in one person's inbox."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
@@ -33,7 +33,7 @@ class Notification(models.Model):
         max_length=100,
         null=True,
         blank=True,
-        help_text="A newer one of this key takes its place while unread",
+        help_text="A newer one with this key replaces it while unread",
     )
     read_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()

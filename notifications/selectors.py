@@ -1,4 +1,4 @@
-"""Reads of an inbox."""
+"""Reads of inboxes."""
 
 from django.db.models import QuerySet
 

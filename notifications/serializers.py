@@ -1,4 +1,4 @@
-"""Shapes of an inbox, in and out."""
+"""The shapes of an inbox."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class InboxQuery(serializers.Serializer[None]):
 
 
 class MarkReadInput(serializers.Serializer[None]):
-    """Either some, by `ids`, or `all`."""
+    """Either some notifications, by `ids`, or `all`."""
 
     ids = serializers.ListField(
         child=IdField(), required=False, allow_null=True, default=None, max_length=IDS_MAX
@@ -25,7 +25,7 @@ class MarkReadInput(serializers.Serializer[None]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["all"] == (attrs["ids"] is not None):
-            raise serializers.ValidationError({"ids": ["Name some ids, or say all."]})
+            raise serializers.ValidationError({"ids": ["Enter either ids or all."]})
         return attrs
 
 
@@ -34,7 +34,7 @@ class NotificationOutput(serializers.Serializer[None]):
     kind = serializers.CharField(help_text="What happened, such as message_new")
     title = serializers.CharField()
     body = serializers.CharField()
-    data = serializers.DictField(help_text="Ids that a client opens")  # type: ignore[assignment]
+    data = serializers.DictField(help_text="Ids of what to open")  # type: ignore[assignment]
     is_read = serializers.BooleanField()
     read_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -50,7 +50,7 @@ class UnreadCountOutput(serializers.Serializer[None]):
 
 
 class MarkReadOutput(UnreadCountOutput):
-    marked = serializers.IntegerField(help_text="How many were unread before")
+    marked = serializers.IntegerField(help_text="Number that were unread")
 
 
 def notification_body(notification: Notification) -> dict[str, Any]:

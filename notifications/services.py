@@ -1,4 +1,4 @@
-"""Every write to an inbox."""
+"""Every write to inboxes."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -28,17 +28,17 @@ def notify(
     actor_id: UUID | None = None,
     collapse_key: str | None = None,
 ) -> int:
-    """Tell people something, each once, and return how many they are.
+    """Notify each of these people once, and return the number of people.
 
-    Left out are the banned and the deleted and, where an `actor_id` caused it, the actor and whoever is
-    blocked either way. With a `collapse_key` a newer notification takes the place of an unread one. Up to
-    BATCH people are written in the caller's transaction, more by jobs that it enqueues; `data` is plain JSON.
+    Closed accounts are left out and, where there is an `actor_id`, the actor and everybody blocked either
+    way. With a `collapse_key` a newer notification replaces an unread one. Up to BATCH rows are written in
+    the caller's transaction, more by jobs; `data` is plain JSON.
     """
     ids = _recipients(user_ids, actor_id)
     content = {
         "kind": kind,
-        "title": _cut(title, TITLE_MAX),
-        "body": _cut(body, BODY_MAX),
+        "title": _truncate(title, TITLE_MAX),
+        "body": _truncate(body, BODY_MAX),
         "data": data or {},
         "collapse_key": collapse_key,
     }
@@ -57,9 +57,9 @@ def notify(
 
 @transaction.atomic
 def write_batch(*, batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, Any]) -> None:
-    """Write one row per person and announce it; a batch that was written before is left alone.
+    """Write and publish one notification per person, unless this batch was written before.
 
-    The ids follow from the batch and the person, so that a job that runs twice tells nobody twice.
+    The ids are derived from the batch and the person, so that a job that runs twice notifies nobody twice.
     """
     rows = [
         Notification(
@@ -71,14 +71,14 @@ def write_batch(*, batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, 
         return
     replaced = _replace_unread(rows, content["collapse_key"]) if content["collapse_key"] else set()
     new = [row for row in rows if row.user_id not in replaced]
-    # Another transaction may just have written the unread one of this key: then that one stands.
+    # Another transaction may just have written an unread one with this key, which then remains.
     Notification.objects.bulk_create(new, batch_size=BATCH, ignore_conflicts=bool(content["collapse_key"]))
     for row in new:
-        events.announce(row)
+        events.publish_notification_new(row)
 
 
 def _replace_unread(rows: list[Notification], collapse_key: str) -> set[UUID]:
-    """Renew the unread notifications of this key and return whose they were."""
+    """Update the unread notifications with this key and return their owners."""
     by_user = {row.user_id: row for row in rows}
     unread = list(
         Notification.objects.unread()
@@ -89,40 +89,40 @@ def _replace_unread(rows: list[Notification], collapse_key: str) -> set[UUID]:
     for old in unread:
         new = by_user[old.user_id]
         old.title, old.body, old.data, old.created_at = new.title, new.body, new.data, new.created_at
-        events.announce(old)
+        events.publish_notification_new(old)
     Notification.objects.bulk_update(unread, ["title", "body", "data", "created_at"])
     return {old.user_id for old in unread}
 
 
 @transaction.atomic
 def mark_read(*, actor: User, ids: Sequence[UUID] | None) -> int:
-    """Mark some of one's notifications as read, or all of them (None); return how many changed."""
+    """Mark some of the actor's notifications as read, or all (None); return the number that changed."""
     unread = Notification.objects.of(actor.pk).unread()
     if ids is not None:
         unread = unread.filter(pk__in=ids)
-    # Locked in one order, so that two of their devices can't wait for each other in a ring.
+    # Locked in a fixed order, so that requests of two devices cannot deadlock.
     locked = list(unread.order_by("pk").select_for_update().values_list("pk", flat=True))
     return Notification.objects.filter(pk__in=locked).update(read_at=timezone.now())
 
 
 def mark_read_by_key(*, user_id: UUID, collapse_key: str) -> None:
-    """Mark what a person has seen elsewhere."""
+    """Mark as read what a person has seen elsewhere, in a conversation for example."""
     Notification.objects.of(user_id).unread().filter(collapse_key=collapse_key).update(read_at=timezone.now())
 
 
 def clear_bodies(*, user_ids: Iterable[UUID], collapse_key: str, about: dict[str, Any]) -> None:
-    """Take the text out of notifications whose `data` has these values: it may not be shown any more."""
-    told = Notification.objects.filter(user_id__in=set(user_ids), collapse_key=collapse_key)
-    told.filter(data__contains=about).update(body="")
+    """Empty the body of notifications whose `data` has these values, because it may no longer be shown."""
+    notifications = Notification.objects.filter(user_id__in=set(user_ids), collapse_key=collapse_key)
+    notifications.filter(data__contains=about).update(body="")
 
 
 def _recipients(user_ids: Iterable[UUID], actor_id: UUID | None) -> list[UUID]:
     wanted = User.objects.filter(pk__in=set(user_ids), is_active=True)
     if actor_id is not None:
         wanted = wanted.exclude(pk__in=blocked_ids(actor_id) | {actor_id})
-    # In one order everywhere, so that two batches over the same people can't wait for each other in a ring.
+    # In a fixed order, so that two batches for the same people cannot deadlock.
     return list(wanted.order_by("pk").values_list("pk", flat=True))
 
 
-def _cut(text: str, longest: int) -> str:
+def _truncate(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,4 +1,4 @@
-"""One's inbox over REST."""
+"""REST views of the inbox."""
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
@@ -23,7 +23,7 @@ _TAGS = ["Notifications"]
 
 
 class NotificationViewSet(ViewSet):
-    """What one was told, live by `notification:new`, later here."""
+    """The current user's notifications; new ones arrive live by `notification:new`."""
 
     @extend_schema(
         tags=_TAGS,
@@ -45,7 +45,7 @@ class NotificationViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Mark as read",
-        description="Some, by `ids`, or `all`. What isn't one's own or was read before is passed over.",
+        description="Some, by `ids`, or `all`. Other people's and those already read are ignored.",
         request=MarkReadInput,
         responses=MarkReadOutput,
         examples=[OpenApiExample("all of them", {"all": True}, request_only=True)],

@@ -58,7 +58,7 @@ def test_staff_log_in_by_email_username_or_phone(moderator, identifier):
 
 
 @pytest.mark.parametrize("change", [{"is_staff": False}, {"is_active": False, "banned_at": timezone.now()}])
-def test_nobody_else_gets_in_and_who_was_in_is_out_at_once(moderator, desk, change):
+def test_others_cannot_log_in_and_former_staff_are_logged_out_at_once(moderator, desk, change):
     User.objects.filter(pk=moderator.pk).update(**change)
     assert desk.get(LIST).status_code == 302
     answer = Client().post("/admin/login/", {"username": "mo@example.com", "password": PASSWORD})
@@ -66,7 +66,7 @@ def test_nobody_else_gets_in_and_who_was_in_is_out_at_once(moderator, desk, chan
     assert b"Please enter the correct" in answer.content
 
 
-def test_guessing_at_the_admin_s_door_is_slowed_down(boss, settings):
+def test_password_guesses_at_the_admin_login_are_limited(boss, settings):
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"login_identifier": (2, 300)}
     browser = Client()
     for _ in range(2):
@@ -87,7 +87,7 @@ def test_guessing_at_the_admin_s_door_is_slowed_down(boss, settings):
         ("nobody", False),
     ],
 )
-def test_people_are_searched_by_any_contact(desk, term, finds):
+def test_people_are_found_by_email_phone_username_or_name(desk, term, finds):
     make_user(email="layla@example.com", username="layla.m", phone="+971501234567", full_name="Layla Mansour")
     page = desk.get(LIST, {"q": term}).content.decode()
     assert ("layla@example.com" in page) is finds
@@ -105,7 +105,7 @@ def test_the_list_has_a_constant_number_of_queries(desk, django_assert_num_queri
     count(10)
 
 
-def test_a_person_s_page_shows_no_secret_and_nothing_to_edit(desk):
+def test_a_persons_page_shows_no_secret_and_no_editable_field(desk):
     user = make_user(last_login_at="2026-02-03T20:30:00Z")
     page = desk.get(f"{LIST}{user.pk}/change/").content.decode()
     assert user.email in page
@@ -117,7 +117,7 @@ def test_a_person_s_page_shows_no_secret_and_nothing_to_edit(desk):
     assert '<input type="text"' not in page.split('id="user_form"')[1]
 
 
-def test_nothing_is_changed_added_or_deleted_by_hand(desk, boss):
+def test_staff_cannot_edit_add_or_delete_people(desk, boss):
     browser = Client()
     browser.force_login(boss)
     user = make_user(username="before")
@@ -131,7 +131,7 @@ def test_nothing_is_changed_added_or_deleted_by_hand(desk, boss):
     assert (user.username, user.is_superuser) == ("before", False)
 
 
-def test_the_list_is_narrowed_by_state(desk):
+def test_the_list_is_filtered_by_state(desk):
     gone = {"deleted_at": timezone.now(), "is_active": False}
     banned = {"banned_at": timezone.now(), "is_active": False}
     people = {"here": {}, "banned": banned, "gone": gone, "both": gone | banned}
@@ -142,7 +142,7 @@ def test_the_list_is_narrowed_by_state(desk):
         assert {name for name in people if f">{name}_1<" in page} == names
 
 
-def test_a_person_s_page_offers_what_makes_sense(desk, boss):
+def test_a_persons_page_offers_only_actions_that_apply(desk, boss):
     def offered(browser, user):
         return re.findall(
             r'name="action" value="(\w+)"', browser.get(f"{LIST}{user.pk}/change/").content.decode()
@@ -177,21 +177,21 @@ def test_a_ban_asks_for_a_reason_first(desk, closed):
         ("bell \x07", "This field contains a control character."),
     ],
 )
-def test_a_reason_that_cannot_be_read_is_asked_for_again(desk, reason, told):
+def test_an_invisible_reason_is_asked_for_again(desk, reason, told):
     user = make_user()
     assert told in act(desk, "ban", user, confirmed="yes", reason=reason).content.decode()
     user.refresh_from_db()
     assert user.is_active
 
 
-def test_a_reason_has_lines_as_browsers_send_them(desk):
+def test_a_reason_keeps_its_line_breaks(desk):
     user = make_user()
     act(desk, "ban", user, confirmed="yes", reason="Sold fakes.\r\nTwice.")
     user.refresh_from_db()
     assert user.ban_reason == "Sold fakes.\nTwice."
 
 
-def test_a_ban_shuts_out_and_an_unban_lets_in_again(
+def test_a_ban_ends_access_and_an_unban_restores_it(
     desk, moderator, closed, captured_events, django_capture_on_commit_callbacks
 ):
     user = make_user(username="rowdy")
@@ -219,14 +219,14 @@ def test_a_ban_shuts_out_and_an_unban_lets_in_again(
     assert client_for(user).get("/api/v1/auth/me").status_code == 200
 
 
-def test_of_several_people_each_gets_an_answer(desk):
+def test_banning_several_people_reports_each_result(desk):
     fresh, banned = make_user(username="fresh"), make_user(is_active=False, banned_at=timezone.now())
     page = act(desk, "ban", fresh, banned, confirmed="yes", reason="Spam").content.decode()
     assert "@fresh is banned." in page
     assert f"{banned}: This account is already banned." in page
 
 
-def test_the_badge_is_given_and_taken(desk):
+def test_the_badge_is_given_and_removed(desk):
     user = make_user()
     act(desk, "give_badge", user, confirmed="yes", reason="Saw the licence")
     user.refresh_from_db()
@@ -237,7 +237,7 @@ def test_the_badge_is_given_and_taken(desk):
     assert LogEntry.objects.filter(object_id=str(user.pk)).count() == 2
 
 
-def test_a_moderator_touches_neither_staff_nor_themself(desk, moderator, boss):
+def test_a_moderator_can_ban_neither_staff_nor_themself(desk, moderator, boss):
     for victim in (boss, moderator):
         act(desk, "ban", victim, confirmed="yes", reason="x")
         victim.refresh_from_db()
@@ -246,7 +246,7 @@ def test_a_moderator_touches_neither_staff_nor_themself(desk, moderator, boss):
         moderation.ban_user(actor=moderator, user_id=boss.pk, reason="x")
 
 
-def test_only_superusers_say_who_is_staff(desk, boss, moderator):
+def test_only_superusers_change_who_is_staff(desk, boss, moderator):
     user = make_user()
     act(desk, "make_staff", user, confirmed="yes", reason="x")
     user.refresh_from_db()
@@ -267,7 +267,7 @@ def test_only_superusers_say_who_is_staff(desk, boss, moderator):
     assert not user.has_perm("accounts.change_user")
 
 
-def test_staff_who_may_only_look_are_offered_no_action(boss):
+def test_staff_with_view_permission_only_are_offered_no_action(boss):
     viewer = make_user(is_staff=True)
     moderation.set_staff(actor=boss, user_id=make_user().pk, is_staff=True, reason="x")
     group = viewer.groups.create(name="Viewers")
@@ -291,7 +291,7 @@ def test_staff_who_may_only_look_are_offered_no_action(boss):
         (moderation.unban_user, {}, "not_banned"),
     ],
 )
-def test_what_makes_no_sense_is_a_conflict_and_changes_nothing(boss, call, fields, code):
+def test_an_action_that_does_not_apply_is_a_conflict_and_changes_nothing(boss, call, fields, code):
     user = make_user(**fields)
     before = User.objects.filter(pk=user.pk).values().get()
     with pytest.raises(Conflict) as caught:

@@ -20,7 +20,7 @@ from soukloop.core.redis.client import redis_client
 pytestmark = pytest.mark.django_db
 
 
-def test_code_of_contract_1_3_is_in_redis_and_verifies_once(guest, buyer, debug):
+def test_the_code_of_contract_1_3_is_in_redis_and_verifies_once(guest, buyer, debug):
     answer = send(guest, type="email")
     assert answer.status_code == 200
     assert answer.json() == {"success": True, "message": f"OTP sent to {EMAIL}", "expires_in": 600}
@@ -38,7 +38,7 @@ def test_code_of_contract_1_3_is_in_redis_and_verifies_once(guest, buyer, debug)
     assert code_of(verify(guest, code)) == (400, "otp_invalid")
 
 
-def test_without_debug_the_code_is_nowhere_in_the_clear(guest, buyer):
+def test_without_debug_the_code_is_stored_nowhere_in_plain_text(guest, buyer):
     send(guest)
     deliver()
     [message] = mail.outbox
@@ -63,7 +63,7 @@ def test_without_debug_the_code_is_nowhere_in_the_clear(guest, buyer):
         ("00971501234567", None, PHONE),
     ],
 )
-def test_a_code_sent_to_one_spelling_is_good_for_another(guest, buyer, debug, identifier, kind, stored):
+def test_a_code_sent_to_one_spelling_verifies_another(guest, buyer, debug, identifier, kind, stored):
     answer = send(guest, identifier, **({"type": kind} if kind else {}))
     assert answer.json()["message"] == f"OTP sent to {stored}"
     assert verify(guest, code_in_redis(stored), identifier).status_code == 200
@@ -84,7 +84,7 @@ def test_a_code_sent_to_one_spelling_is_good_for_another(guest, buyer, debug, id
         {"identifier": "a\x00b@example.com"},
     ],
 )
-def test_a_bad_address_is_refused_and_nothing_is_sent(guest, buyer, body):
+def test_an_invalid_identifier_is_refused_and_nothing_is_sent(guest, buyer, body):
     answer = guest.post(f"{AUTH}/send-otp", body)
     assert code_of(answer) == (400, "validation_error")
     assert set(answer.json()["error"]["details"]) <= {"identifier", "type"}
@@ -93,7 +93,7 @@ def test_a_bad_address_is_refused_and_nothing_is_sent(guest, buyer, body):
 
 
 @pytest.mark.parametrize("code", ["", "12345", "1234567", "12345a", "١٢٣٤٥٦", " 12345", None, [], {}])
-def test_what_is_no_code_is_refused_and_is_no_guess(guest, buyer, code):
+def test_a_malformed_code_is_refused_and_not_counted_as_a_guess(guest, buyer, code):
     send(guest)
     answer = guest.post(f"{AUTH}/verify-otp", {"identifier": EMAIL, "otp_code": code}, format="json")
     assert code_of(answer) == (400, "validation_error")
@@ -124,7 +124,7 @@ def test_an_unknown_identifier_gets_the_same_answers_for_the_same_queries(guest,
     assert not any("accounts_user" in query for call in known[1] for query in call)
 
 
-def test_nothing_is_mailed_to_a_stranger_and_their_code_opens_nothing(guest, db, debug):
+def test_an_unknown_email_gets_no_mail_and_its_code_verifies_nothing(guest, db, debug):
     send(guest, "stranger@example.com")
     deliver()
     assert mail.outbox == []
@@ -138,7 +138,7 @@ def test_nothing_is_mailed_to_a_stranger_and_their_code_opens_nothing(guest, db,
 # --- Guessing ----------------------------------------------------------------------------------------
 
 
-def test_the_fifth_guess_may_be_right(guest, buyer, debug):
+def test_a_right_fifth_guess_is_accepted(guest, buyer, debug):
     send(guest)
     code = code_in_redis()
     for _ in range(4):
@@ -146,7 +146,7 @@ def test_the_fifth_guess_may_be_right(guest, buyer, debug):
     assert verify(guest, code).status_code == 200
 
 
-def test_five_wrong_guesses_burn_the_code_and_a_new_one_gives_five_more(guest, buyer, debug):
+def test_five_wrong_guesses_void_the_code_and_a_new_code_gives_five_more(guest, buyer, debug):
     send(guest)
     code = code_in_redis()
     for _ in range(5):
@@ -160,7 +160,7 @@ def test_five_wrong_guesses_burn_the_code_and_a_new_one_gives_five_more(guest, b
     assert verify(guest, code_in_redis()).status_code == 200
 
 
-def test_losing_redis_gives_nobody_more_guesses(guest, buyer, debug):
+def test_losing_redis_allows_no_more_guesses(guest, buyer, debug):
     send(guest)
     code = code_in_redis()
     for _ in range(5):
@@ -171,14 +171,14 @@ def test_losing_redis_gives_nobody_more_guesses(guest, buyer, debug):
     assert OtpChallenge.objects.get().guesses == 5
 
 
-def test_a_code_lost_with_redis_is_no_longer_good(guest, buyer, debug):
+def test_a_code_lost_with_redis_is_refused(guest, buyer, debug):
     send(guest)
     code = code_in_redis()
     redis_client().flushdb()
     assert code_of(verify(guest, code)) == (400, "otp_invalid")
 
 
-def test_only_the_latest_code_counts(guest, buyer, debug):
+def test_only_the_latest_code_is_accepted(guest, buyer, debug):
     send(guest)
     first = code_in_redis()
     while (second := code_in_redis()) == first:
@@ -188,7 +188,7 @@ def test_only_the_latest_code_counts(guest, buyer, debug):
     assert verify(guest, second).status_code == 200
 
 
-def test_after_ten_minutes_it_is_too_late(guest, buyer, debug):
+def test_a_code_expires_after_ten_minutes(guest, buyer, debug):
     with time_machine.travel(timezone.now(), tick=False) as clock:
         send(guest)
         code = code_in_redis()
@@ -199,7 +199,7 @@ def test_after_ten_minutes_it_is_too_late(guest, buyer, debug):
     assert not OtpChallenge.objects.exists()
 
 
-def test_three_codes_in_ten_minutes_whatever_the_spelling(guest, buyer):
+def test_three_codes_are_sent_in_ten_minutes_whatever_the_spelling(guest, buyer):
     for spelling in (EMAIL, EMAIL.upper(), f" {EMAIL}"):
         assert send(guest, spelling).status_code == 200
     stored = code_in_redis()
@@ -230,7 +230,7 @@ def test_without_redis_sending_and_verifying_are_503_and_change_nothing(guest, b
 # --- Delivery ----------------------------------------------------------------------------------------
 
 
-def test_mail_and_text_message_carry_the_code(guest, buyer, debug, capsys):
+def test_email_and_text_message_contain_the_code(guest, buyer, debug, capsys):
     send(guest)
     send(guest, PHONE)
     deliver()
@@ -240,7 +240,7 @@ def test_mail_and_text_message_carry_the_code(guest, buyer, debug, capsys):
     assert capsys.readouterr().out.startswith(f"SMS to {PHONE}: {code_in_redis(PHONE)} is your")
 
 
-def test_a_job_that_comes_late_sends_nothing(guest, buyer, debug):
+def test_a_late_delivery_job_sends_nothing(guest, buyer, debug):
     send(guest)
     send(guest)
     older = ProcrastinateJob.objects.earliest("id")
@@ -257,7 +257,7 @@ def test_a_job_that_comes_late_sends_nothing(guest, buyer, debug):
     assert mail.outbox == []
 
 
-def test_no_log_line_holds_the_code(guest, buyer, debug, caplog):
+def test_no_log_line_contains_the_code(guest, buyer, debug, caplog):
     with caplog.at_level("DEBUG"):
         send(guest)
         code = code_in_redis()

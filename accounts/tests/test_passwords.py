@@ -49,7 +49,7 @@ def test_a_weak_password_leaves_the_code_usable(guest, buyer, debug, password, g
     assert reset(guest, code).status_code == 200
 
 
-def test_resetting_tells_nothing_about_who_exists(guest, buyer, debug):
+def test_resetting_a_password_does_not_reveal_who_has_an_account(guest, buyer, debug):
     send(guest)
     send(guest, "nobody@example.com")
     known = reset(guest, wrong(code_in_redis()))
@@ -59,7 +59,7 @@ def test_resetting_tells_nothing_about_who_exists(guest, buyer, debug):
     assert code_of(known) == (400, "otp_invalid")
 
 
-def test_changing_the_password_needs_the_old_one_and_ends_every_other_login(guest, buyer):
+def test_changing_the_password_needs_the_current_one_and_ends_every_other_login(guest, buyer):
     other = log_in(guest, EMAIL).json()["data"]["refresh_token"]
     client = client_for(buyer)
     url = f"{AUTH}/change-password"
@@ -80,7 +80,7 @@ def test_changing_the_password_needs_the_old_one_and_ends_every_other_login(gues
     assert RefreshFamily.objects.filter(revoked_at=None).count() == 1
 
 
-def test_guessing_the_password_with_a_stolen_token_is_slowed_down(buyer, settings):
+def test_password_guesses_with_a_stolen_token_are_limited(buyer, settings):
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"password": (2, 600)}
     client = client_for(buyer)
     body = {"current_password": "Wrong123!@#", "new_password": NEW}

@@ -50,7 +50,7 @@ def test_a_profile_shows_what_is_public_and_nothing_else(guest, client, user, se
 
 
 @pytest.mark.parametrize("state", ["banned_at", "deleted_at"])
-def test_who_is_gone_is_not_found_and_not_counted(client, user, seller, state):
+def test_a_closed_account_is_not_found_and_not_counted(client, user, seller, state):
     gone = make_user(is_active=False, **{state: timezone.now()})
     follow(gone, seller)
     for call in (client.get(url(gone)), client.post(url(gone, "follow")), client.get(url(gone, "followers"))):
@@ -80,14 +80,14 @@ def test_following_twice_is_following_once(client, user, seller):
     assert not Follow.objects.exists()
 
 
-def test_nobody_follows_or_blocks_themself(client, user):
+def test_following_or_blocking_oneself_is_refused(client, user):
     assert code_of(client.post(url(user, "follow"))) == (400, "not_yourself")
     assert code_of(client.post(url(user, "block"))) == (400, "not_yourself")
     assert not Follow.objects.exists()
     assert not Block.objects.exists()
 
 
-def test_a_guest_may_only_look(guest, seller):
+def test_a_guest_can_only_view_profiles(guest, seller):
     assert guest.get(url(seller)).status_code == 200
     for method, path in [
         ("post", url(seller, "follow")),
@@ -136,7 +136,7 @@ def test_a_block_hides_both_from_each_other_and_ends_follows(client, user, selle
     assert client.get(url(seller)).status_code == 200
 
 
-def test_lists_are_newest_first_paged_and_without_the_hidden(client, user, seller):
+def test_lists_of_people_are_newest_first_in_pages_without_blocked_people(client, user, seller):
     people = [make_user() for _ in range(5)]
     for person in people:
         follow(person, seller)
@@ -166,6 +166,6 @@ def test_lists_have_a_constant_number_of_queries(client, seller, django_assert_n
             assert client.get(url(seller, kind)).status_code == 200
 
 
-def test_a_profile_is_six_queries(client, seller, django_assert_num_queries):
+def test_a_profile_takes_six_queries(client, seller, django_assert_num_queries):
     with django_assert_num_queries(6):
         client.get(url(seller))

@@ -36,7 +36,7 @@ def photo(kind="JPEG", size=(1000, 500)):
     return SimpleUploadedFile("me.jpg", output.getvalue(), content_type="image/jpeg")
 
 
-def test_me_is_as_the_contract_prints_it(client, user):
+def test_me_has_the_fields_of_the_contract(client, user):
     answer = client.get(ME)
     assert answer.status_code == 200
     data = answer.json()["data"]
@@ -103,7 +103,7 @@ def test_a_profile_is_changed_field_by_field(client, user):
         {"phone": "12"},
     ],
 )
-def test_a_bad_change_is_refused_whole(client, user, change):
+def test_an_invalid_change_is_refused_as_a_whole(client, user, change):
     answer = client.patch(ME, {"neighborhood": "Elsewhere", **change})
     assert code_of(answer) == (400, "validation_error")
     assert list(answer.json()["error"]["details"]) == list(change)
@@ -112,13 +112,13 @@ def test_a_bad_change_is_refused_whole(client, user, change):
 
 
 @pytest.mark.parametrize("neighborhood", ["\u200f", "Al Barsha\n1", "JLT\u2028Cluster V", ["JLT"]])
-def test_a_neighbourhood_that_cannot_be_read_on_its_line_is_refused(client, user, neighborhood):
+def test_a_neighborhood_with_line_breaks_is_refused(client, user, neighborhood):
     assert code_of(client.patch(ME, {"neighborhood": neighborhood})) == (400, "validation_error")
     user.refresh_from_db()
     assert user.neighborhood == ""
 
 
-def test_a_bio_has_lines_and_what_is_told_of_a_person_may_be_blank(client, user):
+def test_a_bio_keeps_line_breaks_and_optional_texts_may_be_blank(client, user):
     assert client.patch(ME, {"bio": "Sneakers.\r\nSize 42."}).json()["data"]["bio"] == "Sneakers.\nSize 42."
     blank = {"full_name": "", "bio": "", "neighborhood": " "}
     assert client.patch(ME, blank).status_code == 200
@@ -127,7 +127,7 @@ def test_a_bio_has_lines_and_what_is_told_of_a_person_may_be_blank(client, user)
 
 
 @pytest.mark.parametrize("body", [{"notify_folowers": True}, {"is_verified": False}, {}])
-def test_changes_that_name_no_field_are_not_answered_as_if_they_were_saved(client, body):
+def test_a_change_without_a_known_field_is_refused(client, body):
     answer = client.patch(ME, body)
     assert code_of(answer) == (400, "validation_error")
     assert answer.json()["error"]["details"] == {
@@ -138,7 +138,7 @@ def test_changes_that_name_no_field_are_not_answered_as_if_they_were_saved(clien
     }
 
 
-def test_state_is_not_for_its_owner_to_change(client, user):
+def test_people_cannot_change_their_own_state(client, user):
     flags = {
         "is_verified": False,
         "is_staff": True,
@@ -156,7 +156,7 @@ def test_state_is_not_for_its_owner_to_change(client, user):
     ("change", "code"),
     [({"username": "LAYLA"}, "username_taken"), ({"email": "Layla@example.com"}, "email_taken")],
 )
-def test_what_somebody_else_has_is_refused(client, user, change, code):
+def test_a_taken_email_phone_or_username_is_refused(client, user, change, code):
     make_user(username="layla", email="layla@example.com")
     assert code_of(client.patch(ME, change | {"current_password": PASSWORD})) == (409, code)
     assert client.patch(ME, {"username": user.username.upper()}).status_code == 200  # one's own, in capitals
@@ -184,7 +184,7 @@ def upload(client, file):
     return client.post(f"{ME}/avatar", {"image": file}, format="multipart")
 
 
-def test_a_picture_is_uploaded_replaced_and_removed(
+def test_an_avatar_is_uploaded_replaced_and_removed(
     client, user, storage, django_capture_on_commit_callbacks
 ):
     answer = upload(client, photo())
@@ -204,7 +204,7 @@ def test_a_picture_is_uploaded_replaced_and_removed(
     assert [path for path in storage.rglob("*") if path.is_file()] == []
 
 
-def test_what_is_no_picture_is_refused_and_the_old_one_stays(client, user, storage):
+def test_an_upload_that_is_no_picture_is_refused_and_the_avatar_remains(client, user, storage):
     upload(client, photo())
     user.refresh_from_db()
     before = user.avatar
@@ -230,7 +230,7 @@ def test_what_is_no_picture_is_refused_and_the_old_one_stays(client, user, stora
 # --- The end -----------------------------------------------------------------------------------------
 
 
-def test_a_deleted_account_leaves_a_nameless_row(
+def test_a_deleted_account_leaves_an_anonymous_row(
     guest, storage, captured_events, django_capture_on_commit_callbacks, monkeypatch
 ):
     closed: list[User] = []
@@ -299,7 +299,7 @@ def test_a_deleted_account_leaves_a_nameless_row(
     make_user(email="layla@example.com", username="layla", phone="+971501234567")  # free again
 
 
-def test_the_demo_people_are_made_once():
+def test_the_demo_people_are_created_once():
     demo.seed_people()
     people = demo.seed_people()
     assert len(people) == len(demo.PEOPLE) == User.objects.count()
@@ -314,7 +314,7 @@ def test_the_demo_people_are_made_once():
     assert not User.objects.filter(phone__in=["+971501234567", "+971507654321"]).exists()
 
 
-def test_a_banned_person_can_t_be_deleted_by_token(user):
+def test_a_banned_person_cannot_delete_the_account(user):
     client = client_for(user)
     User.objects.filter(pk=user.pk).update(is_active=False, banned_at=timezone.now())
     assert code_of(client.delete(ME, {"password": PASSWORD})) == (401, "account_banned")

@@ -80,7 +80,7 @@ def test_one_username_or_phone_is_registered_once(field):
     assert User.objects.count() == 1
 
 
-def test_twins_with_one_idempotency_key_are_one_account():
+def test_parallel_requests_with_one_idempotency_key_create_one_account():
     body = {"email": "layla@example.com", "username": "layla", "password": PASSWORD}
 
     def register() -> Any:
@@ -119,7 +119,7 @@ def test_a_hundred_uses_without_grace_end_the_family(settings):
     assert RefreshFamily.objects.get().revoked_at is not None
 
 
-def test_logging_out_everywhere_while_refreshing_leaves_no_live_login():
+def test_logging_out_everywhere_while_refreshing_leaves_no_login():
     user = make_user()
     for _ in range(3):
         token = log_in(APIClient(), user.email).json()["data"]["refresh_token"]
@@ -137,7 +137,7 @@ def test_logging_out_everywhere_while_refreshing_leaves_no_live_login():
                 assert guest.get(f"{AUTH}/me").status_code == 401
 
 
-def test_a_burst_of_wrong_guesses_burns_the_code_after_five(settings):
+def test_parallel_wrong_guesses_void_the_code_after_five(settings):
     settings.DEBUG = True
     make_user(email="testbuyer@soukloop.com", is_verified=False)
     send(APIClient())
@@ -151,7 +151,7 @@ def test_a_burst_of_wrong_guesses_burns_the_code_after_five(settings):
     assert not User.objects.get().is_verified
 
 
-def test_one_code_is_used_once(settings):
+def test_parallel_requests_use_a_code_once(settings):
     settings.DEBUG = True
     make_user(email="testbuyer@soukloop.com", is_verified=False)
     send(APIClient())
@@ -171,7 +171,7 @@ def test_one_code_is_used_once(settings):
     assert User.objects.get().check_password(f"Better{winner}!@#x")
 
 
-def test_parallel_sends_leave_one_code_that_works(settings):
+def test_parallel_send_requests_leave_one_valid_code(settings):
     settings.DEBUG = True
     make_user(email="testbuyer@soukloop.com", is_verified=False)
     assert statuses(at_once([lambda: send(APIClient())] * 12)) == {200: 12}
@@ -181,7 +181,7 @@ def test_parallel_sends_leave_one_code_that_works(settings):
     assert verify(APIClient(), code).status_code == 200
 
 
-def test_of_two_password_changes_with_one_old_password_one_wins():
+def test_of_two_parallel_password_changes_one_succeeds():
     user = make_user()
     calls = [
         lambda number=number: client_for(user).post(
@@ -196,14 +196,14 @@ def test_of_two_password_changes_with_one_old_password_one_wins():
     assert RefreshFamily.objects.filter(revoked_at=None).count() == 1
 
 
-def test_following_twice_at_once_is_following_once():
+def test_parallel_follows_are_stored_once():
     user, seller = make_user(), make_user()
     answers = at_once([lambda: client_for(user).post(f"/api/v1/users/{seller.pk}/follow")] * 12)
     assert statuses(answers) == {200: 12}
     assert Follow.objects.count() == 1
 
 
-def test_a_follow_never_survives_beside_a_block():
+def test_a_follow_and_a_block_in_parallel_leave_no_follow():
     for _ in range(10):
         follower, blocker = make_user(), make_user()
 
@@ -219,7 +219,7 @@ def test_a_follow_never_survives_beside_a_block():
     assert not Follow.objects.exists()
 
 
-def test_two_staff_ban_somebody_once():
+def test_two_parallel_bans_ban_once():
     user, staff = make_user(), [make_staff() for _ in range(4)]
 
     def ban(actor: User) -> str:

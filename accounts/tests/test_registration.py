@@ -49,7 +49,7 @@ def test_people_of_the_contract_can_register(guest, person):
     assert RefreshFamily.objects.get().user == row
 
 
-def test_phone_name_and_role_may_be_left_out(guest):
+def test_phone_name_and_role_are_optional(guest):
     answer = guest.post(
         URL, {"email": "Noor@Example.com", "username": "Noor.7", "password": "sand-and-sea-9"}
     )
@@ -65,12 +65,12 @@ def test_phone_name_and_role_may_be_left_out(guest):
 
 
 @pytest.mark.parametrize("phone", ["050 123 4567", "+971-50-123-4567", "00971501234567", "٠٥٠١٢٣٤٥٦٧"])
-def test_a_phone_is_kept_as_e164_however_it_is_written(guest, phone):
+def test_a_phone_is_stored_as_e164_in_whatever_spelling(guest, phone):
     assert guest.post(URL, BUYER | {"phone": phone}).json()["data"]["user"]["phone"] == "+971501234567"
 
 
 @pytest.mark.parametrize("phone", ["", None])
-def test_an_empty_phone_is_none_and_two_may_have_none(guest, phone):
+def test_an_empty_phone_is_stored_as_none(guest, phone):
     make_user(phone=None)
     assert guest.post(URL, BUYER | {"phone": phone}).json()["data"]["user"]["phone"] is None
 
@@ -110,7 +110,7 @@ def test_an_empty_phone_is_none_and_two_may_have_none(guest, phone):
         ("role", []),
     ],
 )
-def test_a_bad_field_is_named_and_nobody_is_registered(guest, field, value):
+def test_an_invalid_field_is_named_and_nobody_is_registered(guest, field, value):
     answer = guest.post(URL, BUYER | {field: value})
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "validation_error"
@@ -128,7 +128,7 @@ def test_every_missing_field_is_named(guest):
     ("field", "value"),
     [("email", "TESTBUYER@SoukLoop.com"), ("username", "TestBuyer"), ("phone", "050 123 4567")],
 )
-def test_what_somebody_has_is_refused_whatever_its_letters(guest, field, value):
+def test_a_taken_value_is_refused_in_any_letter_case(guest, field, value):
     make_user(**{key: BUYER[key] for key in ("email", "username", "phone")})
     fresh = {"email": "new@example.com", "username": "newcomer", "phone": "+971559998877"}
     answer = guest.post(URL, BUYER | fresh | {field: value})
@@ -163,6 +163,6 @@ def test_the_same_idempotency_key_registers_once_and_gives_tokens_again(guest):
     assert guest.post(URL, SELLER, headers={"Idempotency-Key": "try-1"}).status_code == 422
 
 
-def test_a_stale_token_in_the_header_bars_nobody_from_registering(guest):
+def test_a_stale_token_in_the_header_does_not_prevent_registration(guest):
     guest.credentials(HTTP_AUTHORIZATION="Bearer stale")
     assert guest.post(URL, BUYER).status_code == 201

@@ -30,6 +30,6 @@ def test_a_person_is_found_by_any_spelling(identifier):
 @pytest.mark.parametrize(
     "identifier", ["", "nobody", "layla", "layla@example.co", "05012345678901234567", "İ"]
 )
-def test_nobody_is_found_by_what_is_close(identifier):
+def test_a_similar_identifier_finds_nobody(identifier):
     make_user(email="layla@example.com", username="Layla.m", phone="+971501234567")
     assert user_by_identifier(identifier) is None

@@ -53,7 +53,7 @@ def test_the_http_backend_posts_json_with_its_token(gateway):
     assert gateway[1] == [("/messages", "Bearer gateway-token", {"to": PHONE, "text": "123456 is your code"})]
 
 
-def test_a_gateway_that_refuses_makes_the_job_try_again(gateway):
+def test_a_failing_gateway_makes_the_job_retry(gateway):
     gateway[0].status = 500
     with pytest.raises(OSError, match="500"):
         sms.send(to=PHONE, text="123456 is your code")
@@ -61,7 +61,7 @@ def test_a_gateway_that_refuses_makes_the_job_try_again(gateway):
     assert deliver_code.retry_strategy.max_attempts == 5
 
 
-def test_a_gateway_is_reached_over_http_only(settings):
+def test_a_gateway_url_must_be_http(settings):
     settings.SMS_BACKEND = "accounts.sms.HttpBackend"
     settings.SMS_HTTP_URL = "file:///etc/passwd"
     with pytest.raises(ImproperlyConfigured):

@@ -48,7 +48,7 @@ def test_a_ticket_ends_with_the_login_it_came_from(user):
     assert caught.value.code == "token_revoked"
 
 
-def test_a_socket_takes_an_access_token_and_nothing_else(user):
+def test_a_socket_accepts_only_an_access_token_or_a_ticket(user):
     assert authenticate_socket(token=access_token_for(user)).id == user.pk
     family = RefreshFamily.objects.create(user=user, current_jti="a" * 32, rotated_at=timezone.now())
     for credentials, code in [
@@ -62,7 +62,7 @@ def test_a_socket_takes_an_access_token_and_nothing_else(user):
         assert caught.value.code == code
 
 
-def test_of_the_handshakes_of_one_moment_none_fails_for_anothers_reason(user, django_assert_num_queries):
+def test_a_failing_handshake_does_not_fail_the_others_in_its_batch(user, django_assert_num_queries):
     asked = [Credentials(token=access_token_for(user)), Credentials(token="x"), Credentials(ticket="\ud800")]
     with django_assert_num_queries(1):
         found, bad, odd = authenticate_sockets(asked)
@@ -72,7 +72,7 @@ def test_of_the_handshakes_of_one_moment_none_fails_for_anothers_reason(user, dj
     assert isinstance(odd, UnicodeEncodeError)
 
 
-def test_without_redis_there_are_no_tickets_but_everything_else_goes_on(client, user, guest, monkeypatch):
+def test_without_redis_tickets_are_503_and_login_still_works(client, user, guest, monkeypatch):
     def away(*args, **kwargs):
         raise RedisAway("away")
 

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('seq', models.PositiveBigIntegerField()),
                 ('message_type', models.CharField(choices=[('text', 'Text'), ('image', 'Image'), ('offer', 'Offer'), ('system', 'System')], default='text', max_length=10)),
-                ('content', models.TextField(blank=True, help_text='Text, or the address of an image elsewhere')),
+                ('content', models.TextField(blank=True, help_text='Text, or the URL of an image')),
                 ('data', models.JSONField(blank=True, default=dict, help_text='An offer, or an uploaded image')),
                 ('client_message_id', models.CharField(blank=True, max_length=64, null=True)),
                 ('hidden_at', models.DateTimeField(blank=True, null=True)),
@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('conversation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='chat.conversation')),
                 ('hidden_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('sender', models.ForeignKey(blank=True, help_text='Empty when the platform itself speaks', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages_sent', to=settings.AUTH_USER_MODEL)),
+                ('sender', models.ForeignKey(blank=True, help_text='Empty for messages of the platform', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='messages_sent', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.AddField(

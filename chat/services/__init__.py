@@ -1,4 +1,4 @@
-"""Every write to a conversation."""
+"""Every write to conversations."""
 
 from chat.services.conversations import mark_read, open_conversation, set_archived
 from chat.services.messages import hide_message, inbox_key, post_message, send_image, send_message

@@ -17,7 +17,7 @@ from listings.models import Product
 from notifications.services import mark_read_by_key
 from soukloop.core.errors import NotFound, ValidationFailed
 
-RETRIED_WITHIN = timedelta(seconds=10)
+RETRY_WINDOW = timedelta(seconds=10)
 _WITHDRAWN = (Product.Status.HIDDEN, Product.Status.DELETED)
 
 
@@ -29,56 +29,57 @@ def open_conversation(
     product_id: UUID | None = None,
     initial_message: str = "",
 ) -> tuple[Conversation, bool]:
-    """Return the conversation of two people about a product, or about none, and whether it was made now.
+    """Return two people's conversation about a product, or about none, and whether it was created now.
 
-    The product's seller is the seller; without a product whoever opens first is the buyer. Raises
-    ValidationFailed for oneself and for a product of neither, NotFound for a person or product that isn't
-    there for the actor, Forbidden where one of the two blocked the other. The same first message again within
-    RETRIED_WITHIN is a phone that missed the answer: it is not posted twice.
+    The product's seller is the seller; without a product whoever opens first is the buyer. The same initial
+    message again within RETRY_WINDOW is taken for a client's retry and not posted twice. Raises
+    ValidationFailed for oneself and for a product of neither, NotFound for a person or product that the actor
+    cannot see, Forbidden where one of the two blocked the other.
     """
     if other_user_id == actor.pk:
-        raise ValidationFailed(details={"other_user_id": ["You can't write to yourself."]})
+        raise ValidationFailed(details={"other_user_id": ["You cannot start a conversation with yourself."]})
     other = User.objects.filter(pk=other_user_id, is_active=True).first()
     if other is None:
-        raise NotFound("There is no such person.", code="user_not_found")
+        raise NotFound("User not found.", code="user_not_found")
     check_reachable(actor, other.pk)
     if product_id is None:
-        conversation, is_new = _without_product(actor, other)
+        conversation, is_new = _open_without_product(actor, other)
     else:
-        conversation, is_new = _about_product(actor, other, product_id)
+        conversation, is_new = _open_about_product(actor, other, product_id)
     if initial_message:
         conversation = conversation_of(actor, conversation.pk, lock=True)
-        if not _was_just_said(conversation, actor, initial_message):
+        if not _is_retry(conversation, actor, initial_message):
             post_message(conversation=conversation, sender=actor, content=initial_message)
     return conversation, is_new
 
 
-def _was_just_said(conversation: Conversation, actor: User, content: str) -> bool:
-    """Tell whether this is a retry; the conversation is locked, so a twin under way has been committed."""
+def _is_retry(conversation: Conversation, actor: User, content: str) -> bool:
+    """Return whether the actor has just sent this; the conversation must be locked, so that a parallel
+    request has been committed."""
     return conversation.messages.filter(
         sender=actor,
         message_type=Message.Type.TEXT,
         content=content,
-        created_at__gt=timezone.now() - RETRIED_WITHIN,
+        created_at__gt=timezone.now() - RETRY_WINDOW,
     ).exists()
 
 
-def _about_product(actor: User, other: User, product_id: UUID) -> tuple[Conversation, bool]:
+def _open_about_product(actor: User, other: User, product_id: UUID) -> tuple[Conversation, bool]:
     of_both = Conversation.objects.of(actor.pk).of(other.pk)
     found = of_both.filter(product=product_id).select_related("product").first()
-    # Sold things are hidden from lists, but the two go on talking about theirs.
+    # A sold product is hidden from others, but these two keep their conversation about it.
     if found is not None and found.product is not None and found.product.status not in _WITHDRAWN:
         return found, False
     product = product_visible_to(actor, product_id)
     if product.status in _WITHDRAWN:
-        raise NotFound("There is no such product.", code="product_not_found")
+        raise NotFound("Product not found.", code="product_not_found")
     if product.seller_id not in (actor.pk, other.pk):
-        raise ValidationFailed(details={"product_id": ["This product is sold by neither of you."]})
+        raise ValidationFailed(details={"product_id": ["Neither of you sells this product."]})
     buyer, seller = (other, actor) if product.seller_id == actor.pk else (actor, other)
     return Conversation.objects.get_or_create(buyer=buyer, seller=seller, product=product)
 
 
-def _without_product(actor: User, other: User) -> tuple[Conversation, bool]:
+def _open_without_product(actor: User, other: User) -> tuple[Conversation, bool]:
     either_way = Conversation.objects.filter(
         Q(buyer=actor, seller=other) | Q(buyer=other, seller=actor), product=None
     )
@@ -88,19 +89,19 @@ def _without_product(actor: User, other: User) -> tuple[Conversation, bool]:
     try:
         with transaction.atomic():
             return Conversation.objects.create(buyer=actor, seller=other), True
-    except IntegrityError:  # the other opened it at the same moment
+    except IntegrityError:  # the other person opened it at the same time
         return either_way.get(), False
 
 
 @transaction.atomic
 def mark_read(*, actor: User, conversation_id: UUID, up_to_seq: int | None = None) -> Conversation:
-    """Read a conversation up to a message, or to its end; what was read before stays read."""
+    """Mark a conversation as read up to a message, or to its end; never moves backwards."""
     conversation = conversation_of(actor, conversation_id, lock=True)
     last = conversation.last_seq
     seq = last if up_to_seq is None else min(up_to_seq, last)
     if seq <= conversation.read_seq_of(actor.pk):
         return conversation
-    # At the end there is nothing to count; short of it the rest of what the other side wrote is unread.
+    # Before the end, the other person's later messages remain unread.
     unread = 0
     if seq < last:
         unread = conversation.messages.filter(seq__gt=seq).exclude(sender_id=actor.pk).count()
@@ -113,13 +114,13 @@ def mark_read(*, actor: User, conversation_id: UUID, up_to_seq: int | None = Non
     if not unread:
         mark_read_by_key(user_id=actor.pk, collapse_key=inbox_key(conversation.pk))
     is_shown = is_reachable(actor, conversation.other_id(actor.pk))
-    events.messages_read(conversation, actor.pk, is_shown_to_other=is_shown)
+    events.publish_messages_read(conversation, actor.pk, is_shown_to_other=is_shown)
     return conversation
 
 
 @transaction.atomic
 def set_archived(*, actor: User, conversation_id: UUID, archived: bool) -> Conversation:
-    """Put a conversation out of one's own list, or back; a new message puts it back as well."""
+    """Archive a conversation for the actor, or bring it back; a new message brings it back as well."""
     conversation = conversation_of(actor, conversation_id, lock=True)
     if conversation.is_buyer(actor.pk):
         conversation.buyer_archived = archived

@@ -1,4 +1,4 @@
-"""Writing messages, and hiding them."""
+"""Sending and hiding messages."""
 
 import json
 import uuid
@@ -13,16 +13,16 @@ from django.utils import timezone
 
 from accounts.models import User
 from chat import events, typing
-from chat.access import may_write_to
+from chat.access import writable_recipient
 from chat.models import Conversation, Message
-from chat.typing import Typist
+from chat.typing import TypingIndicator
 from notifications.services import clear_bodies, notify
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.images import delete_image, store_image
 from soukloop.core.staff.history import log_staff_action
 from soukloop.realtime.presence import online_among
 
-# What two people say to each other; what the server adds (offers, system messages) its own app announces.
+# Other types (offers, system messages) are added by the server, and their own app notifies people.
 WRITTEN_BY_PEOPLE = (Message.Type.TEXT, Message.Type.IMAGE)
 
 
@@ -35,11 +35,11 @@ def send_message(
     data: dict[str, Any] | None = None,
     client_message_id: str | None = None,
 ) -> Message:
-    """Write in a conversation of one's own; the same `client_message_id` again returns the first message.
+    """Send a message in the actor's conversation; a repeated `client_message_id` returns the first message.
 
     Raises NotFound, and Forbidden where one of the two blocked the other or the other's account is closed.
     """
-    other_id = may_write_to(actor, conversation_id)
+    other_id = writable_recipient(actor, conversation_id)
     message, _ = _append(
         conversation_id,
         other_id,
@@ -57,11 +57,11 @@ def send_message(
 def send_image(
     *, actor: User, conversation_id: UUID, upload: "UploadedFile[Any]", client_message_id: str | None = None
 ) -> Message:
-    """Store an uploaded picture and send it; raises as `send_message` and `store_image` do.
+    """Store an uploaded picture and send it; raises as `send_message` and `store_image`.
 
-    The picture is decoded before the conversation is locked: that takes a while.
+    The picture is decoded before the conversation is locked, because decoding is slow.
     """
-    may_write_to(actor, conversation_id)
+    writable_recipient(actor, conversation_id)
     image = store_image(upload, folder="chat")
     try:
         message = send_message(
@@ -74,7 +74,7 @@ def send_image(
     except Exception:
         delete_image(image.name)
         raise
-    if message.data.get("upload") != image.name:  # sent before, under the same client_message_id
+    if message.data.get("upload") != image.name:  # already sent under this client_message_id
         delete_image(image.name)
     return message
 
@@ -88,10 +88,10 @@ def post_message(
     data: dict[str, Any] | None = None,
     client_message_id: str | None = None,
 ) -> Message:
-    """Append a message for the server: whoever calls has checked that the sender may write here.
+    """Append a message without checking access: the caller has done that.
 
-    `sender` is None when the platform itself speaks. `data` is plain JSON and is shown to both sides. The
-    given conversation's counters are brought up to date.
+    `sender` is None for messages of the platform. `data` is plain JSON and is shown to both people. The given
+    conversation's counters are updated.
     """
     message, counters = _append(
         conversation.pk,
@@ -111,18 +111,17 @@ def post_message(
 
 @transaction.atomic
 def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
-    """Take a message's content from both sides' sight.
+    """Hide a message's content from both people; the row and its number remain.
 
-    The row stays as evidence, and so does its place. Raises Forbidden for who isn't staff,
-    NotFound, and ValidationFailed without a reason.
+    Raises Forbidden for people who are not staff, NotFound, and ValidationFailed without a reason.
     """
     if not actor.is_staff:
         raise Forbidden
     if not reason.strip():
-        raise ValidationFailed(details={"reason": ["Say why."]})
+        raise ValidationFailed(details={"reason": ["Enter a reason."]})
     message = Message.objects.select_for_update(of=("self",)).filter(pk=message_id).first()
     if message is None:
-        raise NotFound("There is no such message.", code="message_not_found")
+        raise NotFound("Message not found.", code="message_not_found")
     if message.hidden_at is None:
         message.hidden_at, message.hidden_by, message.hidden_reason = timezone.now(), actor, reason.strip()
         message.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])
@@ -133,7 +132,7 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
             collapse_key=inbox_key(message.conversation_id),
             about={"message_id": str(message.pk)},
         )
-        events.message_hidden(message, people)
+        events.publish_message_hidden(message, people)
     return message
 
 
@@ -153,7 +152,7 @@ class _Counters:
     unread_count_seller: int
 
     def other_than(self, user_id: UUID) -> tuple[UUID, int]:
-        """Return the other side and how much is unread there."""
+        """Return the other person and their unread count."""
         if user_id == self.buyer_id:
             return self.seller_id, self.unread_count_seller
         return self.buyer_id, self.unread_count_buyer
@@ -167,10 +166,10 @@ class _Counters:
         conversation.buyer_archived = conversation.seller_archived = False
 
 
-# One statement: it takes the conversation's row lock, numbers, counts and inserts. As four ORM calls a
-# message cost three times the processor time, most of it for building SQL (bench/messages.py).
+# One statement locks the conversation, numbers, counts and inserts. As four ORM calls a message took three
+# times the processor time, most of it for building SQL (bench/messages.py).
 _APPEND = """
-WITH counted AS (
+WITH updated AS (
     UPDATE chat_conversation SET
         last_seq = last_seq + 1,
         last_message_id = %(id)s,
@@ -185,25 +184,25 @@ WITH counted AS (
             AND client_message_id = %(client_message_id)s
     )
     RETURNING last_seq, buyer_id, seller_id, unread_count_buyer, unread_count_seller
-), said AS (
+), inserted AS (
     INSERT INTO chat_message (
         id, conversation_id, seq, sender_id, message_type, content, data, client_message_id, hidden_reason,
         created_at
     )
     SELECT %(id)s, %(conversation)s, last_seq, %(sender)s, %(message_type)s, %(content)s, %(data)s::jsonb,
         %(client_message_id)s, '', %(created_at)s
-    FROM counted
+    FROM updated
 )
-SELECT last_seq, buyer_id, seller_id, unread_count_buyer, unread_count_seller FROM counted
+SELECT last_seq, buyer_id, seller_id, unread_count_buyer, unread_count_seller FROM updated
 """
 
 
 def _append(
     conversation_id: UUID, other_id: UUID | None, message: Message
 ) -> tuple[Message, _Counters | None]:
-    """Number, count and announce a message; what was sent before is returned without counters.
+    """Number, count and publish a message; one that was already sent is returned without counters.
 
-    `other_id` is who reads it; None where the platform speaks to both.
+    `other_id` is the recipient; None for messages of the platform, which both receive.
     """
     is_for_inbox = (
         other_id is not None and message.message_type in WRITTEN_BY_PEOPLE and not online_among([other_id])
@@ -215,7 +214,7 @@ def _append(
     try:
         return append()
     except IntegrityError:
-        # Its twin (the same client_message_id) was committed while this one waited for the row's lock.
+        # A parallel request with the same client_message_id was committed while this one waited for the lock.
         return append()
 
 
@@ -248,18 +247,18 @@ def _append_or_find(
     counters = _Counters(*row)
     message.seq = counters.last_seq
     message._state.adding = False
-    events.message_new(message, (counters.buyer_id, counters.seller_id))
+    events.publish_message_new(message, (counters.buyer_id, counters.seller_id))
     if message.sender is not None and message.message_type in WRITTEN_BY_PEOPLE:
         other_id, unread = counters.other_than(message.sender.pk)
-        typist = Typist(conversation_id, message.sender.pk, message.sender.username, other_id)
-        transaction.on_commit(partial(typing.stop_if_known, typist), robust=True)
+        indicator = TypingIndicator(conversation_id, message.sender.pk, message.sender.username, other_id)
+        transaction.on_commit(partial(typing.stop_if_started_here, indicator), robust=True)
         if is_for_inbox:
-            _notify(message, message.sender, other_id, unread)
+            _notify_recipient(message, message.sender, other_id, unread)
     return message, counters
 
 
-def _notify(message: Message, sender: User, other_id: UUID, unread: int) -> None:
-    """Leave a notification to who isn't connected: one per conversation until it is read."""
+def _notify_recipient(message: Message, sender: User, other_id: UUID, unread: int) -> None:
+    """Notify a recipient who is offline: one notification per conversation until it is read."""
     notify(
         user_ids=[other_id],
         kind="message_new",

@@ -26,7 +26,7 @@ def shown(browser: Client, query: str) -> str:
     return response.content.decode()
 
 
-def test_messages_are_found_by_words_writer_and_id(browser: Client) -> None:
+def test_messages_are_found_by_words_sender_and_id(browser: Client) -> None:
     conversation = make_conversation()
     message = make_message(conversation, content="Meet me outside the Marina Mall")
     make_message(conversation, conversation.seller, content="Another matter")
@@ -55,7 +55,7 @@ def test_a_conversation_is_found_by_either_side_and_leads_to_its_messages(browse
     assert f"?conversation={conversation.pk}" in row
 
 
-def test_hiding_asks_for_a_reason_and_is_in_the_history(browser: Client) -> None:
+def test_hiding_a_message_asks_for_a_reason_and_is_in_the_history(browser: Client) -> None:
     message = make_message(make_conversation(), content="rude")
     data = {"action": "hide", "_selected_action": [str(message.pk)]}
     assert "reason" in browser.post(MESSAGES, data).content.decode()
@@ -67,7 +67,7 @@ def test_hiding_asks_for_a_reason_and_is_in_the_history(browser: Client) -> None
     assert "Hidden: Abuse" in LogEntry.objects.get(object_id=str(message.pk)).change_message
 
 
-def test_nothing_is_edited_added_or_deleted_by_hand(browser: Client) -> None:
+def test_staff_cannot_edit_add_or_delete_messages(browser: Client) -> None:
     message = make_message(make_conversation())
     for url in (f"{MESSAGES}add/", f"{MESSAGES}{message.pk}/delete/", "/admin/chat/conversation/add/"):
         assert browser.get(url).status_code == 403
@@ -75,7 +75,7 @@ def test_nothing_is_edited_added_or_deleted_by_hand(browser: Client) -> None:
     assert Message.objects.get().content == "Hello"
 
 
-def test_other_people_are_sent_to_log_in() -> None:
+def test_people_who_are_not_staff_are_redirected_to_the_login() -> None:
     browser = Client()
     browser.force_login(make_user())
     assert browser.get(MESSAGES).status_code == 302

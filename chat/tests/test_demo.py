@@ -24,5 +24,5 @@ def test_seeding_twice_changes_nothing() -> None:
         assert conversation.unread_count_buyer + conversation.unread_count_seller == 1
 
 
-def test_without_products_there_is_nothing_to_talk_about() -> None:
+def test_seeding_without_products_creates_no_conversation() -> None:
     assert seed_conversations([make_user()], []) == []

@@ -41,7 +41,7 @@ def check(conversations: list[Conversation], writers: list[Writer], server: Any)
         assert_counts_are_right(conversation)
 
 
-def test_a_killed_web_process_loses_and_doubles_nothing(live_server_process: ServerFactory) -> None:
+def test_a_killed_web_process_loses_and_duplicates_no_message(live_server_process: ServerFactory) -> None:
     conversations = [make_conversation() for _ in range(CONVERSATIONS)]
     (doomed,), (safe,) = live_server_process(fresh=True), live_server_process()
 
@@ -67,7 +67,7 @@ def test_a_killed_web_process_loses_and_doubles_nothing(live_server_process: Ser
     listener.close()
 
 
-def test_a_killed_redis_loses_and_doubles_nothing(
+def test_a_killed_redis_loses_and_duplicates_no_message(
     live_server_process: ServerFactory, own_redis: RedisProcess
 ) -> None:
     conversations = [make_conversation() for _ in range(CONVERSATIONS)]

@@ -43,7 +43,7 @@ def at_once(*jobs: Callable[[], Any]) -> list[Any]:
 
 @pytest.mark.django_db(transaction=True)
 class TestRaces:
-    def test_conversations_opened_at_once_are_one(self) -> None:
+    def test_conversations_opened_in_parallel_are_one(self) -> None:
         for product_of_seller in (True, False):
             buyer, seller = make_user(), make_seller()
             product_id = make_product(seller=seller).pk if product_of_seller else None
@@ -62,7 +62,7 @@ class TestRaces:
             assert conversation.messages.count() == 2  # what each of the two said, however often it was sent
             assert (conversation.unread_count_buyer, conversation.unread_count_seller) == (1, 1)
 
-    def test_a_hundred_senders_leave_no_gap_and_no_twin(self) -> None:
+    def test_a_hundred_parallel_senders_leave_no_gap_and_no_duplicate(self) -> None:
         conversation = make_conversation()
         sides = (conversation.buyer, conversation.seller)
 
@@ -152,7 +152,7 @@ class ConversationMachine(RuleBasedStateMachine):
 
 
 class TestAnyOrder(HypothesisTestCase):
-    def test_counts_follow_from_what_was_said_and_read(self) -> None:
+    def test_counts_follow_from_the_messages_sent_and_read(self) -> None:
         run_state_machine_as_test(
             ConversationMachine,
             settings=settings(

@@ -166,7 +166,7 @@ def test_rest_and_sockets_give_the_same_events_rows_and_refusals(
     assert Message.objects.count() == 2
 
 
-def test_joining_brings_what_was_missed_in_order(connect: Connect) -> None:
+def test_joining_brings_missed_messages_in_order(connect: Connect) -> None:
     conversation = make_conversation()
     for n in range(1, 6):
         make_message(conversation, content=str(n))
@@ -184,7 +184,7 @@ def test_joining_brings_what_was_missed_in_order(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("connect", ["bare"], indirect=True)
-def test_who_missed_too_much_is_told_to_read_it_over_rest(connect: Connect) -> None:
+def test_a_client_that_missed_too_many_messages_is_told_to_resync(connect: Connect) -> None:
     conversation = make_conversation()
     now = make_message(conversation).created_at
     Message.objects.bulk_create(
@@ -200,7 +200,7 @@ def test_who_missed_too_much_is_told_to_read_it_over_rest(connect: Connect) -> N
 
 
 @pytest.mark.parametrize("connect", ["bare"], indirect=True)
-def test_typing_ends_by_itself_by_leaving_and_with_the_connection(connect: Connect) -> None:
+def test_typing_ends_by_timeout_by_leaving_and_with_the_connection(connect: Connect) -> None:
     conversation = make_conversation()
     at = {"conversation_id": str(conversation.pk)}
     buyer, seller = connect(conversation.buyer), connect(conversation.seller)
@@ -224,7 +224,7 @@ def test_typing_ends_by_itself_by_leaving_and_with_the_connection(connect: Conne
 
 
 @pytest.mark.parametrize("connect", ["bare"], indirect=True)
-def test_typing_again_keeps_it_going_and_ones_own_devices_hear_nothing(connect: Connect) -> None:
+def test_typing_again_extends_the_indicator_and_own_devices_get_no_event(connect: Connect) -> None:
     conversation = make_conversation()
     at = {"conversation_id": str(conversation.pk)}
     buyer, tablet, seller = (
@@ -240,7 +240,7 @@ def test_typing_again_keeps_it_going_and_ones_own_devices_hear_nothing(connect: 
     assert buyer.named("typing:active") == tablet.named("typing:active") == []
 
 
-def test_every_device_of_both_hears_a_message_once(connect: Connect) -> None:
+def test_every_device_of_both_people_gets_a_message_once(connect: Connect) -> None:
     conversation = make_conversation()
     phone, tablet = connect(conversation.seller), connect(conversation.seller)
     buyer = connect(conversation.buyer)
@@ -264,7 +264,7 @@ def test_the_same_client_message_id_is_acknowledged_twice_and_sent_once(connect:
     assert seller.hears_nothing_of("message:new")
 
 
-def test_strangers_are_refused_and_nobody_hears_them(connect: Connect) -> None:
+def test_strangers_are_refused_and_nobody_gets_their_messages(connect: Connect) -> None:
     conversation = make_conversation()
     seller, stranger = connect(conversation.seller), connect(make_user())
     heard_before = len(seller.events)
@@ -289,7 +289,7 @@ def test_blocked_people_are_refused_both_ways(connect: Connect) -> None:
         assert client.named("typing:active") == client.named("message:new") == []
 
 
-def test_bad_data_is_refused_with_the_field(connect: Connect) -> None:
+def test_invalid_data_is_refused_with_the_field(connect: Connect) -> None:
     client = connect(make_user())
     for data in (
         {},
@@ -310,7 +310,7 @@ def test_bad_data_is_refused_with_the_field(connect: Connect) -> None:
             assert "conversation_id" in ack["error"]["details"]
 
 
-def test_messages_of_which_nothing_is_seen_are_refused(connect: Connect) -> None:
+def test_messages_without_visible_characters_are_refused(connect: Connect) -> None:
     conversation = make_conversation()
     client = connect(conversation.buyer)
     for content in ("\u200b", "\u200f \u202e", "\u3164"):
@@ -319,7 +319,7 @@ def test_messages_of_which_nothing_is_seen_are_refused(connect: Connect) -> None
     assert not Message.objects.exists()
 
 
-def test_the_conversations_own_socket_joins_by_itself(
+def test_the_socket_of_a_conversation_joins_it_on_connect(
     live_server_process: ServerFactory, bare_client: Any
 ) -> None:
     conversation = make_conversation()
@@ -334,7 +334,7 @@ def test_the_conversations_own_socket_joins_by_itself(
     client.expect("message:new", seq=2)
 
 
-def test_a_notification_reaches_the_inbox_of_who_was_away(
+def test_a_message_to_an_offline_person_is_in_their_inbox(
     connect: Connect, live_server_process: ServerFactory
 ) -> None:
     conversation = make_conversation()

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('title', models.CharField(max_length=200)),
                 ('body', models.CharField(blank=True, max_length=500)),
                 ('data', models.JSONField(blank=True, default=dict, help_text='Ids that a client opens')),
-                ('collapse_key', models.CharField(blank=True, help_text='A newer one of this key takes its place while unread', max_length=100, null=True)),
+                ('collapse_key', models.CharField(blank=True, help_text='A newer one with this key replaces it while unread', max_length=100, null=True)),
                 ('read_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField()),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to=settings.AUTH_USER_MODEL)),

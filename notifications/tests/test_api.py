@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 URL = "/api/v1/notifications"
 
 
-def test_the_inbox_is_ones_own_latest_first_in_pages() -> None:
+def test_the_inbox_lists_ones_own_notifications_latest_first_in_pages() -> None:
     me, other = make_user(), make_user()
     for n in range(3):
         notify(user_ids=[me.pk], kind="test", title=str(n), data={"n": n})
@@ -29,7 +29,7 @@ def test_the_inbox_is_ones_own_latest_first_in_pages() -> None:
     assert data["items"][0]["is_read"] is False
 
 
-def test_reading_some_then_all() -> None:
+def test_some_and_then_all_notifications_are_marked_read() -> None:
     me = make_user()
     for n in range(3):
         notify(user_ids=[me.pk], kind="test", title=str(n))
@@ -55,7 +55,7 @@ def test_reading_some_then_all() -> None:
         {"all": "perhaps"},
     ],
 )
-def test_bad_requests_mark_nothing(body: dict[str, Any]) -> None:
+def test_an_invalid_request_marks_nothing_as_read(body: dict[str, Any]) -> None:
     me = make_user()
     notify(user_ids=[me.pk], kind="test", title="T")
     response = client_for(me).post(f"{URL}/read", body)
@@ -64,7 +64,7 @@ def test_bad_requests_mark_nothing(body: dict[str, Any]) -> None:
     assert Notification.objects.get().read_at is None
 
 
-def test_other_peoples_notifications_are_passed_over() -> None:
+def test_other_peoples_notifications_are_ignored() -> None:
     other = make_user()
     notify(user_ids=[other.pk], kind="test", title="T")
     row = Notification.objects.get()
@@ -74,12 +74,12 @@ def test_other_peoples_notifications_are_passed_over() -> None:
     assert row.read_at is None
 
 
-def test_anonymous_people_have_no_inbox(client: Any) -> None:
+def test_a_guest_has_no_inbox(client: Any) -> None:
     for method, path in (("get", ""), ("get", "/unread-count"), ("post", "/read")):
         assert getattr(client, method)(URL + path).status_code == 401
 
 
-def test_the_list_takes_the_same_queries_whatever_it_holds(django_assert_num_queries: Any) -> None:
+def test_listing_takes_a_constant_number_of_queries(django_assert_num_queries: Any) -> None:
     me = make_user()
     client = client_for(me)
     for count in (1, 19):
@@ -89,7 +89,7 @@ def test_the_list_takes_the_same_queries_whatever_it_holds(django_assert_num_que
             client.get(URL)
 
 
-def test_staff_look_at_inboxes_and_change_nothing() -> None:
+def test_staff_view_inboxes_and_cannot_change_them() -> None:
     me = make_user()
     notify(user_ids=[me.pk], kind="test", title="A title")
     browser = Client()

@@ -25,7 +25,7 @@ def make_people(count: int) -> list[User]:
     )
 
 
-def test_each_person_gets_a_row_and_an_event(
+def test_each_person_gets_a_notification_and_an_event(
     captured_events: Captured, django_capture_on_commit_callbacks: Any
 ) -> None:
     a, b = make_user(), make_user()
@@ -53,7 +53,7 @@ def test_each_person_gets_a_row_and_an_event(
     }
 
 
-def test_the_actor_the_blocked_and_the_closed_are_left_out() -> None:
+def test_the_actor_blocked_people_and_closed_accounts_are_left_out() -> None:
     actor, friend, blocked, blocker = (make_user() for _ in range(4))
     gone = make_user(is_active=False, banned_at=timezone.now())
     block(actor, blocked)
@@ -66,19 +66,19 @@ def test_the_actor_the_blocked_and_the_closed_are_left_out() -> None:
     assert Notification.objects.get().user_id == friend.pk
 
 
-def test_nobody_to_tell_is_nothing_to_do() -> None:
+def test_notifying_nobody_does_nothing() -> None:
     assert services.notify(user_ids=[], kind="test", title="Hi") == 0
     assert not Notification.objects.exists()
 
 
-def test_long_texts_are_cut_to_what_the_inbox_holds() -> None:
+def test_long_texts_are_truncated_to_the_columns_length() -> None:
     services.notify(user_ids=[make_user().pk], kind="test", title="T" * 300, body="ب" * 4000)
     row = Notification.objects.get()
     assert (len(row.title), len(row.body), row.body[-1]) == (200, 500, "…")
 
 
 class TestCollapsing:
-    def test_a_newer_one_takes_the_place_of_an_unread_one(
+    def test_a_newer_notification_replaces_an_unread_one(
         self, captured_events: Captured, django_capture_on_commit_callbacks: Any
     ) -> None:
         me = make_user()
@@ -92,7 +92,7 @@ class TestCollapsing:
             (str(row.pk), "Two"),
         ]
 
-    def test_one_that_was_read_stays_and_a_new_one_comes(self) -> None:
+    def test_a_notification_that_was_read_is_not_replaced(self) -> None:
         me = make_user()
         services.notify(user_ids=[me.pk], kind="test", title="T", body="One", collapse_key="k")
         services.mark_read_by_key(user_id=me.pk, collapse_key="k")
@@ -100,7 +100,7 @@ class TestCollapsing:
         rows = Notification.objects.order_by("body")
         assert [(row.body, row.read_at is None) for row in rows] == [("One", False), ("Two", True)]
 
-    def test_keys_and_people_are_apart(self) -> None:
+    def test_collapse_keys_are_separate_per_person(self) -> None:
         a, b = make_user(), make_user()
         for key in ("k", "l"):
             services.notify(user_ids=[a.pk, b.pk], kind="test", title="T", collapse_key=key)
@@ -122,7 +122,7 @@ class TestLargeAudiences:
         assert Notification.objects.values("user").distinct().count() == 25
         assert Notification.objects.all()[0].data == {"a": 1}
 
-    def test_a_batch_that_runs_twice_tells_nobody_twice(
+    def test_a_batch_that_runs_twice_notifies_nobody_twice(
         self, captured_events: Captured, django_capture_on_commit_callbacks: Any
     ) -> None:
         me, batch = make_user(), uuid4()
@@ -131,7 +131,7 @@ class TestLargeAudiences:
                 services.write_batch(batch_id=batch, user_ids=[me.pk], content=CONTENT)
         assert Notification.objects.count() == len(captured_events) == 1
 
-    def test_a_thousand_people_take_a_handful_of_queries(
+    def test_notifying_a_thousand_people_takes_few_queries(
         self, django_assert_max_num_queries: Any, captured_events: Captured
     ) -> None:
         ids = [each.pk for each in make_people(1000)]
@@ -141,7 +141,7 @@ class TestLargeAudiences:
 
 
 class TestReading:
-    def test_some_or_all_of_ones_own(self) -> None:
+    def test_some_or_all_of_ones_own_notifications_are_marked_read(self) -> None:
         me, other = make_user(), make_user()
         for user in (me, me, me, other):
             services.notify(user_ids=[user.pk], kind="test", title="T")
