@@ -1,25 +1,32 @@
-# What can be done with this checkout; `make help` says more. Everything is in deploy/local.
+# Everything that can be done with this checkout; deploy/local has the code.
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: run test check bench docs stop clean help requirements
+.PHONY: help run stop clean check quick test test-full bench docs requirements
 .DEFAULT_GOAL := help
 
-run:
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  PORT, RTMP_PORT and MEDIA_PORT move the ports of `make run`: PORT=9000 make run.'
+	@echo '  DATABASE_URL and REDIS_URL replace its private servers.'
+	@echo '  ARGS goes to pytest, or to the benchmarks: make test ARGS="-k offers -x -n 0".'
+run:  ## start everything: web, worker, media server, PostgreSQL, Redis, demo data
 	@$(PYTHON) -m deploy.local run
-test:
-	@$(PYTHON) -m deploy.local test $(ARGS)
-check:
-	@$(PYTHON) -m deploy.local check
-bench:
-	@$(PYTHON) -m deploy.local bench $(ARGS)
-docs:
-	@$(PYTHON) -m deploy.local docs
-stop:
+stop:  ## end what `make run` started
 	@$(PYTHON) -m deploy.local stop
-clean:
+clean:  ## remove .local and .venv, and with them all local data
 	@$(PYTHON) -m deploy.local clean
-requirements:
+check:  ## linters, types, import contracts, migrations, deployment settings, documentation
+	@$(PYTHON) -m deploy.local check
+quick:  ## the checks, then the unit and API tests
+	@$(PYTHON) -m deploy.local quick $(ARGS)
+test:  ## the checks, then all tests but the longest, with stores of their own
+	@$(PYTHON) -m deploy.local test $(ARGS)
+test-full:  ## the checks, then all tests there are
+	@$(PYTHON) -m deploy.local test-full $(ARGS)
+bench:  ## the benchmarks
+	@$(PYTHON) -m deploy.local bench $(ARGS)
+docs:  ## build the documentation into .local/site
+	@$(PYTHON) -m deploy.local docs
+requirements:  ## pin requirements.in into requirements.txt
 	@$(PYTHON) -m deploy.local requirements
-help:
-	@$(PYTHON) -m deploy.local help

@@ -1,4 +1,4 @@
-"""Says in one sentence that this Python is too old, or hands over to the commands."""
+"""Refuses a Python that is too old in one sentence, or runs a command."""
 
 import sys
 

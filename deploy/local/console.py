@@ -1,119 +1,112 @@
-"""What the commands say: aligned steps with their times, and one sentence when they cannot go on."""
+"""The terminal: steps with their times, Ctrl-C, programs that end, and errors in one sentence."""
 
+import contextlib
 import os
+import signal
+import subprocess
 import sys
-import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-NAME_WIDTH = 10
-TEXT_WIDTH = 56
+from deploy.local import child
+
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class CannotGoOn(Exception):
-    """One sentence for a person, and where more can be read."""
+class SetupError(Exception):
+    """One sentence for a person, and the log that says more."""
 
     def __init__(self, sentence: str, *, log: Path | None = None) -> None:
         super().__init__(sentence)
-        self.sentence = sentence
         self.log = log
 
 
-def is_terminal() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-
-
 def paint(text: str, code: str) -> str:
-    return f"\033[{code}m{text}\033[0m" if is_terminal() and "NO_COLOR" not in os.environ else text
+    return f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() and "NO_COLOR" not in os.environ else text
 
 
 def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-def title(text: str) -> None:
-    say(f"\n{paint(text, '1')}\n")
-
-
-def heading(text: str) -> None:
-    """Separate the output of one tool from the next one's."""
-    say(f"\n{paint(f'── {text} '.ljust(78, '─'), '1;36')}")
-
-
-def complain(error: CannotGoOn) -> None:
+def complain(error: SetupError) -> None:
     """Print the sentence, and the end of the log it points at."""
-    print(f"\n{paint('✗', '31')} {error.sentence}", file=sys.stderr)
-    if error.log is not None:
-        for line in last_lines(error.log):
-            print(f"    {line}", file=sys.stderr)
+    text = error.log.read_text(errors="replace") if error.log and error.log.exists() else ""
+    if "No space left on device" in text:
+        text, error = "", SetupError(f"The disk is full: make room, then start again ({error.log}).")
+    print(f"\n{paint('✗', '31')} {error}", file=sys.stderr)
+    for line in text.splitlines()[-12:]:
+        print(f"    {line[:200]}", file=sys.stderr)
+    if text:
         print(f"  The whole log: {error.log}", file=sys.stderr)
-    sys.stderr.flush()
 
 
-def last_lines(log: Path, count: int = 12) -> list[str]:
+@contextlib.contextmanager
+def step(name: str, doing: str) -> Iterator[Callable[[str], None]]:
+    """Say what is being done, and afterwards how it ended and how long it took."""
+    outcome, began = [""], time.monotonic()
+    is_terminal = sys.stdout.isatty()
+    print(f"    {name:<12} {doing} …", end="" if is_terminal else "\n", flush=True)
+    yield outcome.append
+    start = "\r\033[K" if is_terminal else ""
+    say(f"{start}  {paint('✓', '32')} {name:<12} {outcome[-1]:<50} {time.monotonic() - began:6.1f} s")
+
+
+def interrupt_on_signals() -> None:
+    """Make `kill` and a closed terminal the same as Ctrl-C: a KeyboardInterrupt, which has the signal."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt(number)
+
+    for number in INTERRUPTS:
+        # What `nohup` or a background shell told us to ignore stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+
+
+@contextlib.contextmanager
+def ignoring_interrupts() -> Iterator[None]:
+    """Finish what must not be left half done; the processes that it starts are interrupted as ever."""
+    before = {number: signal.signal(number, lambda *_: None) for number in INTERRUPTS}
     try:
-        text = log.read_text(errors="replace")
-    except OSError:
-        return []
-    return [line.rstrip()[:200] for line in text.splitlines() if line.strip()][-count:]
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-class Step:
-    """A line that is alive on a terminal, and plain text anywhere else."""
+def as_child(parent: int | str, *signal_and_user: str, lock: str = "") -> list[str]:
+    """Give the words to put before a program, so that it gets a signal when its parent ends."""
+    return [sys.executable, "-I", "-S", child.__file__, lock, str(parent), *signal_and_user]
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.doing = ""
-        self.outcome = ""
-        self.began = time.monotonic()
-        self._over = threading.Event()
-        self._painter: threading.Thread | None = None
 
-    def say(self, doing: str, *, detail: bool = False) -> None:
-        """Tell what is going on; a detail (one package of many) is shown on a terminal only."""
-        self.doing = doing
-        if not is_terminal() and not detail:
-            say(f"  {self.name.ljust(NAME_WIDTH)}  {doing} …")
+def run_logged(
+    argv: list[str], *, log: Path, failure: str, env: Mapping[str, str] | None = None, user: str = ""
+) -> str:
+    """Run a program to its end; returns what it printed, or raises SetupError with the sentence given."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a+") as file:
+        start, argv = file.tell(), [*as_child(os.getpid(), "TERM", user), *argv]
+        done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+        file.seek(start)
+        printed = file.read()
+    if done.returncode:
+        raise SetupError(failure, log=log)
+    return printed
 
-    def hush(self) -> None:
-        """Leave the terminal to somebody who asks for a password."""
-        self._over.set()
-        if self._painter is not None:
-            self._painter.join()
-            self._painter = None
-            sys.stdout.write("\r\033[K")
-            say(f"  {self.name.ljust(NAME_WIDTH)}  {self.doing} …")
 
-    def done(self, outcome: str) -> None:
-        self.outcome = outcome
-
-    def __enter__(self) -> Self:
-        if is_terminal():
-            self._painter = threading.Thread(target=self._paint, daemon=True)
-            self._painter.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        if self._painter is not None:
-            self._painter.join()
-            sys.stdout.write("\r\033[K")
-        if kind is None:
-            say(f"  {paint('✓', '32')} {self._line(self.outcome or self.doing)}")
-
-    def _line(self, text: str) -> str:
-        seconds = time.monotonic() - self.began
-        return f"{self.name.ljust(NAME_WIDTH)}  {text[:TEXT_WIDTH].ljust(TEXT_WIDTH)} {seconds:6.1f} s"
-
-    def _paint(self) -> None:
-        frame = 0
-        while not self._over.wait(0.1):
-            frame += 1
-            mark = paint(FRAMES[frame % len(FRAMES)], "36")
-            sys.stdout.write(f"\r\033[K  {mark} {self._line(self.doing)}")
-            sys.stdout.flush()
+def run_in_foreground(argv: list[str], env: Mapping[str, str]) -> int:
+    """Run a program on the terminal; when we are interrupted, it ends first."""
+    process = subprocess.Popen([*as_child(os.getpid(), "INT", ""), *argv], env=env)
+    try:
+        return process.wait()
+    except KeyboardInterrupt as interrupt:
+        # The terminal's Ctrl-C has reached it too.
+        if interrupt.args != (signal.SIGINT,):
+            process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        raise

@@ -1,38 +1,165 @@
-"""What every command needs first: system packages, `.venv`, and then to go on inside it."""
+"""What a command needs before it can start: system packages, `.venv`, JavaScript packages."""
 
+import ast
+import hashlib
+import importlib.util
+import json
 import os
+import re
+import shutil
+import subprocess
 import sys
-from collections.abc import Mapping
+from pathlib import Path
 
-from deploy.local import packages, venv
-from deploy.local.console import Step, title
-from deploy.local.places import LOCAL, VENV, locked, require_space
+from deploy.local.console import SetupError, ignoring_interrupts, run_logged, step
+from deploy.local.instance import LOCAL, ROOT, VENV
 
-# Set for the second half of a command, which runs with the Python of `.venv`.
-READY = "SOUKLOOP_SETUP_DONE"
-FIRST_TIME_MB = 800
-LATER_MB = 100
+INSTALLER = Path(__file__).with_name("install-packages.sh")
+PACKAGES_LOG, PYTHON_LOG, NPM_LOG = (LOCAL / "log" / f"{name}.log" for name in ("packages", "python", "npm"))
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / ".soukloop.json"
+# Debian's packages, and the program or file that each brings.
+PACKAGES = {
+    "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
+    "ffmpeg": "ffprobe",
+    "gdal-bin": "/usr/lib/*/libgdal.so.*",
+    "gettext-base": "envsubst",
+    "libnginx-mod-rtmp": "/usr/lib/nginx/modules/ngx_rtmp_module.so",
+    "nginx": "nginx",
+}
+POSTGRES = {
+    "postgresql": "/usr/lib/postgresql/*/bin/postgres",
+    "postgresql-postgis": "/usr/share/postgresql/*/extension/postgis.control",
+}
+REDIS = {"redis-server": "redis-server"}
+NODE = {"nodejs": "node", "npm": "npm"}
+# pip's settings for its registry, and the variables by which uv takes them: it reads none of pip's files.
+UV_SETTINGS = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "no-index": "UV_OFFLINE",  # where there is no index, packages lie in the directories of find-links
+    "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE",
+    "client-cert": "SSL_CLIENT_CERT",
+    "proxy": "ALL_PROXY",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+}
 
 
-def ensure(
-    heading: str, argv: list[str], *, named: Mapping[str, str], development: bool, scripts: str = ""
-) -> None:
-    """Set up what is missing, then start the same command again inside `.venv`; returns once there."""
-    if os.environ.pop(READY, None):
-        return
-    title(heading)
-    require_space(LATER_MB if VENV.exists() else FIRST_TIME_MB)
-    LOCAL.mkdir(exist_ok=True)
-    with locked(LOCAL / "setup.lock", wait=900):
-        with Step("packages") as step:
-            packages.ensure(
-                step, postgres="DATABASE_URL" not in named, redis="REDIS_URL" not in named, scripts=scripts
-            )
-        with Step("python") as step:
-            venv.ensure(step, development=development)
-        if scripts and (projects := packages.node_projects(scripts)):
-            with Step("node") as step:
-                venv.ensure_node(step, projects)
-    sys.stdout.flush()
-    command = [str(venv.PYTHON), "-m", "deploy.local", *argv]
-    os.execve(venv.PYTHON, command, {**os.environ, READY: "1"})  # noqa: S606 - no shell is meant
+def install_packages(needed: dict[str, str]) -> None:
+    """Install the Debian packages that are missing, without starting or changing anything that is there."""
+    names = missing(needed)
+    listed, command = ", ".join(names), f"apt-get update && apt-get install {' '.join(names)}"
+    is_root, is_terminal = os.geteuid() == 0, sys.stdin.isatty()
+    with step("packages", f"installing {listed}" if names else "looking") as done:
+        if not names:
+            return done("all there")
+        if shutil.which("apt-get") is None:
+            raise SetupError(f"This machine lacks {listed}, and has no apt-get to install them with.")
+        if not is_root and shutil.which("sudo") is None:
+            raise SetupError(f"This machine lacks {listed}, and has no sudo: as root, `{command}`.")
+        # Without a terminal sudo cannot ask for a password, and must not wait for one.
+        sudo = [] if is_root else ["sudo"] if is_terminal else ["sudo", "-n"]
+        PACKAGES_LOG.parent.mkdir(parents=True, exist_ok=True)
+        # Ctrl-C reaches apt-get itself, and we wait until it has put things in order.
+        with PACKAGES_LOG.open("w") as log, ignoring_interrupts():
+            argv = [*sudo, "/bin/sh", str(INSTALLER), *names]
+            subprocess.run(argv, stdin=None if is_terminal else subprocess.DEVNULL, stdout=log, stderr=log)
+        if left := missing(needed):
+            raise SetupError(f"{', '.join(left)} could not be installed: `{command}`.", log=PACKAGES_LOG)
+        return done(f"installed {len(names)} packages and what they need")
+
+
+def missing(needed: dict[str, str]) -> list[str]:
+    absent = []
+    for package, path in needed.items():
+        if not (any(Path("/").glob(path[1:])) if path.startswith("/") else shutil.which(path)):
+            absent.append(package)
+    if importlib.util.find_spec("ensurepip") is None:
+        absent.append(f"python3.{sys.version_info.minor}-venv")
+    return absent
+
+
+def install_python(*, development: bool) -> None:
+    """Bring `.venv` up to the requirements; development tools stay once they are there."""
+    wanted = ["requirements.txt", "requirements-dev.txt"] if development else ["requirements.txt"]
+    with step("python", "looking") as done:
+        base = made_with()
+        installed = json.loads(STAMP.read_text()) if STAMP.exists() else {}
+        if base.items() - installed.items() or not PYTHON.exists():
+            if VENV.is_symlink():
+                VENV.unlink()  # what it points at is another checkout's, and is not to be emptied
+            # Not by the Python of a `.venv` that is about to be emptied.
+            interpreter = getattr(sys, "_base_executable", None) or sys.executable
+            argv = [interpreter, "-m", "venv", "--clear", str(VENV)]
+            run_logged(argv, log=PYTHON_LOG, failure="Python could not make .venv.")
+            installed = base
+        stale = {name: digest for name in wanted if (digest := _digest(ROOT / name)) != installed.get(name)}
+        if stale:
+            (pinned,) = re.findall(r"^uv==\S+", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
+            pip = [str(PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", pinned]
+            run_logged(pip, log=PYTHON_LOG, failure=f"pip could not install {pinned}.")
+            files = [word for name in stale for word in ("-r", name)]
+            failure = "uv could not install the requirements."
+            uv("pip", "install", "--python", str(PYTHON), *files, failure=failure)
+            STAMP.write_text(json.dumps(installed | stale))
+        done(f"installed {' and '.join(stale)}" if stale else "unchanged")
+
+
+def made_with() -> dict[str, str]:
+    """Describe what a `.venv` belongs to. A newer patch release of Python may use the same one."""
+    major, minor = sys.version_info[:2]
+    return {"python": f"{major}.{minor} in {sys.base_prefix}", "root": str(ROOT)}
+
+
+def uv(*arguments: str, failure: str) -> None:
+    """Run uv with the registry that pip is configured with; what the person set for uv itself wins."""
+    argv = [str(PYTHON), "-m", "pip", "config", "list"]
+    listed = run_logged(argv, log=PYTHON_LOG, failure="pip does not start.")
+    env = {"UV_NO_PROGRESS": "1", **uv_settings(listed), **os.environ}
+    run_logged([str(VENV / "bin" / "uv"), *arguments], log=PYTHON_LOG, failure=failure, env=env)
+
+
+def uv_settings(pip_config: str) -> dict[str, str]:
+    """Translate what `pip config list` printed, its environment before its files, into uv's variables."""
+    # As pip does, uv is to take the best version of all indexes, and to trust the system's certificates.
+    settings = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "1"}
+    for scope in ("global", "install", ":env:"):
+        for name, value in re.findall(rf"^{scope}\.([\w-]+)=(.+)$", pip_config, re.MULTILINE):
+            if variable := UV_SETTINGS.get(name):
+                words = str(ast.literal_eval(value)).split()
+                settings[variable] = ("," if name == "find-links" else " ").join(words)
+    return settings
+
+
+def requirements(argv: list[str]) -> int:
+    """Pin what requirements.in names."""
+    with step("requirements", "asking the package index") as done:
+        options = ["--quiet", "--no-header", "--python-version", "3.11", "--output-file", "requirements.txt"]
+        uv("pip", "compile", *options, "requirements.in", failure="The requirements could not be pinned.")
+        done("requirements.txt is written")
+    return 0
+
+
+def node_projects(scripts: str) -> list[Path]:
+    """Find the JavaScript projects below directories of a name: `tests` have clients, `bench` has peers."""
+    found = [ROOT.glob(f"{above}{scripts}/*/package-lock.json") for above in ("", "*/", "*/*/")]
+    return sorted(path.parent for paths in found for path in paths)
+
+
+def install_node(projects: list[Path]) -> None:
+    with step("node", "looking") as done:
+        done("unchanged")
+        for project in projects:
+            stamp, digest = project / "node_modules" / ".soukloop", _digest(project / "package-lock.json")
+            if not stamp.exists() or stamp.read_text() != digest:
+                argv = ["npm", "ci", "--prefix", str(project), "--no-audit", "--no-fund", "--ignore-scripts"]
+                run_logged(argv, log=NPM_LOG, failure=f"npm could not install the packages of {project}.")
+                stamp.write_text(digest)
+                done("installed")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,50 +1,124 @@
 """PostgreSQL and Redis for an instance: private ones, or those that the person named."""
 
+import os
+import shutil
 import socket
-import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from deploy.local.console import CannotGoOn, Step
-from deploy.local.places import Instance
-from deploy.local.postgres import Postgres
-from deploy.local.processes import Service
-from deploy.local.redis import Redis
+import psycopg
 
-Started = dict[str, tuple[Service, subprocess.Popen[bytes]]]
-USUAL_PORTS = {"DATABASE_URL": 5432, "REDIS_URL": 6379}
+from deploy.local.console import SetupError, run_logged, step
+from deploy.local.instance import Instance, server_user, write_private
+from deploy.local.supervise import Supervisor
 
-
-def start(instance: Instance, named: Mapping[str, str]) -> tuple[dict[str, str], Started]:
-    """Start the stores that the person did not name; returns the URLs of both and what was started."""
-    urls, started = {}, {}
-    with Step("postgres") as step:
-        if "DATABASE_URL" in named:
-            urls["DATABASE_URL"] = _reached(step, "DATABASE_URL", named)
-        else:
-            postgres = Postgres(instance)
-            started["postgres"] = (postgres.service, postgres.start(step))
-            urls["DATABASE_URL"] = postgres.url
-    with Step("redis") as step:
-        if "REDIS_URL" in named:
-            urls["REDIS_URL"] = _reached(step, "REDIS_URL", named)
-        else:
-            redis = Redis(instance)
-            started["redis"] = (redis.service, redis.start(step))
-            urls["REDIS_URL"] = redis.url
-    return urls, started
+# What a test run writes need not survive a power cut.
+UNSAFE_FAST_SETTINGS = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_wal_size=2GB"
 
 
-def _reached(step: Step, variable: str, named: Mapping[str, str]) -> str:
-    """Make sure that somebody listens where the person said."""
-    url = urlsplit(named[variable])
+class Stores:
+    """The stores of one instance: where they are, and how they are started."""
+
+    def __init__(self, instance: Instance, named: Mapping[str, str]) -> None:
+        self.instance = instance
+        self.cluster = instance.data / "postgres"
+        self.user = server_user("postgres")
+        self.postgres, self.redis = map(instance.private_port, ("postgres", "redis"))
+        self.password = instance.secret("POSTGRES_PASSWORD")
+        private = {
+            "DATABASE_URL": f"postgis://soukloop:{self.password}@127.0.0.1:{self.postgres}/soukloop",
+            "REDIS_URL": f"redis://127.0.0.1:{self.redis}/0",
+        }
+        self.named = {name: named[name] for name in private if name in named}
+        self.urls = private | self.named
+        for name, url in self.named.items():
+            if trouble := _trouble(url):
+                raise SetupError(
+                    f"{name} is set, and nothing answers there ({trouble}): start that server, "
+                    f"or unset {name} for a private one."
+                )
+
+    def prepare(self) -> dict[str, str]:
+        """Make the cluster where it is missing; returns what supervisord.conf asks for."""
+        is_private = "DATABASE_URL" not in self.named
+        if is_private and not self.cluster.exists():
+            with step("postgres", "making a cluster") as done:
+                self._make_cluster()
+                done("made a cluster")
+        return {
+            "LOCAL_POSTGRES_AUTOSTART": str(is_private),
+            "LOCAL_POSTGRES_USER": self.user,
+            "LOCAL_POSTGRES_PORT": str(self.postgres),
+            "LOCAL_POSTGRES_OPTIONS": UNSAFE_FAST_SETTINGS if self.instance.name == "test" else "",
+            "LOCAL_POSTGRES_PROGRAMS": str(self._programs()) if is_private else "",
+            "LOCAL_REDIS_AUTOSTART": str("REDIS_URL" not in self.named),
+            "LOCAL_REDIS_USER": server_user("redis"),
+            "LOCAL_REDIS_PORT": str(self.redis),
+        }
+
+    def wait(self, supervisor: Supervisor) -> None:
+        """Wait until the private servers answer."""
+        with step("stores", "starting") as done:
+            if "DATABASE_URL" not in self.named:
+                supervisor.wait_until("postgres", self._postgres_trouble)
+            if "REDIS_URL" not in self.named:
+                supervisor.wait_until("redis", lambda: _trouble(self.urls["REDIS_URL"]))
+            done(
+                " and ".join(
+                    f"{url.split(':')[0]} on {urlsplit(url).netloc.rpartition('@')[2]}"
+                    for url in self.urls.values()
+                )
+            )
+
+    def _programs(self) -> Path:
+        """Find the programs that the cluster was made with, or the newest that have PostGIS."""
+        controls = Path("/usr/share/postgresql").glob("*/extension/postgis.control")
+        versions = {int(control.parts[-3]) for control in controls}
+        if self.cluster.exists():
+            versions &= {int((self.cluster / "PG_VERSION").read_text())}
+        if not versions:
+            raise SetupError(
+                f"The PostgreSQL that made {self.cluster} is gone: `make clean` removes its data."
+            )
+        return Path(f"/usr/lib/postgresql/{max(versions)}/bin")
+
+    def _make_cluster(self) -> None:
+        """Make the cluster beside its place and move it there whole: an attempt cut short leaves no half."""
+        draft, password = self.cluster.with_name("postgres.new"), self.cluster.with_name("postgres.password")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        write_private(password, self.password)
+        for path in (draft, password) if self.user else ():
+            shutil.chown(path, self.user, self.user)
+        argv = [
+            *(str(self._programs() / "initdb"), "--pgdata", str(draft), "--username", "soukloop"),
+            *("--auth", "scram-sha-256", "--pwfile", str(password)),
+            *("--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"),
+        ]
+        failure, log = "PostgreSQL could not make its cluster.", self.instance.log("initdb")
+        run_logged(argv, log=log, failure=failure, env={"PATH": os.defpath, "TZ": "UTC"}, user=self.user)
+        password.unlink()
+        draft.rename(self.cluster)
+
+    def _postgres_trouble(self) -> str:
+        """Make the database where it is missing; returns why that is not possible yet."""
+        url = f"postgresql://soukloop:{self.password}@127.0.0.1:{self.postgres}/postgres"
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                if not connection.execute("SELECT FROM pg_database WHERE datname = 'soukloop'").rowcount:
+                    connection.execute("CREATE DATABASE soukloop")
+        except psycopg.Error as error:
+            return str(error)
+        return ""
+
+
+def _trouble(url: str) -> str:
+    """Why nothing answers at a URL, empty when something does."""
     try:
-        where = (url.hostname or "localhost", url.port or USUAL_PORTS[variable])
-        socket.create_connection(where, timeout=5).close()
+        parts = urlsplit(url)
+        port = parts.port or (6379 if parts.scheme.startswith("redis") else 5432)
+        socket.create_connection((parts.hostname or "localhost", port), timeout=5).close()
     except (OSError, ValueError) as error:
-        raise CannotGoOn(
-            f"{variable} is set, and nothing answers there ({error}): start that server, or unset {variable} "
-            "for a private one."
-        ) from None
-    step.done(f"{where[0]}:{where[1]}, from {variable}")
-    return named[variable]
+        return str(error)
+    return ""

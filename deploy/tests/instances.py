@@ -1,4 +1,4 @@
-"""Instances for tests: in the checkout like any other, gone afterwards, and what runs in them."""
+"""Instances for tests: in the checkout like any other, gone afterwards, and the launchers that run in them."""
 
 import contextlib
 import os
@@ -9,72 +9,89 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from deploy.local import ownership
-from deploy.local.places import ROOT, Instance
+from deploy.local.instance import ROOT, Instance
+from deploy.local.supervise import stop
 
-NAME = "selftest"
-NGINX_MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
+# Each test worker has its own.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 
 
 @contextlib.contextmanager
 def temporary_instance(name: str) -> Iterator[Instance]:
     """Make an instance, and afterwards end and remove all of it."""
-    instance = Instance(name)
-    remove(instance)
+    instance = Instance(f"{name}-{WORKER}")
     instance.prepare()
     try:
         yield instance
     finally:
-        remove(instance)
-
-
-def remove(instance: Instance) -> None:
-    if instance.directory.exists():
-        ownership.stop(instance)
-        for directory in (instance.data, instance.directory, instance.logs):
+        stop(instance)
+        for directory in (instance.data, instance.directory, instance.log("").parent):
             shutil.rmtree(directory, ignore_errors=True)
+
+
+class Launcher:
+    """`make run` in an instance, with everything set up already."""
+
+    def __init__(self, instance: Instance, *code: str, **env: str) -> None:
+        named = ("DATABASE_URL", "REDIS_URL", "BASE_URL", "RTMP_URL", "MEDIA_URL", "MEDIA_ROOT")
+        ports = {name: str(instance.private_port(name)) for name in ("PORT", "RTMP_PORT", "MEDIA_PORT")}
+        kept = {name: value for name, value in os.environ.items() if name not in named}
+        start = "from deploy.local import cli; sys.exit(cli.main(['run', sys.argv[1]]))"
+        self.printed, self.complained = instance.directory / "printed", instance.directory / "complained"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "\n".join(["import sys", *code, start]), instance.name],
+            cwd=ROOT,
+            env={**kept, **ports, "SOUKLOOP_SETUP_DONE": "1", **env},
+            stdin=subprocess.DEVNULL,
+            stdout=self.printed.open("w"),
+            stderr=self.complained.open("w"),
+        )
+
+    def wait_until_ready(self) -> float:
+        def is_ready() -> bool:
+            assert self.process.poll() is None, self.complained.read_text()
+            return "Ready." in self.printed.read_text()
+
+        return wait_for(is_ready, 90, "the launcher")
+
+    def wait(self) -> tuple[int, str, str]:
+        """Wait for its end; returns its code, and what it printed on both ways."""
+        code = self.process.wait(timeout=60)
+        return code, self.printed.read_text(), self.complained.read_text()
+
+
+def family(pid: int) -> dict[int, str]:
+    """Find the processes that descend from one, and the one itself, each with its command and owner."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found = [pid]
+    for member in found:
+        found += [child for child, parent in parents.items() if parent == member]
+    return {member: Path(f"/proc/{member}/cmdline").read_text().replace("\0", " ") for member in found}
+
+
+def wait_until_gone(processes: dict[int, str], seconds: float = 60) -> None:
+    def left() -> list[str]:
+        found = []
+        for pid, command in processes.items():
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")[:20] == command[:20]:
+                    found.append(command)
+        return found
+
+    wait_for(lambda: not left(), seconds, "the end of everything")
+
+
+def wait_for(condition: Callable[[], object], seconds: float, what: str) -> float:
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, f"{what} did not come within {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - began
 
 
 def is_quiet() -> bool:
     """Whether seconds mean anything: not while others keep all cores busy."""
     return os.getloadavg()[0] < 1.5 * (os.cpu_count() or 1)
-
-
-def marked(name: str) -> dict[str, str]:
-    """Build an environment that what is started in it is found by, and nothing of another checkout."""
-    return {**os.environ, "SOUKLOOP_TEST": f"{ROOT}:{name}"}
-
-
-def processes_of(instance: Instance) -> list[str]:
-    """Find every process that was started for an instance."""
-    mark = f"SOUKLOOP_TEST={ROOT}:{instance.name}".encode()
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if int(entry.name) != os.getpid() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                command = (
-                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-                )
-                if command:
-                    found.append(f"{entry.name} {command}")
-    return found
-
-
-def command(*words: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    """Run one of the launcher's commands, as a person would."""
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.local", *words],
-        cwd=ROOT,
-        env={**marked(NAME), **env},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.05)

@@ -1,156 +1,154 @@
-"""The launcher with processes of a moment: whatever ends it, it leaves nothing."""
+"""`make run` with its real servers: whatever ends it, it leaves no process."""
 
+import os
+import pwd
 import signal
-import subprocess
-import sys
-import textwrap
+from collections.abc import Iterator
+from pathlib import Path
 
+import psycopg
 import pytest
+import redis
 
-from deploy.local import ownership, processes
-from deploy.local.console import CannotGoOn
-from deploy.local.interruptions import Ended, Interruptions
-from deploy.local.places import ROOT, Instance
-from deploy.tests.instances import marked, processes_of, wait_for
+from deploy.local import environment
+from deploy.local.console import SetupError
+from deploy.local.instance import Instance
+from deploy.local.supervise import owned, stop
+from deploy.tests.instances import Launcher, family, is_quiet, temporary_instance, wait_for, wait_until_gone
 
-
-def test_an_interruption_is_put_off_while_something_must_not_be_torn() -> None:
-    interruptions = Interruptions()
-    finished = []
-
-    def write_down() -> None:
-        with interruptions.held():
-            interruptions.handle(signal.SIGTERM, None)
-            finished.append(True)
-
-    with pytest.raises(Ended):
-        write_down()
-    assert finished
-    assert interruptions.received == signal.SIGTERM
-
-
-LAUNCHER = textwrap.dedent(
-    """
-    import os, sys
-    from deploy.local import ownership
-    from deploy.local.console import CannotGoOn, complain
-    from deploy.local.interruptions import Ended, interruptions
-    from deploy.local.places import Instance
-    from deploy.local.processes import Service
-    from deploy.local.supervisor import Supervisor
-
-    interruptions.install()
-    instance = Instance(sys.argv[1])
-    try:
-        with ownership.owned(instance):
-            supervisor = Supervisor(instance)
-            supervisor.start(Service("web", ["sh", "-c", "sleep 61 & sleep 60"]))
-            supervisor.start(Service("worker", ["sh", "-c", sys.argv[2]]))
-            print("up", flush=True)
-            supervisor.watch()
-    except Ended:
-        print("ended", flush=True)
-    except CannotGoOn as error:
-        complain(error)
-        sys.exit(1)
-    """
+# The real thing but for the application, which would take its seconds each time.
+WITHOUT_APPLICATION = (
+    "from deploy.local import run",
+    "run._migrate = lambda *words: False",
+    "run._seed = lambda *words, **options: 'demo'",
+    "run._web_trouble = lambda port: ''",
+    "run.commands = lambda: {'LOCAL_WEB_COMMAND': 'sleep 61', 'LOCAL_WORKER_COMMAND': WORKER}",
 )
-PATIENT = "while :; do sleep 0.1; done"
+FAMILY = "sh -c 'sleep 62 & sleep 63'"
 
 
-def launch(instance: Instance, worker: str = PATIENT) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
-        [sys.executable, "-c", LAUNCHER, instance.name, worker],
-        cwd=ROOT,
-        env=marked(instance.name),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
-    return process
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Instance]:
+    with temporary_instance("selftest") as made:
+        # An attempt to make a cluster that was cut short is no obstacle.
+        (made.data / "postgres.new" / "base").mkdir(parents=True)
+        yield made
+
+
+def launch(instance: Instance, worker: str = FAMILY) -> tuple[Launcher, dict[int, str]]:
+    """Start without the application; returns the launcher and all processes."""
+    launcher = Launcher(instance, f"WORKER = {worker!r}", *WITHOUT_APPLICATION)
+    launcher.wait_until_ready()
+    wait_for(lambda: "nginx: worker" in " ".join(family(launcher.process.pid).values()), 30, "nginx's worker")
+    return launcher, family(launcher.process.pid)
+
+
+def pid_of(processes: dict[int, str], word: str) -> int:
+    return next(pid for pid, command in processes.items() if word in command)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_launcher_that_is_asked_to_end_leaves_no_process(
     instance: Instance, number: signal.Signals
 ) -> None:
-    launcher = launch(instance)
-    launcher.send_signal(number)
+    launcher, processes = launch(instance)
+    launcher.process.send_signal(number)
+    code, printed, complained = launcher.wait()
 
-    assert launcher.communicate(timeout=60) == ("ended\n", "")
-    assert launcher.returncode == 0
-    assert processes_of(instance) == []
-    assert processes.records(instance) == []
-
-
-def test_a_launcher_that_is_killed_outright_leaves_no_process(instance: Instance) -> None:
-    launcher = launch(instance)
-    launcher.kill()
-    launcher.communicate()
-
-    wait_for(lambda: processes_of(instance) == [], 60, "the end of everything")
+    assert (code, complained) == (0, "")
+    assert printed.endswith("Stopped; nothing is left running.\n")
+    wait_until_gone(processes, seconds=0)
+    ended = [line for line in instance.log("supervisord").read_text().splitlines() if "stopped:" in line]
+    assert {word for line in ended[-2:] for word in ("postgres", "redis") if word in line} == {
+        "postgres",
+        "redis",
+    }
 
 
-def test_what_a_killed_launcher_and_keeper_left_is_ended_by_the_next_start(instance: Instance) -> None:
-    launcher = launch(instance)
-    keeper = processes.running(instance, ownership.KEEPER)
-    assert keeper is not None
-    keeper.signal(signal.SIGKILL)
-    launcher.kill()
-    launcher.communicate()
-    left = set(processes_of(instance))
-    assert left
+@pytest.mark.parametrize("killed", [["-c"], ["supervisord"], ["-c", "supervisord"]])
+def test_a_killed_launcher_or_supervisord_leaves_no_process(instance: Instance, killed: list[str]) -> None:
+    launcher, processes = launch(instance)
+    for word in killed:
+        os.kill(pid_of(processes, word), signal.SIGKILL)
+    launcher.wait()
 
-    second = launch(instance)
-    try:
-        assert not left & set(processes_of(instance))
-    finally:
-        second.terminate()
-        second.communicate(timeout=60)
-    assert processes_of(instance) == []
+    # Who comes next waits for the last one to end.
+    with owned(instance):
+        wait_until_gone(processes, seconds=1)
 
 
-def test_a_second_launcher_says_who_is_there(instance: Instance) -> None:
-    first = launch(instance)
-    try:
-        with pytest.raises(CannotGoOn, match=f"already runs in this checkout .process {first.pid}"):
-            ownership.owned(instance).__enter__()
-        assert first.poll() is None
-    finally:
-        first.terminate()
-        first.communicate(timeout=60)
+def test_the_servers_are_private_and_never_run_by_root(instance: Instance) -> None:
+    launcher, processes = launch(instance)
+    values = environment.read(instance.env_file)
+    owners = {
+        word: pwd.getpwuid(Path(f"/proc/{pid_of(processes, word)}").stat().st_uid).pw_name
+        for word in ("bin/postgres", "redis-server", "nginx: master", "nginx: worker")
+    }
+    with psycopg.connect(values["DATABASE_URL"].replace("postgis:", "postgresql:")) as connection:
+        assert connection.execute("SHOW fsync").fetchone() == ("on",)
+        connection.execute("CREATE EXTENSION postgis")
+    policy = redis.Redis.from_url(values["REDIS_URL"]).config_get("maxmemory-policy")
+    with pytest.raises(SetupError, match=f"already runs in this checkout .process {launcher.process.pid}"):
+        owned(instance).__enter__()
+
+    assert "root" not in owners.values()
+    assert policy == {"maxmemory-policy": "noeviction"}
+    assert stop(instance)
+    assert launcher.wait()[0] == 0
+    assert not stop(instance)
 
 
-def test_a_process_that_dies_is_started_again(instance: Instance) -> None:
-    launcher = launch(instance)
-    worker = processes.running(instance, "worker")
-    assert worker is not None
-    worker.signal(signal.SIGKILL)
-    assert launcher.stdout is not None
+def test_a_killed_program_is_started_again_without_what_it_left(instance: Instance) -> None:
+    launcher, processes = launch(instance)
+    orphan = pid_of(processes, "nginx: worker")
+    os.kill(pid_of(processes, "nginx: master"), signal.SIGKILL)
 
-    assert "worker was killed by signal 9; starting it again." in launcher.stdout.readline()
-    wait_for(lambda: processes.running(instance, "worker"), 60, "the new worker")
-    launcher.terminate()
-    launcher.communicate(timeout=60)
-    assert processes_of(instance) == []
-
-
-def test_a_process_that_keeps_dying_ends_everything_with_its_last_words(instance: Instance) -> None:
-    launcher = launch(instance, "echo my last words; exit 3")
-    _, complaint = launcher.communicate(timeout=60)
-
-    assert launcher.returncode == 1
-    assert "worker ended with code 3, for the 5th time in a minute." in complaint
-    assert "my last words" in complaint
-    assert processes_of(instance) == []
+    wait_until_gone({orphan: processes[orphan]})
+    wait_for(
+        lambda: len([1 for c in family(launcher.process.pid).values() if "nginx: worker" in c]) == 1,
+        30,
+        "nginx",
+    )
+    launcher.process.terminate()
+    _, printed, _ = launcher.wait()
+    assert "exited: media (terminated by SIGKILL; not expected)" in printed
 
 
-def test_stop_ends_a_launcher_from_outside_and_says_when_there_is_none(instance: Instance) -> None:
-    launcher = launch(instance)
+def test_a_program_that_keeps_dying_ends_everything_with_its_last_words(instance: Instance) -> None:
+    launcher, processes = launch(instance, "echo my last words; exit 3")
+    code, _, complained = launcher.wait()
 
-    assert ownership.stop(instance)
-    assert launcher.communicate(timeout=60) == ("ended\n", "")
-    assert processes_of(instance) == []
-    assert not ownership.stop(instance)
+    assert code == 1
+    assert "worker keeps ending as soon as it is started." in complained
+    assert "my last words" in complained
+    wait_until_gone(processes, seconds=0)
+
+
+@pytest.mark.parametrize("content", ["", "null", str(os.getppid())])
+def test_a_number_that_is_no_launcher_s_is_left_alone(instance: Instance, content: str) -> None:
+    instance.lock.write_text(content)
+
+    assert not stop(instance)
+    with owned(instance):
+        pass
+
+
+def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
+    programs = ("uvicorn", "procrastinate", "nginx", "postgres", "redis")
+    with temporary_instance("selftest-run") as instance:
+        first = Launcher(instance)
+        first.wait_until_ready()
+        processes = family(first.process.pid)
+        first.process.kill()
+        wait_until_gone(processes)
+        second = Launcher(instance)
+        took = second.wait_until_ready()
+        values = environment.read(instance.env_file)
+        second.process.send_signal(signal.SIGINT)
+        code, printed, _ = second.wait()
+
+        assert all(pid_of(processes, word) for word in programs)
+        assert took < 10 or not is_quiet()
+        assert values["BASE_URL"] == f"http://localhost:{values['PORT']}"
+        assert f"API         {values['BASE_URL']}/api/v1/" in printed
+        assert code == 0
