@@ -1,4 +1,4 @@
-"""Instances for tests: in the checkout like any other, gone afterwards, and the launchers that run in them."""
+"""Instances for tests: in the checkout like any other, and gone afterwards; and launchers in them."""
 
 import contextlib
 import os

@@ -13,15 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from uvicorn.main import main as uvicorn_command
 
 from deploy import health
-from deploy.local import compose, environment, media
-from deploy.local.places import ROOT
+from deploy.local import environment, run
+from deploy.local.instance import ROOT
+from deploy.tests.instances import temporary_instance
 
-COMPOSE = compose.load()
+COMPOSE = yaml.safe_load(run.COMPOSE.read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 PUBLISHED = {"app": [8000], "postgres": [5432], "redis": [6379], "media": [1935, 8080]}
+
+
+def interpolate(text: str, env: dict[str, str]) -> str:
+    """Fill in ${NAME:-default}, as compose and the shell of `make run` do."""
+    return subprocess.run(["sh", "-c", f'echo "{text}"'], env=env, capture_output=True, text=True).stdout[:-1]
+
+
+def command(service: str, env: dict[str, str]) -> list[str]:
+    return interpolate(SERVICES[service]["command"], env).split()
 
 
 def setting_names() -> set[str]:
@@ -53,7 +64,7 @@ def test_the_services_are_those_of_the_design_and_the_one_that_migrates() -> Non
 
 @pytest.mark.parametrize(("name", "ports"), PUBLISHED.items())
 def test_ports_are_published_where_everybody_looks_for_them(name: str, ports: list[int]) -> None:
-    published = [compose.interpolate(port, {}).split(":")[-2:] for port in SERVICES[name]["ports"]]
+    published = [interpolate(port, {}).split(":")[-2:] for port in SERVICES[name]["ports"]]
 
     assert published == [[str(port), str(port)] for port in ports]
 
@@ -66,8 +77,8 @@ def test_stores_are_published_to_this_machine_alone(name: str) -> None:
 def test_the_published_port_moves_with_the_one_the_app_listens_on() -> None:
     (port,) = SERVICES["app"]["ports"]
 
-    assert compose.interpolate(port, {"PORT": "9000"}) == "9000:9000"
-    assert compose.command("app", {"PORT": "9000"})[5] == "9000"
+    assert interpolate(port, {"PORT": "9000"}) == "9000:9000"
+    assert command("app", {"PORT": "9000"})[5] == "9000"
 
 
 def test_the_containers_get_every_setting_that_the_example_explains_and_no_other() -> None:
@@ -77,14 +88,17 @@ def test_the_containers_get_every_setting_that_the_example_explains_and_no_other
 
 
 def test_make_run_writes_settings_that_exist() -> None:
-    assert set(environment.WRITTEN) - {"PORT", "RTMP_PORT", "MEDIA_PORT"} <= setting_names()
+    with temporary_instance("selftest-compose") as instance:
+        values = environment.of_private(instance, {})
+
+    assert set(values) - {"PORT", "RTMP_PORT", "MEDIA_PORT"} <= setting_names()
 
 
 def test_values_from_outside_reach_the_containers_and_empty_ones_leave_the_default() -> None:
     declared = SERVICES["app"]["environment"]
 
-    assert compose.interpolate(declared["BASE_URL"], {"BASE_URL": "https://a.example"}) == "https://a.example"
-    assert compose.interpolate(declared["BASE_URL"], {"BASE_URL": ""}) == "http://localhost:8000"
+    assert interpolate(declared["BASE_URL"], {"BASE_URL": "https://a.example"}) == "https://a.example"
+    assert interpolate(declared["BASE_URL"], {"BASE_URL": ""}) == "http://localhost:8000"
 
 
 def test_app_and_worker_wait_for_the_migrations_and_these_for_the_database() -> None:
@@ -110,13 +124,13 @@ def test_data_that_matter_are_on_volumes() -> None:
 
 @pytest.mark.parametrize("name", ["app", "worker", "migrate"])
 def test_commands_start_programs_that_the_requirements_bring(name: str) -> None:
-    program = compose.command(name, {})[0]
+    program = command(name, {})[0]
 
     assert shutil.which(program, path=str(Path(sys.executable).parent)), program
 
 
 def test_the_web_command_is_one_that_uvicorn_understands_and_believes_no_proxy() -> None:
-    words = compose.command("app", {"PORT": "9000"})
+    words = command("app", {"PORT": "9000"})
     options = uvicorn_command.make_context("uvicorn", words[1:]).params
 
     assert words[0] == "uvicorn"
@@ -130,7 +144,7 @@ def test_the_web_command_is_one_that_uvicorn_understands_and_believes_no_proxy()
 
 
 def test_the_worker_command_is_one_that_procrastinate_understands() -> None:
-    words = compose.command("worker", {"WORKER_CONCURRENCY": "2"})
+    words = command("worker", {"WORKER_CONCURRENCY": "2"})
     shown = subprocess.run([sys.executable, *words[1:4], "--help"], cwd=ROOT, capture_output=True, text=True)
 
     assert words[:4] == ["python", "manage.py", "procrastinate", "worker"]
@@ -138,7 +152,7 @@ def test_the_worker_command_is_one_that_procrastinate_understands() -> None:
 
 
 def test_the_image_starts_the_same_web_process_as_compose_and_make_run() -> None:
-    assert json.loads(only("Dockerfile", "CMD")) == compose.command("app", {})
+    assert json.loads(only("Dockerfile", "CMD")) == command("app", {})
     assert only("Dockerfile", "EXPOSE") == "8000"
 
 
@@ -193,7 +207,7 @@ def test_the_health_check_asks_by_a_name_that_the_app_answers_to(monkeypatch: py
 
 
 def test_the_media_image_fills_in_every_name_of_the_template() -> None:
-    wanted = set(re.findall(r"\$\{([A-Z_]+)\}", media.TEMPLATE.read_text()))
+    wanted = set(re.findall(r"\$\{([A-Z_]+)\}", (ROOT / "deploy/media/nginx.conf.template").read_text()))
     script = (ROOT / "deploy/media/start.sh").read_text()
     (listed,) = re.findall(r"envsubst '([^']+)'", script)
     given = set(image_environment("deploy/media/Dockerfile")) | set(SERVICES["media"]["environment"])
@@ -207,16 +221,16 @@ def test_media_server_and_app_share_their_secret_and_find_each_other() -> None:
     control = image_environment("deploy/media/Dockerfile")["CONTROL_LISTEN"]
 
     assert server["MEDIA_SECRET"] == app["MEDIA_SECRET"]
-    assert compose.interpolate(server["CALLBACK_URL"], {}) == "http://app:8000"
+    assert interpolate(server["CALLBACK_URL"], {}) == "http://app:8000"
     for hosts in ({}, {"ALLOWED_HOSTS": "api.soukloop.example"}):
-        assert "app" in compose.interpolate(app["ALLOWED_HOSTS"], hosts).split(",")
+        assert "app" in interpolate(app["ALLOWED_HOSTS"], hosts).split(",")
     assert app["MEDIA_CONTROL_URL"] == f"http://media:{control}"
     assert not any(control in port for port in SERVICES["media"]["ports"])
 
 
 def test_the_defaults_of_the_compose_file_are_refused_in_production() -> None:
     defaults = {
-        name: compose.interpolate(str(value), {})
+        name: interpolate(str(value), {})
         for name, value in SERVICES["app"]["environment"].items()
         if name not in {"DATABASE_URL", "REDIS_URL", "MEDIA_ROOT"}
     }

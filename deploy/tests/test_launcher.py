@@ -16,6 +16,8 @@ from deploy.local.instance import Instance
 from deploy.local.supervise import owned, stop
 from deploy.tests.instances import Launcher, family, is_quiet, temporary_instance, wait_for, wait_until_gone
 
+pytestmark = pytest.mark.xdist_group("launcher")
+
 # The real thing but for the application, which would take its seconds each time.
 WITHOUT_APPLICATION = (
     "from deploy.local import run",

@@ -5,33 +5,29 @@ import re
 import signal
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from deploy.local import environment, media, packages, processes
-from deploy.local.places import ROOT, Instance
-from deploy.local.ports import private_port
-from deploy.tests.instances import NGINX_MODULE, is_quiet, temporary_instance
+from deploy.local.instance import ROOT
+from deploy.tests.instances import is_quiet, wait_for
+from livestream.tests.media import SECRET, MediaServerProcess, publish
+from soukloop.realtime.testing.servers import free_port
 
-NGINX = packages.find_program("nginx") or "nginx"
 KEY, PUBLIC = "sk_the-key-that-nobody-sees", "stream-1"
+TEMPLATE = ROOT / "deploy" / "media" / "nginx.conf.template"
 
-pytestmark = [
-    pytest.mark.media,
-    pytest.mark.skipif(not NGINX_MODULE.exists(), reason="nginx has no RTMP module"),
-]
+pytestmark = [pytest.mark.media, pytest.mark.xdist_group("media-template")]
 
 
 @dataclass
 class Web:
-    """Stands in for the web process: lets the one key in under its public name."""
+    """Stands in for the web process: accepts the one key under its public name."""
 
     port: int
     calls: list[dict[str, str]] = field(default_factory=list)
@@ -40,51 +36,9 @@ class Web:
         return [(call["event"], call["name"]) for call in self.calls]
 
 
-@dataclass
-class Server:
-    """A media server that runs, and where it is."""
-
-    values: dict[str, str]
-    web: Web
-
-    @property
-    def root(self) -> Path:
-        return Path(self.values["MEDIA_ROOT"])
-
-    def get(
-        self, path: str, *, control: bool = False, secret: str = "", method: str = "GET"
-    ) -> tuple[int, str]:
-        host = self.values["CONTROL_LISTEN"] if control else f"127.0.0.1:{self.values['MEDIA_PORT']}"
-        headers = {"X-Media-Secret": secret} if secret else {}
-        request = urllib.request.Request(f"http://{host}{path}", headers=headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                return answer.status, answer.read().decode(errors="replace")
-        except urllib.error.HTTPError as error:
-            return error.code, ""
-
-    def publish(self, key: str, seconds: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [
-                *("ffmpeg", "-nostdin", "-loglevel", "error", "-re"),
-                *("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "lavfi", "-i", "sine"),
-                *("-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"),
-                *("-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "flv"),
-                f"rtmp://127.0.0.1:{self.values['RTMP_PORT']}/live/{key}",
-            ],
-            stderr=subprocess.DEVNULL,
-        )
-
-
 @pytest.fixture(scope="module")
-def instance() -> Iterator[Instance]:
-    with temporary_instance("selftest-media") as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def web(instance: Instance) -> Iterator[Web]:
-    known = Web(private_port(instance.name, "web"))
+def web() -> Iterator[Web]:
+    known = Web(free_port())
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -108,65 +62,48 @@ def web(instance: Instance) -> Iterator[Web]:
 
 
 @pytest.fixture(scope="module")
-def server(instance: Instance, web: Web) -> Iterator[Server]:
-    values = {
-        "RTMP_PORT": str(private_port(instance.name, "rtmp")),
-        "MEDIA_PORT": str(private_port(instance.name, "media")),
-        "CONTROL_LISTEN": f"127.0.0.1:{private_port(instance.name, 'media-control')}",
-        "CALLBACK_URL": f"http://127.0.0.1:{web.port}",
-        "RELAY_LISTEN": f"127.0.0.1:{private_port(instance.name, 'media-relay')}",
-        "RESOLVER": "127.0.0.1",
-        "MEDIA_SECRET": "shared",
-        "MEDIA_ROOT": str(instance.data / "media"),
-    }
-    process = processes.start_logged(instance, media.service(instance, values))
-    running = Server(values, web)
-    wait_for(lambda: is_up(running), "the media server", 20)
-    yield running
-    processes.end(processes.records(instance))
-    process.wait()
+def server(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MediaServerProcess]:
+    root = tmp_path_factory.mktemp("media")
+    for directory in (root, root.parent, root.parent.parent):
+        directory.chmod(0o755)  # nginx drops root's rights
+    server = MediaServerProcess(root)
+    server.start(f"http://127.0.0.1:{web.port}")
+    yield server
+    server.stop()
 
 
-def is_up(server: Server) -> bool:
+def ask(
+    server: MediaServerProcess, path: str, *, control: bool = False, secret: str = "", method: str = "GET"
+) -> tuple[int, str]:
+    url = f"http://127.0.0.1:{server.control_port if control else server.media_port}{path}"
+    headers = {"X-Media-Secret": secret} if secret else {}
     try:
-        return server.get("/healthz") == (200, "ok\n")
-    except OSError:
-        return False
+        request = urllib.request.Request(url, headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status, answer.read().decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        return error.code, ""
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float) -> float:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"{what} did not come within {seconds} s"
-        time.sleep(0.05)
-    return time.monotonic() - began
-
-
-def test_make_run_fills_in_every_name_of_the_template(instance: Instance) -> None:
-    # A KeyError is a name that nobody fills in.
-    values = environment.of_media(instance, dict.fromkeys(environment.WRITTEN, "http://127.0.0.1:1"))
-    rendered = media.render(media.TEMPLATE.read_text(), {**values, "STATE_DIR": "/state"})
-
-    assert "${" not in rendered
-
-
-def test_a_broadcast_is_watched_under_its_public_id_within_four_seconds(server: Server) -> None:
-    encoder = server.publish(KEY, 40)
+def test_a_broadcast_is_watched_under_its_public_id_within_four_seconds(
+    server: MediaServerProcess, web: Web
+) -> None:
+    encoder = publish(server.environment["RTMP_URL"], KEY, 40)
     try:
-        took = wait_for(lambda: server.get(f"/live/{PUBLIC}/index.m3u8")[0] == 200, "the first segment", 30)
-        wait_for(lambda: server.get(f"/live/{PUBLIC}/manifest.mpd")[0] == 200, "the DASH manifest", 10)
-        playlist = server.get(f"/live/{PUBLIC}/index.m3u8")[1]
+        took = wait_for(lambda: ask(server, f"/live/{PUBLIC}/index.m3u8")[0] == 200, 30, "the first segment")
+        wait_for(lambda: ask(server, f"/live/{PUBLIC}/manifest.mpd")[0] == 200, 10, "the DASH manifest")
+        playlist = ask(server, f"/live/{PUBLIC}/index.m3u8")[1]
         segment = next(line for line in playlist.splitlines() if line.endswith(".ts"))
         shown = subprocess.run(
             [
                 *("ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0"),
-                f"http://127.0.0.1:{server.values['MEDIA_PORT']}/live/{PUBLIC}/{segment}",
+                f"http://127.0.0.1:{server.media_port}/live/{PUBLIC}/{segment}",
             ],
             capture_output=True,
             text=True,
             timeout=20,
         )
-        status, statistics = server.get("/stat", control=True, secret="shared")
+        status, statistics = ask(server, "/stat", control=True, secret=SECRET)
     finally:
         encoder.send_signal(signal.SIGINT)
         encoder.wait(timeout=30)
@@ -177,27 +114,26 @@ def test_a_broadcast_is_watched_under_its_public_id_within_four_seconds(server: 
     assert status == 200
     assert f"<name>{PUBLIC}</name>" in statistics
     assert KEY not in statistics
-    wait_for(lambda: len(server.web.names()) == 3, "the end and the recording", 15)
-    assert server.web.names()[0] == ("publish", KEY)
+    wait_for(lambda: len(web.names()) == 3, 15, "the end and the recording")
+    assert web.names()[0] == ("publish", KEY)
     # They are two connections' news: either may come first.
-    assert set(server.web.names()[1:]) == {("publish_done", KEY), ("record_done", PUBLIC)}
-    assert {call["query"] for call in server.web.calls} == {"secret=shared"}
-    [recording] = [Path(call["path"]) for call in server.web.calls if "path" in call]
+    assert set(web.names()[1:]) == {("publish_done", KEY), ("record_done", PUBLIC)}
+    assert {call["query"] for call in web.calls} == {f"secret={SECRET}"}
+    [recording] = [Path(call["path"]) for call in web.calls if "path" in call]
     assert recording.parent == server.root / "recordings"
     assert recording.stat().st_size > 10_000
     assert not [path for path in server.root.rglob("*") if KEY in path.name]
 
 
-def test_a_wrong_key_is_refused_and_leaves_nothing(server: Server) -> None:
+def test_a_wrong_key_is_refused_and_leaves_nothing(server: MediaServerProcess) -> None:
     before = set(server.root.rglob("*"))
 
-    assert server.publish("sk_guessed", 3).wait(timeout=30) != 0
+    assert publish(server.environment["RTMP_URL"], "sk_guessed", 3).wait(timeout=30) != 0
     assert set(server.root.rglob("*")) == before
 
 
-def test_nobody_publishes_past_the_key_from_another_machine(server: Server) -> None:
-    rendered = media.render(media.TEMPLATE.read_text(), {**server.values, "STATE_DIR": "/state"})
-    (packager,) = re.findall(r"application pkg \{(.*?)\n        \}", rendered, re.S)
+def test_nobody_publishes_past_the_key_from_another_machine() -> None:
+    (packager,) = re.findall(r"application pkg \{(.*?)\n        \}", TEMPLATE.read_text(), re.S)
 
     assert re.findall(r"(?:allow|deny) publish \S+;", packager) == [
         "allow publish 127.0.0.1;",
@@ -205,11 +141,11 @@ def test_nobody_publishes_past_the_key_from_another_machine(server: Server) -> N
     ]
 
 
-def test_control_and_statistics_want_the_secret(server: Server) -> None:
-    assert server.get("/stat", control=True)[0] == 403
-    assert server.get("/control/drop/publisher?app=live&name=x", control=True, secret="guess")[0] == 403
-    assert server.get("/stat")[0] == 404
-    assert server.get("/control/drop/publisher?app=live&name=x")[0] == 404
+def test_control_and_statistics_want_the_secret(server: MediaServerProcess) -> None:
+    assert ask(server, "/stat", control=True)[0] == 403
+    assert ask(server, "/control/drop/publisher?app=live&name=x", control=True, secret="guess")[0] == 403
+    assert ask(server, "/stat")[0] == 404
+    assert ask(server, "/control/drop/publisher?app=live&name=x")[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -219,28 +155,30 @@ def test_control_and_statistics_want_the_secret(server: Server) -> None:
         ("/vods/stream-1.m3u8", 200),
         ("/uploads/.hidden", 404),
         ("/uploads/link.jpg", 403),
-        ("/uploads/../media-server/nginx.conf", 404),
+        ("/uploads/../private", 404),
         ("/uploads/", 404),
         ("/recordings/x.flv", 404),
         ("/dash/stream-1/index.mpd", 404),
         ("/", 404),
     ],
 )
-def test_viewers_get_what_is_meant_for_them_and_nothing_else(server: Server, path: str, status: int) -> None:
-    for name in ("uploads/a/x.jpg", "vods/stream-1.m3u8", "uploads/.hidden", "recordings/x.flv"):
+def test_viewers_get_what_is_meant_for_them_and_nothing_else(
+    server: MediaServerProcess, path: str, status: int
+) -> None:
+    for name in ("uploads/a/x.jpg", "vods/stream-1.m3u8", "uploads/.hidden", "recordings/x.flv", "private"):
         (server.root / name).parent.mkdir(exist_ok=True)
         (server.root / name).write_text("content")
     link = server.root / "uploads" / "link.jpg"
     if not link.is_symlink():
         link.symlink_to("/etc/hostname")
 
-    assert server.get(path)[0] == status
+    assert ask(server, path)[0] == status
 
 
-def test_answers_carry_the_headers_that_browsers_need(server: Server) -> None:
+def test_answers_carry_the_headers_that_browsers_need(server: MediaServerProcess) -> None:
     (server.root / "vods").mkdir(exist_ok=True)
     (server.root / "vods" / "stream-2.m3u8").write_text("#EXTM3U")
-    url = f"http://127.0.0.1:{server.values['MEDIA_PORT']}/vods/stream-2.m3u8"
+    url = f"http://127.0.0.1:{server.media_port}/vods/stream-2.m3u8"
     with urllib.request.urlopen(url, timeout=5) as answer:
         headers = answer.headers
 
@@ -248,18 +186,18 @@ def test_answers_carry_the_headers_that_browsers_need(server: Server) -> None:
     assert headers["Access-Control-Allow-Origin"] == "*"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "no-cache"
-    assert server.get("/vods/stream-2.m3u8", method="POST")[0] == 405
+    assert ask(server, "/vods/stream-2.m3u8", method="POST")[0] == 405
 
 
 def test_the_proxy_example_is_valid_and_keeps_a_polling_client_on_one_process(
-    instance: Instance, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    ports = [private_port(instance.name, f"process-{number}") for number in range(4)]
-    proxy = private_port(instance.name, "proxy")
+    ports = [free_port() for _ in range(4)]
+    proxy = free_port()
     example = (ROOT / "deploy/nginx/soukloop.conf").read_text()
     # Certificates are the operator's; the rest is as it stands.
     example = re.sub(r"ssl_\w+ .*;|listen \[::\]:\d+.*;", "", example)
-    example = example.replace("listen 80;", f"listen 127.0.0.1:{private_port(instance.name, 'redirect')};")
+    example = example.replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
     example = example.replace("listen 443 ssl http2;", f"listen 127.0.0.1:{proxy};")
     example = example.replace(
         "server 127.0.0.1:8000 max_fails=2 fail_timeout=5s;",
@@ -279,10 +217,10 @@ def test_the_proxy_example_is_valid_and_keeps_a_polling_client_on_one_process(
         f"http {{ access_log off; {temporary} {answerers}\n{example} }}"
     )
     log = (tmp_path / "log").open("wb")
-    process = subprocess.Popen([NGINX, "-p", tmp_path, "-c", tmp_path / "nginx.conf"], stderr=log)
+    process = subprocess.Popen(["nginx", "-p", tmp_path, "-c", tmp_path / "nginx.conf"], stderr=log)
     try:
 
-        def ask(path: str, host: str = "api.soukloop.example", **headers: str) -> str:
+        def fetch(path: str, host: str = "api.soukloop.example", **headers: str) -> str:
             url = f"http://127.0.0.1:{proxy}{path}"
             request = urllib.request.Request(url, headers={"Host": host, **headers})
             try:
@@ -293,17 +231,17 @@ def test_the_proxy_example_is_valid_and_keeps_a_polling_client_on_one_process(
             except OSError:
                 return ""
 
-        wait_for(lambda: ask("/"), "the proxy", 20)
+        wait_for(lambda: fetch("/"), 20, "the proxy")
         polling = "/socket.io/?EIO=4&transport=polling"
         session = [polling, *[f"{polling}&sid=abc"] * 10, "/socket.io/?EIO=4&transport=websocket&sid=abc"]
 
-        assert len({ask(path).split()[0] for path in session}) == 1
-        assert len({ask("/api/v1/categories").split()[0] for _ in range(40)}) > 1
-        assert len({ask("/socket.io/?EIO=4&transport=websocket").split()[0] for _ in range(40)}) > 1
-        assert ask("/", **{"X-Forwarded-For": "6.6.6.6"}).split()[1:] == ["6.6.6.6,", "127.0.0.1", "http"]
-        upgraded = ask("/ws/", Upgrade="websocket", Connection="Upgrade")
+        assert len({fetch(path).split()[0] for path in session}) == 1
+        assert len({fetch("/api/v1/categories").split()[0] for _ in range(40)}) > 1
+        assert len({fetch("/socket.io/?EIO=4&transport=websocket").split()[0] for _ in range(40)}) > 1
+        assert fetch("/", **{"X-Forwarded-For": "6.6.6.6"}).split()[1:] == ["6.6.6.6,", "127.0.0.1", "http"]
+        upgraded = fetch("/ws/", Upgrade="websocket", Connection="Upgrade")
         assert upgraded.split()[-1] == "upgrade"
-        assert ask("/internal/media/publish") == "404"
+        assert fetch("/internal/media/publish") == "404"
     finally:
         process.terminate()
         process.wait(timeout=10)

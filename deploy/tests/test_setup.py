@@ -123,6 +123,23 @@ def test_a_disk_with_too_little_room_is_refused_at_once(monkeypatch: pytest.Monk
         cli._set_up("run", [])
 
 
+def test_servers_that_run_elsewhere_are_not_installed_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def install(needed: dict[str, str]) -> None:
+        asked.extend(needed)
+        sys.exit()
+
+    monkeypatch.setattr(setup, "install_packages", install)
+    monkeypatch.setenv("DATABASE_URL", "postgis://theirs")
+    monkeypatch.setenv("REDIS_URL", "redis://theirs")
+    with pytest.raises(SystemExit):
+        cli._set_up("run", [])
+
+    assert not {*setup.POSTGRES, *setup.REDIS} & set(asked)
+    assert "gdal-bin" in asked
+
+
 @pytest.mark.parametrize(
     ("is_root", "programs", "words"),
     [

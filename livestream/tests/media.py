@@ -1,16 +1,19 @@
 """A real media server and real encoders, for tests."""
 
 import json
+import os
 import subprocess
 import tempfile
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from deploy.local.media import TEMPLATE, render
+from django.conf import settings
+
 from soukloop.realtime.testing.servers import free_port
 from soukloop.realtime.testing.waiting import wait_until
 
+START = Path(settings.BASE_DIR) / "deploy" / "media" / "start.sh"
 SECRET = "shared-by-tests"
 SIZE, RATE = "160x90", 12
 
@@ -51,11 +54,8 @@ class MediaServerProcess:
             "MEDIA_ROOT": str(self.root),
             "STATE_DIR": str(self.state),
         }
-        configuration = self.state / "nginx.conf"
-        configuration.write_text(render(TEMPLATE.read_text(), values))
         self.process = subprocess.Popen(
-            ["nginx", "-p", str(self.state), "-c", str(configuration), "-e", "stderr"],
-            stderr=(self.state / "log").open("ab"),
+            ["sh", START], env={**os.environ, **values}, stderr=(self.state / "log").open("ab")
         )
         wait_until(lambda: self.get("/healthz") == b"ok\n", "media server")
 
