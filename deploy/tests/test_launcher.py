@@ -135,6 +135,7 @@ def test_a_number_that_is_no_launcher_s_is_left_alone(instance: Instance, conten
         pass
 
 
+@pytest.mark.timeout(300)  # all tables are made: a minute on a busy machine
 def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
     programs = ("uvicorn", "procrastinate", "nginx", "postgres", "redis")
     with temporary_instance("selftest-run") as instance:
