@@ -61,27 +61,31 @@ class Launcher:
 
 
 def family(pid: int) -> dict[int, str]:
-    """Find the processes that descend from one, and the one itself, each with its command and owner."""
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    """Find a process and all that descend from it, each with its command."""
+    parents, commands = {}, {}
+    for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+            commands[int(path.name)] = _command(int(path.name))
+            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
     found = [pid]
     for member in found:
         found += [child for child, parent in parents.items() if parent == member]
-    return {member: Path(f"/proc/{member}/cmdline").read_text().replace("\0", " ") for member in found}
+    return {member: commands[member] for member in found}
 
 
 def wait_until_gone(processes: dict[int, str], seconds: float = 60) -> None:
-    def left() -> list[str]:
-        found = []
+    def is_any_left() -> bool:
         for pid, command in processes.items():
             with contextlib.suppress(OSError):
-                if Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")[:20] == command[:20]:
-                    found.append(command)
-        return found
+                if _command(pid)[:20] == command[:20]:
+                    return True
+        return False
 
-    wait_for(lambda: not left(), seconds, "the end of everything")
+    wait_for(lambda: not is_any_left(), seconds, "the end of everything")
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
 
 
 def wait_for(condition: Callable[[], object], seconds: float, what: str) -> float:

@@ -37,6 +37,12 @@ def instance() -> Iterator[Instance]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def end_what_runs(instance: Instance) -> Iterator[None]:
+    yield
+    stop(instance)
+
+
 def launch(instance: Instance, worker: str = FAMILY) -> tuple[Launcher, dict[int, str]]:
     """Start without the application; returns the launcher and all processes."""
     launcher = Launcher(instance, f"WORKER = {worker!r}", *WITHOUT_APPLICATION)
