@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import User
@@ -13,6 +12,7 @@ from listings.serializers.products import ProductCardOutput, product_card
 from offers.models import Offer, Transaction
 from offers.selectors import MADE, RECEIVED
 from soukloop.core.http.fields import IdField, PlainTextField
+from soukloop.core.http.pagination import PageOutput
 from soukloop.core.money import PriceField
 
 ACCEPTED_MESSAGE = "Offer accepted! Transaction created."  # contract 3.7
@@ -131,13 +131,8 @@ class OfferOutput(serializers.Serializer[None]):
     other_user = OtherUserOutput()
 
 
-@extend_schema_serializer(many=False)
-class OfferPageOutput(serializers.Serializer[None]):
+class OfferPageOutput(PageOutput):
     items = OfferOutput(many=True)
-    page = serializers.IntegerField()
-    per_page = serializers.IntegerField()
-    total = serializers.IntegerField()
-    has_more = serializers.BooleanField()
 
 
 class TransactionOutput(serializers.Serializer[None]):
@@ -161,13 +156,8 @@ class TransactionOutput(serializers.Serializer[None]):
     other_user = OtherUserOutput()
 
 
-@extend_schema_serializer(many=False)
-class TransactionPageOutput(serializers.Serializer[None]):
+class TransactionPageOutput(PageOutput):
     items = TransactionOutput(many=True)
-    page = serializers.IntegerField()
-    per_page = serializers.IntegerField()
-    total = serializers.IntegerField()
-    has_more = serializers.BooleanField()
 
 
 def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
