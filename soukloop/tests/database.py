@@ -1,4 +1,4 @@
-"""Empty the database after a test in real transactions within 10 ms, where Django's flush takes 250.
+"""Empty the database after a test that commits, within 10 ms where Django's flush takes 250.
 
 Django truncates every table, filled or not, and announces a migration, which makes each permission anew. Here
 rows are deleted from the tables that have some, and what migrations put there stays where it is.
@@ -26,7 +26,7 @@ _django_teardown = TransactionTestCase._fixture_teardown  # type: ignore[attr-de
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_flush() -> Iterator[None]:
-    """Put our flush in the place of Django's."""
+    """Replace Django's flush."""
 
     def tear_down(case: TransactionTestCase) -> None:
         empty_tables()
@@ -68,7 +68,7 @@ def no_rows_of_earlier_tests(request: pytest.FixtureRequest) -> None:
 
 
 def empty_tables() -> None:
-    """Remove every row that is not the migrations'.
+    """Delete every row that tests made.
 
     A server that an earlier test started goes on with its heartbeats meanwhile: PostgreSQL may end our
     transaction in favour of its, or it may add a row that refers to one that we delete. Then we begin again.
@@ -113,7 +113,7 @@ def _question_for_filled_tables() -> str:
 
 
 def rows_of_migrations() -> list[Any]:
-    """Return what tells whether a test changed what migrations put into the database."""
+    """Return counts and contents of the tables that migrations fill, to see whether a test changed them."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT (SELECT count(*) FROM django_content_type), (SELECT count(*) FROM auth_permission),"

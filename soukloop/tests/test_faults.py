@@ -1,4 +1,4 @@
-"""A whole server while clients vanish and PostgreSQL goes: it answers, and goes on by itself."""
+"""A web process goes on serving after clients disconnect and PostgreSQL closes its connections."""
 
 import json
 import socket
@@ -12,8 +12,8 @@ from django.db import connection
 
 pytestmark = pytest.mark.faults
 
-DJANGOS = "/api/v1/search/suggest?q=nike"
-LEAN = "/api/v1/feeds/discover"
+DJANGO_PATH = "/api/v1/search/suggest?q=nike"
+FEED_PATH = "/api/v1/feeds/discover"
 POOL = 3
 
 
@@ -31,8 +31,8 @@ def status_of(server, path):
         return error.code
 
 
-def vanish(server, path, requests):
-    """Send so many requests at once and reset the connection before any answer."""
+def disconnect_before_answers(server, path, requests):
+    """Send so many requests at once and reset the connection before they are answered."""
     link = socket.create_connection(("127.0.0.1", server.port))
     link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     link.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * requests)
@@ -42,23 +42,23 @@ def vanish(server, path, requests):
 
 def test_clients_that_disconnect_leak_no_database_connection(live_server_process):
     server = start(live_server_process)
-    for path in (DJANGOS, LEAN, "/api/v1/categories"):
+    for path in (DJANGO_PATH, FEED_PATH, "/api/v1/categories"):
         for requests in (1, 2, 5):
             for _ in range(POOL + 1):
-                vanish(server, path, requests)
+                disconnect_before_answers(server, path, requests)
     started = time.monotonic()
-    assert [status_of(server, path) for path in (DJANGOS, LEAN, "/readyz")] == [200] * 3
+    assert [status_of(server, path) for path in (DJANGO_PATH, FEED_PATH, "/readyz")] == [200] * 3
     assert time.monotonic() - started < 5
     assert "Traceback" not in server.log()
 
 
 def test_connections_closed_by_postgresql_fail_no_request(live_server_process):
     server = start(live_server_process)
-    assert [status_of(server, path) for path in (DJANGOS, LEAN)] == [200] * 2
+    assert [status_of(server, path) for path in (DJANGO_PATH, FEED_PATH)] == [200] * 2
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         assert len(cursor.fetchall()) >= 2
-    assert [status_of(server, path) for path in (DJANGOS, LEAN, DJANGOS, LEAN)] == [200] * 4
+    assert [status_of(server, path) for path in (DJANGO_PATH, FEED_PATH, DJANGO_PATH, FEED_PATH)] == [200] * 4

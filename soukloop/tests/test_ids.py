@@ -1,4 +1,4 @@
-"""Ids in bodies, queries and commands: only in the form we write them, whatever the route."""
+"""Ids in bodies, queries, paths and commands are accepted in one form only."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What one test leaves, the next does not find."""
+"""A test leaves no rows behind, and each worker has stores of its own."""
 
 import pytest
 from django.conf import settings

@@ -1,4 +1,4 @@
-"""What a browser shows where there is no page: the site's icon, and its errors in plain words."""
+"""The site's icon and its error pages."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whatever is sent to whatever route: the envelope, never HTML, never a 5xx."""
+"""Every route answers in the envelope, never with HTML or a 5xx, whatever it is sent."""
 
 from typing import Any
 

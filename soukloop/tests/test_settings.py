@@ -1,4 +1,4 @@
-"""What the settings read is what `.env.example` explains."""
+"""`.env.example` explains each variable that the settings read."""
 
 import re
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Text that people read is read alike wherever it is sent: over REST and in commands."""
+"""Stored texts are validated alike over REST and in commands."""
 
 from rest_framework import serializers
 

@@ -1,4 +1,4 @@
-"""`is_verified` means one thing wherever a person is shown: a code was confirmed."""
+"""`is_verified` has one meaning wherever a person is shown: a code was confirmed."""
 
 import pytest
 

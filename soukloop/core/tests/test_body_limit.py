@@ -1,4 +1,4 @@
-"""Huge bodies are refused before Django reads them."""
+"""Bodies over the limit are refused before Django reads them."""
 
 from collections.abc import Iterable
 from typing import Any

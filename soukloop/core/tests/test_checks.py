@@ -1,4 +1,4 @@
-"""A production start that is not safe is refused."""
+"""An unsafe production configuration does not start."""
 
 import os
 import subprocess

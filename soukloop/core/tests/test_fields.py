@@ -1,4 +1,4 @@
-"""Ids, text for people to read, locations."""
+"""Serializer fields for ids, texts and locations."""
 
 from typing import Any
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Health answers say what is wrong."""
+"""`/healthz` and `/readyz`."""
 
 import time
 from typing import Any

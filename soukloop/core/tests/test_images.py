@@ -1,4 +1,4 @@
-"""What becomes of uploaded pictures, honest and hostile."""
+"""Uploaded pictures, valid and hostile, and what is stored of them."""
 
 import io
 import resource

@@ -1,4 +1,4 @@
-"""What staff see of jobs, and how they have failed ones run again."""
+"""Staff's list of jobs, and how they retry failed ones."""
 
 import re
 

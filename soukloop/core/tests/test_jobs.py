@@ -1,4 +1,4 @@
-"""Jobs commit with their transaction, and outlive a killed worker."""
+"""Jobs are queued with their transaction and survive a killed worker."""
 
 import os
 import signal

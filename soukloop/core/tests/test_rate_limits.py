@@ -1,4 +1,4 @@
-"""Limits hold under bursts, slide with time, and never take the service down with Redis."""
+"""Limits hold under bursts, and nobody is refused while Redis is unavailable."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""What staff's cells link to, and by which text."""
+"""Links in the cells of staff's lists."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Fixtures for tests of whatever speaks over sockets; `conftest.py` at the root makes them known."""
+"""Fixtures for tests with sockets and running servers; the root `conftest.py` loads them."""
 
 import contextlib
 import fcntl

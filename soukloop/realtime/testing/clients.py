@@ -1,4 +1,4 @@
-"""Clients for tests: a bare WebSocket, and the stock socket.io-client in a node process; used alike."""
+"""Clients for tests: a bare WebSocket, and the stock socket.io-client in a node process, used alike."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""Web processes of their own, for tests."""
+"""Web processes for tests."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Waiting for what a test needs to happen, never for a time that is usually enough."""
+"""Waiting for an event instead of sleeping."""
 
 import time
 from collections.abc import Callable
