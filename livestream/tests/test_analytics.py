@@ -58,7 +58,7 @@ def test_every_number_of_the_analytics_is_counted() -> None:
     make_offer(asked)
     make_sale()
     stream.refresh_from_db()
-    stream.ended_at = timezone.now() + timedelta(seconds=100)
+    stream.ended_at = start + timedelta(seconds=100)
 
     body = stream_analytics(stream)
     assert body["basicStats"] == {
