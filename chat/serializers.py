@@ -6,6 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import URLValidator
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.serializers.people import OtherUserOutput, other_user_body
@@ -89,6 +90,7 @@ class MessageOutput(serializers.Serializer[None]):
     created_at = serializers.DateTimeField()
 
 
+@extend_schema_serializer(many=False)
 class MessagesOutput(serializers.Serializer[None]):
     items = MessageOutput(many=True)
     has_more = serializers.BooleanField(help_text="In the direction of the query")

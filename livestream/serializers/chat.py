@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from livestream.models import Stream
@@ -19,6 +20,7 @@ class ChatMessageOutput(serializers.Serializer[None]):
     clientMessageId = serializers.CharField(required=False)
 
 
+@extend_schema_serializer(many=False)
 class ChatPageOutput(serializers.Serializer[None]):
     items = ChatMessageOutput(many=True)
     hasMore = serializers.BooleanField(help_text="In the direction that was asked for")

@@ -10,6 +10,7 @@ from livestream.media import addresses
 from livestream.models import Stream, StreamProduct
 from livestream.selectors.replays import expected_vod_url, vod_url
 from livestream.serializers.products import StreamProductOutput, stream_product_body
+from soukloop.core.http.pagination import PageOutput
 
 
 class StreamSellerOutput(serializers.Serializer[None]):
@@ -56,12 +57,8 @@ class StreamOutput(StreamCardOutput):
     products = StreamProductOutput(many=True)
 
 
-class StreamPageOutput(serializers.Serializer[None]):
+class StreamPageOutput(PageOutput):
     items = StreamCardOutput(many=True)
-    page = serializers.IntegerField()
-    per_page = serializers.IntegerField()
-    total = serializers.IntegerField()
-    has_more = serializers.BooleanField()
 
 
 class LiveOutput(serializers.Serializer[None]):

@@ -57,6 +57,14 @@ def test_each_tag_is_explained_and_used(document: Any) -> None:
     assert {tag["name"] for tag in document["tags"] if tag["description"]} == used
 
 
+def test_pages_are_described_as_one_object_and_not_as_an_array(document: Any) -> None:
+    shapes = document["components"]["schemas"]
+    pages = {name for name, shape in shapes.items() if "items" in shape.get("properties", {})}
+    arrays = re.findall(r"'type': 'array', 'items': {'\$ref': '#/components/schemas/(\w+)'}", str(document))
+    assert len(pages) > 10
+    assert pages.isdisjoint(arrays)
+
+
 def test_successes_are_described_in_their_envelope(document: Any) -> None:
     schema = document["paths"]["/api/v1/auth/me"]["get"]["responses"]["200"]["content"]["application/json"][
         "schema"

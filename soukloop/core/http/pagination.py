@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -22,6 +22,7 @@ PAGE_PARAMETERS = [
 ]
 
 
+@extend_schema_serializer(many=False)  # a list's answer is one page, not an array
 class PageOutput(serializers.Serializer[None]):
     """The base of each list's shape, which adds `items`."""
 
