@@ -1,1 +1,1 @@
-"""Who people are: users, tokens, one-time codes, follows and blocks."""
+"""Accounts: users, logins, one-time codes, follows and blocks."""

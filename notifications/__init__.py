@@ -1,1 +1,1 @@
-"""What people are told: an inbox row each, and the event that says so."""
+"""Notifications: a row in each person's inbox, and an event to their connections."""

@@ -1,4 +1,4 @@
-"""Staff's screen of inboxes, to look at."""
+"""The admin's read-only screen of notifications."""
 
 from django.contrib import admin
 
@@ -9,23 +9,23 @@ from soukloop.core.staff.admin import ReadOnlyStateAdmin
 
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyStateAdmin):
-    list_display = ("what", "told", "kind", "sent", "is_read")
+    list_display = ("short_title", "owner_link", "kind", "sent", "is_read")
     list_select_related = ("user",)
     list_filter = ("kind", "created_at", ("read_at", admin.EmptyFieldListFilter))
     ordering = ("-created_at",)
     search_fields = ("=user__id", "=user__username", "=user__email")
-    search_help_text = "Whose: an id, a username or an email"
+    search_help_text = "Id, username or email of the owner"
     fieldsets = (
         (None, {"fields": ("id", "user", "kind", "title", "body", "data", "collapse_key")}),
         ("Times", {"fields": ("created_at", "read_at")}),
     )
 
     @admin.display(description="title", ordering="title")
-    def what(self, notification: Notification) -> str:
+    def short_title(self, notification: Notification) -> str:
         return format.truncate(notification.title, 48)
 
     @admin.display(description="to", ordering="user__username")
-    def told(self, notification: Notification) -> str:
+    def owner_link(self, notification: Notification) -> str:
         return format.link_to(notification.user, 16)
 
     @admin.display(description="sent", ordering="created_at")

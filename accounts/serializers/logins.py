@@ -36,7 +36,7 @@ class LoginOutput(serializers.Serializer[None]):
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
     token_type = serializers.CharField()
-    expires_in = serializers.IntegerField(help_text="Seconds the access token is good for")
+    expires_in = serializers.IntegerField(help_text="Seconds until the access token expires")
     user = MeOutput()
 
 

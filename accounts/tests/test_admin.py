@@ -1,4 +1,4 @@
-"""What staff see of people, and what they may do to them."""
+"""The admin's screen of users: login, search, actions, permissions."""
 
 import re
 
@@ -132,12 +132,12 @@ def test_staff_cannot_edit_add_or_delete_people(desk, boss):
 
 
 def test_the_list_is_filtered_by_state(desk):
-    gone = {"deleted_at": timezone.now(), "is_active": False}
+    deleted = {"deleted_at": timezone.now(), "is_active": False}
     banned = {"banned_at": timezone.now(), "is_active": False}
-    people = {"here": {}, "banned": banned, "gone": gone, "both": gone | banned}
+    people = {"here": {}, "banned": banned, "deleted": deleted, "both": deleted | banned}
     for name, fields in people.items():
         make_user(username=f"{name}_1", **fields)
-    for state, names in (("active", {"here"}), ("banned", {"banned"}), ("deleted", {"gone", "both"})):
+    for state, names in (("active", {"here"}), ("banned", {"banned"}), ("deleted", {"deleted", "both"})):
         page = desk.get(LIST, {"state": state}).content.decode()
         assert {name for name in people if f">{name}_1<" in page} == names
 
@@ -171,15 +171,15 @@ def test_a_ban_asks_for_a_reason_first(desk, closed):
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
+    ("reason", "expected"),
     [
         ("\u200b", "This field has no visible characters."),
         ("bell \x07", "This field contains a control character."),
     ],
 )
-def test_an_invisible_reason_is_asked_for_again(desk, reason, told):
+def test_an_invisible_reason_is_asked_for_again(desk, reason, expected):
     user = make_user()
-    assert told in act(desk, "ban", user, confirmed="yes", reason=reason).content.decode()
+    assert expected in act(desk, "ban", user, confirmed="yes", reason=reason).content.decode()
     user.refresh_from_db()
     assert user.is_active
 

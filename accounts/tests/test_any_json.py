@@ -1,4 +1,4 @@
-"""No JSON body, however odd, makes an auth endpoint fail on our side."""
+"""No JSON body makes an endpoint of accounts fail with a 5xx."""
 
 import string
 from typing import Any

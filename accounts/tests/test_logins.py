@@ -151,16 +151,16 @@ def test_a_refresh_token_of_a_deleted_family_is_refused(guest, user):
 
 @pytest.mark.parametrize("by", ["refresh token", "access token"])
 def test_logout_ends_one_login(guest, user, by):
-    gone = log_in(guest, user.email).json()["data"]
+    ended = log_in(guest, user.email).json()["data"]
     kept = log_in(guest, user.email).json()["data"]
     if by == "refresh token":
-        answer = guest.post(f"{AUTH}/logout", {"refresh_token": gone["refresh_token"]})
+        answer = guest.post(f"{AUTH}/logout", {"refresh_token": ended["refresh_token"]})
     else:
-        guest.credentials(HTTP_AUTHORIZATION=f"Bearer {gone['access_token']}")
+        guest.credentials(HTTP_AUTHORIZATION=f"Bearer {ended['access_token']}")
         answer = guest.post(f"{AUTH}/logout")
         guest.credentials()
     assert (answer.status_code, answer.json()["data"]) == (200, {"message": "Logged out"})
-    assert code_of(refresh(guest, gone["refresh_token"])) == (401, "token_revoked")
+    assert code_of(refresh(guest, ended["refresh_token"])) == (401, "token_revoked")
     assert refresh(guest, kept["refresh_token"]).status_code == 200
 
 

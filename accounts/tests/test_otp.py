@@ -1,4 +1,4 @@
-"""One-time codes: what is stored where, who gets one, how often one may guess (contract 1.3 and 1.4)."""
+"""One-time codes: storage, delivery, guesses, limits (contract 1.3 and 1.4)."""
 
 import re
 from datetime import timedelta
@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
-from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from accounts.models import OtpChallenge
 from accounts.tasks import delete_expired_rows, deliver_code
@@ -104,7 +104,7 @@ def test_a_malformed_code_is_refused_and_not_counted_as_a_guess(guest, buyer, co
 
 
 def test_an_unknown_identifier_gets_the_same_answers_for_the_same_queries(guest, buyer, debug):
-    def walk(identifier):
+    def call_all(identifier):
         answers, queries = [], []
         for call in (
             lambda: send(guest, identifier),
@@ -119,7 +119,7 @@ def test_an_unknown_identifier_gets_the_same_answers_for_the_same_queries(guest,
             queries.append([re.findall(r"^\w+|accounts_\w+", query["sql"]) for query in context])
         return answers, queries
 
-    known, unknown = walk(EMAIL), walk("nobody@soukloop.com")
+    known, unknown = call_all(EMAIL), call_all("nobody@soukloop.com")
     assert known == unknown
     assert not any("accounts_user" in query for call in known[1] for query in call)
 
@@ -214,11 +214,11 @@ def test_without_redis_sending_and_verifying_are_503_and_change_nothing(guest, b
     send(guest)
     code = code_in_redis()
 
-    def away(*args, **kwargs):
-        raise RedisAway("away")
+    def refuse_connection(*args, **kwargs):
+        raise RedisConnectionError("refused")
 
     with monkeypatch.context() as patch:
-        patch.setattr("redis.Connection.connect", away)
+        patch.setattr("redis.Connection.connect", refuse_connection)
         redis_client().connection_pool.disconnect()
         assert code_of(send(guest)) == (503, "unavailable")
         assert code_of(verify(guest, code)) == (503, "unavailable")

@@ -1,4 +1,4 @@
-"""Other people: what is shown of them, following and blocking."""
+"""Other people: profiles, follows and blocks over REST."""
 
 import uuid
 
@@ -51,9 +51,13 @@ def test_a_profile_shows_what_is_public_and_nothing_else(guest, client, user, se
 
 @pytest.mark.parametrize("state", ["banned_at", "deleted_at"])
 def test_a_closed_account_is_not_found_and_not_counted(client, user, seller, state):
-    gone = make_user(is_active=False, **{state: timezone.now()})
-    follow(gone, seller)
-    for call in (client.get(url(gone)), client.post(url(gone, "follow")), client.get(url(gone, "followers"))):
+    closed = make_user(is_active=False, **{state: timezone.now()})
+    follow(closed, seller)
+    for call in (
+        client.get(url(closed)),
+        client.post(url(closed, "follow")),
+        client.get(url(closed, "followers")),
+    ):
         assert code_of(call) == (404, "not_found")
     assert client.get(url(seller)).json()["data"]["followers_count"] == 0
     assert client.get(url(seller, "followers")).json()["data"]["total"] == 0

@@ -1,4 +1,4 @@
-"""One's own account: what it says, how it changes, its picture, its end (contract 1.6)."""
+"""One's own account: profile, avatar, deletion (contract 1.6)."""
 
 import io
 

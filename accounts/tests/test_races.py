@@ -1,4 +1,4 @@
-"""Many at once, in real transactions: one row, one live login, five guesses."""
+"""Parallel requests in real transactions: one row, one login, five guesses."""
 
 import itertools
 import threading

@@ -2,7 +2,7 @@
 
 import pytest
 from django.utils import timezone
-from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from accounts.authentication import authenticate_sockets
 from accounts.models import RefreshFamily, User
@@ -63,20 +63,24 @@ def test_a_socket_accepts_only_an_access_token_or_a_ticket(user):
 
 
 def test_a_failing_handshake_does_not_fail_the_others_in_its_batch(user, django_assert_num_queries):
-    asked = [Credentials(token=access_token_for(user)), Credentials(token="x"), Credentials(ticket="\ud800")]
+    credentials = [
+        Credentials(token=access_token_for(user)),
+        Credentials(token="x"),
+        Credentials(ticket="\ud800"),
+    ]
     with django_assert_num_queries(1):
-        found, bad, odd = authenticate_sockets(asked)
+        found, bad, failed = authenticate_sockets(credentials)
     assert isinstance(found, SocketUser)
     assert found.id == user.pk
     assert isinstance(bad, NotAuthenticated)
-    assert isinstance(odd, UnicodeEncodeError)
+    assert isinstance(failed, UnicodeEncodeError)
 
 
 def test_without_redis_tickets_are_503_and_login_still_works(client, user, guest, monkeypatch):
-    def away(*args, **kwargs):
-        raise RedisAway("away")
+    def refuse_connection(*args, **kwargs):
+        raise RedisConnectionError("refused")
 
-    monkeypatch.setattr("redis.Connection.connect", away)
+    monkeypatch.setattr("redis.Connection.connect", refuse_connection)
     redis_client().connection_pool.disconnect()
     answer = client.post(f"{AUTH}/ws-ticket")
     assert code_of(answer) == (503, "unavailable")

@@ -1,4 +1,4 @@
-"""Access tokens, and every way in which a token is refused."""
+"""Access tokens: claims, expiry, and each reason for which a token is refused."""
 
 import base64
 import json

@@ -27,7 +27,7 @@ def _profile(user: User, viewer: User | None) -> Response:
 class Profile(APIView):
     permission_classes = (AllowAny,)
 
-    @extend_schema(summary="Get somebody's profile", tags=["People"], responses=ProfileOutput)
+    @extend_schema(summary="Get a person's profile", tags=["People"], responses=ProfileOutput)
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user_or_none(request)
         return _profile(visible_user(viewer, user_id), viewer)
@@ -36,13 +36,13 @@ class Profile(APIView):
 class Followed(APIView):
     rate_scope = "follow"
 
-    @extend_schema(summary="Follow somebody", tags=["People"], request=None, responses=ProfileOutput)
+    @extend_schema(summary="Follow a person", tags=["People"], request=None, responses=ProfileOutput)
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         return _profile(relations.follow_user(actor=viewer, user_id=user_id), viewer)
 
-    @extend_schema(summary="Stop following somebody", tags=["People"], request=None, responses=ProfileOutput)
+    @extend_schema(summary="Stop following a person", tags=["People"], request=None, responses=ProfileOutput)
     def delete(self, request: Request, user_id: UUID) -> Response:
         return _profile(
             relations.unfollow_user(actor=current_user(request), user_id=user_id), current_user(request)
@@ -53,7 +53,7 @@ class Blocked(APIView):
     rate_scope = "follow"
 
     @extend_schema(
-        summary="Block somebody",
+        summary="Block a person",
         description="Hides the two of you from each other, everywhere.",
         tags=["People"],
         request=None,
@@ -64,14 +64,14 @@ class Blocked(APIView):
         relations.block_user(actor=current_user(request), user_id=user_id)
         return Response({"message": "Blocked"})
 
-    @extend_schema(summary="Unblock somebody", tags=["People"], request=None, responses=ConfirmationOutput)
+    @extend_schema(summary="Unblock a person", tags=["People"], request=None, responses=ConfirmationOutput)
     def delete(self, request: Request, user_id: UUID) -> Response:
         relations.unblock_user(actor=current_user(request), user_id=user_id)
         return Response({"message": "Unblocked"})
 
 
 class Followers(APIView):
-    @extend_schema(summary="List who follows somebody", tags=["People"], responses=PeoplePageOutput)
+    @extend_schema(summary="List a person's followers", tags=["People"], responses=PeoplePageOutput)
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         follows = followers_of(visible_user(viewer, user_id), viewer)
@@ -81,7 +81,7 @@ class Followers(APIView):
 
 
 class Following(APIView):
-    @extend_schema(summary="List whom somebody follows", tags=["People"], responses=PeoplePageOutput)
+    @extend_schema(summary="List whom a person follows", tags=["People"], responses=PeoplePageOutput)
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         follows = followed_by(visible_user(viewer, user_id), viewer)

@@ -1,4 +1,4 @@
-"""People who write under failures and note what was acknowledged, to compare with what can be read."""
+"""Clients that send during failures and record acknowledgements, to compare with what is stored."""
 
 import itertools
 import threading
@@ -109,10 +109,10 @@ class Listener:
         self.messages.update({message["seq"]: message["content"] for message in joined["messages"]})
 
     def all_messages(self) -> dict[int, str]:
-        """Return what was heard and caught up with; no connection may have heard one twice."""
+        """Return what was received and caught up with; no connection may have received one twice."""
         for client in self._clients:
-            heard = [message["seq"] for message in client.named("message:new")]
-            assert len(heard) == len(set(heard)), "a message was heard twice"
+            received = [message["seq"] for message in client.named("message:new")]
+            assert len(received) == len(set(received)), "a message was received twice"
             self.messages.update(
                 {message["seq"]: message["content"] for message in client.named("message:new")}
             )

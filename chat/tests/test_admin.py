@@ -1,4 +1,4 @@
-"""What staff see of conversations, and how they hide a message."""
+"""The admin's screens of conversations and messages: search, hiding, permissions."""
 
 import pytest
 from django.contrib.admin.models import LogEntry

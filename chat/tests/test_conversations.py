@@ -115,9 +115,9 @@ class TestOpening:
             )
 
     def test_a_closed_account_is_not_found(self) -> None:
-        gone = make_seller(is_active=False, banned_at=timezone.now())
+        banned = make_seller(is_active=False, banned_at=timezone.now())
         with pytest.raises(NotFound):
-            services.open_conversation(actor=make_user(), other_user_id=gone.pk)
+            services.open_conversation(actor=make_user(), other_user_id=banned.pk)
 
     def test_blocked_people_are_refused_both_ways_with_the_same_error(self) -> None:
         buyer, seller = make_user(), make_seller()

@@ -1,4 +1,4 @@
-"""Demo conversations appear once, however often they are seeded."""
+"""Demo conversations are created once."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Nothing that was acknowledged is lost or doubled when a web process or Redis is killed under load."""
+"""Acknowledged messages are neither lost nor duplicated when a web process or Redis is killed under load."""
 
 from typing import Any
 

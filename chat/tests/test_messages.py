@@ -57,12 +57,12 @@ class TestSending:
             "data": {},
             "clientMessageId": "m-1",
         }
-        heard = [
+        received = [
             (room, {key: data[key] for key in payload})
             for room, event, data in captured_events
             if event == "message:new"
         ]
-        assert heard == [
+        assert received == [
             (user_room(conversation.buyer_id), payload),
             (user_room(conversation.seller_id), payload),
         ]

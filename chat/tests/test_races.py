@@ -1,4 +1,4 @@
-"""Real transactions at once: one conversation, no gaps, no twins, counts that are right."""
+"""Parallel requests in real transactions: one conversation, no gaps, no duplicates, correct counts."""
 
 import random
 from collections.abc import Callable

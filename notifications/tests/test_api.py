@@ -1,4 +1,4 @@
-"""The inbox over REST and on staff's screen."""
+"""The inbox over REST, and its screen in the admin."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Inboxes: who is told, once, in batches; what a newer one replaces; what was read."""
+"""Notifications: recipients, batches, replacement by newer ones, reading."""
 
 from typing import Any
 from uuid import uuid4
@@ -30,14 +30,14 @@ def test_each_person_gets_a_notification_and_an_event(
 ) -> None:
     a, b = make_user(), make_user()
     with django_capture_on_commit_callbacks(execute=True):
-        told = services.notify(
+        notified = services.notify(
             user_ids=[a.pk, b.pk, a.pk],
             kind="offer_new",
             title="New offer",
             body="AED 750",
             data={"offer_id": "x"},
         )
-    assert told == 2
+    assert notified == 2
     rows = {row.user_id: row for row in Notification.objects.all()}
     assert set(rows) == {a.pk, b.pk}
     assert sorted(room for room, _, _ in captured_events) == sorted([user_room(a.pk), user_room(b.pk)])
@@ -55,14 +55,14 @@ def test_each_person_gets_a_notification_and_an_event(
 
 def test_the_actor_blocked_people_and_closed_accounts_are_left_out() -> None:
     actor, friend, blocked, blocker = (make_user() for _ in range(4))
-    gone = make_user(is_active=False, banned_at=timezone.now())
+    banned = make_user(is_active=False, banned_at=timezone.now())
     block(actor, blocked)
     block(blocker, actor)
-    people = [actor, friend, blocked, blocker, gone]
-    told = services.notify(
+    people = [actor, friend, blocked, blocker, banned]
+    notified = services.notify(
         user_ids=[each.pk for each in people] + [uuid4()], kind="test", title="Hi", actor_id=actor.pk
     )
-    assert told == 1
+    assert notified == 1
     assert Notification.objects.get().user_id == friend.pk
 
 
@@ -111,8 +111,10 @@ class TestLargeAudiences:
     def test_more_than_a_batch_is_written_by_jobs(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(services, "BATCH", 10)
         people = make_people(25)
-        told = services.notify(user_ids=[each.pk for each in people], kind="test", title="T", data={"a": 1})
-        assert told == 25
+        notified = services.notify(
+            user_ids=[each.pk for each in people], kind="test", title="T", data={"a": 1}
+        )
+        assert notified == 25
         assert not Notification.objects.exists()
         jobs = list(ProcrastinateJob.objects.filter(task_name="notifications.write_batch"))
         assert sorted(len(job.args["user_ids"]) for job in jobs) == [5, 10, 10]
