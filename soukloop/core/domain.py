@@ -14,7 +14,7 @@ class DomainApp(AppConfig):
 
     Modules of the app that are found by their names, each optional: `urls` (under `/api/v1/`),
     `internal_urls` (under `/internal/`), `events`, `commands`, `rooms`, `routing` (sockets), `tasks`
-    (background jobs), `demo` (demo data), `reactions` (what the app registers with hooks of lower apps).
+    (background jobs), `demo` (demo data), `receivers` (what the app registers with hooks of lower apps).
     """
 
     default = False  # for Django: this class is nobody's config
@@ -30,7 +30,7 @@ class DomainApp(AppConfig):
         cls.default = True
 
     def ready(self) -> None:
-        import_submodule(self, "reactions")
+        import_submodule(self, "receivers")
 
 
 def domain_apps() -> Iterator[DomainApp]:
