@@ -14,10 +14,9 @@ def main(url: str) -> int:
     try:
         with urllib.request.urlopen(request, timeout=4) as answer:  # noqa: S310
             return 0 if answer.status == 200 else 1
-    except urllib.error.HTTPError as error:
-        print(error, error.read(300).decode(errors="replace"), file=sys.stderr)
     except OSError as error:
-        print(error, file=sys.stderr)
+        body = error.read(300).decode(errors="replace") if isinstance(error, urllib.error.HTTPError) else ""
+        print(error, body, file=sys.stderr)
     return 1
 
 

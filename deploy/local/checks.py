@@ -25,7 +25,7 @@ TESTS = {
 def main(name: str, argv: list[str]) -> int:
     """Run one of them; the arguments go to its tool."""
     if name == "docs":
-        return _tool("docs", ["mkdocs", "build", "--quiet", *argv], environment.of_process({}))
+        return _check(environment.of_process({}), only=name)
     instance = Instance("test" if name in TESTS else name)
     with owned(instance) as lock:
         # What a shell has set is for `make run`; tests must not find, and then empty, somebody's database.
@@ -42,11 +42,12 @@ def main(name: str, argv: list[str]) -> int:
             return _tool("pytest", [*TESTS[name], *argv], env)
 
 
-def _check(env: Mapping[str, str]) -> int:
-    """Run the linters and all else that needs no test; returns how many did not pass."""
+def _check(env: Mapping[str, str], *, only: str = "") -> int:
+    """Run the linters and all else that needs no test, or one of them; returns how many did not pass."""
     began = time.monotonic()
     hooks = [hook for repo in yaml.safe_load(HOOKS.read_text())["repos"] for hook in repo["hooks"]]
-    failed = [hook["name"] for hook in hooks if _tool(hook["name"], shlex.split(hook["entry"]), env)]
+    entries = {hook["name"]: shlex.split(hook["entry"]) for hook in hooks if only in ("", hook["name"])}
+    failed = [name for name, argv in entries.items() if _tool(name, argv, env)]
     if failed:
         say(f"\n{paint('✗', '31')} Not passed: {', '.join(failed)}.")
     else:

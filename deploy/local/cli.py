@@ -1,11 +1,11 @@
 """The commands by name, what each needs first, and what becomes of an error that none of them expected."""
 
-import errno
 import fcntl
 import importlib
 import os
 import shutil
 import signal
+import subprocess
 
 from deploy.local import child, environment, setup
 from deploy.local.console import SetupError, complain, interrupt_on_signals, paint, say
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
         say("\nStopped.")
         return 128 + int(interrupt.args[0])
     except OSError as error:
-        complain(SetupError(_sentence(error)))
+        complain(SetupError(f"{error.strerror or error} ({error.filename or type(error).__name__})."))
     return 1
 
 
@@ -56,11 +56,7 @@ def _clean() -> int:
     """End everything of this checkout and remove what was made for it."""
     for lock in LOCAL.glob("*/lock"):
         stop(Instance(lock.parent.name))
-    for path in (LOCAL, VENV, FALLBACK_DATA_DIR):
-        if path.is_symlink():
-            path.unlink()
-        elif path.exists():
-            shutil.rmtree(path)
+    subprocess.run(["rm", "-rf", LOCAL, VENV, FALLBACK_DATA_DIR], check=True)
     say("Removed .local and .venv; `make run` sets them up again.")
     return 0
 
@@ -86,13 +82,3 @@ def _set_up(name: str, argv: list[str]) -> None:
             setup.install_node(projects)
     command = [str(setup.PYTHON), "-m", "deploy.local", name, *argv]
     os.execve(setup.PYTHON, command, {**os.environ, READY: "1"})  # noqa: S606 - no shell is meant
-
-
-def _sentence(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The disk under {ROOT} is full: make room, then start again."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return (
-            f"{error.filename} cannot be written to; if another user made it, `sudo make clean` removes it."
-        )
-    return f"{error.strerror or error} ({error.filename or type(error).__name__})."

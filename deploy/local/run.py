@@ -13,7 +13,7 @@ from typing import IO
 import yaml
 
 from deploy.local import environment
-from deploy.local.console import paint, run_logged, say, step
+from deploy.local.console import SetupError, paint, run_logged, say, step
 from deploy.local.instance import ROOT, Instance, server_user
 from deploy.local.stores import Stores
 from deploy.local.supervise import Supervisor, owned
@@ -40,21 +40,15 @@ def main(name: str, argv: list[str]) -> int:
 def _run(instance: Instance, person: Mapping[str, str], lock: IO[str]) -> None:
     stores = Stores(instance, person)
     values = environment.of_run(instance, person, stores.urls)
+    if values["DEBUG"].lower() not in ("true", "on", "ok", "y", "yes", "1"):  # as django-environ reads it
+        raise SetupError("`make run` has demo logins, and is for DEBUG=true only: use docker-compose.yml.")
     environment.write(instance.env_file, values)
     env = environment.of_process(values)
     prepare_media(instance, values)
     with Supervisor(instance, env | stores.prepare() | commands(), lock) as supervisor:
         stores.wait(supervisor)
         is_new = _migrate(instance, env)
-        # As django-environ reads it. In production there are no demo logins, whose passwords everybody knows.
-        if env["DEBUG"].lower() in ("true", "on", "ok", "y", "yes", "1"):
-            demo = _seed(instance, env, is_new=is_new)
-        else:
-            demo = ""
-            with step("static files", "collecting"):
-                _manage(
-                    instance, env, "collectstatic", "The static files could not be collected.", "--noinput"
-                )
+        demo = _seed(instance, env, is_new=is_new)
         with step("processes", "starting web, worker and media server") as done:
             supervisor.rpc.startProcessGroup("app", False)
             supervisor.wait_until("web", lambda: _web_trouble(values["PORT"]), seconds=90)
@@ -84,15 +78,15 @@ def prepare_media(instance: Instance, values: Mapping[str, str]) -> None:
         shutil.copy(MEDIA / name, state)
 
 
-def _manage(instance: Instance, env: Mapping[str, str], command: str, failure: str, *options: str) -> str:
-    argv = [sys.executable, "manage.py", command, *options]
-    return run_logged(argv, log=instance.log(command), failure=failure, env=env)
+def _manage(instance: Instance, env: Mapping[str, str], command: str) -> str:
+    failure, log = f"`manage.py {command}` failed.", instance.log(command)
+    return run_logged([sys.executable, "manage.py", command], log=log, failure=failure, env=env)
 
 
 def _migrate(instance: Instance, env: Mapping[str, str]) -> bool:
     """Bring the tables up to date; returns whether anything had to be done."""
     with step("migrations", "bringing the tables up to date") as done:
-        printed = _manage(instance, env, "migrate", "The database could not be migrated.", "--noinput")
+        printed = _manage(instance, env, "migrate")
         applied = printed.count(" Applying ")
         done(f"applied {applied}" if applied else "up to date")
     return bool(applied)
@@ -106,7 +100,7 @@ def _seed(instance: Instance, env: Mapping[str, str], *, is_new: bool) -> str:
     with step("demo data", "looking") as done:
         done("unchanged")
         if is_new or not printed.exists():
-            printed.write_text(_manage(instance, env, "seed_demo", "The demo data could not be inserted."))
+            printed.write_text(_manage(instance, env, "seed_demo"))
             done("inserted")
     return printed.read_text().strip("\n")
 

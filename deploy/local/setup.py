@@ -1,9 +1,7 @@
 """What a command needs before it can start: system packages, `.venv`, JavaScript packages."""
 
 import ast
-import hashlib
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -16,8 +14,7 @@ from deploy.local.instance import LOCAL, ROOT, VENV
 
 INSTALLER = Path(__file__).with_name("install-packages.sh")
 PACKAGES_LOG, PYTHON_LOG, NPM_LOG = (LOCAL / "log" / f"{name}.log" for name in ("packages", "python", "npm"))
-PYTHON = VENV / "bin" / "python"
-STAMP = VENV / ".soukloop.json"
+PYTHON, UV = VENV / "bin" / "python", VENV / "bin" / "uv"
 # Debian's packages, and the program or file that each brings.
 PACKAGES = {
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
@@ -73,53 +70,45 @@ def install_packages(needed: dict[str, str]) -> None:
 
 
 def missing(needed: dict[str, str]) -> list[str]:
-    absent = []
-    for package, path in needed.items():
-        if not (any(Path("/").glob(path[1:])) if path.startswith("/") else shutil.which(path)):
-            absent.append(package)
-    if importlib.util.find_spec("ensurepip") is None:
-        absent.append(f"python3.{sys.version_info.minor}-venv")
-    return absent
+    def is_there(path: str) -> bool:
+        return any(Path("/").glob(path[1:])) if path[0] == "/" else shutil.which(path) is not None
+
+    venv = [] if importlib.util.find_spec("ensurepip") else [f"python3.{sys.version_info.minor}-venv"]
+    return venv + [package for package, path in needed.items() if not is_there(path)]
 
 
 def install_python(*, development: bool) -> None:
     """Bring `.venv` up to the requirements; development tools stay once they are there."""
-    wanted = ["requirements.txt", "requirements-dev.txt"] if development else ["requirements.txt"]
     with step("python", "looking") as done:
-        base = made_with()
-        installed = json.loads(STAMP.read_text()) if STAMP.exists() else {}
-        if base.items() - installed.items() or not PYTHON.exists():
+        made = VENV / "pyvenv.cfg"
+        if not PYTHON.exists() or any(line not in made.read_text() for line in made_with()):
             if VENV.is_symlink():
                 VENV.unlink()  # what it points at is another checkout's, and is not to be emptied
             # Not by the Python of a `.venv` that is about to be emptied.
-            interpreter = getattr(sys, "_base_executable", None) or sys.executable
-            argv = [interpreter, "-m", "venv", "--clear", str(VENV)]
+            argv = [getattr(sys, "_base_executable", sys.executable), "-m", "venv", "--clear", str(VENV)]
             run_logged(argv, log=PYTHON_LOG, failure="Python could not make .venv.")
-            installed = base
-        stale = {name: digest for name in wanted if (digest := _digest(ROOT / name)) != installed.get(name)}
-        if stale:
+        if not UV.exists():
             (pinned,) = re.findall(r"^uv==\S+", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
             pip = [str(PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", pinned]
             run_logged(pip, log=PYTHON_LOG, failure=f"pip could not install {pinned}.")
-            files = [word for name in stale for word in ("-r", name)]
-            failure = "uv could not install the requirements."
-            uv("pip", "install", "--python", str(PYTHON), *files, failure=failure)
-            STAMP.write_text(json.dumps(installed | stale))
-        done(f"installed {' and '.join(stale)}" if stale else "unchanged")
+        files = "requirements-dev.txt" if development else "requirements.txt"
+        failure = "uv could not install the requirements."
+        printed = uv("pip", "install", "--python", str(PYTHON), "-r", files, failure=failure)
+        done(next(line for line in reversed(printed.splitlines()) if line[:1].isupper()))
 
 
-def made_with() -> dict[str, str]:
-    """Describe what a `.venv` belongs to. A newer patch release of Python may use the same one."""
+def made_with() -> list[str]:
+    """What pyvenv.cfg has of this Python and checkout. A newer patch release may use the same `.venv`."""
     major, minor = sys.version_info[:2]
-    return {"python": f"{major}.{minor} in {sys.base_prefix}", "root": str(ROOT)}
+    return [f"version = {major}.{minor}.", f"--clear {VENV}\n"]
 
 
-def uv(*arguments: str, failure: str) -> None:
+def uv(*arguments: str, failure: str) -> str:
     """Run uv with the registry that pip is configured with; what the person set for uv itself wins."""
     argv = [str(PYTHON), "-m", "pip", "config", "list"]
     listed = run_logged(argv, log=PYTHON_LOG, failure="pip does not start.")
     env = {"UV_NO_PROGRESS": "1", **uv_settings(listed), **os.environ}
-    run_logged([str(VENV / "bin" / "uv"), *arguments], log=PYTHON_LOG, failure=failure, env=env)
+    return run_logged([str(UV), *arguments], log=PYTHON_LOG, failure=failure, env=env)
 
 
 def uv_settings(pip_config: str) -> dict[str, str]:
@@ -153,13 +142,8 @@ def install_node(projects: list[Path]) -> None:
     with step("node", "looking") as done:
         done("unchanged")
         for project in projects:
-            stamp, digest = project / "node_modules" / ".soukloop", _digest(project / "package-lock.json")
-            if not stamp.exists() or stamp.read_text() != digest:
+            locks = [project / "package-lock.json", project / "node_modules" / ".package-lock.json"]
+            if not locks[1].exists() or locks[1].stat().st_mtime < locks[0].stat().st_mtime:
                 argv = ["npm", "ci", "--prefix", str(project), "--no-audit", "--no-fund", "--ignore-scripts"]
                 run_logged(argv, log=NPM_LOG, failure=f"npm could not install the packages of {project}.")
-                stamp.write_text(digest)
                 done("installed")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -120,7 +120,7 @@ def _acquire(instance: Instance, lock: IO[str], *, wait: float = ENDS_WITHIN) ->
     deadline = time.monotonic() + wait
     while True:
         # It removes this file unless it was killed.
-        if supervisord.exists():
+        with contextlib.suppress(OSError, ValueError):
             kill_orphans(int(supervisord.read_text()))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -92,7 +92,11 @@ def test_the_first_half_of_every_command_needs_no_package() -> None:
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [(errno.ENOSPC, "is full"), (errno.EACCES, "make clean"), (errno.EMFILE, "Too many open files")],
+    [
+        (errno.ENOSPC, "No space left"),
+        (errno.EACCES, "Permission denied"),
+        (errno.EMFILE, "Too many open files"),
+    ],
 )
 def test_an_error_of_the_system_is_one_sentence(
     number: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
