@@ -1,6 +1,7 @@
 """Requests that the tests of lists, search and suggestions share."""
 
 import random
+from typing import Any
 
 from django.contrib.gis.geos import Point
 from rest_framework.test import APIClient
@@ -10,14 +11,14 @@ from listings.tests.factories import make_product
 COMMUNITY_FEED = "/api/v1/feeds/community?latitude=25.0772&longitude=55.1369"
 
 
-def get_data(url, client=None, status=200):
+def get_data(url: Any, client: Any = None, status: Any = 200) -> Any:
     """Return the `data` of the response, or its `error` for another status than 200."""
     answer = (client or APIClient()).get(url)
     assert answer.status_code == status, answer.content
     return answer.json()["data"] if status == 200 else answer.json()["error"]
 
 
-def ids_by_cursor(url, between=lambda: None):
+def ids_by_cursor(url: Any, between: Any = lambda: None) -> Any:
     """Read a list to its end by cursor and return the ids; call `between` after each page."""
     seen, cursor = [], ""
     while cursor is not None:
@@ -29,7 +30,7 @@ def ids_by_cursor(url, between=lambda: None):
     return seen
 
 
-def make_scattered(count, spread=0.03, **fields):
+def make_scattered(count: Any, spread: Any = 0.03, **fields: Any) -> Any:
     """Save products at random locations around Dubai Marina."""
     rng = random.Random(5)
     return [
@@ -45,18 +46,18 @@ def make_scattered(count, spread=0.03, **fields):
     ]
 
 
-def search(status=200, **params):
+def search(status: Any = 200, **params: Any) -> Any:
     """Return the `data` of a search, or its `error` for another status than 200."""
     answer = APIClient().get("/api/v1/search", params)
     assert answer.status_code == status, answer.content
     return answer.json()["data"] if status == 200 else answer.json()["error"]
 
 
-def search_titles(**params):
+def search_titles(**params: Any) -> Any:
     """Return the titles that a search finds, in their order."""
     return [item["title"] for item in search(**params)["items"]]
 
 
-def suggest(text, client=None):
+def suggest(text: Any, client: Any = None) -> Any:
     """Return the suggestions for a text."""
     return (client or APIClient()).get("/api/v1/search/suggest", {"q": text}).json()["data"]["items"]

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -19,16 +20,16 @@ from soukloop.core.redis.client import redis_client
 pytestmark = pytest.mark.django_db
 
 
-def counts(slug="sneakers"):
+def counts(slug: Any = "sneakers") -> Any:
     [shown] = [one for one in categories() if one["slug"] == slug]
     return shown["total_products"], shown["active_listings_count"]
 
 
-def categories():
+def categories() -> Any:
     return APIClient().get("/api/v1/categories").json()["data"]
 
 
-def test_contract_2_6_categories():
+def test_contract_2_6_categories() -> None:
     make_product(category_id="trading_cards")
     make_product(category_id="trading_cards", status="sold")
     make_product(category_id="trading_cards", status="deleted")
@@ -51,7 +52,7 @@ def test_contract_2_6_categories():
     assert APIClient().get("/api/v1/categories/no_such").status_code == 404
 
 
-def test_counts_are_cached_for_five_minutes(django_assert_num_queries):
+def test_counts_are_cached_for_five_minutes(django_assert_num_queries: Any) -> None:
     categories()
     assert 295 <= redis_client().ttl(keys.CATEGORY_COUNTS) <= 300
     make_product()  # not by a service, so the cache is not adjusted
@@ -62,12 +63,14 @@ def test_counts_are_cached_for_five_minutes(django_assert_num_queries):
         categories()
 
 
-def test_cached_counts_are_adjusted_on_each_change_of_a_product(django_capture_on_commit_callbacks):
+def test_cached_counts_are_adjusted_on_each_change_of_a_product(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
     seller, staff = make_seller(), make_staff()
     client = client_for(seller)
     counts()
 
-    def after(action):
+    def after(action: Any) -> Any:
         with django_capture_on_commit_callbacks(execute=True):
             result = action()
         cached = counts()
@@ -89,12 +92,14 @@ def test_cached_counts_are_adjusted_on_each_change_of_a_product(django_capture_o
     assert after(lambda: client.delete(url))[0] == (0, 0)
 
 
-def test_changes_of_unlisted_products_do_not_change_the_listed_count(django_capture_on_commit_callbacks):
+def test_changes_of_unlisted_products_do_not_change_the_listed_count(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
     staff, seller = make_staff(), make_seller()
     sold, shown, other = (make_product(seller=seller) for _ in range(3))
     counts()
 
-    def after(action):
+    def after(action: Any) -> Any:
         with django_capture_on_commit_callbacks(execute=True):
             action()
         cached = counts()
@@ -102,14 +107,14 @@ def test_changes_of_unlisted_products_do_not_change_the_listed_count(django_capt
         assert counts() == cached
         return cached
 
-    def reloaded(product):
+    def reloaded(product: Any) -> Any:
         product.refresh_from_db()
         return product
 
-    def hide(product):
+    def hide(product: Any) -> Any:
         return services.hide_product(actor=staff, product_id=product.pk, reason="x")
 
-    def restore(product):
+    def restore(product: Any) -> Any:
         return services.restore_product(actor=staff, product_id=product.pk, reason="x")
 
     assert after(lambda: services.mark_sold(product=reloaded(sold))) == (3, 2)
@@ -129,10 +134,10 @@ def test_changes_of_unlisted_products_do_not_change_the_listed_count(django_capt
     assert counts("gaming") == (1, 1)
 
 
-def test_products_are_counted_when_redis_is_unavailable(monkeypatch):
+def test_products_are_counted_when_redis_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     make_product()
 
-    def raise_connection_error():
+    def raise_connection_error() -> None:
         raise RedisConnectionError
 
     monkeypatch.setattr(category_counts, "redis_client", raise_connection_error)
@@ -140,11 +145,11 @@ def test_products_are_counted_when_redis_is_unavailable(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_caller_counts_while_the_others_wait(monkeypatch):
+def test_one_caller_counts_while_the_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     make_product()
     count, counted, lock = category_counts._count, [], threading.Lock()
 
-    def slow_count():
+    def slow_count() -> Any:
         with lock:
             counted.append(1)
         time.sleep(0.3)
@@ -152,7 +157,7 @@ def test_one_caller_counts_while_the_others_wait(monkeypatch):
 
     monkeypatch.setattr(category_counts, "_count", slow_count)
 
-    def ask(_):
+    def ask(_: Any) -> Any:
         try:
             return category_counts.category_counts()
         finally:

@@ -3,6 +3,7 @@
 import json
 import math
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.gis.geos import Point
@@ -15,7 +16,7 @@ from listings.tests.factories import make_product
 pytestmark = pytest.mark.django_db
 
 
-def test_contract_2_1_community_product():
+def test_contract_2_1_community_product() -> None:
     seller = make_seller(username="testseller")
     answer = client_for(seller).post("/api/v1/products", COMMUNITY_BODY)
     assert answer.status_code == 201
@@ -40,7 +41,7 @@ def test_contract_2_1_community_product():
     assert (product.platform_fee, product.seller_payout) == (Decimal("42.50"), Decimal("807.50"))
 
 
-def test_contract_2_2_discover_product_pays_fifteen_percent():
+def test_contract_2_2_discover_product_pays_fifteen_percent() -> None:
     answer = client_for(make_seller()).post("/api/v1/products", DISCOVER_BODY)
     assert answer.status_code == 201
     assert b'"platform_fee":44.85' in answer.content
@@ -48,7 +49,7 @@ def test_contract_2_2_discover_product_pays_fifteen_percent():
     assert answer.json()["data"]["thumbnail_url"] == "https://example.com/thumb.jpg"
 
 
-def test_discover_product_without_video_is_refused():
+def test_discover_product_without_video_is_refused() -> None:
     answer = client_for(make_seller()).post(
         "/api/v1/products", {name: value for name, value in DISCOVER_BODY.items() if name != "video_url"}
     )
@@ -122,7 +123,7 @@ def test_discover_product_without_video_is_refused():
         ("accepts_offers", "perhaps"),
     ],
 )
-def test_invalid_field_is_named_and_nothing_is_saved(name, value):
+def test_invalid_field_is_named_and_nothing_is_saved(name: Any, value: Any) -> None:
     if isinstance(value, dict) and math.inf in value.values():
         body = '{"location": {"latitude": 1e400, "longitude": 55}}'
         answer = client_for(make_seller()).generic(
@@ -137,7 +138,7 @@ def test_invalid_field_is_named_and_nothing_is_saved(name, value):
 
 
 @pytest.mark.parametrize("name", ["title", "description", "neighborhood", "category", "video_url"])
-def test_unpaired_surrogate_is_refused(name):
+def test_unpaired_surrogate_is_refused(name: Any) -> None:
     body = json.dumps(COMMUNITY_BODY | {name: "\ud800"})
     answer = client_for(make_seller()).generic(
         "POST", "/api/v1/products", body, content_type="application/json"
@@ -145,7 +146,7 @@ def test_unpaired_surrogate_is_refused(name):
     assert answer.status_code == 400
 
 
-def test_location_next_to_zero_is_accepted():
+def test_location_next_to_zero_is_accepted() -> None:
     body = json.dumps(COMMUNITY_BODY).replace("25.0772", "1e-320").replace("55.1369", "-1e-300")
     answer = client_for(make_seller()).generic(
         "POST", "/api/v1/products", body, content_type="application/json"
@@ -177,13 +178,13 @@ _FORBIDDEN_CHARACTERS = "An address can't contain spaces, quotes, backslashes or
         ("http://a.com/a\nb", _FORBIDDEN_CHARACTERS),
     ],
 )
-def test_ambiguous_or_invalid_web_address_is_refused(url, message):
+def test_ambiguous_or_invalid_web_address_is_refused(url: Any, message: Any) -> None:
     answer = client_for(make_seller()).post("/api/v1/products", COMMUNITY_BODY | {"video_url": url})
     assert answer.status_code == 400
     assert answer.json()["error"]["details"] == {"video_url": [message]}
 
 
-def test_ordinary_texts_and_addresses_are_accepted():
+def test_ordinary_texts_and_addresses_are_accepted() -> None:
     texts = {
         "title": "👨‍👩‍👧 کتاب‌ها – «50%» <new>",
         "description": "One\r\nTwo\n\tThree",
@@ -202,12 +203,12 @@ def test_ordinary_texts_and_addresses_are_accepted():
     assert shown == texts | {"description": "One\nTwo\n\tThree", "tags": ["jordan", "ساعة"]}
 
 
-def test_all_invalid_fields_are_named_at_once():
+def test_all_invalid_fields_are_named_at_once() -> None:
     answer = client_for(make_seller()).post("/api/v1/products", {"price": -1})
     assert set(answer.json()["error"]["details"]) == {"title", "price", "category", "condition", "feed_type"}
 
 
-def test_fifty_first_active_product_is_refused():
+def test_fifty_first_active_product_is_refused() -> None:
     seller = make_seller()
     for _ in range(49):
         make_product(seller=seller)
@@ -220,7 +221,7 @@ def test_fifty_first_active_product_is_refused():
     assert Product.objects.filter(status="active").count() == 50
 
 
-def test_creation_with_an_idempotency_key_happens_once():
+def test_creation_with_an_idempotency_key_happens_once() -> None:
     client = client_for(make_seller())
     first = client.post("/api/v1/products", COMMUNITY_BODY, headers={"Idempotency-Key": "k1"})
     again = client.post("/api/v1/products", COMMUNITY_BODY, headers={"Idempotency-Key": "k1"})

@@ -1,6 +1,7 @@
 """The Discover and the Community feed: contract 2.3 and 2.4, their order, live products first."""
 
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,7 +16,7 @@ from listings.tests.requests import COMMUNITY_FEED, get_data, make_scattered
 pytestmark = pytest.mark.django_db
 
 
-def metres_between(one, other):
+def metres_between(one: Any, other: Any) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT ST_Distance(ST_GeogFromText(%s), ST_GeogFromText(%s), true)", [one.ewkt, other.ewkt]
@@ -23,7 +24,7 @@ def metres_between(one, other):
         return cursor.fetchone()[0]
 
 
-def test_contract_2_3_discover_feed():
+def test_contract_2_3_discover_feed() -> None:
     seller = make_seller(username="testseller")
     product = make_product(seller=seller, feed_type="discover", thumbnail_url="https://example.com/t.jpg")
     make_product()
@@ -45,7 +46,7 @@ def test_contract_2_3_discover_feed():
     assert item["seller"]["is_verified"] is True
 
 
-def test_contract_2_4_community_feed():
+def test_contract_2_4_community_feed() -> None:
     product = make_product(title="Nike Air Jordan 1 Retro High")
     make_product(feed_type="discover")
     make_product(location=Point(55.2708, 25.2048, srid=4326))
@@ -58,7 +59,7 @@ def test_contract_2_4_community_feed():
     assert item["neighborhood"] == "Dubai Marina"
 
 
-def test_live_products_come_first_in_every_sort():
+def test_live_products_come_first_in_every_sort() -> None:
     plain = [make_product(feed_type="discover", price=price) for price in (100, 300)]
     live = make_product(feed_type="discover", price=200, live_stream_id=uuid4())
     orders = {
@@ -75,14 +76,14 @@ def test_live_products_come_first_in_every_sort():
             assert [item["id"] for item in items] == [str(product.pk) for product in expected]
 
 
-def test_popular_counts_likes_more_than_views():
+def test_popular_counts_likes_more_than_views() -> None:
     looked = make_product(feed_type="discover", view_count=9)
     liked = make_product(feed_type="discover", favorite_count=1)
     items = get_data("/api/v1/feeds/discover?sort=popular")["items"]
     assert [item["id"] for item in items] == [str(liked.pk), str(looked.pk)]
 
 
-def test_nearest_orders_by_geodesic_distance():
+def test_nearest_orders_by_geodesic_distance() -> None:
     products = make_scattered(60)
     here = DUBAI_MARINA
     expected = sorted(
@@ -99,7 +100,7 @@ def test_nearest_orders_by_geodesic_distance():
 
 
 @pytest.mark.parametrize("sort", ["recent", "price_low", "price_high"])
-def test_other_sorts_respect_the_radius(sort):
+def test_other_sorts_respect_the_radius(sort: Any) -> None:
     near = [make_product(price=price) for price in (300, 100, 200)]
     make_product(location=Point(55.2708, 25.2048, srid=4326))
     items = get_data(f"{COMMUNITY_FEED}&sort={sort}")["items"]
@@ -111,11 +112,11 @@ def test_other_sorts_respect_the_radius(sort):
     assert [item["id"] for item in items] == [str(product.pk) for product in sorted(near, key=keys[sort])]
 
 
-def test_unknown_category_gives_an_empty_list():
+def test_unknown_category_gives_an_empty_list() -> None:
     make_product(feed_type="discover")
     assert get_data("/api/v1/feeds/discover?category=no_such")["items"] == []
 
 
-def test_prices_in_lists_have_two_decimals():
+def test_prices_in_lists_have_two_decimals() -> None:
     make_product(feed_type="discover", price=Decimal("850"))
     assert b'"price":850.00' in APIClient().get("/api/v1/feeds/discover").content

@@ -1,6 +1,7 @@
 """Fees: fee and payout add up to the price and have two decimals."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -15,7 +16,7 @@ PRICES = st.decimals("0.01", "9999999.99", places=2, allow_nan=False)
 
 
 @given(price=PRICES, feed_type=st.sampled_from(Product.FeedType.values))
-def test_fee_and_payout_add_up_to_the_price(price, feed_type):
+def test_fee_and_payout_add_up_to_the_price(price: Any, feed_type: Any) -> None:
     fee, payout = fee_and_payout(price, feed_type)
     assert fee + payout == price
     assert fee.as_tuple().exponent == payout.as_tuple().exponent == -2
@@ -35,7 +36,7 @@ def test_fee_and_payout_add_up_to_the_price(price, feed_type):
         ("0.30", "community", "0.02"),
     ],
 )
-def test_worked_examples(price, feed_type, fee):
+def test_worked_examples(price: Any, feed_type: Any, fee: Any) -> None:
     assert fee_and_payout(Decimal(price), feed_type)[0] == Decimal(fee)
 
 
@@ -52,7 +53,7 @@ def test_worked_examples(price, feed_type, fee):
         {"min_offer_price": Decimal(851)},
     ],
 )
-def test_database_constraints_refuse_inconsistent_products(broken):
+def test_database_constraints_refuse_inconsistent_products(broken: Any) -> None:
     product = make_product()
     with pytest.raises(IntegrityError), transaction.atomic():
         Product.objects.filter(pk=product.pk).update(**broken)

@@ -1,6 +1,8 @@
 """Uploaded images and their thumbnails."""
 
 import io
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def media(settings, tmp_path):
+def media(settings: Any, tmp_path: Path) -> Any:
     settings.STORAGES = settings.STORAGES | {
         "default": {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -31,17 +33,17 @@ def media(settings, tmp_path):
     return tmp_path
 
 
-def image_file(name="a.jpg", size=(1200, 900), kind="JPEG"):
+def image_file(name: Any = "a.jpg", size: Any = (1200, 900), kind: Any = "JPEG") -> Any:
     content = io.BytesIO()
     Image.new("RGB", size, "teal").save(content, kind)
     return SimpleUploadedFile(name, content.getvalue(), content_type="image/jpeg")
 
 
-def upload(client, file=None):
+def upload(client: Any, file: Any = None) -> Any:
     return client.post("/api/v1/uploads/images", {"image": file or image_file()}, format="multipart")
 
 
-def test_job_makes_the_thumbnail_of_an_uploaded_image(media):
+def test_job_makes_the_thumbnail_of_an_uploaded_image(media: Any) -> None:
     seller = make_seller()
     client = client_for(seller)
     answer = upload(client)
@@ -65,7 +67,7 @@ def test_job_makes_the_thumbnail_of_an_uploaded_image(media):
         assert Image.open(file).size == (480, 360)
 
 
-def test_thumbnail_of_a_replaced_image_is_not_used(media, monkeypatch):
+def test_thumbnail_of_a_replaced_image_is_not_used(media: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seller = make_seller()
     client = client_for(seller)
     first, second = (upload(client).json()["data"]["url"] for _ in range(2))
@@ -75,7 +77,7 @@ def test_thumbnail_of_a_replaced_image_is_not_used(media, monkeypatch):
     assert Product.objects.get().thumbnail_url == "kept"
 
 
-def test_no_file_of_another_user_is_read_for_a_thumbnail(media):
+def test_no_file_of_another_user_is_read_for_a_thumbnail(media: Any) -> None:
     product = make_product(image_urls=[f"http://localhost:8080/uploads/products/{uuid4()}/x.jpg"])
     assert images.uploaded_image_name(product) is None
     product.image_urls = [f"http://localhost:8080/uploads/products/{product.seller_id}/../../secret.jpg"]
@@ -83,11 +85,11 @@ def test_no_file_of_another_user_is_read_for_a_thumbnail(media):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"GIF89a" + b"\0" * 40])
-def test_file_that_is_not_an_image_is_refused(media, content):
+def test_file_that_is_not_an_image_is_refused(media: Any, content: Any) -> None:
     answer = upload(client_for(make_seller()), SimpleUploadedFile("a.jpg", content))
     assert answer.status_code == 400
     assert list(media.rglob("*.*")) == []
 
 
-def test_upload_needs_a_login(media):
+def test_upload_needs_a_login(media: Any) -> None:
     assert upload(APIClient()).status_code == 401

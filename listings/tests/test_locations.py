@@ -1,6 +1,7 @@
 """Locations: coordinates, distances, and that lists don't reveal a seller's home."""
 
 import math
+from typing import Any
 
 import pytest
 from django.contrib.gis.geos import Point
@@ -17,7 +18,7 @@ from soukloop.tests.examples import examples
 pytestmark = pytest.mark.django_db
 
 
-def metres_between(one, other):
+def metres_between(one: Any, other: Any) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT ST_Distance(ST_GeogFromText(%s), ST_GeogFromText(%s), true)", [one.ewkt, other.ewkt]
@@ -25,13 +26,13 @@ def metres_between(one, other):
         return cursor.fetchone()[0]
 
 
-def random_degrees(most):
+def random_degrees(most: Any) -> Any:
     return st.floats(-most, most).map(lambda value: round(value, 9))
 
 
 @given(longitude=random_degrees(180), latitude=random_degrees(90))
 @settings(max_examples=examples(50))
-def test_ecef_coordinates_equal_those_of_the_database(longitude, latitude):
+def test_ecef_coordinates_equal_those_of_the_database(longitude: Any, latitude: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT ST_3DDistance(listings_xyz(ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography),"
@@ -42,7 +43,7 @@ def test_ecef_coordinates_equal_those_of_the_database(longitude, latitude):
     assert off < 1e-6
 
 
-def test_trilateration_finds_the_public_point_and_not_the_home():
+def test_trilateration_finds_the_public_point_and_not_the_home() -> None:
     home = Point(55.1402, 25.0805, srid=4326)
     product = make_product(location=home)
     # Measure from many places around and search for the point that fits all the distances best.
@@ -69,7 +70,7 @@ def test_trilateration_finds_the_public_point_and_not_the_home():
     assert 100 < metres_between(found, home) <= 250
 
 
-def _misfit(at, measured):
+def _misfit(at: Any, measured: Any) -> Any:
     return sum(
         (
             math.hypot(
@@ -89,21 +90,23 @@ def _misfit(at, measured):
     seller=st.uuids(),
 )
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_public_point_is_stable_and_at_most_250_metres_away(latitude, longitude, seller):
+def test_public_point_is_stable_and_at_most_250_metres_away(
+    latitude: Any, longitude: Any, seller: Any
+) -> None:
     home = Point(longitude, latitude, srid=4326)
     public = public_point(home, seller_id=seller)
     assert public == public_point(home, seller_id=seller)
     assert 100 < metres_between(home, public) <= 250
 
 
-def test_products_listed_at_one_home_share_one_public_point():
+def test_products_listed_at_one_home_share_one_public_point() -> None:
     seller = make_seller()
     products = [make_product(seller=seller) for _ in range(5)]
     assert len({str(product.public_location) for product in products}) == 1
     assert make_product().public_location != products[0].public_location
 
 
-def test_distance_labels():
+def test_distance_labels() -> None:
     labels = [distance_label(km) for km in (0, 0.999, 1, 5, 20, 60, 100)]
     assert labels == [
         "Walking distance",

@@ -1,5 +1,6 @@
 """Pages of lists: parameters, cursors, totals, query counts."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -37,7 +38,7 @@ pytestmark = pytest.mark.django_db
         ("latitude=25&longitude=55&cursor=WzFd", "cursor"),
     ],
 )
-def test_invalid_parameter_is_named(query, field):
+def test_invalid_parameter_is_named(query: Any, field: Any) -> None:
     assert list(get_data(f"/api/v1/feeds/community?{query}", status=400)["details"]) == [field]
 
 
@@ -52,14 +53,14 @@ def test_invalid_parameter_is_named(query, field):
         ["price_low", False, "1e-999999", str(uuid4())],
     ],
 )
-def test_forged_cursors_are_refused(url, position):
+def test_forged_cursors_are_refused(url: Any, position: Any) -> None:
     cursor = encode_cursor(*position)
     for sort in ("recent", "relevance", "price_low"):
         answer = APIClient().get(f"{url}sort={sort}&cursor={cursor}")
         assert answer.status_code == 400, answer.content
 
 
-def test_cursor_of_another_sort_is_refused():
+def test_cursor_of_another_sort_is_refused() -> None:
     for price in range(1, 4):
         make_product(feed_type="discover", price=price)
     cursor = get_data("/api/v1/feeds/discover?per_page=1&sort=recent")["next_cursor"]
@@ -67,7 +68,7 @@ def test_cursor_of_another_sort_is_refused():
 
 
 @pytest.mark.parametrize("counted_max", [1000, 7])
-def test_pages_and_cursors_return_the_same_items_in_the_same_order(settings, counted_max):
+def test_pages_and_cursors_return_the_same_items_in_the_same_order(settings: Any, counted_max: Any) -> None:
     settings.TOTAL_COUNTED_MAX = counted_max  # pages beyond it take another statement
     seller = make_seller()
     for number in range(23):
@@ -86,13 +87,13 @@ def test_pages_and_cursors_return_the_same_items_in_the_same_order(settings, cou
 
 @given(data=st.data())
 @settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_cursor_misses_and_repeats_nothing_while_products_are_added(data):
+def test_cursor_misses_and_repeats_nothing_while_products_are_added(data: Any) -> None:
     Product.objects.all().delete()
     sort = data.draw(st.sampled_from(["recent", "price_low", "price_high", "popular"]))
     prices = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=12))
     seller = make_seller()
 
-    def add(price, live):
+    def add(price: Any, live: Any) -> Any:
         return make_product(
             seller=seller, feed_type="discover", price=price, live_stream_id=uuid4() if live else None
         )
@@ -101,7 +102,7 @@ def test_cursor_misses_and_repeats_nothing_while_products_are_added(data):
     url = f"/api/v1/feeds/discover?sort={sort}&per_page={data.draw(st.integers(1, 4))}"
     more = iter(data.draw(st.lists(st.tuples(st.integers(1, 4), st.booleans()), max_size=4)))
 
-    def add_next():
+    def add_next() -> None:
         for price, live in more:
             add(price, live)
             return
@@ -111,7 +112,7 @@ def test_cursor_misses_and_repeats_nothing_while_products_are_added(data):
     assert existing <= set(seen)
 
 
-def test_total_is_counted_up_to_the_setting(settings):
+def test_total_is_counted_up_to_the_setting(settings: Any) -> None:
     settings.TOTAL_COUNTED_MAX = 3
     seller = make_seller()
     for _ in range(4):
@@ -130,7 +131,9 @@ def test_total_is_counted_up_to_the_setting(settings):
         "/api/v1/search?q=nike&",
     ],
 )
-def test_query_count_of_a_list_does_not_depend_on_its_length(url, django_assert_num_queries):
+def test_query_count_of_a_list_does_not_depend_on_its_length(
+    url: Any, django_assert_num_queries: Any
+) -> None:
     feed_type = "discover" if "discover" in url else "community"
     make_product(feed_type=feed_type)
     search = 2 if "search" in url else 0  # the tsquery, the estimate

@@ -1,6 +1,7 @@
 """Changing, deleting, showing and liking products over HTTP, and who may see what."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
@@ -12,7 +13,7 @@ from listings.tests.factories import make_product
 pytestmark = pytest.mark.django_db
 
 
-def test_changing_price_or_feed_changes_the_fee():
+def test_changing_price_or_feed_changes_the_fee() -> None:
     seller = make_seller()
     product = make_product(seller=seller)
     client = client_for(seller)
@@ -34,7 +35,7 @@ def test_changing_price_or_feed_changes_the_fee():
     assert (product.feed_type, product.location, product.public_location) == ("discover", None, None)
 
 
-def test_other_users_can_neither_change_nor_delete_a_product():
+def test_other_users_can_neither_change_nor_delete_a_product() -> None:
     product = make_product()
     for client, status in ((client_for(make_seller()), 403), (APIClient(), 401)):
         assert client.patch(f"/api/v1/products/{product.pk}", {"price": 1}).status_code == status
@@ -43,7 +44,7 @@ def test_other_users_can_neither_change_nor_delete_a_product():
     assert (product.price, product.status) == (Decimal("850.00"), "active")
 
 
-def test_sold_product_cannot_be_changed_or_deleted():
+def test_sold_product_cannot_be_changed_or_deleted() -> None:
     seller = make_seller()
     product = make_product(seller=seller, status="sold")
     client = client_for(seller)
@@ -52,7 +53,7 @@ def test_sold_product_cannot_be_changed_or_deleted():
     assert Product.objects.get().status == "sold"
 
 
-def test_deleted_product_is_not_found_by_anyone_but_its_row_is_kept():
+def test_deleted_product_is_not_found_by_anyone_but_its_row_is_kept() -> None:
     seller = make_seller()
     product = make_product(seller=seller)
     client = client_for(seller)
@@ -64,7 +65,7 @@ def test_deleted_product_is_not_found_by_anyone_but_its_row_is_kept():
 
 
 @pytest.mark.parametrize("state", [{"status": "hidden"}, {"status": "sold"}, {"seller_closed": True}])
-def test_unlisted_product_is_not_found_by_others_and_in_no_list(state):
+def test_unlisted_product_is_not_found_by_others_and_in_no_list(state: Any) -> None:
     seller = make_seller()
     product = make_product(seller=seller, **state)
     other = client_for(make_user())
@@ -82,7 +83,7 @@ def test_unlisted_product_is_not_found_by_others_and_in_no_list(state):
     assert other.post(f"{url}/favorite").status_code == 404
 
 
-def test_only_the_seller_sees_location_and_price_rules():
+def test_only_the_seller_sees_location_and_price_rules() -> None:
     seller = make_seller()
     product = make_product(seller=seller, min_offer_price=Decimal(700), auto_accept_price=Decimal(800))
     own = client_for(seller).get(f"/api/v1/products/{product.pk}").json()["data"]
@@ -94,7 +95,7 @@ def test_only_the_seller_sees_location_and_price_rules():
         assert "55.1369" not in str(seen)
 
 
-def test_products_are_hidden_across_a_block_either_way():
+def test_products_are_hidden_across_a_block_either_way() -> None:
     seller, buyer = make_seller(), make_user()
     product = make_product(seller=seller)
     for blocker, blocked in ((seller, buyer), (buyer, seller)):
@@ -108,7 +109,7 @@ def test_products_are_hidden_across_a_block_either_way():
     assert client_for(buyer).get("/api/v1/search").json()["data"]["total"] == 1
 
 
-def test_sellers_own_list_includes_sold_and_hidden_products():
+def test_sellers_own_list_includes_sold_and_hidden_products() -> None:
     seller = make_seller()
     for status in ("active", "sold", "hidden", "deleted"):
         make_product(seller=seller, status=status)
@@ -122,7 +123,7 @@ def test_sellers_own_list_includes_sold_and_hidden_products():
     assert [item["status"] for item in APIClient().get(url).json()["data"]["items"]] == ["active"]
 
 
-def test_liking_twice_counts_once_and_lists_the_product():
+def test_liking_twice_counts_once_and_lists_the_product() -> None:
     buyer = make_user()
     first, second = make_product(), make_product()
     client = client_for(buyer)
@@ -144,7 +145,7 @@ def test_liking_twice_counts_once_and_lists_the_product():
     assert not Favorite.objects.exists()
 
 
-def test_similar_products_share_words_category_and_price():
+def test_similar_products_share_words_category_and_price() -> None:
     product = make_product(title="Nike Dunk Low panda")
     near = make_product(title="Nike Dunk Low blue")
     make_product(title="Nike Dunk Low golden", price=85000)
@@ -154,7 +155,7 @@ def test_similar_products_share_words_category_and_price():
 
 
 @pytest.mark.parametrize("title", ["😀😀", "!!!", "___"])
-def test_similar_products_of_a_title_without_words_share_category_and_price(title):
+def test_similar_products_of_a_title_without_words_share_category_and_price(title: Any) -> None:
     product = make_product(title=title)
     near = make_product()
     make_product(price=85000)

@@ -2,7 +2,9 @@
 
 import json
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -39,7 +41,7 @@ FREQUENT = [
 ]
 
 
-def vacuum_until_visible():
+def vacuum_until_visible() -> None:
     """Vacuum until most pages are marked all-visible, as autovacuum leaves them in a live database.
 
     VACUUM doesn't mark pages that an older snapshot might not see, such as that of an autovacuum which is
@@ -59,7 +61,7 @@ def vacuum_until_visible():
 
 
 @pytest.fixture(scope="module")
-def catalogue(django_db_setup, django_db_blocker):
+def catalogue(django_db_setup: Any, django_db_blocker: Any) -> Iterator[Any]:
     with django_db_blocker.unblock():
         call_command("seed_catalogue", products=20_000, processes=1, verbosity=0)
         vacuum_until_visible()
@@ -68,13 +70,13 @@ def catalogue(django_db_setup, django_db_blocker):
             cursor.execute("TRUNCATE listings_product, accounts_user, listings_searchword CASCADE")
 
 
-def nodes(plan):
+def nodes(plan: Any) -> Iterator[Any]:
     yield plan
     for child in plan.get("Plans", ()):
         yield from nodes(child)
 
 
-def sequential_scans(explained):
+def sequential_scans(explained: Any) -> Any:
     [(plan,)] = explained
     plan = json.loads(plan) if isinstance(plan, str) else plan
     return [
@@ -84,11 +86,11 @@ def sequential_scans(explained):
     ]
 
 
-def scanning_statements(url, client=None):
+def scanning_statements(url: Any, client: Any = None) -> Any:
     """Send the request and return its statements that scan the whole table of products."""
     found: list[str] = []
 
-    def explain(execute, sql, params, many, context):
+    def explain(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
         if sql.startswith(("SELECT", "WITH")) and "listings_product" in sql:
             with connection.cursor() as cursor:
                 cursor.db.execute_wrappers, wrappers = [], cursor.db.execute_wrappers
@@ -106,7 +108,7 @@ def scanning_statements(url, client=None):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("url", FREQUENT)
-def test_frequent_request_scans_no_table(catalogue, url):
+def test_frequent_request_scans_no_table(catalogue: Any, url: Any) -> None:
     assert scanning_statements(url) == []
 
 
@@ -114,7 +116,7 @@ FAST = [url for url in FREQUENT if f"/api/v1{url.partition('?')[0]}" in ROUTES]
 
 
 @pytest.mark.django_db
-def test_generic_plans_scan_no_table(catalogue, settings):
+def test_generic_plans_scan_no_table(catalogue: Any, settings: Any) -> None:
     settings.SEARCH_CONSIDERED_MAX = 100  # so that some words have more matches than are ranked
     with_one_plan = [each for url in FAST for each in statements_of(url) if each.has_one_plan]
     on_products = [each for each in with_one_plan if "listings_product" in each.sql]
@@ -129,12 +131,12 @@ def test_generic_plans_scan_no_table(catalogue, settings):
             cursor.execute("DEALLOCATE statement")
 
 
-def statements_of(url):
+def statements_of(url: Any) -> Any:
     path, _, query = url.partition("?")
     route = ROUTES[f"/api/v1{path}"]
     sent = []
 
-    def record(statement):
+    def record(statement: Any) -> Any:
         sent.append(statement)
         return fetch(statement)
 
@@ -148,7 +150,7 @@ def statements_of(url):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("typed", ["jor", "nike jor", "jordn"])
-def test_suggestions_for_a_user_with_many_blocks_scan_no_table(catalogue, typed):
+def test_suggestions_for_a_user_with_many_blocks_scan_no_table(catalogue: Any, typed: Any) -> None:
     viewer = make_user()
     for seller_id in Product.objects.values_list("seller_id", flat=True).distinct()[:50]:
         Block.objects.create(blocker=viewer, blocked_id=seller_id)
@@ -157,7 +159,7 @@ def test_suggestions_for_a_user_with_many_blocks_scan_no_table(catalogue, typed)
 
 
 @pytest.mark.django_db
-def test_deep_cursors_and_seller_lists_scan_no_table(catalogue):
+def test_deep_cursors_and_seller_lists_scan_no_table(catalogue: Any) -> None:
     product = Product.objects.filter(status="active", feed_type="discover").order_by("created_at")[200]
     cursor = encode_cursor("recent", False, product.created_at.isoformat(), product.pk)
     assert scanning_statements(f"/feeds/discover?cursor={cursor}") == []

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -20,13 +21,13 @@ from soukloop.core.errors import Conflict, NotAuthenticated
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_concurrent_creations_stop_at_fifty_active_products():
+def test_concurrent_creations_stop_at_fifty_active_products() -> None:
     seller = make_seller()
     for _ in range(45):
         make_product(seller=seller)
     fields = product_fields()
 
-    def create(_):
+    def create(_: Any) -> Any:
         try:
             services.create_product(actor=seller, **fields)
         except Conflict as refusal:
@@ -43,10 +44,10 @@ def test_concurrent_creations_stop_at_fifty_active_products():
 
 
 @pytest.mark.parametrize("how", ["ban", "delete"])
-def test_seller_closed_during_creation_has_nothing_listed(how):
+def test_seller_closed_during_creation_has_nothing_listed(how: Any) -> None:
     staff, fields = make_staff(), product_fields()
 
-    def close(seller, start):
+    def close(seller: Any, start: Any) -> None:
         start.wait()
         try:
             if how == "ban":
@@ -56,7 +57,7 @@ def test_seller_closed_during_creation_has_nothing_listed(how):
         finally:
             connection.close()
 
-    def create(seller, start):
+    def create(seller: Any, start: Any) -> Any:
         start.wait()
         try:
             services.create_product(actor=seller, **fields)
@@ -77,7 +78,7 @@ def test_seller_closed_during_creation_has_nothing_listed(how):
     assert set(answers) <= {"created", "account_banned" if how == "ban" else "account_deleted"}
 
 
-def test_seller_banned_before_the_lock_is_refused():
+def test_seller_banned_before_the_lock_is_refused() -> None:
     seller = make_seller()
     ban_user(actor=make_staff(), user_id=seller.pk, reason="Counterfeits")
     with pytest.raises(NotAuthenticated) as refusal:  # `seller` was read before the ban
@@ -86,11 +87,11 @@ def test_seller_banned_before_the_lock_is_refused():
     assert not Product.objects.exists()
 
 
-def test_concurrent_restoring_and_creating_respect_the_limit(settings):
+def test_concurrent_restoring_and_creating_respect_the_limit(settings: Any) -> None:
     settings.ACTIVE_PRODUCTS_MAX = 3
     staff, fields = make_staff(), product_fields()
 
-    def outcome(action):
+    def outcome(action: Any) -> Any:
         try:
             action()
         except Conflict as refusal:
@@ -121,15 +122,15 @@ def test_concurrent_restoring_and_creating_respect_the_limit(settings):
             assert (answers.count("done"), answers.count("active_products_limit")) == (2, 6)
 
 
-def restore(product, staff):
+def restore(product: Any, staff: Any) -> None:
     services.restore_product(actor=staff, product_id=product.pk, reason="Papers shown")
 
 
-def change_price(product, staff):
+def change_price(product: Any, staff: Any) -> None:
     services.update_product(actor=product.seller, product_id=product.pk, changes={"price": Decimal(5)})
 
 
-def put_back(product, staff):
+def put_back(product: Any, staff: Any) -> None:
     with transaction.atomic():
         locked = Product.objects.select_for_update(of=("self",), no_key=True).get(pk=product.pk)
         services.put_back_on_sale(product=locked)
@@ -143,10 +144,10 @@ def put_back(product, staff):
         (put_back, {"status": "sold", "sold_at": timezone.now()}),
     ],
 )
-def test_product_put_back_during_a_ban_is_not_listed(action, state):
+def test_product_put_back_during_a_ban_is_not_listed(action: Any, state: Any) -> None:
     staff = make_staff()
 
-    def run(product, start):
+    def run(product: Any, start: Any) -> None:
         start.wait()
         try:
             action(product, staff)
@@ -164,5 +165,5 @@ def test_product_put_back_during_a_ban_is_not_listed(action, state):
             assert Product.objects.filter(seller=seller, status="active", seller_closed=True).count() == 4
 
 
-def test_categories_exist_after_other_transactional_tests():
+def test_categories_exist_after_other_transactional_tests() -> None:
     assert Category.objects.count() == 12

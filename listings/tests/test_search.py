@@ -1,6 +1,7 @@
 """Search in Arabic and English: contract 2.5, spelling, ranking, facets."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.gis.geos import Point
@@ -14,11 +15,11 @@ from listings.tests.requests import search, search_titles
 pytestmark = pytest.mark.django_db
 
 
-def set_age(product, days):
+def set_age(product: Any, days: Any) -> None:
     Product.objects.filter(pk=product.pk).update(created_at=timezone.now() - timedelta(days=days))
 
 
-def test_contract_2_5_search_with_facets():
+def test_contract_2_5_search_with_facets() -> None:
     make_product(title="Nike Air Jordan 1 Retro High")
     make_product(title="Nike Air Jordan 1 Low", price=450)
     make_product(title="Nike Jordan poster", category_id="collectibles_art")
@@ -66,20 +67,20 @@ def test_contract_2_5_search_with_facets():
         ("T-shirt", "t shirt"),
     ],
 )
-def test_words_are_found_in_any_spelling(title, typed):
+def test_words_are_found_in_any_spelling(title: Any, typed: Any) -> None:
     make_searchable("Something else entirely", category_id="home_furniture")
     make_searchable(title)
     assert search_titles(q=typed) == [title]
 
 
-def test_corrected_query_is_returned():
+def test_corrected_query_is_returned() -> None:
     make_searchable("Nike Air Jordan")
     assert search(q="nikee jordna")["corrected_query"] == "nike jordan"
     assert search(q="nike jordan")["corrected_query"] is None
 
 
 @pytest.mark.parametrize("sort", ["relevance", "recent", "price_low"])
-def test_next_pages_of_a_corrected_search_are_corrected_too(sort):
+def test_next_pages_of_a_corrected_search_are_corrected_too(sort: Any) -> None:
     for number in range(5):
         make_searchable(f"Hippogriff saddle {number}", price=100 + number)
     seen, cursor = [], ""
@@ -91,7 +92,7 @@ def test_next_pages_of_a_corrected_search_are_corrected_too(sort):
     assert len(seen) == len(set(seen)) == 5
 
 
-def test_websearch_syntax():
+def test_websearch_syntax() -> None:
     make_searchable("Nike Air Jordan")
     make_searchable("Jordan almonds")
     assert search_titles(q="jordan -almonds") == ["Nike Air Jordan"]
@@ -100,7 +101,7 @@ def test_websearch_syntax():
     assert sorted(search_titles(q="almonds or nike")) == ["Jordan almonds", "Nike Air Jordan"]
 
 
-def test_title_matches_rank_above_description_and_new_above_old():
+def test_title_matches_rank_above_description_and_new_above_old() -> None:
     described = make_searchable("Blue thing", description="falcon " * 30)
     old = make_searchable("Falcon hood one")
     new = make_searchable("Falcon hood two")
@@ -110,7 +111,7 @@ def test_title_matches_rank_above_description_and_new_above_old():
     assert search_titles(q="falcon") == ["Falcon hood two", "Falcon hood one", "Blue thing"]
 
 
-def test_of_very_many_matches_the_newest_are_ranked(settings):
+def test_of_very_many_matches_the_newest_are_ranked(settings: Any) -> None:
     settings.SEARCH_CONSIDERED_MAX = 5
     seller = make_seller()
     for age in range(12):
@@ -120,14 +121,14 @@ def test_of_very_many_matches_the_newest_are_ranked(settings):
     assert [item["title"] for item in data["items"]] == [f"Falcon {age}" for age in range(5)]
 
 
-def test_matches_older_than_all_periods_are_found(settings):
+def test_matches_older_than_all_periods_are_found(settings: Any) -> None:
     settings.SEARCH_CONSIDERED_MAX = 2
     for age in (1, 500, 800):
         set_age(make_searchable(f"Falcon {age}"), age)
     assert search_titles(q="falcon") == ["Falcon 1", "Falcon 500"]
 
 
-def test_relevance_pages_by_cursor():
+def test_relevance_pages_by_cursor() -> None:
     seller = make_seller()
     for number in range(7):
         make_searchable(f"Falcon {number}", seller=seller)
@@ -139,7 +140,7 @@ def test_relevance_pages_by_cursor():
     assert seen == [f"Falcon {number}" for number in reversed(range(7))]
 
 
-def test_filters_and_sorts():
+def test_filters_and_sorts() -> None:
     make_searchable("Falcon A", price=300, condition="fair")
     make_searchable("Falcon B", price=100, feed_type="discover", location=Point(55.2708, 25.2048, srid=4326))
     make_searchable("Falcon C", price=200, location=Point(55.15, 25.08, srid=4326))
@@ -155,7 +156,7 @@ def test_filters_and_sorts():
     assert search_titles() == ["Falcon C", "Falcon B", "Falcon A"]
 
 
-def test_price_ranges_are_ordered_and_labelled():
+def test_price_ranges_are_ordered_and_labelled() -> None:
     for price in (50, 99.99, 100, 999, 1000, 20000):
         make_searchable("Falcon", price=price)
     assert [(facet["label"], facet["count"]) for facet in search(q="falcon")["facets"]["price_ranges"]] == [
@@ -167,7 +168,7 @@ def test_price_ranges_are_ordered_and_labelled():
     ]
 
 
-def test_valid_prices_and_coordinates_are_accepted_in_any_notation():
+def test_valid_prices_and_coordinates_are_accepted_in_any_notation() -> None:
     make_searchable("Falcon", price="100.50")
     assert search_titles(min_price="100.5", max_price="0100.50") == ["Falcon"]
     assert search_titles(min_price="0", max_price="999999999999") == ["Falcon"]

@@ -1,5 +1,7 @@
 """Unusual input to search and suggestions: punctuation, dashes, invalid parameters."""
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.django_db
         "ء", "<script>", "1e999",
     ],
 )  # fmt: skip
-def test_unusual_text_is_answered(typed):
+def test_unusual_text_is_answered(typed: Any) -> None:
     make_searchable("Nike Air Jordan")
     assert search(q=typed)["total"] in (0, 1)
     assert APIClient().get("/api/v1/search/suggest", {"q": typed}).status_code == 200
@@ -34,18 +36,18 @@ def test_unusual_text_is_answered(typed):
         "－" * 50, "-\u200b" * 50, "-ء" * 50, "-\ufe80" * 50, "nike!" + "-" * 50 + "x nik",
     ],
 )  # fmt: skip
-def test_any_number_of_dashes_is_answered(typed):
+def test_any_number_of_dashes_is_answered(typed: Any) -> None:
     make_searchable("Nike Air Jordan")
     assert search(q=typed)["total"] in (0, 1)
     assert APIClient().get("/api/v1/search/suggest", {"q": typed}).status_code == 200
 
 
-def test_dashes_in_a_title_do_not_break_suggestions():
+def test_dashes_in_a_title_do_not_break_suggestions() -> None:
     make_searchable("Nike ab!" + "-" * 35 + "yz")
     assert APIClient().get("/api/v1/search/suggest", {"q": "nike ab"}).status_code == 200
 
 
-def test_runs_of_dashes_exclude_nothing():
+def test_runs_of_dashes_exclude_nothing() -> None:
     make_searchable("Nike Air Jordan")
     assert search_titles(q="nike -- jordan") == search_titles(q="nike --jordan") == ["Nike Air Jordan"]
     assert search_titles(q="nike -jordan") == []
@@ -83,7 +85,7 @@ _PIECES = [
     )
 )
 @example("-" * 200)
-def test_any_text_is_answered_or_refused(typed):
+def test_any_text_is_answered_or_refused(typed: Any) -> None:
     for path in ("search", "search/suggest"):
         assert APIClient().get(f"/api/v1/{path}", {"q": typed}).status_code in (200, 400)
 
@@ -114,10 +116,10 @@ def test_any_text_is_answered_or_refused(typed):
         ({"cursor": "x"}, "cursor"),
     ],
 )
-def test_invalid_search_parameter_is_named(params, field):
+def test_invalid_search_parameter_is_named(params: Any, field: Any) -> None:
     assert list(search(400, **params)["details"]) == [field]
 
 
-def test_nul_is_refused():
+def test_nul_is_refused() -> None:
     assert APIClient().get("/api/v1/search?q=a%00b").status_code == 400
     assert APIClient().get("/api/v1/search?q=%ff%fe%ed%a0%80").status_code == 200

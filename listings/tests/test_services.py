@@ -1,6 +1,7 @@
 """Services of products."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from soukloop.core.errors import Conflict, Forbidden
 pytestmark = pytest.mark.django_db
 
 
-def product_fields(**overrides):
+def product_fields(**overrides: Any) -> Any:
     """Return arguments for `create_product`."""
     return {
         "title": "Nike Air Jordan 1 Retro High",
@@ -25,7 +26,7 @@ def product_fields(**overrides):
     } | overrides
 
 
-def test_community_product_pays_five_percent_and_keeps_its_location():
+def test_community_product_pays_five_percent_and_keeps_its_location() -> None:
     product = services.create_product(actor=make_seller(), **product_fields())
     product.refresh_from_db()
     assert (product.platform_fee, product.seller_payout) == (Decimal("42.50"), Decimal("807.50"))
@@ -33,14 +34,14 @@ def test_community_product_pays_five_percent_and_keeps_its_location():
     assert product.location.coords == DUBAI_MARINA.coords
 
 
-def test_buyer_cannot_create_products():
+def test_buyer_cannot_create_products() -> None:
     with pytest.raises(Forbidden) as refusal:
         services.create_product(actor=make_user(), **product_fields())
     assert refusal.value.code == "sellers_only"
     assert not Product.objects.exists()
 
 
-def test_product_is_sold_once_and_put_back_once():
+def test_product_is_sold_once_and_put_back_once() -> None:
     product = make_product()
     services.mark_sold(product=product)
     with pytest.raises(Conflict):
@@ -53,7 +54,7 @@ def test_product_is_sold_once_and_put_back_once():
     assert product.sold_at is None
 
 
-def at_the_limit(settings):
+def at_the_limit(settings: Any) -> Any:
     """Return a seller with as many active products as allowed, and one of these products."""
     settings.ACTIVE_PRODUCTS_MAX = 2
     seller = make_seller()
@@ -61,7 +62,7 @@ def at_the_limit(settings):
     return seller, first
 
 
-def test_restoring_above_the_limit_is_refused_and_changes_nothing(settings):
+def test_restoring_above_the_limit_is_refused_and_changes_nothing(settings: Any) -> None:
     seller, product = at_the_limit(settings)
     staff = make_staff()
     services.hide_product(actor=staff, product_id=product.pk, reason="Counterfeit?")
@@ -77,7 +78,7 @@ def test_restoring_above_the_limit_is_refused_and_changes_nothing(settings):
     assert product.status == "active"
 
 
-def test_sold_product_can_be_restored_at_the_limit(settings):
+def test_sold_product_can_be_restored_at_the_limit(settings: Any) -> None:
     seller, product = at_the_limit(settings)
     staff = make_staff()
     services.mark_sold(product=product)
@@ -88,7 +89,7 @@ def test_sold_product_can_be_restored_at_the_limit(settings):
     assert product.status == "sold"
 
 
-def test_cancelled_sale_may_exceed_the_limit_but_the_next_creation_may_not(settings):
+def test_cancelled_sale_may_exceed_the_limit_but_the_next_creation_may_not(settings: Any) -> None:
     seller, product = at_the_limit(settings)
     services.mark_sold(product=product)
     services.create_product(actor=seller, **product_fields())

@@ -1,6 +1,7 @@
 """Suggestions while typing: completion, correction, and nothing from hidden products."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from listings.tests.requests import search, suggest
 pytestmark = pytest.mark.django_db
 
 
-def test_suggestions_complete_the_last_word():
+def test_suggestions_complete_the_last_word() -> None:
     for title in ("Nike Air Jordan", "Nike Dunk", "ساعة رولكس"):
         make_searchable(title)
 
@@ -37,7 +38,7 @@ def test_suggestions_complete_the_last_word():
         {"title": "x"},
     ],
 )
-def test_words_of_unlisted_products_are_not_suggested(change):
+def test_words_of_unlisted_products_are_not_suggested(change: Any) -> None:
     make_searchable("Nike Air Jordan")
     product = make_searchable("Nike Zyxwort")
     for typed, words in (("zyxw", ["zyxwort"]), ("nike zyx", ["nike zyxwort"]), ("zyxwrot", ["zyxwort"])):
@@ -51,7 +52,7 @@ def test_words_of_unlisted_products_are_not_suggested(change):
 
 
 @pytest.mark.parametrize("is_viewer_the_blocker", [True, False])
-def test_words_of_blocked_sellers_are_suggested_to_others_only(is_viewer_the_blocker):
+def test_words_of_blocked_sellers_are_suggested_to_others_only(is_viewer_the_blocker: Any) -> None:
     viewer, seller = make_user(), make_seller()
     make_searchable("Nike Air Jordan")
     make_searchable("Nike Zyxwort", seller=seller)
@@ -72,7 +73,7 @@ def test_words_of_blocked_sellers_are_suggested_to_others_only(is_viewer_the_blo
     assert suggest("zyxw", client) == ["zyxwort"]
 
 
-def test_phrase_of_a_blocked_seller_is_not_suggested_although_its_words_are():
+def test_phrase_of_a_blocked_seller_is_not_suggested_although_its_words_are() -> None:
     viewer, seller = make_user(), make_seller()
     for title in ("Nike Zyxwort", "Nike", "Zyxwort"):
         make_searchable(title, seller=seller if title == "Nike Zyxwort" else make_seller())
@@ -82,7 +83,7 @@ def test_phrase_of_a_blocked_seller_is_not_suggested_although_its_words_are():
     assert suggest("zyx", client_for(viewer)) == ["zyxwort"]
 
 
-def test_common_words_are_suggested_without_a_check():
+def test_common_words_are_suggested_without_a_check() -> None:
     viewer, seller = make_user(), make_seller()
     make_searchable("Zyxwort", seller=seller)
     block(viewer, seller)
@@ -90,7 +91,7 @@ def test_common_words_are_suggested_without_a_check():
     assert suggest("zyxw", client_for(viewer)) == ["zyxwort"]
 
 
-def test_query_count_of_suggestions_does_not_depend_on_the_results(django_assert_num_queries):
+def test_query_count_of_suggestions_does_not_depend_on_the_results(django_assert_num_queries: Any) -> None:
     viewer, seller = make_user(), make_seller()
     client = client_for(viewer)
     block(viewer, seller)
@@ -103,7 +104,7 @@ def test_query_count_of_suggestions_does_not_depend_on_the_results(django_assert
             assert suggest("nike zyxw", client)
 
 
-def test_title_of_a_deleted_product_is_not_suggested():
+def test_title_of_a_deleted_product_is_not_suggested() -> None:
     seller = make_seller()
     product = services.create_product(
         actor=seller,
@@ -119,14 +120,14 @@ def test_title_of_a_deleted_product_is_not_suggested():
     assert suggest("buya") == []
 
 
-def test_word_is_not_completed_to_a_longer_one_of_a_deleted_title():
+def test_word_is_not_completed_to_a_longer_one_of_a_deleted_title() -> None:
     deleted = make_searchable("Zyxwort-0501234567")
     make_searchable("Zyxwort")
     Product.objects.filter(pk=deleted.pk).update(status="deleted")
     assert suggest("zyxw") == ["zyxwort"]
 
 
-def test_words_with_quotes_and_backslashes_are_suggested():
+def test_words_with_quotes_and_backslashes_are_suggested() -> None:
     title = r"O'Neill's C:\temp a/b\c it's-o'k www.example.com/a'b\c"
     make_searchable(title)
     for word in SearchWord.objects.values_list("word", flat=True):
@@ -135,7 +136,7 @@ def test_words_with_quotes_and_backslashes_are_suggested():
     assert suggest("back\\") == []
 
 
-def test_creation_adds_words_and_recounting_deletes_unused_ones():
+def test_creation_adds_words_and_recounting_deletes_unused_ones() -> None:
     services.create_product(
         actor=make_seller(),
         title="Zyxwort",

@@ -1,6 +1,7 @@
 """View counts: buffered in Redis, added to products once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -17,7 +18,7 @@ from soukloop.core.redis.client import redis_client
 pytestmark = pytest.mark.django_db
 
 
-def test_views_are_counted_except_the_sellers_own():
+def test_views_are_counted_except_the_sellers_own() -> None:
     seller = make_seller()
     product = make_product(seller=seller)
     url = f"/api/v1/products/{product.pk}"
@@ -29,13 +30,13 @@ def test_views_are_counted_except_the_sellers_own():
     assert view_counts.flush_views() == 0
 
 
-def test_head_request_is_not_counted_as_a_view():
+def test_head_request_is_not_counted_as_a_view() -> None:
     product = make_product()
     assert APIClient().head(f"/api/v1/products/{product.pk}").status_code == 200
     assert view_counts.flush_views() == 0
 
 
-def test_views_during_a_flush_go_to_the_next_batch():
+def test_views_during_a_flush_go_to_the_next_batch() -> None:
     product = make_product()
     view_counts.record_view(product.pk)
     redis_client().rename(keys.PRODUCT_VIEWS, keys.PRODUCT_VIEWS_BATCH)
@@ -46,16 +47,16 @@ def test_views_during_a_flush_go_to_the_next_batch():
     assert Product.objects.get().view_count == 3
 
 
-def test_batch_is_not_added_again_after_a_crash_behind_the_commit(monkeypatch):
+def test_batch_is_not_added_again_after_a_crash_behind_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     product = make_product()
     view_counts.record_view(product.pk)
     client = redis_client()
 
     class CrashingClient:
-        def __getattr__(self, name):
+        def __getattr__(self, name: Any) -> Any:
             return getattr(client, name)
 
-        def delete(self, *names):
+        def delete(self, *names: Any) -> None:
             raise SystemExit("killed")
 
     monkeypatch.setattr(view_counts, "redis_client", CrashingClient)
@@ -70,7 +71,7 @@ def test_batch_is_not_added_again_after_a_crash_behind_the_commit(monkeypatch):
     assert ViewBatch.objects.count() == 2
 
 
-def test_views_of_an_unknown_product_are_ignored():
+def test_views_of_an_unknown_product_are_ignored() -> None:
     product = make_product()
     view_counts.record_view(uuid4())
     view_counts.record_view(product.pk)
@@ -79,13 +80,13 @@ def test_views_of_an_unknown_product_are_ignored():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_likes_and_flushes_add_up():
+def test_concurrent_likes_and_flushes_add_up() -> None:
     product = make_product()
     people = [make_user() for _ in range(12)]
     for _ in range(30):
         view_counts.record_view(product.pk)
 
-    def like(person):
+    def like(person: Any) -> None:
         try:
             favorites.add_favorite(actor=person, product_id=product.pk)
             favorites.add_favorite(actor=person, product_id=product.pk)

@@ -6,6 +6,7 @@ import struct
 import time
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -17,12 +18,12 @@ FEED_PATH = "/api/v1/feeds/discover"
 POOL = 3
 
 
-def start(live_server_process):
+def start(live_server_process: Any) -> Any:
     [server] = live_server_process(fresh=True, environment={"DATABASE_POOL_SIZE": str(POOL)})
     return server
 
 
-def status_of(server, path):
+def status_of(server: Any, path: Any) -> Any:
     try:
         with urllib.request.urlopen(server.url + path, timeout=15) as answer:
             json.load(answer)
@@ -31,7 +32,7 @@ def status_of(server, path):
         return error.code
 
 
-def disconnect_before_answers(server, path, requests):
+def disconnect_before_answers(server: Any, path: Any, requests: Any) -> None:
     """Send so many requests at once and reset the connection before they are answered."""
     link = socket.create_connection(("127.0.0.1", server.port))
     link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -40,7 +41,7 @@ def disconnect_before_answers(server, path, requests):
     link.close()
 
 
-def test_clients_that_disconnect_leak_no_database_connection(live_server_process):
+def test_clients_that_disconnect_leak_no_database_connection(live_server_process: Any) -> None:
     server = start(live_server_process)
     for path in (DJANGO_PATH, FEED_PATH, "/api/v1/categories"):
         for requests in (1, 2, 5):
@@ -52,7 +53,7 @@ def test_clients_that_disconnect_leak_no_database_connection(live_server_process
     assert "Traceback" not in server.log()
 
 
-def test_connections_closed_by_postgresql_fail_no_request(live_server_process):
+def test_connections_closed_by_postgresql_fail_no_request(live_server_process: Any) -> None:
     server = start(live_server_process)
     assert [status_of(server, path) for path in (DJANGO_PATH, FEED_PATH)] == [200] * 2
     with connection.cursor() as cursor:

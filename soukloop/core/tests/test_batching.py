@@ -1,6 +1,8 @@
 import asyncio
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -25,12 +27,12 @@ class Work:
 
 
 @pytest.fixture
-def work():
+def work() -> Any:
     return Work()
 
 
 @pytest.fixture
-def crowd():
+def crowd() -> Iterator[Any]:
     with ThreadPoolExecutor(32) as pool:
         yield pool
 
@@ -47,14 +49,14 @@ def when_gathered(together: ThreadBatcher, count: int) -> None:
     raise AssertionError("they did not gather")
 
 
-def test_a_single_call_does_not_wait(work):
+def test_a_single_call_does_not_wait(work: Any) -> None:
     work.may_go_on.set()
     together = ThreadBatcher(work)
     assert [together("room", number) for number in range(3)] == [0, 2, 4]
     assert work.groups == [[0], [1], [2]]
 
 
-def test_calls_during_a_batch_share_the_next_one_and_each_gets_its_own_result(work, crowd):
+def test_calls_during_a_batch_share_the_next_one_and_each_gets_its_own_result(work: Any, crowd: Any) -> None:
     together = ThreadBatcher(work)
     first = crowd.submit(together, "room", 100)
     assert work.has_begun.wait(10)
@@ -66,7 +68,7 @@ def test_calls_during_a_batch_share_the_next_one_and_each_gets_its_own_result(wo
     assert [len(group) for group in work.groups] == [1, 20]
 
 
-def test_calls_with_another_key_do_not_wait(work, crowd):
+def test_calls_with_another_key_do_not_wait(work: Any, crowd: Any) -> None:
     together = ThreadBatcher(work)
     held_up = crowd.submit(together, "room", 1)
     assert work.has_begun.wait(10)
@@ -80,7 +82,7 @@ def test_calls_with_another_key_do_not_wait(work, crowd):
     assert (held_up.result(10), other.result(10)) == (2, 4)
 
 
-def test_one_call_s_failure_does_not_fail_the_others(work, crowd):
+def test_one_call_s_failure_does_not_fail_the_others(work: Any, crowd: Any) -> None:
     together = ThreadBatcher(work)
     first = crowd.submit(together, "room", 1)
     assert work.has_begun.wait(10)
@@ -93,7 +95,7 @@ def test_one_call_s_failure_does_not_fail_the_others(work, crowd):
     assert [each.result(10) for each in [first, *good]] == [2, 0, 2, 4, 6, 8]
 
 
-def test_many_concurrent_calls_are_all_answered_and_leave_no_state(crowd):
+def test_many_concurrent_calls_are_all_answered_and_leave_no_state(crowd: Any) -> None:
     together: ThreadBatcher[int, int, int] = ThreadBatcher(lambda key, items: [key + item for item in items])
     done = [crowd.submit(together, number % 3, number) for number in range(3000)]
     assert [each.result(10) for each in done] == [number % 3 + number for number in range(3000)]
@@ -101,7 +103,7 @@ def test_many_concurrent_calls_are_all_answered_and_leave_no_state(crowd):
     assert not together._at_work
 
 
-async def test_calls_on_an_event_loop_share_the_next_batch():
+async def test_calls_on_an_event_loop_share_the_next_batch() -> None:
     groups: list[list[int]] = []
     may_go_on = asyncio.Event()
 

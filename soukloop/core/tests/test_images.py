@@ -8,6 +8,8 @@ import sys
 import textwrap
 import zipfile
 import zlib
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage, default_storage
@@ -19,7 +21,7 @@ from soukloop.core.images import delete_image, make_thumbnail, public_url, store
 
 
 @pytest.fixture(autouse=True)
-def storage(settings, tmp_path):
+def storage(settings: Any, tmp_path: Path) -> Any:
     settings.STORAGES = settings.STORAGES | {
         "default": {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -29,7 +31,7 @@ def storage(settings, tmp_path):
     return tmp_path
 
 
-def encoded(picture: Image.Image, kind: str, **options) -> bytes:
+def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
     output = io.BytesIO()
     picture.save(output, kind, **options)
     return output.getvalue()
@@ -39,7 +41,7 @@ def upload(data: bytes, name: str = "photo.jpg") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, data, content_type="image/jpeg")
 
 
-def stored(image) -> Image.Image:
+def stored(image: Any) -> Image.Image:
     return Image.open(default_storage.open(image.name))
 
 
@@ -49,7 +51,7 @@ def pixel(picture: Image.Image, at: tuple[int, int]) -> tuple[int, ...]:
     return value
 
 
-def refused(data: bytes, storage) -> BadRequest:
+def refused(data: bytes, storage: Any) -> BadRequest:
     with pytest.raises(BadRequest) as caught:
         store_image(upload(data), folder="products")
     assert caught.value.code == "image_invalid"
@@ -59,7 +61,7 @@ def refused(data: bytes, storage) -> BadRequest:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_an_opaque_picture_is_stored_as_jpeg_under_a_random_name(kind):
+def test_an_opaque_picture_is_stored_as_jpeg_under_a_random_name(kind: Any) -> None:
     first = store_image(upload(encoded(Image.new("RGB", (40, 30), "red"), kind)), folder="products")
     second = store_image(upload(encoded(Image.new("RGB", (40, 30), "red"), kind)), folder="products")
 
@@ -72,7 +74,7 @@ def test_an_opaque_picture_is_stored_as_jpeg_under_a_random_name(kind):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_a_transparent_picture_keeps_its_transparency(mode):
+def test_a_transparent_picture_keeps_its_transparency(mode: Any) -> None:
     picture = Image.new("RGBA", (20, 20), (255, 0, 0, 0)).convert(mode)
     options = {"transparency": 0} if mode == "P" else {}
     image = store_image(upload(encoded(picture, "PNG", **options)), folder="avatars")
@@ -82,7 +84,7 @@ def test_a_transparent_picture_keeps_its_transparency(mode):
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "I;16", "YCbCr"])
-def test_every_colour_mode_is_converted_to_rgb(mode):
+def test_every_colour_mode_is_converted_to_rgb(mode: Any) -> None:
     kind = "JPEG" if mode in ("CMYK", "YCbCr") else "PNG"
     source = (
         Image.new("I;16", (8, 8), 0x8000) if mode == "I;16" else Image.new("L", (8, 8), 128).convert(mode)
@@ -93,7 +95,7 @@ def test_every_colour_mode_is_converted_to_rgb(mode):
         assert 115 <= pixel(stored(image), (4, 4))[0] <= 140
 
 
-def test_a_large_picture_is_scaled_down_in_proportion(settings):
+def test_a_large_picture_is_scaled_down_in_proportion(settings: Any) -> None:
     image = store_image(upload(encoded(Image.new("RGB", (6000, 3000)), "JPEG")), folder="products")
     assert (image.width, image.height) == (settings.IMAGE_MAX_SIDE, settings.IMAGE_MAX_SIDE // 2)
     assert stored(image).size == (image.width, image.height)
@@ -113,7 +115,7 @@ def test_a_large_picture_is_scaled_down_in_proportion(settings):
         (99, (40, 20), (0, 0)),
     ],
 )
-def test_the_exif_orientation_is_applied(orientation, size, red_corner):
+def test_the_exif_orientation_is_applied(orientation: Any, size: Any, red_corner: Any) -> None:
     picture = Image.new("RGB", (40, 20), "blue")
     picture.paste("red", (0, 0, 8, 8))
     exif = Image.Exif()
@@ -125,7 +127,7 @@ def test_the_exif_orientation_is_applied(orientation, size, red_corner):
     assert red > 200 > 50 > blue
 
 
-def test_location_and_camera_are_removed_from_the_metadata(storage):
+def test_location_and_camera_are_removed_from_the_metadata(storage: Any) -> None:
     exif = Image.Exif()
     exif[0x010F] = "SecretCam"
     exif.get_ifd(0x8825)[2] = (25.0, 4.0, 37.9)
@@ -142,7 +144,7 @@ def test_location_and_camera_are_removed_from_the_metadata(storage):
     assert b"Secret" not in (storage / image.name).read_bytes()
 
 
-def test_the_video_of_a_motion_photo_is_removed(storage):
+def test_the_video_of_a_motion_photo_is_removed(storage: Any) -> None:
     data = encoded(Image.new("RGB", (20, 20)), "JPEG") + b"\x00\x00\x00\x18ftypmp42" + b"\x01" * 1000
     image = store_image(upload(data), folder="products")
     assert b"ftyp" not in (storage / image.name).read_bytes()
@@ -168,11 +170,11 @@ def test_the_video_of_a_motion_photo_is_removed(storage):
     ],
     ids=range(14),
 )
-def test_an_invalid_picture_is_refused_whatever_its_name(data, storage):
+def test_an_invalid_picture_is_refused_whatever_its_name(data: Any, storage: Any) -> None:
     refused(data, storage)
 
 
-def test_a_picture_that_is_also_an_archive_is_refused(storage):
+def test_a_picture_that_is_also_an_archive_is_refused(storage: Any) -> None:
     output = io.BytesIO(encoded(Image.new("RGB", (9, 9)), "JPEG"))
     output.seek(0, io.SEEK_END)
     with zipfile.ZipFile(output, "a") as archive:
@@ -180,13 +182,13 @@ def test_a_picture_that_is_also_an_archive_is_refused(storage):
     refused(output.getvalue(), storage)
 
 
-def test_a_jpeg_of_a_thousand_scans_is_refused(storage):
+def test_a_jpeg_of_a_thousand_scans_is_refused(storage: Any) -> None:
     data = encoded(Image.new("RGB", (9, 9)), "JPEG", progressive=True)
     scan = data[data.rindex(b"\xff\xda") : -2]
     refused(data[:-2] + scan * 1000 + b"\xff\xd9", storage)
 
 
-def test_a_file_over_the_limit_is_413(settings, storage):
+def test_a_file_over_the_limit_is_413(settings: Any, storage: Any) -> None:
     settings.UPLOAD_MAX_BYTES = 1000
     data = encoded(Image.effect_noise((99, 99), 50), "PNG")
     assert len(data) > 1000
@@ -195,7 +197,7 @@ def test_a_file_over_the_limit_is_413(settings, storage):
     assert list(storage.rglob("*")) == []
 
 
-def test_a_thumbnail_is_stored_once(storage):
+def test_a_thumbnail_is_stored_once(storage: Any) -> None:
     image = store_image(upload(encoded(Image.new("RGB", (400, 200)), "JPEG")), folder="products")
     name = make_thumbnail(image.name, 100)
     assert Image.open(storage / name).size == (100, 50)
@@ -203,7 +205,7 @@ def test_a_thumbnail_is_stored_once(storage):
     assert len(list(storage.rglob("*.jpg"))) == 2
 
 
-def test_deleting_a_picture_twice_is_no_error(storage):
+def test_deleting_a_picture_twice_is_no_error(storage: Any) -> None:
     image = store_image(upload(encoded(Image.new("RGB", (4, 4)), "JPEG")), folder="products")
     delete_image(image.name)
     delete_image(image.name)
@@ -212,8 +214,8 @@ def test_deleting_a_picture_twice_is_no_error(storage):
     assert public_url("") is None
 
 
-def test_a_full_disk_is_503(storage, monkeypatch):
-    def full(*args, **kwargs):
+def test_a_full_disk_is_503(storage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(FileSystemStorage, "save", full)
@@ -235,7 +237,7 @@ def png(width: int, height: int, *extra: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def test_decompression_bombs_are_refused_with_little_memory(tmp_path):
+def test_decompression_bombs_are_refused_with_little_memory(tmp_path: Path) -> None:
     """In a process of its own: each bomb would need gigabytes; refused, it needs next to none."""
     text = zlib.compress(b"\x00" * 200_000_000)
     bombs = {
@@ -275,7 +277,7 @@ def test_decompression_bombs_are_refused_with_little_memory(tmp_path):
     assert result.stdout.splitlines() == ["image_invalid True"] * len(bombs), result.stderr
 
 
-def test_of_an_animation_only_the_first_frame_is_decoded():
+def test_of_an_animation_only_the_first_frame_is_decoded() -> None:
     frames = [Image.new("RGB", (300, 300), colour) for colour in ("red", "green", "blue")]
     for kind in ("PNG", "WEBP"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
