@@ -13,7 +13,11 @@ def deliver_code(challenge_id: int, nonce: str) -> None:
 
 
 @app.periodic(cron="41 3 * * *")
-@app.task(name="accounts.delete_expired_rows", queueing_lock="accounts.delete_expired_rows")
+@app.task(
+    name="accounts.delete_expired_rows",
+    aliases=["accounts.forget_old_rows"],
+    queueing_lock="accounts.delete_expired_rows",
+)
 def delete_expired_rows(timestamp: int) -> None:
     """Delete expired refresh families and codes."""
     logins.delete_expired_families()

@@ -23,12 +23,12 @@ def guest() -> APIClient:
 
 
 @pytest.fixture
-def user(db) -> User:
+def user(db: None) -> User:
     return make_user()
 
 
 @pytest.fixture
-def client(user) -> APIClient:
+def client(user: Any) -> APIClient:
     return client_for(user)
 
 

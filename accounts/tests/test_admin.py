@@ -1,6 +1,7 @@
 """The admin's screen of users: login, search, actions, permissions."""
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -19,37 +20,37 @@ LIST = "/admin/accounts/user/"
 
 
 @pytest.fixture
-def boss():
+def boss() -> Any:
     return make_staff(email="boss@example.com", username="boss")
 
 
 @pytest.fixture
-def moderator(boss):
+def moderator(boss: Any) -> Any:
     user = make_user(email="mo@example.com", username="moderator")
     return moderation.set_staff(actor=boss, user_id=user.pk, is_staff=True, reason="new colleague")
 
 
 @pytest.fixture
-def desk(moderator):
+def desk(moderator: Any) -> Any:
     browser = Client()
     browser.force_login(moderator)
     return browser
 
 
 @pytest.fixture
-def closed(monkeypatch):
+def closed(monkeypatch: pytest.MonkeyPatch) -> Any:
     seen: list[User] = []
     monkeypatch.setattr(hooks.account_closed, "_callbacks", [seen.append])
     return seen
 
 
-def act(browser, action, *users, **fields):
+def act(browser: Any, action: Any, *users: Any, **fields: Any) -> Any:
     data = {"action": action, "_selected_action": [str(user.pk) for user in users], **fields}
     return browser.post(LIST, data, follow=True)
 
 
 @pytest.mark.parametrize("identifier", ["mo@example.com", "MODERATOR", "+971501234567"])
-def test_staff_log_in_by_email_username_or_phone(moderator, identifier):
+def test_staff_log_in_by_email_username_or_phone(moderator: Any, identifier: Any) -> None:
     User.objects.filter(pk=moderator.pk).update(phone="+971501234567")
     browser = Client()
     answer = browser.post("/admin/login/?next=/admin/", {"username": identifier, "password": PASSWORD})
@@ -58,7 +59,9 @@ def test_staff_log_in_by_email_username_or_phone(moderator, identifier):
 
 
 @pytest.mark.parametrize("change", [{"is_staff": False}, {"is_active": False, "banned_at": timezone.now()}])
-def test_others_cannot_log_in_and_former_staff_are_logged_out_at_once(moderator, desk, change):
+def test_others_cannot_log_in_and_former_staff_are_logged_out_at_once(
+    moderator: Any, desk: Any, change: Any
+) -> None:
     User.objects.filter(pk=moderator.pk).update(**change)
     assert desk.get(LIST).status_code == 302
     answer = Client().post("/admin/login/", {"username": "mo@example.com", "password": PASSWORD})
@@ -66,7 +69,7 @@ def test_others_cannot_log_in_and_former_staff_are_logged_out_at_once(moderator,
     assert b"Please enter the correct" in answer.content
 
 
-def test_password_guesses_at_the_admin_login_are_limited(boss, settings):
+def test_password_guesses_at_the_admin_login_are_limited(boss: Any, settings: Any) -> None:
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"login_identifier": (2, 300)}
     browser = Client()
     for _ in range(2):
@@ -87,14 +90,14 @@ def test_password_guesses_at_the_admin_login_are_limited(boss, settings):
         ("nobody", False),
     ],
 )
-def test_people_are_found_by_email_phone_username_or_name(desk, term, finds):
+def test_people_are_found_by_email_phone_username_or_name(desk: Any, term: Any, finds: Any) -> None:
     make_user(email="layla@example.com", username="layla.m", phone="+971501234567", full_name="Layla Mansour")
     page = desk.get(LIST, {"q": term}).content.decode()
     assert ("layla@example.com" in page) is finds
 
 
-def test_the_list_has_a_constant_number_of_queries(desk, django_assert_num_queries):
-    def count(people):
+def test_the_list_has_a_constant_number_of_queries(desk: Any, django_assert_num_queries: Any) -> None:
+    def count(people: Any) -> None:
         for _ in range(people):
             make_user()
         with django_assert_num_queries(6):
@@ -105,7 +108,7 @@ def test_the_list_has_a_constant_number_of_queries(desk, django_assert_num_queri
     count(10)
 
 
-def test_a_persons_page_shows_no_secret_and_no_editable_field(desk):
+def test_a_persons_page_shows_no_secret_and_no_editable_field(desk: Any) -> None:
     user = make_user(last_login_at="2026-02-03T20:30:00Z")
     page = desk.get(f"{LIST}{user.pk}/change/").content.decode()
     assert user.email in page
@@ -117,7 +120,7 @@ def test_a_persons_page_shows_no_secret_and_no_editable_field(desk):
     assert '<input type="text"' not in page.split('id="user_form"')[1]
 
 
-def test_staff_cannot_edit_add_or_delete_people(desk, boss):
+def test_staff_cannot_edit_add_or_delete_people(desk: Any, boss: Any) -> None:
     browser = Client()
     browser.force_login(boss)
     user = make_user(username="before")
@@ -131,7 +134,7 @@ def test_staff_cannot_edit_add_or_delete_people(desk, boss):
     assert (user.username, user.is_superuser) == ("before", False)
 
 
-def test_the_list_is_filtered_by_state(desk):
+def test_the_list_is_filtered_by_state(desk: Any) -> None:
     deleted = {"deleted_at": timezone.now(), "is_active": False}
     banned = {"banned_at": timezone.now(), "is_active": False}
     people = {"here": {}, "banned": banned, "deleted": deleted, "both": deleted | banned}
@@ -142,8 +145,8 @@ def test_the_list_is_filtered_by_state(desk):
         assert {name for name in people if f">{name}_1<" in page} == names
 
 
-def test_a_persons_page_offers_only_actions_that_apply(desk, boss):
-    def offered(browser, user):
+def test_a_persons_page_offers_only_actions_that_apply(desk: Any, boss: Any) -> None:
+    def offered(browser: Any, user: Any) -> Any:
         return re.findall(
             r'name="action" value="(\w+)"', browser.get(f"{LIST}{user.pk}/change/").content.decode()
         )
@@ -159,7 +162,7 @@ def test_a_persons_page_offers_only_actions_that_apply(desk, boss):
     assert offered(desk, make_user(deleted_at=timezone.now(), is_active=False)) == []
 
 
-def test_a_ban_asks_for_a_reason_first(desk, closed):
+def test_a_ban_asks_for_a_reason_first(desk: Any, closed: Any) -> None:
     user = make_user(username="rowdy")
     for fields in ({}, {"confirmed": "yes"}, {"confirmed": "yes", "reason": "  "}):
         page = act(desk, "ban", user, **fields).content.decode()
@@ -177,14 +180,14 @@ def test_a_ban_asks_for_a_reason_first(desk, closed):
         ("bell \x07", "This field contains a control character."),
     ],
 )
-def test_an_invisible_reason_is_asked_for_again(desk, reason, expected):
+def test_an_invisible_reason_is_asked_for_again(desk: Any, reason: Any, expected: Any) -> None:
     user = make_user()
     assert expected in act(desk, "ban", user, confirmed="yes", reason=reason).content.decode()
     user.refresh_from_db()
     assert user.is_active
 
 
-def test_a_reason_keeps_its_line_breaks(desk):
+def test_a_reason_keeps_its_line_breaks(desk: Any) -> None:
     user = make_user()
     act(desk, "ban", user, confirmed="yes", reason="Sold fakes.\r\nTwice.")
     user.refresh_from_db()
@@ -192,8 +195,8 @@ def test_a_reason_keeps_its_line_breaks(desk):
 
 
 def test_a_ban_ends_access_and_an_unban_restores_it(
-    desk, moderator, closed, captured_events, django_capture_on_commit_callbacks
-):
+    desk: Any, moderator: Any, closed: Any, captured_events: Any, django_capture_on_commit_callbacks: Any
+) -> None:
     user = make_user(username="rowdy")
     client = client_for(user)
     with django_capture_on_commit_callbacks(execute=True):
@@ -219,14 +222,14 @@ def test_a_ban_ends_access_and_an_unban_restores_it(
     assert client_for(user).get("/api/v1/auth/me").status_code == 200
 
 
-def test_banning_several_people_reports_each_result(desk):
+def test_banning_several_people_reports_each_result(desk: Any) -> None:
     fresh, banned = make_user(username="fresh"), make_user(is_active=False, banned_at=timezone.now())
     page = act(desk, "ban", fresh, banned, confirmed="yes", reason="Spam").content.decode()
     assert "@fresh is banned." in page
     assert f"{banned}: This account is already banned." in page
 
 
-def test_the_badge_is_given_and_removed(desk):
+def test_the_badge_is_given_and_removed(desk: Any) -> None:
     user = make_user()
     act(desk, "give_badge", user, confirmed="yes", reason="Saw the licence")
     user.refresh_from_db()
@@ -237,7 +240,7 @@ def test_the_badge_is_given_and_removed(desk):
     assert LogEntry.objects.filter(object_id=str(user.pk)).count() == 2
 
 
-def test_a_moderator_can_ban_neither_staff_nor_themself(desk, moderator, boss):
+def test_a_moderator_can_ban_neither_staff_nor_themself(desk: Any, moderator: Any, boss: Any) -> None:
     for victim in (boss, moderator):
         act(desk, "ban", victim, confirmed="yes", reason="x")
         victim.refresh_from_db()
@@ -246,7 +249,7 @@ def test_a_moderator_can_ban_neither_staff_nor_themself(desk, moderator, boss):
         moderation.ban_user(actor=moderator, user_id=boss.pk, reason="x")
 
 
-def test_only_superusers_change_who_is_staff(desk, boss, moderator):
+def test_only_superusers_change_who_is_staff(desk: Any, boss: Any, moderator: Any) -> None:
     user = make_user()
     act(desk, "make_staff", user, confirmed="yes", reason="x")
     user.refresh_from_db()
@@ -267,7 +270,7 @@ def test_only_superusers_change_who_is_staff(desk, boss, moderator):
     assert not user.has_perm("accounts.change_user")
 
 
-def test_staff_with_view_permission_only_are_offered_no_action(boss):
+def test_staff_with_view_permission_only_are_offered_no_action(boss: Any) -> None:
     viewer = make_user(is_staff=True)
     moderation.set_staff(actor=boss, user_id=make_user().pk, is_staff=True, reason="x")
     group = viewer.groups.create(name="Viewers")
@@ -291,7 +294,9 @@ def test_staff_with_view_permission_only_are_offered_no_action(boss):
         (moderation.unban_user, {}, "not_banned"),
     ],
 )
-def test_an_action_that_does_not_apply_is_a_conflict_and_changes_nothing(boss, call, fields, code):
+def test_an_action_that_does_not_apply_is_a_conflict_and_changes_nothing(
+    boss: Any, call: Any, fields: Any, code: Any
+) -> None:
     user = make_user(**fields)
     before = User.objects.filter(pk=user.pk).values().get()
     with pytest.raises(Conflict) as caught:

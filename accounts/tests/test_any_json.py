@@ -98,7 +98,7 @@ requests = st.sampled_from(sorted(FIELDS)).flatmap(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_any_json_gets_a_response_below_500(request: Any):
+def test_any_json_gets_a_response_below_500(request: Any) -> None:
     (method, path), body, is_logged_in = request
     with transaction.atomic():
         user = make_user(email="testbuyer@soukloop.com", username="testbuyer", phone="+971501234567")
@@ -138,7 +138,7 @@ RAW = [
 @pytest.mark.django_db
 @pytest.mark.parametrize("raw", RAW, ids=range(len(RAW)))
 @pytest.mark.parametrize("path", ["register", "login", "send-otp", "verify-otp", "refresh", "reset-password"])
-def test_invalid_json_bytes_are_a_400(guest, path, raw):
+def test_invalid_json_bytes_are_a_400(guest: Any, path: Any, raw: Any) -> None:
     answer = guest.generic("POST", f"{AUTH}/{path}", raw, content_type="application/json")
     assert answer.status_code == 400
     assert answer.json()["success"] is False

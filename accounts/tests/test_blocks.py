@@ -35,7 +35,7 @@ def column(sql: str, *params: UUID) -> list[object]:
 
 
 @pytest.mark.django_db
-def test_a_block_hides_both_ways():
+def test_a_block_hides_both_ways() -> None:
     blocker, blocked, bystander = make_user(), make_user(), make_user()
     block(blocker, blocked)
 
@@ -50,7 +50,7 @@ def test_a_block_hides_both_ways():
 
 
 @pytest.mark.django_db
-def test_the_sql_says_the_same_as_the_orm():
+def test_the_sql_says_the_same_as_the_orm() -> None:
     people = [make_user() for _ in range(4)]
     block(people[0], people[1]), block(people[2], people[0]), block(people[3], people[2])
     between = f"SELECT u.id FROM accounts_user u WHERE {blocked_between_sql('u.id', '%s')}"  # noqa: S608
@@ -65,7 +65,7 @@ def test_the_sql_says_the_same_as_the_orm():
         assert {other.pk for other in people if is_blocked_between(person.pk, other.pk)} == expected
 
 
-def test_no_other_production_file_reads_or_writes_blocks():
+def test_no_other_production_file_reads_or_writes_blocks() -> None:
     files = {
         path.relative_to(settings.BASE_DIR).as_posix(): path
         for folder in ("soukloop", *(app.label for app in domain_apps()))

@@ -1,6 +1,8 @@
 """Logging in and out, and rotating refresh tokens."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -19,7 +21,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     "identifier", ["Layla@Example.com", "layla.m", "+971501234567", "050-123 4567", " layla@example.com "]
 )
-def test_login_by_email_username_or_phone(guest, identifier):
+def test_login_by_email_username_or_phone(guest: Any, identifier: Any) -> None:
     layla = make_user(email="layla@example.com", username="Layla.M", phone="+971501234567")
     with time_machine.travel("2026-02-03T04:05:06Z", tick=False):
         answer = log_in(guest, identifier)
@@ -33,7 +35,9 @@ def test_login_by_email_username_or_phone(guest, identifier):
     assert layla.last_login_at == datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
-def test_an_unknown_identifier_and_a_wrong_password_get_the_same_answer_for_the_same_work(guest, monkeypatch):
+def test_an_unknown_identifier_and_a_wrong_password_get_the_same_answer_for_the_same_work(
+    guest: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layla = make_user()
     layla.set_password(PASSWORD)
     layla.save()
@@ -44,7 +48,7 @@ def test_an_unknown_identifier_and_a_wrong_password_get_the_same_answer_for_the_
     for name in ("encode", "verify"):
         original = getattr(Argon2PasswordHasher, name)
 
-        def counted(self, *args, _original=original, _name=name):
+        def counted(self, *args: Any, _original: Any = original, _name: Any = name) -> Any:
             hashed.append(_name)
             return _original(self, *args)
 
@@ -62,21 +66,23 @@ def test_an_unknown_identifier_and_a_wrong_password_get_the_same_answer_for_the_
     assert not RefreshFamily.objects.exists()
 
 
-def test_only_the_right_password_reveals_a_ban(guest):
+def test_only_the_right_password_reveals_a_ban(guest: Any) -> None:
     banned = make_user(is_active=False, banned_at=timezone.now())
     assert code_of(log_in(guest, banned.email, "Wrong123!@#")) == (401, "invalid_credentials")
     assert code_of(log_in(guest, banned.email)) == (403, "account_banned")
     assert not RefreshFamily.objects.exists()
 
 
-def test_an_old_hash_is_replaced_at_login(guest, user):
+def test_an_old_hash_is_replaced_at_login(guest: Any, user: Any) -> None:
     assert user.password.startswith("pbkdf2")
     assert log_in(guest, user.email).status_code == 200
     user.refresh_from_db()
     assert user.password.startswith("argon2")
 
 
-def test_login_attempts_on_one_account_are_limited_whatever_its_spelling(guest, user, settings):
+def test_login_attempts_on_one_account_are_limited_whatever_its_spelling(
+    guest: Any, user: Any, settings: Any
+) -> None:
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"login_identifier": (3, 300)}
     for spelling in (user.email, user.email.upper(), f" {user.email}"):
         assert log_in(guest, spelling, "Wrong123!@#").status_code == 401
@@ -86,12 +92,14 @@ def test_login_attempts_on_one_account_are_limited_whatever_its_spelling(guest, 
 
 
 @pytest.fixture
-def clock():
+def clock() -> Iterator[Any]:
     with time_machine.travel("2026-02-03T04:00:00Z", tick=False) as clock:
         yield clock
 
 
-def test_refresh_gives_a_new_pair_and_the_old_access_token_stays_good(guest, user, clock):
+def test_refresh_gives_a_new_pair_and_the_old_access_token_stays_good(
+    guest: Any, user: Any, clock: Any
+) -> None:
     first = log_in(guest, user.email).json()["data"]
     clock.shift(60)
     answer = refresh(guest, first["refresh_token"])
@@ -107,7 +115,7 @@ def test_refresh_gives_a_new_pair_and_the_old_access_token_stays_good(guest, use
     assert refresh(guest, second["refresh_token"]).status_code == 200
 
 
-def test_a_refresh_can_be_retried_within_ten_seconds(guest, user, clock):
+def test_a_refresh_can_be_retried_within_ten_seconds(guest: Any, user: Any, clock: Any) -> None:
     first = log_in(guest, user.email).json()["data"]["refresh_token"]
     second = refresh(guest, first).json()["data"]["refresh_token"]
     clock.shift(10)
@@ -117,7 +125,7 @@ def test_a_refresh_can_be_retried_within_ten_seconds(guest, user, clock):
     assert refresh(guest, second).status_code == 200
 
 
-def test_a_refresh_token_reused_later_ends_its_family_and_no_other(guest, user, clock):
+def test_a_refresh_token_reused_later_ends_its_family_and_no_other(guest: Any, user: Any, clock: Any) -> None:
     first = log_in(guest, user.email).json()["data"]["refresh_token"]
     other = log_in(guest, user.email).json()["data"]["refresh_token"]
     second = refresh(guest, first).json()["data"]["refresh_token"]
@@ -127,7 +135,9 @@ def test_a_refresh_token_reused_later_ends_its_family_and_no_other(guest, user, 
     assert refresh(guest, other).status_code == 200
 
 
-def test_a_token_older_than_the_previous_one_ends_the_family_at_once(guest, user, clock):
+def test_a_token_older_than_the_previous_one_ends_the_family_at_once(
+    guest: Any, user: Any, clock: Any
+) -> None:
     first = log_in(guest, user.email).json()["data"]["refresh_token"]
     second = refresh(guest, first).json()["data"]["refresh_token"]
     third = refresh(guest, second).json()["data"]["refresh_token"]
@@ -135,7 +145,7 @@ def test_a_token_older_than_the_previous_one_ends_the_family_at_once(guest, user
     assert code_of(refresh(guest, third)) == (401, "token_revoked")
 
 
-def test_a_refresh_token_expires_after_thirty_days(guest, user, clock):
+def test_a_refresh_token_expires_after_thirty_days(guest: Any, user: Any, clock: Any) -> None:
     token = log_in(guest, user.email).json()["data"]["refresh_token"]
     clock.shift(timedelta(days=30))
     assert code_of(refresh(guest, token)) == (401, "token_expired")
@@ -144,13 +154,13 @@ def test_a_refresh_token_expires_after_thirty_days(guest, user, clock):
     assert delete_expired_families() == 1
 
 
-def test_a_refresh_token_of_a_deleted_family_is_refused(guest, user):
+def test_a_refresh_token_of_a_deleted_family_is_refused(guest: Any, user: Any) -> None:
     family = RefreshFamily(user=user, current_jti="a" * 32, rotated_at=timezone.now())
     assert code_of(refresh(guest, refresh_token_for(family, user))) == (401, "account_deleted")
 
 
 @pytest.mark.parametrize("by", ["refresh token", "access token"])
-def test_logout_ends_one_login(guest, user, by):
+def test_logout_ends_one_login(guest: Any, user: Any, by: Any) -> None:
     ended = log_in(guest, user.email).json()["data"]
     kept = log_in(guest, user.email).json()["data"]
     if by == "refresh token":
@@ -164,7 +174,7 @@ def test_logout_ends_one_login(guest, user, by):
     assert refresh(guest, kept["refresh_token"]).status_code == 200
 
 
-def test_logging_out_twice_is_no_error_and_without_any_token_is_401(guest, user):
+def test_logging_out_twice_is_no_error_and_without_any_token_is_401(guest: Any, user: Any) -> None:
     token = log_in(guest, user.email).json()["data"]["refresh_token"]
     for _ in range(2):
         assert guest.post(f"{AUTH}/logout", {"refresh_token": token}).status_code == 200
@@ -173,8 +183,8 @@ def test_logging_out_twice_is_no_error_and_without_any_token_is_401(guest, user)
 
 
 def test_logout_everywhere_ends_every_token_and_socket(
-    guest, user, captured_events, django_capture_on_commit_callbacks
-):
+    guest: Any, user: Any, captured_events: Any, django_capture_on_commit_callbacks: Any
+) -> None:
     logins = [log_in(guest, user.email).json()["data"] for _ in range(2)]
     bystander = client_for(make_user())
     guest.credentials(HTTP_AUTHORIZATION=f"Bearer {logins[0]['access_token']}")

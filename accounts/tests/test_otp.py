@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -20,7 +21,7 @@ from soukloop.core.redis.client import redis_client
 pytestmark = pytest.mark.django_db
 
 
-def test_the_code_of_contract_1_3_is_in_redis_and_verifies_once(guest, buyer, debug):
+def test_the_code_of_contract_1_3_is_in_redis_and_verifies_once(guest: Any, buyer: Any, debug: Any) -> None:
     answer = send(guest, type="email")
     assert answer.status_code == 200
     assert answer.json() == {"success": True, "message": f"OTP sent to {EMAIL}", "expires_in": 600}
@@ -38,7 +39,7 @@ def test_the_code_of_contract_1_3_is_in_redis_and_verifies_once(guest, buyer, de
     assert code_of(verify(guest, code)) == (400, "otp_invalid")
 
 
-def test_without_debug_the_code_is_stored_nowhere_in_plain_text(guest, buyer):
+def test_without_debug_the_code_is_stored_nowhere_in_plain_text(guest: Any, buyer: Any) -> None:
     send(guest)
     deliver()
     [message] = mail.outbox
@@ -63,7 +64,9 @@ def test_without_debug_the_code_is_stored_nowhere_in_plain_text(guest, buyer):
         ("00971501234567", None, PHONE),
     ],
 )
-def test_a_code_sent_to_one_spelling_verifies_another(guest, buyer, debug, identifier, kind, stored):
+def test_a_code_sent_to_one_spelling_verifies_another(
+    guest: Any, buyer: Any, debug: Any, identifier: Any, kind: Any, stored: Any
+) -> None:
     answer = send(guest, identifier, **({"type": kind} if kind else {}))
     assert answer.json()["message"] == f"OTP sent to {stored}"
     assert verify(guest, code_in_redis(stored), identifier).status_code == 200
@@ -84,7 +87,7 @@ def test_a_code_sent_to_one_spelling_verifies_another(guest, buyer, debug, ident
         {"identifier": "a\x00b@example.com"},
     ],
 )
-def test_an_invalid_identifier_is_refused_and_nothing_is_sent(guest, buyer, body):
+def test_an_invalid_identifier_is_refused_and_nothing_is_sent(guest: Any, buyer: Any, body: Any) -> None:
     answer = guest.post(f"{AUTH}/send-otp", body)
     assert code_of(answer) == (400, "validation_error")
     assert set(answer.json()["error"]["details"]) <= {"identifier", "type"}
@@ -93,7 +96,7 @@ def test_an_invalid_identifier_is_refused_and_nothing_is_sent(guest, buyer, body
 
 
 @pytest.mark.parametrize("code", ["", "12345", "1234567", "12345a", "١٢٣٤٥٦", " 12345", None, [], {}])
-def test_a_malformed_code_is_refused_and_not_counted_as_a_guess(guest, buyer, code):
+def test_a_malformed_code_is_refused_and_not_counted_as_a_guess(guest: Any, buyer: Any, code: Any) -> None:
     send(guest)
     answer = guest.post(f"{AUTH}/verify-otp", {"identifier": EMAIL, "otp_code": code}, format="json")
     assert code_of(answer) == (400, "validation_error")
@@ -103,8 +106,10 @@ def test_a_malformed_code_is_refused_and_not_counted_as_a_guess(guest, buyer, co
 # --- Who has an account and who hasn't ---------------------------------------------------------------
 
 
-def test_an_unknown_identifier_gets_the_same_answers_for_the_same_queries(guest, buyer, debug):
-    def call_all(identifier):
+def test_an_unknown_identifier_gets_the_same_answers_for_the_same_queries(
+    guest: Any, buyer: Any, debug: Any
+) -> None:
+    def call_all(identifier: Any) -> Any:
         answers, queries = [], []
         for call in (
             lambda: send(guest, identifier),
@@ -124,7 +129,9 @@ def test_an_unknown_identifier_gets_the_same_answers_for_the_same_queries(guest,
     assert not any("accounts_user" in query for call in known[1] for query in call)
 
 
-def test_an_unknown_email_gets_no_mail_and_its_code_verifies_nothing(guest, db, debug):
+def test_an_unknown_email_gets_no_mail_and_its_code_verifies_nothing(
+    guest: Any, db: None, debug: Any
+) -> None:
     send(guest, "stranger@example.com")
     deliver()
     assert mail.outbox == []
@@ -138,7 +145,7 @@ def test_an_unknown_email_gets_no_mail_and_its_code_verifies_nothing(guest, db, 
 # --- Guessing ----------------------------------------------------------------------------------------
 
 
-def test_a_right_fifth_guess_is_accepted(guest, buyer, debug):
+def test_a_right_fifth_guess_is_accepted(guest: Any, buyer: Any, debug: Any) -> None:
     send(guest)
     code = code_in_redis()
     for _ in range(4):
@@ -146,7 +153,9 @@ def test_a_right_fifth_guess_is_accepted(guest, buyer, debug):
     assert verify(guest, code).status_code == 200
 
 
-def test_five_wrong_guesses_void_the_code_and_a_new_code_gives_five_more(guest, buyer, debug):
+def test_five_wrong_guesses_void_the_code_and_a_new_code_gives_five_more(
+    guest: Any, buyer: Any, debug: Any
+) -> None:
     send(guest)
     code = code_in_redis()
     for _ in range(5):
@@ -160,7 +169,7 @@ def test_five_wrong_guesses_void_the_code_and_a_new_code_gives_five_more(guest, 
     assert verify(guest, code_in_redis()).status_code == 200
 
 
-def test_losing_redis_allows_no_more_guesses(guest, buyer, debug):
+def test_losing_redis_allows_no_more_guesses(guest: Any, buyer: Any, debug: Any) -> None:
     send(guest)
     code = code_in_redis()
     for _ in range(5):
@@ -171,14 +180,14 @@ def test_losing_redis_allows_no_more_guesses(guest, buyer, debug):
     assert OtpChallenge.objects.get().guesses == 5
 
 
-def test_a_code_lost_with_redis_is_refused(guest, buyer, debug):
+def test_a_code_lost_with_redis_is_refused(guest: Any, buyer: Any, debug: Any) -> None:
     send(guest)
     code = code_in_redis()
     redis_client().flushdb()
     assert code_of(verify(guest, code)) == (400, "otp_invalid")
 
 
-def test_only_the_latest_code_is_accepted(guest, buyer, debug):
+def test_only_the_latest_code_is_accepted(guest: Any, buyer: Any, debug: Any) -> None:
     send(guest)
     first = code_in_redis()
     while (second := code_in_redis()) == first:
@@ -188,7 +197,7 @@ def test_only_the_latest_code_is_accepted(guest, buyer, debug):
     assert verify(guest, second).status_code == 200
 
 
-def test_a_code_expires_after_ten_minutes(guest, buyer, debug):
+def test_a_code_expires_after_ten_minutes(guest: Any, buyer: Any, debug: Any) -> None:
     with time_machine.travel(timezone.now(), tick=False) as clock:
         send(guest)
         code = code_in_redis()
@@ -199,7 +208,7 @@ def test_a_code_expires_after_ten_minutes(guest, buyer, debug):
     assert not OtpChallenge.objects.exists()
 
 
-def test_three_codes_are_sent_in_ten_minutes_whatever_the_spelling(guest, buyer):
+def test_three_codes_are_sent_in_ten_minutes_whatever_the_spelling(guest: Any, buyer: Any) -> None:
     for spelling in (EMAIL, EMAIL.upper(), f" {EMAIL}"):
         assert send(guest, spelling).status_code == 200
     stored = code_in_redis()
@@ -210,11 +219,13 @@ def test_three_codes_are_sent_in_ten_minutes_whatever_the_spelling(guest, buyer)
     assert send(guest, PHONE).status_code == 200
 
 
-def test_without_redis_sending_and_verifying_are_503_and_change_nothing(guest, buyer, debug, monkeypatch):
+def test_without_redis_sending_and_verifying_are_503_and_change_nothing(
+    guest: Any, buyer: Any, debug: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     send(guest)
     code = code_in_redis()
 
-    def refuse_connection(*args, **kwargs):
+    def refuse_connection(*args: Any, **kwargs: Any) -> None:
         raise RedisConnectionError("refused")
 
     with monkeypatch.context() as patch:
@@ -230,7 +241,9 @@ def test_without_redis_sending_and_verifying_are_503_and_change_nothing(guest, b
 # --- Delivery ----------------------------------------------------------------------------------------
 
 
-def test_email_and_text_message_contain_the_code(guest, buyer, debug, capsys):
+def test_email_and_text_message_contain_the_code(
+    guest: Any, buyer: Any, debug: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     send(guest)
     send(guest, PHONE)
     deliver()
@@ -240,7 +253,7 @@ def test_email_and_text_message_contain_the_code(guest, buyer, debug, capsys):
     assert capsys.readouterr().out.startswith(f"SMS to {PHONE}: {code_in_redis(PHONE)} is your")
 
 
-def test_a_late_delivery_job_sends_nothing(guest, buyer, debug):
+def test_a_late_delivery_job_sends_nothing(guest: Any, buyer: Any, debug: Any) -> None:
     send(guest)
     send(guest)
     older = ProcrastinateJob.objects.earliest("id")
@@ -257,7 +270,9 @@ def test_a_late_delivery_job_sends_nothing(guest, buyer, debug):
     assert mail.outbox == []
 
 
-def test_no_log_line_contains_the_code(guest, buyer, debug, caplog):
+def test_no_log_line_contains_the_code(
+    guest: Any, buyer: Any, debug: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level("DEBUG"):
         send(guest)
         code = code_in_redis()

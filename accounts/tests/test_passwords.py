@@ -1,5 +1,7 @@
 """Passwords: resetting with a code, changing, guessing."""
 
+from typing import Any
+
 import pytest
 
 from accounts.models import OtpChallenge, RefreshFamily
@@ -11,14 +13,14 @@ pytestmark = pytest.mark.django_db
 NEW = "Better456!@#"
 
 
-def reset(client, code, password=NEW, identifier=EMAIL):
+def reset(client: Any, code: Any, password: Any = NEW, identifier: Any = EMAIL) -> Any:
     body = {"identifier": identifier, "otp_code": code, "new_password": password}
     return client.post(f"{AUTH}/reset-password", body)
 
 
 def test_a_code_sets_a_new_password_and_ends_every_login(
-    guest, buyer, debug, captured_events, django_capture_on_commit_callbacks
-):
+    guest: Any, buyer: Any, debug: Any, captured_events: Any, django_capture_on_commit_callbacks: Any
+) -> None:
     refresh_token = log_in(guest, EMAIL).json()["data"]["refresh_token"]
     old = client_for(buyer)
     send(guest)
@@ -39,7 +41,9 @@ def test_a_code_sets_a_new_password_and_ends_every_login(
 
 
 @pytest.mark.parametrize(("password", "guesses"), [("password", 0), ("testbuyer@soukloop", 1)])
-def test_a_weak_password_leaves_the_code_usable(guest, buyer, debug, password, guesses):
+def test_a_weak_password_leaves_the_code_usable(
+    guest: Any, buyer: Any, debug: Any, password: Any, guesses: Any
+) -> None:
     send(guest)
     code = code_in_redis()
     answer = reset(guest, code, password)
@@ -49,7 +53,7 @@ def test_a_weak_password_leaves_the_code_usable(guest, buyer, debug, password, g
     assert reset(guest, code).status_code == 200
 
 
-def test_resetting_a_password_does_not_reveal_who_has_an_account(guest, buyer, debug):
+def test_resetting_a_password_does_not_reveal_who_has_an_account(guest: Any, buyer: Any, debug: Any) -> None:
     send(guest)
     send(guest, "nobody@example.com")
     known = reset(guest, wrong(code_in_redis()))
@@ -59,7 +63,9 @@ def test_resetting_a_password_does_not_reveal_who_has_an_account(guest, buyer, d
     assert code_of(known) == (400, "otp_invalid")
 
 
-def test_changing_the_password_needs_the_current_one_and_ends_every_other_login(guest, buyer):
+def test_changing_the_password_needs_the_current_one_and_ends_every_other_login(
+    guest: Any, buyer: Any
+) -> None:
     other = log_in(guest, EMAIL).json()["data"]["refresh_token"]
     client = client_for(buyer)
     url = f"{AUTH}/change-password"
@@ -80,7 +86,7 @@ def test_changing_the_password_needs_the_current_one_and_ends_every_other_login(
     assert RefreshFamily.objects.filter(revoked_at=None).count() == 1
 
 
-def test_password_guesses_with_a_stolen_token_are_limited(buyer, settings):
+def test_password_guesses_with_a_stolen_token_are_limited(buyer: Any, settings: Any) -> None:
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"password": (2, 600)}
     client = client_for(buyer)
     body = {"current_password": "Wrong123!@#", "new_password": NEW}

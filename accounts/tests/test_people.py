@@ -1,6 +1,7 @@
 """Other people: profiles, follows and blocks over REST."""
 
 import uuid
+from typing import Any
 
 import pytest
 from django.contrib.gis.geos import Point
@@ -13,12 +14,12 @@ from accounts.tests.factories import block, client_for, follow, make_seller, mak
 pytestmark = pytest.mark.django_db
 
 
-def url(user, *rest):
+def url(user: Any, *rest: Any) -> Any:
     return "/".join([f"/api/v1/users/{user.pk}", *rest])
 
 
 @pytest.fixture
-def seller(db):
+def seller(db: None) -> Any:
     return make_seller(
         username="layla",
         email="layla@example.com",
@@ -29,7 +30,9 @@ def seller(db):
     )
 
 
-def test_a_profile_shows_what_is_public_and_nothing_else(guest, client, user, seller):
+def test_a_profile_shows_what_is_public_and_nothing_else(
+    guest: Any, client: Any, user: Any, seller: Any
+) -> None:
     follow(user, seller)
     data = client.get(url(seller)).json()["data"]
     assert data == {
@@ -50,7 +53,9 @@ def test_a_profile_shows_what_is_public_and_nothing_else(guest, client, user, se
 
 
 @pytest.mark.parametrize("state", ["banned_at", "deleted_at"])
-def test_a_closed_account_is_not_found_and_not_counted(client, user, seller, state):
+def test_a_closed_account_is_not_found_and_not_counted(
+    client: Any, user: Any, seller: Any, state: Any
+) -> None:
     closed = make_user(is_active=False, **{state: timezone.now()})
     follow(closed, seller)
     for call in (
@@ -63,14 +68,14 @@ def test_a_closed_account_is_not_found_and_not_counted(client, user, seller, sta
     assert client.get(url(seller, "followers")).json()["data"]["total"] == 0
 
 
-def test_an_unknown_or_malformed_id_is_404(client):
+def test_an_unknown_or_malformed_id_is_404(client: Any) -> None:
     assert code_of(client.get(f"/api/v1/users/{uuid.uuid4()}")) == (404, "not_found")
     assert client.get("/api/v1/users/42").status_code == 404
     assert client.post(f"/api/v1/users/{uuid.uuid4()}/follow").status_code == 404
     assert client.post(f"/api/v1/users/{uuid.uuid4()}/block").status_code == 404
 
 
-def test_following_twice_is_following_once(client, user, seller):
+def test_following_twice_is_following_once(client: Any, user: Any, seller: Any) -> None:
     for _ in range(2):
         answer = client.post(url(seller, "follow"))
         assert answer.status_code == 200
@@ -84,14 +89,14 @@ def test_following_twice_is_following_once(client, user, seller):
     assert not Follow.objects.exists()
 
 
-def test_following_or_blocking_oneself_is_refused(client, user):
+def test_following_or_blocking_oneself_is_refused(client: Any, user: Any) -> None:
     assert code_of(client.post(url(user, "follow"))) == (400, "not_yourself")
     assert code_of(client.post(url(user, "block"))) == (400, "not_yourself")
     assert not Follow.objects.exists()
     assert not Block.objects.exists()
 
 
-def test_a_guest_can_only_view_profiles(guest, seller):
+def test_a_guest_can_only_view_profiles(guest: Any, seller: Any) -> None:
     assert guest.get(url(seller)).status_code == 200
     for method, path in [
         ("post", url(seller, "follow")),
@@ -114,7 +119,7 @@ def test_a_guest_can_only_view_profiles(guest, seller):
     assert not Block.objects.exists()
 
 
-def test_a_block_hides_both_from_each_other_and_ends_follows(client, user, seller):
+def test_a_block_hides_both_from_each_other_and_ends_follows(client: Any, user: Any, seller: Any) -> None:
     other = client_for(seller)
     follow(user, seller), follow(seller, user)
     assert client.post(url(seller, "block")).json()["data"] == {"message": "Blocked"}
@@ -140,7 +145,9 @@ def test_a_block_hides_both_from_each_other_and_ends_follows(client, user, selle
     assert client.get(url(seller)).status_code == 200
 
 
-def test_lists_of_people_are_newest_first_in_pages_without_blocked_people(client, user, seller):
+def test_lists_of_people_are_newest_first_in_pages_without_blocked_people(
+    client: Any, user: Any, seller: Any
+) -> None:
     people = [make_user() for _ in range(5)]
     for person in people:
         follow(person, seller)
@@ -161,7 +168,9 @@ def test_lists_of_people_are_newest_first_in_pages_without_blocked_people(client
 
 
 @pytest.mark.parametrize(("kind", "queries"), [("followers", 5), ("following", 5)])
-def test_lists_have_a_constant_number_of_queries(client, seller, django_assert_num_queries, kind, queries):
+def test_lists_have_a_constant_number_of_queries(
+    client: Any, seller: Any, django_assert_num_queries: Any, kind: Any, queries: Any
+) -> None:
     for _ in range(2):
         for _ in range(4):
             follow(make_user(), seller)
@@ -170,6 +179,6 @@ def test_lists_have_a_constant_number_of_queries(client, seller, django_assert_n
             assert client.get(url(seller, kind)).status_code == 200
 
 
-def test_a_profile_takes_six_queries(client, seller, django_assert_num_queries):
+def test_a_profile_takes_six_queries(client: Any, seller: Any, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(6):
         client.get(url(seller))

@@ -1,6 +1,8 @@
 """One's own account: profile, avatar, deletion (contract 1.6)."""
 
 import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.gis.geos import Point
@@ -20,7 +22,7 @@ ME = "/api/v1/auth/me"
 
 
 @pytest.fixture
-def storage(settings, tmp_path):
+def storage(settings: Any, tmp_path: Path) -> Any:
     settings.STORAGES = settings.STORAGES | {
         "default": {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
@@ -30,13 +32,13 @@ def storage(settings, tmp_path):
     return tmp_path
 
 
-def photo(kind="JPEG", size=(1000, 500)):
+def photo(kind: Any = "JPEG", size: Any = (1000, 500)) -> Any:
     output = io.BytesIO()
     Image.new("RGB", size, "teal").save(output, kind)
     return SimpleUploadedFile("me.jpg", output.getvalue(), content_type="image/jpeg")
 
 
-def test_me_has_the_fields_of_the_contract(client, user):
+def test_me_has_the_fields_of_the_contract(client: Any, user: Any) -> None:
     answer = client.get(ME)
     assert answer.status_code == 200
     data = answer.json()["data"]
@@ -60,7 +62,7 @@ def test_me_has_the_fields_of_the_contract(client, user):
     assert not {"password", "token_version", "is_staff", "ban_reason"} & set(data)
 
 
-def test_a_profile_is_changed_field_by_field(client, user):
+def test_a_profile_is_changed_field_by_field(client: Any, user: Any) -> None:
     changes = {
         "username": "New.Name",
         "full_name": "نور الكتبي",
@@ -103,7 +105,7 @@ def test_a_profile_is_changed_field_by_field(client, user):
         {"phone": "12"},
     ],
 )
-def test_an_invalid_change_is_refused_as_a_whole(client, user, change):
+def test_an_invalid_change_is_refused_as_a_whole(client: Any, user: Any, change: Any) -> None:
     answer = client.patch(ME, {"neighborhood": "Elsewhere", **change})
     assert code_of(answer) == (400, "validation_error")
     assert list(answer.json()["error"]["details"]) == list(change)
@@ -112,13 +114,13 @@ def test_an_invalid_change_is_refused_as_a_whole(client, user, change):
 
 
 @pytest.mark.parametrize("neighborhood", ["\u200f", "Al Barsha\n1", "JLT\u2028Cluster V", ["JLT"]])
-def test_a_neighborhood_with_line_breaks_is_refused(client, user, neighborhood):
+def test_a_neighborhood_with_line_breaks_is_refused(client: Any, user: Any, neighborhood: Any) -> None:
     assert code_of(client.patch(ME, {"neighborhood": neighborhood})) == (400, "validation_error")
     user.refresh_from_db()
     assert user.neighborhood == ""
 
 
-def test_a_bio_keeps_line_breaks_and_optional_texts_may_be_blank(client, user):
+def test_a_bio_keeps_line_breaks_and_optional_texts_may_be_blank(client: Any, user: Any) -> None:
     assert client.patch(ME, {"bio": "Sneakers.\r\nSize 42."}).json()["data"]["bio"] == "Sneakers.\nSize 42."
     blank = {"full_name": "", "bio": "", "neighborhood": " "}
     assert client.patch(ME, blank).status_code == 200
@@ -127,7 +129,7 @@ def test_a_bio_keeps_line_breaks_and_optional_texts_may_be_blank(client, user):
 
 
 @pytest.mark.parametrize("body", [{"notify_folowers": True}, {"is_verified": False}, {}])
-def test_a_change_without_a_known_field_is_refused(client, body):
+def test_a_change_without_a_known_field_is_refused(client: Any, body: Any) -> None:
     answer = client.patch(ME, body)
     assert code_of(answer) == (400, "validation_error")
     assert answer.json()["error"]["details"] == {
@@ -138,7 +140,7 @@ def test_a_change_without_a_known_field_is_refused(client, body):
     }
 
 
-def test_people_cannot_change_their_own_state(client, user):
+def test_people_cannot_change_their_own_state(client: Any, user: Any) -> None:
     flags = {
         "is_verified": False,
         "is_staff": True,
@@ -156,14 +158,14 @@ def test_people_cannot_change_their_own_state(client, user):
     ("change", "code"),
     [({"username": "LAYLA"}, "username_taken"), ({"email": "Layla@example.com"}, "email_taken")],
 )
-def test_a_taken_email_phone_or_username_is_refused(client, user, change, code):
+def test_a_taken_email_phone_or_username_is_refused(client: Any, user: Any, change: Any, code: Any) -> None:
     make_user(username="layla", email="layla@example.com")
     assert code_of(client.patch(ME, change | {"current_password": PASSWORD})) == (409, code)
     assert client.patch(ME, {"username": user.username.upper()}).status_code == 200  # one's own, in capitals
 
 
 @pytest.mark.parametrize("change", [{"email": "New@example.com"}, {"phone": "050 123 4567"}])
-def test_a_new_contact_needs_the_password_and_is_unverified(client, user, change):
+def test_a_new_contact_needs_the_password_and_is_unverified(client: Any, user: Any, change: Any) -> None:
     assert list(client.patch(ME, change).json()["error"]["details"]) == ["current_password"]
     wrong = client.patch(ME, change | {"current_password": "Wrong123!@#"})
     assert list(wrong.json()["error"]["details"]) == ["current_password"]
@@ -180,13 +182,13 @@ def test_a_new_contact_needs_the_password_and_is_unverified(client, user, change
 # --- Picture -----------------------------------------------------------------------------------------
 
 
-def upload(client, file):
+def upload(client: Any, file: Any) -> Any:
     return client.post(f"{ME}/avatar", {"image": file}, format="multipart")
 
 
 def test_an_avatar_is_uploaded_replaced_and_removed(
-    client, user, storage, django_capture_on_commit_callbacks
-):
+    client: Any, user: Any, storage: Any, django_capture_on_commit_callbacks: Any
+) -> None:
     answer = upload(client, photo())
     assert answer.status_code == 200
     url = answer.json()["data"]["avatar_url"]
@@ -204,7 +206,9 @@ def test_an_avatar_is_uploaded_replaced_and_removed(
     assert [path for path in storage.rglob("*") if path.is_file()] == []
 
 
-def test_an_upload_that_is_no_picture_is_refused_and_the_avatar_remains(client, user, storage):
+def test_an_upload_that_is_no_picture_is_refused_and_the_avatar_remains(
+    client: Any, user: Any, storage: Any
+) -> None:
     upload(client, photo())
     user.refresh_from_db()
     before = user.avatar
@@ -231,8 +235,12 @@ def test_an_upload_that_is_no_picture_is_refused_and_the_avatar_remains(client, 
 
 
 def test_a_deleted_account_leaves_an_anonymous_row(
-    guest, storage, captured_events, django_capture_on_commit_callbacks, monkeypatch
-):
+    guest: Any,
+    storage: Any,
+    captured_events: Any,
+    django_capture_on_commit_callbacks: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     closed: list[User] = []
     monkeypatch.setattr(hooks.account_closed, "_callbacks", [closed.append])
     user = make_user(
@@ -299,7 +307,7 @@ def test_a_deleted_account_leaves_an_anonymous_row(
     make_user(email="layla@example.com", username="layla", phone="+971501234567")  # free again
 
 
-def test_the_demo_people_are_created_once():
+def test_the_demo_people_are_created_once() -> None:
     demo.seed_people()
     people = demo.seed_people()
     assert len(people) == len(demo.PEOPLE) == User.objects.count()
@@ -314,7 +322,7 @@ def test_the_demo_people_are_created_once():
     assert not User.objects.filter(phone__in=["+971501234567", "+971507654321"]).exists()
 
 
-def test_a_banned_person_cannot_delete_the_account(user):
+def test_a_banned_person_cannot_delete_the_account(user: Any) -> None:
     client = client_for(user)
     User.objects.filter(pk=user.pk).update(is_active=False, banned_at=timezone.now())
     assert code_of(client.delete(ME, {"password": PASSWORD})) == (401, "account_banned")

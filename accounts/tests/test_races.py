@@ -53,7 +53,7 @@ def statuses(answers: Sequence[Any]) -> Counter[int]:
     return Counter(answer.status_code for answer in answers)
 
 
-def test_one_email_in_two_letter_cases_is_registered_once():
+def test_one_email_in_two_letter_cases_is_registered_once() -> None:
     def register(number: int) -> Any:
         email = "Layla@Example.com" if number % 2 else "layla@example.COM"
         body = {"email": email, "username": f"layla{number}", "password": PASSWORD}
@@ -68,7 +68,7 @@ def test_one_email_in_two_letter_cases_is_registered_once():
 
 
 @pytest.mark.parametrize("field", ["username", "phone"])
-def test_one_username_or_phone_is_registered_once(field):
+def test_one_username_or_phone_is_registered_once(field: Any) -> None:
     same = {"username": ["Layla", "lAYLA"], "phone": ["+971501234567", "050 123 4567"]}[field]
 
     def register(number: int) -> Any:
@@ -80,7 +80,7 @@ def test_one_username_or_phone_is_registered_once(field):
     assert User.objects.count() == 1
 
 
-def test_parallel_requests_with_one_idempotency_key_create_one_account():
+def test_parallel_requests_with_one_idempotency_key_create_one_account() -> None:
     body = {"email": "layla@example.com", "username": "layla", "password": PASSWORD}
 
     def register() -> Any:
@@ -92,7 +92,7 @@ def test_parallel_requests_with_one_idempotency_key_create_one_account():
     assert User.objects.count() == 1
 
 
-def test_a_hundred_uses_of_one_refresh_token_rotate_it_once(settings):
+def test_a_hundred_uses_of_one_refresh_token_rotate_it_once(settings: Any) -> None:
     settings.REFRESH_GRACE = timedelta(minutes=5)  # a busy machine may need more than 10 s for a hundred
     user = make_user()
     first = log_in(APIClient(), user.email).json()["data"]["refresh_token"]
@@ -109,7 +109,7 @@ def test_a_hundred_uses_of_one_refresh_token_rotate_it_once(settings):
     assert refresh(successor).status_code == 200
 
 
-def test_a_hundred_uses_without_grace_end_the_family(settings):
+def test_a_hundred_uses_without_grace_end_the_family(settings: Any) -> None:
     settings.REFRESH_GRACE = -settings.REFRESH_GRACE
     user = make_user()
     token = log_in(APIClient(), user.email).json()["data"]["refresh_token"]
@@ -119,7 +119,7 @@ def test_a_hundred_uses_without_grace_end_the_family(settings):
     assert RefreshFamily.objects.get().revoked_at is not None
 
 
-def test_logging_out_everywhere_while_refreshing_leaves_no_login():
+def test_logging_out_everywhere_while_refreshing_leaves_no_login() -> None:
     user = make_user()
     for _ in range(3):
         token = log_in(APIClient(), user.email).json()["data"]["refresh_token"]
@@ -137,7 +137,7 @@ def test_logging_out_everywhere_while_refreshing_leaves_no_login():
                 assert guest.get(f"{AUTH}/me").status_code == 401
 
 
-def test_parallel_wrong_guesses_void_the_code_after_five(settings):
+def test_parallel_wrong_guesses_void_the_code_after_five(settings: Any) -> None:
     settings.DEBUG = True
     make_user(email="testbuyer@soukloop.com", is_verified=False)
     send(APIClient())
@@ -151,7 +151,7 @@ def test_parallel_wrong_guesses_void_the_code_after_five(settings):
     assert not User.objects.get().is_verified
 
 
-def test_parallel_requests_use_a_code_once(settings):
+def test_parallel_requests_use_a_code_once(settings: Any) -> None:
     settings.DEBUG = True
     make_user(email="testbuyer@soukloop.com", is_verified=False)
     send(APIClient())
@@ -171,7 +171,7 @@ def test_parallel_requests_use_a_code_once(settings):
     assert User.objects.get().check_password(f"Better{winner}!@#x")
 
 
-def test_parallel_send_requests_leave_one_valid_code(settings):
+def test_parallel_send_requests_leave_one_valid_code(settings: Any) -> None:
     settings.DEBUG = True
     make_user(email="testbuyer@soukloop.com", is_verified=False)
     assert statuses(at_once([lambda: send(APIClient())] * 12)) == {200: 12}
@@ -181,7 +181,7 @@ def test_parallel_send_requests_leave_one_valid_code(settings):
     assert verify(APIClient(), code).status_code == 200
 
 
-def test_of_two_parallel_password_changes_one_succeeds():
+def test_of_two_parallel_password_changes_one_succeeds() -> None:
     user = make_user()
     calls = [
         lambda number=number: client_for(user).post(
@@ -196,14 +196,14 @@ def test_of_two_parallel_password_changes_one_succeeds():
     assert RefreshFamily.objects.filter(revoked_at=None).count() == 1
 
 
-def test_parallel_follows_are_stored_once():
+def test_parallel_follows_are_stored_once() -> None:
     user, seller = make_user(), make_user()
     answers = at_once([lambda: client_for(user).post(f"/api/v1/users/{seller.pk}/follow")] * 12)
     assert statuses(answers) == {200: 12}
     assert Follow.objects.count() == 1
 
 
-def test_a_follow_and_a_block_in_parallel_leave_no_follow():
+def test_a_follow_and_a_block_in_parallel_leave_no_follow() -> None:
     for _ in range(10):
         follower, blocker = make_user(), make_user()
 
@@ -219,7 +219,7 @@ def test_a_follow_and_a_block_in_parallel_leave_no_follow():
     assert not Follow.objects.exists()
 
 
-def test_two_parallel_bans_ban_once():
+def test_two_parallel_bans_ban_once() -> None:
     user, staff = make_user(), [make_staff() for _ in range(4)]
 
     def ban(actor: User) -> str:
@@ -235,7 +235,7 @@ def test_two_parallel_bans_ban_once():
     assert user.token_version == 1
 
 
-def test_deleting_an_account_twice_and_logging_in_meanwhile_ends_in_a_deleted_account():
+def test_deleting_an_account_twice_and_logging_in_meanwhile_ends_in_a_deleted_account() -> None:
     user = make_user()
     client = client_for(user)
     calls = [lambda: client.delete(f"{AUTH}/me", {"password": PASSWORD})] * 2

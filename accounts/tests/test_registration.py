@@ -1,5 +1,7 @@
 """Registering over REST (contract 1.1 and 1.2)."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.hashers import identify_hasher
 
@@ -29,7 +31,7 @@ SELLER = {
 
 
 @pytest.mark.parametrize("person", [BUYER, SELLER], ids=["buyer", "seller"])
-def test_people_of_the_contract_can_register(guest, person):
+def test_people_of_the_contract_can_register(guest: Any, person: Any) -> None:
     answer = guest.post(URL, person)
 
     assert answer.status_code == 201
@@ -49,7 +51,7 @@ def test_people_of_the_contract_can_register(guest, person):
     assert RefreshFamily.objects.get().user == row
 
 
-def test_phone_name_and_role_are_optional(guest):
+def test_phone_name_and_role_are_optional(guest: Any) -> None:
     answer = guest.post(
         URL, {"email": "Noor@Example.com", "username": "Noor.7", "password": "sand-and-sea-9"}
     )
@@ -65,12 +67,12 @@ def test_phone_name_and_role_are_optional(guest):
 
 
 @pytest.mark.parametrize("phone", ["050 123 4567", "+971-50-123-4567", "00971501234567", "٠٥٠١٢٣٤٥٦٧"])
-def test_a_phone_is_stored_as_e164_in_whatever_spelling(guest, phone):
+def test_a_phone_is_stored_as_e164_in_whatever_spelling(guest: Any, phone: Any) -> None:
     assert guest.post(URL, BUYER | {"phone": phone}).json()["data"]["user"]["phone"] == "+971501234567"
 
 
 @pytest.mark.parametrize("phone", ["", None])
-def test_an_empty_phone_is_stored_as_none(guest, phone):
+def test_an_empty_phone_is_stored_as_none(guest: Any, phone: Any) -> None:
     make_user(phone=None)
     assert guest.post(URL, BUYER | {"phone": phone}).json()["data"]["user"]["phone"] is None
 
@@ -110,7 +112,7 @@ def test_an_empty_phone_is_stored_as_none(guest, phone):
         ("role", []),
     ],
 )
-def test_an_invalid_field_is_named_and_nobody_is_registered(guest, field, value):
+def test_an_invalid_field_is_named_and_nobody_is_registered(guest: Any, field: Any, value: Any) -> None:
     answer = guest.post(URL, BUYER | {field: value})
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "validation_error"
@@ -118,7 +120,7 @@ def test_an_invalid_field_is_named_and_nobody_is_registered(guest, field, value)
     assert not User.objects.exists()
 
 
-def test_every_missing_field_is_named(guest):
+def test_every_missing_field_is_named(guest: Any) -> None:
     answer = guest.post(URL, {})
     assert answer.status_code == 400
     assert set(answer.json()["error"]["details"]) == {"email", "username", "password"}
@@ -128,7 +130,7 @@ def test_every_missing_field_is_named(guest):
     ("field", "value"),
     [("email", "TESTBUYER@SoukLoop.com"), ("username", "TestBuyer"), ("phone", "050 123 4567")],
 )
-def test_a_taken_value_is_refused_in_any_letter_case(guest, field, value):
+def test_a_taken_value_is_refused_in_any_letter_case(guest: Any, field: Any, value: Any) -> None:
     make_user(**{key: BUYER[key] for key in ("email", "username", "phone")})
     fresh = {"email": "new@example.com", "username": "newcomer", "phone": "+971559998877"}
     answer = guest.post(URL, BUYER | fresh | {field: value})
@@ -138,7 +140,7 @@ def test_a_taken_value_is_refused_in_any_letter_case(guest, field, value):
     assert User.objects.count() == 1
 
 
-def test_nobody_registers_as_staff_or_verified(guest):
+def test_nobody_registers_as_staff_or_verified(guest: Any) -> None:
     extra = {
         "is_staff": True,
         "is_superuser": True,
@@ -151,7 +153,7 @@ def test_nobody_registers_as_staff_or_verified(guest):
     assert not any([row.is_staff, row.is_superuser, row.is_verified, row.has_verified_badge])
 
 
-def test_the_same_idempotency_key_registers_once_and_gives_tokens_again(guest):
+def test_the_same_idempotency_key_registers_once_and_gives_tokens_again(guest: Any) -> None:
     first = guest.post(URL, BUYER, headers={"Idempotency-Key": "try-1"})
     again = guest.post(URL, BUYER, headers={"Idempotency-Key": "try-1"})
 
@@ -163,6 +165,6 @@ def test_the_same_idempotency_key_registers_once_and_gives_tokens_again(guest):
     assert guest.post(URL, SELLER, headers={"Idempotency-Key": "try-1"}).status_code == 422
 
 
-def test_a_stale_token_in_the_header_does_not_prevent_registration(guest):
+def test_a_stale_token_in_the_header_does_not_prevent_registration(guest: Any) -> None:
     guest.credentials(HTTP_AUTHORIZATION="Bearer stale")
     assert guest.post(URL, BUYER).status_code == 201

@@ -1,5 +1,7 @@
 """Finding people by any spelling of their email, phone or username."""
 
+from typing import Any
+
 import pytest
 
 from accounts.selectors import user_by_identifier
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.django_db
         "٠٥٠١٢٣٤٥٦٧",
     ],
 )
-def test_a_person_is_found_by_any_spelling(identifier):
+def test_a_person_is_found_by_any_spelling(identifier: Any) -> None:
     layla = make_user(email="layla@example.com", username="Layla.m", phone="+971501234567")
     assert user_by_identifier(identifier) == layla
 
@@ -30,6 +32,6 @@ def test_a_person_is_found_by_any_spelling(identifier):
 @pytest.mark.parametrize(
     "identifier", ["", "nobody", "layla", "layla@example.co", "05012345678901234567", "İ"]
 )
-def test_a_similar_identifier_finds_nobody(identifier):
+def test_a_similar_identifier_finds_nobody(identifier: Any) -> None:
     make_user(email="layla@example.com", username="Layla.m", phone="+971501234567")
     assert user_by_identifier(identifier) is None

@@ -1,5 +1,7 @@
 """Authentication of sockets: tickets and access tokens."""
 
+from typing import Any
+
 import pytest
 from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -23,7 +25,7 @@ def authenticate_socket(**credentials: str) -> SocketUser:
     return found
 
 
-def test_a_ticket_opens_one_socket_once(client, user):
+def test_a_ticket_opens_one_socket_once(client: Any, user: Any) -> None:
     answer = client.post(f"{AUTH}/ws-ticket")
     assert answer.status_code == 200
     data = answer.json()["data"]
@@ -40,7 +42,7 @@ def test_a_ticket_opens_one_socket_once(client, user):
     assert caught.value.code == "ticket_invalid"
 
 
-def test_a_ticket_ends_with_the_login_it_came_from(user):
+def test_a_ticket_ends_with_the_login_it_came_from(user: Any) -> None:
     ticket = tickets.issue_ws_ticket(actor=user)
     User.objects.filter(pk=user.pk).update(token_version=5)
     with pytest.raises(NotAuthenticated) as caught:
@@ -48,7 +50,7 @@ def test_a_ticket_ends_with_the_login_it_came_from(user):
     assert caught.value.code == "token_revoked"
 
 
-def test_a_socket_accepts_only_an_access_token_or_a_ticket(user):
+def test_a_socket_accepts_only_an_access_token_or_a_ticket(user: Any) -> None:
     assert authenticate_socket(token=access_token_for(user)).id == user.pk
     family = RefreshFamily.objects.create(user=user, current_jti="a" * 32, rotated_at=timezone.now())
     for credentials, code in [
@@ -62,7 +64,9 @@ def test_a_socket_accepts_only_an_access_token_or_a_ticket(user):
         assert caught.value.code == code
 
 
-def test_a_failing_handshake_does_not_fail_the_others_in_its_batch(user, django_assert_num_queries):
+def test_a_failing_handshake_does_not_fail_the_others_in_its_batch(
+    user: Any, django_assert_num_queries: Any
+) -> None:
     credentials = [
         Credentials(token=access_token_for(user)),
         Credentials(token="x"),
@@ -76,8 +80,10 @@ def test_a_failing_handshake_does_not_fail_the_others_in_its_batch(user, django_
     assert isinstance(failed, UnicodeEncodeError)
 
 
-def test_without_redis_tickets_are_503_and_login_still_works(client, user, guest, monkeypatch):
-    def refuse_connection(*args, **kwargs):
+def test_without_redis_tickets_are_503_and_login_still_works(
+    client: Any, user: Any, guest: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_connection(*args: Any, **kwargs: Any) -> None:
         raise RedisConnectionError("refused")
 
     monkeypatch.setattr("redis.Connection.connect", refuse_connection)

@@ -4,6 +4,7 @@ import base64
 import json
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import jwt
 import pytest
@@ -26,11 +27,11 @@ from soukloop.core.errors import NotAuthenticated
 pytestmark = pytest.mark.django_db
 
 
-def signed(claims, key=configured.SECRET_KEY, algorithm="HS256"):
+def signed(claims: Any, key: Any = configured.SECRET_KEY, algorithm: Any = "HS256") -> Any:
     return jwt.encode(claims, key, algorithm=algorithm)
 
 
-def test_an_access_token_has_subject_audience_issuer_and_expiry(user):
+def test_an_access_token_has_subject_audience_issuer_and_expiry(user: Any) -> None:
     claims = claims_of(access_token_for(user))
     assert claims["exp"] - claims["iat"] == 1800
     assert claims["sub"] == str(user.pk)
@@ -38,13 +39,13 @@ def test_an_access_token_has_subject_audience_issuer_and_expiry(user):
     assert claims["ver"] == user.token_version
 
 
-def test_a_request_without_a_token_is_not_authenticated(guest):
+def test_a_request_without_a_token_is_not_authenticated(guest: Any) -> None:
     answer = guest.get(f"{AUTH}/me")
     assert code_of(answer) == (401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def bad_versions_of(token):
+def bad_versions_of(token: Any) -> Any:
     good = claims_of(token)
     header, payload, signature = token.split(".")
     forged = base64.urlsafe_b64encode(json.dumps(good | {"sub": str(uuid.uuid4())}).encode()).decode()
@@ -72,7 +73,7 @@ def bad_versions_of(token):
     }
 
 
-def test_a_forged_or_malformed_token_is_invalid(guest, user):
+def test_a_forged_or_malformed_token_is_invalid(guest: Any, user: Any) -> None:
     data = log_in(guest, user.email).json()["data"]
     for name, token in bad_versions_of(data["access_token"]).items():
         assert code_of(me_with(guest, token)) == (401, "token_invalid"), name
@@ -81,14 +82,14 @@ def test_a_forged_or_malformed_token_is_invalid(guest, user):
     assert refresh(guest, data["refresh_token"]).status_code == 200
 
 
-def test_an_empty_bearer_token_is_invalid_and_another_scheme_is_ignored(guest):
+def test_an_empty_bearer_token_is_invalid_and_another_scheme_is_ignored(guest: Any) -> None:
     guest.credentials(HTTP_AUTHORIZATION="Bearer ")
     assert code_of(guest.get(f"{AUTH}/me")) == (401, "token_invalid")
     guest.credentials(HTTP_AUTHORIZATION="Basic dXNlcjpwYXNz")
     assert code_of(guest.get(f"{AUTH}/me")) == (401, "not_authenticated")
 
 
-def test_an_access_token_expires_after_thirty_minutes(guest, user):
+def test_an_access_token_expires_after_thirty_minutes(guest: Any, user: Any) -> None:
     with time_machine.travel("2026-02-03T04:00:00Z", tick=False) as clock:
         token = access_token_for(user)
         clock.shift(timedelta(minutes=29, seconds=59))
@@ -97,7 +98,7 @@ def test_an_access_token_expires_after_thirty_minutes(guest, user):
         assert code_of(me_with(guest, token)) == (401, "token_expired")
 
 
-def test_access_and_refresh_tokens_are_not_interchangeable(guest, user):
+def test_access_and_refresh_tokens_are_not_interchangeable(guest: Any, user: Any) -> None:
     data = log_in(guest, user.email).json()["data"]
     assert code_of(me_with(guest, data["refresh_token"])) == (401, "token_wrong_type")
     assert code_of(refresh(guest, data["access_token"])) == (401, "token_wrong_type")
@@ -112,25 +113,29 @@ def test_access_and_refresh_tokens_are_not_interchangeable(guest, user):
         ({"is_active": False, "deleted_at": "2026-01-01T00:00:00Z"}, "account_deleted"),
     ],
 )
-def test_tokens_of_a_closed_account_or_old_version_are_refused(guest, user, change, code):
+def test_tokens_of_a_closed_account_or_old_version_are_refused(
+    guest: Any, user: Any, change: Any, code: Any
+) -> None:
     data = log_in(guest, user.email).json()["data"]
     User.objects.filter(pk=user.pk).update(**change)
     assert code_of(me_with(guest, data["access_token"])) == (401, code)
     assert code_of(refresh(guest, data["refresh_token"])) == (401, code)
 
 
-def test_a_token_of_a_deleted_row_is_account_deleted(guest, user):
+def test_a_token_of_a_deleted_row_is_account_deleted(guest: Any, user: Any) -> None:
     token = access_token_for(user)
     user.delete()
     assert code_of(me_with(guest, token)) == (401, "account_deleted")
 
 
-def test_authentication_takes_one_query(client, django_assert_num_queries):
+def test_authentication_takes_one_query(client: Any, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         assert client.get(f"{AUTH}/me").status_code == 200
 
 
-def test_verified_tokens_are_remembered_by_digest_until_they_expire(user, monkeypatch):
+def test_verified_tokens_are_remembered_by_digest_until_they_expire(
+    user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tokens, "_verified_tokens", {})
     monkeypatch.setattr(tokens, "_VERIFIED_TOKENS_MAX", 2)
     with time_machine.travel("2026-02-03T04:00:00Z", tick=False) as clock:
