@@ -11,6 +11,7 @@ from servestatic.middleware import ServeStaticMiddleware
 
 from soukloop.core.redis.client import redis_client
 from soukloop.tests import tiers
+from soukloop.tests.distribution import Scheduling
 from soukloop.tests.examples import TIMES_IN_FULL
 
 # Started in the background or by nohup, this process ignores them, and so would all that the tests start.
@@ -29,6 +30,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give a test ten times as long where it tries ten times as many examples."""
     if config.getoption("--hypothesis-profile") == "full" and config.getoption("--timeout") is None:
         config.option.timeout = float(config.getini("timeout")) * TIMES_IN_FULL
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute tests so that those which share something costly stay on one worker."""
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

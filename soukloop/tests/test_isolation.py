@@ -11,7 +11,7 @@ from soukloop.core.redis.client import redis_client
 from soukloop.core.tests.factories import make_job
 from soukloop.tests import database
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("isolation")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def rows_anywhere() -> dict[str, bool]:

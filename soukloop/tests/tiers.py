@@ -1,4 +1,4 @@
-"""Give each test its tier, and keep on one worker those that share something costly: see docs/testing.md."""
+"""The tier of each test: see docs/testing.md."""
 
 import pytest
 from django.test import TransactionTestCase
@@ -17,14 +17,12 @@ FIXTURES = {  # the tier of a test that uses such a fixture; the first that fits
 
 
 def arrange(items: list[pytest.Item]) -> None:
-    """Mark each test with its tier and with its group, which runs on one worker; order them by tier."""
+    """Mark each test with its tier and order the tests by it."""
     tiers = {item: tier_of(item) for item in items}
     for item, tier in tiers.items():
         item.add_marker(tier)
         if tier in QUICK:
             item.add_marker("quick")
-        if group := group_of(item, tier):
-            item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: TIERS.index(tiers[item]))
 
 
@@ -39,23 +37,6 @@ def tier_of(item: pytest.Item) -> str:
         if fixture in getattr(item, "fixturenames", ()):
             return tier
     return "api" if _is_marked_for_the_database(item) else "unit"
-
-
-def group_of(item: pytest.Item, tier: str) -> str | None:
-    """Return a name for what a test shares with others: servers, the checkout, rows of a module."""
-    if item.get_closest_marker("xdist_group"):
-        return None
-    folder = item.nodeid.partition("/tests/")[0]
-    if folder == "deploy":  # its instances have their names, folders and ports from the checkout
-        return folder
-    if tier == "media" or "media_process" in item.fixturenames:  # type: ignore[attr-defined]
-        return "media server"
-    if tier in ("sockets", "faults"):
-        return "probe servers" if folder == "soukloop/realtime" else "servers"
-    definitions = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
-    if any(definition.scope == "module" for found in definitions for definition in found):
-        return item.nodeid.partition("::")[0]
-    return None
 
 
 def _is_marked_for_the_database(item: pytest.Item) -> bool:

@@ -77,6 +77,7 @@ def test_a_job_exists_only_if_its_transaction_commits() -> None:
     assert job().args == {"number": 2}
 
 
+@pytest.mark.faults
 def test_a_job_runs_again_only_once_its_worker_is_dead() -> None:
     enqueue(WORKER_JOB, number=1)
     with worker() as process:
