@@ -101,7 +101,7 @@ class Supervisor:
             if time.monotonic() > deadline:
                 log = self.instance.log(name)
                 raise SetupError(f"{name} does not answer after {seconds:.0f} s: {reason}", log=log)
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     def check(self) -> None:
         """Raise SetupError when supervisord has ended or has given up a program."""
