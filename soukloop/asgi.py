@@ -10,13 +10,16 @@ django_application = get_asgi_application()
 from typing import Any, cast  # noqa: E402 - apps must be ready first
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.core.signals import request_started  # noqa: E402
+from django.db import close_old_connections, reset_queries  # noqa: E402
 
 from listings.lean import ROUTES, viewer_of_authorization  # noqa: E402
 from soukloop.core.checks import refuse_unsafe_start  # noqa: E402
 from soukloop.core.http.body_limit import Asgi, BodyLimit  # noqa: E402
 from soukloop.core.http.disconnects import IgnoreDisconnects  # noqa: E402
 from soukloop.core.http.fast_reads import FastReads  # noqa: E402
-from soukloop.core.http.threads import KeptThreads  # noqa: E402
+from soukloop.core.http.middleware import InlineSignals  # noqa: E402
 from soukloop.core.memory import tune_gc  # noqa: E402
 from soukloop.realtime import lifecycle  # noqa: E402
 from soukloop.realtime.routing import websocket_application  # noqa: E402
@@ -24,9 +27,13 @@ from soukloop.realtime.socketio import PATH, SocketIoApp, SocketIoServer  # noqa
 
 refuse_unsafe_start()
 tune_gc()
+# A thread's connection to PostgreSQL is given back when its request ends: nothing is left for the next one.
+request_started.disconnect(close_old_connections)
+if not settings.DEBUG:
+    request_started.disconnect(reset_queries)
 socketio_application = SocketIoApp(SocketIoServer())
 lean_application = FastReads(
-    KeptThreads(BodyLimit(cast(Asgi, django_application))), ROUTES, viewer_of_authorization
+    InlineSignals(BodyLimit(cast(Asgi, django_application))), ROUTES, viewer_of_authorization
 )
 
 

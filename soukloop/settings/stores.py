@@ -7,7 +7,7 @@ from soukloop.settings.environment import env
 DATABASES = {
     "default": env.db("DATABASE_URL", default="postgis://soukloop:soukloop@localhost:5432/soukloop")
     | {
-        "ENGINE": "django.contrib.gis.db.backends.postgis",
+        "ENGINE": "soukloop.core.db.postgis",  # which looks after connections before it lends them
         "OPTIONS": {
             "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 10},
             # A lock that is not had in time is a 503 to one person, not a pile-up for everyone. Requests are
@@ -16,9 +16,6 @@ DATABASES = {
             " -c idle_in_transaction_session_timeout=60s"
             " -c max_parallel_workers_per_gather=0 -c jit=off",
         },
-        # One more round trip each time a connection is lent: without, each that a restart of PostgreSQL left
-        # dead in the pool costs somebody a 503.
-        "CONN_HEALTH_CHECKS": True,
         "TEST": {"NAME": env.str("TEST_DATABASE_NAME", default="test_soukloop")},
     },
 }

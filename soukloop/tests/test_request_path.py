@@ -5,14 +5,15 @@ import threading
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.test import AsyncClient, Client
 
 from accounts.models import User
 from accounts.tests.factories import client_for, make_staff, make_user
 from accounts.tokens import access_token_for
-from soukloop.core.http.threads import KeptThreads
+from soukloop.core.http import middleware
+from soukloop.core.http.middleware import InlineExecutor
 
 PROGRAMS = ["/api/v1/auth/me", "/api/v1/categories", "/api/v1/nope", "/healthz", "/readyz"]
 SECURITY_HEADERS = [
@@ -126,28 +127,43 @@ def test_both_kinds_of_handlers_answer_alike() -> None:
     assert dict(asynchronous.items()) | ids == dict(synchronous.items()) | ids
 
 
-class Application:
-    """An ASGI application that notes which thread its blocking part runs in, once all requests are there."""
-
-    def __init__(self, requests: int = 1) -> None:
-        self.threads: set[threading.Thread] = set()
-        self.all_there = asyncio.Barrier(requests)
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self.all_there.wait()
-        self.threads.add(await sync_to_async(threading.current_thread)())
+@pytest.mark.django_db
+def test_a_route_is_looked_up_in_the_urls_in_force(settings: Any) -> None:
+    path = "/api/v1/test/echo"
+    assert Client().get(path).status_code == 404
+    settings.ROOT_URLCONF = "soukloop.core.tests.urls"
+    assert Client().get(path).status_code == 405
 
 
-async def test_a_request_uses_the_thread_that_the_one_before_it_left() -> None:
-    application = Application()
-    kept = KeptThreads(application)
-    for _ in range(3):
-        await kept({}, None, None)  # type: ignore[arg-type]
-    assert len(application.threads) == 1
+async def test_an_inline_executor_calls_functions_in_the_loops_own_thread() -> None:
+    async with ThreadSensitiveContext(executor=InlineExecutor()):
+        assert await sync_to_async(threading.current_thread)() is threading.current_thread()
+        with pytest.raises(ZeroDivisionError):
+            await sync_to_async(lambda: 1 / 0)()
 
 
-async def test_requests_at_the_same_time_have_threads_of_their_own() -> None:
-    application = Application(requests=5)
-    kept = KeptThreads(application)
-    await asyncio.gather(*(kept({}, None, None) for _ in range(5)))  # type: ignore[arg-type]
-    assert len(application.threads) == 5
+@pytest.mark.django_db(transaction=True)
+def test_views_run_in_threads_that_are_used_again_and_give_their_connections_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: set[threading.Thread] = set()
+    released: list[threading.Thread] = []
+    answer = middleware._answer
+
+    def note_thread(match: Any, request: Any) -> Any:
+        threads.add(threading.current_thread())
+        return answer(match, request)
+
+    monkeypatch.setattr(middleware, "_answer", note_thread)
+    monkeypatch.setattr(
+        middleware, "close_old_connections", lambda: released.append(threading.current_thread())
+    )
+
+    async def ask() -> list[int]:
+        browser = AsyncClient()
+        return [(await browser.get("/healthz")).status_code for _ in range(3)]
+
+    assert asyncio.run(ask()) == [200, 200, 200]
+    assert len(threads) == 1
+    assert threading.current_thread() not in threads
+    assert released == [*threads] * 3

@@ -1,15 +1,24 @@
-"""The short way of requests that programs make: no cookies, no sessions, one change of threads."""
+"""The short stack of middleware for requests that programs make: no cookies, one change of threads."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, MutableMapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, ParamSpec, TypeVar, cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.conf import settings
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.template.response import SimpleTemplateResponse
-from django.urls import ResolverMatch, resolve
+from django.urls import ResolverMatch, get_urlconf, resolve
+
+from soukloop.core.http.body_limit import Asgi, Receive, Send
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # The API, the media server's callbacks, health checks. Everything else is a page.
 _FOR_PROGRAMS = ("/api/", "/internal/", "/healthz", "/readyz")
@@ -34,6 +43,13 @@ class ApiMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
+            # More than there are connections to PostgreSQL would only wait for one.
+            threads = settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"]
+            self.answer_in_thread = sync_to_async(
+                _answer_and_release,
+                thread_sensitive=False,
+                executor=ThreadPoolExecutor(threads, thread_name_prefix="view"),
+            )
 
     def __call__(self, request: HttpRequest) -> Any:
         if not request.path.startswith(_FOR_PROGRAMS):
@@ -50,7 +66,7 @@ class ApiMiddleware:
         if iscoroutinefunction(match.func):
             response: HttpResponse = await match.func(request, *match.args, **match.kwargs)
         else:
-            response = await sync_to_async(_answer)(match, request)
+            response = await self.answer_in_thread(match, request)
         return self._with_headers(request, response)
 
     def _redirect(self, request: HttpRequest) -> HttpResponse | None:
@@ -64,11 +80,52 @@ class ApiMiddleware:
 
 
 def _match(request: HttpRequest) -> ResolverMatch:
-    request.resolver_match = resolve(request.path_info)
+    request.resolver_match = _resolve(request.path_info, get_urlconf())
     return request.resolver_match
+
+
+_resolve = lru_cache(maxsize=1024)(resolve)  # Django tries one pattern after the other
 
 
 def _answer(match: ResolverMatch, request: HttpRequest) -> HttpResponse:
     """Call a view that is a plain function, and render what it answers."""
     response: HttpResponse = match.func(request, *match.args, **match.kwargs)
     return response.render() if isinstance(response, SimpleTemplateResponse) else response
+
+
+def _answer_and_release(match: ResolverMatch, request: HttpRequest) -> HttpResponse:
+    """The same in a thread, which gives its connection to PostgreSQL back."""
+    try:
+        return _answer(match, request)
+    finally:
+        close_old_connections()
+
+
+class InlineSignals:
+    """Let the requests of programs begin and end on the event loop, without a thread.
+
+    Django sends its signals, and closes the response, in a thread of the request's own, because receivers
+    look after that thread's connections. These requests' views have given theirs back by then.
+    """
+
+    def __init__(self, app: Asgi) -> None:
+        self.app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if not scope["path"].startswith(_FOR_PROGRAMS):
+            await self.app(scope, receive, send)
+            return
+        async with ThreadSensitiveContext(executor=InlineExecutor()):
+            await self.app(scope, receive, send)
+
+
+class InlineExecutor(Executor):
+    """Call each function where it is submitted."""
+
+    def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future

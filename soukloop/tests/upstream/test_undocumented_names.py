@@ -15,6 +15,7 @@ from channels.consumer import AsyncConsumer
 from channels.layers import BaseChannelLayer
 from channels_redis.serializers import registry
 from django.conf import settings
+from django.contrib.gis.db.backends.postgis.base import DatabaseWrapper as PostgisWrapper
 from django.db import connection
 from engineio import AsyncServer as EngineServer
 from engineio.async_socket import AsyncSocket
@@ -44,6 +45,11 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "BaseChannelLayer.require_valid_group_name": (BaseChannelLayer.require_valid_group_name, "self name"),
     "registry.get_serializer": (registry.get_serializer, "format args kwargs"),
     "DatabaseWrapper.get_connection_params": (connection.get_connection_params, ""),
+    "DatabaseWrapper.get_new_connection": (PostgisWrapper.get_new_connection, "self conn_params"),
+    "DatabaseWrapper.register_geometry_adapters": (
+        PostgisWrapper.register_geometry_adapters,
+        "self pg_connection clear_caches",
+    ),
 }
 
 
