@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from soukloop.core.money import share
+from soukloop.core.money import split_by_rate
 
 
 def fee_rate(feed_type: str) -> Decimal:
@@ -14,4 +14,4 @@ def fee_rate(feed_type: str) -> Decimal:
 
 def fee_and_payout(price: Decimal, feed_type: str) -> tuple[Decimal, Decimal]:
     """Return the platform's fee and the seller's payout; they always add up to the price."""
-    return share(price, fee_rate(feed_type))
+    return split_by_rate(price, fee_rate(feed_type))

@@ -180,7 +180,9 @@ class _Reader:
         if 0 < abs(number) < _LEAST_NUMBER:
             number = math.nan
         if not least <= number <= most:
-            self.problem(name, f"A number from {least} to {most}." if value else "This field is required.")
+            self.problem(
+                name, f"Use a number from {least} to {most}." if value else "This field is required."
+            )
         return number
 
     def _whole(self, name: str, default: int, most: int) -> int:
@@ -188,6 +190,6 @@ class _Reader:
         if not value:
             return default
         if not (value.isascii() and value.isdigit() and len(value) < 10 and 1 <= int(value) <= most):
-            self.problem(name, f"A whole number from 1 to {most}.")
+            self.problem(name, f"Use a whole number from 1 to {most}.")
             return default
         return int(value)

@@ -1,11 +1,11 @@
-"""Where every URL goes."""
+"""The root URL configuration; the apps' own URLs are collected from them."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from soukloop.core.domain import collected_urls
+from soukloop.core.domain import collect_urls
 from soukloop.core.http.health import healthz, readyz
 from soukloop.core.http.views import DocsPage, RedocPage, UnknownUrl
 from soukloop.realtime.views import asyncapi_document
@@ -19,7 +19,7 @@ urlpatterns = [
     path("docs", DocsPage.as_view(url_name="openapi"), name="docs"),
     path("redoc", RedocPage.as_view(url_name="openapi"), name="redoc"),
     path("admin/", admin.site.urls),
-    path("api/v1/", include(collected_urls("urls"))),
-    path("internal/", include(collected_urls("internal_urls"))),
+    path("api/v1/", include(collect_urls("urls"))),
+    path("internal/", include(collect_urls("internal_urls"))),
     re_path(r"^(?:/*)api(/|$)", UnknownUrl.as_view()),
 ]

@@ -101,7 +101,7 @@ def test_action_with_an_invalid_id_changes_nothing(staff: Client) -> None:
     body = {"action": "hide", "_selected_action": ["zz", str(product.pk)], "confirmed": "1", "reason": "x"}
     answer = staff.post(url, body, follow=True)
     assert answer.status_code == 200
-    assert "No such row." in answer.content.decode()
+    assert "Row not found." in answer.content.decode()
     product.refresh_from_db()
     assert product.status == Product.Status.ACTIVE
 

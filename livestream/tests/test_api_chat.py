@@ -31,7 +31,9 @@ def test_an_unknown_chat_rule_is_refused() -> None:
     refused = client_for(stream.seller).patch(url, {"slow_mode": 30})
     assert refused.status_code == 400
     assert refused.json()["error"]["details"] == {
-        "non_field_errors": ["No known field to change. The fields are: enable_chat, slow_mode_seconds."]
+        "non_field_errors": [
+            "Nothing to change. Send at least one of these fields: enable_chat, slow_mode_seconds."
+        ]
     }
 
 

@@ -1,1 +1,1 @@
-"""What every app stands on: errors, envelope, money, limits, jobs."""
+"""The foundations that every app uses: errors, requests, money, Redis, background jobs, admin screens."""

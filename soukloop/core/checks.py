@@ -17,13 +17,13 @@ def production_settings(app_configs: Any = None, **kwargs: Any) -> list[Critical
     problems = []
     try:
         key = settings.SECRET_KEY
-    except ImproperlyConfigured:  # how Django says that it is empty
+    except ImproperlyConfigured:  # Django raises this for an empty key
         key = ""
     if len(key) < 50 or len(set(key)) < 10 or any(word in key.lower() for word in _EXAMPLES):
         problems.append(
             Critical(
                 "SECRET_KEY is missing or weak.",
-                hint="At least 50 random characters: openssl rand -base64 48",
+                hint="Use at least 50 random characters: openssl rand -base64 48",
                 id="soukloop.E001",
             )
         )
@@ -31,7 +31,7 @@ def production_settings(app_configs: Any = None, **kwargs: Any) -> list[Critical
         problems.append(
             Critical(
                 "ALLOWED_HOSTS is empty or has a wildcard.",
-                hint="Name each host in full.",
+                hint="List each host name in full.",
                 id="soukloop.E002",
             )
         )

@@ -1,4 +1,4 @@
-"""What an app of the product declares, and how the foundations collect it."""
+"""The base of domain apps' configs, and functions that collect what the apps declare."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -10,14 +10,14 @@ from django.urls import include, path
 
 
 class DomainApp(AppConfig):
-    """The base of each domain app's config: its attributes are what the app declares.
+    """The base of each domain app's config; its attributes declare the app's rate limits and API tags.
 
-    Modules of the app that are found by their names, each optional: `urls` (under `/api/v1/`),
-    `internal_urls` (under `/internal/`), `events`, `commands`, `rooms`, `routing` (sockets), `tasks`
-    (background jobs), `demo` (demo data), `receivers` (what the app registers with hooks of lower apps).
+    Modules of the app that are found by name, all optional: `urls` (under `/api/v1/`), `internal_urls`
+    (under `/internal/`), `events`, `commands`, `rooms`, `routing` (sockets), `tasks` (background jobs),
+    `demo` (demo data), `receivers` (callbacks that the app registers with hooks of lower apps).
     """
 
-    default = False  # for Django: this class is nobody's config
+    default = False  # so that Django never picks this base class as an app's config
 
     rate_limits: ClassVar[Mapping[str, tuple[int, int]]] = {}
     """Scope → (uses, seconds); `settings.RATE_LIMITS` overrides a scope."""
@@ -44,7 +44,7 @@ def import_submodule(config: AppConfig, name: str) -> Any:
     return import_module(dotted) if find_spec(dotted) else None
 
 
-def collected_urls(module: str) -> list[Any]:
+def collect_urls(module: str) -> list[Any]:
     """Return a URL pattern for each domain app that has a module of this name."""
     return [
         path("", include(f"{config.name}.{module}"))

@@ -1,4 +1,4 @@
-"""Encryption of short-lived secrets in the database, by keys derived from SECRET_KEY."""
+"""Encryption of short-lived secrets in the database, with keys derived from SECRET_KEY."""
 
 import base64
 from datetime import timedelta
@@ -18,9 +18,9 @@ def encrypt(text: str, *, purpose: str) -> str:
 
 
 def decrypt(token: str, *, purpose: str, max_age: timedelta) -> str:
-    """Return the text of a token; raises InvalidToken for one that is older, or made with another key.
+    """Return the text of a token; raises InvalidToken if it is too old or was made with another key.
 
-    A key in SECRET_KEY_FALLBACKS still decrypts.
+    Keys in SECRET_KEY_FALLBACKS are accepted too.
     """
     fernet = _fernet(purpose, _secrets())
     return fernet.decrypt(token, ttl=int(max_age.total_seconds())).decode()

@@ -1,4 +1,4 @@
-"""Errors that a client is told about; `http.envelope` renders them for REST, `dispatch` for sockets."""
+"""Errors that are sent to clients; `http.envelope` renders them for REST, `dispatch` for sockets."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,7 +48,7 @@ class Forbidden(DomainError):
 
 
 class NotFound(DomainError):
-    """Also raised for a row that exists but that the caller may not know of."""
+    """Also raised for a row that exists but is hidden from the caller."""
 
     status = 404
     code = "not_found"
@@ -106,7 +106,7 @@ class ServerError(DomainError):
 
 
 class Unavailable(DomainError):
-    """PostgreSQL, Redis or storage is unavailable for the moment; the request may be retried."""
+    """PostgreSQL, Redis or storage is temporarily unavailable; the request may be retried."""
 
     status = 503
     code = "unavailable"

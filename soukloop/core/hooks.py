@@ -1,4 +1,4 @@
-"""How a lower app lets the apps above it react, without importing them."""
+"""Hooks: lists of callbacks through which upper apps react to a lower app, which never imports them."""
 
 import logging
 from collections.abc import Callable
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class Hook(Generic[P, R]):
-    """A named list of callbacks. The lower app declares it and calls it; upper apps register.
+    """A list of callbacks. A lower app declares and calls it; upper apps register callbacks.
 
     Callbacks run in the order in which they were registered, in the caller's thread and transaction. An
     exception stops the caller, unless it uses `call_robust`.
@@ -31,7 +31,7 @@ class Hook(Generic[P, R]):
         return [callback(*args, **kwargs) for callback in self._callbacks]
 
     def call_robust(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Call every callback, whatever the others raise; exceptions are logged."""
+        """Call every callback, even if another raises; exceptions are logged."""
         for callback in self._callbacks:
             try:
                 callback(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Uploaded images: checked by decoding, re-encoded without metadata, stored."""
+"""Uploaded images: checking, re-encoding without metadata, storing, thumbnails."""
 
 import io
 import threading
@@ -18,9 +18,9 @@ from soukloop.core.errors import BadRequest, PayloadTooLarge, Unavailable
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _MARKUP = (b"<script", b"<html", b"<!doctype", b"<?php", b"<svg")
-# Each scan costs a pass over every pixel; cameras and editors write about ten.
-_MOST_JPEG_SCANS = 50
-# 40 million pixels take 160 MB to decode: two at a time, the others wait.
+# Decoding passes over every pixel once per scan; cameras and editors write about ten.
+_JPEG_SCANS_MAX = 50
+# At most two at a time, because 40 million pixels take 160 MB to decode.
 _decoding = threading.BoundedSemaphore(2)
 
 
@@ -41,17 +41,17 @@ class ImageUploadInput(serializers.Serializer[None]):
 
 
 def store_image(upload: "UploadedFile[Any]", *, folder: str, max_side: int | None = None) -> StoredImage:
-    """Decode, rotate upright, shrink to `max_side` (IMAGE_MAX_SIDE), re-encode and store an image.
+    """Decode, rotate upright, shrink to `max_side` (default IMAGE_MAX_SIDE), re-encode and store an image.
 
-    The result is JPEG, or WebP with transparency. Raises BadRequest (image_invalid) for what isn't a
-    valid JPEG, PNG or WebP, PayloadTooLarge above UPLOAD_MAX_BYTES.
+    The result is a JPEG, or a WebP if the image has transparency. Raises BadRequest (image_invalid) unless it
+    is a valid JPEG, PNG or WebP, PayloadTooLarge above UPLOAD_MAX_BYTES, Unavailable if it cannot be stored.
     """
     if (upload.size or 0) > settings.UPLOAD_MAX_BYTES:
         raise PayloadTooLarge("The image is too large.")
     data = upload.read(settings.UPLOAD_MAX_BYTES + 1)
     if len(data) > settings.UPLOAD_MAX_BYTES:
         raise PayloadTooLarge("The image is too large.")
-    _refuse_disguises(data)
+    _refuse_polyglots(data)
     encoded, extension, size = _reencode(io.BytesIO(data), max_side or settings.IMAGE_MAX_SIDE)
     name = _save(f"{folder}/{uuid4().hex}.{extension}", encoded)
     return StoredImage(name, default_storage.url(name), *size)
@@ -89,23 +89,23 @@ def _save(name: str, encoded: bytes) -> str:
         raise Unavailable("Images cannot be stored at the moment. Try again.") from error
 
 
-def _refuse_disguises(data: bytes) -> None:
-    """Refuse files that are an image and something else at the same time.
+def _refuse_polyglots(data: bytes) -> None:
+    """Refuse files that are an image and something else at the same time, such as HTML or a ZIP archive.
 
-    Re-encoding drops the rest, but nobody sends such a file by accident. The video that phones append to
-    motion photos is accepted.
+    Re-encoding would drop the other content, but such files are made for attacks. The video that phones
+    append to motion photos is accepted.
     """
     lowered = data.lower()
     if any(tag in lowered for tag in _MARKUP) or zipfile.is_zipfile(io.BytesIO(data)):
         raise _invalid("This file contains more than an image.")
-    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > _MOST_JPEG_SCANS:
+    if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > _JPEG_SCANS_MAX:
         raise _invalid("This JPEG has too many scans.")
 
 
 def _reencode(source: IO[bytes], side: int) -> tuple[bytes, str, tuple[int, int]]:
     with _decoding:
         try:
-            picture = _upright(_decode(source, side))
+            picture = _rotate_upright(_decode(source, side))
             output = io.BytesIO()
             if picture.mode == "RGBA":
                 picture.save(output, "WEBP", quality=85)
@@ -114,7 +114,7 @@ def _reencode(source: IO[bytes], side: int) -> tuple[bytes, str, tuple[int, int]
             return output.getvalue(), "jpg", picture.size
         except BadRequest:
             raise
-        # For a hostile file Pillow raises nearly anything: OSError, SyntaxError, struct.error, EOFError, …
+        # Pillow raises many kinds of errors for malicious files: OSError, SyntaxError, struct.error, …
         except Exception as error:
             raise _invalid("This is not a valid JPEG, PNG or WebP image.") from error
 
@@ -123,7 +123,8 @@ def _decode(source: IO[bytes], side: int) -> Image.Image:
     """Decode the first frame to RGB or RGBA, shrunk to fit a square of `side` pixels."""
     opened = Image.open(source, formats=_FORMATS)  # reads only the header
     if opened.width * opened.height > settings.IMAGE_MAX_PIXELS:
-        raise _invalid(f"An image has at most {settings.IMAGE_MAX_PIXELS // 1_000_000} million pixels.")
+        millions = settings.IMAGE_MAX_PIXELS // 1_000_000
+        raise _invalid(f"An image may have at most {millions} million pixels.")
     opened.draft("RGB", (side, side))  # decodes a large JPEG at a fraction of its size
     orientation = _orientation(opened)
     opened.load()
@@ -146,7 +147,7 @@ def _orientation(picture: Image.Image) -> int:
         return 1
 
 
-_TURNS = {
+_TRANSPOSITIONS = {  # by EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -157,9 +158,9 @@ _TURNS = {
 }
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    turn = _TURNS.get(picture.info.pop("orientation"))
-    return picture if turn is None else picture.transpose(turn)
+def _rotate_upright(picture: Image.Image) -> Image.Image:
+    transposition = _TRANSPOSITIONS.get(picture.info.pop("orientation"))
+    return picture if transposition is None else picture.transpose(transposition)
 
 
 def _invalid(message: str) -> BadRequest:

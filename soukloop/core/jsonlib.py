@@ -12,7 +12,7 @@ _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_OMIT_MICROSEC
 
 
 def dumps(value: Any) -> bytes:
-    """Encode to UTF-8 JSON. Decimals become numbers with their own places: `850.00`, not `850.0`."""
+    """Encode to UTF-8 JSON. Decimals become numbers that keep their decimal places: `850.00`, not `850.0`."""
     return orjson.dumps(value, default=_encode, option=_OPTIONS)
 
 
@@ -32,7 +32,7 @@ def isoformat(moment: datetime) -> str:
 def _encode(value: Any) -> Any:
     if isinstance(value, Decimal):
         if not value.is_finite():
-            raise TypeError("JSON has no number for this decimal")
+            raise TypeError("JSON cannot represent infinity or NaN")
         return orjson.Fragment(format(value, "f"))
     if isinstance(value, Promise):
         return force_str(value)

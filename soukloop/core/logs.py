@@ -1,4 +1,4 @@
-"""Log formats: JSON for machines, one line for a terminal; secrets are redacted in both."""
+"""Log formats: JSON for machines, plain lines for a terminal; secrets are redacted in both."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 
 from soukloop.core.http.requests import request_id
 
-# The last defence: no token or key reaches a log, whoever wrote it there.
+# The last line of defence: no token or key reaches a log, whichever code logs it.
 _SECRETS = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|sk_[\w-]{8,}|((?:ticket|token|secret)=)[^&\s\"']+")
 
 

@@ -4,10 +4,11 @@ import gc
 
 
 def tune_gc() -> None:
-    """Collect less often, and never scan the objects that were loaded at start.
+    """Collect garbage less often, and never scan the objects that were loaded at start.
 
-    By default Python collects every 700 new containers and at times scans all of them: a room of thousands
-    holds a million, and each full scan stops the process. It was a quarter of the cost of joining a room.
+    By default Python collects after every 700 new containers, and from time to time scans all of them. A room
+    with thousands of members has a million, and each full scan stops the process: joining such a room spent
+    a quarter of its time on it.
     """
     gc.collect()
     gc.freeze()

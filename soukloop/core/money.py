@@ -16,10 +16,10 @@ def quantize(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
 
 
-def share(amount: Decimal, rate: Decimal) -> tuple[Decimal, Decimal]:
-    """Split an amount into the part that `rate` takes and the rest; the two add up to the amount."""
-    taken = quantize(amount * rate)
-    return taken, amount - taken
+def split_by_rate(amount: Decimal, rate: Decimal) -> tuple[Decimal, Decimal]:
+    """Return the rounded share at this rate, and the rest; the two add up to the amount."""
+    share = quantize(amount * rate)
+    return share, amount - share
 
 
 class PriceField(serializers.DecimalField):
@@ -41,7 +41,7 @@ class PriceField(serializers.DecimalField):
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, bool) or not isinstance(data, (int, float, str, Decimal)):
             self.fail("not_a_number")
-        # Decimal() also accepts "7_50", "1e2" and non-ASCII digits, which are typing errors here.
+        # Decimal() also accepts "7_50", "1e2" and non-ASCII digits, which are typos here.
         if isinstance(data, str) and not _PLAIN.fullmatch(data):
             self.fail("not_a_number")
         value = super().to_internal_value(data)

@@ -1,4 +1,4 @@
-"""Reads that don't care who sends their statements: generators that yield statements and are sent rows."""
+"""Reads written once for sync and async code: generators that yield SQL statements and receive their rows."""
 
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
@@ -12,7 +12,10 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Statement:
-    """`has_one_plan`: the best plan is the same for all parameters, so PostgreSQL may keep it."""
+    """An SQL statement with its parameters.
+
+    `has_one_plan`: the best plan is the same for all parameters, so PostgreSQL may cache it.
+    """
 
     sql: str
     params: list[Any]
@@ -23,7 +26,7 @@ Reads = Generator[Statement, Rows, T]
 
 
 def run(reads: Reads[T]) -> T:
-    """Carry out reads over Django's connection."""
+    """Execute reads over Django's connection."""
     try:
         statement = next(reads)
         while True:
@@ -34,7 +37,7 @@ def run(reads: Reads[T]) -> T:
 
 
 async def run_async(reads: Reads[T], fetch_async: Callable[[Statement], Awaitable[Rows]]) -> T:
-    """Carry out reads over whatever `fetch_async` sends statements to."""
+    """Execute reads through `fetch_async`, which sends each statement to PostgreSQL."""
     try:
         statement = next(reads)
         while True:

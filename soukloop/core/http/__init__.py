@@ -1,1 +1,1 @@
-"""Requests and answers: reading them, checking them, rendering them, describing them."""
+"""HTTP requests and responses: parsing, validation, rendering, and the OpenAPI description."""

@@ -1,4 +1,4 @@
-"""The one place where answers and errors get their shape: `{"success": …}`, always JSON under `/api/`."""
+"""The envelope of responses and errors, `{"success": …}`: rendering, error translation, JSON errors."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ logger = logging.getLogger("soukloop.errors")
 
 
 class Bare(dict[str, Any]):
-    """Data that is the whole answer, as the contract prints `send-otp` and `verify-otp`."""
+    """Data that is sent without the envelope, as the contract has it for `send-otp` and `verify-otp`."""
 
 
 def error_body(error: errors.DomainError) -> dict[str, Any]:
@@ -60,14 +60,14 @@ class EnvelopeRenderer(BaseRenderer):
 
 
 class AlwaysJson(BaseContentNegotiation):
-    """Answer JSON whatever `Accept` asks for; pick the parser by `Content-Type`."""
+    """Always respond with JSON, whatever `Accept` says; choose the parser by `Content-Type`."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         content_type = (request.content_type or "").split(";")[0].strip().lower()
         for parser in parsers:
             if parser.media_type == content_type:
                 return parser
-        # A client that names no type, or curl's default one, most likely means JSON.
+        # No type, or the default of curl or fetch: the client most likely means JSON.
         if content_type in ("", "text/plain", "application/x-www-form-urlencoded"):
             for parser in parsers:
                 if parser.media_type == "application/json":
@@ -79,7 +79,7 @@ class AlwaysJson(BaseContentNegotiation):
 
 
 def domain_error(exc: BaseException) -> errors.DomainError | None:
-    """Translate what Django, DRF, PostgreSQL or Redis raised; None for a fault of our own."""
+    """Translate an exception of Django, DRF, PostgreSQL or Redis; None for one that is a bug."""
     match exc:
         case errors.DomainError():
             return exc
@@ -99,7 +99,7 @@ def domain_error(exc: BaseException) -> errors.DomainError | None:
             return errors.Forbidden()
         case RequestDataTooBig() | TooManyFilesSent():
             return errors.PayloadTooLarge()
-        case SuspiciousOperation():  # a thousand and one parameters, say
+        case SuspiciousOperation():  # for example, too many form fields
             return errors.BadRequest()
         case RedisError() | PoolTimeout() | InterfaceError() | OperationalError():
             return errors.Unavailable()
@@ -113,7 +113,7 @@ _RETRYABLE = {"40001", "40P01", "55P03", "57014"}
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
-    """Render any exception of a view; what nobody foresaw is logged with its traceback and says 500."""
+    """Render any exception of a view; an unexpected one is logged with its traceback and becomes a 500."""
     error = domain_error(exc)
     if error is None:
         logger.exception("unhandled error", exc_info=exc)
@@ -145,7 +145,7 @@ def _messages(value: Any) -> Any:
 
 
 class JsonErrorsMiddleware:
-    """Replace any error under `/api/` that didn't come from a view: a bad host, a bad path, a crash."""
+    """Render any error under `/api/` that no view raised as JSON: a bad host, a bad path, a crash."""
 
     sync_capable = True
     async_capable = True
@@ -167,7 +167,7 @@ class JsonErrorsMiddleware:
         return refusal or self._as_json(request, await self.get_response(request))
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
-        """Refuse what no view can use: PostgreSQL has no NUL in its texts."""
+        """Refuse NUL characters in the URL, because PostgreSQL cannot store them in text."""
         if not request.path.startswith("/api/"):
             return None
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):

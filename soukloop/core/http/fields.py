@@ -1,4 +1,4 @@
-"""Serializer fields that every app uses: ids, text for people to read, locations."""
+"""Serializer fields that every app uses: ids, text that people read, locations."""
 
 import re
 import unicodedata
@@ -11,17 +11,17 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-# Lines and paragraphs of their own kind belong to them: they break what is shown on one line.
+# With the line and paragraph separators U+2028 and U+2029, which break text that is shown on one line.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-# Letters, a pattern of no dots and a note without a head, by their category: nobody sees them either.
+# Letters and symbols according to Unicode, but drawn as blank: Hangul fillers, Braille blank, null notehead.
 _BLANKS = "\u115f\u1160\u3164\uffa0\u2800\U0001d159"
-# Phones draw new emoji years before Python's tables know them.
+# Phones have new emoji years before Python's Unicode tables do.
 _EMOJI = range(0x1F000, 0x1FB00)
 
 
 class IdField(serializers.UUIDField):
-    """An id as we write it, in either case: DRF reads numbers, braces, urns and digits in a row too."""
+    """A UUID with hyphens, in upper or lower case; DRF would also accept integers, braces and URNs."""
 
     default_error_messages = {"invalid": "Use an id such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."}
 
@@ -32,7 +32,7 @@ class IdField(serializers.UUIDField):
 
 
 class PlainTextField(serializers.CharField):
-    """Text to be read by people: a string, without control characters, with something to see in it."""
+    """Text that people read: a string with a visible character and without control characters."""
 
     default_error_messages = {
         "control": "This field contains a control character.",
@@ -51,7 +51,7 @@ class PlainTextField(serializers.CharField):
             text = text.replace("\r\n", "\n")
         if (_CONTROL_IN_LINES if self.has_lines else _CONTROL).search(text):
             self.fail("control")
-        if text and not any(_is_seen(letter) for letter in text):
+        if text and not any(_is_visible(letter) for letter in text):
             self.fail("invisible")
         return text
 
@@ -67,9 +67,9 @@ class PlainTextField(serializers.CharField):
     }
 )
 class LocationField(serializers.Field[Point, Any, dict[str, float], Any]):
-    """A point as `{"latitude": …, "longitude": …}` in degrees, a `Point` afterwards.
+    """A location: `{"latitude": …, "longitude": …}` in degrees in JSON, a `Point` in Python.
 
-    A field and not a nested serializer: in a partial update DRF would accept half a location from that.
+    Not a nested serializer, because in a partial update that would accept one coordinate without the other.
     """
 
     _LIMITS = (("latitude", 90), ("longitude", 180))
@@ -85,7 +85,7 @@ class LocationField(serializers.Field[Point, Any, dict[str, float], Any]):
             elif isinstance(value, bool) or not isinstance(value, (int, float)):
                 problems[name] = ["A coordinate must be a number."]
             elif not abs(value) <= limit:  # NaN too
-                problems[name] = [f"A number from {-limit} to {limit}."]
+                problems[name] = [f"Use a number from {-limit} to {limit}."]
             else:
                 degrees[name] = float(value)
         if problems:
@@ -100,7 +100,7 @@ def location_body(location: Point) -> dict[str, float]:
     return {"latitude": location.y, "longitude": location.x}
 
 
-def _is_seen(letter: str) -> bool:
+def _is_visible(letter: str) -> bool:
     category = unicodedata.category(letter)
     if category == "Cn":
         return ord(letter) in _EMOJI

@@ -1,4 +1,4 @@
-"""`/healthz`: this process serves. `/readyz`: what it stands on is there."""
+"""`/healthz`: whether this process serves. `/readyz`: whether the services it depends on are available."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse
 
 from soukloop.core.redis.client import redis_client
 
-ANSWER_WITHIN = 5.0  # seconds; a part that stands still isn't there
+CHECK_TIMEOUT = 5.0  # seconds; a service that hangs counts as unavailable
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -17,31 +17,32 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200, or 503 with the reason for each part that is away or doesn't answer."""
+    """Return 200, or 503 with the reason for each service that is unavailable or does not respond."""
     checks: dict[str, Callable[[], None]] = {
         "postgresql": _check_postgresql,
         "redis": _check_redis,
         "migrations": _check_migrations,
     }
-    found = await asyncio.gather(*(_reason(check) for check in checks.values()))
-    reasons = {name: reason for name, reason in zip(checks, found, strict=True) if reason}
+    results = await asyncio.gather(*(_run_check(check) for check in checks.values()))
+    reasons = {name: reason for name, reason in zip(checks, results, strict=True) if reason}
     if reasons:
         return JsonResponse({"status": "unavailable", "reasons": reasons}, status=503)
     return JsonResponse({"status": "ok"})
 
 
-async def _reason(check: Callable[[], None]) -> str:
+async def _run_check(check: Callable[[], None]) -> str:
+    """Run a check on a thread; return the reason for a failure, or an empty string."""
     try:
-        async with asyncio.timeout(ANSWER_WITHIN):
-            await asyncio.to_thread(_released, check)
+        async with asyncio.timeout(CHECK_TIMEOUT):
+            await asyncio.to_thread(_call_and_close_connections, check)
     except TimeoutError:
-        return f"TimeoutError: no answer in {ANSWER_WITHIN:g} s"
+        return f"TimeoutError: no answer in {CHECK_TIMEOUT:g} s"
     except Exception as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
     return ""
 
 
-def _released(check: Callable[[], None]) -> None:
+def _call_and_close_connections(check: Callable[[], None]) -> None:
     try:
         check()
     finally:

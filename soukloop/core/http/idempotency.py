@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a creating request that is sent again gets its first answer, not a second effect."""
+"""`Idempotency-Key`: a request that is sent again gets the first response and has no second effect."""
 
 import functools
 import hashlib
@@ -23,9 +23,9 @@ Handler = Callable[..., Response]
 
 
 def idempotent(handler: Handler) -> Handler:
-    """Wrap a view's `post` so that its effect and its answer commit together, once per key and owner.
+    """Wrap a view's `post` so that its effect and its response commit together, once per key and owner.
 
-    A concurrent twin waits at the unique index until the first has committed, then replays its answer. A
+    A concurrent duplicate waits at the unique index until the first has committed, then gets its response. A
     refused request leaves no record, so it may be corrected and sent again with the same key.
     """
 
@@ -35,11 +35,12 @@ def idempotent(handler: Handler) -> Handler:
         if key is None:
             return handler(view, request, *args, **kwargs)
         if not key.strip() or len(key) > 255 or not key.isprintable():
-            raise BadRequest("Idempotency-Key: 1 to 255 printable characters.", code="bad_idempotency_key")
+            message = "The Idempotency-Key must have 1 to 255 printable characters."
+            raise BadRequest(message, code="bad_idempotency_key")
         owner = f"user:{request.user.pk}" if request.user.is_authenticated else f"ip:{client_ip(request)}"
         fingerprint = _fingerprint(request)
         with transaction.atomic():
-            record, is_new = _claim(owner, key, fingerprint)
+            record, is_new = _get_or_create_record(owner, key, fingerprint)
             if not is_new:
                 if record.fingerprint != fingerprint:
                     raise IdempotencyMismatch
@@ -58,7 +59,7 @@ def idempotent(handler: Handler) -> Handler:
     return wrapper
 
 
-def _claim(owner: str, key: str, fingerprint: str) -> tuple[IdempotencyRecord, bool]:
+def _get_or_create_record(owner: str, key: str, fingerprint: str) -> tuple[IdempotencyRecord, bool]:
     cutoff = timezone.now() - settings.IDEMPOTENCY_TTL
     IdempotencyRecord.objects.filter(owner=owner, key=key, created_at__lt=cutoff).delete()
     with connection.cursor() as cursor:
@@ -83,5 +84,5 @@ def _fingerprint(request: Request) -> str:
     body = jsonlib.dumps(request.data) if isinstance(request.data, dict) else b""
     files = [_digest(file) for file in request.FILES.values()]
     message = b"\0".join([str(request.method).encode(), request.path.encode(), body, *files])
-    # Keyed: a body may hold a password, and a bare hash of it could be guessed from a copy of the table.
+    # Keyed: a body may hold a password, which could be guessed from a plain hash in a copy of the table.
     return salted_hmac("core.idempotency", message, algorithm="sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""How the API describes itself: drf-spectacular, taught the envelope, the errors and `Idempotency-Key`."""
+"""The OpenAPI description: drf-spectacular, extended by the envelope, the errors and `Idempotency-Key`."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from rest_framework.settings import api_settings
 from soukloop.core.domain import domain_apps
 
 BARE = {"x-bare": True}
-"""Give to `@extend_schema(extensions=BARE)` where the answer is printed without `data` in the contract."""
+"""For `@extend_schema(extensions=BARE)`, where a view returns `envelope.Bare`."""
 
 _ERROR = {
     "type": "object",
@@ -40,7 +40,8 @@ _IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
-    description="The same key and body within 24 hours give the first answer again, not a second effect.",
+    description="A request with the same key and body within 24 hours gets the first response and has no"
+    " second effect.",
 )
 
 
@@ -64,16 +65,16 @@ class BearerTokenScheme(OpenApiAuthenticationExtension):
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "The access token of register, login or refresh.",
+            "description": "The access token from register, login or refresh.",
         }
 
 
 def wrap_in_envelope(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Wrap each success's schema and examples in the envelope, and give each operation its error answer."""
+    """Wrap schemas and examples of successful responses in the envelope; add the error response."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Error"] = _ERROR
     components.setdefault("responses", {})["Error"] = {
-        "description": "Refused: the status says what kind, `error.code` why.",
+        "description": "An error: the status gives its kind, `error.code` its cause.",
         "content": {
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/Error"},

@@ -1,4 +1,4 @@
-"""Pages of lists: `page` and `per_page`, or an opaque `cursor` for the deep ones."""
+"""Pages of lists: by `page` and `per_page`, or by an opaque `cursor` for pages deep in a long list."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ PAGE_PARAMETERS = [
 ]
 
 
-@extend_schema_serializer(many=False)  # a list's answer is one page, not an array
+@extend_schema_serializer(many=False)  # a list's response is one page, not an array
 class PageOutput(serializers.Serializer[None]):
     """The base of each list's shape, which adds `items`."""
 
@@ -45,8 +45,8 @@ class Page:
 def page_of(request: Request) -> Page:
     """Read `page` (from 1) and `per_page` (at most PAGE_SIZE_MAX); raises ValidationFailed."""
     problems: dict[str, list[str]] = {}
-    number = _positive(request, "page", 1, 1_000_000, problems)
-    size = _positive(request, "per_page", settings.PAGE_SIZE, settings.PAGE_SIZE_MAX, problems)
+    number = _positive_parameter(request, "page", 1, 1_000_000, problems)
+    size = _positive_parameter(request, "per_page", settings.PAGE_SIZE, settings.PAGE_SIZE_MAX, problems)
     if problems:
         raise ValidationFailed(details=problems)
     return Page(number, size)
@@ -55,7 +55,7 @@ def page_of(request: Request) -> Page:
 def paginate(
     queryset: QuerySet[Any], page: Page, render: Callable[[Sequence[Any]], list[Any]]
 ) -> dict[str, Any]:
-    """Return `{items, page, per_page, total, has_more}` in two queries, whatever the page holds."""
+    """Return `{items, page, per_page, total, has_more}`, with two queries."""
     total = queryset.order_by().count()
     rows = list(queryset[page.offset : page.offset + page.size]) if page.offset < total else []
     return page_body(render(rows), page, total)
@@ -77,7 +77,7 @@ def encode_cursor(*position: Any) -> str:
 
 
 def decode_cursor(cursor: str, *kinds: Callable[[Any], Any]) -> list[Any]:
-    """Unpack a cursor and convert each value by its kind; raises ValidationFailed for one that isn't ours."""
+    """Unpack a cursor and convert each value with its function; raises ValidationFailed if it is invalid."""
     try:
         values = jsonlib.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(values, list) or len(values) != len(kinds):
@@ -88,23 +88,25 @@ def decode_cursor(cursor: str, *kinds: Callable[[Any], Any]) -> list[Any]:
 
 
 def cursor_time(value: Any) -> datetime:
-    """Read a cursor's time; ValueError or OverflowError for one that PostgreSQL couldn't hold."""
+    """Parse a cursor's time; raises ValueError or OverflowError for one outside PostgreSQL's range."""
     return datetime.fromisoformat(value).astimezone(UTC)
 
 
 def cursor_number(value: Any) -> Decimal:
-    """Read a cursor's number; ValueError or an ArithmeticError for one that PostgreSQL couldn't hold."""
+    """Parse a cursor's number; raises ValueError or ArithmeticError for one outside our columns' range."""
     number = Decimal(value)
     if not (number.is_finite() and abs(number) < 10**12 and int(number.as_tuple().exponent) >= -12):
-        raise ValueError("not a number of ours")
+        raise ValueError("number out of range")
     return number
 
 
-def _positive(request: Request, name: str, default: int, most: int, problems: dict[str, list[str]]) -> int:
+def _positive_parameter(
+    request: Request, name: str, default: int, maximum: int, problems: dict[str, list[str]]
+) -> int:
     raw = request.query_params.get(name)
     if raw is None or raw == "":
         return default
-    if not (raw.isascii() and raw.isdigit()) or not 1 <= int(raw[:9]) <= most or len(raw) > 9:
-        problems[name] = [f"A whole number from 1 to {most}."]
+    if not (raw.isascii() and raw.isdigit()) or not 1 <= int(raw[:9]) <= maximum or len(raw) > 9:
+        problems[name] = [f"Use a whole number from 1 to {maximum}."]
         return default
     return int(raw)

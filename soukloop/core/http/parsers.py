@@ -1,4 +1,4 @@
-"""Read request bodies strictly and within bounds."""
+"""Parsers of request bodies: strict, and limited in size."""
 
 from collections.abc import Mapping
 from typing import IO, Any
@@ -29,7 +29,8 @@ class JSONParser(BaseParser):
         try:
             data = jsonlib.loads(raw)
         except ValueError as error:
-            raise BadRequest(f"The body is not valid JSON: {error}.", code="malformed_json") from error
+            message = f"The request body is not valid JSON: {error}."
+            raise BadRequest(message, code="malformed_json") from error
         if not isinstance(data, dict):
             raise BadRequest("The request body must be a JSON object.", code="malformed_json")
         return data

@@ -1,4 +1,4 @@
-"""How every view checks what a client sent."""
+"""Validation of input, used by every view."""
 
 from typing import Any, cast
 
@@ -17,13 +17,13 @@ def validated(input_class: type[Serializer[Any]], data: Any) -> dict[str, Any]:
 def validated_changes(
     input_class: type[Serializer[Any]], data: Any, *, partial: bool = False
 ) -> dict[str, Any]:
-    """Return the validated data of a PATCH; `partial` for a shape that is also used to create.
+    """Return the validated data of a PATCH; `partial` for an input class that is also used to create.
 
-    Raises ValidationFailed where it names no known field, rather than answer as if something was saved.
+    Raises ValidationFailed if it contains no known field, instead of reporting a change that was not made.
     """
     serializer = input_class(data=data, partial=partial)
     serializer.is_valid(raise_exception=True)
     if not serializer.validated_data:
-        message = f"No known field to change. The fields are: {', '.join(serializer.fields)}."
+        message = f"Nothing to change. Send at least one of these fields: {', '.join(serializer.fields)}."
         raise ValidationFailed(details={"non_field_errors": [message]})
     return dict(serializer.validated_data)

@@ -1,4 +1,4 @@
-"""The API's documentation pages, and the answer for unknown URLs."""
+"""The API's documentation pages, and the response for unknown URLs."""
 
 from typing import Any
 
@@ -9,8 +9,9 @@ from rest_framework.views import APIView
 
 from soukloop.core.errors import NotFound
 
-# The pages' scripts are from this server; what they would fetch from elsewhere (a logo, a validator) is not.
-_FROM_HERE = (
+# The pages' scripts come from this server; what they would load from other servers (a logo, a validator) is
+# blocked.
+_CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'; worker-src blob:; frame-ancestors 'none'"
 )
@@ -23,23 +24,23 @@ class DocsPage(SpectacularSwaggerView):
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
-        response["Content-Security-Policy"] = _FROM_HERE
+        response["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
         return response
 
 
 class RedocPage(SpectacularRedocView):
-    """ReDoc at `/redoc`, in a template of ours: the library's loads fonts from elsewhere."""
+    """ReDoc at `/redoc`, with our own template: the library's loads fonts from another server."""
 
     schema = None
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
-        response["Content-Security-Policy"] = _FROM_HERE
+        response["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
         return response
 
 
 class UnknownUrl(APIView):
-    """Any URL under `/api/` that nothing else answers."""
+    """Any URL under `/api/` that matches no other pattern."""
 
     authentication_classes = ()
     permission_classes = ()
@@ -47,4 +48,4 @@ class UnknownUrl(APIView):
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        raise NotFound("No such URL.", code="unknown_url")
+        raise NotFound("URL not found.", code="unknown_url")

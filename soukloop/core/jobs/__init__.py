@@ -1,1 +1,1 @@
-"""Background jobs: enqueueing them, and the staff's list of them."""
+"""Background jobs: enqueueing, retrying, and their admin screen."""

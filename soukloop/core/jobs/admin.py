@@ -38,18 +38,18 @@ class StatusFilter(admin.SimpleListFilter):
 class JobAdmin(ReadOnlyStateAdmin):
     """A job and its history; failed ones can be retried."""
 
-    list_display = ("task_name", "number", "state", "attempts", "due", "given")
+    list_display = ("task_name", "number", "state", "attempts", "due", "arguments")
     list_filter = (StatusFilter,)
     search_fields = ("=id", "task_name", "lock")
     search_help_text = "A job's number, part of a task's name or of a lock"
     ordering = ("-id",)
     actions = ("retry_failed_jobs",)
     fieldsets = (
-        (None, {"fields": ("id", "task_name", "given_in_full", "state", "attempts")}),
+        (None, {"fields": ("id", "task_name", "full_arguments", "state", "attempts")}),
         ("Queue", {"fields": ("queue_name", "priority", "lock", "queueing_lock", "scheduled_at")}),
         ("History", {"fields": ("history",)}),
     )
-    readonly_fields = ("given_in_full", "state", "history")
+    readonly_fields = ("full_arguments", "state", "history")
 
     @admin.display(description="job", ordering="id")
     def number(self, job: ProcrastinateJob) -> str:
@@ -64,11 +64,11 @@ class JobAdmin(ReadOnlyStateAdmin):
         return format.short_datetime(job.scheduled_at)
 
     @admin.display(description="arguments")
-    def given(self, job: ProcrastinateJob) -> str:
+    def arguments(self, job: ProcrastinateJob) -> str:
         return format.truncate(jsonlib.dumps(job.args).decode(), 34)
 
     @admin.display(description="arguments")
-    def given_in_full(self, job: ProcrastinateJob) -> SafeString:
+    def full_arguments(self, job: ProcrastinateJob) -> SafeString:
         return format_html("<code>{}</code>", jsonlib.dumps(job.args).decode())
 
     @admin.display(description="history")
@@ -80,12 +80,12 @@ class JobAdmin(ReadOnlyStateAdmin):
 
     @admin.action(description="Retry failed jobs", permissions=["moderate"])
     def retry_failed_jobs(self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]) -> None:
-        tried = queue.retry_failed_jobs(actor=request.user, job_ids=queryset.values_list("pk", flat=True))
-        if tried.queued:
-            done = f"{len(tried.queued)} of the jobs chosen will be tried again."
-            self.message_user(request, done, messages.SUCCESS)
-        numbers = defaultdict(list)
-        for job_id, why in tried.skipped.items():
-            numbers[why].append(str(job_id))
-        for why, alike in numbers.items():
-            self.message_user(request, f"Left alone, as {why}: {', '.join(alike)}.", messages.WARNING)
+        result = queue.retry_failed_jobs(actor=request.user, job_ids=queryset.values_list("pk", flat=True))
+        if result.queued:
+            message = f"{len(result.queued)} of the selected jobs will be retried."
+            self.message_user(request, message, messages.SUCCESS)
+        skipped_by_reason = defaultdict(list)
+        for job_id, reason in result.skipped.items():
+            skipped_by_reason[reason].append(str(job_id))
+        for reason, job_ids in skipped_by_reason.items():
+            self.message_user(request, f"Not retried ({reason}): {', '.join(job_ids)}.", messages.WARNING)

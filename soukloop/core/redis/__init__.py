@@ -1,1 +1,1 @@
-"""The connection to Redis and what is counted there."""
+"""Redis: its clients, key names, and rate limits."""

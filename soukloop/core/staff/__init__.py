@@ -1,1 +1,1 @@
-"""What the staff's admin screens are made of."""
+"""The admin: base classes of its screens, formatting of values, the history of staff actions."""

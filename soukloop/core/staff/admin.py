@@ -1,4 +1,4 @@
-"""The base of the admin screens: state is read-only, actions call services."""
+"""The admin site and the base of its screens: rows are read-only, actions call services."""
 
 import functools
 from collections.abc import Callable
@@ -66,11 +66,11 @@ class ReasonForm(forms.Form):
         self.fields["reason"].help_text = help_text
 
     def clean_reason(self) -> str:
-        """Apply the rules of all text that people read: the reason is shown to sellers."""
+        """Apply the rules for all text that people read, because some reasons are shown to sellers."""
         try:
             reason: str = PlainTextField(has_lines=True).run_validation(self.cleaned_data["reason"])
         except serializers.ValidationError as error:
-            raise ValidationError([str(one) for one in error.detail]) from error
+            raise ValidationError([str(message) for message in error.detail]) from error
         return reason
 
 
@@ -114,8 +114,8 @@ class ReadOnlyStateAdmin(admin.ModelAdmin[Any]):
     ) -> HttpResponse | None:
         try:
             return super().response_action(request, queryset, *args)
-        except ValidationError:  # Django looks up a malformed id as it is
-            self.message_user(request, "No such row.", messages.ERROR)
+        except ValidationError:  # a malformed id, which Django does not check
+            self.message_user(request, "Row not found.", messages.ERROR)
             return None
 
     def change_view(
@@ -152,7 +152,7 @@ def reason_action(
             form = ReasonForm(request.POST if "confirmed" in request.POST else None, help_text=help_text)
             rows = list(queryset)
             if not form.is_valid():
-                return _ask(self, request, rows, form, description, moderate.__name__)
+                return _reason_page(self, request, rows, form, description, moderate.__name__)
             for row in rows:
                 try:
                     moderate(self, request, row, form.cleaned_data["reason"])
@@ -172,7 +172,7 @@ def reason_action(
     return decorate
 
 
-def _ask(
+def _reason_page(
     screen: Any, request: HttpRequest, rows: list[Model], form: ReasonForm, description: str, action: str
 ) -> TemplateResponse:
     context = {

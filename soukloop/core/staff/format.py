@@ -1,4 +1,4 @@
-"""How admin lists and pages show values: links to rows, short texts, times, money, small tables."""
+"""Formatting of values in the admin: links to rows, short texts, times, money, small tables."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -60,13 +60,13 @@ def short_date(at: datetime) -> str:
     return date_format(timezone.localtime(at), "j M Y")
 
 
-def yes_or_dash(is_so: bool) -> str:
-    """Return a tick or a dash; a red cross would alarm where "no" is normal."""
-    return "✓" if is_so else NOTHING
+def yes_or_dash(value: bool) -> str:
+    """Return a tick or a dash; Django's red cross would look like an error where "no" is normal."""
+    return "✓" if value else NOTHING
 
 
 def full_datetime(at: datetime | None) -> str:
-    """Return a time in full, for pages of one row."""
+    """Return `3 Feb 2026, 20:30:15`, for the page of one row."""
     if at is None:
         return NOTHING
     return date_format(timezone.localtime(at), "j M Y, H:i:s")
@@ -76,11 +76,11 @@ def money(currency: str, amount: Decimal) -> str:
     return f"{currency}\u00a0{number_format(amount, decimal_pos=2, use_l10n=True, force_grouping=True)}"
 
 
-def table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> SafeString | str:
+def table(headings: tuple[str, ...], rows: list[tuple[Any, ...]]) -> SafeString | str:
     if not rows:
         return NOTHING
-    head = format_html_join("", "<th>{}</th>", ((one,) for one in heads))
-    cells = "<td>{}</td>" * len(heads)
+    head = format_html_join("", "<th>{}</th>", ((heading,) for heading in headings))
+    cells = "<td>{}</td>" * len(headings)
     body = format_html_join("", f"<tr>{cells}</tr>", rows)
     return format_html(
         '<div class="small-table"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',

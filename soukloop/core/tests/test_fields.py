@@ -109,8 +109,8 @@ def test_location_is_read_as_a_point_and_shown_as_an_object(partial: bool) -> No
                 "longitude": ["A coordinate must be a number."],
             },
         ),
-        ({"longitude": 180.5, "latitude": 25}, {"longitude": ["A number from -180 to 180."]}),
-        ({"longitude": 55, "latitude": float("nan")}, {"latitude": ["A number from -90 to 90."]}),
+        ({"longitude": 180.5, "latitude": 25}, {"longitude": ["Use a number from -180 to 180."]}),
+        ({"longitude": 55, "latitude": float("nan")}, {"latitude": ["Use a number from -90 to 90."]}),
         ([25, 55], {"non_field_errors": ["A location must be an object."]}),
     ],
 )

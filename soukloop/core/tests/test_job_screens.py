@@ -24,8 +24,8 @@ def test_only_failed_jobs_are_retried(staff: Client) -> None:
     failed, other = make_job(status="failed"), make_job()
     body = {"action": "retry_failed_jobs", "_selected_action": [failed.pk, other.pk]}
     page = staff.post(list_url(ProcrastinateJob), body, follow=True).content.decode()
-    assert "1 of the jobs chosen will be tried again." in page
-    assert f"Left alone, as not failed but todo: {other.pk}." in page
+    assert "1 of the selected jobs will be retried." in page
+    assert f"Not retried (status todo): {other.pk}." in page
     chosen = ProcrastinateJob.objects.filter(pk__in=[failed.pk, other.pk]).order_by("pk")
     assert list(chosen.values_list("status", "attempts")) == [("todo", 1), ("todo", 0)]
 
@@ -34,10 +34,10 @@ def test_staff_see_which_failed_job_is_skipped_for_its_queueing_lock(staff: Clie
     first, second = (make_job(status="failed", queueing_lock="one") for _ in range(2))
     body = {"action": "retry_failed_jobs", "_selected_action": [first.pk, second.pk]}
     page = staff.post(list_url(ProcrastinateJob), body, follow=True).content.decode()
-    assert "1 of the jobs chosen will be tried again." in page
-    left = f"Left alone, as queued already by another job of the same queueing lock: {second.pk}."
-    assert re.search(rf'<li class="warning">\s*{left}', page)
-    assert "Tried again" in read(staff, f"{list_url(ProcrastinateJob)}{first.pk}/history/")
+    assert "1 of the selected jobs will be retried." in page
+    skipped = f"Not retried (another job with the same queueing lock is already queued): {second.pk}."
+    assert re.search(rf'<li class="warning">\s*{re.escape(skipped)}', page)
+    assert "Retried" in read(staff, f"{list_url(ProcrastinateJob)}{first.pk}/history/")
 
 
 def test_jobs_are_listed_by_each_status_there_is(staff: Client) -> None:

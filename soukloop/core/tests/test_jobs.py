@@ -24,7 +24,7 @@ from accounts.tests.factories import make_staff, make_user
 from soukloop.core.errors import Forbidden
 from soukloop.core.jobs.queue import RetryResult, enqueue, retry_failed_jobs
 from soukloop.core.models import IdempotencyRecord
-from soukloop.core.tasks import forget_old_records, reap_stalled_jobs
+from soukloop.core.tasks import delete_old_records, reap_stalled_jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,9 +104,9 @@ def test_a_job_whose_workers_keep_dying_is_failed() -> None:
 
 
 def test_a_stalled_job_whose_queueing_lock_is_queued_again_is_failed() -> None:
-    enqueue("core.forget_old_records", timestamp=0)
+    enqueue("core.delete_old_records", timestamp=0)
     sql("UPDATE procrastinate_jobs SET status = 'doing', queueing_lock = 'one'")
-    enqueue("core.forget_old_records", timestamp=1)
+    enqueue("core.delete_old_records", timestamp=1)
     sql("UPDATE procrastinate_jobs SET queueing_lock = 'one' WHERE status = 'todo'")
     reap()
     assert sorted(ProcrastinateJob.objects.values_list("status", flat=True)) == ["failed", "todo"]
@@ -130,11 +130,11 @@ def statuses() -> list[str]:
 
 def test_of_failed_jobs_with_one_queueing_lock_one_is_retried(staff: User) -> None:
     first, second = failed_jobs(2, queueing_lock="one")
-    why = "queued already by another job of the same queueing lock"
+    why = "another job with the same queueing lock is already queued"
     assert retry_failed_jobs(actor=staff, job_ids=[second, first]) == RetryResult([first], {second: why})
     assert statuses() == ["todo", "failed"]
     entry = LogEntry.objects.get()
-    assert (entry.user, entry.object_id, entry.change_message) == (staff, str(first), "Tried again")
+    assert (entry.user, entry.object_id, entry.change_message) == (staff, str(first), "Retried")
 
 
 def test_a_failed_job_whose_queueing_lock_is_taken_does_not_keep_others_from_being_retried(
@@ -152,9 +152,7 @@ def test_a_failed_job_whose_queueing_lock_is_taken_does_not_keep_others_from_bei
 def test_a_job_that_is_not_failed_any_more_is_skipped(staff: User, status: str) -> None:
     (changed,) = failed_jobs(1)
     sql("UPDATE procrastinate_jobs SET status = %s", status)
-    assert retry_failed_jobs(actor=staff, job_ids=[changed]) == RetryResult(
-        [], {changed: f"not failed but {status}"}
-    )
+    assert retry_failed_jobs(actor=staff, job_ids=[changed]) == RetryResult([], {changed: f"status {status}"})
     assert (job().status, job().attempts) == (status, 0)
     assert not LogEntry.objects.exists()
 
@@ -170,7 +168,7 @@ def test_a_job_that_changes_at_the_same_moment_is_skipped(staff: User) -> None:
             sql("UPDATE procrastinate_jobs SET status = 'doing'")
             trying = threads.submit(try_beside)
             wait_for_a_lock()
-        assert trying.result(timeout=20) == RetryResult([], {changed: "not failed but doing"})
+        assert trying.result(timeout=20) == RetryResult([], {changed: "status doing"})
     assert (job().status, job().attempts) == ("doing", 0)
 
 
@@ -188,7 +186,7 @@ def test_a_job_that_is_deleted_meanwhile_does_not_keep_others_from_being_retried
     deleted, other = failed_jobs(2)
     sql("DELETE FROM procrastinate_jobs WHERE id = %s", deleted)
     tried = retry_failed_jobs(actor=staff, job_ids=[deleted, other])
-    assert tried == RetryResult([other], {deleted: "deleted meanwhile"})
+    assert tried == RetryResult([other], {deleted: "deleted in the meantime"})
 
 
 def test_only_staff_may_retry_jobs() -> None:
@@ -207,5 +205,5 @@ def test_old_idempotency_records_are_deleted() -> None:
 
     record("old", timedelta(hours=25))
     record("new", timedelta(hours=23))
-    async_to_sync(forget_old_records.func)(timestamp=0)
+    async_to_sync(delete_old_records.func)(timestamp=0)
     assert list(IdempotencyRecord.objects.values_list("key", flat=True)) == ["new"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 
 from soukloop.core.jsonlib import dumps
-from soukloop.core.money import PriceField, share
+from soukloop.core.money import PriceField, split_by_rate
 
 PRICES = st.decimals("0.01", "9999999.99", places=2)
 
@@ -25,12 +25,12 @@ PRICES = st.decimals("0.01", "9999999.99", places=2)
     ],
 )
 def test_fees_match_the_worked_examples(price: str, rate: str, fee: str, payout: str) -> None:
-    assert share(Decimal(price), Decimal(rate)) == (Decimal(fee), Decimal(payout))
+    assert split_by_rate(Decimal(price), Decimal(rate)) == (Decimal(fee), Decimal(payout))
 
 
 @given(price=PRICES, rate=st.decimals("0", "1", places=4))
 def test_fee_and_payout_always_add_up_to_the_price_with_two_places(price: Decimal, rate: Decimal) -> None:
-    fee, payout = share(price, rate)
+    fee, payout = split_by_rate(price, rate)
     assert fee + payout == price
     assert fee.as_tuple().exponent == -2
     assert payout.as_tuple().exponent == -2
