@@ -15,7 +15,7 @@ def visible_user(viewer: User | None, user_id: UUID) -> User:
     return user
 
 
-def locked_user(user_id: UUID) -> User:
+def lock_user(user_id: UUID) -> User:
     """Lock and return an account in any state, for its owner or for staff; raises NotFound.
 
     `no_key`: rows that only refer to this one may still be written meanwhile.

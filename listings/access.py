@@ -10,11 +10,11 @@ from soukloop.core.errors import Forbidden, NotFound
 
 
 def product_visible_to(user: User | None, product_id: UUID | str) -> Product:
-    """Return a product with its seller and category; `user` is None for a request without login.
+    """Return a product with its seller and category; `user` is None for an anonymous request.
 
-    Raises NotFound for a product that is deleted, hidden or sold, whose seller is banned or deleted, or with
-    whose seller the user has a block either way. Sellers see all of their own but the deleted; a sold one is
-    also visible to those for whom `hooks.sold_viewer_check` says so (its buyer).
+    Raises NotFound if the product is deleted, hidden or sold, if its seller is banned or deleted, or if there
+    is a block between the seller and the user. Sellers see all their own products that aren't deleted. A sold
+    product is also visible to the users that `hooks.sold_viewer_check` allows (its buyer).
     """
     product = (
         Product.objects.select_related("seller", "category")
@@ -38,7 +38,7 @@ def product_visible_to(user: User | None, product_id: UUID | str) -> Product:
 
 
 def own_product(user: User, product_id: UUID | str, *, lock: bool = False) -> Product:
-    """Return the user's own product; with `lock` its row is locked (inside a transaction).
+    """Return the user's own product; `lock` locks its row, inside a transaction.
 
     Raises NotFound, or Forbidden for another seller's product that the user may see.
     """
@@ -48,5 +48,5 @@ def own_product(user: User, product_id: UUID | str, *, lock: bool = False) -> Pr
     product = products.exclude(status=Product.Status.DELETED).filter(pk=product_id, seller=user).first()
     if product is None:
         product_visible_to(user, product_id)
-        raise Forbidden("This is another seller's product.", code="not_your_product")
+        raise Forbidden("This product belongs to another seller.", code="not_your_product")
     return product

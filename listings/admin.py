@@ -1,4 +1,4 @@
-"""Admin screens of products, which staff can hide and restore with a reason, and of categories."""
+"""Admin screens of products, where staff hide and restore them, and of categories."""
 
 from typing import Any
 
@@ -17,21 +17,21 @@ from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
 class ProductAdmin(ReadOnlyStateAdmin):
     """Products, each with a map of its location."""
 
-    # Few and narrow columns: they fit beside the filters at 1300 px.
-    list_display = ("short_title", "sold_by", "kind", "amount", "status", "listed_on")
+    # These columns fit beside the filters at a width of 1300 px.
+    list_display = ("short_title", "seller_link", "category_name", "amount", "status", "listed_at")
     list_select_related = ("seller", "category")
     list_filter = ("status", "feed_type", "category", "condition", "created_at")
     search_fields = ("=id", "title", "seller__username", "seller__email", "neighborhood")
-    search_help_text = "An id, words of the title, a seller, a neighbourhood"
+    search_help_text = "Product id, words of the title, username or email of the seller, neighbourhood"
     ordering = ("-created_at",)
     actions = ("hide", "restore")
     fieldsets = (
         (None, {"fields": ("id", "title", "description", "seller", "category", "condition", "related")}),
         ("State", {"fields": ("status", "hidden_reason", "seller_closed", "deleted_at")}),
         ("Price", {"fields": ("amount", "fee", "payout", "accepts_offers", "minimum_offer", "auto_accept")}),
-        ("Place", {"fields": ("neighborhood", "map")}),
+        ("Location", {"fields": ("neighborhood", "map")}),
         ("Media", {"fields": ("image_urls", "video_url", "video_thumbnail_url", "tags")}),
-        ("Figures", {"fields": ("view_count", "favorite_count", "created_at", "updated_at", "sold_at")}),
+        ("Statistics", {"fields": ("view_count", "favorite_count", "created_at", "updated_at", "sold_at")}),
     )
     readonly_fields = ("amount", "fee", "payout", "minimum_offer", "auto_accept", "related", "map")
 
@@ -42,7 +42,7 @@ class ProductAdmin(ReadOnlyStateAdmin):
     @reason_action(
         description="Hide",
         done="hidden",
-        help_text="The seller can read this. It is also kept in the history.",
+        help_text="The seller can read this. It is also saved in the history.",
     )
     def hide(self, request: HttpRequest, product: Product, reason: str) -> None:
         products.hide_product(actor=request.user, product_id=product.pk, reason=reason)  # type: ignore[arg-type]
@@ -56,15 +56,15 @@ class ProductAdmin(ReadOnlyStateAdmin):
         return format.truncate(product.title, 36)
 
     @admin.display(description="seller", ordering="seller__username")
-    def sold_by(self, product: Product) -> str:
+    def seller_link(self, product: Product) -> str:
         return format.link_to(product.seller, 16)
 
     @admin.display(description="category", ordering="category")
-    def kind(self, product: Product) -> str:
+    def category_name(self, product: Product) -> str:
         return product.category.name
 
     @admin.display(description="listed", ordering="created_at")
-    def listed_on(self, product: Product) -> str:
+    def listed_at(self, product: Product) -> str:
         return format.short_datetime(product.created_at)
 
     @admin.display(description="price", ordering="price")
@@ -119,7 +119,7 @@ class CategoryAdmin(ReadOnlyStateAdmin):
     list_display = ("icon", "name", "name_ar", "slug", "position", "products")
     list_display_links = ("name",)
     search_fields = ("slug", "name", "name_ar")
-    search_help_text = "A slug, or a name in either language"
+    search_help_text = "Slug, or name in English or Arabic"
     fields = ("slug", "name", "name_ar", "icon", "color", "secondary_color", "position", "products")
     readonly_fields = ("products",)
 

@@ -8,6 +8,6 @@ class ListingsConfig(DomainApp):
         "search": (240, 60),
     }
     api_tags = {
-        "Browse": "Feeds, search, categories.",
-        "Products": "Products, their images, and favourites.",
+        "Browse": "Feeds, search and categories.",
+        "Products": "Products, their images and favourites.",
     }

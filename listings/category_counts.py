@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 Counts = dict[str, tuple[int, int]]
 
 _REFRESH_SECONDS = 20
-# Changes an existing hash only: creating one here would leave it incomplete.
+# Changes only an existing hash, because a hash created here would be incomplete.
 _INCREMENT_IF_CACHED = """
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2]) end
 """
@@ -26,7 +26,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], ARGV[1
 def category_counts() -> Counts:
     """Return slug → (products that aren't deleted, listed products).
 
-    When the cache is empty, one process counts and the others wait for it. Without Redis every call counts.
+    If the cache is empty, one process counts and the others wait for it. Without Redis, every call counts.
     """
     try:
         client = redis_client()
@@ -39,7 +39,7 @@ def category_counts() -> Counts:
             cached = _parse(client.hgetall(keys.CATEGORY_COUNTS))
             if cached is not None:
                 return cached
-            if time.monotonic() > deadline:  # the process that refreshes is slow or dead
+            if time.monotonic() > deadline:  # the process that counts is slow or has died
                 return _count()
         try:
             counts = _count()
@@ -58,13 +58,13 @@ def category_counts() -> Counts:
         finally:
             client.delete(keys.CATEGORY_COUNTS_REFRESH)
     except RedisError as error:
-        logger.warning("category counts not cached: %s", error)
+        logger.warning("caching category counts failed: %s", error)
         return _count()
     return counts
 
 
 def adjust_counts_on_commit(slug: str, *, total: int = 0, active: int = 0) -> None:
-    """Adjust the cached counts when a product appears or disappears; cheaper than counting again."""
+    """Adjust the cached counts on commit, after one product changed; this is cheaper than counting again."""
 
     def adjust() -> None:
         try:
@@ -73,19 +73,19 @@ def adjust_counts_on_commit(slug: str, *, total: int = 0, active: int = 0) -> No
                 if change:
                     client.eval(_INCREMENT_IF_CACHED, 1, keys.CATEGORY_COUNTS, f"{name}:{slug}", change)
         except RedisError as error:
-            logger.warning("category counts not adjusted: %s", error)
+            logger.warning("adjusting category counts failed: %s", error)
 
     transaction.on_commit(adjust)
 
 
 def invalidate_counts_on_commit() -> None:
-    """Delete the cached counts, for when many products change at once."""
+    """Delete the cached counts on commit, after many products changed at once."""
 
     def delete_cached() -> None:
         try:
             redis_client().delete(keys.CATEGORY_COUNTS)
         except RedisError as error:
-            logger.warning("category counts not invalidated: %s", error)
+            logger.warning("deleting cached category counts failed: %s", error)
 
     transaction.on_commit(delete_cached)
 

@@ -1,4 +1,4 @@
-"""Demo products for the Community and the Discover feed."""
+"""Demo products for the Community and Discover feeds."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -29,7 +29,7 @@ _DISCOVER = (
 
 
 def seed() -> Sequence[str]:
-    """Add the demo products that are missing."""
+    """Create the demo products that don't exist yet."""
     seed_products(demo_people())
     return ()
 
@@ -40,7 +40,7 @@ def demo_products() -> list[Product]:
 
 
 def seed_products(users: Sequence[User]) -> list[Product]:
-    """Create the missing demo products, spread over the sellers, and return all products of these sellers."""
+    """Create the missing demo products, shared among the sellers, and return all products of the sellers."""
     sellers = [user for user in users if user.role == User.Role.SELLER and user.location is not None]
     if not sellers:
         return []

@@ -1,6 +1,6 @@
 """An SVG map of the Emirates for the admin, which shows a product's location without a map service.
 
-The outlines are simplified by hand: good enough for orientation, and no statement about any border.
+The outlines are simplified and only serve for orientation; they don't claim to show exact borders.
 """
 
 from math import cos, hypot, radians
@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 Degrees = tuple[float, float]
-"""Longitude and latitude, in that order, as PostGIS has them."""
+"""Longitude and latitude, in the order of PostGIS."""
 
 # The Gulf's coast from the Saudi border to Musandam, then down the Gulf of Oman.
 COAST: tuple[Degrees, ...] = (
@@ -31,7 +31,7 @@ INLAND_BORDER: tuple[Degrees, ...] = (
 )  # fmt: skip
 LAND = COAST + NORTHERN_BORDER + EAST_COAST + INLAND_BORDER
 
-# The seas up to the map's edge, without the strip of Qatar on it, and names of the surroundings.
+# The seas up to the map's edge, without the part of Qatar on it, and the names around the Emirates.
 GULF: tuple[Degrees, ...] = (
     (51.30, 24.40), *COAST, (56.16, 26.15), (56.20, 26.30), (51.30, 26.30), (51.30, 26.12), (51.40, 25.96),
     (51.57, 25.72), (51.50, 25.50), (51.54, 25.28), (51.62, 25.12), (51.57, 24.88), (51.42, 24.62),
@@ -48,7 +48,7 @@ NAMES: tuple[tuple[str, Degrees], ...] = (
     ("Oman", (56.15, 23.50)),
 )
 
-# Name, location, and the position of its label: the side, and how many pixels lower.
+# Name, location, and the position of the label: the text anchor, and how many pixels lower.
 CITIES: tuple[tuple[str, Degrees, str, int], ...] = (
     ("Abu Dhabi", (54.38, 24.45), "end", 0),
     ("Dubai", (55.28, 25.21), "end", 4),

@@ -13,5 +13,5 @@ def fee_rate(feed_type: str) -> Decimal:
 
 
 def fee_and_payout(price: Decimal, feed_type: str) -> tuple[Decimal, Decimal]:
-    """Return the platform's fee and the seller's payout; they always add up to the price."""
+    """Return the platform's fee and the seller's payout, which always add up to the price."""
     return split_by_rate(price, fee_rate(feed_type))

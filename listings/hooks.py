@@ -1,4 +1,4 @@
-"""Hooks that upper apps register with, and functions that combine what their callbacks return."""
+"""Hooks with which other apps register callbacks, and functions that combine the callbacks' results."""
 
 from collections.abc import Mapping
 
@@ -10,22 +10,22 @@ from soukloop.core.hooks import Hook
 product_withdrawn: Hook[[Product, str], None] = Hook()
 """`callback(product, reason)`: a product was withdrawn; `reason` is `hidden` or `deleted`.
 
-Called in the transaction that withdraws it, with the product's row locked; once for each withdrawal of a
-product that was restored in between. A sale doesn't call it: offers make the sale themselves.
+Called in the transaction that withdraws the product, with its row locked; called again if the product is
+restored and withdrawn again. A sale doesn't call it, because the offers app makes the sale.
 """
 
 sold_viewer_check: Hook[[User, Product], bool] = Hook()
-"""`callback(user, product)`: whether this user (its buyer) may see the sold product."""
+"""`callback(user, product)`: whether this user may see the sold product, as its buyer."""
 
 room_showing_product: Hook[[Product], str | None] = Hook()
-"""`callback(product)`: the room of the live stream that shows the product now, or None."""
+"""`callback(product)`: the room of the live stream that is showing the product, or None."""
 
 live_stream_counter: Hook[[], Mapping[str, int]] = Hook()
 """`callback()`: category slug → number of live streams."""
 
 
 def may_view_sold(user: User, product: Product) -> bool:
-    """Return whether an upper app lets this user see a sold product."""
+    """Return whether a callback allows this user to see a sold product."""
     return any(sold_viewer_check(user, product))
 
 
@@ -35,7 +35,7 @@ def rooms_showing(product: Product) -> list[str]:
 
 
 def live_stream_counts() -> dict[str, int]:
-    """Return category slug → number of live streams, summed over the callbacks."""
+    """Return category slug → number of live streams, the sum of what the callbacks return."""
     counts: dict[str, int] = {}
     for counted in live_stream_counter():
         for slug, count in counted.items():

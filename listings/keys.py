@@ -1,4 +1,4 @@
-"""Redis keys: cached category counts and views not yet stored."""
+"""Redis keys: cached category counts, and views not yet saved."""
 
 CATEGORY_COUNTS = "category_counts"  # contract 2.6, 5 min: hash of counts, with a field `complete`
 CATEGORY_COUNTS_REFRESH = "category_counts:refresh"  # string, 20 s: a process is counting

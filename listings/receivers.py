@@ -1,4 +1,4 @@
-"""What listings does when accounts change: registers with their hooks."""
+"""Registers the functions that listings call when accounts change."""
 
 from accounts.hooks import account_closed, account_reopened
 from listings.services import mark_seller_closed, mark_seller_open

@@ -1,17 +1,17 @@
-"""Comparing words that differ by a typo."""
+"""Comparing words that differ by typos."""
 
 
 def deletion_variants(word: str) -> list[str]:
-    """Return the word and all variants of it with one letter deleted, as SymSpell does.
+    """Return the word and all its variants with one letter deleted, as SymSpell does.
 
-    Two words that differ by one letter changed, added, deleted or swapped have one of these in common, so an
-    index finds all candidates; trigrams would miss those of short words.
+    Words that differ by one changed, added, deleted or swapped letter have a variant in common, so an index
+    finds all candidates; trigrams would miss some for short words.
     """
     return sorted({word, *(word[:place] + word[place + 1 :] for place in range(len(word)))} - {""})
 
 
 def edit_distance(one: str, other: str) -> int:
-    """Return the optimal string alignment distance: letters changed, added, deleted or swapped."""
+    """Return the optimal string alignment distance: the changed, added, deleted and swapped letters."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, letter in enumerate(one, start=1):

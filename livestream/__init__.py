@@ -1,1 +1,1 @@
-"""Live streams: rooms, chat, reactions, video, replays, analytics."""
+"""Live streams, with their viewers, chat, reactions, products, video, replays and analytics."""

@@ -1,4 +1,4 @@
-"""Staff pages of streams and their chat messages."""
+"""Admin screens of streams and their chat messages."""
 
 from typing import Any
 
@@ -131,10 +131,10 @@ class StreamAdmin(ReadOnlyStateAdmin):
     def encoder(self, stream: Stream) -> SafeString | str:
         rows = [
             (
-                format.full_datetime(one.connected_at),
-                format.full_datetime(one.lost_at) if one.lost_at else "connected",
+                format.full_datetime(connection.connected_at),
+                format.full_datetime(connection.lost_at) if connection.lost_at else "connected",
             )
-            for one in stream.publisher_connections.order_by("connected_at")
+            for connection in stream.publisher_connections.order_by("connected_at")
         ]
         return format.table(("Connected", "Disconnected"), rows)
 
@@ -153,13 +153,13 @@ class StreamAdmin(ReadOnlyStateAdmin):
     def products(self, stream: Stream) -> SafeString | str:
         rows = [
             (
-                format.link_to(one.product),
-                format.money(one.product.currency, one.product.price),
-                one.product.get_status_display(),
-                one.clicks,
-                format.short_datetime(one.first_tagged_at),
+                format.link_to(row.product),
+                format.money(row.product.currency, row.product.price),
+                row.product.get_status_display(),
+                row.clicks,
+                format.short_datetime(row.first_tagged_at),
             )
-            for one in stream.stream_products.select_related("product").order_by("position")
+            for row in stream.stream_products.select_related("product").order_by("position")
         ]
         return format.table(("Product", "Price", "Status", "Taps", "First tagged"), rows)
 

@@ -10,5 +10,5 @@ class LivestreamConfig(DomainApp):
         "stream_click": (120, 60),
     }
     api_tags = {
-        "Live streams": "Going live, the room, its chat, its products, its analytics.",
+        "Live streams": "Live streams with their chat, products, replays and analytics.",
     }

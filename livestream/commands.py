@@ -1,4 +1,4 @@
-"""Socket commands in a stream: join, leave, chat, react (contract 4.4 to 4.6)."""
+"""Socket commands of live streams: join, leave, chat, react (contract 4.4 to 4.6)."""
 
 from typing import Any
 from uuid import UUID
@@ -13,14 +13,14 @@ from soukloop.realtime.commands import command
 from soukloop.realtime.sessions import Session
 
 _EXAMPLE = {"stream_id": STREAM_JOINED.example["streamId"]}
-_HOSTED_ROOMS = "hosted_rooms"  # in `session.state`: the rooms in which this connection is the host's
+_HOSTED_ROOMS = "hosted_rooms"  # key of `session.state`: the rooms of the streams that this user hosts
 
 
 @command(
     "stream:join", input=JoinInput, example=_EXAMPLE | {"afterSeq": 400}, ack_example=STREAM_JOINED.example
 )
 def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Join a live stream. `afterSeq`: the last message you have, to catch up after a lost connection."""
+    """Join a live stream. To catch up after a lost connection, send the last `seq` you have as `afterSeq`."""
     stream_id: UUID = data["stream_id"]
     stream = viewers.join_stream(actor=session.user, stream_id=stream_id, connection_id=session.connection_id)
     if stream.seller_id == session.user_id:
@@ -57,9 +57,9 @@ def leave(session: Session, data: dict[str, Any]) -> None:
     ack_example=CHAT_MESSAGE.example,
 )
 def send_chat_message(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Write in a stream's chat, at most 10 messages a minute. It is committed before it is acknowledged.
+    """Write in a stream's chat, at most 10 messages a minute. Messages are saved before the acknowledgement.
 
-    The same `clientMessageId` twice is one message, so resend whatever wasn't acknowledged.
+    Resend a message that wasn't acknowledged: the same `clientMessageId` is saved only once.
     """
     return chat.post_message(actor=session.user, **data)
 
@@ -72,7 +72,7 @@ def send_chat_message(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     ack_example={"streamId": _EXAMPLE["stream_id"], "emoji": "❤️", "total": 450},
 )
 def send_reaction(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Send one of the allowed emoji; `total` is how often it was sent in this stream."""
+    """Send one of the allowed emoji. `total` counts how often it was sent in this stream."""
     total = reactions.send_reaction(actor=session.user, **data)
     return {"streamId": data["stream_id"], "emoji": data["emoji"], "total": total}
 
@@ -105,7 +105,7 @@ def on_stream_heartbeat(members: dict[str, list[Session]]) -> None:
 
 
 def _remove_disallowed(room: str, sessions: list[Session]) -> None:
-    """Remove viewers who were blocked, or stopped following, while Redis couldn't deliver the removal."""
+    """Remove viewers who were blocked or stopped following while Redis couldn't deliver the removal."""
     stream_id = STREAM_ROOMS.row_id(room)
     reasons = access.no_longer_allowed(stream_id, [session.user_id for session in sessions])
     for session in sessions:

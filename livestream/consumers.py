@@ -4,7 +4,7 @@ from soukloop.realtime.consumers import RoomConsumer
 
 
 class StreamConsumer(RoomConsumer):
-    """Joins the stream in its path."""
+    """Joins the stream named in the URL."""
 
     command = "stream:join"
     field = "stream_id"

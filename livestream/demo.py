@@ -26,7 +26,7 @@ _MINUTES = 24
 
 
 def seed() -> Sequence[str]:
-    """Create the demo streams that don't exist yet."""
+    """Create the demo streams unless they exist."""
     seller = User.objects.get(username=SELLER.username)
     products = list(Product.objects.filter(seller=seller).order_by("created_at")[:5])
     _seed_scheduled_stream(seller, products)

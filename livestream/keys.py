@@ -14,17 +14,17 @@ def stream_viewers(stream_id: UUID | str) -> str:
 
 
 def stream_viewer_connections(stream_id: UUID | str) -> str:
-    """Hash user id → connections in the set above; its length is the number of people watching."""
+    """Hash user id → number of connections in `stream_viewers`; its length is the number of viewers."""
     return f"stream:{stream_id}:viewer_connections"
 
 
 def stream_churn(stream_id: UUID | str) -> str:
-    """String, 3 s: a second (Unix time), how many viewers joined or left in it, and in the one before."""
+    """String, 3 s: the current second (Unix time), the joins and leaves in it, and in the second before."""
     return f"stream:{stream_id}:moves"
 
 
 def stream_counted_since(stream_id: UUID | str) -> str:
-    """Unix time since when viewers are counted: 0 is since the stream began, later if Redis lost its data."""
+    """Unix time at which counting of viewers began: 0 at the start of the stream, later if data was lost."""
     return f"stream:{stream_id}:counted_since"
 
 

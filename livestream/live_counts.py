@@ -1,4 +1,4 @@
-"""What Redis counts while a stream is live: viewers, reactions, the latest chat. PostgreSQL has the truth."""
+"""Viewers, reactions and the latest chat of live streams in Redis; PostgreSQL is authoritative."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -14,8 +14,8 @@ from soukloop.core.redis.client import redis_client
 
 logger = logging.getLogger(__name__)
 
-# Lua function: adds viewers who joined or left to the current second. Returns the churn (the higher count of
-# this second and the one before) and whether these are the first of this second. The key holds the second,
+# Lua function: adds joins or leaves to the count of the current second. Returns the churn (the higher count
+# of this second and the one before) and whether these are the first of this second. The key holds the second,
 # its count, and the count of the second before.
 _COUNT_CHURN = """
 local function count_churn(key, now, added)
@@ -28,9 +28,9 @@ end
 """
 
 # KEYS: viewers, viewer connections, unique viewers, counted since, churn. ARGV: TTL in seconds, then
-# `user:connection`s. Times are Redis' own, because the clocks of the web processes differ. Returns the
-# connections whose person wasn't there before, the number of people, the result of `count_churn`, and for how
-# many seconds Redis has been counting (-1: since the stream began).
+# `user:connection`s. Times are read from Redis, because the clocks of the web processes differ. Returns the
+# connections of people who weren't watching before, the number of people, the result of `count_churn`, and
+# for how many seconds Redis has been counting (-1: since the stream began).
 _HEARTBEAT = (
     _COUNT_CHURN
     + """
@@ -52,7 +52,7 @@ return {joined, redis.call('HLEN', KEYS[2]), churn, is_first, since == 0 and -1 
 )
 
 # KEYS: viewers, viewer connections, counted since, churn. ARGV: `user:connection`s. Returns the connections
-# whose person has no other one, then the same as above.
+# of people who have no other one, then the same values as `_HEARTBEAT`.
 _REMOVE = (
     _COUNT_CHURN
     + """
@@ -73,8 +73,8 @@ return {left, redis.call('HLEN', KEYS[2]), churn, is_first, since == 0 and -1 or
 """
 )
 
-# KEYS: reactions. ARGV: emoji, TTL in seconds, then pairs of emoji and count from PostgreSQL. Returns -1 when
-# Redis has no counts and was given none.
+# KEYS: reactions. ARGV: emoji, TTL in seconds, then pairs of emoji and count from PostgreSQL. Returns -1 if
+# Redis has no counts and the arguments contain none.
 _COUNT_REACTION = """
 if redis.call('EXISTS', KEYS[1]) == 0 then
   if #ARGV == 2 then return -1 end
@@ -84,8 +84,8 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return redis.call('HINCRBY', KEYS[1], ARGV[1], 1)
 """
 
-# KEYS: chat. ARGV: seq, message as JSON, length of the list. Returns 0, and adds nothing, when the newest
-# message in the list isn't the one before.
+# KEYS: chat. ARGV: seq, message as JSON, length of the list. Adds nothing and returns 0 unless the newest
+# message in the list is the one before.
 _APPEND_CHAT = """
 local head = redis.call('LINDEX', KEYS[1], 0)
 local seq = tonumber(ARGV[1])
@@ -95,7 +95,7 @@ redis.call('LTRIM', KEYS[1], 0, ARGV[3] - 1)
 return 1
 """
 
-_KEY_TTL_SECONDS = 7 * 24 * 3600  # in case the end of a stream is missed
+_KEY_TTL_SECONDS = 7 * 24 * 3600  # in case the keys aren't deleted when the stream ends
 _SCRIPT_ARGUMENTS_MAX = 1000
 _WARM_UP_HEARTBEATS = 1.5  # after this many heartbeats every process has reported its viewers
 
@@ -104,10 +104,12 @@ _WARM_UP_HEARTBEATS = 1.5  # after this many heartbeats every process has report
 class LiveViewers:
     """The viewers of a stream after a change.
 
-    `changed` are the connections (`user:connection`) whose person joined or left by this change. `count` is
-    None when Redis is unavailable. `churn_per_second` is how many people join or leave in a second;
-    `is_first_this_second` says whether this change is the first of its second. While `is_warming_up`, Redis
-    has lost its data so recently that some web processes haven't reported their viewers yet.
+    `changed`: the connections (`user:connection`) of people who joined or left by this change.
+    `count`: how many people are watching; None when Redis is unavailable.
+    `churn_per_second`: how many people join or leave in a second.
+    `is_first_this_second`: whether this change is the first of its second.
+    `is_warming_up`: whether Redis lost its data so recently that some web processes haven't reported their
+    viewers yet.
     """
 
     changed: list[str]
@@ -118,18 +120,18 @@ class LiveViewers:
 
 
 def viewer_key(user_id: UUID | str, connection_id: str) -> str:
-    """Return the name under which Redis knows a viewer's connection."""
+    """Return a viewer's connection as `user:connection`, the form in which Redis stores it."""
     return f"{user_id}:{connection_id}"
 
 
 def split_viewer_key(key: str) -> tuple[UUID, str]:
-    """Return the user id and the connection id of a viewer's connection."""
+    """Return the user id and the connection id of a `viewer_key`."""
     user_id, _, connection_id = key.partition(":")
     return UUID(user_id), connection_id
 
 
 def record_heartbeat(stream_id: UUID | str, viewer_keys: Iterable[str]) -> LiveViewers:
-    """Record that these viewers' connections are alive; `changed` are those of people who just joined."""
+    """Record that these connections are alive; `changed` are those of people who weren't watching before."""
     names = [
         keys.stream_viewers(stream_id),
         keys.stream_viewer_connections(stream_id),
@@ -152,11 +154,11 @@ def remove_viewers(stream_id: UUID | str, viewer_keys: Iterable[str]) -> LiveVie
 
 
 def start_counting(stream_id: UUID | str) -> None:
-    """Mark that viewers are counted since the stream began; without the mark Redis must have lost data."""
+    """Mark that viewers are counted since the stream began; a missing mark means that Redis lost its data."""
     try:
         redis_client().set(keys.stream_counted_since(stream_id), 0, ex=_KEY_TTL_SECONDS)
     except RedisError as error:
-        logger.warning("start of counting for stream %s not recorded: %s", stream_id, error)
+        logger.warning("recording the start of counting for stream %s failed: %s", stream_id, error)
 
 
 def last_heartbeats(stream_id: UUID | str) -> dict[str, float]:
@@ -166,7 +168,7 @@ def last_heartbeats(stream_id: UUID | str) -> dict[str, float]:
 
 
 def server_time() -> float:
-    """Return the Unix time by Redis' clock, which dates the heartbeats; raises RedisError."""
+    """Return the Unix time of Redis' clock, by which heartbeats are timed; raises RedisError."""
     seconds, microseconds = redis_client().time()
     return float(seconds + microseconds / 1e6)
 
@@ -180,7 +182,7 @@ def viewer_count(stream_id: UUID | str) -> int | None:
 
 
 def current_viewers(stream_id: UUID | str) -> LiveViewers:
-    """Return how many people are watching, and whether Redis lost its data a moment ago."""
+    """Return how many people are watching, and whether Redis is still warming up after losing its data."""
     try:
         with redis_client().pipeline() as pipeline:
             pipeline.hlen(keys.stream_viewer_connections(stream_id))
@@ -196,7 +198,7 @@ def current_viewers(stream_id: UUID | str) -> LiveViewers:
 def count_reaction(stream_id: UUID | str, emoji: str, saved: Mapping[str, int] | None = None) -> int | None:
     """Count one reaction and return the emoji's total.
 
-    Returns None, and counts nothing, when Redis has lost its counts: then call again with the `saved` ones.
+    Counts nothing and returns None if Redis has lost its counts: then call again with the `saved` ones.
     Raises RedisError.
     """
     base = [value for pair in (saved or {}).items() for value in pair] or ([emoji, 0] if saved == {} else [])
@@ -210,13 +212,13 @@ def reactions(stream_id: UUID | str) -> dict[str, int]:
     try:
         counted: Any = redis_client().hgetall(keys.stream_reactions(stream_id))
     except RedisError as error:
-        logger.warning("reactions of stream %s not read: %s", stream_id, error)
+        logger.warning("reading the reactions of stream %s failed: %s", stream_id, error)
         return {}
     return {emoji.decode(): int(count) for emoji, count in counted.items()}
 
 
 def append_chat(stream_id: UUID | str, seq: int, message: bytes) -> bool:
-    """Add a message to the latest chat; return False when the list has a gap and must be replaced."""
+    """Add a message to the latest chat; return False if the list would have a gap and must be replaced."""
     arguments = (seq, message, settings.STREAM_CHAT_HISTORY)
     return bool(redis_client().eval(_APPEND_CHAT, 1, keys.stream_chat(stream_id), *arguments))
 
@@ -238,7 +240,7 @@ def latest_chat(stream_id: UUID | str) -> list[bytes]:
 
 
 def stop_counting(stream_id: UUID | str) -> None:
-    """Remove the viewers of an ended stream; its totals stay readable for STREAM_COUNTERS_KEPT_FOR."""
+    """Remove the viewers of an ended stream; keep its totals for STREAM_COUNTERS_KEPT_FOR."""
     try:
         with redis_client().pipeline() as pipeline:
             for key in (keys.stream_viewers, keys.stream_viewer_connections, keys.stream_counted_since):
@@ -247,7 +249,7 @@ def stop_counting(stream_id: UUID | str) -> None:
                 pipeline.expire(key(stream_id), settings.STREAM_COUNTERS_KEPT_FOR)
             pipeline.execute()
     except RedisError as error:
-        logger.warning("counters of ended stream %s not removed: %s", stream_id, error)
+        logger.warning("removing the counters of ended stream %s failed: %s", stream_id, error)
 
 
 def _run_viewer_script(
@@ -263,7 +265,7 @@ def _run_viewer_script(
             changed_in_chunk, count, churn, is_first, seconds_counted = answer
             changed += [name.decode() for name in changed_in_chunk]
     except RedisError as error:
-        logger.warning("viewers not counted: %s", error)
+        logger.warning("counting viewers failed: %s", error)
         return LiveViewers(changed, None)
     return LiveViewers(changed, count, churn, bool(is_first), _is_warming_up(seconds_counted))
 

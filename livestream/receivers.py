@@ -1,4 +1,4 @@
-"""What live streams register with the hooks of lower apps."""
+"""Registers the functions that live streams call when accounts or listings change or ask for data."""
 
 from accounts.hooks import account_closed, user_blocked, user_unfollowed
 from listings import hooks

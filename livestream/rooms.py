@@ -1,11 +1,11 @@
-"""The rooms of live streams."""
+"""The rooms of live streams, whose members watch a stream."""
 
 from uuid import UUID
 
 from listings.models import Product
 from soukloop.realtime.rooms import declare_room_kind
 
-STREAM_ROOMS = declare_room_kind("stream", "who watches the stream")
+STREAM_ROOMS = declare_room_kind("stream", "everyone who watches the stream")
 
 
 def stream_room(stream_id: UUID | str) -> str:

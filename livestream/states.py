@@ -1,4 +1,4 @@
-"""Which actions a stream's status allows, and where they lead, as data."""
+"""The state machine of streams: which statuses allow each action, and the status after it."""
 
 from livestream.models import Stream
 from soukloop.core.errors import Conflict
@@ -27,24 +27,24 @@ ALLOWED_IN: dict[str, frozenset[str]] = {
 }
 
 
-def move(stream: Stream, action: str) -> None:
-    """Set the status that an action leads to; raises Conflict (`stream_not_scheduled`, `stream_not_live`)."""
-    sources, target = TRANSITIONS[action]
-    _refuse_unless(stream, action, sources)
+def apply_action(stream: Stream, action: str) -> None:
+    """Set the status after an action; raises Conflict (`stream_not_scheduled`, `stream_not_live`)."""
+    allowed, target = TRANSITIONS[action]
+    _require_status(stream, action, allowed)
     stream.status = target
 
 
-def check(stream: Stream, action: str) -> None:
-    """Raise Conflict (as `move`) unless the stream's status allows the action."""
-    _refuse_unless(stream, action, ALLOWED_IN[action])
+def require_allowed(stream: Stream, action: str) -> None:
+    """Raise Conflict (`stream_not_scheduled`, `stream_not_live`) unless the status allows the action."""
+    _require_status(stream, action, ALLOWED_IN[action])
 
 
-def _refuse_unless(stream: Stream, action: str, sources: frozenset[str]) -> None:
-    if stream.status in sources:
+def _require_status(stream: Stream, action: str, allowed: frozenset[str]) -> None:
+    if stream.status in allowed:
         return
-    allowed = " or ".join(status for status in (S.SCHEDULED, S.LIVE, S.ENDED) if status in sources)
-    raise Conflict(
-        f"This stream is {stream.status}. It must be {allowed} for this.",
-        code="stream_not_live" if S.LIVE in sources else "stream_not_scheduled",
-        details={"status": stream.status, "action": action},
-    )
+    names = " or ".join(status for status in (S.SCHEDULED, S.LIVE, S.ENDED) if status in allowed)
+    message = f"This stream is {stream.status}. It must be {names} for this."
+    details = {"status": stream.status, "action": action}
+    if S.LIVE in allowed:
+        raise Conflict(message, code="stream_not_live", details=details)
+    raise Conflict(message, code="stream_not_scheduled", details=details)

@@ -6,7 +6,7 @@ from procrastinate.contrib.django import app
 
 from livestream.services import announcements, broadcasts, replays, room_sweeps
 
-# `aliases` are names under which an earlier version enqueued a task: jobs of it may still be waiting.
+# `aliases` are the names of tasks in earlier versions, whose jobs may still be in the queue.
 
 
 @app.task(name="livestream.announce_stream", aliases=["livestream.announce"])
@@ -29,7 +29,7 @@ def make_replay(*, stream_id: str) -> None:
 
 @app.task(name="livestream.delete_recordings")
 def delete_recordings(*, stream_id: str) -> None:
-    """Delete the recordings of a stream that isn't to be recorded."""
+    """Delete the recordings of an ended stream that isn't to be recorded."""
     replays.delete_recordings(stream_id=UUID(stream_id))
 
 
@@ -40,7 +40,7 @@ def delete_recordings(*, stream_id: str) -> None:
     queueing_lock="livestream.sweep_rooms",
 )
 def sweep_rooms(timestamp: int) -> None:
-    """Update the viewers and reactions of every live stream, and close lost viewers' sessions."""
+    """Update the viewers and reactions of every live stream, and close the sessions of lost connections."""
     room_sweeps.sweep_rooms()
 
 
@@ -51,19 +51,19 @@ def sweep_rooms(timestamp: int) -> None:
     queueing_lock="livestream.reconcile_publishers",
 )
 def reconcile_publishers(timestamp: int) -> None:
-    """Compare publisher connections with the media server's, and end abandoned streams."""
+    """Correct the publisher connections by the media server's, and end abandoned streams."""
     broadcasts.reconcile_publishers()
 
 
 @app.periodic(cron="* * * * * */10")
 @app.task(name="livestream.resume_pending_replays", queueing_lock="livestream.resume_pending_replays")
 def resume_pending_replays(timestamp: int) -> None:
-    """Enqueue the replays whose job was lost."""
+    """Enqueue the unfinished replays whose job was lost."""
     replays.resume_pending_replays()
 
 
 @app.periodic(cron="41 * * * *")
 @app.task(name="livestream.sweep_recordings", queueing_lock="livestream.sweep_recordings")
 def sweep_recordings(timestamp: int) -> None:
-    """Delete the recordings that nothing needs any more."""
+    """Delete the recordings that no stream or replay needs."""
     replays.sweep_recordings()

@@ -1,7 +1,7 @@
 """Which offers and sales a user may read or change, and the order in which rows are locked.
 
-The order is: product, offers, sale, then whatever chat and notifications lock. Every write in this app locks
-the product's row first, so writes about one product run one after the other.
+The order is: product, offers, sale, then the rows that chat and notifications lock. Every write in this app
+locks the product's row first, so writes about one product run one after the other.
 """
 
 from uuid import UUID
@@ -38,8 +38,8 @@ def offer_of(user: User, offer_id: UUID) -> Offer:
 def lock_offer_of(user: User, offer_id: UUID) -> Offer:
     """Lock the product, then the offer, and return the offer; raises NotFound.
 
-    `offer.product` is the locked row. A closed offer never opens again, so it is returned without a lock:
-    when two hundred requests arrive too late, none of them waits for the lock.
+    `offer.product` is the locked row. A closed offer is never reopened, so it is returned without a lock:
+    requests that arrive too late don't wait for one another.
     """
     offer = offer_of(user, offer_id)
     if offer.status != Offer.Status.PENDING:
@@ -59,7 +59,7 @@ def lock_offer_of(user: User, offer_id: UUID) -> Offer:
 
 
 def lock_product(product_id: UUID) -> Product:
-    """Lock a product's row against every other change to it or to its offers.
+    """Lock a product's row, so that no other transaction changes the product or its offers.
 
     FOR NO KEY UPDATE: a conversation about the product may be inserted meanwhile. With FOR UPDATE it would
     wait for this lock while holding a lock that this transaction needs next.
@@ -90,10 +90,10 @@ def offer_with_client_id(maker: User, product: Product, client_offer_id: str) ->
 
 
 def product_for_offer(user: User, product_id: UUID) -> Product:
-    """Return a product that this user may make an offer on, or could until it was sold; raises NotFound.
+    """Return a product that this user may make an offer on, even if it is sold already; raises NotFound.
 
-    A sold product is hidden from everyone but its seller and buyer. It is returned here all the same, so that
-    a late offer gets the error `product_not_available` and not 404.
+    A sold product is visible only to its seller and buyer. It is returned here nevertheless, so that a late
+    offer gets the error `product_not_available` instead of 404.
     """
     try:
         return product_visible_to(user, product_id)
@@ -106,7 +106,7 @@ def product_for_offer(user: User, product_id: UUID) -> Product:
 
 
 def has_bought(user: User, product: Product) -> bool:
-    """Return whether this user bought the product and the sale was not cancelled."""
+    """Return whether this user bought the product in a sale that was not cancelled."""
     return (
         Transaction.objects.filter(product=product, buyer=user)
         .exclude(status=Transaction.Status.CANCELLED)
@@ -122,7 +122,7 @@ def transactions_of(user: User) -> QuerySet[Transaction]:
 def transaction_of(user: User, transaction_id: UUID) -> Transaction:
     """Return one of the user's sales or purchases; raises NotFound.
 
-    A block doesn't hide it: a price was agreed.
+    A block doesn't hide it, because both sides agreed on the sale.
     """
     sale = (
         transactions_of(user)

@@ -23,7 +23,7 @@ _PEOPLE = (
 
 @admin.register(Offer)
 class OfferAdmin(ReadOnlyStateAdmin):
-    """Offers, each with the whole history between its two sides about the product."""
+    """Offers, each with the full history of its two sides about the product."""
 
     list_display = ("about", "price", "offered_by", "offered_to", "status_now", "made_at")
     list_select_related = ("product", "buyer", "seller", "made_by")
@@ -153,7 +153,7 @@ def _stream_link(stream_id: UUID | None) -> SafeString | str:
 
 
 def _history_table(offer: Offer) -> SafeString:
-    """Return the history between the two sides about the product as a table, this offer's lines in bold."""
+    """Return a table of the two sides' history about the product, with this offer's entries in bold."""
     rows = format_html_join(
         "",
         "<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",

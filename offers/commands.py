@@ -27,7 +27,7 @@ _PRODUCT = {"product_id": OFFER_EXAMPLE["productId"]}
     ack_example=OFFER_EXAMPLE,
 )
 def create(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Offer a price to a product's seller. It replaces your earlier pending offer on the product."""
+    """Make an offer to a product's seller. It replaces your earlier pending offer on the product."""
     offer = negotiation.create_offer(actor=session.user, **data)
     return offer_payload(offer, session.user, offer.sale)
 
@@ -88,7 +88,7 @@ def withdraw(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     "product:join", input=ProductIdInput, example=_PRODUCT, ack_example={"productId": _PRODUCT["product_id"]}
 )
 def join_product(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Watch a product: receive its offered prices (`offer:feed`) and its sale (`product:sold`)."""
+    """Watch a product: receive the prices offered for it (`offer:feed`) and its sale (`product:sold`)."""
     product = product_visible_to(session.user, data["product_id"])
     session.join(product_room(product.pk))
     return {"productId": product.pk}

@@ -1,4 +1,4 @@
-"""Demo offers: three pending ones, one of them a counter-offer; one accepted, one declined."""
+"""Demo offers: three pending (one of them a counter-offer), one accepted and one declined."""
 
 from collections.abc import Callable, Sequence
 from decimal import ROUND_DOWN, Decimal
@@ -12,13 +12,13 @@ from offers.services.negotiation import accept_offer, counter_offer, create_offe
 
 
 def seed() -> Sequence[str]:
-    """Add the demo offers that are missing."""
+    """Create the demo offers unless they exist."""
     seed_offers(demo_people(), demo_products())
     return ()
 
 
 def seed_offers(users: Sequence[User], products: Sequence[Product]) -> list[Offer]:
-    """Make offers on the products on sale; does nothing if any of the products has offers already."""
+    """Make offers on available products; do nothing if any of the products already has an offer."""
     buyers = [user for user in users if user.role == User.Role.BUYER and not user.is_staff]
     if not buyers or Offer.objects.filter(product__in=products).exists():
         return []
@@ -62,6 +62,6 @@ def _decline(offer: Offer) -> None:
 
 
 def _rounded_share(price: Decimal, share: str) -> Decimal:
-    """Return a share of the price, without fils, as a person would offer it."""
+    """Return a share of the price, rounded down to whole dirhams as buyers usually offer."""
     amount = (price * Decimal(share)).quantize(Decimal(1), rounding=ROUND_DOWN)
     return max(amount, Decimal("0.01"))

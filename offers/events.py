@@ -1,4 +1,4 @@
-"""Socket events about offers: for the two sides of an offer, and for everybody who watches its product."""
+"""Socket events about offers, for the two sides of an offer and for everyone who watches its product."""
 
 from datetime import datetime
 from typing import Any
@@ -43,8 +43,8 @@ def _declare(name: str, doc: str, example: dict[str, Any], *rooms: str) -> Event
     return declare_event(EventSpec(name=name, doc=doc, example=example, rooms=rooms or ("user",)))
 
 
-CREATED = _declare("offer:created", "Your offer or counter-offer was made.", OFFER_EXAMPLE)
-NEW = _declare("offer:new", "Somebody made you an offer, or countered yours.", OFFER_EXAMPLE)
+CREATED = _declare("offer:created", "Your offer or counter-offer was created.", OFFER_EXAMPLE)
+NEW = _declare("offer:new", "You received an offer or a counter-offer.", OFFER_EXAMPLE)
 ACCEPTED = _declare(
     "offer:accepted",
     "An offer was accepted: the product is sold. Sent to both sides.",
@@ -77,8 +77,8 @@ CANCELLED = _declare(
 )
 FEED = _declare(
     "offer:feed",
-    "A price was offered or accepted for a product you watch, or for one shown in the live stream you watch;"
-    " the buyer is not named.",
+    "A price was offered or accepted for a product that you watch, or that is shown in a live stream you"
+    " watch. The buyer is not named.",
     {
         "productId": OFFER_EXAMPLE["productId"],
         "streamId": None,
@@ -92,7 +92,7 @@ FEED = _declare(
 )
 PRODUCT_SOLD = _declare(
     "product:sold",
-    "A product was sold; the buyer is not named.",
+    "A product was sold. The buyer is not named.",
     {
         "productId": OFFER_EXAMPLE["productId"],
         "streamId": None,
@@ -126,7 +126,7 @@ def publish_offer_event(offer: Offer, entry: OfferEvent, sale: Transaction | Non
 
 
 def publish_offer_feed(offer: Offer, product: Product, at: datetime) -> None:
-    """Publish an offered or accepted price to the product's room and its live stream's, naming nobody."""
+    """Publish an offered or accepted price to the product's and its live stream's room, without the buyer."""
     data = {
         "productId": product.pk,
         "streamId": product.live_stream_id,
@@ -139,7 +139,7 @@ def publish_offer_feed(offer: Offer, product: Product, at: datetime) -> None:
 
 
 def publish_product_sold(product: Product, sale: Transaction) -> None:
-    """Publish a sale to the product's room and its live stream's, naming nobody."""
+    """Publish a sale to the product's and its live stream's room, without the buyer."""
     data = {
         "productId": product.pk,
         "streamId": product.live_stream_id,

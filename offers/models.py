@@ -22,11 +22,11 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         return self.filter(status=Offer.Status.PENDING, expires_at__gt=now)
 
     def due_at(self, now: datetime) -> Self:
-        """Keep the pending offers whose expiry time has passed; the job will write them down as expired."""
+        """Keep the pending offers whose expiry time has passed, which the job will mark as expired."""
         return self.filter(status=Offer.Status.PENDING, expires_at__lte=now)
 
     def in_status(self, status: str, now: datetime) -> Self:
-        """Keep the offers that have this status at `now`: pending ones past their expiry time are expired."""
+        """Keep the offers with this status at `now`; pending ones past their expiry time count as expired."""
         due = Q(status=Offer.Status.PENDING, expires_at__lte=now)
         if status == Offer.Status.EXPIRED:
             return self.filter(due | Q(status=status))
@@ -131,24 +131,24 @@ class Offer(models.Model):
 
     @property
     def sale(self) -> "Transaction | None":
-        """The sale that came of this offer, if any."""
+        """The sale of this offer, if it was accepted."""
         return getattr(self, "transaction", None)
 
     def status_at(self, now: datetime) -> "Offer.Status":
-        """Return the status at `now`: a pending offer past its expiry time is expired before the job runs."""
+        """Return the status at `now`; a pending offer past its expiry time counts as expired."""
         if self.status == self.Status.PENDING and self.expires_at <= now:
             return self.Status.EXPIRED
         return self.Status(self.status)
 
     def close_reason_for(self, viewer: User) -> str:
-        """Return the close reason as this side may see it: only the seller knows the minimum price."""
+        """Return the close reason for this side: only the seller may learn that there is a minimum price."""
         if self.close_reason == self.CloseReason.BELOW_MINIMUM and viewer.pk != self.seller_id:
             return self.CloseReason.DECLINED
         return self.close_reason
 
 
 class Transaction(models.Model):
-    """A sale: an accepted offer, with the fee rate of that moment."""
+    """A sale: an accepted offer, with the fee rate at the time of acceptance."""
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -203,7 +203,7 @@ class Transaction(models.Model):
 
 
 class OfferEvent(models.Model):
-    """One line of an offer's history, written in the transaction of the change and never updated."""
+    """An entry of an offer's history, written in the transaction of the change and never updated."""
 
     class Kind(models.TextChoices):
         CREATED = "created"

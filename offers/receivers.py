@@ -1,4 +1,4 @@
-"""What offers does when accounts or listings change: registers with their hooks."""
+"""Registers the functions that offers call when accounts or listings change."""
 
 from accounts.hooks import account_closed, user_blocked
 from listings.hooks import product_withdrawn, sold_viewer_check

@@ -1,4 +1,4 @@
-"""Conditions that an offer must meet, and the seller's own price rules; nothing here queries the database."""
+"""The conditions that an offer must meet, and the seller's price rules, without database queries."""
 
 from decimal import Decimal
 from enum import Enum
@@ -23,7 +23,7 @@ def require_accepts_offers(product: Product, actor: User) -> None:
     Raises Forbidden (`own_product`) or Conflict (`offers_disabled`, `product_not_available`).
     """
     if product.seller_id == actor.pk:
-        raise Forbidden("This is your own product.", code="own_product")
+        raise Forbidden("You can't make an offer on your own product.", code="own_product")
     require_on_sale(product)
     if not product.accepts_offers:
         raise Conflict("The seller doesn't accept offers on this product.", code="offers_disabled")
@@ -36,16 +36,16 @@ def require_on_sale(product: Product) -> None:
 
 
 def require_valid_price(product: Product, price: Decimal, currency: str | None) -> None:
-    """Raise ValidationFailed for another currency than the product's and for more than the asking price.
+    """Raise ValidationFailed unless the currency is the product's and the price is at most the asking price.
 
-    More than the asking price is almost always a typing mistake.
+    A higher price is almost always a typing mistake.
     """
     problems = {}
     if currency is not None and currency != product.currency:
         problems["currency"] = [f"This product is sold in {product.currency}."]
     if price > product.price:
         problems["offered_price"] = [
-            f"The asking price is {product.currency} {product.price}; offer at most that."
+            f"The offer can't be above the asking price of {product.currency} {product.price}."
         ]
     if problems:
         raise ValidationFailed(details=problems)
@@ -56,7 +56,7 @@ def require_price_not_lowered(offer: Offer) -> None:
     product = offer.product
     if offer.offered_price > product.price or offer.currency != product.currency:
         raise Conflict(
-            f"The price is now {product.currency} {product.price}, which is less than this offer.",
+            f"The price is now {product.currency} {product.price}, which is below this offer.",
             code="price_lowered",
             details={"price": product.price, "currency": product.currency},
         )

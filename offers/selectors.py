@@ -1,4 +1,4 @@
-"""Lists of a user's offers and sales, and the history of a negotiation."""
+"""Reads of a user's offers and sales, and of the history of a negotiation."""
 
 from datetime import datetime
 from uuid import UUID
@@ -51,7 +51,7 @@ def transactions_of(
 
 
 def negotiation_history(offer: Offer) -> list[OfferEvent]:
-    """Return the history between this buyer and seller about this product, oldest first; for staff."""
+    """Return the history of the offer's buyer and seller about the product, oldest first; for staff."""
     return list(
         OfferEvent.objects.filter(offer__product=offer.product_id, offer__buyer=offer.buyer_id)
         .select_related("offer", "actor")

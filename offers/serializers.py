@@ -19,7 +19,7 @@ ACCEPTED_MESSAGE = "Offer accepted! Transaction created."  # contract 3.7
 
 
 class PriceInput(serializers.Serializer[None]):
-    """A price and a message, as in an offer and a counter-offer."""
+    """The price and message of an offer or counter-offer."""
 
     offered_price = PriceField(help_text="At most the asking price")
     currency = serializers.ChoiceField(
@@ -44,7 +44,7 @@ class PriceInput(serializers.Serializer[None]):
         allow_blank=True,
         allow_null=True,
         default="",
-        help_text="An id that the client chooses; sent again, it returns the offer that was created first",
+        help_text="An id that the client chooses; repeating it returns the first offer with that id",
     )
 
     def validate_message(self, value: str | None) -> str:
@@ -59,19 +59,19 @@ class OfferInput(PriceInput):
 
 
 class OfferIdInput(serializers.Serializer[None]):
-    """A socket command about an offer."""
+    """The data of a socket command about an offer."""
 
     offer_id = IdField()
 
 
 class ProductIdInput(serializers.Serializer[None]):
-    """A socket command about a product."""
+    """The data of a socket command about a product."""
 
     product_id = IdField()
 
 
 class CounterCommandInput(OfferIdInput, PriceInput):
-    """A counter-offer over a socket, where no URL names the offer."""
+    """A counter-offer over a socket, where the data must name the offer because no URL does."""
 
 
 class CancelInput(serializers.Serializer[None]):
@@ -91,7 +91,7 @@ class CancelInput(serializers.Serializer[None]):
 
 class OffersQuery(serializers.Serializer[None]):
     direction = serializers.ChoiceField(
-        choices=[MADE, RECEIVED], required=False, default=None, help_text="Made by me or to me"
+        choices=[MADE, RECEIVED], required=False, default=None, help_text="Made by you, or made to you"
     )
     product_id = IdField(required=False, default=None)
     status = serializers.ChoiceField(choices=Offer.Status.choices, required=False, default=None)
@@ -99,7 +99,7 @@ class OffersQuery(serializers.Serializer[None]):
 
 class TransactionsQuery(serializers.Serializer[None]):
     role = serializers.ChoiceField(
-        choices=["buyer", "seller"], required=False, default=None, help_text="My side of the transaction"
+        choices=["buyer", "seller"], required=False, default=None, help_text="Your side of the transaction"
     )
     product_id = IdField(required=False, default=None)
     status = serializers.ChoiceField(choices=Transaction.Status.choices, required=False, default=None)
@@ -112,7 +112,7 @@ class OfferOutput(serializers.Serializer[None]):
     product_id = serializers.UUIDField()
     buyer_id = serializers.UUIDField()
     seller_id = serializers.UUIDField()
-    made_by = serializers.UUIDField(help_text="The buyer, or in a counter-offer perhaps the seller")
+    made_by = serializers.UUIDField(help_text="The buyer, or the seller if it is the seller's counter-offer")
     conversation_id = serializers.UUIDField()
     parent_id = serializers.UUIDField(allow_null=True, help_text="The offer this one counters")
     offered_price = serializers.FloatField()
@@ -136,7 +136,7 @@ class OfferPageOutput(PageOutput):
 
 
 class TransactionOutput(serializers.Serializer[None]):
-    """A sale as one of its two sides sees it; the amounts are those of the moment it was agreed."""
+    """A sale as one of its two sides sees it; the amounts never change after the offer was accepted."""
 
     id = serializers.UUIDField()
     offer_id = serializers.UUIDField()
@@ -161,7 +161,7 @@ class TransactionPageOutput(PageOutput):
 
 
 def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
-    """Return an offer as OfferOutput for one of its two sides, with its status at `now`."""
+    """Return an offer as `OfferOutput` for one of its two sides, with its status at `now`."""
     status = offer.status_at(now)
     is_due = status != offer.status
     return {
@@ -190,12 +190,12 @@ def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
 
 
 def accepted_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
-    """Return an accepted offer; its `message` is the sentence of contract 3.7."""
+    """Return an accepted offer, with the `message` that contract 3.7 prescribes."""
     return offer_body(offer, viewer, now) | {"message": ACCEPTED_MESSAGE}
 
 
 def transaction_body(sale: Transaction, viewer: User) -> dict[str, Any]:
-    """Return a sale as TransactionOutput for one of its two sides."""
+    """Return a sale as `TransactionOutput` for one of its two sides."""
     return {
         "id": sale.pk,
         "offer_id": sale.offer_id,

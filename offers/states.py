@@ -1,4 +1,4 @@
-"""The states of offers and sales: which action, by which side, leads from which status to which."""
+"""The state machines of offers and sales: the status before and after each action, and who may take it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.CANCEL: Transition(Status.ACCEPTED, Status.CANCELLED, frozenset({Side.MAKER, Side.RECIPIENT})),
 }
 
-# Every code is written out: a search finds it, and a test compares the codes with docs/errors.md.
+# Every code is written out, so that it can be searched for and a test can compare it with docs/errors.md.
 _CONFLICTS: dict[Offer.Status, Callable[[], Conflict]] = {
     Status.PENDING: lambda: Conflict("This offer has not been accepted.", code="offer_pending"),
     Status.ACCEPTED: lambda: Conflict("This offer was already accepted.", code="offer_accepted"),

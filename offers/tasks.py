@@ -10,7 +10,7 @@ from offers.services import closing
 @app.periodic(cron="* * * * * */20")
 @app.task(name="offers.expire_due", queueing_lock="offers.expire_due")
 def expire_due(timestamp: int) -> None:
-    """Write down and publish expired offers; they count as expired even before this job runs."""
+    """Mark due offers as expired and publish that; they count as expired even before this job runs."""
     closing.expire_due_offers()
 
 

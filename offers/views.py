@@ -42,9 +42,10 @@ class OfferViewSet(ViewSet):
     @extend_schema(
         tags=_OFFERS,
         summary="Make an offer",
-        description="At most the asking price. It replaces your earlier pending offer on the product, and"
-        " answers a pending counter-offer of the seller's. The seller's price rules may accept or decline it"
-        " at once: see `status`. 403 `own_product`, 409 `offers_disabled` or `product_not_available`.",
+        description="The price can't be above the asking price. The offer replaces your earlier pending offer"
+        " on the product, or answers the seller's pending counter-offer. The seller's price rules may accept"
+        " or decline it at once: see `status`. Errors: 403 `own_product`, 409 `offers_disabled` or"
+        " `product_not_available`.",
         request=OfferInput,
         responses={201: OfferOutput},
         examples=[
@@ -84,9 +85,10 @@ class OfferViewSet(ViewSet):
     @extend_schema(
         tags=_OFFERS,
         summary="Accept an offer made to you",
-        description="The product is sold, a transaction is created and every other offer is declined. Of"
-        " concurrent requests one succeeds; the others get 409 with the offer's new status (`offer_accepted`,"
-        " `offer_withdrawn`, `offer_expired`, …), `product_not_available` or `price_lowered`.",
+        description="The product is sold, a transaction is created and every other offer is declined. One of"
+        " several concurrent requests succeeds. The others get 409 with the offer's new status"
+        " (`offer_accepted`, `offer_withdrawn`, `offer_expired`, …), `product_not_available` or"
+        " `price_lowered`.",
         request=None,
         responses=OfferOutput,
         examples=[
@@ -119,7 +121,7 @@ class OfferViewSet(ViewSet):
         tags=_OFFERS,
         summary="Answer an offer made to you with another price",
         description="Closes that offer and returns the new one, which the other side may accept, decline or"
-        " counter in turn.",
+        " counter.",
         request=PriceInput,
         responses=OfferOutput,
         examples=[
@@ -176,8 +178,8 @@ class TransactionViewSet(ViewSet):
         responses=TransactionOutput,
         examples=[
             OpenApiExample(
-                "The buyer did not come",
-                {"reason": "The buyer did not come to Al Ghurair Centre and no longer answers."},
+                "The buyer did not show up",
+                {"reason": "The buyer did not show up at Al Ghurair Centre and doesn't reply."},
                 request_only=True,
             )
         ],

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import hooks
-from accounts.access import locked_user
+from accounts.access import lock_user
 from accounts.models import User
 from accounts.services.logins import end_all_logins
 from soukloop.core.errors import Conflict, Forbidden
@@ -106,7 +106,7 @@ def _moderators() -> Group:
 def _lock_user(actor: User, user_id: UUID) -> User:
     if actor.pk == user_id:
         raise Forbidden("You cannot do this to your own account.")
-    user = locked_user(user_id)
+    user = lock_user(user_id)
     if user.deleted_at is not None:
         raise Conflict("This account was deleted.", code="account_deleted")
     if user.is_staff and not actor.is_superuser:

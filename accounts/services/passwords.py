@@ -4,7 +4,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.access import locked_user
+from accounts.access import lock_user
 from accounts.models import User
 from accounts.services import otp
 from accounts.services.logins import Login, end_all_logins, open_login
@@ -30,7 +30,7 @@ def check_current_password(user: User, password: str, field: str) -> None:
 def change_password(*, actor: User, current_password: str, new_password: str) -> Login:
     """Set a new password, end every login and open a new one for this client."""
     with transaction.atomic():
-        user = locked_user(actor.pk)
+        user = lock_user(actor.pk)
         check_current_password(user, current_password, "current_password")
         check_new_password(new_password, user, "new_password")
         _set_password(user, new_password)

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import hooks
-from accounts.access import locked_user
+from accounts.access import lock_user
 from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
 from accounts.services import otp
 from accounts.services.logins import end_all_logins
@@ -29,7 +29,7 @@ def update_profile(*, actor: User, current_password: str | None, **changes: Any)
     password. Raises ValidationFailed, Conflict (email_taken, username_taken, phone_taken).
     """
     with transaction.atomic():
-        user = locked_user(actor.pk)
+        user = lock_user(actor.pk)
         changed = [field for field, value in changes.items() if getattr(user, field) != value]
         if any(field in _CONTACTS for field in changed):
             if current_password is None:
@@ -57,7 +57,7 @@ def remove_avatar(*, actor: User) -> User:
 
 def _replace_avatar(actor: User, name: str) -> User:
     with transaction.atomic():
-        user = locked_user(actor.pk)
+        user = lock_user(actor.pk)
         transaction.on_commit(partial(delete_image, user.avatar), robust=True)
         user.avatar = name
         user.save(update_fields=["avatar", "updated_at"])
@@ -74,7 +74,7 @@ def delete_account(*, actor: User, password: str) -> None:
         # Locked before the person's row, in the same order as redeeming a code.
         contacts = [actor.email, actor.phone or ""]
         challenges = list(OtpChallenge.objects.select_for_update().filter(identifier__in=contacts))
-        user = locked_user(actor.pk)
+        user = lock_user(actor.pk)
         if user.deleted_at is not None:
             raise NotAuthenticated("This account was deleted.", code="account_deleted")
         check_current_password(user, password, "password")

@@ -44,7 +44,7 @@ NEIGHBORHOODS = (
 
 @dataclass(frozen=True)
 class Template:
-    """The parts that a category's listings are combined from; prices in AED, lowest and highest."""
+    """The parts from which a category's listings are combined; `prices` are the lowest and highest in AED."""
 
     brands: tuple[str, ...]
     things: tuple[str, ...]
@@ -244,7 +244,7 @@ class Home:
 
 
 def random_homes(rng: random.Random) -> Iterator[Home]:
-    """Yield random homes, more of them in populous neighbourhoods."""
+    """Yield random homes, more often in populous neighbourhoods."""
     weights = [place[4] for place in NEIGHBORHOODS]
     while True:
         name, latitude, longitude, spread, _ = rng.choices(NEIGHBORHOODS, weights)[0]

@@ -1,1 +1,1 @@
-"""Reads of lists; by hand-written SQL where there are many rows (docs/performance.md)."""
+"""Reads of products and categories; in plain SQL where there are many rows (docs/performance.md)."""

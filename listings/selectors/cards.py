@@ -1,4 +1,4 @@
-"""Cards: a product as lists show it, read from one row of SQL."""
+"""Cards: products as lists show them, each read from one row of SQL."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from listings.queries import Place
 _PRODUCT_AND_SELLER = (
     "p.id, p.title, p.price, p.currency, p.category_id, p.condition, p.feed_type, p.status, p.neighborhood,"
     " p.thumbnail_url, p.video_url, p.live_stream_id, p.favorite_count, p.view_count, p.accepts_offers,"
-    # Formatted as in JSON: saves making thousands of datetimes a second and formatting them again.
+    # Formatted as in JSON, which saves parsing and formatting thousands of datetimes a second.
     " to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
     " s.id, s.username, s.avatar, s.is_verified"
 )
@@ -23,14 +23,14 @@ _PRODUCT_AND_SELLER = (
 
 @dataclass(frozen=True)
 class Viewer:
-    """The user who reads a list, and the ids of the users hidden from them by a block."""
+    """The user who reads a list, and the ids of the users with whom they have a block."""
 
     id: UUID
     hidden: Collection[UUID]
 
 
 class CardRow(NamedTuple):
-    """The columns of `card_columns`, in their order. In a row without a product all but two are None."""
+    """The columns of `card_columns`. In a row without a product, all but `is_favorite` are None."""
 
     metres: float | None
     is_favorite: bool
@@ -61,7 +61,7 @@ def viewer_for(user: User | None) -> Viewer | None:
 
 
 def card_columns(place: Place | None, viewer: Viewer | None) -> tuple[str, list[Any]]:
-    """Return the SQL columns of a CardRow, from products `p` and sellers `s`, and their parameters."""
+    """Return the SQL columns of a `CardRow`, from products `p` and sellers `s`, with their parameters."""
     params: list[Any] = []
     distance = "NULL"
     if place is not None:  # geodesic, on the spheroid

@@ -1,4 +1,4 @@
-"""The categories with their counts (contract 2.6)."""
+"""Reads of the categories with their counts (contract 2.6)."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from soukloop.core.errors import NotFound
 
 
 def categories() -> list[dict[str, Any]]:
-    """Return all categories in their order, as clients see them."""
+    """Return all categories as clients see them, ordered by position."""
     counts, live = category_counts(), hooks.live_stream_counts()
     return [
         {

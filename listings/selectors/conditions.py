@@ -1,4 +1,4 @@
-"""SQL conditions on products that lists, searches and suggestions share."""
+"""SQL conditions on products, shared by lists, searches and suggestions."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,16 +8,16 @@ from listings.queries import ListQuery, Place
 from listings.selectors.cards import Viewer
 
 LISTED = "p.status = 'active' AND NOT p.seller_closed"
-"""As `listings.models.LISTED`, which the indexes are built on."""
+"""The same condition as `listings.models.LISTED`, so that its partial indexes are used."""
 
 _ECEF_POINT = "ST_MakePoint(%s, %s, %s)"  # in the coordinates of `public_xyz`
 DISTANCE = f"p.public_xyz <<->> {_ECEF_POINT}"
-"""Takes the parameters `ecef(place)`. Orders as the distance on the ellipsoid does (migration 0004)."""
+"""Takes the parameters `ecef(place)`. Has the same order as distances on the ellipsoid (migration 0004)."""
 
 
 @dataclass
 class Where:
-    """Conditions joined by AND, with their parameters in the same order."""
+    """SQL conditions joined by AND, with their parameters in the same order."""
 
     parts: list[str] = field(default_factory=list)
     params: list[Any] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Where:
 
 
 def listed_for(viewer: Viewer | None) -> Where:
-    """Return the conditions of the products that lists show to this viewer."""
+    """Return the conditions for products listed to this viewer."""
     where = Where()
     where.add(LISTED)
     exclude_blocked(where, viewer)
@@ -43,13 +43,13 @@ def listed_for(viewer: Viewer | None) -> Where:
 
 
 def exclude_blocked(where: Where, viewer: Viewer | None) -> None:
-    """Exclude the products of sellers with whom the viewer has a block, either way."""
+    """Exclude the products of sellers with whom the viewer has a block."""
     if viewer is not None and viewer.hidden:
         where.add("p.seller_id <> ALL(%s::uuid[])", list(viewer.hidden))
 
 
 def matching(query: ListQuery, viewer: Viewer | None) -> Where:
-    """Return the conditions of the listed products that a query's filters ask for, its text apart."""
+    """Return the conditions for listed products that match a query's filters, but not its text."""
     where = listed_for(viewer)
     if query.feed_type:
         where.add("p.feed_type = %s", query.feed_type)

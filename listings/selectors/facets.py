@@ -1,4 +1,4 @@
-"""Facets of a search (contract 2.5): how many matches have which category, price range and condition."""
+"""Facets of a search (contract 2.5): the numbers of matches by category, price range and condition."""
 
 from typing import Any, NamedTuple
 
@@ -17,9 +17,9 @@ SELECT (SELECT count(*) FROM matches) AS counted, (
   ) counts
 ) AS facets
 """
-"""Counts the rows of a CTE named `matches`: one row of their number and the facets as JSON."""
+"""Returns one row with the number of rows of a CTE named `matches`, and their facets as JSON."""
 
-# The values of `grouping`: a bit is set for each column that was not grouped by.
+# The values of `grouping`, in which a bit is set for each column that isn't grouped by.
 _BY_CATEGORY, _BY_CONDITION, _BY_PRICE = 0b011, 0b101, 0b110
 
 
@@ -34,26 +34,31 @@ class FacetCount(NamedTuple):
 
 
 def facets_body(rows: list[list[Any]] | None) -> dict[str, Any]:
-    """Return the facets as clients see them; price ranges come cheapest first, the others by count."""
-    counts = [FacetCount._make(row) for row in rows or []]
-    buckets = sorted((one.price_bucket or 0, one.matches) for one in counts if one.kind == _BY_PRICE)
+    """Return the facets as clients see them: price ranges from the cheapest, the others by count."""
+    facets = [FacetCount._make(row) for row in rows or []]
+    buckets = sorted((facet.price_bucket or 0, facet.matches) for facet in facets if facet.kind == _BY_PRICE)
     return {
         "categories": [
-            {"category": one.category, "count": one.matches} for one in counts if one.kind == _BY_CATEGORY
+            {"category": facet.category, "count": facet.matches}
+            for facet in facets
+            if facet.kind == _BY_CATEGORY
         ],
         "price_ranges": [{**_price_range(bucket), "count": count} for bucket, count in buckets],
         "conditions": [
-            {"condition": one.condition, "count": one.matches} for one in counts if one.kind == _BY_CONDITION
+            {"condition": facet.condition, "count": facet.matches}
+            for facet in facets
+            if facet.kind == _BY_CONDITION
         ],
     }
 
 
 def _price_range(bucket: int) -> dict[str, Any]:
-    least = _BOUNDS[bucket - 1] if bucket else 0
+    min_price = _BOUNDS[bucket - 1] if bucket else 0
     if bucket == len(_BOUNDS):
-        return {"label": f"{settings.CURRENCY} {least}+", "min_price": least, "max_price": None}
+        return {"label": f"{settings.CURRENCY} {min_price}+", "min_price": min_price, "max_price": None}
+    max_price = _BOUNDS[bucket]
     return {
-        "label": f"{settings.CURRENCY} {least}-{_BOUNDS[bucket]}",
-        "min_price": least,
-        "max_price": _BOUNDS[bucket],
+        "label": f"{settings.CURRENCY} {min_price}-{max_price}",
+        "min_price": min_price,
+        "max_price": max_price,
     }

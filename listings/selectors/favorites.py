@@ -1,4 +1,4 @@
-"""The products that a user likes."""
+"""Reads of a user's favourite products."""
 
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from soukloop.core.http.pagination import Page, page_body
 
 
 def favorites_of(viewer: Viewer, page: Page) -> Reads[dict[str, Any]]:
-    """Return a page of the listed products that a user likes, last liked first."""
+    """Return a page of a user's favourite products that are listed, last added first."""
     where = listed_for(viewer)
     where.add("f.user_id = %s", viewer.id)
     columns, params = card_columns(None, viewer)

@@ -1,8 +1,8 @@
 """Pages of product cards: their order, cursors and totals.
 
-These statements are run most. They are written by hand so that PostgreSQL uses the plans that were measured
-(docs/performance.md), and rows become dictionaries without becoming model instances first. A selector here is
-a generator: it yields statements and is sent their rows, so a view can run it over Django's connection and
+These are the most frequent statements. They are plain SQL, so that PostgreSQL uses the plans that were
+measured (docs/performance.md) and rows become dictionaries without model instances. A selector here is a
+generator that yields statements and is sent their rows, so a view can run it over Django's connection and
 `fast_reads` over an asynchronous one.
 """
 
@@ -23,7 +23,7 @@ from soukloop.core.http.pagination import cursor_number, cursor_time, decode_cur
 
 @dataclass(frozen=True)
 class Order:
-    """What a list is ordered by. `parse` turns a cursor's value back into a value of the key."""
+    """The order of a list. `parse` converts the value in a cursor to a value of the key."""
 
     key: str
     descending: bool
@@ -40,7 +40,7 @@ class Order:
 
 
 class PageRow(NamedTuple):
-    """A row of `ordered_page`'s statement. Without products there is one row, whose card is empty."""
+    """A row of `ordered_page`'s statement; if no product matches, a single one with an empty card."""
 
     counted: int
     key: str
@@ -49,14 +49,14 @@ class PageRow(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where a cursor points: at the last product of the page before."""
+    """The position to which a cursor points: the last product of the previous page."""
 
     is_live: bool
     key: Any
     id: UUID
 
 
-_POPULARITY = "(p.favorite_count * 10) + p.view_count"  # exactly as the index has it
+_POPULARITY = "(p.favorite_count * 10) + p.view_count"  # must be the same expression as in the index
 _ORDERS = {
     "recent": Order("p.created_at", True, cursor_time),
     "popular": Order(_POPULARITY, True, lambda value: int(cursor_number(value))),
@@ -68,17 +68,17 @@ _ORDERS = {
 def ordered_page(
     where: Where, query: ListQuery, *, viewer: Viewer | None, live_first: bool = False
 ) -> Reads[dict[str, Any]]:
-    """Return one page of cards, by page number or by cursor, in one statement.
+    """Return a page of cards, by page number or cursor, in one statement.
 
-    `total` is counted up to TOTAL_COUNTED_MAX. With `live_first`, products in a live stream come before the
-    others: there are few of them, and they have an index of their own.
+    `total` is counted up to TOTAL_COUNTED_MAX. With `live_first`, products in a live stream are first; there
+    are few of them, and they have a separate index.
     """
     order = _order_of(query)
     size = query.page.size
     offset = 0 if query.cursor else query.page.offset
     after = _parse_cursor(query, order)
     if order.is_by_distance and after is None and offset + size < settings.TOTAL_COUNTED_MAX:
-        # The nearest products are both the page and the count: one index scan serves both.
+        # One index scan of the nearest products provides both the page and the count.
         candidates, params = _first_products(where, order, None, settings.TOTAL_COUNTED_MAX + 1)
         count = f"SELECT 1 FROM candidates LIMIT {settings.TOTAL_COUNTED_MAX + 1}"
         count_params: list[Any] = []
@@ -96,7 +96,7 @@ def ordered_page(
         " LEFT JOIN listings_product p ON p.id = page.id LEFT JOIN accounts_user s ON s.id = p.seller_id"
         f" ORDER BY page.is_live DESC, page.key {direction}, page.id {direction}"
     )
-    # Which index is best depends on how crowded a place or how common a word is, and on nothing else here.
+    # The best plan depends only on the density around a place and the frequency of a word.
     has_one_plan = query.place is None and not query.text
     fetched = yield Statement(sql, [*params, *column_params, *count_params], has_one_plan)
     rows = [PageRow(row[0], row[1], row[2], CardRow._make(row[3:])) for row in fetched]
@@ -114,7 +114,7 @@ def ordered_page(
 def card_page_body(
     cards: list[dict[str, Any]], query: ListQuery, counted: int, counted_max: int, cursor: str | None
 ) -> dict[str, Any]:
-    """Return a page of cards as clients see it; a total above `counted_max` is not exact."""
+    """Return a page of cards as clients see it; the total isn't exact above `counted_max`."""
     return {
         "items": cards,
         "page": query.page.number,
@@ -138,7 +138,7 @@ def _candidates(
 ) -> tuple[str, list[Any]]:
     """Return a SELECT of the first `limit` products after a position.
 
-    With `live_first` it is a UNION of the live products and the others, each with its own index.
+    With `live_first`, it is a UNION of the live products and the others, which use separate indexes.
     """
     selects: list[str] = []
     params: list[Any] = []
@@ -159,10 +159,10 @@ def _candidates(
 
 
 def _first_products(where: Where, order: Order, is_live: bool | None, limit: int) -> tuple[str, list[Any]]:
-    """Return a SELECT of the first `limit` products; by distance, with all that are as far as the last.
+    """Return a SELECT of the first `limit` products; by distance, also of those as far away as the last.
 
-    By distance the index alone decides: with the id as a second key the planner would sort all rows instead.
-    Products at the same distance (a seller's share one point) are then put in order by the outer query.
+    By distance, the SELECT isn't ordered by id too, because the planner would then sort all rows instead of
+    using the index. The outer query orders products at the same distance, such as those of one seller.
     """
     order_by = order.key if order.is_by_distance else f"{order.key} {order.direction}, p.id {order.direction}"
     return (
@@ -174,10 +174,10 @@ def _first_products(where: Where, order: Order, is_live: bool | None, limit: int
 
 
 def _countable(where: Where, place: Place | None) -> tuple[str, list[Any]]:
-    """Return a SELECT of as many rows as are counted.
+    """Return a SELECT of the rows to count, at most TOTAL_COUNTED_MAX + 1.
 
-    Around a place it takes the nearest, although any would do: the index yields them one by one, whereas the
-    planner would read the newest products until enough of them are near.
+    Around a place, it is ordered by distance although the order doesn't matter: otherwise the planner would
+    read the newest products until enough of them are near.
     """
     limit = f"LIMIT {settings.TOTAL_COUNTED_MAX + 1}"
     if place is None:
@@ -202,5 +202,5 @@ def _parse_cursor(query: ListQuery, order: Order) -> Position | None:
         return None
     sort, is_live, key, last_id = decode_cursor(query.cursor, str, bool, order.parse, UUID)
     if sort != query.sort:
-        raise ValidationFailed(details={"cursor": ["This cursor belongs to another sort."]})
+        raise ValidationFailed(details={"cursor": ["This cursor belongs to another sort order."]})
     return Position(is_live, key, last_id)

@@ -1,4 +1,4 @@
-"""Search by words (contract 2.5), and products like another one."""
+"""Full-text search (contract 2.5), and similar products."""
 
 import re
 from dataclasses import replace
@@ -21,12 +21,12 @@ from soukloop.core.db.reads import Reads, Statement
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.http.pagination import cursor_time, decode_cursor, encode_cursor
 
-# For words of the description, category, tags and title: one in the title outweighs many in a description.
+# Of words in the description, category, tags and title: one in the title outweighs many in a description.
 _WEIGHTS = "'{0.02, 0.1, 0.3, 1.0}'"
 _SCORE = f"round(ts_rank({_WEIGHTS}, p.search_document, %s::tsquery)::numeric, 3)::float8"
 _MATCH_COLUMNS = "p.id, p.category_id, p.condition, p.price, p.created_at"
-# A document contains the number of the four-week period it was listed in (migration 0003). So many of the
-# latest periods are searched one by one.
+# A document contains the number of the four-week period in which it was listed (migration 0003). The _PERIODS
+# latest ones are searched one by one.
 _PERIOD_SECONDS = 28 * 24 * 3600
 _PERIODS = 13
 # `similar_products` ranks this many of the newest matches.
@@ -34,7 +34,7 @@ _SIMILAR_RANKED = 400
 
 
 class RankedRow(NamedTuple):
-    """A row of the relevance statement. Without matches there is one row, whose score and card are empty."""
+    """A row of the relevance statement; if nothing matches, a single one with an empty score and card."""
 
     counted: int
     facet_counts: list[list[Any]] | None
@@ -44,7 +44,7 @@ class RankedRow(NamedTuple):
 
 
 def search_products(query: ListQuery, *, viewer: Viewer | None) -> Reads[dict[str, Any]]:
-    """Return a page of matches with facets; if nothing matches, those of the text with typos corrected."""
+    """Return a page of matches with facets; if nothing matches, search again with typos corrected."""
     body = yield from _search(query, viewer)
     if body["total"] or not query.text:
         return {**body, "corrected_query": None}
@@ -58,7 +58,7 @@ def search_products(query: ListQuery, *, viewer: Viewer | None) -> Reads[dict[st
 def similar_products(
     product: Product, *, viewer: Viewer | None, limit: int = 12
 ) -> Reads[list[dict[str, Any]]]:
-    """Return the products that share most words with this one, in its category and price range."""
+    """Return the products in the same category and price range with the most words of this title."""
     words = " or ".join(re.findall(r"\w+", product.title)[:12])
     where = listed_for(viewer)
     where.add("p.id <> %s", product.pk)
@@ -95,7 +95,8 @@ def _search(query: ListQuery, viewer: Viewer | None) -> Reads[dict[str, Any]]:
     )
     if tsquery:
         where.add("p.search_document @@ %s::tsquery", tsquery)
-    # Rare words are found by the GIN index and sorted; common ones soon turn up in the list's own order.
+    # PostgreSQL finds rare words by the GIN index and sorts the matches; for common words it reads the list
+    # in order, where matches are frequent.
     page = yield from ordered_page(where, query, viewer=viewer)
     return {
         **page,
@@ -108,10 +109,10 @@ def _search(query: ListQuery, viewer: Viewer | None) -> Reads[dict[str, Any]]:
 def _relevance_page(
     query: ListQuery, where: Where, tsquery: str, viewer: Viewer | None
 ) -> Reads[dict[str, Any]]:
-    """Rank the matches and count the facets, in one statement, or in two where there are very many matches.
+    """Rank the matches and count the facets, in one statement, or in two if there are too many matches.
 
-    Unless PostgreSQL estimates very many, all matches are read. If they turn out to be more than
-    SEARCH_CONSIDERED_MAX, that statement stopped before the newest, so the newest ones are read instead.
+    All matches are read unless PostgreSQL estimates that there are too many. If they are more than
+    SEARCH_CONSIDERED_MAX, the newest ones may be missing, so a second statement reads only the newest ones.
     """
     size, limit = query.page.size, settings.SEARCH_CONSIDERED_MAX
     offset = 0 if query.cursor else query.page.offset
@@ -120,7 +121,7 @@ def _relevance_page(
     if query.cursor:
         sort, *position = decode_cursor(query.cursor, str, float, cursor_time, UUID)
         if sort != query.sort:
-            raise ValidationFailed(details={"cursor": ["This cursor belongs to another sort."]})
+            raise ValidationFailed(details={"cursor": ["This cursor belongs to another sort order."]})
         after, after_params = "(score, created_at, id) < (%s::float8, %s, %s)", position
 
     def rank(matches: str, params: list[Any], *, has_one_plan: bool = False) -> Reads[list[RankedRow]]:
@@ -143,7 +144,7 @@ def _relevance_page(
         rows = yield from rank(*_matches(where, tsquery, limit + 1, is_ranked=True))
         counted = rows[0].counted
     if counted > limit and tsquery:
-        # With words alone the best plan is always the same; planning took 1 ms of the statement's 14.
+        # Without other conditions the best plan is always the same; planning took 1 of the statement's 14 ms.
         newest = _newest_matches(where, tsquery, limit)
         rows = yield from rank(*newest, has_one_plan=not where.params)
         counted = limit + 1 if rows[0].counted == limit else rows[0].counted
@@ -159,7 +160,7 @@ def _relevance_page(
 
 
 def _to_tsquery(text: str) -> Reads[str]:
-    """Return the text as a tsquery; evaluated once, because statements name it many times."""
+    """Return the text as a tsquery, evaluated once because statements contain it many times."""
     if not text:
         return ""
     sql = "SELECT listings_search_query(%s)::text"
@@ -168,7 +169,7 @@ def _to_tsquery(text: str) -> Reads[str]:
 
 
 def _estimated_matches(where: Where, tsquery: str) -> Reads[int]:
-    """Return the planner's estimate of the matches; it knows how common each word is."""
+    """Return the planner's estimate of the number of matches, from its statistics of words."""
     [(plan,)] = yield Statement(
         "EXPLAIN (FORMAT JSON) SELECT 1 FROM listings_product p"
         f" WHERE {where.sql} AND p.search_document @@ %s::tsquery",
@@ -178,7 +179,7 @@ def _estimated_matches(where: Where, tsquery: str) -> Reads[int]:
 
 
 def _matches(where: Where, tsquery: str, limit: int, *, is_ranked: bool) -> tuple[str, list[Any]]:
-    """Return a SELECT of at most `limit` matches with their scores; without a tsquery, of the newest."""
+    """Return a SELECT of at most `limit` matches with their scores; without a tsquery, of the newest ones."""
     if not tsquery:
         return (
             f"SELECT {_MATCH_COLUMNS}, 0::float8 AS score FROM listings_product p WHERE {where.sql}"
@@ -196,8 +197,8 @@ def _matches(where: Where, tsquery: str, limit: int, *, is_ranked: bool) -> tupl
 def _newest_matches(where: Where, tsquery: str, limit: int) -> tuple[str, list[Any]]:
     """Return a SELECT of the `limit` newest matches of common words.
 
-    A period's number is a word of its documents, so each period is one intersection inside the GIN index.
-    PostgreSQL reads period after period and stops at the limit.
+    Every document contains its period's number as a word, so each period is one intersection in the GIN
+    index. PostgreSQL reads one period after another and stops at the limit.
     """
     this_period = int(timezone.now().timestamp()) // _PERIOD_SECONDS
     oldest = datetime.fromtimestamp((this_period - _PERIODS + 1) * _PERIOD_SECONDS, UTC)

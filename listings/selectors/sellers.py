@@ -1,4 +1,4 @@
-"""The list of a seller's products."""
+"""Reads of a seller's products."""
 
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ def products_of_seller(
 ) -> Reads[dict[str, Any]]:
     """Return a page of a seller's products, newest first.
 
-    The seller sees all but the deleted ones, or those of one `status`; others see what is listed.
+    The seller sees all products that aren't deleted, or those with a `status`; others see the listed ones.
     """
     if viewer is not None and viewer.id == seller_id:
         where = Where()

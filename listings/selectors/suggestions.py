@@ -1,4 +1,4 @@
-"""Suggestions while typing, and correction of typos, from the words of titles (contract 2.5)."""
+"""Search suggestions and correction of typos, from the words of titles (contract 2.5)."""
 
 import re
 import unicodedata
@@ -13,20 +13,20 @@ from soukloop.core.db.reads import Reads, Statement
 
 _CORRECTIONS_MAX = 8
 _TYPED_WORD = re.compile(r"[^\s\"()]+")
-# More titles use such a word than one seller can have, so it can be suggested without looking for a product:
-# somebody whom no block hides uses it too, and it will not have vanished before the next recount.
+# A word with more uses than this occurs in titles of several sellers, of whom the viewer has hardly blocked
+# all. It is suggested without looking for a visible product. `uses` may be a day old.
 _COMMON_USES = settings.ACTIVE_PRODUCTS_MAX
 # A known word as a tsquery, with its quotes and backslashes escaped.
 _WORD_QUERY = r"('''' || replace(replace(word, '\', '\\'), '''', '''''') || '''')::tsquery"
-# Dashes in a row, with anything between them that PostgreSQL ignores or `listings_fold` removes.
+# Consecutive dashes, with any characters between them that PostgreSQL ignores or `listings_fold` removes.
 _DASH_RUN = re.compile(r'(?:-(?:[^\w"-]|[\u0621\u0640\u06e5\u06e6])*){2,}')
 
 
 def suggested_texts(text: str, *, viewer: Viewer | None, limit: int = 8) -> Reads[list[str]]:
-    """Return completions of the last word typed, the words that most titles use first.
+    """Return completions of the last word of the text, the most used words first.
 
-    A word or phrase is suggested only if a product that the viewer may see contains it: none from deleted,
-    hidden or renamed products, nor from sellers whom a block hides.
+    A word or phrase is suggested only if a product that the viewer may see contains it, so not from deleted,
+    hidden or renamed products, nor from sellers with whom the viewer has a block.
     """
     head, _, last = text.rpartition(" ")
     [folded] = yield from _fold([last])
@@ -55,7 +55,7 @@ def suggested_texts(text: str, *, viewer: Viewer | None, limit: int = 8) -> Read
 
 
 def corrected_text(text: str, *, viewer: Viewer | None) -> Reads[str | None]:
-    """Return the text with mistyped words replaced by known ones, or None if there is nothing to correct."""
+    """Return the text with typos replaced by known words, or None if there is nothing to correct."""
     typed = _TYPED_WORD.findall(text)
     folded = dict(zip(typed, (yield from _fold(typed)), strict=True))
     rows = yield Statement(
@@ -72,18 +72,19 @@ def corrected_text(text: str, *, viewer: Viewer | None) -> Reads[str | None]:
 
 
 def without_dash_runs(text: str) -> str:
-    """Return the text without runs of dashes: each dash is a NOT to PostgreSQL, which fails at 32 of them.
+    """Return the text without consecutive dashes: each is a NOT operator to PostgreSQL, which fails at 32.
 
-    Nobody excludes a word by more than one dash. Normalised as `listings_fold` does, to find all dashes.
+    A single dash, which excludes a word, is kept. The text is normalised as by `listings_fold`, to find all
+    kinds of dashes.
     """
     return _DASH_RUN.sub(" ", unicodedata.normalize("NFKD", text))
 
 
 def _is_visible(viewer: Viewer | None) -> tuple[str, list[Any]]:
-    """Return the SQL condition that the viewer may see a product with the known word, and its parameters.
+    """Return the SQL condition that the viewer may see a product with the known word, with its parameters.
 
-    Checked for rare words only, where it is cheap: the index reads all entries of a word before it returns
-    the first.
+    It is checked only for rare words, for which it is cheap: the index reads all entries of a word before it
+    returns the first.
     """
     where = listed_for(viewer)
     return (
@@ -102,7 +103,7 @@ def _fold(words: list[str]) -> Reads[list[str]]:
 
 
 def _corrected_word(word: str, viewer: Viewer | None) -> Reads[str | None]:
-    """Return the nearest known word, at most one typo away (two for long words), the most used first."""
+    """Return the known word with the fewest typos (one, or two for long words), or else the most used."""
     if len(word) < 3 or len(word) > 40:
         return None
     candidates = yield Statement(

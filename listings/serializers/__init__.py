@@ -1,1 +1,1 @@
-"""Request and response shapes of products and lists."""
+"""Request and response shapes of products and their lists."""

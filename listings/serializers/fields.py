@@ -1,4 +1,4 @@
-"""Fields of requests about products: web addresses, categories, tags."""
+"""Request fields of products: web addresses, categories, tags."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ _NOT_IN_ADDRESSES = re.compile(r"[\s\\\"'<>`\x00-\x1f\x7f]")
 
 
 class WebAddressField(serializers.CharField):
-    """An http or https address that all programs parse alike. The server never fetches it."""
+    """An http or https URL that all parsers read in the same way. The server never fetches it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=2000, validators=[_check_address], **kwargs)
@@ -39,24 +39,24 @@ def _check_address(address: str) -> None:
         raise serializers.ValidationError(invalid_host) from error
     if parts.scheme not in ("http", "https"):
         raise serializers.ValidationError("Enter an address that starts with http:// or https://.")
-    if "@" in parts.netloc:  # what stands before the @ could pass for the host
+    if "@" in parts.netloc:  # readers could take the text before the @ for the host
         raise serializers.ValidationError("An address can't contain a username or password.")
     URLValidator(schemes=["http", "https"], message=invalid_host)(address)
 
 
 class CategoryField(serializers.CharField):
-    """A category by its slug; looked up after the validators, so never with a NUL or other invalid text."""
+    """A category by its slug, which is looked up only after the validators have refused invalid text."""
 
     def run_validation(self, data: Any = empty) -> Any:
         slug = super().run_validation(data)
         category = Category.objects.filter(pk=slug).first()
         if category is None:
-            raise serializers.ValidationError("Unknown category.")
+            raise serializers.ValidationError("Category not found.")
         return category
 
 
 class TagField(PlainTextField):
-    """A tag, without the # that people write before it."""
+    """A tag, from which a leading # is removed."""
 
     def to_internal_value(self, data: Any) -> str:
         return super().to_internal_value(data.strip().lstrip("#") if isinstance(data, str) else data)

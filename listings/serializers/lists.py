@@ -1,4 +1,4 @@
-"""Shapes of lists: feeds, searches with facets, suggestions, favourites, categories."""
+"""Response shapes of lists: feeds, searches with facets, suggestions, favourites, categories."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from soukloop.core.http.pagination import PageOutput
 class CardPageOutput(PageOutput):
     items = CardOutput(many=True)
     total_is_exact = serializers.BooleanField(help_text="False if counting stopped at the limit")
-    next_cursor = serializers.CharField(allow_null=True, help_text="For the parameter `cursor`")
+    next_cursor = serializers.CharField(allow_null=True, help_text="Send it as `cursor` to get the next page")
 
 
 class FavoritesOutput(PageOutput):
@@ -44,7 +44,7 @@ class FacetsOutput(serializers.Serializer[Any]):
 class SearchOutput(CardPageOutput):
     facets = FacetsOutput()
     corrected_query = serializers.CharField(
-        allow_null=True, help_text="What was searched for instead, if nothing matched the text as typed"
+        allow_null=True, help_text="The corrected text that was searched for, if nothing matched as typed"
     )
 
 

@@ -1,4 +1,4 @@
-"""Shapes of one product: what its seller sends, and what clients see."""
+"""Request and response shapes of a product."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from soukloop.core.money import PriceField
 
 
 class ProductInput(serializers.Serializer[Any]):
-    """A product as its seller describes it. The service checks what depends on several fields."""
+    """A product as its seller sends it. Rules about several fields are checked by the service."""
 
     title = PlainTextField(max_length=200)
     description = PlainTextField(has_lines=True, max_length=5000, required=False, allow_blank=True)
@@ -54,7 +54,7 @@ class ProductInput(serializers.Serializer[Any]):
 
 
 class SellerOutput(PersonCardOutput):
-    username = serializers.CharField(help_text="With its @")
+    username = serializers.CharField(help_text="With a leading @")
 
 
 class CardOutput(serializers.Serializer[Any]):
@@ -79,12 +79,12 @@ class CardOutput(serializers.Serializer[Any]):
     is_favorite = serializers.BooleanField()
     created_at = serializers.DateTimeField()
     seller = SellerOutput()
-    distance_km = serializers.FloatField(required=False, help_text="If the request names a place")
+    distance_km = serializers.FloatField(required=False, help_text="If the request contains a place")
     distance_label = serializers.CharField(required=False)
 
 
 class ProductOutput(CardOutput):
-    """A product by itself. Only its seller sees the last four fields."""
+    """A product with all its fields. Only its seller receives the last four."""
 
     description = serializers.CharField()
     image_urls = serializers.ListField(child=serializers.CharField())
@@ -108,13 +108,13 @@ class FavoriteOutput(serializers.Serializer[Any]):
 
 
 class ImageOutput(serializers.Serializer[Any]):
-    url = serializers.CharField(help_text="For `image_urls`")
+    url = serializers.CharField(help_text="Send it in `image_urls`")
     width = serializers.IntegerField()
     height = serializers.IntegerField()
 
 
 class ProductCardOutput(serializers.Serializer[Any]):
-    """A product in short, as conversations and offers show it."""
+    """A short form of a product, in conversations and offers."""
 
     id = serializers.UUIDField()
     title = serializers.CharField()
@@ -125,7 +125,7 @@ class ProductCardOutput(serializers.Serializer[Any]):
 
 
 def product_card(product: Product) -> dict[str, Any]:
-    """Return what `ProductCardOutput` describes."""
+    """Return a product as `ProductCardOutput`."""
     return {
         "id": product.pk,
         "title": product.title,
@@ -137,7 +137,7 @@ def product_card(product: Product) -> dict[str, Any]:
 
 
 def product_body(product: Product, viewer: User | None, *, is_favorite: bool = False) -> dict[str, Any]:
-    """Return a product as this viewer sees it; needs `seller` loaded."""
+    """Return a product as `ProductOutput` for this viewer; its seller must be loaded."""
     seller = product.seller
     body: dict[str, Any] = {
         "id": product.pk,

@@ -1,4 +1,4 @@
-"""Liking products."""
+"""Adding and removing a user's favourite products."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from listings.models import Favorite, Product
 
 @transaction.atomic
 def add_favorite(*, actor: User, product_id: UUID) -> Product:
-    """Like a product; liking it again changes nothing. Raises NotFound."""
+    """Add a product to the user's favourites; adding it again changes nothing. Raises NotFound."""
     product = product_visible_to(actor, product_id)
     _, is_new = Favorite.objects.get_or_create(user=actor, product=product)
     return _change_favorite_count(product, 1 if is_new else 0)
@@ -20,9 +20,9 @@ def add_favorite(*, actor: User, product_id: UUID) -> Product:
 
 @transaction.atomic
 def remove_favorite(*, actor: User, product_id: UUID) -> Product:
-    """Stop liking a product, even one that is no longer visible.
+    """Remove a product from the user's favourites, even if it is no longer visible.
 
-    Raises NotFound for a product that was not liked and is not visible.
+    Raises NotFound for a product that is neither a favourite nor visible.
     """
     favorite = Favorite.objects.filter(user=actor, product_id=product_id)
     deleted, _ = favorite.delete()

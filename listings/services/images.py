@@ -1,4 +1,4 @@
-"""Storing uploaded images of products, and making their thumbnails."""
+"""Storing uploaded images of products, and creating thumbnails of them."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -21,7 +21,7 @@ def upload_image(*, actor: User, upload: "UploadedFile[Any]") -> StoredImage:
 
 
 def uploaded_image_name(product: Product) -> str | None:
-    """Return the storage name of the product's first image if its seller uploaded it here, else None."""
+    """Return the storage name of the product's first image if its seller uploaded it, else None."""
     if not product.image_urls:
         return None
     base, url = default_storage.url(""), product.image_urls[0]
@@ -31,12 +31,12 @@ def uploaded_image_name(product: Product) -> str | None:
 
 
 def make_thumbnail(*, product: Product) -> None:
-    """Make the thumbnail for lists from the product's first image, if its seller uploaded it here."""
+    """Create the thumbnail for lists from the product's first image, if its seller uploaded it."""
     name = uploaded_image_name(product)
     if name is None or product.video_thumbnail_url or not default_storage.exists(name):
         return
     thumbnail = images.make_thumbnail(name, settings.THUMBNAIL_SIDE)
-    # Only while the images are the same: the product may have been edited meanwhile.
+    # Only if the images are still the same: the product may have been edited meanwhile.
     Product.objects.filter(pk=product.pk, image_urls=product.image_urls).update(
         thumbnail_url=default_storage.url(thumbnail)
     )

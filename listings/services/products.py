@@ -1,7 +1,8 @@
 """Creating, changing, selling, hiding and deleting products."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.contrib.gis.geos import Point
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.access import locked_user
+from accounts.access import lock_user
 from accounts.models import User
 from accounts.tokens import check_account_open
 from listings import hooks
@@ -24,6 +25,15 @@ from listings.services.search_words import add_words
 from soukloop.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
 from soukloop.core.jobs.queue import enqueue
 from soukloop.core.staff.history import log_staff_action
+
+# Every code is written out, so that it can be searched for and a test can compare it with docs/errors.md.
+_CONFLICTS: dict[Product.Status, Callable[..., Conflict]] = {
+    Product.Status.ACTIVE: partial(Conflict, "This product is active.", code="product_active"),
+    Product.Status.RESERVED: partial(Conflict, "This product is reserved.", code="product_reserved"),
+    Product.Status.SOLD: partial(Conflict, "This product is sold.", code="product_sold"),
+    Product.Status.HIDDEN: partial(Conflict, "This product is hidden.", code="product_hidden"),
+    Product.Status.DELETED: partial(Conflict, "This product is deleted.", code="product_deleted"),
+}
 
 
 @transaction.atomic
@@ -49,11 +59,11 @@ def create_product(
 ) -> Product:
     """Put a product on sale; the fee depends on its feed (contract 2.1, 2.2).
 
-    Raises ValidationFailed for fields that contradict each other, Forbidden for a buyer, NotAuthenticated for
-    an account that was closed meanwhile, Conflict at the limit of active products.
+    Raises ValidationFailed for contradictory fields, Forbidden for a buyer, NotAuthenticated if the account
+    was closed meanwhile, Conflict at the limit of active products.
     """
     if actor.role != User.Role.SELLER:
-        raise Forbidden("Only sellers can list products.", code="sellers_only")
+        raise Forbidden("Only sellers may list products.", code="sellers_only")
     product = Product(
         seller=actor,
         title=title,
@@ -74,8 +84,8 @@ def create_product(
         auto_accept_price=auto_accept_price,
     )
     _validate_and_price(product)
-    seller = locked_user(actor.pk)
-    # The lock may have waited for a ban, which closed the seller's products, but not the one created here.
+    seller = lock_user(actor.pk)
+    # A ban may have been committed while waiting for the lock; it closed only the existing products.
     check_account_open(seller)
     _require_below_active_limit(seller)
     product.save(force_insert=True)
@@ -87,9 +97,9 @@ def create_product(
 
 @transaction.atomic
 def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any]) -> Product:
-    """Change some fields of a product; the fee is computed again from price and feed.
+    """Change some fields of a product; the fee is computed again from the price and the feed.
 
-    Raises ValidationFailed, NotFound, Forbidden, Conflict for one that is reserved or sold.
+    Raises ValidationFailed, NotFound, Forbidden, Conflict for a reserved or sold product.
     """
     product = own_product(actor, product_id, lock=True)
     _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
@@ -111,7 +121,7 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
 
 @transaction.atomic
 def delete_product(*, actor: User, product_id: UUID) -> None:
-    """Delete a product; its row is kept for chats and sales. Raises Conflict for one that is sold."""
+    """Delete a product; its row is kept for chats and sales. Raises Conflict if it is reserved or sold."""
     product = own_product(actor, product_id, lock=True)
     _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
     adjust_counts_on_commit(product.category_id, total=-1, active=-int(product.is_listed))
@@ -124,7 +134,7 @@ def delete_product(*, actor: User, product_id: UUID) -> None:
 def mark_sold(*, product: Product) -> None:
     """Mark a product as sold; the caller has locked its row. Raises Conflict unless it is on sale.
 
-    Doesn't call `hooks.product_withdrawn`: the caller closes the other offers itself.
+    Doesn't call `hooks.product_withdrawn`, because the caller closes the other offers.
     """
     _require_status(product, Product.Status.ACTIVE)
     adjust_counts_on_commit(product.category_id, active=-int(product.is_listed))
@@ -136,9 +146,9 @@ def mark_sold(*, product: Product) -> None:
 def put_back_on_sale(*, product: Product) -> None:
     """Put a product back on sale after its sale was cancelled; the caller has locked its row.
 
-    A product that was hidden or deleted since remains so, but is no longer sold. The limit of active products
-    doesn't apply: the buyer may cancel a sale, and the seller should not lose a product by that. They can't
-    list another until they are below the limit. Raises Conflict unless it was sold.
+    A product that has been hidden or deleted since then keeps that status. The limit of active products
+    doesn't apply, because the seller should not lose a product when the buyer cancels; the seller can't list
+    another product until they are below the limit. Raises Conflict unless the product was sold.
     """
     if product.sold_at is None:
         _require_status(product, Product.Status.SOLD)
@@ -146,17 +156,17 @@ def put_back_on_sale(*, product: Product) -> None:
         product.status = Product.Status.ACTIVE
         adjust_counts_on_commit(product.category_id, active=int(product.is_listed))
     product.sold_at = None
-    # Without `seller_closed`: a ban that waits for this row sets it next.
+    # `seller_closed` isn't saved, because a ban that is waiting for this row will set it.
     product.save(update_fields=["status", "sold_at", "updated_at"])
 
 
 def set_live_stream(*, product_ids: Iterable[UUID], stream_id: UUID) -> None:
-    """Mark products as shown in a live stream, which the Discover feed puts first."""
+    """Mark products as shown in a live stream; the Discover feed lists them first."""
     Product.objects.filter(pk__in=list(product_ids)).update(live_stream_id=stream_id)
 
 
 def clear_live_stream(*, stream_id: UUID, product_ids: Iterable[UUID] | None = None) -> None:
-    """Undo `set_live_stream`, for some of the stream's products or, without `product_ids`, for all."""
+    """Undo `set_live_stream` for these products of the stream; without `product_ids`, for all."""
     products = Product.objects.filter(live_stream_id=stream_id)
     if product_ids is not None:
         products = products.filter(pk__in=list(product_ids))
@@ -165,7 +175,7 @@ def clear_live_stream(*, stream_id: UUID, product_ids: Iterable[UUID] | None = N
 
 @transaction.atomic
 def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
-    """Hide a product, as staff, from everyone but its seller, who can read the reason."""
+    """Hide a product as staff from everyone except its seller, who can read the reason."""
     product = _product_for_staff(actor, product_id)
     _require_status(product, Product.Status.ACTIVE, Product.Status.RESERVED, Product.Status.SOLD)
     adjust_counts_on_commit(product.category_id, active=-int(product.is_listed))
@@ -179,9 +189,9 @@ def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
 
 @transaction.atomic
 def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
-    """Undo `hide_product`: the product is on sale again, or sold if it was.
+    """Undo `hide_product`: the product is on sale again, or sold if it was sold before.
 
-    Raises Conflict unless it is hidden, and if the seller has reached the limit of active products since.
+    Raises Conflict if the product isn't hidden, or if the seller has reached the limit of active products.
     """
     product = _product_for_staff(actor, product_id, lock_seller=True)
     _require_status(product, Product.Status.HIDDEN)
@@ -189,7 +199,7 @@ def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
         _require_below_active_limit(product.seller)
     product.status = Product.Status.SOLD if product.sold_at else Product.Status.ACTIVE
     product.hidden_reason = ""
-    # Without `seller_closed`: a ban that waits for this row sets it next.
+    # `seller_closed` isn't saved, because a ban that is waiting for this row will set it.
     product.save(update_fields=["status", "hidden_reason", "updated_at"])
     adjust_counts_on_commit(product.category_id, active=int(product.is_listed))
     log_staff_action(actor=actor, row=product, message=f"Restored: {reason}")
@@ -199,13 +209,13 @@ def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
 def mark_seller_closed(seller: User) -> None:
     """Remove the products of a banned or deleted seller from all lists; their status doesn't change.
 
-    Calls no hook: upper apps register with those of accounts.
+    Doesn't call `hooks.product_withdrawn`, because other apps register with the hooks of accounts.
     """
     _set_seller_closed(seller, is_closed=True)
 
 
 def mark_seller_open(seller: User) -> None:
-    """Put the products of a seller whose ban was lifted back on the lists."""
+    """List the products of a seller again after their ban was lifted."""
     _set_seller_closed(seller, is_closed=False)
 
 
@@ -218,7 +228,7 @@ def _set_seller_closed(seller: User, *, is_closed: bool) -> None:
 def _product_for_staff(actor: User, product_id: UUID, *, lock_seller: bool = False) -> Product:
     if not actor.is_staff:
         raise Forbidden
-    if lock_seller:  # before the product, in the order in which a ban locks
+    if lock_seller:  # before the product, in the same order as a ban
         seller_ids = Product.objects.filter(pk=product_id).values("seller_id")
         User.objects.select_for_update(no_key=True).filter(pk__in=seller_ids).first()
     products = Product.objects.select_for_update(of=("self",)).select_related("seller")
@@ -235,28 +245,24 @@ def _enqueue_thumbnail(product: Product) -> None:
 
 def _require_status(product: Product, *allowed: str) -> None:
     if product.status not in allowed:
-        raise Conflict(
-            f"This product is {product.status}.",
-            code=f"product_{product.status}",
-            details={"status": product.status},
-        )
+        raise _CONFLICTS[Product.Status(product.status)](details={"status": product.status})
 
 
 def _require_below_active_limit(seller: User) -> None:
-    """Raise Conflict at the limit; the seller's row is locked, so that parallel requests can't exceed it."""
+    """Raise Conflict at the limit; the caller has locked the seller's row against parallel requests."""
     active = Product.objects.filter(
         seller=seller, status__in=[Product.Status.ACTIVE, Product.Status.RESERVED]
     ).count()
     if active >= settings.ACTIVE_PRODUCTS_MAX:
         raise Conflict(
-            f"A seller can have at most {settings.ACTIVE_PRODUCTS_MAX} active products.",
+            f"A seller may have at most {settings.ACTIVE_PRODUCTS_MAX} active products.",
             code="active_products_limit",
             details={"limit": settings.ACTIVE_PRODUCTS_MAX},
         )
 
 
 def _validate_and_price(product: Product) -> None:
-    """Check fields against each other; set the fee, the payout, the public location and the thumbnail."""
+    """Validate fields that depend on each other; set the fee, payout, public location and thumbnail."""
     problems: dict[str, list[str]] = {}
     if product.feed_type == Product.FeedType.DISCOVER and not product.video_url:
         problems["video_url"] = ["A Discover product needs a video."]

@@ -1,4 +1,4 @@
-"""Maintaining the words that searches are corrected to and completed from."""
+"""Maintaining the words of titles, which are used to correct and complete searches."""
 
 import re
 from collections.abc import Iterable
@@ -13,21 +13,21 @@ _WORD_MAX = 40
 
 
 def add_words(text: str) -> None:
-    """Add the words of a title; known ones are left as they are."""
+    """Add the words of a title; words that are known already don't change."""
     written = {word for part in text.split() if 1 < len(word := _EDGES.sub("", part)) <= _WORD_MAX}
     if not written:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            # A part of "zyx-0501234567" is displayed as that part: another title may still use it when this
-            # one is deleted.
+            # Of a word such as "zyx-0501234567", each part is displayed alone, because other titles may use
+            # it after this one has been deleted.
             "SELECT word, CASE WHEN listings_fold(written) = word THEN written ELSE word END"
             " FROM unnest(%s::text[]) AS written,"
             " unnest(to_tsvector('pg_catalog.simple', listings_split(listings_fold(written)))) AS t(word)",
             [sorted(written)],
         )
         displays = {word: text for word, text in cursor.fetchall() if 1 < len(word) <= _WORD_MAX}
-    # In one order, so that two sellers who add the same words at once can't deadlock.
+    # Sorted, so that two sellers who add the same words at the same time can't deadlock.
     _insert((word, displays[word].lower(), 1) for word in sorted(displays))
 
 

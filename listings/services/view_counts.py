@@ -1,9 +1,11 @@
-"""Counting views of products: buffered in Redis, added to the products in batches."""
+"""Counting views of products, which are buffered in Redis and added to the products in batches."""
 
 import logging
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
+from django.utils import timezone
 from redis.exceptions import RedisError, ResponseError
 
 from listings import keys
@@ -13,21 +15,23 @@ from soukloop.core.redis.client import redis_client
 logger = logging.getLogger(__name__)
 
 _BATCH = b"batch"
+_BATCHES_KEPT_FOR = timedelta(days=7)
 
 
 def record_view(product_id: UUID) -> None:
-    """Count a view. Without Redis it is lost, so that the page still opens."""
+    """Count a view; without Redis, the view isn't counted but the page is shown."""
     try:
         redis_client().hincrby(keys.PRODUCT_VIEWS, str(product_id), 1)
     except RedisError as error:
-        logger.warning("view not counted: %s", error)
+        logger.warning("counting a view failed: %s", error)
 
 
 def flush_views() -> int:
     """Add the buffered views to the products; return how many.
 
-    The buffer is renamed first, so new views go to a new one. The batch's id is committed together with its
-    views: if the process dies before it deletes the batch, the next run recognises it and only deletes it.
+    The buffer is renamed first, so that new views are added to a new one. The batch's id is committed with
+    its views: if the process dies before it deletes the batch, the next run recognises the id and only
+    deletes the batch.
     """
     client = redis_client()
     if not client.exists(keys.PRODUCT_VIEWS_BATCH):
@@ -43,13 +47,18 @@ def flush_views() -> int:
     return added
 
 
+def delete_old_batches() -> None:
+    """Delete the records of batches that were added over a week ago."""
+    ViewBatch.objects.filter(applied_at__lt=timezone.now() - _BATCHES_KEPT_FOR).delete()
+
+
 @transaction.atomic
 def _add_batch(batch_id: UUID, views: dict[str, int]) -> int:
     _, is_new = ViewBatch.objects.get_or_create(pk=batch_id)
     if not is_new:
         return 0
     with connection.cursor() as cursor:
-        # The rows are locked in one order, so that two transactions that lock many of them can't deadlock.
+        # The rows are locked by id, so that two transactions that lock many of them can't deadlock.
         cursor.execute(
             "UPDATE listings_product SET view_count = view_count + added.views"
             " FROM (SELECT p.id, batch.views FROM unnest(%s::uuid[], %s::int[]) AS batch(id, views)"

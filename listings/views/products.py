@@ -1,4 +1,4 @@
-"""Views of products: create, show, change, delete and like them; upload images (contract 2.1, 2.2)."""
+"""Views of products, favourites and image uploads (contract 2.1, 2.2)."""
 
 from typing import Any
 from uuid import UUID
@@ -91,9 +91,9 @@ class ProductViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Put a product on sale",
-        description="For sellers, who can have 50 active products (409 `active_products_limit`). The"
-        " Community feed needs a `location`, its fee is 5 %; the Discover feed needs a `video_url`, its fee"
-        " is 15 %.",
+        description="For sellers, who may have 50 active products (409 `active_products_limit`). The"
+        " Community feed requires a `location` and its fee is 5 %. The Discover feed requires a `video_url`"
+        " and its fee is 15 %.",
         request=ProductInput,
         responses={201: ProductOutput},
         examples=[
@@ -119,9 +119,9 @@ class ProductViewSet(ViewSet):
 
     @extend_schema(
         tags=_TAGS,
-        summary="Change a product of yours",
-        description="Any fields of the creation; the fee is computed again. 409 for a product that is"
-        " reserved or sold.",
+        summary="Change your product",
+        description="Takes any fields of a new product. The fee is computed again. 409 for a reserved or sold"
+        " product.",
         request=ProductInput(partial=True),
         responses=ProductOutput,
         examples=[OpenApiExample("A lower price", {"price": 799.00}, request_only=True)],
@@ -135,15 +135,16 @@ class ProductViewSet(ViewSet):
 
     @extend_schema(
         tags=_TAGS,
-        summary="Delete a product of yours",
-        description="It disappears from all lists, and open offers on it are declined. 409 for a sold one.",
+        summary="Delete your product",
+        description="Removes the product from all lists and declines pending offers on it. 409 for a reserved"
+        " or sold product.",
         responses={204: None},
     )
     def destroy(self, request: Request, product_id: UUID) -> Response:
         services.delete_product(actor=current_user(request), product_id=product_id)
         return Response(status=204)
 
-    @extend_schema(tags=_TAGS, summary="Products like this one", responses=CardOutput(many=True))
+    @extend_schema(tags=_TAGS, summary="List similar products", responses=CardOutput(many=True))
     def similar(self, request: Request, product_id: UUID) -> Response:
         viewer = current_user_or_none(request)
         product = access.product_visible_to(viewer, product_id)
@@ -153,13 +154,17 @@ class ProductViewSet(ViewSet):
 class FavoriteViewSet(ViewSet):
     rate_scope = "product_write"
 
-    @extend_schema(tags=_TAGS, summary="Like a product", request=None, responses=FavoriteOutput)
+    @extend_schema(
+        tags=_TAGS, summary="Add a product to your favourites", request=None, responses=FavoriteOutput
+    )
     @idempotent
     def create(self, request: Request, product_id: UUID) -> Response:
         product = favorites.add_favorite(actor=current_user(request), product_id=product_id)
         return Response(_favorite_body(product, True))
 
-    @extend_schema(tags=_TAGS, summary="Stop liking a product", responses=FavoriteOutput)
+    @extend_schema(
+        tags=_TAGS, summary="Remove a product from your favourites", request=None, responses=FavoriteOutput
+    )
     def destroy(self, request: Request, product_id: UUID) -> Response:
         product = favorites.remove_favorite(actor=current_user(request), product_id=product_id)
         return Response(_favorite_body(product, False))
@@ -168,7 +173,7 @@ class FavoriteViewSet(ViewSet):
 class Favorites(APIView):
     @extend_schema(
         tags=_TAGS,
-        summary="The products you like, last liked first",
+        summary="List your favourites, last added first",
         parameters=PAGE_PARAMETERS,
         responses=FavoritesOutput,
     )
@@ -183,8 +188,8 @@ class ProductsOfSeller(APIView):
 
     @extend_schema(
         tags=_TAGS,
-        summary="A seller's products, newest first",
-        description="Of your own also those that are sold, reserved or hidden.",
+        summary="List a seller's products, newest first",
+        description="If you are the seller, the list includes sold, reserved and hidden products.",
         parameters=[
             *PAGE_PARAMETERS,
             OpenApiParameter("cursor", str),
@@ -192,7 +197,7 @@ class ProductsOfSeller(APIView):
                 "status",
                 str,
                 enum=[*Product.Status.values][:4],
-                description="For other sellers only `active`",
+                description="For other sellers, only `active`",
             ),
         ],
         responses=CardPageOutput,
@@ -213,8 +218,8 @@ class Images(APIView):
     @extend_schema(
         tags=_TAGS,
         summary="Upload an image",
-        description="A JPEG, PNG or WebP of at most 10 MB in the form field `image`; use the returned `url`"
-        " in `image_urls`. The image is encoded again, without metadata such as the place it was taken.",
+        description="Send a JPEG, PNG or WebP of at most 10 MB in the form field `image`, and use the"
+        " returned `url` in `image_urls`. The image is encoded again, without metadata such as its location.",
         request={"multipart/form-data": ImageUploadInput},
         responses={201: ImageOutput},
         examples=[
@@ -234,8 +239,8 @@ class Images(APIView):
 
 
 def _product_response(product: Product, viewer: User | None) -> Response:
-    is_liked = is_favorite(viewer.pk if viewer else None, product)
-    return Response(product_body(product, viewer, is_favorite=is_liked))
+    user_id = viewer.pk if viewer else None
+    return Response(product_body(product, viewer, is_favorite=is_favorite(user_id, product)))
 
 
 def _favorite_body(product: Product, is_favorite: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The events of live streams: their names and payloads, and the rooms they go to."""
+"""The events of live streams: names, payloads, and the rooms that receive them."""
 
 from livestream.events.chat import (
     CHAT_MESSAGE,

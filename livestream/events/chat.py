@@ -13,7 +13,7 @@ from soukloop.realtime.events import EventSpec, Merge, declare_event, publish, p
 from soukloop.realtime.rooms import user_room
 
 
-def _by_emoji(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _combine_by_emoji(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
     counts: Counter[str] = Counter()
     last: dict[str, dict[str, Any]] = {}
     for reaction in waiting:
@@ -25,7 +25,7 @@ def _by_emoji(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
 CHAT_MESSAGE = declare_event(
     EventSpec(
         name="chat:message",
-        doc="A message in a stream's chat. `seq` has no gaps: join with `afterSeq` to get missing messages.",
+        doc="A message in a stream's chat. `seq` has no gaps; join with `afterSeq` to get missed messages.",
         example={
             "messageId": "9a1de3d4-98c1-4b70-8dd3-0f9b1c0f2e44",
             "streamId": EXAMPLE_STREAM_ID,
@@ -62,7 +62,7 @@ CHAT_SETTINGS = declare_event(
 CHAT_MUTED = declare_event(
     EventSpec(
         name="chat:muted",
-        doc="You were muted in this stream (`muted` is true), or may write again.",
+        doc="You were muted in this stream (`muted` is true) or unmuted (`muted` is false).",
         example={"streamId": EXAMPLE_STREAM_ID, "muted": True},
         rooms=("user",),
     )
@@ -70,12 +70,12 @@ CHAT_MUTED = declare_event(
 REACTION_NEW = declare_event(
     EventSpec(
         name="reaction:new",
-        doc="A reaction. Above 20 a second in a room they are combined by emoji: `count` is their number,"
-        " `userId` the last person.",
+        doc="A reaction. Above 20 a second in a room, reactions are combined by emoji: `count` is their"
+        " number, and `userId` the last person who sent one.",
         example={"streamId": EXAMPLE_STREAM_ID, "emoji": "❤️", "userId": EXAMPLE_USER_ID, "count": 1},
         rooms=("stream",),
         ephemeral=True,
-        merge=Merge(per_second=20, combine=_by_emoji),
+        merge=Merge(per_second=20, combine=_combine_by_emoji),
     )
 )
 

@@ -10,7 +10,7 @@ from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
 PRODUCT_TAGGED = declare_event(
     EventSpec(
         name="product:tagged",
-        doc="A product was placed on the picture: `x` and `y` from 0 to 1, from the top left corner.",
+        doc="A product was tagged in the video, at `x` and `y` from 0 to 1 from the top left corner.",
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "productId": EXAMPLE_PRODUCT_ID,
@@ -28,7 +28,7 @@ PRODUCT_TAGGED = declare_event(
 PRODUCT_UNTAGGED = declare_event(
     EventSpec(
         name="product:untagged",
-        doc="A product is no longer in the stream. `reason` is removed, sold, hidden or deleted.",
+        doc="A product was removed from the stream. `reason` is removed, sold, hidden or deleted.",
         example={"streamId": EXAMPLE_STREAM_ID, "productId": EXAMPLE_PRODUCT_ID, "reason": "removed"},
         rooms=("stream",),
     )

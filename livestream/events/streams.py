@@ -1,4 +1,4 @@
-"""The events of a stream's life, from going live to its replay."""
+"""The events of a stream's status: live, interrupted, resumed, ended, replay ready."""
 
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,7 @@ from soukloop.realtime.rooms import user_room
 STREAM_LIVE = declare_event(
     EventSpec(
         name="stream:live",
-        doc="A stream has gone live: sent to its seller's devices, and to people who have one of its products"
-        " open.",
+        doc="A stream went live. Sent to its seller's devices and to people who watch one of its products.",
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "title": "Flash Sale",
@@ -43,7 +42,7 @@ STREAM_ENDED = declare_event(
 STREAM_INTERRUPTED = declare_event(
     EventSpec(
         name="stream:interrupted",
-        doc="The encoder is disconnected. The stream ends unless it is back by `reconnectBy`.",
+        doc="The encoder disconnected. The stream ends unless the encoder reconnects by `reconnectBy`.",
         example={"streamId": EXAMPLE_STREAM_ID, "reconnectBy": "2025-10-18T10:21:00Z"},
         rooms=("stream",),
     )
@@ -51,7 +50,7 @@ STREAM_INTERRUPTED = declare_event(
 STREAM_RESUMED = declare_event(
     EventSpec(
         name="stream:resumed",
-        doc="The encoder is connected, or connected again: video follows within seconds.",
+        doc="The encoder connected or reconnected. Video follows within seconds.",
         example={"streamId": EXAMPLE_STREAM_ID},
         rooms=("stream",),
     )

@@ -9,19 +9,19 @@ from soukloop.realtime.events import EventSpec, Merge, declare_event, publish
 from soukloop.realtime.sessions import remove_from_room_on_commit
 
 
-def _none(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _drop_all(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return []
 
 
-def _newest(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _keep_newest(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return waiting[-1:]
 
 
 STREAM_JOINED = declare_event(
     EventSpec(
         name="stream:joined",
-        doc="You joined a stream. `history` holds the last 100 messages, or those after the `afterSeq` you"
-        " sent. If `resync` is true, you missed too many: read them over REST.",
+        doc="You joined a stream. `history` contains the last 100 messages, or those after the `afterSeq`"
+        " that you sent. If `resync` is true, you missed too many messages: read them over REST.",
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "viewerCount": 235,
@@ -37,16 +37,16 @@ STREAM_LEFT = declare_event(
     EventSpec(
         name="stream:left",
         doc="You may no longer watch this stream and were removed from its room. `reason` is the error code"
-        " of joining again: stream_not_found, followers_only.",
+        " that you would get for joining again: stream_not_found or followers_only.",
         example={"streamId": EXAMPLE_STREAM_ID, "reason": "followers_only"},
         rooms=(),
     )
 )
-# Above 10 viewers joining or leaving a room in a second, only the number of viewers is sent.
+
 VIEWER_JOINED = declare_event(
     EventSpec(
         name="viewer:joined",
-        doc="A viewer joined. Above 10 a second only `viewer:count` is sent.",
+        doc="A viewer joined. Not sent while more than 10 viewers join or leave in a second.",
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "userId": EXAMPLE_USER_ID,
@@ -55,27 +55,27 @@ VIEWER_JOINED = declare_event(
         },
         rooms=("stream",),
         ephemeral=True,
-        merge=Merge(per_second=10, combine=_none),
+        merge=Merge(per_second=10, combine=_drop_all),
     )
 )
 VIEWER_LEFT = declare_event(
     EventSpec(
         name="viewer:left",
-        doc="A viewer left. Above 10 a second only `viewer:count` is sent.",
+        doc="A viewer left. Not sent while more than 10 viewers join or leave in a second.",
         example={"streamId": EXAMPLE_STREAM_ID, "userId": EXAMPLE_USER_ID, "viewerCount": 234},
         rooms=("stream",),
         ephemeral=True,
-        merge=Merge(per_second=10, combine=_none),
+        merge=Merge(per_second=10, combine=_drop_all),
     )
 )
 VIEWER_COUNT = declare_event(
     EventSpec(
         name="viewer:count",
-        doc="How many people are watching: after each change, and every few seconds.",
+        doc="The number of viewers, after each change and every few seconds.",
         example={"streamId": EXAMPLE_STREAM_ID, "viewerCount": 235},
         rooms=("stream",),
         ephemeral=True,
-        merge=Merge(per_second=4, combine=_newest),
+        merge=Merge(per_second=4, combine=_keep_newest),
     )
 )
 

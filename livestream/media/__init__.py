@@ -1,1 +1,1 @@
-"""Adapters to the media server and ffmpeg: no other module depends on which programs they are."""
+"""Adapters to the media server and ffmpeg; no other module depends on these programs."""

@@ -1,4 +1,4 @@
-"""The ffmpeg and ffprobe commands that replays need. None re-encodes, so an hour of video takes seconds."""
+"""The ffmpeg and ffprobe commands for replays. None re-encodes, so an hour of video takes seconds."""
 
 import json
 import os
@@ -12,7 +12,7 @@ _SEGMENT_SECONDS = 6
 
 
 class FfmpegError(Exception):
-    """ffmpeg or ffprobe failed; the text is the end of its error output."""
+    """ffmpeg or ffprobe failed; the message is the end of its error output."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Probe:
 
 
 def probe(path: Path) -> Probe:
-    """Return a file's duration and whether it has a picture; raises FfmpegError."""
+    """Return a file's duration and whether it contains video; raises FfmpegError."""
     output = _run(
         *("ffprobe", "-v", "error", "-of", "json"),
         *("-show_entries", "format=duration:stream=codec_type", str(path)),
@@ -30,19 +30,19 @@ def probe(path: Path) -> Probe:
     probed = json.loads(output)
     codec_types = [stream.get("codec_type") for stream in probed.get("streams", [])]
     if not codec_types:
-        raise FfmpegError(f"{path.name}: neither picture nor sound")
+        raise FfmpegError(f"{path.name}: neither video nor audio")
     return Probe(float(probed.get("format", {}).get("duration", 0)), "video" in codec_types)
 
 
 def remux(source: Path, target: Path) -> None:
-    """Convert a recording to an MP4 that plays while it is loading; an incomplete last frame is dropped."""
+    """Convert a recording to an MP4 that can play while loading; an incomplete last frame is dropped."""
     _write_to(target, "-i", str(source), "-map", "0", "-c", "copy", "-movflags", "+faststart", "-f", "mp4")
 
 
 def join(sources: list[Path], target: Path) -> None:
     """Concatenate MP4s."""
     listing = target.with_suffix(".txt")
-    # The paths are ours, from public ids and numbers, so nothing in them needs escaping.
+    # The paths consist of public ids and numbers, so nothing in them needs escaping.
     listing.write_text("".join(f"file '{source.resolve()}'\n" for source in sources))
     _write_to(
         target,
@@ -53,7 +53,7 @@ def join(sources: list[Path], target: Path) -> None:
 
 
 def segment(source: Path, folder: Path, *, prefix: str) -> None:
-    """Cut a video into HLS segments; the playlist, `index.m3u8`, names them with the prefix."""
+    """Cut a video into HLS segments; the playlist `index.m3u8` lists them with the prefix."""
     unfinished = folder.with_name(f"{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
@@ -67,8 +67,8 @@ def segment(source: Path, folder: Path, *, prefix: str) -> None:
     unfinished.rename(folder)
 
 
-def poster(source: Path, target: Path, *, at: float) -> None:
-    """Save the picture at so many seconds as a JPEG, at most 1280 pixels wide; raises FfmpegError."""
+def save_poster(source: Path, target: Path, *, at: float) -> None:
+    """Save the frame at `at` seconds as a JPEG, at most 1280 pixels wide; raises FfmpegError."""
     _write_to(
         target,
         *("-ss", f"{at:.3f}", "-i", str(source), "-frames:v", "1", "-q:v", "3"),
@@ -77,7 +77,7 @@ def poster(source: Path, target: Path, *, at: float) -> None:
 
 
 def _write_to(target: Path, *arguments: str) -> None:
-    """Run ffmpeg, and give its output the target's name only once it is complete."""
+    """Run ffmpeg, and rename its output to the target only once it is complete."""
     unfinished = target.with_name(f"{target.name}.unfinished")
     _run("ffmpeg", "-nostdin", "-v", "error", "-y", *arguments, str(unfinished))
     if not unfinished.exists() or not unfinished.stat().st_size:

@@ -13,7 +13,7 @@ def folder() -> Path:
 
 
 def of_stream(public_id: str) -> list[Path]:
-    """Return a stream's recordings, oldest first: their names end in the Unix time of their start."""
+    """Return a stream's recordings, oldest first; their names end with the Unix time of their start."""
     return sorted(folder().glob(f"{public_id}-*.flv"))
 
 

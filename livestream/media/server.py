@@ -1,4 +1,4 @@
-"""The adapter to the media server, nginx-rtmp: who is publishing or recording, and dropping a publisher."""
+"""The adapter to the media server (nginx-rtmp): lists publishers and recordings, and drops publishers."""
 
 import http.client
 import re
@@ -12,11 +12,11 @@ _INVALID_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010f
 
 
 class MediaServerUnavailable(Exception):
-    """Nothing answers at MEDIA_CONTROL_URL, so no stream can be published there."""
+    """No server responds at MEDIA_CONTROL_URL, so no stream can be published there."""
 
 
 class MediaServerBadResponse(Exception):
-    """Something answers there, but not as expected: MEDIA_SECRET or MEDIA_CONTROL_URL is wrong."""
+    """The server's response isn't valid: MEDIA_SECRET or MEDIA_CONTROL_URL is wrong."""
 
 
 class MediaServer:
@@ -30,7 +30,7 @@ class MediaServer:
         return self._publishers("live")
 
     def recordings(self) -> set[str]:
-        """Return the public ids of the streams being recorded; raises as `publishers` does."""
+        """Return the public ids of the streams being recorded; raises the errors of `publishers`."""
         return set(self._publishers("pkg"))
 
     def drop(self, public_id: str) -> bool:
@@ -44,7 +44,7 @@ class MediaServer:
     def _publishers(self, application_name: str) -> dict[str, set[str]]:
         text = self._request("GET", "/stat").decode("utf-8", errors="replace")
         try:
-            # Encoders choose some of these texts: without this, one invalid character would hide all streams.
+            # Encoders send some of these texts: one invalid character would make all of the XML unreadable.
             statistics = ET.fromstring(_INVALID_IN_XML.sub("", text))  # noqa: S314 - our own media server
         except ET.ParseError as error:
             raise MediaServerBadResponse(f"statistics: {error}") from error

@@ -1,4 +1,4 @@
-"""Stream keys: the secret with which a seller's encoder publishes a stream."""
+"""Stream keys: the secrets with which encoders publish streams."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""A stream's chat: messages, reactions, moderators, muted viewers."""
+"""Tables of a stream's chat: messages, reactions, moderators, muted viewers."""
 
 import uuid
 
@@ -10,7 +10,7 @@ from livestream.models.streams import Stream
 
 
 class ChatMessage(models.Model):
-    """A message in a stream's chat. A deleted one is kept for staff and shown to nobody else."""
+    """A message in a stream's chat. A deleted one is kept, and only staff can see it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="chat_messages")
@@ -40,7 +40,7 @@ class ChatMessage(models.Model):
 
 
 class ReactionTotal(models.Model):
-    """How often an emoji was sent in a stream; Redis counts, a job saves the totals every few seconds."""
+    """How often an emoji was sent in a stream, copied from Redis every few seconds."""
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="reaction_totals")
     emoji = models.CharField(max_length=16)

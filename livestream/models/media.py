@@ -1,4 +1,4 @@
-"""Encoders' connections to the media server, and the replay that is made of their recordings."""
+"""Tables of encoders' connections to the media server, and of the replays made from their recordings."""
 
 from django.db import models
 from django.db.models import Q
@@ -34,7 +34,7 @@ class Replay(models.Model):
         EMPTY = "empty", "nothing was recorded"
 
     class Step(models.TextChoices):
-        """In this order; `step` is the last one completed."""
+        """The steps of the processing, in order; `Replay.step` is the last completed one."""
 
         JOIN = "join", "recordings joined to one MP4"
         SEGMENT = "segment", "HLS segments created"

@@ -1,4 +1,4 @@
-"""Streams, and the products shown in them."""
+"""Tables of streams and of the products shown in them."""
 
 import secrets
 import uuid
@@ -24,7 +24,7 @@ class StreamQuerySet(models.QuerySet["Stream"]):
 
 
 class Stream(models.Model):
-    """A live broadcast by a seller. Its counts are exact once it has ended, and close to that while live."""
+    """A live broadcast by a seller. Its counts are approximate while it is live, and exact after its end."""
 
     class Status(models.TextChoices):
         SCHEDULED = "scheduled"
@@ -128,7 +128,7 @@ class Stream(models.Model):
 
 
 class StreamProduct(models.Model):
-    """A product in a stream, its current place on the picture, and how often it was tapped."""
+    """A product in a stream, its current position in the video, and how often it was tapped."""
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="stream_products")
     product = models.ForeignKey("listings.Product", models.CASCADE, related_name="stream_products")
@@ -159,7 +159,7 @@ class StreamProduct(models.Model):
 
 
 class ProductTag(models.Model):
-    """A place of a product on the picture at one moment, kept for the replay."""
+    """A product's position in the video at one time, kept for the replay."""
 
     stream_product = models.ForeignKey(StreamProduct, models.CASCADE, related_name="tags")
     x = models.FloatField()

@@ -1,4 +1,4 @@
-"""Who watched a stream, and when."""
+"""Tables of who watched a stream, and when."""
 
 from django.conf import settings
 from django.db import models
@@ -8,7 +8,7 @@ from livestream.models.streams import Stream
 
 
 class ViewerSession(models.Model):
-    """One connection's time in a stream. A person with two devices has two sessions, and is one viewer."""
+    """One connection's time in a stream. A person with two devices has two sessions but is one viewer."""
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="viewer_sessions")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")

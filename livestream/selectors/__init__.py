@@ -1,1 +1,1 @@
-"""Reads about streams: each module by the noun it reads."""
+"""Every read about streams, with one module for each subject."""

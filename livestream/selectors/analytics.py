@@ -1,4 +1,4 @@
-"""A stream's analytics, all counted from rows and live counts."""
+"""A stream's statistics and analytics, counted from PostgreSQL and the live counts in Redis."""
 
 from collections import Counter, defaultdict
 from datetime import datetime
@@ -21,7 +21,7 @@ NEIGHBORHOODS_MAX = 10
 
 
 def end_stats(stream: Stream) -> dict[str, Any]:
-    """Return the statistics in the answer to ending a stream (contract 4.8)."""
+    """Return the statistics in the response to ending a stream (contract 4.8)."""
     products = stream.stream_products.aggregate(
         tagged=Count("first_tagged_at"), clicks=Sum("clicks", default=0)
     )
@@ -37,7 +37,7 @@ def end_stats(stream: Stream) -> dict[str, Any]:
 
 
 def stream_analytics(stream: Stream) -> dict[str, Any]:
-    """Return the analytics of a stream in any status (contract 4.9); of a live one, as of now."""
+    """Return the analytics of a stream in any status (contract 4.9); those of a live stream are as of now."""
     since = stream.started_at
     until = stream.ended_at or timezone.now()
     stats = viewer_stats(stream)
@@ -73,7 +73,7 @@ def stream_analytics(stream: Stream) -> dict[str, Any]:
 
 
 def _reactions(stream: Stream) -> dict[str, int]:
-    """Return emoji → count, most used first: the saved totals, or the newer ones in Redis."""
+    """Return emoji → count, most used first: the higher of the saved total and the live count."""
     saved = saved_reactions(stream.pk)
     counted = live_counts.reactions(stream.pk) if stream.is_live else {}
     newest = {emoji: max(saved.get(emoji, 0), counted.get(emoji, 0)) for emoji in saved | counted}
@@ -99,33 +99,33 @@ def _products(
 ) -> list[dict[str, Any]]:
     stream_products = list(stream.stream_products.select_related("product").order_by("position", "pk"))
     views = _views(stream, stream_products)
-    inquirers = _inquirers(stream, [one.product_id for one in stream_products], since, until)
+    inquirers = _inquirers(stream, [row.product_id for row in stream_products], since, until)
     purchases = Counter(sale.product_id for sale in sales)
     revenue: dict[UUID, Decimal] = defaultdict(Decimal)
     for sale in sales:
         revenue[sale.product_id] += sale.price
     return [
         {
-            "productId": one.product_id,
-            "title": one.product.title,
-            "clicks": one.clicks,
-            "views": views[one.product_id],
-            "inquiries": len(inquirers[one.product_id]),
-            "purchases": purchases[one.product_id],
-            "revenue": revenue[one.product_id],
+            "productId": row.product_id,
+            "title": row.product.title,
+            "clicks": row.clicks,
+            "views": views[row.product_id],
+            "inquiries": len(inquirers[row.product_id]),
+            "purchases": purchases[row.product_id],
+            "revenue": revenue[row.product_id],
         }
-        for one in stream_products
+        for row in stream_products
     ]
 
 
 def _views(stream: Stream, stream_products: list[StreamProduct]) -> Counter[UUID]:
-    """Count for each product the people who watched after it was first placed on the picture."""
+    """Count for each product the people who watched after it was first tagged."""
     sessions = list(ViewerSession.objects.filter(stream=stream).values_list("user_id", "left_at"))
     counts: Counter[UUID] = Counter()
-    for one in stream_products:
-        if one.first_tagged_at is not None:
-            people = {user for user, left_at in sessions if left_at is None or left_at >= one.first_tagged_at}
-            counts[one.product_id] = len(people)
+    for row in stream_products:
+        if row.first_tagged_at is not None:
+            people = {user for user, left_at in sessions if left_at is None or left_at >= row.first_tagged_at}
+            counts[row.product_id] = len(people)
     return counts
 
 

@@ -1,4 +1,4 @@
-"""Who is notified that a stream is live."""
+"""Reads of the people who are notified that a stream is live."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,13 +16,13 @@ from livestream.models import Stream
 
 
 def count_recipients(stream: Stream) -> int:
-    """Return how many people will be notified, in one query."""
+    """Count the people to notify, in one query."""
     recipients = _recipients(stream)
     if recipients is None:
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
-        # PostgreSQL can't estimate how many people live within a radius: it expects twenty, and would look
-        # up 100,000 one by one.
+        # PostgreSQL can't estimate how many people live within a radius: it assumes twenty, and would use a
+        # nested loop over 100,000.
         cursor.execute("SET LOCAL enable_nestloop = off; SET LOCAL max_parallel_workers_per_gather = 2")
         count = recipients.count()
         cursor.execute(
@@ -32,17 +32,17 @@ def count_recipients(stream: Stream) -> int:
 
 
 def recipient_ids(stream: Stream) -> Iterator[UUID]:
-    """Yield the ids of everybody to notify, in ascending order, read from PostgreSQL in chunks."""
+    """Yield the ids of the people to notify, in ascending order, reading from PostgreSQL in chunks."""
     recipients = _recipients(stream)
     if recipients is not None:
         yield from (row["user_id"] for row in recipients.order_by("user_id").iterator(chunk_size=1000))
 
 
 def _recipients(stream: Stream) -> QuerySet[Any, Any] | None:
-    """Return the followers and neighbours that the stream's settings name, each once, as `user_id`.
+    """Return the followers and neighbours to notify by the stream's settings, each once, as `user_id`.
 
-    Neighbours aren't notified of a stream that only followers may watch. A condition keeps the two sets
-    disjoint: joining 200,000 followers to their rows, or hashing both sets to find duplicates, took 1.5 s.
+    Neighbours aren't notified of a stream that only followers may watch. The query for neighbours excludes
+    followers: joining 200,000 followers to their rows, or hashing both sets to find duplicates, took 1.5 s.
     """
     hidden = blocked_ids(stream.seller_id) | {stream.seller_id}
     followers = (

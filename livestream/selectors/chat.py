@@ -15,7 +15,7 @@ from soukloop.core import jsonlib
 
 
 def chat_payload(message: ChatMessage) -> dict[str, Any]:
-    """Return a message as every client sees it; its user must be loaded."""
+    """Return a message as clients receive it; its user must be loaded."""
     payload = {
         "messageId": message.pk,
         "streamId": message.stream_id,
@@ -40,12 +40,12 @@ def newest_messages(stream_id: UUID, count: int) -> list[dict[str, Any]]:
 
 
 class ChatHistory(NamedTuple):
-    """What a person who joins is shown, oldest first, and the seq of the stream's newest message."""
+    """The messages sent to a person who joins, oldest first, and the seq of the stream's newest message."""
 
     messages: list[Any]
     last_seq: int
     needs_resync: bool = False
-    """The person missed more than CATCH_UP_MAX messages: none are sent, they are read over REST."""
+    """Whether more than CATCH_UP_MAX messages were missed: then none are sent, and clients read over REST."""
 
 
 def chat_history(stream: Stream, *, after_seq: int | None) -> ChatHistory:
@@ -60,7 +60,7 @@ def chat_history(stream: Stream, *, after_seq: int | None) -> ChatHistory:
 
 
 def _latest(stream: Stream) -> ChatHistory:
-    """Read the latest chat from Redis if it is complete there: thousands who join at once all read it."""
+    """Read the latest chat from Redis if it is complete there, because thousands may join at once."""
     if not stream.last_chat_seq:
         return ChatHistory([], 0)
     try:
@@ -80,9 +80,9 @@ def _latest(stream: Stream) -> ChatHistory:
 def chat_page(
     stream: Stream, *, before_seq: int | None, after_seq: int | None, limit: int
 ) -> tuple[list[dict[str, Any]], bool]:
-    """Return up to `limit` messages, oldest first, and whether there are more in that direction.
+    """Return up to `limit` messages, oldest first, and whether there are more in the direction of reading.
 
-    With `after_seq` the next ones; otherwise the latest, with `before_seq` the latest before it.
+    These are the first messages after `after_seq` or the last before `before_seq`; without both, the latest.
     """
     messages = visible_messages(stream.pk)
     if before_seq is not None:

@@ -1,4 +1,4 @@
-"""Replays: the video, with chat messages and product tags at their positions in it."""
+"""Reads of replays: the video, with chat messages and product tags at their positions in it."""
 
 from datetime import datetime
 from typing import Any
@@ -15,10 +15,10 @@ def replay_of(stream: Stream) -> Replay | None:
 
 
 def expected_vod_url(stream: Stream) -> str | None:
-    """Return the URL that the replay of a stream that just ended will have (contract 4.8).
+    """Return the future URL of the replay of a stream that has just ended (contract 4.8).
 
-    Also of a stream without an encoder: its last recording may not be complete yet. The job that makes the
-    replay finds out, and from then on `vod_url` is None.
+    Even a stream whose encoder never connected gets one, because a recording may still be incomplete. Once
+    the job has found that there is none, `vod_url` returns None.
     """
     return addresses.vod_url(stream.public_id) if stream.record_stream else None
 
@@ -36,8 +36,7 @@ def vod_url(stream: Stream) -> str | None:
 class ReplayClock:
     """Converts wall-clock time to a position in the replay.
 
-    The video has no pause where the encoder was disconnected: what happened then gets the position of the
-    cut.
+    The video has no pause where the encoder was disconnected, so all of that time has the same position.
     """
 
     def __init__(self, parts: list[dict[str, float]]) -> None:
@@ -55,7 +54,7 @@ class ReplayClock:
 
 
 def replay_page(stream: Stream, replay: Replay, *, after_seq: int) -> dict[str, Any]:
-    """Return a stream's replay with all its tags, and up to CATCH_UP_MAX chat messages after a seq."""
+    """Return a stream's replay with all its tags and up to CATCH_UP_MAX chat messages after a seq."""
     is_ready = replay.state == Replay.State.READY
     clock = ReplayClock(replay.parts)
     later = visible_messages(stream.pk).filter(seq__gt=after_seq).order_by("seq")

@@ -1,4 +1,4 @@
-"""Lists of streams, and what a stream is shown with."""
+"""Reads of streams and of the products in them."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -11,7 +11,7 @@ from livestream.models import Stream, StreamProduct
 
 
 def with_card_fields(streams: QuerySet[Stream]) -> QuerySet[Stream]:
-    """Load in the same query what `serializers.streams.card_body` needs: seller, replay, `product_count`."""
+    """Add what `serializers.streams.card_body` needs to the query: seller, replay and `product_count`."""
     return (
         streams.select_related("seller", "replay")
         .defer("seller__location")
@@ -20,7 +20,7 @@ def with_card_fields(streams: QuerySet[Stream]) -> QuerySet[Stream]:
 
 
 def stream_with_card_fields(stream_id: UUID) -> Stream:
-    """Return one stream; the caller has checked that the user may see it."""
+    """Return one stream with its card fields; the caller has checked that the user may see it."""
     return with_card_fields(Stream.objects.all()).get(pk=stream_id)
 
 
@@ -32,7 +32,7 @@ def list_streams(
     seller_id: UUID | None = None,
     mine: bool = False,
 ) -> QuerySet[Stream]:
-    """Return the streams this person may watch, or their own with cancelled ones, newest first."""
+    """Return the streams this person may watch, or with `mine` all of their own, newest first."""
     streams = visible_streams(user).of_seller(user.pk) if mine else watchable_streams(user)
     if not mine:
         streams = streams.exclude(status=Stream.Status.CANCELLED)
@@ -54,13 +54,13 @@ def list_live_streams(user: User, *, category: str | None = None) -> QuerySet[St
 
 
 def products_in_stream(stream: Stream) -> list[StreamProduct]:
-    """Return a stream's products in their order."""
+    """Return a stream's products, ordered by position."""
     return list(
         stream.stream_products.filter(removed_at=None).select_related("product").order_by("position", "pk")
     )
 
 
 def live_counts_by_category() -> Mapping[str, int]:
-    """Return category → how many streams are live in it."""
+    """Return category slug → number of live streams."""
     rows = Stream.objects.live().filter(seller__is_active=True).values("category_id").order_by()
     return dict(rows.annotate(count=Count("pk")).values_list("category_id", "count"))

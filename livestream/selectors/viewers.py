@@ -1,4 +1,4 @@
-"""Reads of viewer sessions and samples, exact and from PostgreSQL alone."""
+"""Reads of viewer sessions and samples in PostgreSQL."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from livestream.models import Stream, ViewerSample, ViewerSession
 
-# A person's sessions on several devices, or over a reconnect, are merged first: two screens are one viewer.
-# Peak: a running sum over joins (+1) and leaves (-1) by time; at one instant a join counts before a leave.
+# A person's overlapping sessions on several devices are merged first, because they are one viewer. The peak
+# is a running sum over joins (+1) and leaves (-1) by time; at the same instant, joins count before leaves.
 _VIEWER_STATS = """
 WITH watched AS (
   SELECT user_id, unnest(range_agg(tstzrange(joined_at, coalesce(left_at, %(now)s), '[]'))) AS period
@@ -34,11 +34,11 @@ class ViewerStats(NamedTuple):
     peak: int
     unique: int
     average_seconds: int | None
-    """Average watch time; None when nobody watched."""
+    """Average watch time; None without viewers."""
 
 
 def viewer_stats(stream: Stream) -> ViewerStats:
-    """Return a stream's peak, unique viewers and average watch time; of a live one, as of now."""
+    """Return a stream's peak, unique viewers and average watch time; for a live stream, as of now."""
     with connection.cursor() as cursor:
         cursor.execute(_VIEWER_STATS, {"stream": stream.pk, "now": stream.ended_at or timezone.now()})
         peak, unique, seconds = cursor.fetchone()
@@ -51,7 +51,7 @@ def highest_sample(stream_id: UUID) -> int:
 
 
 def people_with_open_session(stream_id: UUID) -> int:
-    """Return how many people have an open session, whether or not its connection is still alive."""
+    """Count the people who have an open session, even if its connection is lost."""
     sessions = ViewerSession.objects.filter(stream=stream_id, left_at=None)
     people: int = sessions.aggregate(people=Count("user", distinct=True))["people"]
     return people
@@ -62,11 +62,11 @@ def open_sessions_of_ended_streams() -> QuerySet[ViewerSession]:
 
 
 def not_before_joining(moment: datetime) -> Greatest:
-    """Return when a session was left, as an expression: clocks of two machines may differ a little."""
+    """Return an expression for `left_at` that is never before `joined_at`: machines' clocks may differ."""
     return Greatest(Value(moment, output_field=DateTimeField()), F("joined_at"))
 
 
 def end_of_stream() -> Greatest:
-    """Return when a session's stream ended, as an expression; no session ends before it began."""
+    """Return an expression for the end of a session's stream that is never before `joined_at`."""
     ended = Subquery(Stream.objects.filter(pk=OuterRef("stream")).values("ended_at")[:1])
     return Greatest(ended, F("joined_at"))

@@ -1,1 +1,1 @@
-"""Shapes of streams, in and out: snake_case in, camelCase out, as in the contract. No queries, no writes."""
+"""Request shapes (snake_case) and response shapes (camelCase) of streams, as the contract has them."""

@@ -1,4 +1,4 @@
-"""Shapes of a stream's analytics."""
+"""Response shapes of a stream's analytics."""
 
 from rest_framework import serializers
 
@@ -7,7 +7,7 @@ class BasicStatsOutput(serializers.Serializer[None]):
     duration = serializers.IntegerField(help_text="Seconds")
     peakViewers = serializers.IntegerField()
     uniqueViewers = serializers.IntegerField()
-    averageWatchTime = serializers.IntegerField(allow_null=True, help_text="Seconds; null: nobody watched")
+    averageWatchTime = serializers.IntegerField(allow_null=True, help_text="Seconds; null without viewers")
     notificationsSent = serializers.IntegerField()
 
 
@@ -22,9 +22,10 @@ class ProductFiguresOutput(serializers.Serializer[None]):
     productId = serializers.UUIDField()
     title = serializers.CharField()
     clicks = serializers.IntegerField(help_text="Taps on the product, in the stream and its replay")
-    views = serializers.IntegerField(help_text="People who watched after it was first placed on the picture")
+    views = serializers.IntegerField(help_text="People who watched after the product was first tagged")
     inquiries = serializers.IntegerField(
-        help_text="People who opened a conversation about it while live, or made an offer in the stream"
+        help_text="People who opened a conversation about the product while the stream was live, or made an"
+        " offer in it"
     )
     purchases = serializers.IntegerField()
     revenue = serializers.FloatField()

@@ -1,4 +1,4 @@
-"""Shapes of a stream's chat."""
+"""Response shapes of a stream's chat."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from livestream.models import Stream
 class ChatMessageOutput(serializers.Serializer[None]):
     messageId = serializers.UUIDField()
     streamId = serializers.UUIDField()
-    seq = serializers.IntegerField(help_text="From 1 without gaps; deleted messages keep theirs")
+    seq = serializers.IntegerField(help_text="From 1 without gaps; a deleted message keeps its number")
     userId = serializers.UUIDField()
     username = serializers.CharField()
     avatarUrl = serializers.URLField(allow_null=True)
@@ -23,7 +23,7 @@ class ChatMessageOutput(serializers.Serializer[None]):
 @extend_schema_serializer(many=False)
 class ChatPageOutput(serializers.Serializer[None]):
     items = ChatMessageOutput(many=True)
-    hasMore = serializers.BooleanField(help_text="In the direction that was asked for")
+    hasMore = serializers.BooleanField(help_text="Whether there are more in the direction of reading")
     lastSeq = serializers.IntegerField()
 
 

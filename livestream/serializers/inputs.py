@@ -1,4 +1,4 @@
-"""Shapes of what clients send about streams."""
+"""Request shapes of streams, over REST and sockets."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ class StreamInput(SettingsInput):
 
 
 class JsonBooleanField(serializers.BooleanField):
-    """Accepts JSON's true and false only, so that no "yes" takes a stream live."""
+    """Accepts only JSON's true and false, so that a string such as "yes" can't start a stream."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -70,7 +70,7 @@ class JsonBooleanField(serializers.BooleanField):
 
 
 class PositionField(serializers.FloatField):
-    """A position along an edge of the picture, from 0 to 1; JSON's `true` is refused."""
+    """A position along an edge of the video, from 0 to 1; JSON's `true` is refused."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=0, max_value=1, **kwargs)
@@ -87,7 +87,7 @@ class GoLiveInput(serializers.Serializer[None]):
 
 
 class TagInput(serializers.Serializer[None]):
-    """The place on the picture, from its top left corner, and the time in the stream (contract 4.7)."""
+    """The position in the video, from its top left corner, and the time in the stream (contract 4.7)."""
 
     x = PositionField()
     y = PositionField()
@@ -105,7 +105,7 @@ class ChatRulesInput(serializers.Serializer[None]):
     validate_slow_mode_seconds = SettingsInput.validate_slow_mode_seconds
 
 
-class PersonInput(serializers.Serializer[None]):
+class UserIdInput(serializers.Serializer[None]):
     user_id = IdField()
 
 
@@ -113,7 +113,9 @@ class StreamsQuery(serializers.Serializer[None]):
     status = serializers.ChoiceField(choices=Stream.Status.choices, required=False)
     category = serializers.CharField(max_length=40, required=False)
     seller_id = IdField(required=False)
-    mine = serializers.BooleanField(required=False, default=False, help_text="Your own, also cancelled")
+    mine = serializers.BooleanField(
+        required=False, default=False, help_text="Only your own, with cancelled ones"
+    )
 
 
 class LiveQuery(serializers.Serializer[None]):

@@ -1,4 +1,4 @@
-"""Shapes of the products in a stream."""
+"""Response shapes of the products in a stream."""
 
 from typing import Any
 

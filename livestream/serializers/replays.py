@@ -1,4 +1,4 @@
-"""Shapes of a stream's replay."""
+"""Response shapes of a stream's replay."""
 
 from rest_framework import serializers
 
@@ -28,4 +28,4 @@ class ReplayOutput(serializers.Serializer[None]):
     durationSeconds = serializers.FloatField(allow_null=True)
     tags = ReplayTagOutput(many=True)
     chat = ReplayMessageOutput(many=True)
-    hasMoreChat = serializers.BooleanField(help_text="Fetch more with `after_seq`")
+    hasMoreChat = serializers.BooleanField(help_text="Whether `after_seq` returns more chat messages")

@@ -1,4 +1,4 @@
-"""Shapes of a stream: in a list, by itself, to its host."""
+"""Response shapes of a stream: in a list, alone, and for its host."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +38,7 @@ class StreamCardOutput(serializers.Serializer[None]):
     seller = StreamSellerOutput()
     hlsUrl = serializers.URLField(allow_null=True, help_text="While live")
     dashUrl = serializers.URLField(allow_null=True, help_text="While live")
-    vodUrl = serializers.URLField(allow_null=True, help_text="Once it has ended, unless nothing was recorded")
+    vodUrl = serializers.URLField(allow_null=True, help_text="After the end, unless nothing was recorded")
     createdAt = serializers.DateTimeField()
     startedAt = serializers.DateTimeField(allow_null=True)
     endedAt = serializers.DateTimeField(allow_null=True)
@@ -53,7 +53,7 @@ class StreamOutput(StreamCardOutput):
     enableComments = serializers.BooleanField()
     recordStream = serializers.BooleanField()
     slowModeSeconds = serializers.IntegerField()
-    canWatch = serializers.BooleanField(help_text="False if only followers may watch, and you aren't one")
+    canWatch = serializers.BooleanField(help_text="False if only followers may watch and you don't follow")
     products = StreamProductOutput(many=True)
 
 
@@ -62,12 +62,12 @@ class StreamPageOutput(PageOutput):
 
 
 class LiveOutput(serializers.Serializer[None]):
-    """The answer to going live (contract 4.3)."""
+    """The response to going live (contract 4.3)."""
 
     streamId = serializers.UUIDField()
     status = serializers.CharField()
     rtmpUrl = serializers.CharField()
-    streamKey = serializers.CharField(help_text="Shown only this once, to the seller")
+    streamKey = serializers.CharField(help_text="Shown only once, and only to the seller")
     hlsUrl = serializers.URLField()
     dashUrl = serializers.URLField()
     startedAt = serializers.DateTimeField()
@@ -77,7 +77,7 @@ class LiveOutput(serializers.Serializer[None]):
 class KeyOutput(serializers.Serializer[None]):
     streamId = serializers.UUIDField()
     rtmpUrl = serializers.CharField()
-    streamKey = serializers.CharField(help_text="Shown only this once, to the seller")
+    streamKey = serializers.CharField(help_text="Shown only once, and only to the seller")
 
 
 class EndStatsOutput(serializers.Serializer[None]):
@@ -85,13 +85,13 @@ class EndStatsOutput(serializers.Serializer[None]):
     uniqueViewers = serializers.IntegerField()
     totalLikes = serializers.IntegerField()
     chatMessages = serializers.IntegerField()
-    averageWatchTime = serializers.IntegerField(allow_null=True, help_text="Seconds; null: nobody watched")
+    averageWatchTime = serializers.IntegerField(allow_null=True, help_text="Seconds; null without viewers")
     productsTagged = serializers.IntegerField()
     clicksOnProducts = serializers.IntegerField()
 
 
 class EndOutput(serializers.Serializer[None]):
-    """The answer to ending a stream (contract 4.8)."""
+    """The response to ending a stream (contract 4.8)."""
 
     streamId = serializers.UUIDField()
     status = serializers.CharField()
@@ -106,7 +106,7 @@ def seller_body(stream: Stream) -> dict[str, Any]:
 
 
 def card_body(stream: Stream, *, can_watch: bool = True) -> dict[str, Any]:
-    """Return a stream loaded by `selectors.streams`; without video URLs unless the reader `can_watch`."""
+    """Return a stream loaded with `with_card_fields`, without video URLs unless the reader `can_watch`."""
     has_live_video = stream.is_live and can_watch
     return {
         "streamId": stream.pk,
@@ -146,7 +146,7 @@ def stream_body(stream: Stream, products: list[StreamProduct], *, can_watch: boo
 
 
 def end_body(stream: Stream, stats: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer to ending a stream; `stats` are `selectors.analytics.end_stats`."""
+    """Return the response to ending a stream; `stats` come from `selectors.analytics.end_stats`."""
     return {
         "streamId": stream.pk,
         "status": stream.status,

@@ -1,1 +1,1 @@
-"""Every write to streams, by noun."""
+"""Every write to streams, with one module for each subject."""

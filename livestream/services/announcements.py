@@ -1,4 +1,4 @@
-"""Notify followers and neighbours that a stream is live."""
+"""Notifying followers and neighbours that a stream is live."""
 
 from itertools import islice
 from uuid import UUID
@@ -15,9 +15,9 @@ KIND = "stream_live"
 
 
 def announce_stream(*, stream_id: UUID) -> int:
-    """Notify everybody, batch by batch, and return how many people were notified.
+    """Notify all recipients in batches, and return how many people were notified.
 
-    The progress commits with each batch, so a job that was killed continues where it stopped.
+    Progress is committed with each batch, so a job that was killed resumes where it stopped.
     """
     stream = Stream.objects.select_related("seller").get(pk=stream_id)
     last_notified = stream.announced_up_to
@@ -35,8 +35,8 @@ def announce_stream(*, stream_id: UUID) -> int:
 
 @transaction.atomic
 def _notify_batch(stream_id: UUID, batch: list[UUID]) -> bool:
-    """Notify these people; return False when the stream has ended or another job has notified them."""
-    stream = access.locked_stream(stream_id)
+    """Notify these people; return False if the stream has ended or another job has notified them."""
+    stream = access.lock_stream(stream_id)
     if not stream.is_live or (stream.announced_up_to is not None and stream.announced_up_to >= batch[0]):
         return False
     notify(

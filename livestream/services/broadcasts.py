@@ -1,4 +1,4 @@
-"""Encoders of live streams: authorizing, disconnecting, dropping, ending streams they abandoned."""
+"""Encoders of live streams: authorizing and dropping them, and ending the streams they abandoned."""
 
 import logging
 from datetime import timedelta
@@ -24,20 +24,20 @@ _STATISTICS_LAG = timedelta(seconds=10)
 
 
 def authorize_publisher(*, key: str, client_id: str) -> str:
-    """Allow an encoder to publish; return the public id that replaces the key as its stream's name.
+    """Allow an encoder to publish; return the public id, which replaces the key as the stream's name.
 
-    Raises Forbidden for a key that isn't a live stream's, Conflict while another encoder is publishing it.
+    Raises Forbidden if no live stream has this key, Conflict while another encoder is publishing the stream.
     """
     digest = stream_keys.digest(key[: stream_keys.MAX_LENGTH])
     found = Stream.objects.live().filter(key_digest=digest).values_list("pk", "public_id").first()
     if found is None:
         raise Forbidden("This is not the key of a live stream.", code="stream_key_refused")
     stream_id, public_id = found
-    # The media server hangs when it gets two publishers of one stream, so its own statistics are asked, not
-    # only the table. Before the row is locked, because an answer can take seconds.
+    # The media server hangs if a stream gets two publishers, so its statistics are checked besides the table.
+    # This is done before locking the row, because the response can take seconds.
     is_publishing = _is_publishing(public_id)
     with transaction.atomic():
-        stream = access.locked_stream(stream_id)
+        stream = access.lock_stream(stream_id)
         if not stream.is_live or stream.key_digest != digest:
             raise Forbidden("This is not the key of a live stream.", code="stream_key_refused")
         open_connections = stream.publisher_connections.filter(lost_at=None)
@@ -51,7 +51,7 @@ def authorize_publisher(*, key: str, client_id: str) -> str:
 
 
 def publisher_disconnected(*, key: str, client_id: str) -> None:
-    """Record that an encoder disconnected; it has STREAM_RECONNECT_WINDOW to come back."""
+    """Record that an encoder disconnected; it can reconnect within STREAM_RECONNECT_WINDOW."""
     digest = stream_keys.digest(key[: stream_keys.MAX_LENGTH])
     stream_id = Stream.objects.live().filter(key_digest=digest).values_list("pk", flat=True).first()
     if stream_id is not None:
@@ -59,7 +59,7 @@ def publisher_disconnected(*, key: str, client_id: str) -> None:
 
 
 def recording_finished(*, path: str) -> None:
-    """Start the replay of an ended stream, or delete the recording of one that isn't to be recorded."""
+    """Start the replay of an ended stream, or delete its recording if the stream isn't to be recorded."""
     public_id = recordings.public_id_of(path)
     stream = Stream.objects.filter(public_id=public_id, status=Stream.Status.ENDED).first()
     if stream is None:
@@ -73,22 +73,22 @@ def recording_finished(*, path: str) -> None:
 def drop_publisher(*, public_id: str) -> None:
     """Make the media server disconnect a stream's encoder; raises MediaServerBadResponse.
 
-    Does nothing when the media server is unavailable: then no encoder is connected.
+    Does nothing if the media server is unavailable, because then no encoder is connected.
     """
     try:
         media_server.drop(public_id)
     except MediaServerUnavailable as error:
-        logger.info("publisher of %s not dropped, media server unavailable: %s", public_id, error)
+        logger.info("dropping the publisher of %s failed, media server unavailable: %s", public_id, error)
 
 
 def reconcile_publishers() -> None:
-    """Compare our publisher connections with the media server's, then end the abandoned streams."""
+    """Correct the publisher connections by the media server's, then end the abandoned streams."""
     try:
         publishing = media_server.publishers()
     except MediaServerUnavailable:
         publishing = {}
     except MediaServerBadResponse as error:
-        logger.error("media server's publishers not read: %s", error)
+        logger.error("reading the media server's publishers failed: %s", error)
         _end_abandoned_streams()
         return
     live = {
@@ -97,13 +97,13 @@ def reconcile_publishers() -> None:
     for public_id, stream in live.items():
         _reconcile_stream(stream, publishing.get(public_id, set()))
     for public_id in publishing.keys() - live.keys():
-        # The stream has ended, but the job that drops its publisher was lost.
+        # The stream has ended, but the job that should drop its publisher was lost.
         _try_to_drop(public_id)
     _end_abandoned_streams()
 
 
 def _reconcile_stream(stream: Stream, publishing_clients: set[str]) -> None:
-    connections = sorted(stream.publisher_connections.all(), key=lambda one: one.connected_at)
+    connections = sorted(stream.publisher_connections.all(), key=lambda connection: connection.connected_at)
     if not connections:
         return
     last = connections[-1]
@@ -116,7 +116,7 @@ def _reconcile_stream(stream: Stream, publishing_clients: set[str]) -> None:
 
 @transaction.atomic
 def _mark_disconnected(stream_id: UUID, *, client_id: str) -> None:
-    stream = access.locked_stream(stream_id)
+    stream = access.lock_stream(stream_id)
     now = timezone.now()
     lost = stream.publisher_connections.filter(client_id=client_id, lost_at=None).update(lost_at=now)
     if lost and stream.is_live:
@@ -125,8 +125,8 @@ def _mark_disconnected(stream_id: UUID, *, client_id: str) -> None:
 
 @transaction.atomic
 def _mark_connected_again(stream_id: UUID, connection_id: int) -> None:
-    """Reopen a connection that was never lost: only the media server couldn't be reached."""
-    stream = access.locked_stream(stream_id)
+    """Reopen a connection that was recorded as lost only because the media server couldn't be reached."""
+    stream = access.lock_stream(stream_id)
     if not stream.is_live or stream.publisher_connections.filter(lost_at=None).exists():
         return
     stream.publisher_connections.filter(pk=connection_id).update(lost_at=None)
@@ -152,11 +152,11 @@ def _end_abandoned_streams() -> None:
 
 
 def _is_publishing(public_id: str) -> bool | None:
-    """Return whether the media server has a publisher of this stream; None when it can't be asked."""
+    """Return whether the media server has a publisher of this stream; None if the request fails."""
     try:
         return public_id in media_server.publishers()
     except (MediaServerUnavailable, MediaServerBadResponse) as error:
-        logger.warning("media server's publishers not read: %s", error)
+        logger.warning("reading the media server's publishers failed: %s", error)
         return None
 
 
@@ -164,4 +164,4 @@ def _try_to_drop(public_id: str) -> None:
     try:
         media_server.drop(public_id)
     except (MediaServerUnavailable, MediaServerBadResponse) as error:
-        logger.warning("publisher of ended stream %s not dropped: %s", public_id, error)
+        logger.warning("dropping the publisher of ended stream %s failed: %s", public_id, error)

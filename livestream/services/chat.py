@@ -1,4 +1,4 @@
-"""A stream's chat: messages, its rules, moderators and muted viewers."""
+"""Writes to a stream's chat: messages, rules, moderators and muted viewers."""
 
 import logging
 from functools import partial
@@ -25,31 +25,31 @@ logger = logging.getLogger(__name__)
 def post_message(
     *, actor: User, stream_id: UUID, message: str, client_message_id: str | None = None
 ) -> dict[str, Any]:
-    """Save a chat message and publish it on commit (contract 4.5); return it as clients see it.
+    """Save a chat message and publish it on commit (contract 4.5); return it as clients receive it.
 
-    A repeated `client_message_id` returns the message that was saved first. Raises NotFound, Forbidden
+    A repeated `client_message_id` returns the first message with that id. Raises NotFound, Forbidden
     (`followers_only`, `muted`, `chat_disabled`), Conflict, RateLimited (10 messages a minute, or slow mode;
-    neither applies to host and moderators).
+    neither applies to the host and moderators).
     """
     stream, can_moderate, is_muted = access.stream_access(actor, stream_id)
-    states.check(stream, "chat")
+    states.require_allowed(stream, "chat")
     if client_message_id and (sent := _already_sent(stream, actor, client_message_id)):
         return chat_payload(sent)
     if is_muted:
         raise Forbidden("You are muted in this stream.", code="muted")
     if not stream.enable_chat and stream.seller_id != actor.pk:
-        raise Forbidden("The chat of this stream is switched off.", code="chat_disabled")
+        raise Forbidden("The chat of this stream is turned off.", code="chat_disabled")
     if not can_moderate:
         rate_limits.hit_user("stream_chat", actor.pk)
     try:
         with transaction.atomic():
             if stream.slow_mode_seconds and not can_moderate:
-                _check_slow_mode(access.locked_stream(stream.pk), actor)
+                _check_slow_mode(access.lock_stream(stream.pk), actor)
             saved = _insert_message(stream, actor, message, client_message_id or None)
             payload = events.publish_chat_message(saved)
             transaction.on_commit(partial(_cache_message, stream_id, saved.seq, payload), robust=True)
     except IntegrityError:
-        # A phone sent the same message twice at once, before the first was answered.
+        # The client sent the same message again before the first request had finished.
         sent = _already_sent(stream, actor, client_message_id) if client_message_id else None
         if sent is None:
             raise
@@ -57,7 +57,7 @@ def post_message(
     return payload
 
 
-# One statement, to lock the stream's row as briefly as possible: everybody who writes in it waits for it.
+# A single statement, to lock the stream's row as briefly as possible: every message in the stream needs it.
 _INSERT_MESSAGE = """
 WITH stream AS (
   UPDATE livestream_stream SET last_chat_seq = last_chat_seq + 1, chat_count = chat_count + 1
@@ -99,17 +99,17 @@ def _insert_message(stream: Stream, actor: User, text: str, client_message_id: s
 
 @transaction.atomic
 def delete_message(*, actor: User, stream_id: UUID, message_id: UUID) -> None:
-    """Hide a message from everybody but staff: the actor's own, or any as host, moderator or staff.
+    """Hide a message from everyone except staff: the actor's own, or any as host, moderator or staff.
 
-    Deleting it again changes nothing. Raises NotFound, Forbidden, Conflict.
+    Deleting a message again changes nothing. Raises NotFound, Forbidden, Conflict.
     """
     message = (
         ChatMessage.objects.select_related("user").filter(stream=stream_id, pk=message_id, user=actor).first()
     )
     if message is None:
         access.moderated_stream(actor, stream_id)
-    stream = access.locked_stream(stream_id)
-    states.check(stream, "delete_message")
+    stream = access.lock_stream(stream_id)
+    states.require_allowed(stream, "delete_message")
     message = ChatMessage.objects.filter(stream=stream, pk=message_id).first()
     if message is None:
         raise NotFound("Message not found.", code="message_not_found")
@@ -118,7 +118,7 @@ def delete_message(*, actor: User, stream_id: UUID, message_id: UUID) -> None:
 
 @transaction.atomic
 def delete_message_by_staff(*, actor: User, message_id: UUID, reason: str) -> None:
-    """Hide a message from everybody but staff, whatever its stream's state; the reason is logged."""
+    """Hide a message from everyone except staff, whatever the stream's status; the reason is logged."""
     message, stream = _message_for_staff(actor, message_id)
     _delete(stream, message, actor)
     log_staff_action(actor=actor, row=message, message=f"Deleted: {reason}")
@@ -126,7 +126,7 @@ def delete_message_by_staff(*, actor: User, message_id: UUID, reason: str) -> No
 
 @transaction.atomic
 def mute_author_by_staff(*, actor: User, message_id: UUID, reason: str) -> None:
-    """Mute a message's author in its stream; the reason is logged. Raises as `mute_viewer`."""
+    """Mute a message's author in its stream; the reason is logged. Raises the errors of `mute_viewer`."""
     message, stream = _message_for_staff(actor, message_id)
     mute_viewer(actor=actor, stream_id=stream.pk, user_id=message.user_id)
     log_staff_action(actor=actor, row=message, message=f"Author muted: {reason}")
@@ -136,13 +136,13 @@ def mute_author_by_staff(*, actor: User, message_id: UUID, reason: str) -> None:
 def change_chat_rules(
     *, actor: User, stream_id: UUID, enable_chat: bool | None = None, slow_mode_seconds: int | None = None
 ) -> Stream:
-    """Change whether the chat is on, and slow mode: 0 (off), or 3 to 120 seconds between a viewer's messages.
+    """Turn the chat on or off, and set slow mode: the seconds between a viewer's messages, 3 to 120, or 0.
 
     Raises NotFound, Forbidden, Conflict.
     """
     access.moderated_stream(actor, stream_id)
-    stream = access.locked_stream(stream_id)
-    states.check(stream, "moderate")
+    stream = access.lock_stream(stream_id)
+    states.require_allowed(stream, "moderate")
     if enable_chat is not None:
         stream.enable_chat = enable_chat
     if slow_mode_seconds is not None:
@@ -154,9 +154,9 @@ def change_chat_rules(
 
 @transaction.atomic
 def mute_viewer(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
-    """Stop a viewer from writing. Raises NotFound, Forbidden (`host_cannot_be_muted`), Conflict."""
+    """Forbid a viewer to write. Raises NotFound, Forbidden (`host_cannot_be_muted`), Conflict."""
     stream = access.moderated_stream(actor, stream_id)
-    states.check(stream, "moderate")
+    states.require_allowed(stream, "moderate")
     user = _active_user(user_id)
     if user.pk == stream.seller_id:
         raise Forbidden("The host can't be muted.", code="host_cannot_be_muted")
@@ -167,9 +167,9 @@ def mute_viewer(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
 
 @transaction.atomic
 def unmute_viewer(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
-    """Let a muted viewer write again. Raises NotFound, Forbidden, Conflict."""
+    """Allow a muted viewer to write again. Raises NotFound, Forbidden, Conflict."""
     stream = access.moderated_stream(actor, stream_id)
-    states.check(stream, "moderate")
+    states.require_allowed(stream, "moderate")
     deleted, _ = StreamMute.objects.filter(stream=stream, user=user_id).delete()
     if deleted:
         events.publish_chat_muted(stream, user_id, is_muted=False)
@@ -177,9 +177,9 @@ def unmute_viewer(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
 
 @transaction.atomic
 def add_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
-    """Let a viewer moderate the host's chat. Raises NotFound, Forbidden, ValidationFailed, Conflict."""
+    """Make a user a moderator of the stream. Raises NotFound, Forbidden, ValidationFailed, Conflict."""
     stream = access.own_stream(actor, stream_id, lock=True)
-    states.check(stream, "moderate")
+    states.require_allowed(stream, "moderate")
     user = _active_user(user_id)
     if user.pk == actor.pk:
         raise ValidationFailed(details={"user_id": ["The host is already a moderator."]})
@@ -192,9 +192,9 @@ def add_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
 
 @transaction.atomic
 def remove_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
-    """Take a moderator's rights away. Raises NotFound, Forbidden, Conflict."""
+    """Remove a moderator from the stream. Raises NotFound, Forbidden, Conflict."""
     stream = access.own_stream(actor, stream_id, lock=True)
-    states.check(stream, "moderate")
+    states.require_allowed(stream, "moderate")
     StreamModerator.objects.filter(stream=stream, user=user_id).delete()
 
 
@@ -214,7 +214,7 @@ def _message_for_staff(actor: User, message_id: UUID) -> tuple[ChatMessage, Stre
     if not actor.is_staff:
         raise Forbidden
     message = ChatMessage.objects.get(pk=message_id)
-    stream = access.locked_stream(message.stream_id)
+    stream = access.lock_stream(message.stream_id)
     message.refresh_from_db()
     return message, stream
 
@@ -254,7 +254,7 @@ def _cache_message(stream_id: UUID, seq: int, payload: dict[str, Any]) -> None:
         if not live_counts.append_chat(stream_id, seq, jsonlib.dumps(payload)):
             _refill_cache(stream_id)
     except RedisError as error:
-        logger.warning("message %s of stream %s not cached: %s", seq, stream_id, error)
+        logger.warning("caching message %s of stream %s failed: %s", seq, stream_id, error)
 
 
 def _refill_cache(stream_id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""Products in a stream: added, removed, placed on the picture, tapped."""
+"""Adding, removing and tagging the products of a stream, and counting taps on them."""
 
 from uuid import UUID
 
@@ -17,12 +17,12 @@ from soukloop.core.errors import Conflict
 
 @transaction.atomic
 def add_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamProduct:
-    """Add a product of the host's to a stream, before or while it is live; again changes nothing.
+    """Add one of the host's products to a scheduled or live stream; adding it again changes nothing.
 
     Raises NotFound, Forbidden, ValidationFailed, Conflict (`stream_products_limit`).
     """
     stream = access.own_stream(actor, stream_id, lock=True)
-    states.check(stream, "change_products")
+    states.require_allowed(stream, "change_products")
     [product] = access.available_products_of(actor, [product_id])
     current = StreamProduct.objects.filter(stream=stream, removed_at=None)
     if (existing := current.filter(product=product).first()) is not None:
@@ -46,12 +46,12 @@ def add_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamProd
 
 @transaction.atomic
 def remove_product(*, actor: User, stream_id: UUID, product_id: UUID) -> Stream:
-    """Remove a product from a stream; one that was in it while live stays in the analytics.
+    """Remove a product from a stream; if it was shown while the stream was live, the analytics keep it.
 
     Raises NotFound, Forbidden, Conflict.
     """
     stream = access.own_stream(actor, stream_id, lock=True)
-    states.check(stream, "change_products")
+    states.require_allowed(stream, "change_products")
     stream_product = access.stream_product(stream, product_id, lock=True)
     if not stream.is_live:
         stream_product.delete()
@@ -67,12 +67,13 @@ def remove_product(*, actor: User, stream_id: UUID, product_id: UUID) -> Stream:
 def tag_product(
     *, actor: User, stream_id: UUID, product_id: UUID, x: float, y: float, timestamp_seconds: int
 ) -> StreamProduct:
-    """Place a product on the picture (contract 4.7).
+    """Tag a product at a position in the video (contract 4.7).
 
-    `x` and `y` are from 0 to 1, the time is in seconds from the start. Raises NotFound, Forbidden, Conflict.
+    `x` and `y` are from 0 to 1, `timestamp_seconds` counts from the start of the stream. Raises NotFound,
+    Forbidden, Conflict.
     """
     stream = access.own_stream(actor, stream_id)
-    states.check(stream, "tag_product")
+    states.require_allowed(stream, "tag_product")
     stream_product = access.stream_product(stream, product_id, lock=True)
     stream_product.tag_x, stream_product.tag_y = x, y
     stream_product.tag_timestamp_seconds = timestamp_seconds
@@ -87,12 +88,12 @@ def tag_product(
 
 @transaction.atomic
 def click_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamProduct:
-    """Count a viewer's tap on a product, in the stream or its replay; the host's own taps aren't counted.
+    """Count a viewer's tap on a product, in the stream or its replay; the host's taps aren't counted.
 
     Raises NotFound, Forbidden, Conflict.
     """
     stream = access.watchable_stream(actor, stream_id)
-    states.check(stream, "click_product")
+    states.require_allowed(stream, "click_product")
     stream_product = access.stream_product(stream, product_id)
     if stream.seller_id != actor.pk:
         StreamProduct.objects.filter(pk=stream_product.pk).update(clicks=F("clicks") + 1)
@@ -101,7 +102,7 @@ def click_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamPr
 
 
 def remove_withdrawn_product(product: Product, reason: str) -> None:
-    """Remove a sold, hidden or deleted product from the live stream it is in; its row must be locked."""
+    """Remove a hidden or deleted product from its live stream; the caller has locked the product's row."""
     if product.live_stream_id is None:
         return
     events.publish_product_untagged(product.live_stream_id, product.pk, reason)

@@ -1,4 +1,4 @@
-"""Reactions: counted in Redis, published to the room, saved to PostgreSQL every few seconds."""
+"""Counting reactions in Redis, publishing them, and saving the totals to PostgreSQL."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -18,7 +18,7 @@ def send_reaction(*, actor: User, stream_id: UUID, emoji: str) -> int:
     Raises NotFound, Forbidden, Conflict; RedisError when nothing can be counted.
     """
     stream = access.watchable_stream(actor, stream_id)
-    states.check(stream, "react")
+    states.require_allowed(stream, "react")
     total = live_counts.count_reaction(stream.pk, emoji)
     if total is None:
         total = live_counts.count_reaction(stream.pk, emoji, saved_reactions(stream.pk)) or 0
@@ -28,13 +28,13 @@ def send_reaction(*, actor: User, stream_id: UUID, emoji: str) -> int:
 
 @transaction.atomic
 def persist_reaction_totals(*, stream_id: UUID) -> None:
-    """Save a live stream's reactions, so that a loss of Redis' data loses a few seconds of them at most."""
+    """Save a live stream's reactions, so that few of them are lost if Redis loses its data."""
     save_reactions(stream_id, live_counts.reactions(stream_id))
     Stream.objects.live().filter(pk=stream_id).update(total_likes=total_likes(stream_id))
 
 
 def save_reactions(stream_id: UUID, counted: Mapping[str, int]) -> None:
-    """Save these totals; one that is lower than the saved one, because Redis lost its data, is ignored."""
+    """Save these totals; ignore those lower than the saved ones, because Redis may have lost its data."""
     saved = saved_reactions(stream_id)
     ReactionTotal.objects.bulk_create(
         [

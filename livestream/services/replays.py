@@ -1,4 +1,4 @@
-"""Replays: recordings become an MP4, HLS segments and a poster, in steps that a killed job resumes."""
+"""Making replays: an MP4, HLS segments and a poster from the recordings, in resumable steps."""
 
 import logging
 import shutil
@@ -22,7 +22,7 @@ from soukloop.core.jobs.queue import enqueue
 logger = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 5
-_RECORDING_TIMEOUT = timedelta(minutes=2)  # since the stream's end; then its replay is empty
+_RECORDING_TIMEOUT = timedelta(minutes=2)  # after the stream's end; then the replay is empty
 _RETRY_AFTER = timedelta(seconds=20)
 _STUCK_AFTER = timedelta(hours=1)
 _CONTENT_TYPES = {
@@ -34,7 +34,7 @@ _CONTENT_TYPES = {
 
 
 class FinishedFile(File[bytes]):
-    """A complete file, which Django's local storage moves instead of copying."""
+    """A local file that Django's file system storage moves instead of copying."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path.open("rb"), name=path.name)
@@ -46,12 +46,12 @@ class FinishedFile(File[bytes]):
 
 
 def enqueue_replay(stream: Stream) -> None:
-    """Enqueue the job that makes a stream's replay; one job at a time for each stream."""
+    """Enqueue the job that makes a stream's replay; only one such job runs at a time for each stream."""
     enqueue("livestream.make_replay", lock=f"livestream.replay:{stream.pk}", stream_id=str(stream.pk))
 
 
 def resume_pending_replays() -> None:
-    """Enqueue the replays that nobody is making, because a callback of the media server or a job was lost."""
+    """Enqueue the unfinished replays whose job, or whose callback of the media server, was lost."""
     now = timezone.now()
     for state, unchanged_for in (
         (Replay.State.WAITING, _RETRY_AFTER),
@@ -66,9 +66,9 @@ def resume_pending_replays() -> None:
 
 
 def make_replay(*, stream_id: UUID) -> Replay | None:
-    """Do the steps that are left of an ended stream's replay; return None while its recording is incomplete.
+    """Run the remaining steps of an ended stream's replay; return None while its recording is incomplete.
 
-    Each completed step is saved, and not repeated when the job is run again.
+    Completed steps are saved and not repeated when the job runs again.
     """
     replay = Replay.objects.select_related("stream").filter(stream=stream_id).first()
     if replay is None or replay.stream.status != Stream.Status.ENDED:
@@ -121,18 +121,18 @@ def sweep_recordings() -> int:
 
 
 def _is_being_recorded(stream: Stream) -> bool:
-    """Return whether the media server is still writing a recording; True when it doesn't say."""
+    """Return whether the media server is still writing a recording; True if its response is invalid."""
     try:
         return stream.public_id in media_server.recordings()
     except MediaServerUnavailable:
         return False
     except MediaServerBadResponse as error:
-        logger.error("media server's recordings not read: %s", error)
+        logger.error("reading the media server's recordings failed: %s", error)
         return True
 
 
 def _may_still_be_recorded(stream: Stream) -> bool:
-    """Return whether a stream without a recording had an encoder, and ended only a moment ago."""
+    """Return whether a stream without a recording had an encoder and ended within _RECORDING_TIMEOUT."""
     was_published = stream.publisher_connections.exists()
     return was_published and not (stream.ended_at and timezone.now() - stream.ended_at > _RECORDING_TIMEOUT)
 
@@ -140,7 +140,7 @@ def _may_still_be_recorded(stream: Stream) -> bool:
 def _run_steps(replay: Replay) -> None:
     folder = Path(settings.MEDIA_ROOT) / "work" / replay.stream.public_id
     folder.mkdir(parents=True, exist_ok=True)
-    # Each step, and the progress in percent once it is done.
+    # The steps, each with the progress in percent after it.
     steps: list[tuple[Replay.Step, int, Callable[[Replay, Path], None]]] = [
         (Replay.Step.JOIN, 40, _join_recordings),
         (Replay.Step.SEGMENT, 60, _create_segments),
@@ -155,13 +155,13 @@ def _run_steps(replay: Replay) -> None:
             break
         replay.step, replay.progress = step, progress
         replay.save()
-    _finish(replay)
+    _finish_replay(replay)
     shutil.rmtree(folder, ignore_errors=True)
     recordings.delete(replay.stream.public_id)
 
 
 def _join_recordings(replay: Replay, folder: Path) -> None:
-    """Join the recordings to one MP4, and record when each of them started and how long it is."""
+    """Join the recordings to one MP4, and save the start and length of each."""
     usable: list[Path] = []
     parts = []
     for number, recording in enumerate(recordings.of_stream(replay.stream.public_id)):
@@ -170,10 +170,10 @@ def _join_recordings(replay: Replay, folder: Path) -> None:
             ffmpeg.remux(recording, part)
             seconds = ffmpeg.probe(part).seconds
         except ffmpeg.FfmpegError as error:
-            logger.warning("recording %s skipped: %s", recording.name, error)
+            logger.warning("recording %s is unusable: %s", recording.name, error)
             continue
         usable.append(part)
-        # The media server writes each frame when it arrives, so the file's time is that of its last frame.
+        # The media server writes each frame as it arrives, so the file was modified at its last frame.
         parts.append({"startedAt": round(recording.stat().st_mtime - seconds, 3), "seconds": seconds})
     if not usable:
         replay.state = Replay.State.EMPTY
@@ -194,14 +194,14 @@ def _create_segments(replay: Replay, folder: Path) -> None:
 def _create_poster(replay: Replay, folder: Path) -> None:
     video = folder / "video.mp4"
     if ffmpeg.probe(video).has_video:
-        ffmpeg.poster(video, folder / "poster.jpg", at=min(3.0, (replay.duration_seconds or 0) / 2))
+        ffmpeg.save_poster(video, folder / "poster.jpg", at=min(3.0, (replay.duration_seconds or 0) / 2))
         replay.has_poster = True
 
 
 def _upload_files(replay: Replay, folder: Path) -> None:
-    """Save the files to the storage, the playlist last, so that everything it names can be fetched.
+    """Save the files to the storage, the playlist last, so that everything it lists can be fetched.
 
-    A local storage moves the files, so after a kill only the remaining ones are saved.
+    Local storage moves the files, so a job that resumes saves only the remaining ones.
     """
     public_id = replay.stream.public_id
     files = [(path, f"{public_id}/{path.name}") for path in sorted((folder / "hls").glob("*.ts"))]
@@ -218,7 +218,7 @@ def _upload_files(replay: Replay, folder: Path) -> None:
 
 
 @transaction.atomic
-def _finish(replay: Replay) -> None:
+def _finish_replay(replay: Replay) -> None:
     if replay.state != Replay.State.EMPTY:
         replay.state = Replay.State.READY
     replay.progress, replay.error = 100, ""

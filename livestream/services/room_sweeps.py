@@ -1,4 +1,4 @@
-"""Viewer counts and sessions, corrected by a periodic job and at a stream's end after processes died."""
+"""Correcting viewer counts and sessions after lost connections, by a periodic job and at a stream's end."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def sweep_rooms() -> None:
-    """Bring the viewers and reactions of every live stream up to date."""
+    """Update the viewers and reactions of every live stream."""
     for stream_id in Stream.objects.live().values_list("pk", flat=True):
         try:
             sweep_room(stream_id=stream_id)
@@ -36,22 +36,22 @@ def sweep_rooms() -> None:
 def sweep_room(*, stream_id: UUID) -> int | None:
     """Close the sessions of lost connections; save, sample, publish and return the number of viewers.
 
-    Returns None, and publishes nothing, when Redis is unavailable (no heartbeat could have been recorded), or
-    has just lost its data and hasn't received every process's heartbeat yet.
+    Publishes nothing and returns None if Redis is unavailable (then no heartbeats were recorded either), or
+    if it has lost its data and hasn't received heartbeats from every process yet.
     """
     now = timezone.now()
     try:
         heartbeats = live_counts.last_heartbeats(stream_id)
         oldest_allowed = live_counts.server_time() - settings.STREAM_VIEWER_TTL.total_seconds()
     except RedisError as error:
-        logger.warning("viewers of stream %s not swept: %s", stream_id, error)
+        logger.warning("reading the heartbeats of stream %s failed: %s", stream_id, error)
         return None
     lost = {key: at for key, at in heartbeats.items() if at < oldest_allowed}
-    # The rows first: if this job is killed in between, Redis still knows the times of the last heartbeats.
+    # Rows before Redis: if the job is killed in between, Redis still has the times of the last heartbeats.
     _close_at_last_heartbeat(stream_id, lost)
     live_counts.remove_viewers(stream_id, lost)
     _update_last_seen(stream_id, [key for key in heartbeats if key not in lost], now)
-    _close_unseen(stream_id, now)
+    _close_sessions_without_heartbeat(stream_id, now)
     live = reliable_count(stream_id, live_counts.current_viewers(stream_id))
     if live.count is None:
         return None
@@ -62,18 +62,18 @@ def sweep_room(*, stream_id: UUID) -> int | None:
 
 
 def close_viewer_sessions(stream: Stream) -> None:
-    """Close the sessions of a stream that ends now; those of killed processes at their last heartbeat.
+    """Close the sessions of a stream that is ending; those of killed processes at their last heartbeat.
 
-    That is up to one SOCKET_HEARTBEAT before the process died: nothing else says when it did. `sweep_room`
-    may not have run since. Without Redis every session is taken to last until the end.
+    The last heartbeat is the best estimate of when a process died, at most one SOCKET_HEARTBEAT too early. If
+    Redis is unavailable, all sessions last until the end of the stream.
     """
     assert stream.ended_at is not None
     try:
         disconnected = _disconnected_viewers(stream.pk)
     except RedisError as error:
-        logger.warning("viewers of ended stream %s not checked: %s", stream.pk, error)
+        logger.warning("reading the heartbeats of ended stream %s failed: %s", stream.pk, error)
     else:
-        end = stream.ended_at.timestamp()  # clocks of two machines may differ a little
+        end = stream.ended_at.timestamp()  # a heartbeat may be later, because machines' clocks differ
         _close_at_last_heartbeat(stream.pk, {key: min(at, end) for key, at in disconnected.items()})
     ViewerSession.objects.filter(stream=stream, left_at=None).update(
         left_at=viewers.not_before_joining(stream.ended_at), last_seen_at=stream.ended_at
@@ -81,14 +81,14 @@ def close_viewer_sessions(stream: Stream) -> None:
 
 
 def close_sessions_of_ended_streams() -> int:
-    """Close the sessions that were opened in the instant in which their stream ended."""
+    """Close the sessions that were opened at the moment when their stream ended."""
     return viewers.open_sessions_of_ended_streams().update(left_at=viewers.end_of_stream())
 
 
 def _disconnected_viewers(stream_id: UUID) -> dict[str, float]:
-    """Return the connections that no process holds any more, with the times of their last heartbeats.
+    """Return the connections whose process has died, with the times of their last heartbeats.
 
-    Somebody who is connected to another process counts as connected: most rejoin the stream within seconds.
+    A person who is connected to another process counts as connected: most rejoin the stream within seconds.
     """
     heartbeats = live_counts.last_heartbeats(stream_id)
     oldest_allowed = live_counts.server_time() - settings.STREAM_VIEWER_TTL.total_seconds()
@@ -126,15 +126,15 @@ def _connection_ids(viewer_keys: Iterable[str]) -> list[str]:
     return [live_counts.split_viewer_key(key)[1] for key in viewer_keys]
 
 
-def _close_unseen(stream_id: UUID, now: datetime) -> None:
-    """Close the sessions without a recent heartbeat: Redis may have lost its data and not know of them."""
+def _close_sessions_without_heartbeat(stream_id: UUID, now: datetime) -> None:
+    """Close the sessions without a recent heartbeat, which are missing in Redis if it lost its data."""
     ViewerSession.objects.filter(
         stream=stream_id, left_at=None, last_seen_at__lt=now - 2 * settings.STREAM_VIEWER_TTL
     ).update(left_at=Greatest("last_seen_at", "joined_at"))
 
 
 def _save_sample(stream_id: UUID, now: datetime, count: int) -> None:
-    """Record the number of viewers in the current minute's sample, which keeps the highest."""
+    """Save the number of viewers in the current minute's sample if it is the highest so far."""
     minute = now.replace(second=0, microsecond=0)
     ViewerSample.objects.bulk_create(
         [ViewerSample(stream_id=stream_id, minute=minute, viewers=count)], ignore_conflicts=True

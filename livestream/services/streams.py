@@ -1,4 +1,4 @@
-"""The life of a stream: created, changed, taken live, ended, cancelled."""
+"""Creating, changing, starting, ending and cancelling streams."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -33,10 +33,10 @@ def create_stream(
 ) -> Stream:
     """Create a scheduled stream with its products (contract 4.1).
 
-    Raises Forbidden for a buyer or another seller's product, ValidationFailed for one that isn't on sale.
+    Raises Forbidden for a buyer or another seller's product, ValidationFailed for a product not on sale.
     """
     if actor.role != User.Role.SELLER:
-        raise Forbidden("Only sellers may go live.", code="sellers_only")
+        raise Forbidden("Only sellers may create streams.", code="sellers_only")
     products = access.available_products_of(actor, product_ids)
     stream = Stream.objects.create(seller=actor, title=title, category=category, **stream_settings)
     StreamProduct.objects.bulk_create(
@@ -50,7 +50,7 @@ def create_stream(
 def update_settings(*, actor: User, stream_id: UUID, changes: Mapping[str, Any]) -> Stream:
     """Change some settings of a scheduled stream (contract 4.2). Raises NotFound, Forbidden, Conflict."""
     stream = access.own_stream(actor, stream_id, lock=True)
-    states.check(stream, "change_settings")
+    states.require_allowed(stream, "change_settings")
     for name, value in changes.items():
         setattr(stream, name, value)
     stream.save()
@@ -61,10 +61,10 @@ def update_settings(*, actor: User, stream_id: UUID, changes: Mapping[str, Any])
 def go_live(
     *, actor: User, stream_id: UUID, camera_ready: bool, checklist_complete: bool
 ) -> tuple[Stream, str]:
-    """Take a scheduled stream live; return it with its stream key, which is never shown again (contract 4.3).
+    """Start a scheduled stream; return it with its stream key, which is never shown again (contract 4.3).
 
-    Counts the people to notify in one query; a job notifies them. Raises ValidationFailed when the camera or
-    the checklist isn't ready, Conflict (`stream_not_scheduled`, `already_live`).
+    Counts the people to notify; a job notifies them. Raises ValidationFailed if the camera or the checklist
+    isn't ready, Conflict (`stream_not_scheduled`, `already_live`).
     """
     stream = access.own_stream(actor, stream_id, lock=True)
     missing = {
@@ -73,7 +73,7 @@ def go_live(
     }
     if problems := {field: messages for field, messages in missing.items() if messages}:
         raise ValidationFailed(details=problems)
-    states.move(stream, "go_live")
+    states.apply_action(stream, "go_live")
     stream.started_at = timezone.now()
     key = stream_keys.new_key()
     stream.key_digest = stream_keys.digest(key)
@@ -90,7 +90,8 @@ def go_live(
     product_ids = list(stream.stream_products.values_list("product_id", flat=True))
     set_live_stream(product_ids=product_ids, stream_id=stream.pk)
     if stream.notifications_sent:
-        enqueue("livestream.announce", lock=f"livestream.announce:{stream.pk}", stream_id=str(stream.pk))
+        lock = f"livestream.announce_stream:{stream.pk}"
+        enqueue("livestream.announce_stream", lock=lock, stream_id=str(stream.pk))
     events.publish_stream_live(stream, product_ids)
     transaction.on_commit(lambda: live_counts.start_counting(stream.pk), robust=True)
     return stream, key
@@ -105,10 +106,10 @@ def end_stream(*, actor: User, stream_id: UUID) -> Stream:
 
 @transaction.atomic
 def end_stream_by_staff(*, actor: User, stream_id: UUID, reason: str) -> Stream:
-    """End any live stream; the reason is kept for other staff. Raises Forbidden, Conflict."""
+    """End any live stream as staff; the reason is logged. Raises Forbidden, Conflict."""
     if not actor.is_staff:
         raise Forbidden
-    stream = access.locked_stream(stream_id)
+    stream = access.lock_stream(stream_id)
     _end(stream, Stream.EndReason.STAFF, note=reason)
     log_staff_action(actor=actor, row=stream, message=f"Ended: {reason}")
     return stream
@@ -118,11 +119,11 @@ def end_stream_by_staff(*, actor: User, stream_id: UUID, reason: str) -> Stream:
 def end_abandoned_stream(
     *, stream_id: UUID, reason: Stream.EndReason, unless_published_since: datetime
 ) -> bool:
-    """End a stream without an encoder, unless it had one since that time; return whether it was ended.
+    """End a live stream without an encoder, unless it had one since that time; return whether it was ended.
 
-    Checks again under the lock: the encoder may have come back, the owner may have ended the stream.
+    The conditions are checked with the row locked: the encoder may have reconnected, or the stream ended.
     """
-    stream = access.locked_stream(stream_id)
+    stream = access.lock_stream(stream_id)
     is_publishing = stream.publisher_connections.filter(lost_at=None).exists()
     was_publishing = stream.publisher_connections.filter(lost_at__gte=unless_published_since).exists()
     if not stream.is_live or is_publishing or was_publishing:
@@ -133,7 +134,7 @@ def end_abandoned_stream(
 
 @transaction.atomic
 def close_streams_of(seller: User) -> None:
-    """End the live stream, and cancel the scheduled ones, of a seller whose account is closed."""
+    """End the live stream and cancel the scheduled streams of a seller whose account is closed."""
     open_streams = Stream.objects.of_seller(seller.pk).filter(
         status__in=[Stream.Status.LIVE, Stream.Status.SCHEDULED]
     )
@@ -154,11 +155,11 @@ def cancel_stream(*, actor: User, stream_id: UUID) -> Stream:
 def rotate_key(*, actor: User, stream_id: UUID) -> tuple[Stream, str]:
     """Replace a live stream's key and disconnect the encoder that uses the old one.
 
-    The room gets `stream:interrupted`, as for any lost encoder: it may come back with the new key. Raises
+    The room gets `stream:interrupted`, as for any lost encoder, which can reconnect with the new key. Raises
     NotFound, Forbidden, Conflict.
     """
     stream = access.own_stream(actor, stream_id, lock=True)
-    states.check(stream, "rotate_key")
+    states.require_allowed(stream, "rotate_key")
     key = stream_keys.new_key()
     stream.key_digest = stream_keys.digest(key)
     stream.save(update_fields=["key_digest", "updated_at"])
@@ -168,15 +169,15 @@ def rotate_key(*, actor: User, stream_id: UUID) -> tuple[Stream, str]:
 
 
 def _cancel(stream: Stream) -> Stream:
-    states.move(stream, "cancel")
+    states.apply_action(stream, "cancel")
     stream.cancelled_at = timezone.now()
     stream.save(update_fields=["status", "cancelled_at", "updated_at"])
     return stream
 
 
 def _end(stream: Stream, reason: str, note: str = "") -> Stream:
-    """End a live stream whose row is locked: viewers, statistics, products, encoder, replay, room."""
-    states.move(stream, "end")
+    """End a live stream whose row is locked, with its viewer sessions, statistics, encoder and replay."""
+    states.apply_action(stream, "end")
     stream.ended_at = timezone.now()
     stream.end_reason, stream.end_note = reason, note
     stream.key_digest = None
@@ -184,7 +185,7 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
     save_reactions(stream.pk, live_counts.reactions(stream.pk))
     stats = viewer_stats(stream)
     stream.viewer_count = 0
-    # Sessions of a killed process end at their last heartbeat, so a higher peak may have been shown live.
+    # Sessions of killed processes are closed at their last heartbeat, so the live peak may be higher.
     stream.peak_viewers = max(stats.peak, stream.peak_viewers, highest_sample(stream.pk))
     stream.unique_viewers = stats.unique
     stream.average_watch_seconds = stats.average_seconds
@@ -202,7 +203,7 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
 
 
 def _disconnect_publisher(stream: Stream) -> bool:
-    """Record that the encoder is disconnected and make it so; return whether there was one."""
+    """Mark the encoder as disconnected and enqueue dropping it; return whether there was one."""
     lost = PublisherConnection.objects.filter(stream=stream, lost_at=None).update(lost_at=timezone.now())
     enqueue("livestream.drop_publisher", public_id=stream.public_id)
     return bool(lost)

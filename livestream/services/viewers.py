@@ -1,4 +1,4 @@
-"""Viewers join and leave a stream. Rows record their sessions; Redis counts who is watching now."""
+"""Viewers joining and leaving streams: their sessions in PostgreSQL, their number in Redis."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,18 +13,18 @@ from livestream.models import Stream, ViewerSession
 from livestream.selectors import viewers
 from soukloop.core.batching import ThreadBatcher
 
-# While more people than this join or leave a stream in a second, viewers get no `viewer:joined` or
-# `viewer:left`, and one `viewer:count` a second: a thousand joining a thousand would be a million events.
+# While more people than this join or leave a stream in a second, viewers get one `viewer:count` a second, and
+# no `viewer:joined` or `viewer:left`: a thousand people joining a thousand would be a million events.
 ANNOUNCED_CHURN_MAX = 10
 
 
 def join_stream(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
-    """Start a viewer's session (contract 4.4); joining again changes nothing.
+    """Open a viewer's session (contract 4.4); joining again changes nothing.
 
-    The host's own devices aren't counted as viewers. Raises NotFound, Forbidden (`followers_only`), Conflict.
+    The host isn't counted as a viewer. Raises NotFound, Forbidden (`followers_only`), Conflict.
     """
     stream = access.watchable_stream(actor, stream_id)
-    states.check(stream, "join")
+    states.require_allowed(stream, "join")
     if stream.seller_id == actor.pk:
         return stream
     count = _join_batched(stream.pk, Join(actor, connection_id))
@@ -44,7 +44,7 @@ class Join:
 
 
 def _record_joins(stream_id: UUID, joins: list[Join]) -> list[int | None]:
-    """Record and publish the joins of one moment; return for each of them the number of viewers."""
+    """Record and publish a batch of joins; return for each of them the number of viewers."""
     _open_sessions(stream_id, joins)
     live = reliable_count(
         stream_id, live_counts.record_heartbeat(stream_id, [join.viewer_key for join in joins])
@@ -91,31 +91,31 @@ def leave_stream(*, stream_id: UUID, user_id: UUID, connection_id: str) -> None:
 
 
 def remove_blocked_viewers(blocker_id: UUID, blocked_id: UUID) -> None:
-    """Remove each of the two from the other's live stream."""
+    """Remove each of the two users from the other's live stream."""
     for stream in Stream.objects.live().filter(seller__in=[blocker_id, blocked_id]):
         viewer_id = blocked_id if stream.seller_id == blocker_id else blocker_id
         events.remove_viewer(stream.pk, viewer_id, reason="stream_not_found")
 
 
 def remove_unfollowed_viewer(follower_id: UUID, followed_id: UUID) -> None:
-    """Remove somebody who stopped following from a live stream that is for followers."""
+    """Remove a user who stopped following from the seller's live stream if only followers may watch it."""
     streams = Stream.objects.live().of_seller(followed_id).filter(audience=Stream.Audience.FOLLOWERS)
     for stream in streams:
         events.remove_viewer(stream.pk, follower_id, reason="followers_only")
 
 
 def refresh_viewers(connections: Mapping[UUID, Iterable[tuple[UUID, str]]]) -> None:
-    """Record that these connections, (user id, connection id) by stream, are alive."""
+    """Record that the connections of each stream, as (user id, connection id), are alive."""
     for stream_id, viewer_connections in connections.items():
         live_counts.record_heartbeat(
-            stream_id, [live_counts.viewer_key(*each) for each in viewer_connections]
+            stream_id, [live_counts.viewer_key(*connection) for connection in viewer_connections]
         )
 
 
 def reliable_count(stream_id: UUID, live: live_counts.LiveViewers) -> live_counts.LiveViewers:
-    """Drop the count while Redis, having lost its data, knows of fewer people than the rows do.
+    """Return `live` without its count if Redis is warming up and has fewer people than there are sessions.
 
-    The next heartbeats report the others; until then no counts are published.
+    No counts are published until the next heartbeats have reported the missing people.
     """
     if (
         live.count is None
@@ -127,10 +127,10 @@ def reliable_count(stream_id: UUID, live: live_counts.LiveViewers) -> live_count
 
 
 def save_viewer_count(stream_id: UUID, count: int, *, waits: bool) -> int:
-    """Write the number of viewers into the stream's row, and return it.
+    """Save the number of viewers in the stream's row, and return it.
 
-    Unless it `waits`, skips a row that somebody else is writing to. Reads the count again once the row is
-    locked: of two writers that wait for the lock, the one with the older count may get it last.
+    Unless it `waits`, skips a row that is locked. Reads the count again with the row locked, because of two
+    writers that waited for the lock, the one with the older count may get it last.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -151,7 +151,7 @@ def save_viewer_count(stream_id: UUID, count: int, *, waits: bool) -> int:
 
 
 def _publish_count(stream_id: UUID, live: live_counts.LiveViewers) -> None:
-    """Save and publish a changed number of viewers; in a rush once a second, besides `sweep_room`."""
+    """Save and publish a changed number of viewers, at most once a second while many join or leave."""
     if live.count is None or not live.changed:
         return
     is_calm = live.churn_per_second <= ANNOUNCED_CHURN_MAX

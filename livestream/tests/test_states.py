@@ -31,11 +31,11 @@ def test_only_the_listed_transitions_are_possible(action: str, status: str) -> N
     stream = Stream(status=status)
     target = LEADS_TO.get((action, status))
     if target:
-        states.move(stream, action)
+        states.apply_action(stream, action)
         assert stream.status == target
         return
     with pytest.raises(Conflict):
-        states.move(stream, action)
+        states.apply_action(stream, action)
     assert stream.status == status
 
 
@@ -44,8 +44,8 @@ def test_only_the_listed_transitions_are_possible(action: str, status: str) -> N
 def test_an_action_is_allowed_only_in_its_listed_statuses(action: str, status: str) -> None:
     stream = Stream(status=status)
     if status in ALLOWED[action]:
-        states.check(stream, action)
+        states.require_allowed(stream, action)
     else:
         with pytest.raises(Conflict):
-            states.check(stream, action)
+            states.require_allowed(stream, action)
     assert stream.status == status

@@ -1,4 +1,4 @@
-"""A stream's chat over REST: reading and moderating it."""
+"""Views of a stream's chat: reading and moderating it."""
 
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from accounts.authentication import current_user
 from livestream import access
 from livestream.selectors.chat import chat_page
 from livestream.serializers.chat import ChatPageOutput, ChatRulesOutput, chat_rules_body
-from livestream.serializers.inputs import ChatQuery, ChatRulesInput, PersonInput
+from livestream.serializers.inputs import ChatQuery, ChatRulesInput, UserIdInput
 from livestream.services import chat
 from soukloop.core.http.validation import validated, validated_changes
 
@@ -28,8 +28,8 @@ class StreamChatViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Read the chat",
-        description="Messages in order: the next ones after `after_seq`, otherwise the latest ones, before"
-        " `before_seq` if it is given.",
+        description="Returns the first messages after `after_seq` or the last messages before `before_seq`;"
+        " without both, the latest messages. They are always in order, oldest first.",
         parameters=[ChatQuery],
         responses=ChatPageOutput,
     )
@@ -42,12 +42,13 @@ class StreamChatViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Change the chat's rules",
-        description="Host and moderators: `enable_chat`, and slow mode of 3 to 120 seconds (0 is off).",
+        description="For the host and moderators: turns the chat on or off, and sets slow mode to 3 to 120"
+        " seconds (0 is off).",
         request=ChatRulesInput,
         responses=ChatRulesOutput,
         examples=[
-            OpenApiExample("Slow down", {"slow_mode_seconds": 10}, request_only=True),
-            OpenApiExample("Close the chat", {"enable_chat": False}, request_only=True),
+            OpenApiExample("Turn on slow mode", {"slow_mode_seconds": 10}, request_only=True),
+            OpenApiExample("Turn off the chat", {"enable_chat": False}, request_only=True),
         ],
     )
     def change_rules(self, request: Request, stream_id: UUID) -> Response:
@@ -58,7 +59,8 @@ class StreamChatViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Delete a message",
-        description="Your own, or any as host or moderator. The room gets `chat:deleted`.",
+        description="Deletes one of your own messages, or any message if you are the host or a moderator. The"
+        " room gets `chat:deleted`.",
         request=None,
         responses={204: None},
     )
@@ -69,13 +71,13 @@ class StreamChatViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Mute a viewer",
-        description="Host and moderators. A muted viewer can watch but not write.",
-        request=PersonInput,
+        description="For the host and moderators. A muted viewer can watch but not write.",
+        request=UserIdInput,
         responses={204: None},
         examples=[_VIEWER],
     )
     def mute(self, request: Request, stream_id: UUID) -> Response:
-        viewer = validated(PersonInput, request.data)
+        viewer = validated(UserIdInput, request.data)
         chat.mute_viewer(actor=current_user(request), stream_id=stream_id, **viewer)
         return Response(status=204)
 
@@ -87,12 +89,12 @@ class StreamChatViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Add a moderator",
-        request=PersonInput,
+        request=UserIdInput,
         responses={204: None},
         examples=[_VIEWER],
     )
     def add_moderator(self, request: Request, stream_id: UUID) -> Response:
-        viewer = validated(PersonInput, request.data)
+        viewer = validated(UserIdInput, request.data)
         chat.add_moderator(actor=current_user(request), stream_id=stream_id, **viewer)
         return Response(status=204)
 

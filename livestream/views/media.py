@@ -1,4 +1,4 @@
-"""The media server's callbacks: form posts with a shared secret, never on a public address."""
+"""Views of the media server's callbacks: form posts with a shared secret, not reachable publicly."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +13,7 @@ from soukloop.core.http.envelope import domain_error
 
 @method_decorator(csrf_exempt, name="dispatch")
 class MediaCallback(View):
-    """Answers by status: 2xx accepts, 3xx accepts and renames the stream to `Location`, others refuse."""
+    """Responds by status: 2xx accepts, 3xx accepts and renames the stream to `Location`, others refuse."""
 
     http_method_names = ["post"]
 
@@ -51,6 +51,6 @@ class RecordingFinished(MediaCallback):
 
 
 def _value(request: HttpRequest, name: str) -> str:
-    """Return a field of the form; empty if it contains a NUL, which PostgreSQL can't store."""
+    """Return a form field, or an empty string if it contains a NUL, which PostgreSQL can't store."""
     value = request.POST.get(name, "")[:500]
     return "" if "\x00" in value else value

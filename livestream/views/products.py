@@ -1,4 +1,4 @@
-"""The products in a stream over REST."""
+"""Views of the products in a stream."""
 
 from typing import Any
 from uuid import UUID
@@ -31,7 +31,8 @@ class StreamProductViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Add a product to a stream",
-        description="One of your own, before or while the stream is live. Adding it again changes nothing.",
+        description="Adds one of your own products to a scheduled or live stream. Adding it again changes"
+        " nothing.",
         request=None,
         responses={201: StreamProductOutput},
     )
@@ -49,7 +50,7 @@ class StreamProductViewSet(ViewSet):
 
     @extend_schema(
         tags=_TAGS,
-        summary="Place a product on the picture",
+        summary="Tag a product in the video",
         description="The room gets `product:tagged`. Every tag is kept for the replay.",
         request=TagInput,
         responses=StreamProductOutput,
@@ -71,7 +72,7 @@ class StreamProductViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Count a tap on a product",
-        description="A viewer tapped on the product, live or in the replay.",
+        description="Send this when a viewer taps the product, live or in the replay.",
         request=None,
         responses=ClickOutput,
     )

@@ -1,4 +1,4 @@
-"""Streams over REST: create, list, change, go live, end, analytics, replay."""
+"""Views of streams: create, list, change, go live, end, analytics, replay."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -53,14 +53,14 @@ _TAGS = ["Live streams"]
 
 
 class StreamViewSet(ViewSet):
-    """Streams: your own, and those you may watch."""
+    """The user's own streams, and those the user may watch."""
 
     rate_scope: Any = None
 
     @extend_schema(
         tags=_TAGS,
         summary="Create a scheduled stream",
-        description="Sellers only. `product_ids`: your own products on sale, at most 50, in the order in"
+        description="For sellers. `product_ids` are up to 50 of your own available products, in the order in"
         " which they are shown.",
         request=StreamInput,
         responses={201: StreamOutput},
@@ -92,7 +92,7 @@ class StreamViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="List streams",
-        description="Newest first: those you may watch, or with `mine` your own.",
+        description="Returns the streams you may watch, or with `mine` your own, newest first.",
         parameters=[StreamsQuery, *PAGE_PARAMETERS],
         responses=StreamPageOutput,
     )
@@ -103,7 +103,7 @@ class StreamViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="List live streams",
-        description="Those you may watch, the most watched first.",
+        description="Returns the live streams you may watch, the most watched first.",
         parameters=[LiveQuery, *PAGE_PARAMETERS],
         responses=StreamPageOutput,
     )
@@ -138,7 +138,8 @@ class StreamViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Go live",
-        description="The key is shown only this once. `notificationsSent` counts the people being notified.",
+        description="The stream key is shown only once. `notificationsSent` is the number of people who are"
+        " being notified.",
         request=GoLiveInput,
         responses=LiveOutput,
         examples=[
@@ -155,8 +156,8 @@ class StreamViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Replace the stream key",
-        description="While live. The encoder that uses the old key is disconnected; it has 60 s to come back"
-        " with the new one.",
+        description="For a live stream. The encoder with the old key is disconnected and has 60 s to"
+        " reconnect with the new one.",
         request=None,
         responses=KeyOutput,
     )
@@ -177,7 +178,7 @@ class StreamViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Show a stream's analytics",
-        description="To its seller only; also while it is live.",
+        description="For the stream's seller, also while it is live.",
         responses=AnalyticsOutput,
     )
     def analytics(self, request: Request, stream_id: UUID) -> Response:
@@ -187,8 +188,8 @@ class StreamViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Show the replay",
-        description="The video, with chat messages and tags at their positions in it. `state` is `waiting`,"
-        " `processing`, `ready`, `failed` or `empty`; 404 if the stream wasn't to be recorded.",
+        description="Returns the video, with chat messages and tags at their positions in it. `state` is"
+        " `waiting`, `processing`, `ready`, `failed` or `empty`. 404 if the stream wasn't to be recorded.",
         parameters=[ReplayQuery],
         responses=ReplayOutput,
     )

@@ -1,1 +1,1 @@
-"""Every write to offers and sales, by noun."""
+"""Every write to offers and sales, with one module for each subject."""

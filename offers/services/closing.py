@@ -1,4 +1,4 @@
-"""Closing offers that nobody answered: they expired, or their product or an account became unavailable."""
+"""Closing unanswered offers: expired ones, and those whose product or account became unavailable."""
 
 import logging
 from uuid import UUID
@@ -20,14 +20,14 @@ Reason = Offer.CloseReason
 
 
 def expire_due_offers() -> int:
-    """Mark due offers as expired and publish that, product by product; return how many."""
+    """Mark due offers as expired and publish the change, one product at a time; return how many."""
     expired = 0
     due = Offer.objects.due_at(timezone.now())
     for product_id in due.order_by("product_id").values_list("product_id", flat=True).distinct():
         try:
-            expired += _expire_on(product_id)
-        except OperationalError as error:  # the product's row is locked for long: retried in the next run
-            logger.warning("offers on product %s not expired yet: %s", product_id, error)
+            expired += _expire_offers_on(product_id)
+        except OperationalError as error:  # the product's row was locked for too long; the next run retries
+            logger.warning("expiring offers on product %s failed: %s", product_id, error)
     return expired
 
 
@@ -40,7 +40,7 @@ def remind_of_expiring_offers() -> int:
     reminded = 0
     for offer in soon.select_related("product", "buyer", "seller").order_by("expires_at", "id"):
         with transaction.atomic():
-            # Checked again by the UPDATE: it may be answered by now, or another worker may send the reminder.
+            # The UPDATE checks again: the offer may have been answered, or another worker may have reminded.
             if not soon.filter(pk=offer.pk).update(reminded_at=now):
                 continue
             effects.notify_users(
@@ -74,11 +74,11 @@ def enqueue_closing_between(blocker_id: UUID, blocked_id: UUID) -> None:
 
 
 def close_offers_for_people(user_id: UUID, other_id: UUID | None = None) -> int:
-    """Decline a user's pending offers, or those between two users; return how many.
+    """Decline a user's pending offers, or only those with the other user; return how many.
 
-    Runs as a job, one transaction per product: a ban or a block holds locks of its own, and two transactions
-    that each lock several products could deadlock. Before the job has run these offers can't be accepted
-    either: accepting checks the accounts and the block.
+    Runs as a job, with one transaction per product: a ban or a block already holds other locks, and two
+    transactions that each lock several products could deadlock. These offers can't be accepted before the job
+    runs, because accepting checks the accounts and the block.
     """
     closed = 0
     parties = Q(buyer_id=user_id) | Q(seller_id=user_id)
@@ -94,7 +94,7 @@ def close_offers_for_people(user_id: UUID, other_id: UUID | None = None) -> int:
     return closed
 
 
-def _expire_on(product_id: UUID) -> int:
+def _expire_offers_on(product_id: UUID) -> int:
     with transaction.atomic():
         product = access.lock_product(product_id)
         now = timezone.now()

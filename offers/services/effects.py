@@ -1,6 +1,6 @@
-"""Writing the rows of a change of an offer, with its history, events, chat messages and notifications.
+"""Creating and closing offers, with their history, events, chat messages and notifications.
 
-All functions expect the product's row locked (`offers.access`), inside the caller's transaction.
+The caller of every function has locked the product's row (`offers.access`) in its transaction.
 """
 
 from collections.abc import Sequence
@@ -76,9 +76,9 @@ def close_offers(
     now: datetime,
     sale: Transaction | None = None,
 ) -> None:
-    """Close locked offers with one status and reason, and publish that to both sides of each.
+    """Close locked offers with one status and reason, and publish the change to both sides of each.
 
-    Takes two queries for any number of offers.
+    Takes two queries, however many offers there are.
     """
     if not offers:
         return
@@ -94,7 +94,7 @@ def close_offers(
 
 
 def expire_offers(offers: Sequence[Offer], now: datetime) -> None:
-    """Mark locked offers as expired and notify those who made them."""
+    """Mark locked offers as expired and notify the users who made them."""
     close_offers(offers, status=Offer.Status.EXPIRED, reason=Reason.EXPIRED, actor=None, now=now)
     for offer in offers:
         notify_users(
@@ -108,7 +108,7 @@ def expire_offers(offers: Sequence[Offer], now: datetime) -> None:
 def decline_offers(
     offers: Sequence[Offer], *, reason: Offer.CloseReason, actor: User | None, now: datetime
 ) -> None:
-    """Decline locked offers because of another change; those past their expiry time expire instead."""
+    """Decline locked offers that can no longer be accepted; those past their expiry time expire instead."""
     due = [offer for offer in offers if offer.expires_at <= now]
     still_open = [offer for offer in offers if offer.expires_at > now]
     expire_offers(due, now)
@@ -126,7 +126,7 @@ def decline_offers(
 
 
 def post_system_message(offer: Offer, sender: User | None, content: str) -> None:
-    """Post a system message about the offer; `sender` is None where the seller's price rule decided."""
+    """Post a system message about the offer; `sender` is None if a price rule of the seller decided."""
     post_message(
         conversation=offer.conversation,
         sender=sender,

@@ -29,10 +29,10 @@ def create_offer(
     currency: str | None = None,
     client_offer_id: str = "",
 ) -> Offer:
-    """Offer a price to a product's seller; replaces the buyer's earlier pending offer on the product.
+    """Make an offer to a product's seller, replacing the buyer's earlier pending offer on the product.
 
-    The seller's price rules may decline or accept it at once. A repeated `client_offer_id` returns the offer
-    that was created first. Raises NotFound, Forbidden (`own_product`), Conflict (`product_not_available`,
+    The seller's price rules may decline or accept it at once. A repeated `client_offer_id` returns the first
+    offer with that id. Raises NotFound, Forbidden (`own_product`), Conflict (`product_not_available`,
     `offers_disabled`) and ValidationFailed.
     """
     now = timezone.now()
@@ -143,13 +143,13 @@ def withdraw_offer(*, actor: User, offer_id: UUID) -> Offer:
 def _close_standing_offer(product: Product, buyer: User, now: datetime) -> Offer | None:
     """Close the pending offer between this buyer and the seller, so that there is only one at a time.
 
-    Returns the new offer's parent: a counter-offer of the seller's, which the new offer answers. The buyer's
-    own earlier offer is only replaced.
+    Returns the new offer's parent: the seller's counter-offer that it answers. Returns None if the closed
+    offer was the buyer's own.
     """
     pending = [offer for offer in access.lock_open_offers(product) if offer.buyer_id == buyer.pk]
     if not pending:
         return None
-    (offer,) = pending  # a partial unique index allows no second
+    (offer,) = pending  # a partial unique index allows only one
     if offer.status_at(now) == Offer.Status.EXPIRED:
         effects.expire_offers([offer], now)
         return None
@@ -174,7 +174,7 @@ def _create_and_apply_rules(
     parent: Offer | None,
     client_offer_id: str,
 ) -> Offer:
-    """Create the offer; if it is the buyer's, apply the seller's price rules to it."""
+    """Create the offer; if the buyer made it, apply the seller's price rules."""
     offer = effects.open_offer(
         product=product,
         conversation=conversation,
@@ -188,7 +188,7 @@ def _create_and_apply_rules(
     by_buyer = made_by.pk == offer.buyer_id
     verdict = rules.apply_seller_rules(product, price) if by_buyer else rules.Verdict.ASK_SELLER
     if verdict == rules.Verdict.DECLINE:
-        # No notification: the buyer sees an ordinary decline, the seller finds the offer in the list.
+        # Nobody is notified: the buyer sees a normal decline, and the seller can find the offer in the list.
         effects.close_offers(
             [offer], status=Offer.Status.DECLINED, reason=Reason.BELOW_MINIMUM, actor=None, now=now
         )

@@ -1,4 +1,4 @@
-"""Concluding a sale from an accepted offer, and cancelling it."""
+"""Creating the sale of an accepted offer, and cancelling it."""
 
 from datetime import datetime
 from uuid import UUID
@@ -19,7 +19,7 @@ Status, Reason = Offer.Status, Offer.CloseReason
 def conclude_sale(offer: Offer, *, actor: User | None, now: datetime) -> Transaction:
     """Accept a locked, pending offer: create the sale, decline the other offers, notify all sides.
 
-    `actor` is None where the seller's auto-accept price decided. Raises Conflict
+    `actor` is None if the seller's auto-accept price decided. Raises Conflict
     (`product_not_available`, `price_lowered`, `party_unavailable`).
     """
     product = offer.product
@@ -51,7 +51,7 @@ def conclude_sale(offer: Offer, *, actor: User | None, now: datetime) -> Transac
 
 
 def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -> Transaction:
-    """Cancel a pending sale, by either side; the product is on sale again unless it was withdrawn since.
+    """Cancel a pending sale as buyer or seller; the product is on sale again unless it was hidden or deleted.
 
     Raises NotFound, and Conflict (`transaction_cancelled`, `transaction_completed`).
     """
@@ -86,7 +86,7 @@ def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -
 
 
 def _create_sale(offer: Offer, now: datetime) -> Transaction:
-    """Create the sale with the current fee rate; later changes of the rates don't affect it."""
+    """Create the sale with the current fee rate, which later changes of the rates don't affect."""
     product = offer.product
     fee, payout = fee_and_payout(offer.offered_price, product.feed_type)
     return Transaction.objects.create(

@@ -32,7 +32,7 @@ Seller = tuple[uuid.UUID, Home]
 
 
 class Slice(NamedTuple):
-    """A part of a catalogue of `products`: their numbers and the times they are listed between."""
+    """A part of a catalogue of `products`: the range of their numbers, and of the times they were listed."""
 
     products: int
     start: int
@@ -41,7 +41,7 @@ class Slice(NamedTuple):
     last: datetime
 
 
-_SLICE = 25_000
+_SLICE_SIZE = 25_000
 _PRODUCTS_PER_SELLER = 40
 _COLUMNS = (
     "id, seller_id, seller_closed, title, description, price, currency, category_id, condition, feed_type,"
@@ -52,7 +52,7 @@ _COLUMNS = (
 
 
 class Command(BaseCommand):
-    help = "Fill an empty catalogue with random products of some thousand sellers, by COPY."
+    help = "Fill an empty database with random products of thousands of sellers, for benchmarks."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--products", type=int, default=1_000_000)
@@ -60,7 +60,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, products: int, processes: int, **options: Any) -> None:
         if Product.objects.exists():
-            raise CommandError("There are products already: use an empty database.")
+            raise CommandError("The database already contains products. Use an empty one.")
         self.started = time.monotonic()
         sellers = _sellers(products)
         _copy_sellers(sellers)
@@ -91,7 +91,7 @@ class Command(BaseCommand):
 
 @cache
 def _sellers(products: int) -> list[Seller]:
-    """Return the sellers of a catalogue of this size, the same ones in every process."""
+    """Return the sellers of a catalogue of this size, which are the same in every process."""
     rng = random.Random(971)
     homes = random_homes(rng)
     count = -(-products // _PRODUCTS_PER_SELLER)
@@ -99,18 +99,24 @@ def _sellers(products: int) -> list[Seller]:
 
 
 def _slices(products: int) -> list[Slice]:
-    """Divide the catalogue by time, oldest first."""
+    """Divide the catalogue into slices by time, oldest first."""
     last = timezone.now()
     first = last - timedelta(days=730)
     step = (last - first) / products
     return [
-        Slice(products, start, end := min(start + _SLICE, products), first + step * start, first + step * end)
-        for start in range(0, products, _SLICE)
+        Slice(
+            products,
+            start,
+            end := min(start + _SLICE_SIZE, products),
+            first + step * start,
+            first + step * end,
+        )
+        for start in range(0, products, _SLICE_SIZE)
     ]
 
 
 def _copy_products(slices: list[Slice], processes: int) -> Iterator[int]:
-    """Copy the slices, in several processes where asked for, and yield the size of each that is done."""
+    """Copy the slices to the database in this number of processes, and yield the size of each one copied."""
     if processes == 1:
         yield from map(_copy_slice, slices)
         return
@@ -118,13 +124,13 @@ def _copy_products(slices: list[Slice], processes: int) -> Iterator[int]:
         _environment(DATABASE_URL=_database_url()),
         ProcessPoolExecutor(processes, get_context("spawn"), initializer=django.setup) as pool,
     ):
-        for copied in as_completed([pool.submit(_copy_slice, one) for one in slices]):
+        for copied in as_completed([pool.submit(_copy_slice, part) for part in slices]):
             yield copied.result()
 
 
 @contextmanager
 def _environment(**variables: str) -> Iterator[None]:
-    """Set environment variables for the processes that are started meanwhile."""
+    """Set environment variables for the processes started inside the context."""
     before = os.environ.copy()
     os.environ.update(variables)
     try:
@@ -135,7 +141,7 @@ def _environment(**variables: str) -> Iterator[None]:
 
 
 def _database_url() -> str:
-    """Return the URL of the database in use, which may differ from the environment's (tests, benchmarks)."""
+    """Return the URL of the database in use, which in tests and benchmarks isn't the environment's."""
     used = connection.settings_dict
     user, password = (quote(str(used[part] or ""), safe="") for part in ("USER", "PASSWORD"))
     return f"postgis://{user}:{password}@{used['HOST'] or 'localhost'}:{used['PORT'] or 5432}/{used['NAME']}"
@@ -161,7 +167,7 @@ def _copy_sellers(sellers: list[Seller]) -> None:
 
 
 def _drop_indexes() -> list[tuple[str, str]]:
-    """Drop the indexes, which are faster built at the end; return their names and definitions."""
+    """Drop the indexes, which are faster to build at the end; return their names and definitions."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'listings_product'"
@@ -173,17 +179,17 @@ def _drop_indexes() -> list[tuple[str, str]]:
     return found
 
 
-def _copy_slice(one: Slice) -> int:
-    """Copy one slice of the catalogue; return its size."""
-    rng = random.Random(one.start // _SLICE)
-    sellers = _sellers(one.products)
+def _copy_slice(part: Slice) -> int:
+    """Copy one slice of the catalogue to the database; return its size."""
+    rng = random.Random(part.start // _SLICE_SIZE)
+    sellers = _sellers(part.products)
     homes = [home for _, home in sellers]
-    count = one.end - one.start
+    count = part.end - part.start
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute("SET synchronous_commit = off")
         with cursor.copy(f"COPY listings_product ({_COLUMNS}) FROM STDIN") as copy:
-            for seller, item in random_listings(rng, homes, count=count, first=one.first, last=one.last):
+            for seller, item in random_listings(rng, homes, count=count, first=part.first, last=part.last):
                 pk = uuid.UUID(int=rng.getrandbits(128), version=4)
                 seller_id = sellers[seller][0]
                 east, north = offset_degrees(item.longitude, item.latitude, seller_id=seller_id)
