@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -27,12 +26,12 @@ from soukloop.core.jobs.queue import enqueue
 from soukloop.core.staff.history import log_staff_action
 
 # Every code is written out, so that it can be searched for and a test can compare it with docs/errors.md.
-_CONFLICTS: dict[Product.Status, Callable[..., Conflict]] = {
-    Product.Status.ACTIVE: partial(Conflict, "This product is active.", code="product_active"),
-    Product.Status.RESERVED: partial(Conflict, "This product is reserved.", code="product_reserved"),
-    Product.Status.SOLD: partial(Conflict, "This product is sold.", code="product_sold"),
-    Product.Status.HIDDEN: partial(Conflict, "This product is hidden.", code="product_hidden"),
-    Product.Status.DELETED: partial(Conflict, "This product is deleted.", code="product_deleted"),
+_CONFLICTS: dict[Product.Status, Callable[[], Conflict]] = {
+    Product.Status.ACTIVE: lambda: Conflict("This product is active.", code="product_active"),
+    Product.Status.RESERVED: lambda: Conflict("This product is reserved.", code="product_reserved"),
+    Product.Status.SOLD: lambda: Conflict("This product is sold.", code="product_sold"),
+    Product.Status.HIDDEN: lambda: Conflict("This product is hidden.", code="product_hidden"),
+    Product.Status.DELETED: lambda: Conflict("This product is deleted.", code="product_deleted"),
 }
 
 
@@ -245,7 +244,9 @@ def _enqueue_thumbnail(product: Product) -> None:
 
 def _require_status(product: Product, *allowed: str) -> None:
     if product.status not in allowed:
-        raise _CONFLICTS[Product.Status(product.status)](details={"status": product.status})
+        error = _CONFLICTS[Product.Status(product.status)]()
+        error.details = {"status": product.status}
+        raise error
 
 
 def _require_below_active_limit(seller: User) -> None:

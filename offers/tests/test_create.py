@@ -187,7 +187,7 @@ def test_offer_in_another_currency_is_refused() -> None:
 def test_offer_above_the_asking_price_is_refused() -> None:
     product = make_product(price="850.00")
     error = refused(ValidationFailed, "validation_error", product, price="850.01")
-    assert error.details == {"offered_price": ["The asking price is AED 850.00; offer at most that."]}
+    assert error.details == {"offered_price": ["The offer can't be above the asking price of AED 850.00."]}
     assert make_offer(product, price="850.00").status == Status.PENDING
 
 
