@@ -283,7 +283,7 @@ def test_a_killed_replay_job_continues_at_the_next_step(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(ffmpeg, "poster", killed)
+        patch.setattr(ffmpeg, "save_poster", killed)
         with pytest.raises(Killed):
             replays.make_replay(stream_id=stream.pk)
     replay = Replay.objects.get()
