@@ -20,6 +20,7 @@ def one_connection() -> Iterator[None]:
     wrapper = cast(base.DatabaseWrapper, connection)
     for close in (wrapper.close, wrapper.close_pool):
         close()
+    wrapper.pool.open(wait=True)  # otherwise who asks before the first is there makes it open a second one
     yield
     for close in (wrapper.close, wrapper.close_pool):
         close()
