@@ -58,7 +58,7 @@ MIDDLEWARE = [
     "soukloop.core.http.envelope.JsonErrorsMiddleware",
     "soukloop.core.http.middleware.ApiMiddleware",  # what comes after it is for pages
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "soukloop.core.http.middleware.static_files_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -167,3 +167,9 @@ def test_views_run_in_threads_that_are_used_again_and_give_their_connections_bac
     assert len(threads) == 1
     assert threading.current_thread() not in threads
     assert released == [*threads] * 3
+
+
+@pytest.mark.django_db
+def test_the_test_client_runs_views_in_its_own_thread_and_transaction() -> None:
+    user = make_user()
+    assert client_for(user).get("/api/v1/auth/me").json()["data"]["id"] == str(user.pk)

@@ -5,7 +5,13 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar, cast
 
-from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import (
+    ThreadSensitiveContext,
+    async_to_sync,
+    iscoroutinefunction,
+    markcoroutinefunction,
+    sync_to_async,
+)
 from django.conf import settings
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +20,8 @@ from django.middleware.common import CommonMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.template.response import SimpleTemplateResponse
 from django.urls import ResolverMatch, get_urlconf, resolve
+from django.utils.decorators import sync_and_async_middleware
+from servestatic.middleware import ServeStaticMiddleware
 
 from soukloop.core.http.body_limit import Asgi, Receive, Send
 
@@ -88,8 +96,9 @@ _resolve = lru_cache(maxsize=1024)(resolve)  # Django tries one pattern after th
 
 
 def _answer(match: ResolverMatch, request: HttpRequest) -> HttpResponse:
-    """Call a view that is a plain function, and render what it answers."""
-    response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+    """Call a view and render what it answers."""
+    view = async_to_sync(match.func) if iscoroutinefunction(match.func) else match.func
+    response: HttpResponse = view(request, *match.args, **match.kwargs)
     return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
 
@@ -99,6 +108,19 @@ def _answer_and_release(match: ResolverMatch, request: HttpRequest) -> HttpRespo
         return _answer(match, request)
     finally:
         close_old_connections()
+
+
+@sync_and_async_middleware
+def static_files_middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Serve static files.
+
+    ServeStatic's own middleware is asynchronous only, so Django would run all that comes before it
+    asynchronously, also where the rest isn't: in Django's test client.
+    """
+    if iscoroutinefunction(get_response):
+        return cast(Callable[[HttpRequest], Any], ServeStaticMiddleware(get_response))
+    blocking: Callable[[HttpRequest], Any] = async_to_sync(ServeStaticMiddleware(sync_to_async(get_response)))
+    return blocking
 
 
 class InlineSignals:
