@@ -13,7 +13,7 @@ FILES = [
     path
     for folder in ("core", "realtime")
     for path in sorted((ROOT / folder).rglob("*.py"))
-    if not {"tests", "testing", "migrations"} & set(path.parts)
+    if not {"tests", "testing", "migrations"} & set(path.relative_to(ROOT).parts)
 ]
 
 
