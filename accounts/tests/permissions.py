@@ -1,4 +1,4 @@
-"""Who may do what on the routes of accounts: collected by `soukloop/tests/test_permissions.py`."""
+"""The expected statuses of the routes of accounts, for `soukloop/tests/test_permissions.py`."""
 
 from typing import Any
 

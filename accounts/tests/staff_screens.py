@@ -1,4 +1,4 @@
-"""The admin's screens of accounts, and what makes a row for each."""
+"""The admin screens of accounts, each with a factory of its rows."""
 
 from accounts.models import User
 from accounts.tests.factories import make_user

@@ -1,4 +1,4 @@
-"""The admin's screens of chat, and what makes a row for each."""
+"""The admin screens of chat, each with a factory of its rows."""
 
 from chat.models import Conversation, Message
 from chat.tests.factories import make_conversation, make_message

@@ -224,7 +224,7 @@ def test_typing_again_extends_the_indicator_and_own_devices_get_no_event(connect
     buyer.call("typing:start", at)
     time.sleep(3)
     buyer.call("typing:start", at)
-    assert seller.hears_nothing_of("typing:inactive", within=3.2)
+    assert seller.receives_no("typing:inactive", within=3.2)
     seller.expect("typing:inactive", within=4)
     assert buyer.named("typing:active") == tablet.named("typing:active") == []
 
@@ -239,9 +239,9 @@ def test_every_device_of_both_people_gets_a_message_once(connect: Connect) -> No
         buyer.call("message:send", {"conversation_id": str(conversation.pk), "content": str(n)})
     for client in (phone, tablet, buyer):
         client.expect("message:new", seq=3)
-        assert client.hears_nothing_of("message:new", within=0.2)
+        assert client.receives_no("message:new", within=0.2)
         assert [message["seq"] for message in client.named("message:new")] == [1, 2, 3]
-    assert stranger.hears_nothing_of("message:new", within=0)
+    assert stranger.receives_no("message:new", within=0)
 
 
 def test_the_same_client_message_id_is_acknowledged_twice_and_sent_once(connect: Connect) -> None:
@@ -250,7 +250,7 @@ def test_the_same_client_message_id_is_acknowledged_twice_and_sent_once(connect:
     data = {"conversation_id": str(conversation.pk), "content": "Hi", "clientMessageId": "phone-1"}
     assert buyer.call("message:send", data) == buyer.call("message:send", data)
     seller.expect("message:new")
-    assert seller.hears_nothing_of("message:new")
+    assert seller.receives_no("message:new")
 
 
 def test_strangers_are_refused_and_nobody_gets_their_messages(connect: Connect) -> None:

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Create the directories, fill in the template, then run nginx.
+# Create the directories, fill in the configuration template, and run nginx.
 set -eu
-: "${CALLBACK_URL:?is the address of the web process, for example http://app:8000}"
-: "${MEDIA_SECRET:?is the secret shared with the web process}"
+: "${CALLBACK_URL:?must be set to the URL of the web process, for example http://app:8000}"
+: "${MEDIA_SECRET:?must be set to the secret shared with the web process}"
 
-# In compose this is Docker's name server, which resolves `app`.
+# In Docker Compose this is Docker's name server, which resolves `app`.
 RESOLVER=${RESOLVER:-$(awk '$1 == "nameserver" { print $2; exit }' /etc/resolv.conf)}
 case $RESOLVER in *:*) RESOLVER="[$RESOLVER]" ;; esac
 export RESOLVER

@@ -1,4 +1,4 @@
-"""Factories of products and categories; titles are unique by a counter."""
+"""Factories of products and categories; a counter makes titles unique."""
 
 import itertools
 from decimal import Decimal
@@ -19,9 +19,10 @@ _numbers = itertools.count(1)
 
 
 def make_product(*, seller: User | None = None, **overrides: Any) -> Product:
-    """Save a Community product in Dubai Marina at AED 850; a Discover one gets its video.
+    """Save a Community product in Dubai Marina at AED 850; a Discover product gets a video.
 
-    Fee, payout and public point follow from the rest unless given. Skips the limit of active products.
+    Fee, payout and public point are computed unless they are given. The limit of active products isn't
+    checked.
     """
     seller = seller or make_seller()
     fields: dict[str, Any] = {
@@ -51,7 +52,7 @@ def make_product(*, seller: User | None = None, **overrides: Any) -> Product:
 
 
 def make_category(**overrides: Any) -> Category:
-    """Save a category beside the 12 of the migration."""
+    """Save a category in addition to the 12 of the migration."""
     number = next(_numbers)
     fields: dict[str, Any] = {
         "slug": f"category-{number}",
@@ -66,6 +67,6 @@ def make_category(**overrides: Any) -> Category:
 
 
 def make_searchable(title: str, **fields: Any) -> Product:
-    """Save a product whose title's words are known to suggestions; no other text of it matches."""
+    """Save a product with a title, whose words can be suggested, but without other searchable texts."""
     add_words(title)
     return make_product(title=title, **({"description": "", "tags": []} | fields))

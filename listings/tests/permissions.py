@@ -1,4 +1,4 @@
-"""Who may do what on the routes of listings: collected by `soukloop/tests/test_permissions.py`."""
+"""The expected statuses of the routes of listings, for `soukloop/tests/test_permissions.py`."""
 
 from typing import Any
 
@@ -27,6 +27,6 @@ STATUSES = {
 
 
 def make_rows(people: People) -> dict[str, Any]:
-    """Make a product of the seller's."""
+    """Create a product of the seller."""
     product = make_product(seller=people.seller)
     return {"product_id": product.pk, "user_id": people.seller.pk, "slug": "sneakers"}

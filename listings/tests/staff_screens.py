@@ -1,4 +1,4 @@
-"""The admin's screens of listings, and what makes a row for each."""
+"""The admin screens of listings, each with a factory of its rows."""
 
 from listings.models import Category, Product
 from listings.tests.factories import make_category, make_product

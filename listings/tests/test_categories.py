@@ -55,7 +55,7 @@ def test_contract_2_6_categories() -> None:
 def test_counts_are_cached_for_five_minutes(django_assert_num_queries: Any) -> None:
     categories()
     assert 295 <= redis_client().ttl(keys.CATEGORY_COUNTS) <= 300
-    make_product()  # not by a service, so the cache is not adjusted
+    make_product()  # doesn't call the service, so the cache isn't adjusted
     assert counts() == (0, 0)
     redis_client().delete(keys.CATEGORY_COUNTS)
     assert counts() == (1, 1)

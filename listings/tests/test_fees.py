@@ -32,7 +32,7 @@ def test_fee_and_payout_add_up_to_the_price(price: Any, feed_type: Any) -> None:
         ("299", "discover", "44.85"),
         ("750", "community", "37.50"),
         ("0.01", "discover", "0.00"),
-        ("0.10", "community", "0.01"),  # 0.005 is half a fils: up
+        ("0.10", "community", "0.01"),  # half a fils is rounded up
         ("0.30", "community", "0.02"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Locations: coordinates, distances, and that lists don't reveal a seller's home."""
+"""Locations: coordinates, distances, and the protection of a seller's home in lists."""
 
 import math
 from typing import Any
@@ -46,7 +46,7 @@ def test_ecef_coordinates_equal_those_of_the_database(longitude: Any, latitude: 
 def test_trilateration_finds_the_public_point_and_not_the_home() -> None:
     home = Point(55.1402, 25.0805, srid=4326)
     product = make_product(location=home)
-    # Measure from many places around and search for the point that fits all the distances best.
+    # Measure from many places around, and search for the point that fits all distances best.
     measured = []
     for step in range(24):
         angle, reach = step / 24 * math.tau, 0.01 + 0.0007 * step

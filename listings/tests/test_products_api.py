@@ -1,4 +1,4 @@
-"""Changing, deleting, showing and liking products over HTTP, and who may see what."""
+"""Changing, deleting and showing products and favourites over REST, and the visibility of products."""
 
 from decimal import Decimal
 from typing import Any
@@ -95,7 +95,7 @@ def test_only_the_seller_sees_location_and_price_rules() -> None:
         assert "55.1369" not in str(seen)
 
 
-def test_products_are_hidden_across_a_block_either_way() -> None:
+def test_products_are_hidden_whichever_side_blocked_the_other() -> None:
     seller, buyer = make_seller(), make_user()
     product = make_product(seller=seller)
     for blocker, blocked in ((seller, buyer), (buyer, seller)):
@@ -123,7 +123,7 @@ def test_sellers_own_list_includes_sold_and_hidden_products() -> None:
     assert [item["status"] for item in APIClient().get(url).json()["data"]["items"]] == ["active"]
 
 
-def test_liking_twice_counts_once_and_lists_the_product() -> None:
+def test_favourite_added_twice_is_counted_and_listed_once() -> None:
     buyer = make_user()
     first, second = make_product(), make_product()
     client = client_for(buyer)

@@ -44,7 +44,7 @@ def test_concurrent_creations_stop_at_fifty_active_products() -> None:
 
 
 @pytest.mark.parametrize("how", ["ban", "delete"])
-def test_seller_closed_during_creation_has_nothing_listed(how: Any) -> None:
+def test_seller_whose_account_closes_during_creation_has_no_listed_products(how: Any) -> None:
     staff, fields = make_staff(), product_fields()
 
     def close(seller: Any, start: Any) -> None:
@@ -144,7 +144,7 @@ def put_back(product: Any, staff: Any) -> None:
         (put_back, {"status": "sold", "sold_at": timezone.now()}),
     ],
 )
-def test_product_put_back_during_a_ban_is_not_listed(action: Any, state: Any) -> None:
+def test_product_changed_during_a_ban_of_its_seller_is_not_listed(action: Any, state: Any) -> None:
     staff = make_staff()
 
     def run(product: Any, start: Any) -> None:

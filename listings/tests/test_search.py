@@ -111,7 +111,7 @@ def test_title_matches_rank_above_description_and_new_above_old() -> None:
     assert search_titles(q="falcon") == ["Falcon hood two", "Falcon hood one", "Blue thing"]
 
 
-def test_of_very_many_matches_the_newest_are_ranked(settings: Any) -> None:
+def test_only_the_newest_of_too_many_matches_are_ranked(settings: Any) -> None:
     settings.SEARCH_CONSIDERED_MAX = 5
     seller = make_seller()
     for age in range(12):

@@ -47,7 +47,7 @@ def test_views_during_a_flush_go_to_the_next_batch() -> None:
     assert Product.objects.get().view_count == 3
 
 
-def test_batch_is_not_added_again_after_a_crash_behind_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_is_not_added_again_after_a_crash_after_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     product = make_product()
     view_counts.record_view(product.pk)
     client = redis_client()
@@ -80,7 +80,7 @@ def test_views_of_an_unknown_product_are_ignored() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_likes_and_flushes_add_up() -> None:
+def test_concurrent_favourites_and_flushes_are_all_counted() -> None:
     product = make_product()
     people = [make_user() for _ in range(12)]
     for _ in range(30):

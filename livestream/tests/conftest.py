@@ -1,4 +1,4 @@
-"""Fixtures: a live stream, a viewer, a media server with a web process, a function that runs jobs."""
+"""Fixtures of live streams, viewers, a media server with a web process, and a function that runs jobs."""
 
 import shutil
 import tempfile
@@ -103,7 +103,7 @@ def point_settings_at(settings: Any, server: MediaServerProcess) -> None:
 
 
 def make_redis_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make every call of `live_counts` fail as if Redis was down."""
+    """Make every call of `live_counts` fail as if Redis were down."""
 
     def unavailable() -> None:
         raise redis_exceptions.ConnectionError

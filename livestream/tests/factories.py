@@ -1,4 +1,4 @@
-"""Functions that make streams for tests; a counter keeps their names unique."""
+"""Factories of streams, publisher connections and chat messages; a counter makes titles unique."""
 
 import itertools
 from typing import Any
@@ -31,7 +31,7 @@ def make_stream(
 
 
 def make_live_stream(*, key: str = "sk_test", **overrides: Any) -> Stream:
-    """Save a live stream, in the state in which going live leaves it; `key` is its stream key."""
+    """Save a live stream as `go_live` does; `key` is its stream key."""
     fields: dict[str, Any] = {
         "status": Stream.Status.LIVE,
         "started_at": timezone.now(),
@@ -51,5 +51,5 @@ def make_publisher(stream: Stream, **overrides: Any) -> PublisherConnection:
 
 
 def post_chat_message(stream: Stream, user: User, message: str = "Hello", **more: Any) -> dict[str, Any]:
-    """Post a chat message, as the socket command does; return it as clients see it."""
+    """Post a chat message as the socket command does; return it as clients receive it."""
     return chat.post_message(actor=user, stream_id=stream.pk, message=message, **more)

@@ -19,7 +19,7 @@ SIZE, RATE = "160x90", 12
 
 
 class MediaServerProcess:
-    """nginx from the project's own template, on free ports."""
+    """nginx with the project's configuration, on free ports."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -42,7 +42,7 @@ class MediaServerProcess:
     def start(self, callback_url: str) -> None:
         for directory in (*(self.root / name for name in ("live", "dash", "recordings", "vods")), self.state):
             directory.mkdir(parents=True, exist_ok=True)
-            directory.chmod(0o777)  # nginx drops root's rights
+            directory.chmod(0o777)  # nginx workers run as another user if the tests run as root
         values = {
             "RTMP_PORT": str(self.rtmp_port),
             "MEDIA_PORT": str(self.media_port),
@@ -77,7 +77,7 @@ class MediaServerProcess:
         wait_until(is_long_enough, "recording of that length")
 
     def kill(self) -> None:
-        """Kill it like a power cut: the master first, so that it can't start another worker."""
+        """Kill all processes, the master first so that it can't start another worker."""
         if self.process is None:
             return
         workers = _children(self.process.pid)

@@ -1,4 +1,4 @@
-"""Who may do what on the routes of livestream: collected by `soukloop/tests/test_permissions.py`."""
+"""The expected statuses of the routes of livestream, for `soukloop/tests/test_permissions.py`."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ BODIES = {
 
 
 def make_rows(people: People) -> dict[str, Any]:
-    """Make a scheduled stream of the seller's with a product in it, and a message of the buyer's."""
+    """Create a scheduled stream of the seller with a product, and a chat message of the buyer."""
     product = make_product(seller=people.seller)
     stream = make_stream(seller=people.seller, products=[product])
     message = ChatMessage.objects.create(

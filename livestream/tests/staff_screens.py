@@ -1,4 +1,4 @@
-"""The admin's screens of livestream, and what makes a row for each."""
+"""The admin screens of livestream, each with a factory of its rows."""
 
 from django.utils import timezone
 

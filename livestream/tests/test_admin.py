@@ -1,4 +1,4 @@
-"""Staff pages of streams and chat messages."""
+"""Admin screens of streams and chat messages."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def test_staff_search_and_filter_streams(staff: Client) -> None:
         assert "Carpets tomorrow" not in page
 
 
-def test_the_page_of_a_stream_shows_everything_but_its_key(staff: Client) -> None:
+def test_the_page_of_a_stream_shows_its_data_but_not_its_key(staff: Client) -> None:
     seller = make_seller()
     stream = make_live_stream(seller=seller, products=[make_product(seller=seller, title="Air Jordan")])
     make_publisher(stream)

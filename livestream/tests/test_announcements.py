@@ -73,7 +73,7 @@ def test_the_settings_decide_who_is_notified() -> None:
     assert count_recipients(stream) == 2, "the first product's location is used"
 
 
-def test_a_killed_announcement_continues_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_announcement_resumes_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(announcements, "BATCH", 2)
     seller = make_seller()
     for _ in range(5):
@@ -102,8 +102,8 @@ def test_going_live_is_fast_with_a_large_audience() -> None:
     number = 3_000
     people = User.objects.bulk_create(
         (
-            User(username=f"crowd{one}", email=f"crowd{one}@example.com", location=DUBAI_MARINA)
-            for one in range(number)
+            User(username=f"crowd{index}", email=f"crowd{index}@example.com", location=DUBAI_MARINA)
+            for index in range(number)
         ),
         batch_size=1000,
     )

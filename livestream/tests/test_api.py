@@ -1,4 +1,4 @@
-"""Streams over REST from creation to end, exactly as in the contract."""
+"""Streams over REST: creating, changing, going live and ending, as in the contract."""
 
 from datetime import timedelta
 from typing import Any
@@ -37,7 +37,7 @@ def body_of_contract_4_1(*product_ids: Any) -> dict[str, Any]:
     }
 
 
-def test_creating_a_stream_answers_as_in_the_contract_and_keeps_the_order_of_products() -> None:
+def test_response_to_creating_a_stream_is_as_in_the_contract_and_products_keep_their_order() -> None:
     seller = make_seller()
     first, second = make_product(seller=seller), make_product(seller=seller)
     response = client_for(seller).post("/api/v1/streams", body_of_contract_4_1(second.pk, first.pk))
@@ -100,7 +100,7 @@ def test_an_invalid_field_is_named_and_nothing_is_created(field: str, value: Any
     assert not Stream.objects.exists()
 
 
-def test_buyers_and_other_peoples_products_are_refused() -> None:
+def test_buyers_and_products_of_other_sellers_are_refused() -> None:
     seller, product = make_seller(), make_product()
     refusals = [
         client_for(make_user()).post("/api/v1/streams", body_of_contract_4_1()),
@@ -155,7 +155,7 @@ def test_settings_can_only_be_changed_while_scheduled() -> None:
     assert stream.estimated_duration == 45
 
 
-def test_going_live_answers_as_in_the_contract_and_counts_the_notified() -> None:
+def test_response_to_going_live_is_as_in_the_contract_and_counts_the_people_to_notify() -> None:
     seller = make_seller()
     for _ in range(3):
         follow(make_user(), seller)
@@ -216,7 +216,7 @@ def test_a_second_live_stream_is_refused() -> None:
     assert stream.status == "scheduled"
 
 
-def test_ending_a_stream_answers_as_in_the_contract_with_counted_numbers() -> None:
+def test_response_to_ending_a_stream_is_as_in_the_contract() -> None:
     start = timezone.now() - timedelta(seconds=1847)
     seller = make_seller()
     products = [make_product(seller=seller), make_product(seller=seller)]

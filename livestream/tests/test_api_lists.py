@@ -1,4 +1,4 @@
-"""Lists of streams over REST, and who sees which streams."""
+"""Lists of streams over REST, and the visibility of streams."""
 
 from typing import Any
 from uuid import UUID
@@ -53,7 +53,7 @@ def test_lists_filter_and_omit_blocked_cancelled_and_banned_streams() -> None:
     assert client.get("/api/v1/streams?status=odd").status_code == 400
 
 
-def test_the_own_list_includes_cancelled_streams() -> None:
+def test_sellers_list_of_their_own_streams_includes_cancelled_ones() -> None:
     stream = make_stream()
     client = client_for(stream.seller)
     assert client.post(f"/api/v1/streams/{stream.pk}/cancel").json()["data"]["status"] == "cancelled"

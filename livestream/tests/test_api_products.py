@@ -1,4 +1,4 @@
-"""The products of a stream over REST: adding, removing, tagging, taps."""
+"""The products of a stream over REST: adding, removing, tagging, tapping."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def test_a_product_is_tagged_as_in_the_contract(
         {"x": "nan", "y": 0.5, "timestamp_seconds": 1},
     ],
 )
-def test_a_tag_off_the_picture_is_refused(body: dict[str, Any]) -> None:
+def test_a_tag_with_an_invalid_position_or_time_is_refused(body: dict[str, Any]) -> None:
     seller = make_seller()
     product = make_product(seller=seller)
     stream = make_live_stream(seller=seller, products=[product])
@@ -64,7 +64,7 @@ def test_a_tag_off_the_picture_is_refused(body: dict[str, Any]) -> None:
     assert StreamProduct.objects.get().tag_x is None
 
 
-def test_viewers_taps_are_counted_and_the_hosts_are_not() -> None:
+def test_taps_of_viewers_are_counted_and_those_of_the_host_are_not() -> None:
     seller = make_seller()
     product = make_product(seller=seller)
     stream = make_live_stream(seller=seller, products=[product])
@@ -94,7 +94,7 @@ def test_hosts_add_and_remove_only_their_own_products_while_live() -> None:
 
 
 @pytest.mark.parametrize("field", ["x", "y"])
-def test_true_is_not_a_position_on_the_picture(field: str) -> None:
+def test_json_true_is_refused_as_a_position(field: str) -> None:
     seller = make_seller()
     product = make_product(seller=seller)
     stream = make_live_stream(seller=seller, products=[product])

@@ -1,4 +1,4 @@
-"""Which requests are refused: to whom, and in which status of the stream."""
+"""Requests that are refused because of the user or the stream's status."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from soukloop.tests.routes import SOME_ID
 
 pytestmark = pytest.mark.django_db
 NO_STREAM = f"/api/v1/streams/{SOME_ID}"
-# Method, rest of the path after the stream's, body. Only the owner may do these.
+# Method, path after the stream's, body. Only the owner may send these requests.
 OWNERS_ONLY = [
     ("patch", "/settings", {"title": "Mine now"}),
     ("post", "/go-live", {"camera_ready": True, "checklist_complete": True}),

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def publishers(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
-    """Replace the media server's statistics by a dict, from which a dropped publisher disappears."""
+    """Replace the media server's statistics by a dict, from which dropping a publisher removes it."""
     publishers: dict[str, set[str]] = {}
     monkeypatch.setattr(media_server, "publishers", lambda: publishers)
     monkeypatch.setattr(media_server, "drop", lambda public_id: bool(publishers.pop(public_id, None)))
@@ -28,7 +28,7 @@ def publishers(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
 OLD = timedelta(minutes=5)
 
 
-def test_a_lost_publisher_has_a_minute_to_come_back(
+def test_a_lost_publisher_has_a_minute_to_reconnect(
     publishers: dict[str, set[str]], captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     stream = make_live_stream()
@@ -48,7 +48,7 @@ def test_a_lost_publisher_has_a_minute_to_come_back(
     assert (stream.status, stream.end_reason) == ("ended", "publisher_gone")
 
 
-def test_a_publisher_that_came_back_keeps_its_stream(publishers: dict[str, set[str]]) -> None:
+def test_a_stream_whose_publisher_reconnected_continues(publishers: dict[str, set[str]]) -> None:
     stream = make_live_stream()
     make_publisher(stream, connected_at=timezone.now() - OLD, lost_at=timezone.now() - OLD)
     back = make_publisher(stream, client_id="9", connected_at=timezone.now() - timedelta(minutes=1))

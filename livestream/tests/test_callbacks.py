@@ -77,7 +77,7 @@ def test_a_wrong_key_is_refused(client: Any, secret: str, key: str) -> None:
 
 
 @pytest.mark.usefixtures("unreachable_media_server")
-def test_the_key_of_a_stream_that_isn_t_live_is_refused(client: Any, secret: str) -> None:
+def test_the_key_of_a_stream_that_is_not_live_is_refused(client: Any, secret: str) -> None:
     stream = make_live_stream(key="sk_right")
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     assert call(client, "publish", secret, name="sk_right", clientid="1").status_code == 403
@@ -97,7 +97,7 @@ def test_without_a_secret_in_the_settings_callbacks_are_refused(client: Any, set
     assert call(client, "publish", "", name="sk_right", clientid="1").status_code == 403
 
 
-def test_a_recordings_path_cannot_reach_other_files(
+def test_the_path_of_a_recording_gives_no_access_to_other_files(
     client: Any, secret: str, settings: Any, tmp_path: Any, run_jobs: Any
 ) -> None:
     settings.MEDIA_ROOT = tmp_path

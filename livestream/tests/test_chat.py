@@ -44,7 +44,7 @@ def test_a_message_is_saved_numbered_and_published(
     ]
 
 
-def test_the_eleventh_message_of_a_minute_is_refused_but_not_to_host_and_moderators(
+def test_the_eleventh_message_of_a_minute_is_refused_except_to_the_host_and_moderators(
     stream: Stream, viewer: User
 ) -> None:
     for _ in range(10):
@@ -61,7 +61,7 @@ def test_the_eleventh_message_of_a_minute_is_refused_but_not_to_host_and_moderat
     assert list(ChatMessage.objects.order_by("seq").values_list("seq", flat=True)) == list(range(1, 33))
 
 
-def test_the_same_client_message_id_is_one_message(
+def test_a_repeated_client_message_id_returns_the_first_message(
     stream: Stream, viewer: User, captured_events: Any
 ) -> None:
     first = post_chat_message(stream, viewer, client_message_id="phone-17")
@@ -176,7 +176,7 @@ def test_the_last_hundred_messages_are_read_with_and_without_redis(
     assert texts() == expected
 
 
-def test_after_seq_returns_missed_messages_and_too_many_are_a_resync(
+def test_after_seq_returns_missed_messages_or_a_resync_if_there_are_too_many(
     stream: Stream, viewer: User, settings: Any
 ) -> None:
     settings.CATCH_UP_MAX = 3

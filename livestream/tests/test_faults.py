@@ -1,4 +1,4 @@
-"""Web process, Redis, worker and media server are killed during one stream, one after the other."""
+"""A stream during which the web process, Redis, the worker and the media server are killed in turn."""
 
 import os
 import subprocess
@@ -49,7 +49,7 @@ def start_worker(transactional_db: None) -> Iterator[Callable[[dict[str, str]], 
         worker.wait()
 
 
-def test_a_stream_survives_the_death_of_every_process_it_needs(
+def test_a_stream_continues_after_each_of_its_processes_was_killed(
     media_process: MediaServerProcess,
     live_server_process: Callable[..., list[ServerProcess]],
     own_redis: RedisProcess,
@@ -58,7 +58,7 @@ def test_a_stream_survives_the_death_of_every_process_it_needs(
 ) -> None:
     media = media_process
     environment = {**media.environment, "REDIS_URL": own_redis.url}
-    doomed, web = live_server_process(2, fresh=True, environment=environment)
+    killed, web = live_server_process(2, fresh=True, environment=environment)
     media.stop()
     media.start(web.url)
     worker = start_worker(environment)
@@ -74,7 +74,7 @@ def test_a_stream_survives_the_death_of_every_process_it_needs(
     encoder = publish(live["rtmpUrl"], live["streamKey"], 120)
     wait_until(lambda: PublisherConnection.objects.filter(lost_at=None).exists(), "encoder", 20)
     moving, staying = (
-        bare_client(doomed, access_token_for(mover)),
+        bare_client(killed, access_token_for(mover)),
         bare_client(web, access_token_for(stayer)),
     )
     acknowledged = []
@@ -92,7 +92,7 @@ def test_a_stream_survives_the_death_of_every_process_it_needs(
             assert client.call("stream:reaction", room | {"emoji": "❤️"})["success"] is True
     wait_until(lambda: Stream.objects.get(pk=stream.pk).total_likes == 4, "saved reactions", 30)
 
-    doomed.kill()
+    killed.kill()
     send(staying, "while the other was disconnected")
     moved = bare_client(web, access_token_for(mover))
     joined = moved.call("stream:join", room | {"afterSeq": 6})["data"]

@@ -1,4 +1,4 @@
-"""The contract's load test: 100 stock clients in one stream, 5 messages and 3 reactions each."""
+"""The contract's load test: 100 standard clients in one stream, with 5 messages and 3 reactions each."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Many requests at once, in real transactions."""
+"""Concurrent calls of services, in real transactions."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ ROUNDS = 10
 
 
 def at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Call all functions at once, each on its own connection; return their results or DomainErrors."""
+    """Call all functions at the same time, each in a thread; return their results or DomainErrors."""
     start = threading.Barrier(len(works))
 
     def run(work: Callable[[], Any]) -> Any:
@@ -87,7 +87,7 @@ def test_a_stream_ended_by_many_at_once_ends_once() -> None:
         assert len(refused) == (3 if stream.end_reason == "owner" else 4)
 
 
-def test_messages_are_numbered_without_gaps_and_none_is_later_than_the_end() -> None:
+def test_messages_are_numbered_without_gaps_and_none_is_saved_after_the_end() -> None:
     for _ in range(3):
         stream = make_live_stream()
         people = [make_user() for _ in range(15)]
@@ -154,7 +154,7 @@ def test_viewers_who_join_and_leave_at_once_are_counted_exactly() -> None:
     assert ended.unique_viewers == 20
 
 
-def test_a_join_is_saved_to_the_row_while_another_transaction_holds_it() -> None:
+def test_a_join_waits_for_a_locked_row_and_saves_the_newest_count() -> None:
     stream, viewer, slow = make_live_stream(), make_user(), make_user()
     locked, done = threading.Event(), threading.Event()
 
@@ -188,7 +188,7 @@ def test_no_reaction_is_lost_while_totals_are_saved() -> None:
     assert streams.end_stream(actor=stream.seller, stream_id=stream.pk).total_likes == 100
 
 
-def test_of_many_encoders_with_one_key_one_is_accepted(settings: Any) -> None:
+def test_only_one_of_many_encoders_with_one_key_is_accepted(settings: Any) -> None:
     settings.MEDIA_CONTROL_URL = "http://127.0.0.1:9"
     for number in range(ROUNDS):
         key = f"sk_race{number}"

@@ -60,7 +60,7 @@ def test_ending_a_stream_saves_the_counts_in_redis(stream: Stream, viewer: User)
         reactions.send_reaction(actor=viewer, stream_id=stream.pk, emoji="❤️")
 
 
-def test_an_ended_stream_takes_no_messages(stream: Stream, viewer: User) -> None:
+def test_a_message_in_an_ended_stream_is_refused(stream: Stream, viewer: User) -> None:
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     with pytest.raises(Conflict) as refused:
         post_chat_message(stream, viewer)

@@ -1,4 +1,4 @@
-"""The room of a stream through the stock socket.io client and a bare WebSocket (contract 4.4 to 4.6)."""
+"""The room of a stream over the standard socket.io client and a plain WebSocket (contract 4.4 to 4.6)."""
 
 import time
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def viewer(transactional_db: None) -> User:
     return make_user(username="testbuyer")
 
 
-def test_the_snippets_of_the_contract_work_as_written(
+def test_the_examples_of_the_contract_work_as_written(
     server: ServerProcess, sio_client: Any, stream: Stream, viewer: User
 ) -> None:
     first = sio_client(server, access_token_for(make_user())).wait_connected()
@@ -77,7 +77,7 @@ def test_the_snippets_of_the_contract_work_as_written(
     assert first.expect("viewer:left")["viewerCount"] == 1
 
 
-def test_both_transports_get_the_same_answers_and_events(
+def test_both_transports_get_the_same_acknowledgements_and_events(
     server: ServerProcess, sio_client: Any, bare_client: Any, stream: Stream, viewer: User
 ) -> None:
     token = access_token_for(viewer)
@@ -121,7 +121,7 @@ def test_people_who_may_not_watch_get_no_events(
     assert insider.call("stream:join", {"stream_id": str(stream.pk)})["success"] is True
     insider.call("stream:chat", {"stream_id": str(stream.pk), "message": "Just us"})
     assert insider.expect("chat:message")["message"] == "Just us"
-    assert outsider.hears_nothing_of("chat:message")
+    assert outsider.receives_no("chat:message")
     ack = outsider.call("stream:chat", {"stream_id": str(stream.pk), "message": "Let me in"})
     assert ack["error"]["code"] == "followers_only"
     assert ViewerSession.objects.count() == 1
@@ -162,7 +162,7 @@ def test_a_block_removes_the_viewer_immediately_in_every_process(
     assert remaining.expect("viewer:left", userId=str(viewer.pk))["viewerCount"] == 1
     remaining.call("stream:chat", {"stream_id": str(stream.pk), "message": "Just us"})
     assert remaining.expect("chat:message")["message"] == "Just us"
-    assert phone.hears_nothing_of("chat:message")
+    assert phone.receives_no("chat:message")
     assert tablet.named("chat:message") == []
     assert not ViewerSession.objects.filter(user=viewer, left_at=None).exists()
     wait_until(lambda: Stream.objects.get(pk=stream.pk).viewer_count == 1, "right count", 5)
@@ -214,15 +214,15 @@ def test_sessions_of_a_killed_process_end_at_their_last_heartbeat_even_if_the_st
     live_server_process: Servers, bare_client: Any, stream: Stream, viewer: User
 ) -> None:
     environment = {"DJANGO_SETTINGS_MODULE": QUICK_HEARTBEAT}
-    doomed, server = live_server_process(2, fresh=True, environment=environment)
+    killed, server = live_server_process(2, fresh=True, environment=environment)
     remaining, lost = (
         bare_client(process, access_token_for(user))
-        for process, user in ((server, make_user()), (doomed, viewer))
+        for process, user in ((server, make_user()), (killed, viewer))
     )
     for client in (remaining, lost):
         assert client.call("stream:join", {"stream_id": str(stream.pk)})["success"] is True
     time.sleep(2.5)
-    doomed.kill()
+    killed.kill()
     died_at = timezone.now()
     lost.wait_closed()
     time.sleep(1.5)
@@ -235,7 +235,7 @@ def test_sessions_of_a_killed_process_end_at_their_last_heartbeat_even_if_the_st
     assert died_at - timedelta(seconds=3) < left_at <= died_at, "one heartbeat a second, in whole seconds"
 
 
-def test_the_host_gets_the_end_and_the_replay_once_each(
+def test_each_device_of_the_host_gets_the_end_and_the_replay_once(
     server: ServerProcess, sio_client: Any, bare_client: Any, stream: Stream
 ) -> None:
     token = access_token_for(stream.seller)
@@ -248,7 +248,7 @@ def test_the_host_gets_the_end_and_the_replay_once_each(
         assert client.expect("stream:ended")["reason"] == "owner"
         assert client.expect("stream:replay_ready")["state"] == "ready"
     for client in (inside, outside):
-        assert client.hears_nothing_of("stream:ended")
+        assert client.receives_no("stream:ended")
         assert len(client.named("stream:ended")) == 1
         assert len(client.named("stream:replay_ready")) == 1
 
@@ -268,7 +268,7 @@ def test_two_web_processes_share_a_room(
     assert first_client.expect("chat:message")["message"] == "Hello from the other process"
 
 
-def test_rest_changes_reach_the_room_by_socket(
+def test_changes_over_rest_are_published_to_the_room(
     server: ServerProcess, sio_client: Any, stream: Stream, viewer: User
 ) -> None:
     socket = sio_client(server, access_token_for(viewer)).wait_connected()

@@ -1,4 +1,4 @@
-"""The full matrix: each action in each status."""
+"""The full matrix of streams: each action in each status."""
 
 import pytest
 

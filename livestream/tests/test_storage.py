@@ -1,4 +1,4 @@
-"""Replays in an S3-compatible bucket, with a local S3 server."""
+"""Replays in a bucket of a local S3-compatible server."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Real video, from RTMP to the replay: ffmpeg publishes, nginx packages, ffprobe reads."""
+"""Real video from the encoder to the replay: ffmpeg publishes, nginx packages, ffprobe reads."""
 
 import contextlib
 import subprocess
@@ -54,7 +54,7 @@ def go_live(seller: User, **overrides: Any) -> tuple[Stream, str]:
     return stream, data["streamKey"]
 
 
-def wait_on_air(media: MediaServerProcess, stream: Stream) -> float:
+def wait_until_playable(media: MediaServerProcess, stream: Stream) -> float:
     """Wait for a segment that can be played, and return how long it took."""
 
     def is_playable() -> bool:
@@ -83,7 +83,7 @@ def test_a_stream_from_encoder_to_replay(
 
     assert encoder("sk_wrong", 2).wait(15) != 0
     first = encoder(key)
-    waited = wait_on_air(media, stream)
+    waited = wait_until_playable(media, stream)
     print(f"encoder started → first playable segment: {waited:.1f} s")
     assert waited <= 8  # the target is 4 s on a quiet machine
     assert viewer.expect("stream:resumed")["streamId"] == str(stream.pk)
@@ -126,7 +126,7 @@ def test_a_stream_from_encoder_to_replay(
     for url in (replay["vodUrl"], replay["mp4Url"]):
         played = probe(url)
         assert played["codecs"] == ["aac", "h264"]
-        # A part begins with its sound; its first keyframe comes up to a second later.
+        # A part begins with audio; its first keyframe is up to a second later.
         assert played["seconds"] == pytest.approx(replay["durationSeconds"], abs=1.5)
     mp4 = media.get(f"/vods/{stream.public_id}/video.mp4")
     assert mp4 is not None
@@ -164,7 +164,7 @@ def test_a_stream_that_is_not_recorded_leaves_no_files(
 ) -> None:
     stream, key = go_live(seller, record_stream=False)
     encoder(key)
-    wait_on_air(media, stream)
+    wait_until_playable(media, stream)
     streams.end_stream(actor=seller, stream_id=stream.pk)
     run_jobs()
     wait_until_recorded(stream)
@@ -178,7 +178,7 @@ def test_rotating_the_key_and_ending_by_staff_drop_the_encoder(
 ) -> None:
     stream, key = go_live(seller)
     process = encoder(key)
-    wait_on_air(media, stream)
+    wait_until_playable(media, stream)
     new_key = client_for(seller).post(f"/api/v1/streams/{stream.pk}/rotate-key").json()["data"]["streamKey"]
     run_jobs()
     assert process.wait(10) != 0
@@ -197,7 +197,7 @@ def test_a_stream_ends_and_its_replay_is_made_after_the_media_server_was_killed(
 ) -> None:
     stream, key = go_live(seller)
     encoder(key)
-    wait_on_air(media, stream)
+    wait_until_playable(media, stream)
     media.wait_recorded(stream.public_id, 2)
     media.kill()
     PublisherConnection.objects.update(connected_at=F("connected_at") - timedelta(seconds=30))
@@ -223,7 +223,7 @@ def test_an_encoder_reconnects_to_a_restarted_media_server(
 ) -> None:
     stream, key = go_live(seller)
     encoder(key)
-    wait_on_air(media, stream)
+    wait_until_playable(media, stream)
     media.kill()
     media.start(web.url)
     encoder(key)
@@ -238,7 +238,7 @@ def test_an_encoder_reconnects_to_a_restarted_media_server(
 
 
 @pytest.mark.faults
-def test_broadcasts_continue_without_the_web_process_and_their_end_is_found_later(
+def test_broadcasts_continue_without_the_web_process_and_their_end_is_detected_later(
     media: MediaServerProcess,
     live_server_process: Any,
     encoder: Encoder,
@@ -250,7 +250,7 @@ def test_broadcasts_continue_without_the_web_process_and_their_end_is_found_late
     media.start(fresh.url)
     stream, key = go_live(seller)
     process = encoder(key)
-    wait_on_air(media, stream)
+    wait_until_playable(media, stream)
     fresh.kill()
     before = (media.root / "live" / stream.public_id / "index.m3u8").read_bytes()
     wait_until(
@@ -267,7 +267,7 @@ def test_broadcasts_continue_without_the_web_process_and_their_end_is_found_late
     assert PublisherConnection.objects.get().lost_at is not None
 
 
-def test_a_killed_replay_job_continues_at_the_next_step(
+def test_a_killed_replay_job_resumes_at_the_next_step(
     media: MediaServerProcess, encoder: Encoder, seller: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream, key = go_live(seller)

@@ -1,4 +1,4 @@
-"""Viewers: counted, published, removed; also after lost Redis data and killed processes."""
+"""Counting, publishing and removing viewers, also after lost Redis data and killed processes."""
 
 from datetime import timedelta
 from typing import Any
@@ -26,9 +26,11 @@ def join(stream: Stream, user: User, connection_id: str = "c1") -> Stream:
 
 
 @pytest.mark.django_db
-def test_in_a_rush_only_the_count_is_published_once_a_second(stream: Stream, captured_events: Any) -> None:
+def test_while_many_join_only_the_count_is_published_once_a_second(
+    stream: Stream, captured_events: Any
+) -> None:
     def events_of_a_join(seconds_ago: int, churn: int) -> list[str]:
-        """Join after so many viewers joined or left in the second so long ago; return the events."""
+        """Join after this churn in a second this long ago; return the published events."""
         captured_events.clear()
         second = int(redis_client().time()[0]) - seconds_ago
         redis_client().set(keys.stream_churn(stream.pk), f"{second} {churn} 0")
@@ -168,7 +170,7 @@ def test_heartbeats_restore_the_viewers_after_redis_was_flushed(stream: Stream, 
     assert room_sweeps.sweep_room(stream_id=stream.pk) == 1
 
 
-def test_counts_pause_after_redis_was_flushed_until_heartbeats_have_restored_them(
+def test_no_count_is_published_after_redis_was_flushed_until_heartbeats_have_restored_it(
     viewer: User, captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     planned = make_stream()
@@ -227,7 +229,7 @@ def test_samples_keep_the_highest_count_of_each_minute(stream: Stream, viewer: U
     assert list(ViewerSample.objects.order_by("minute").values_list("viewers", flat=True)) == [1, 0]
 
 
-def test_a_session_opened_in_the_instant_of_the_end_is_closed(stream: Stream, viewer: User) -> None:
+def test_a_session_opened_at_the_end_of_its_stream_is_closed(stream: Stream, viewer: User) -> None:
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     stream.refresh_from_db()
     ViewerSession.objects.create(

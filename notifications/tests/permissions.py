@@ -1,4 +1,4 @@
-"""Who may do what on the routes of notifications: collected by `soukloop/tests/test_permissions.py`."""
+"""The expected statuses of the routes of notifications, for `soukloop/tests/test_permissions.py`."""
 
 # A visitor, a stranger, the buyer, the seller.
 STATUSES = {

@@ -1,4 +1,4 @@
-"""The admin's screens of notifications, and what makes a row for each."""
+"""The admin screens of notifications, each with a factory of its rows."""
 
 from notifications.models import Notification
 from offers.tests.factories import make_offer

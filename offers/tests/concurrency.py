@@ -1,4 +1,4 @@
-"""Sending many requests to several server processes at once, and checking the rows afterwards."""
+"""Functions for sending concurrent requests to several server processes, and for checking the rows."""
 
 import asyncio
 import threading
@@ -23,7 +23,7 @@ NOT_CANCELLED = (Transaction.Status.PENDING, Transaction.Status.COMPLETED)
 
 @dataclass(frozen=True)
 class ConcurrentRequest:
-    """One of the requests that are sent at once."""
+    """One of several requests that are sent at the same time."""
 
     user: User
     path: str
@@ -37,7 +37,7 @@ def send_concurrently(
     requests: Sequence[ConcurrentRequest],
     alongside: Sequence[Callable[[], Any]] = (),
 ) -> tuple[list[str], list[str], list[Any]]:
-    """Send all requests at once, spread over the servers, and call each of `alongside` in a thread meanwhile.
+    """Send all requests at the same time, spread over the servers, and call each of `alongside` in a thread.
 
     Return the outcome of each request ("ok" or the error's code; for a 5xx its status), the outcomes of
     `alongside` in the same form, and the responses as (status, body).
@@ -50,7 +50,7 @@ def send_concurrently(
 
 
 def assert_offers_consistent(product: Product) -> None:
-    """Assert the invariants: at most one accepted offer, amounts that add up, one closing per offer."""
+    """Assert the invariants: at most one accepted offer, amounts that add up, offers closed only once."""
     product.refresh_from_db()
     offers = list(Offer.objects.filter(product=product))
     accepted = [offer for offer in offers if offer.status == Offer.Status.ACCEPTED]

@@ -1,4 +1,4 @@
-"""Fixtures and small readers that the tests of offers share."""
+"""Fixtures and functions that the tests of offers share."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,7 +11,7 @@ from soukloop.realtime.testing import Captured
 
 
 class CommitAndCapture(Protocol):
-    """Runs a block as if it were committed and yields the published events: (room, event, data)."""
+    """Runs the on-commit callbacks of a block and yields the published events: (room, event, data)."""
 
     def __call__(self) -> AbstractContextManager[Captured]: ...
 

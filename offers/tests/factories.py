@@ -14,7 +14,7 @@ from offers.services import negotiation
 def make_offer(
     product: Product | None = None, *, buyer: User | None = None, price: str = "750.00", **fields: Any
 ) -> Offer:
-    """Make an offer of AED 750; creates the buyer and the product where none are given."""
+    """Make an offer of AED 750; create the buyer and the product unless they are given."""
     product = product or make_product()
     return negotiation.create_offer(
         actor=buyer or make_user(), product_id=product.pk, offered_price=Decimal(price), **fields
@@ -22,7 +22,7 @@ def make_offer(
 
 
 def make_counter(offer: Offer, *, price: str = "800.00", **fields: Any) -> Offer:
-    """Counter an offer with another price, by its recipient."""
+    """Counter an offer, as its recipient."""
     return negotiation.counter_offer(
         actor=offer.recipient, offer_id=offer.pk, offered_price=Decimal(price), **fields
     )

@@ -1,4 +1,4 @@
-"""Who may do what on the routes of offers: collected by `soukloop/tests/test_permissions.py`."""
+"""The expected statuses of the routes of offers, for `soukloop/tests/test_permissions.py`."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ BODIES = {
 
 
 def make_rows(people: People) -> dict[str, Any]:
-    """Make an offer of the buyer's to the seller, and a sale between them."""
+    """Create an offer from the buyer to the seller, and a sale between them."""
     offer = make_offer(make_product(seller=people.seller), buyer=people.buyer)
     sale = make_sale(make_product(seller=people.seller), buyer=people.buyer)
     return {"offer_id": offer.pk, "transaction_id": sale.pk}

@@ -1,4 +1,4 @@
-"""The admin's screens of offers, and what makes a row for each."""
+"""The admin screens of offers, each with a factory of its rows."""
 
 from offers.models import Offer, Transaction
 from offers.tests.factories import make_offer, make_sale

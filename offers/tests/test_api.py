@@ -48,8 +48,8 @@ def test_contract_3_6_and_3_7_response_bodies(buyer: Any, seller: Any) -> None:
     assert response.status_code == 201
     body = response.json()
     assert body["success"] is True
-    printed = ("product_id", "offered_price", "original_price", "status", "expires_at", "created_at")
-    assert {name: body["data"][name] for name in printed} == {
+    in_contract = ("product_id", "offered_price", "original_price", "status", "expires_at", "created_at")
+    assert {name: body["data"][name] for name in in_contract} == {
         "product_id": str(product.pk),
         "offered_price": 750.00,
         "original_price": 850.00,
@@ -214,7 +214,7 @@ def test_strangers_and_blocked_users_get_not_found_but_sales_stay_visible(buyer:
         assert client.get(f"/api/v1/transactions/{sale.pk}").status_code == 200
 
 
-def test_buyer_cannot_tell_an_offer_below_the_minimum_from_an_ordinary_decline(
+def test_buyer_sees_no_difference_between_an_offer_below_the_minimum_and_a_declined_one(
     buyer: Any, seller: Any
 ) -> None:
     product = make_product(seller=seller, min_offer_price=Decimal("700.00"))
@@ -286,7 +286,7 @@ def test_repeated_accept_after_a_lost_response_returns_that_response(seller: Any
     path = f"/api/v1/offers/{offer.pk}/accept"
     first = client.patch(path, HTTP_IDEMPOTENCY_KEY="k1")
     assert first.status_code == 200
-    # As after a server that died between the commit and its response.
+    # The same request is sent again when a server dies between the commit and its response.
     assert client.patch(path, HTTP_IDEMPOTENCY_KEY="k1").content == first.content
     assert error_of(client.patch(path)) == (409, "offer_accepted")
     assert Transaction.objects.count() == 1

@@ -53,7 +53,7 @@ def test_offer_is_posted_in_the_conversation_which_is_created_if_missing() -> No
     assert second.conversation == conversation
 
 
-def test_offer_is_published_to_both_sides_and_without_names_to_watchers(
+def test_offer_is_published_to_both_sides_and_without_the_buyer_to_watchers(
     commit_and_capture: CommitAndCapture,
 ) -> None:
     product, buyer = make_product(), make_user(username="shybuyer", full_name="Shy Buyer")
@@ -167,7 +167,7 @@ def test_offer_on_a_product_that_is_not_on_sale_is_refused(
     refused(error, code, make_product(status=status, sold_at=timezone.now() if status == "sold" else None))
 
 
-def test_offer_across_a_block_is_refused_either_way() -> None:
+def test_offer_is_refused_whichever_side_blocked_the_other() -> None:
     product, buyer, other = make_product(), make_user(), make_user()
     block(product.seller, buyer)
     block(other, product.seller)
@@ -175,7 +175,7 @@ def test_offer_across_a_block_is_refused_either_way() -> None:
     refused(NotFound, "product_not_found", product, buyer=other)
 
 
-def test_offer_is_refused_where_the_seller_accepts_none() -> None:
+def test_offer_on_a_product_that_accepts_no_offers_is_refused() -> None:
     refused(Conflict, "offers_disabled", make_product(accepts_offers=False))
 
 

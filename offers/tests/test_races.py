@@ -1,4 +1,4 @@
-"""Concurrent requests to two server processes: of conflicting actions exactly one succeeds.
+"""Concurrent requests to two server processes: exactly one of several conflicting actions succeeds.
 
 `SOUK_RACE_ROUNDS=50 pytest offers/tests/test_races.py` runs each test fifty times.
 """
@@ -38,7 +38,7 @@ CLOSED = {f"offer_{status}" for status in Offer.Status if status != Offer.Status
 
 @pytest.fixture
 def servers(live_server_process: Callable[..., list[ServerProcess]]) -> Iterator[list[ServerProcess]]:
-    """Two web processes; asserts afterwards that neither logged an error and PostgreSQL saw no deadlock."""
+    """Two web processes; afterwards, assert that they logged no error and PostgreSQL had no deadlock."""
     deadlocks = _deadlocks()
     processes = live_server_process(n=2)
     log_starts = [len(process.log()) for process in processes]
@@ -52,7 +52,7 @@ def servers(live_server_process: Callable[..., list[ServerProcess]]) -> Iterator
 
 @pytest.fixture(params=range(ROUNDS), ids=lambda number: f"round{number + 1}")
 def seller_and_buyers(request: Any, servers: Any) -> tuple[User, list[User]]:
-    """A seller and six buyers; once per round."""
+    """A seller and six buyers, new ones in each round."""
     redis_client().flushdb()
     return make_seller(), [make_user() for _ in range(6)]
 
@@ -193,7 +193,7 @@ def test_accept_succeeds_only_before_the_price_is_lowered(servers: Any, seller_a
     else:
         assert set(lowered) == {"ok"}
         assert set(answers) == {"price_lowered"}
-    # The fee is that of the agreed price, whatever the product costs by then.
+    # The fee is computed from the agreed price, even if the product's price has changed.
     assert_offers_consistent(product)
 
 

@@ -153,7 +153,7 @@ def test_each_socket_command_is_acknowledged_or_refused(
         return ack["error"]["code"]
 
     first = call(as_buyer, "create", product_id=str(product.pk), offered_price=700, client_offer_id="a")
-    # As after a lost acknowledgement: the client sends the command again.
+    # The client sends the command again when an acknowledgement was lost.
     again = call(as_buyer, "create", product_id=str(product.pk), offered_price=700, client_offer_id="a")
     assert again["offerId"] == first["offerId"]
     assert refused(as_buyer, "accept", offer_id=first["offerId"]) == "not_yours_to_answer"
@@ -245,7 +245,7 @@ def test_events_received_equal_the_history_in_the_database(
 
 
 def is_in_feed(offer: Offer) -> bool:
-    """Return whether `offer:feed` showed it: a buyer's offer that the seller's minimum did not decline."""
+    """Return whether `offer:feed` was sent: a buyer made the offer, and it isn't below the minimum price."""
     return offer.made_by_id == offer.buyer_id and offer.close_reason != Offer.CloseReason.BELOW_MINIMUM
 
 

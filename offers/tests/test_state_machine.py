@@ -1,4 +1,4 @@
-"""Hypothesis acts as buyers, sellers and staff; the invariants must hold after each step."""
+"""Random sequences of actions of buyers, sellers and staff, with the invariants checked after each action."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -129,7 +129,7 @@ class Market(RuleBasedStateMachine):
 
     @rule(which=INDEX)
     def undercut(self, which: int) -> None:
-        """Make a product cheaper than what somebody offers for it."""
+        """Lower a product's price below the price of an offer."""
         offer = self.any_offer(which)
         if offer is not None and offer.offered_price > 1:
             changes = {"price": offer.offered_price - 1, "min_offer_price": None}

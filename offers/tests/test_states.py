@@ -12,7 +12,7 @@ from soukloop.core.errors import Conflict, Forbidden
 Status = Offer.Status
 NOW = datetime(2025, 10, 18, 10, tzinfo=UTC)
 
-# Written out by hand: a test must not read its expectations from the table under test.
+# Written out, because a test must not read its expectations from the table that it tests.
 ALLOWED = {
     (Action.ACCEPT, Status.PENDING, Side.RECIPIENT): Status.ACCEPTED,
     (Action.ACCEPT, Status.PENDING, Side.SYSTEM): Status.ACCEPTED,

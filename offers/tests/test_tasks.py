@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 NOON = datetime(2025, 10, 18, 12, tzinfo=UTC)
 
 
-def test_expired_offers_are_written_and_published_once(commit_and_capture: CommitAndCapture) -> None:
+def test_expired_offers_are_saved_and_published_once(commit_and_capture: CommitAndCapture) -> None:
     with time_machine.travel(NOON, tick=False):
         offer, counter = make_offer(), make_counter(make_offer())
     with time_machine.travel(NOON + timedelta(minutes=1), tick=False):

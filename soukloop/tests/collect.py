@@ -1,4 +1,4 @@
-"""What each app keeps in its own tests for the tests that go across all apps."""
+"""Collects the modules in which each app declares data for the tests of all apps."""
 
 from importlib import import_module
 from pathlib import Path

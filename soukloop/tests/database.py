@@ -1,7 +1,7 @@
-"""Empty the database after a test that commits, within 10 ms where Django's flush takes 250.
+"""Emptying the database after a test that commits, in 10 ms instead of the 250 of Django's flush.
 
-Django truncates every table, filled or not, and announces a migration, which makes each permission anew. Here
-rows are deleted from the tables that have some, and what migrations put there stays where it is.
+Django truncates every table, even an empty one, and sends `post_migrate`, whose receivers create all
+permissions again. Here only tables with rows are emptied, and the rows that migrations created are kept.
 """
 
 import importlib
@@ -17,7 +17,7 @@ from django.test import TransactionTestCase
 from psycopg.errors import DeadlockDetected
 
 ATTEMPTS = 5
-MANY_ROWS = 1000  # from here on a TRUNCATE is quicker than a DELETE, which looks for what refers to each row
+MANY_ROWS = 1000  # above this, TRUNCATE is faster than DELETE, which checks the foreign keys of each row
 FILLED_BY_MIGRATIONS = ("django_content_type", "auth_permission", "listings_category")
 KEPT = {*FILLED_BY_MIGRATIONS, "django_migrations", "spatial_ref_sys"}
 
@@ -26,12 +26,12 @@ _django_teardown = TransactionTestCase._fixture_teardown  # type: ignore[attr-de
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_flush() -> Iterator[None]:
-    """Replace Django's flush."""
+    """Replace Django's flush by `empty_tables`."""
 
     def tear_down(case: TransactionTestCase) -> None:
         empty_tables()
         if rows_of_migrations() != _first_rows_of_migrations():
-            _django_teardown(case)  # which has the migrations' signal put them back
+            _django_teardown(case)  # sends `post_migrate`, whose receivers create the rows again
 
     patch = pytest.MonkeyPatch()
     patch.setattr(TransactionTestCase, "_fixture_teardown", tear_down)
@@ -41,14 +41,14 @@ def quick_flush() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Remember what migrations put into a new database."""
+    """Read the rows that migrations created in a new database."""
     with django_db_blocker.unblock():
         _first_rows_of_migrations()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def categories_survive() -> None:
-    """Put the 12 categories back after Django's own flush."""
+def restore_categories() -> None:
+    """Create the 12 categories again after Django's flush."""
     migration = importlib.import_module("listings.migrations.0002_categories")
 
     def restore(**kwargs: Any) -> None:
@@ -60,7 +60,7 @@ def categories_survive() -> None:
 
 @pytest.fixture(autouse=True)
 def no_rows_of_earlier_tests(request: pytest.FixtureRequest) -> None:
-    """Empty the tables before a test that commits: a server may have written after the last test's end."""
+    """Empty the tables before a test that commits, because a server may have written after the last test."""
     marker = request.node.get_closest_marker("django_db")
     if "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction")):
         request.getfixturevalue("transactional_db")
@@ -68,15 +68,15 @@ def no_rows_of_earlier_tests(request: pytest.FixtureRequest) -> None:
 
 
 def empty_tables() -> None:
-    """Delete every row that tests made.
+    """Delete every row that tests created.
 
-    A server that an earlier test started goes on with its heartbeats meanwhile: PostgreSQL may end our
-    transaction in favour of its, or it may add a row that refers to one that we delete. Then we begin again.
+    Tries again if a server that an earlier test started, and whose heartbeats continue, causes a deadlock or
+    inserts a row that refers to a deleted one.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(_question_for_filled_tables())
+                cursor.execute(_sql_for_filled_tables())
                 filled: dict[str, bool] = dict(cursor.fetchall())
                 if any(filled.values()):
                     cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
@@ -84,18 +84,16 @@ def empty_tables() -> None:
                     cursor.execute("; ".join(f"DELETE FROM {table}" for table in filled))  # noqa: S608
             return
         except (OperationalError, IntegrityError) as error:
-            is_worth_another = isinstance(error, IntegrityError) or isinstance(
-                error.__cause__, DeadlockDetected
-            )
-            if attempt == ATTEMPTS or not is_worth_another:
+            can_retry = isinstance(error, IntegrityError) or isinstance(error.__cause__, DeadlockDetected)
+            if attempt == ATTEMPTS or not can_retry:
                 raise
 
 
 @cache
-def _question_for_filled_tables() -> str:
-    """Return SQL that answers which tables have rows, and whether they have many."""
+def _sql_for_filled_tables() -> str:
+    """Return SQL that selects the names of the tables with rows, and whether they have many."""
     with connection.cursor() as cursor:
-        # Procrastinate's constraints are not deferred: what refers comes before what is referred to.
+        # Procrastinate's foreign keys aren't deferred: referring tables must come before referenced ones.
         cursor.execute(
             "SELECT quote_ident(tablename) FROM pg_tables"
             " WHERE schemaname = 'public' AND NOT tablename = ANY(%s)"
@@ -113,7 +111,7 @@ def _question_for_filled_tables() -> str:
 
 
 def rows_of_migrations() -> list[Any]:
-    """Return counts and contents of the tables that migrations fill, to see whether a test changed them."""
+    """Return the counts or contents of the tables that migrations fill, to detect changes by a test."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT (SELECT count(*) FROM django_content_type), (SELECT count(*) FROM auth_permission),"

@@ -1,4 +1,4 @@
-"""How many examples a property test tries: ten times as many with `--hypothesis-profile=full`."""
+"""The number of examples of property tests: ten times as many with `--hypothesis-profile=full`."""
 
 from hypothesis import settings
 
@@ -6,5 +6,5 @@ TIMES_IN_FULL = 10
 
 
 def examples(count: int) -> int:
-    """Return how many examples to try in the profile of this run, where an ordinary run tries `count`."""
+    """Return the number of examples in the current profile: `count`, or ten times as many in `full`."""
     return count * TIMES_IN_FULL if settings.get_current_profile_name() == "full" else count

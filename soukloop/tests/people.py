@@ -1,4 +1,4 @@
-"""The people of the permission tests."""
+"""The users of the permission tests."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from accounts.tests.factories import make_seller, make_user
 
 @dataclass(frozen=True)
 class People:
-    """A seller, a buyer who deals with the seller, a stranger to both."""
+    """A seller, a buyer in contact with the seller, and a stranger to both."""
 
     stranger: User = field(default_factory=make_user)
     buyer: User = field(default_factory=make_user)

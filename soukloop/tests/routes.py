@@ -1,4 +1,4 @@
-"""The routes under `/api/`, read from the URL conf, for tests that sweep all of them."""
+"""The routes under `/api/`, read from the URL conf, for tests of all routes."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Route:
 
     @property
     def path(self) -> str:
-        """Return a URL with an id that no row has."""
+        """Return a URL whose ids don't exist."""
         return re.sub(r"<(\w+):\w+>", lambda match: _VALUES.get(match[1], str(SOME_ID)), self.template)
 
     @property
@@ -38,7 +38,7 @@ _VALUES = {"slug": "no-such-slug", "str": "no-such-name", "int": "0"}
 
 
 def api_routes() -> list[Route]:
-    """Return every route under `/api/`, but for the one that catches the rest."""
+    """Return every route under `/api/`, except the one for unknown URLs."""
     return sorted(_routes(get_resolver().url_patterns, "/"), key=lambda route: route.template)
 
 

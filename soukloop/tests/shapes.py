@@ -1,4 +1,4 @@
-"""Every shape that clients send or get, found by its class."""
+"""The shapes of all requests and responses, found as subclasses of `Serializer`."""
 
 import re
 from typing import Any
@@ -10,11 +10,11 @@ from soukloop.urls import urlpatterns
 
 Shape = type[serializers.Serializer[Any]]
 
-assert urlpatterns  # its import has imported every view, and with them every shape
+assert urlpatterns  # importing it has imported every view, and so every shape
 
 
 def all_shapes() -> set[Shape]:
-    """Return the serializer classes of the product, tests and libraries left out."""
+    """Return the project's serializer classes, without those of tests and libraries."""
     ours = {"soukloop", *(app.label for app in domain_apps())}
     found: set[Shape] = set()
     to_visit: list[Shape] = [serializers.Serializer]

@@ -1,4 +1,4 @@
-"""A member of staff in a browser, for tests of the admin."""
+"""Functions for tests of the admin: a logged-in browser, and reading pages."""
 
 from django.db.models import Model
 from django.test import Client
@@ -18,7 +18,7 @@ def list_url(model: type[Model]) -> str:
 
 
 def read(browser: Client, url: str) -> str:
-    """Return a page, which must be there."""
+    """Return the text of a page; fail unless its status is 200."""
     response = browser.get(url)
     assert response.status_code == 200, url
     return str(response.content.decode())

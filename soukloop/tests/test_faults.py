@@ -1,4 +1,4 @@
-"""A web process goes on serving after clients disconnect and PostgreSQL closes its connections."""
+"""A web process continues to serve after clients disconnect and PostgreSQL closes its connections."""
 
 import json
 import socket
@@ -33,7 +33,7 @@ def status_of(server: Any, path: Any) -> Any:
 
 
 def disconnect_before_answers(server: Any, path: Any, requests: Any) -> None:
-    """Send so many requests at once and reset the connection before they are answered."""
+    """Send this number of requests, and reset the connection before the responses."""
     link = socket.create_connection(("127.0.0.1", server.port))
     link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     link.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * requests)

@@ -10,7 +10,7 @@ from soukloop.core.http.fields import IdField
 from soukloop.tests.routes import SOME_ID
 from soukloop.tests.shapes import shapes_of_requests
 
-WHAT_AN_ID_IS = "Use an id such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."
+MESSAGE = "Use an id such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."
 NOT_IDS = [5, 5.5, True, [str(SOME_ID)], SOME_ID.hex, f"urn:uuid:{SOME_ID}", f"{{{SOME_ID}}}"]
 BODIES = [
     ("conversations", {}, "other_user_id"),
@@ -43,7 +43,7 @@ def test_an_invalid_id_is_a_400_that_names_the_field(path: str, body: dict[str, 
     client = client_for(make_seller())
     for value in NOT_IDS:
         answer = client.post(f"/api/v1/{path}", body | {field: value})
-        assert (answer.status_code, answer.json()["error"]["details"]) == (400, {field: [WHAT_AN_ID_IS]})
+        assert (answer.status_code, answer.json()["error"]["details"]) == (400, {field: [MESSAGE]})
 
 
 @pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_an_invalid_id_in_a_list_is_named_by_its_position(
     for value in NOT_IDS:
         answer = client.post(f"/api/v1/{path}", body | {field: [str(SOME_ID), value]})
         assert answer.status_code == 400
-        assert answer.json()["error"]["details"] == {field: {"1": [WHAT_AN_ID_IS]}}
+        assert answer.json()["error"]["details"] == {field: {"1": [MESSAGE]}}
 
 
 @pytest.mark.django_db
@@ -64,7 +64,7 @@ def test_an_invalid_id_in_a_query_is_a_400_that_names_the_field(path: str, field
     client = client_for(make_seller())
     for value in NOT_IDS:
         answer = client.get(f"/api/v1/{path}", {field: str(value)})
-        assert (answer.status_code, answer.json()["error"]["details"]) == (400, {field: [WHAT_AN_ID_IS]})
+        assert (answer.status_code, answer.json()["error"]["details"]) == (400, {field: [MESSAGE]})
     assert client.get(f"/api/v1/{path}", {field: str(SOME_ID).upper()}).status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""A test leaves no rows behind, and each worker has stores of its own."""
+"""Tests are isolated: rows are deleted after each test, and each worker has separate stores."""
 
 import pytest
 from django.conf import settings
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def rows_anywhere() -> dict[str, bool]:
     with database.connection.cursor() as cursor:
-        cursor.execute(database._question_for_filled_tables())
+        cursor.execute(database._sql_for_filled_tables())
         return dict(cursor.fetchall())
 
 
@@ -39,12 +39,12 @@ def test_tables_with_many_rows_are_emptied() -> None:
 
 
 @pytest.mark.parametrize("attempt", ["first", "second"])
-def test_categories_that_a_test_changed_are_put_back(attempt: str) -> None:
+def test_categories_that_a_test_changed_are_restored(attempt: str) -> None:
     assert not Category.objects.filter(name="Changed").exists()
     Category.objects.update(name="Changed")
 
 
-def test_each_worker_has_a_redis_and_channels_of_its_own(worker_id: str) -> None:
+def test_each_worker_has_its_own_redis_database_and_channels(worker_id: str) -> None:
     database_number = redis_client().connection_pool.connection_kwargs["db"]
     assert settings.REDIS_URL.endswith(f"/{database_number}")
     if worker_id != "master":

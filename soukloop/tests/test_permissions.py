@@ -1,7 +1,7 @@
-"""Who may do what: each route and method, for a visitor, a stranger, the buyer and the seller.
+"""Permissions: the status of each route and method for a visitor, a stranger, the buyer and the seller.
 
-Each app says in its `tests/permissions.py` which statuses they get (`STATUSES`) and which bodies are sent so
-that only the permission decides (`BODIES`), and makes the rows that its routes name (`make_rows`).
+Each app declares in its `tests/permissions.py` the expected statuses (`STATUSES`) and request bodies that are
+valid where the permission needs that (`BODIES`), and creates the rows of its routes (`make_rows`).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Every route answers in the envelope, never with HTML or a 5xx, whatever it is sent."""
+"""Every route responds in the envelope to any request, never with HTML or a 5xx."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""Every list and page of the admin: they open, empty or full, in a steady number of queries, and lead on.
+"""All lists and pages of the admin open, with a constant number of queries, and so do the pages they link to.
 
-Each app says in its `tests/staff_screens.py` how a row for each of its screens is made.
+Each app declares in its `tests/staff_screens.py` a factory of rows for each of its screens.
 """
 
 import html

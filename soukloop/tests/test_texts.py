@@ -1,4 +1,4 @@
-"""Stored texts are validated alike over REST and in commands."""
+"""Stored texts are validated in the same way over REST and in socket commands."""
 
 from rest_framework import serializers
 

@@ -1,4 +1,4 @@
-"""`is_verified` has one meaning wherever a person is shown: a code was confirmed."""
+"""`is_verified` means in every response that the person has confirmed a one-time code."""
 
 import pytest
 

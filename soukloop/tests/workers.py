@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def isolate(worker: str) -> None:
-    """Point the environment at what belongs to one worker, `gw0` and up."""
-    for name in (".env", ".local/env"):  # as settings do: never over what is set already
+    """Set the environment variables of one worker (`gw0`, `gw1`, …)."""
+    for name in (".env", ".local/env"):  # as the settings do, without overwriting variables
         environ.Env.read_env(ROOT / name)
     redis = urlsplit(os.environ.get("REDIS_URL", "redis://localhost:6379/0"))
     database = int(redis.path.strip("/") or 0) + 1 + int(worker.removeprefix("gw"))

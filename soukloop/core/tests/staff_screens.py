@@ -1,4 +1,4 @@
-"""The admin's screens of soukloop.core, and what makes a row for each."""
+"""The admin screens of soukloop.core, each with a factory of its rows."""
 
 from procrastinate.contrib.django.models import ProcrastinateJob
 

@@ -103,7 +103,7 @@ def own_redis() -> Iterator[RedisProcess]:
 
 @pytest.fixture
 def bare_client() -> Iterator[Callable[..., BareClient]]:
-    """Return `connect(server, token, path="/ws/", …)`: a bare WebSocket, closed after the test."""
+    """Return `connect(server, token, path="/ws/", …)`: a plain WebSocket, closed after the test."""
     with contextlib.ExitStack() as clients:
 
         def open_client(server: ServerProcess, token: str | None = None, **options: Any) -> BareClient:
@@ -122,7 +122,7 @@ def _node_modules() -> None:
 
 @pytest.fixture
 def sio_client(_node_modules: None) -> Iterator[Callable[..., SocketIoClient]]:
-    """Return `connect(server, token, **options)`: a stock socket.io-client that is connecting."""
+    """Return `connect(server, token, **options)`: a standard socket.io-client that is connecting."""
     with contextlib.ExitStack() as clients:
 
         def open_client(server: ServerProcess, token: str | None = None, **options: Any) -> SocketIoClient:

@@ -1,4 +1,4 @@
-"""Clients for tests: a bare WebSocket, and the stock socket.io-client in a node process, used alike."""
+"""Clients for tests: a plain WebSocket, and the standard socket.io-client in a node process, used alike."""
 
 import contextlib
 import shutil
@@ -56,7 +56,7 @@ class Client:
                 raise AssertionError(f"no {event} {having or ''} within {within} s; came: {self.events}")
             return self.events[self._seen - 1][1]
 
-    def hears_nothing_of(self, event: str, *, within: float = 0.5) -> bool:
+    def receives_no(self, event: str, *, within: float = 0.5) -> bool:
         """Wait, then say whether no such event came after the last one expected."""
         time.sleep(within)
         with self._news:
@@ -92,7 +92,7 @@ class Client:
 
 
 class BareClient(Client):
-    """A bare WebSocket, as a native app has it: JSON frames, bearer header."""
+    """A plain WebSocket, as a native app has it: JSON frames, bearer header."""
 
     def __init__(
         self,

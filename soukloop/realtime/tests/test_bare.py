@@ -56,7 +56,7 @@ def test_events_reach_only_the_rooms_members_and_in_order(
     assert [member.expect("probe:said")["n"] for _ in range(100)] == list(range(100))
     member.call("probe:leave", {"room": STREAM})
     sender.call("probe:publish", {"room": STREAM, "event": "probe:said"})
-    assert member.hears_nothing_of("probe:said")
+    assert member.receives_no("probe:said")
     assert outsider.named("probe:said") == []
 
 
@@ -69,7 +69,7 @@ def test_an_event_published_on_commit_can_exclude_the_members_of_another_room(
     one.call("probe:join", {"room": OTHER_STREAM})
     one.call("probe:publish", {"room": STREAM, "event": "probe:said", "exclude_members_of": OTHER_STREAM})
     assert other.expect("probe:said") == {"n": 0}
-    assert one.hears_nothing_of("probe:said")
+    assert one.receives_no("probe:said")
 
 
 def test_errors_have_the_same_codes_as_in_rest(server: ServerProcess, bare_client: Any, token: str) -> None:

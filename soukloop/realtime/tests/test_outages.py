@@ -69,7 +69,7 @@ def test_a_user_goes_offline_with_the_last_connection(
     wait_until(lambda: redis_client().zcard(f"presence:{buyer.pk}") == 2, "two connections")
     assert online() == {str(buyer.pk), str(friend.pk)}
     first.close()
-    assert watcher.hears_nothing_of("user:offline")
+    assert watcher.receives_no("user:offline")
     assert online() == {str(buyer.pk), str(friend.pk)}
     second.close()
     assert watcher.expect("user:offline")["userId"] == str(buyer.pk)

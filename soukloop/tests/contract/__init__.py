@@ -1,1 +1,1 @@
-"""The contract from its first step to its last: real server, real HTTP, the stock socket.io-client."""
+"""All steps of the contract, with a real server, real HTTP and the standard socket.io-client."""

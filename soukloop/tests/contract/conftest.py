@@ -1,4 +1,4 @@
-"""A server, and an app for each of the contract's people."""
+"""Fixtures of the contract's tests: a server, and an app for each user."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,7 +14,7 @@ def server(live_server_process: Callable[..., list[ServerProcess]]) -> ServerPro
 
 
 @pytest.fixture
-def anybody(server: ServerProcess) -> Iterator[App]:
+def visitor(server: ServerProcess) -> Iterator[App]:
     app = App(server.url)
     yield app
     app.http.close()

@@ -1,4 +1,4 @@
-"""The contract's people with their apps, and what they sell."""
+"""The users of the contract, their products, and an HTTP client for each user."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -54,7 +54,7 @@ POKEMON = {
 
 
 class App:
-    """A person's app: an HTTP client with their token."""
+    """A user's app: an HTTP client with the user's token."""
 
     def __init__(self, base_url: str) -> None:
         self.http = httpx.Client(base_url=f"{base_url}/api/v1", timeout=30)
@@ -63,7 +63,7 @@ class App:
         self.refresh_token = ""
 
     def call(self, method: str, path: str, body: Any = None, *, expect: int = 200, **query: Any) -> Any:
-        """Send a request, check its status, and return the whole answer."""
+        """Send a request, check its status, and return the response body."""
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         response = self.http.request(method, path, json=body, params=query or None, headers=headers)
         assert response.status_code == expect, f"{method} {path}: {response.status_code} {response.text}"
@@ -90,6 +90,6 @@ class App:
 
 
 def moment(text: str) -> datetime:
-    """Read a time of the API: ISO 8601 in UTC, with `Z`."""
+    """Parse a time of the API: ISO 8601 in UTC, with `Z`."""
     assert text.endswith("Z"), text
     return datetime.fromisoformat(text)

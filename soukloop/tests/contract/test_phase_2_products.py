@@ -9,7 +9,7 @@ from soukloop.tests.contract.people import JORDAN, POKEMON, App, moment
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_phase_2_products_and_feeds(seller: App, anybody: App) -> None:
+def test_phase_2_products_and_feeds(seller: App, visitor: App) -> None:
     # 2.1: Community, 5 %
     jordan = seller.post("/products", JORDAN, expect=201)
     assert {key: jordan[key] for key in ("title", "price", "feed_type", "is_available")} == {
@@ -35,7 +35,7 @@ def test_phase_2_products_and_feeds(seller: App, anybody: App) -> None:
     assert list(refused["error"]["details"]) == ["video_url"]
 
     # 2.3: the Discover feed has Discover products only
-    feed = anybody.get("/feeds/discover", page=1, per_page=20, sort="recent")
+    feed = visitor.get("/feeds/discover", page=1, per_page=20, sort="recent")
     assert (feed["page"], feed["per_page"], feed["total"], feed["has_more"]) == (1, 20, 1, False)
     [item] = feed["items"]
     assert item["id"] == pokemon["id"]
@@ -45,20 +45,20 @@ def test_phase_2_products_and_feeds(seller: App, anybody: App) -> None:
     assert item["is_live"] is False
     assert item["seller"]["username"] == "@testseller"
     assert {"avatar_url", "is_verified"} <= set(item["seller"])
-    assert anybody.get("/feeds/discover", category="sneakers")["items"] == []
+    assert visitor.get("/feeds/discover", category="sneakers")["items"] == []
 
     # 2.4: the Community feed by distance
-    near = anybody.get("/feeds/community", latitude=25.0772, longitude=55.1369, radius_km=5, sort="nearest")
+    near = visitor.get("/feeds/community", latitude=25.0772, longitude=55.1369, radius_km=5, sort="nearest")
     [item] = near["items"]
     assert item["id"] == jordan["id"]
     assert 0 <= item["distance_km"] <= 0.5
     assert item["distance_label"] == "Walking distance"
     assert item["neighborhood"] == "Dubai Marina"
-    far = anybody.get("/feeds/community", latitude=24.4539, longitude=54.3773, radius_km=5)
+    far = visitor.get("/feeds/community", latitude=24.4539, longitude=54.3773, radius_km=5)
     assert far["items"] == []
 
     # 2.5: search with filters and facets
-    found = anybody.get("/search", q="nike jordan", category="sneakers", min_price=500, max_price=1000)
+    found = visitor.get("/search", q="nike jordan", category="sneakers", min_price=500, max_price=1000)
     assert [item["id"] for item in found["items"]] == [jordan["id"]]
     assert found["total"] == 1
     assert {"category": "sneakers", "count": 1} in found["facets"]["categories"]
@@ -67,7 +67,7 @@ def test_phase_2_products_and_feeds(seller: App, anybody: App) -> None:
     ]
 
     # 2.6: the twelve categories, counted
-    categories = {category["slug"]: category for category in anybody.get("/categories")}
+    categories = {category["slug"]: category for category in visitor.get("/categories")}
     assert len(categories) == 12
     assert {
         key: categories["trading_cards"][key] for key in ("name", "icon", "color", "secondary_color")
@@ -82,7 +82,7 @@ def test_phase_2_products_and_feeds(seller: App, anybody: App) -> None:
         assert categories[slug]["total_products"] == 1
         assert categories[slug]["active_listings_count"] == 1
         assert categories[slug]["live_streams_count"] == 0
-    assert anybody.get("/categories/sneakers")["slug"] == "sneakers"
+    assert visitor.get("/categories/sneakers")["slug"] == "sneakers"
 
     # The checklist: update, and delete softly
     changed = seller.patch(f"/products/{jordan['id']}", {"price": 800})
@@ -91,4 +91,4 @@ def test_phase_2_products_and_feeds(seller: App, anybody: App) -> None:
         f"/products/{jordan['id']}", headers={"Authorization": f"Bearer {seller.token}"}
     ).status_code in (200, 204)
     assert Product.objects.filter(pk=jordan["id"]).exists()
-    anybody.call("GET", f"/products/{jordan['id']}", expect=404)
+    visitor.call("GET", f"/products/{jordan['id']}", expect=404)

@@ -1,4 +1,4 @@
-"""Phase 3: messages and offers, with the scenarios of two who write and of a purchase nearby."""
+"""Phase 3: messages and offers, with scenario 1 (a purchase nearby) and scenario 3 (two people chatting)."""
 
 from decimal import Decimal
 
@@ -56,7 +56,7 @@ def test_phase_3_messaging_and_offers(
     selling = sio_client(server, seller.token).wait_connected()
     buying.expect("user:online", userId=seller.user["id"])
 
-    # 3.4: join; what is there is read, what is new arrives
+    # 3.4: joining marks messages as read, and new ones arrive as events
     joining = {"conversation_id": conversation["id"]}
     buying.send("conversation:join", joining)
     buying.expect("conversation:joined")
@@ -110,7 +110,7 @@ def test_phase_3_messaging_and_offers(
     created = buying.expect("offer:created", offeredPrice=700.00)
     assert selling.expect("offer:new", offeredPrice=700.00)["offerId"] == created["offerId"]
 
-    # 3.7: accepted; the product is sold, the transaction waits for its payment
+    # 3.7: the offer is accepted, the product is sold, the transaction is pending
     accepted = seller.patch(f"/offers/{created['offerId']}/accept")
     assert accepted["status"] == "accepted"
     assert accepted["message"] == "Offer accepted! Transaction created."
@@ -146,7 +146,7 @@ def test_scenario_1_purchase_nearby(buyer: App, seller: App) -> None:
     assert sorted(set(kinds)) == ["offer", "system", "text"]
 
 
-def test_scenario_3_messages_between_two(
+def test_scenario_3_two_people_chatting(
     server: ServerProcess, buyer: App, seller: App, sio_client: Connect
 ) -> None:
     opening = {"other_user_id": seller.user["id"], "initial_message": "Salam!"}

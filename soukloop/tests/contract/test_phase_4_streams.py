@@ -126,7 +126,7 @@ def test_phase_4_live_streaming(server: ServerProcess, buyer: App, seller: App, 
     moment(ended["endedAt"])
     assert watching.expect("stream:ended")["streamId"] == stream_id
 
-    # 4.9: analytics, for the owner alone
+    # 4.9: analytics, only for the owner
     analytics = seller.get(f"/streams/{stream_id}/analytics")
     assert set(analytics) >= {"basicStats", "engagement", "products", "revenue", "geography"}
     assert analytics["basicStats"]["duration"] == ended["duration"]

@@ -1,4 +1,4 @@
-"""Names of libraries that are used without being documented: an upgrade that changes one fails here first.
+"""The undocumented names of libraries that the code uses; an upgrade that changes one fails here first.
 
 docs/upgrading.md lists them.
 """
