@@ -40,10 +40,19 @@ def quick_flush() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Read the rows that migrations created in a new database."""
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Remember the rows that migrations created in the new database, and close it to others at the end.
+
+    PostgreSQL waits 5 s for whoever is still connected before it refuses to drop a database.
+    """
     with django_db_blocker.unblock():
         _first_rows_of_migrations()
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)
