@@ -1,4 +1,4 @@
-"""The only door to another person's row."""
+"""Access to users' rows: fetching one with the checks that hide it from others."""
 
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from soukloop.core.errors import NotFound
 
 
 def visible_user(viewer: User | None, user_id: UUID) -> User:
-    """Return a person who is neither banned, deleted nor blocked for the viewer; raises NotFound."""
+    """Return a person who is not banned, deleted or blocked for the viewer; raises NotFound."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None or (viewer is not None and is_blocked_between(viewer.pk, user.pk)):
         raise NotFound("User not found.")
@@ -18,7 +18,7 @@ def visible_user(viewer: User | None, user_id: UUID) -> User:
 def lock_user(user_id: UUID) -> User:
     """Lock and return an account in any state, for its owner or for staff; raises NotFound.
 
-    `no_key`: rows that only refer to this one may still be written meanwhile.
+    With `no_key`, other transactions can still insert rows that refer to this one.
     """
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:

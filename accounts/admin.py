@@ -1,4 +1,4 @@
-"""The admin's screen of users: search, bans, badges, staff."""
+"""The admin screen of users: search, bans, badges, staff."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(User)
 class UserAdmin(ReadOnlyStateAdmin):
-    list_display = ("name", "state", "contact", "role", "verified", "badge", "joined")
+    list_display = ("short_username", "state", "contact", "role", "verified", "badge", "joined")
     list_filter = (
         StateFilter,
         "role",
@@ -60,7 +60,7 @@ class UserAdmin(ReadOnlyStateAdmin):
                     "role",
                     "bio",
                     "neighborhood",
-                    "related",
+                    "related_lists",
                 )
             },
         ),
@@ -68,11 +68,11 @@ class UserAdmin(ReadOnlyStateAdmin):
         ("Times", {"fields": ("created_at", "updated_at", "last_login_at", "deleted_at")}),
         ("Staff", {"fields": ("is_staff", "is_superuser", "groups")}),
     )
-    readonly_fields = ("state", "related")
+    readonly_fields = ("state", "related_lists")
     actions = ("ban", "unban", "give_badge", "remove_badge", "make_staff", "remove_staff")
 
     @admin.display(description="username", ordering="username")
-    def name(self, user: User) -> str:
+    def short_username(self, user: User) -> str:
         return format.truncate(user.username, 20)
 
     @admin.display(description="contact", ordering="email")
@@ -93,7 +93,7 @@ class UserAdmin(ReadOnlyStateAdmin):
         return format.short_date(user.created_at)
 
     @admin.display(description="see also")
-    def related(self, user: User) -> SafeString:
+    def related_lists(self, user: User) -> SafeString:
         return format.join_dots(
             format.link_to_list("listings.product", "Products", seller__id__exact=user.pk),
             format.link_to_list("livestream.stream", "Streams", seller__id__exact=user.pk),
@@ -144,29 +144,33 @@ class UserAdmin(ReadOnlyStateAdmin):
 
     @reason_action(description="Ban", done="banned")
     def ban(self, request: HttpRequest, user: User, reason: str) -> None:
-        moderation.ban_user(actor=_staff(request), user_id=user.pk, reason=reason)
+        moderation.ban_user(actor=_staff_user(request), user_id=user.pk, reason=reason)
 
     @reason_action(description="Unban", done="unbanned")
     def unban(self, request: HttpRequest, user: User, reason: str) -> None:
-        moderation.unban_user(actor=_staff(request), user_id=user.pk, reason=reason)
+        moderation.unban_user(actor=_staff_user(request), user_id=user.pk, reason=reason)
 
     @reason_action(description="Give verified badge", done="verified")
     def give_badge(self, request: HttpRequest, user: User, reason: str) -> None:
-        moderation.set_verified_badge(actor=_staff(request), user_id=user.pk, is_given=True, reason=reason)
+        moderation.set_verified_badge(
+            actor=_staff_user(request), user_id=user.pk, is_given=True, reason=reason
+        )
 
     @reason_action(description="Remove verified badge", done="no longer verified")
     def remove_badge(self, request: HttpRequest, user: User, reason: str) -> None:
-        moderation.set_verified_badge(actor=_staff(request), user_id=user.pk, is_given=False, reason=reason)
+        moderation.set_verified_badge(
+            actor=_staff_user(request), user_id=user.pk, is_given=False, reason=reason
+        )
 
     @reason_action(description="Make staff", done="staff")
     def make_staff(self, request: HttpRequest, user: User, reason: str) -> None:
-        moderation.set_staff(actor=_staff(request), user_id=user.pk, is_staff=True, reason=reason)
+        moderation.set_staff(actor=_staff_user(request), user_id=user.pk, is_staff=True, reason=reason)
 
     @reason_action(description="Remove from staff", done="no longer staff")
     def remove_staff(self, request: HttpRequest, user: User, reason: str) -> None:
-        moderation.set_staff(actor=_staff(request), user_id=user.pk, is_staff=False, reason=reason)
+        moderation.set_staff(actor=_staff_user(request), user_id=user.pk, is_staff=False, reason=reason)
 
 
-def _staff(request: HttpRequest) -> User:
+def _staff_user(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user

@@ -5,6 +5,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
@@ -40,7 +41,7 @@ class TokenAuthentication(BaseAuthentication):
 
 
 def user_from_header(header: str) -> User | None:
-    """Return the user of an `Authorization` header, None where it holds no bearer token.
+    """Return the user of an `Authorization` header, or None if it has no bearer token.
 
     Raises NotAuthenticated.
     """
@@ -67,12 +68,12 @@ def _read_header(header: str) -> TokenClaims | None:
 
 
 def current_user(request: Request) -> User:
-    """Return the person who is logged in, in a view that only logged-in people reach."""
+    """Return the user who is logged in; for views that require a login."""
     return cast(User, request.user)
 
 
 def current_user_or_none(request: Request) -> User | None:
-    """Return the person who is logged in, or None for a guest."""
+    """Return the user who is logged in, or None for a guest."""
     return current_user(request) if request.user.is_authenticated else None
 
 
@@ -96,7 +97,7 @@ class IdentifierBackend(ModelBackend):
             raise PermissionDenied from error
         user = None if "\x00" in username else user_by_identifier(username)
         if user is None:
-            User().set_password(password)  # hash anyway, so that the time doesn't tell who has an account
+            make_password(password)  # so that the response time does not reveal whether the account exists
             return None
         if user.check_password(password) and self.user_can_authenticate(user):
             return user
@@ -104,13 +105,13 @@ class IdentifierBackend(ModelBackend):
 
 
 def authenticate_sockets(credentials: Sequence[Credentials]) -> list[SocketUser | Exception]:
-    """Return the user of each handshake's access token or ticket, or the error; in one query for all.
+    """Return, for each handshake, the user of its access token or ticket, or an exception; in one query.
 
-    An error is NotAuthenticated, or whatever was raised: RedisError for a ticket while Redis is unavailable.
+    The exception is usually NotAuthenticated; for a ticket it is RedisError while Redis is unavailable.
     """
-    results = [_read_credentials(each) for each in credentials]
-    people = users_by_id({claims.user_id for claims in results if isinstance(claims, TokenClaims)})
-    return [_socket_user(result, people) if isinstance(result, TokenClaims) else result for result in results]
+    results = [_read_credentials(item) for item in credentials]
+    users = users_by_id({claims.user_id for claims in results if isinstance(claims, TokenClaims)})
+    return [_socket_user(result, users) if isinstance(result, TokenClaims) else result for result in results]
 
 
 def _read_credentials(credentials: Credentials) -> TokenClaims | Exception:
@@ -124,9 +125,9 @@ def _read_credentials(credentials: Credentials) -> TokenClaims | Exception:
         return error
 
 
-def _socket_user(claims: TokenClaims, people: Mapping[UUID, User]) -> SocketUser | Exception:
+def _socket_user(claims: TokenClaims, users: Mapping[UUID, User]) -> SocketUser | Exception:
     try:
-        user = check_token_subject(people.get(claims.user_id), claims.token_version)
+        user = check_token_subject(users.get(claims.user_id), claims.token_version)
     except NotAuthenticated as error:
         return error
     return SocketUser(

@@ -1,6 +1,6 @@
-"""The block rule: a block hides two people from each other everywhere, whoever of the two made it.
+"""The block rule: a block hides two people from each other everywhere, whichever of them made it.
 
-Nothing else reads the table, so that the rule is the same in chat, offers, feeds and streams.
+No other module reads the table, so that the rule is the same in chat, offers, feeds and streams.
 """
 
 from uuid import UUID
@@ -18,20 +18,20 @@ def is_blocked_between(a_id: UUID, b_id: UUID) -> bool:
 
 
 def blocked_ids(user_id: UUID) -> set[UUID]:
-    """Return everybody whom this person blocked or who blocked this person."""
+    """Return the ids of all users who are blocked by this user or have blocked this user."""
     made = Block.objects.filter(blocker_id=user_id).values_list("blocked_id")
     received = Block.objects.filter(blocked_id=user_id).values_list("blocker_id")
     return {row[0] for row in made.union(received, all=True)}
 
 
 def blocks_made_by(user: User) -> QuerySet[Block]:
-    """Return the blocks this person made, newest first, without those of deleted accounts."""
+    """Return the blocks that this user made, newest first, without those of deleted accounts."""
     blocks = Block.objects.filter(blocker=user, blocked__deleted_at=None).select_related("blocked")
     return blocks.order_by("-created_at", "-pk")
 
 
 def blocked_between(user_id: UUID, other: str) -> Q:
-    """Return the condition that a block exists between this user and the person in column `other`.
+    """Return the condition that a block exists between this user and the user in column `other`.
 
     `Product.objects.exclude(blocked_between(user.pk, "seller_id"))`
     """
@@ -43,8 +43,8 @@ def blocked_between(user_id: UUID, other: str) -> Q:
 def blocked_between_sql(a: str, b: str) -> str:
     """Return `blocked_between` as SQL text; `a` and `b` are SQL expressions or placeholders for two user ids.
 
-    One EXISTS with OR: as two of them PostgreSQL may hash the whole table. Of 500 pairs and 500,000 blocks
-    that took 163 ms instead of 4.
+    One EXISTS with OR, because for two of them PostgreSQL may hash the whole table: with 500 pairs and
+    500,000 blocks that took 163 ms instead of 4.
     """
     return (
         "EXISTS (SELECT FROM accounts_block"

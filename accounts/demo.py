@@ -18,14 +18,14 @@ class Person:
     latitude: float
     longitude: float
     bio: str = ""
-    password: str = "Test123!@#"  # noqa: S105 - printed for whoever runs the demo
+    password: str = "Test123!@#"  # noqa: S105 - printed by seed_demo
 
     @property
     def email(self) -> str:
         return f"{self.username}@soukloop.com"
 
 
-# Not the contract's testbuyer and testseller: its first step registers them, on a server that has this data.
+# Not named testbuyer and testseller: the contract's first step registers those on a server with demo data.
 BUYER = Person("demobuyer", "Dana Buyer", "buyer", "+971501000001", "Dubai Marina", 25.0805, 55.1403)
 SELLER = Person(
     "demoseller",
@@ -65,19 +65,20 @@ _LOGINS = ((SELLER, "sells, goes live"), (BUYER, "buys, watches"), (ADMIN, "staf
 
 
 def seed() -> Sequence[str]:
-    """Add the demo people that are missing; return a line about each login for the terminal."""
+    """Add the demo people that are missing; return lines for the terminal that list their logins."""
     seed_people()
     return [f"{person.email:<26}{person.password:<14}{use}" for person, use in _LOGINS]
 
 
 def demo_people() -> list[User]:
-    """Return the demo people that exist, in the order in which they are listed here."""
-    people = {user.email: user for user in User.objects.filter(email__in=[one.email for one in PEOPLE])}
-    return [people[person.email] for person in PEOPLE if person.email in people]
+    """Return the demo people that exist, in the order of PEOPLE."""
+    emails = [person.email for person in PEOPLE]
+    users = {user.email: user for user in User.objects.filter(email__in=emails)}
+    return [users[email] for email in emails if email in users]
 
 
 def seed_people() -> list[User]:
-    """Create the demo people that are missing, let the buyers follow the sellers, and return all of them."""
+    """Create the demo people that are missing, make the buyers follow the sellers, and return all of them."""
     users = [_seed_person(person) for person in PEOPLE]
     sellers = [user for user in users if user.role == User.Role.SELLER]
     buyers = [user for user in users if user.role == User.Role.BUYER and not user.is_staff]

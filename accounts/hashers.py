@@ -1,4 +1,4 @@
-"""Password hashers."""
+"""The password hasher of PASSWORD_HASHERS."""
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 

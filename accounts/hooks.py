@@ -1,4 +1,4 @@
-"""What upper apps can react to: a closed account, a block, an unfollow."""
+"""Hooks through which upper apps react to accounts that are closed or reopened, blocks and unfollows."""
 
 from uuid import UUID
 

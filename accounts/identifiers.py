@@ -7,27 +7,27 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 
-_email = EmailValidator()
+_validate_email = EmailValidator()
 _USERNAME = re.compile(r"(?=.*[a-z])[a-z0-9](?:[._]?[a-z0-9])*", re.IGNORECASE | re.ASCII)
 
 
 def normalize_email(text: str) -> str | None:
-    """Return the email in lower case, or None where it is not one.
+    """Return the email in lower case, or None if it is not a valid address.
 
-    ASCII only: other letters that lower-case to ASCII would turn two addresses into one.
+    ASCII only, because some other letters become ASCII in lower case and would merge two addresses.
     """
     text = text.strip()
     if len(text) > 254 or not text.isascii():
         return None
     try:
-        _email(text)
+        _validate_email(text)
     except ValidationError:
         return None
     return text.lower()
 
 
 def normalize_phone(text: str) -> str | None:
-    """Return the number as E.164, or None where it is not one; PHONE_DEFAULT_REGION is assumed."""
+    """Return the number as E.164, or None if it is invalid; the default region is PHONE_DEFAULT_REGION."""
     text = text.strip()
     # libphonenumber also reads letters (1-800-FLOWERS), so that a username could pass for a phone number.
     if len(text) > 40 or any(character.isalpha() for character in text):
@@ -50,5 +50,5 @@ def is_username(text: str) -> bool:
 
 
 def normalize_identifier(text: str) -> str:
-    """Return the one spelling of an email, phone or username that limits and one-time codes are kept by."""
+    """Return the canonical spelling of an email, phone or username: the key of limits and one-time codes."""
     return normalize_email(text) or normalize_phone(text) or text.strip().lower()

@@ -25,7 +25,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person: buyer, seller or staff. A deleted one stays as an anonymous row that others refer to."""
+    """A buyer, seller or staff member. A deleted user remains as an anonymous row that others refer to."""
 
     class Role(models.TextChoices):
         BUYER = "buyer"
@@ -34,7 +34,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(max_length=254)
     username = models.CharField(max_length=30)
-    # NULL, not empty, where there is none: the number is unique.
+    # NULL instead of an empty string, because the number is unique.
     phone = models.CharField(max_length=16, null=True, blank=True, help_text="E.164")  # noqa: DJ001
     full_name = models.CharField(max_length=150, blank=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.BUYER)
@@ -75,7 +75,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         )
         indexes = (
             models.Index(fields=["-created_at"]),
-            # Audiences of 100,000 are read without inactive people: this index finds those few.
+            # For excluding the few inactive users from audiences of 100,000.
             models.Index(fields=["id"], condition=Q(is_active=False), name="user_inactive"),
         )
 
@@ -100,10 +100,10 @@ class RefreshFamily(models.Model):
 
 
 class OtpChallenge(models.Model):
-    """The latest one-time code for an email or phone, whether an account has it or not.
+    """The latest one-time code for an email or phone, whether or not an account has it.
 
-    Guesses are compared with a value in Redis and counted in this row, so that losing Redis allows no more
-    guesses.
+    Guesses are compared with a value in Redis and counted in this row, so that losing Redis's data allows no
+    additional guesses.
     """
 
     identifier = models.CharField(max_length=254, unique=True)
@@ -132,7 +132,7 @@ class Follow(models.Model):
 
 
 class Block(models.Model):
-    """Hides two people from each other, whoever of them made it."""
+    """Hides two people from each other, whichever of them made it."""
 
     blocker = models.ForeignKey(User, models.CASCADE, related_name="blocks_made")
     blocked = models.ForeignKey(User, models.CASCADE, related_name="blocks_received")

@@ -1,4 +1,4 @@
-"""Reads about people: finding one by an identifier, who follows whom."""
+"""Reads of users: by identifier, with their blocks, and their follows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from soukloop.core.db.reads import Reads, Statement
 
 
 def user_by_identifier(identifier: str) -> User | None:
-    """Find a person by email, phone (however it is written) or username."""
+    """Return the user with this email, phone (in any spelling) or username, or None."""
     if email := normalize_email(identifier):
         return User.objects.filter(Exact(Lower("email"), Value(email))).first()
     if phone := normalize_phone(identifier):
@@ -34,7 +34,7 @@ class UserWithBlocks(NamedTuple):
 
 
 def user_with_blocks(user_id: UUID) -> Reads[UserWithBlocks | None]:
-    """Read in one statement what a request for a feed needs of the current user."""
+    """Read, in one statement, what a feed needs to know about the current user."""
     rows = yield Statement(
         "SELECT u.deleted_at, u.banned_at, u.token_version,"  # noqa: S608 - no value of a client
         f" ARRAY({blocked_ids_sql('u.id')})"
@@ -47,7 +47,7 @@ def user_with_blocks(user_id: UUID) -> Reads[UserWithBlocks | None]:
 
 @dataclass(frozen=True)
 class FollowCounts:
-    """How many follow a person and are followed by them, and whether the viewer follows them."""
+    """The numbers of a user's followers and followed users, and whether the viewer follows the user."""
 
     followers_count: int
     following_count: int
@@ -55,7 +55,7 @@ class FollowCounts:
 
 
 def follow_counts(user: User, viewer: User | None) -> FollowCounts:
-    """Count the person's follows, without those of banned and deleted accounts."""
+    """Count the user's follows, without those of banned and deleted accounts."""
     followers = Follow.objects.filter(followed=user, follower__is_active=True).count()
     following = Follow.objects.filter(follower=user, followed__is_active=True).count()
     is_following = viewer is not None and Follow.objects.filter(follower=viewer, followed=user).exists()
@@ -63,18 +63,18 @@ def follow_counts(user: User, viewer: User | None) -> FollowCounts:
 
 
 def followers_of(user: User, viewer: User) -> QuerySet[Follow]:
-    """Return the follows of this person's followers, newest first, without people blocked for the viewer."""
+    """Return this user's followers as Follow rows, newest first, without people blocked for the viewer."""
     follows = Follow.objects.filter(followed=user, follower__is_active=True).select_related("follower")
-    return _as_seen_by(viewer, follows, "follower_id")
+    return _visible_follows(viewer, follows, "follower_id")
 
 
 def followed_by(user: User, viewer: User) -> QuerySet[Follow]:
-    """Return the follows this person made, newest first, without people blocked for the viewer."""
+    """Return whom this user follows as Follow rows, newest first, without people blocked for the viewer."""
     follows = Follow.objects.filter(follower=user, followed__is_active=True).select_related("followed")
-    return _as_seen_by(viewer, follows, "followed_id")
+    return _visible_follows(viewer, follows, "followed_id")
 
 
-def _as_seen_by(viewer: User, follows: QuerySet[Follow], other: str) -> QuerySet[Follow]:
+def _visible_follows(viewer: User, follows: QuerySet[Follow], other: str) -> QuerySet[Follow]:
     return (
         follows.exclude(blocked_between(viewer.pk, other))
         .annotate(is_following=Exists(Follow.objects.filter(follower=viewer, followed=OuterRef(other))))

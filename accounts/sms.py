@@ -1,4 +1,4 @@
-"""Text messages, through the backend in SMS_BACKEND."""
+"""Text messages, sent through the backend in SMS_BACKEND."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ class ConsoleBackend:
 
 
 class HttpBackend:
-    """POST `{"to", "text"}` as JSON to SMS_HTTP_URL, SMS_HTTP_TOKEN as bearer token; 2xx means sent."""
+    """POST `{"to", "text"}` as JSON to SMS_HTTP_URL, with SMS_HTTP_TOKEN as bearer token; 2xx means sent."""
 
     def send(self, *, to: str, text: str) -> None:
         if not settings.SMS_HTTP_URL.startswith(("https://", "http://")):
@@ -42,10 +42,10 @@ class HttpBackend:
             method="POST",
         )
         with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310
-            pass  # a status of 400 and above raises
+            pass  # urlopen raises for a status of 400 and above
 
 
 def send(*, to: str, text: str) -> None:
-    """Send a text message; raises OSError where the backend fails."""
+    """Send a text message; raises OSError if the backend fails."""
     backend: Backend = import_string(settings.SMS_BACKEND)()
     backend.send(to=to, text=text)

@@ -1,4 +1,4 @@
-"""Jobs: sending one-time codes, and deleting expired rows at night."""
+"""Background jobs: sending one-time codes, and deleting expired rows every night."""
 
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app

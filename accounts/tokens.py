@@ -1,4 +1,4 @@
-"""Access and refresh tokens: making them, reading them, refusing them."""
+"""Access and refresh tokens: signing and verifying."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,13 +23,15 @@ class WrongTokenTypeError(TokenError):
 
 
 class TypedToken(Token):
+    """A token that raises an error of its own for a wrong type, which gets its own error code."""
+
     def verify_token_type(self) -> None:
         if self.payload.get(api_settings.TOKEN_TYPE_CLAIM) != self.token_type:
             raise WrongTokenTypeError("Token has wrong type")
 
 
 class AccessToken(TypedToken):
-    """`sub` is the user, `ver` the token version at that time, `fam` the login (RefreshFamily)."""
+    """`sub` is the user, `ver` the user's token version at signing, `fam` the login (RefreshFamily)."""
 
     token_type = "access"  # noqa: S105
     lifetime = api_settings.ACCESS_TOKEN_LIFETIME
@@ -53,7 +55,7 @@ def access_token_for(user: User, family: RefreshFamily | None = None) -> str:
 
 
 def refresh_token_for(family: RefreshFamily, user: User) -> str:
-    """Sign the family's current refresh token; the same family state always gives the same token."""
+    """Sign the family's current refresh token; the same state of the family always gives the same token."""
     token = RefreshToken()
     token.payload["jti"] = family.current_jti
     token["iat"] = datetime_to_epoch(family.rotated_at)
@@ -66,7 +68,7 @@ def refresh_token_for(family: RefreshFamily, user: User) -> str:
 
 @dataclass(frozen=True)
 class TokenClaims:
-    """The user of a token or ticket, and the user's token version when it was made."""
+    """The user of a token or ticket, and the user's token version when it was issued."""
 
     user_id: UUID
     token_version: int
@@ -76,7 +78,7 @@ def read_access_token(token: str) -> TokenClaims:
     """Verify an access token; raises NotAuthenticated (token_invalid, token_expired, token_wrong_type)."""
     claims, expires_at = _verify(token)
     if expires_at <= timezone.now().timestamp():
-        raise _expired()
+        raise _token_expired()
     return claims
 
 
@@ -86,7 +88,7 @@ _VERIFIED_TOKENS_MAX = 20_000
 
 
 def _verify(token: str) -> tuple[TokenClaims, float]:
-    """Return the claims and the expiry time, from memory where this process has verified the token before."""
+    """Return the claims and the expiry time, from memory if this process has verified the token before."""
     digest = hashlib.blake2b(token.encode(errors="surrogatepass")).digest()
     found = _verified_tokens.get(digest)
     if found is None:
@@ -134,25 +136,25 @@ def check_account_open(user: P | None) -> P:
 def decode(kind: type[TypedToken], token: str) -> dict[str, Any]:
     """Verify a token of this kind and return its payload; raises NotAuthenticated."""
     if len(token) > _TOKEN_MAX_LENGTH:
-        raise _invalid()
+        raise _token_invalid()
     try:
         payload = kind(token).payload  # type: ignore[arg-type]  # simplejwt takes the encoded text
         UUID(payload["sub"])
         if not isinstance(payload["ver"], int):
             raise TypeError("ver")
     except ExpiredTokenError as error:
-        raise _expired() from error
+        raise _token_expired() from error
     except WrongTokenTypeError as error:
         raise NotAuthenticated(f"Use a token of type {kind.token_type}.", code="token_wrong_type") from error
     # RecursionError: the header is parsed before the signature is verified, and may nest a thousand arrays.
     except (TokenError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise _invalid() from error
+        raise _token_invalid() from error
     return payload
 
 
-def _expired() -> NotAuthenticated:
+def _token_expired() -> NotAuthenticated:
     return NotAuthenticated("The token has expired.", code="token_expired")
 
 
-def _invalid() -> NotAuthenticated:
+def _token_invalid() -> NotAuthenticated:
     return NotAuthenticated("The token is not valid.", code="token_invalid")

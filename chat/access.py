@@ -1,4 +1,4 @@
-"""The only door to a conversation, and to writing to a person."""
+"""Access to conversations, and the check that one user may write to another."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from soukloop.core.errors import Forbidden, NotFound
 
 
 def conversation_of(user: User, conversation_id: UUID, lock: bool = False) -> Conversation:
-    """Return a conversation of the user's; raises NotFound, also for other people's."""
+    """Return one of the user's conversations; raises NotFound, also for other people's."""
     conversations = Conversation.objects.of(user.pk)
     if lock:
         conversations = conversations.select_for_update(of=("self",))
@@ -22,7 +22,7 @@ def conversation_of(user: User, conversation_id: UUID, lock: bool = False) -> Co
 
 
 def check_reachable(user: User, other_id: UUID) -> None:
-    """Raise Forbidden, which does not say why, where a block exists or the other account is closed."""
+    """Raise Forbidden, which gives no reason, if a block exists or the other account is closed."""
     if not is_reachable(user, other_id):
         raise _messaging_unavailable()
 
@@ -32,8 +32,8 @@ def is_reachable(user: User, other_id: UUID) -> bool:
     return people.exists()
 
 
-# `conversation_of` and `check_reachable` in one statement, because every message needs both: as ORM queries
-# they took a third of the time of a message (bench/messages.py).
+# `conversation_of` and `check_reachable` in one statement: every message needs both, and two ORM queries took
+# a third of a message's time (bench/messages.py).
 _WRITABLE_RECIPIENT = f"""
 SELECT other.id, other.is_active AND NOT {blocked_between_sql("%(user)s", "other.id")}
 FROM chat_conversation AS conversation
@@ -44,7 +44,10 @@ WHERE conversation.id = %(conversation)s AND %(user)s IN (conversation.buyer_id,
 
 
 def writable_recipient(user: User, conversation_id: UUID) -> UUID:
-    """Return the other side of a conversation that the user may write in; raises NotFound, Forbidden."""
+    """Return the id of the other person in a conversation, to whom the user may write.
+
+    Raises NotFound, Forbidden.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_WRITABLE_RECIPIENT, {"user": user.pk, "conversation": conversation_id})
         row = cursor.fetchone()

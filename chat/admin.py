@@ -1,4 +1,4 @@
-"""The admin's screens of conversations and messages; messages can be hidden with a reason."""
+"""The admin screens of conversations and messages; messages can be hidden, with a reason."""
 
 from typing import Any
 from uuid import UUID
@@ -102,20 +102,20 @@ class MessageAdmin(ReadOnlyStateAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
     ) -> tuple[QuerySet[Message], bool]:
-        # One kind of search at a time: words OR a username in one query could use neither index.
+        # One kind of search at a time, because a query for words OR a username could use neither index.
         term = search_term.strip()
         if term.startswith("@"):
             return queryset.filter(sender__username__iexact=term[1:]), False
         try:
-            wanted = UUID(term)
+            row_id = UUID(term)
         except ValueError:
             return super().get_search_results(request, queryset, search_term)
-        return queryset.filter(pk=wanted) | queryset.filter(conversation=wanted), False
+        return queryset.filter(pk=row_id) | queryset.filter(conversation=row_id), False
 
     @admin.display(description="content")
     def content_start(self, message: Message) -> str:
         picture = "(picture)" if message.message_type == Message.Type.IMAGE else ""
-        return format.truncate(picture or message.content, 60) or "(nothing)"
+        return format.truncate(picture or message.content, 60) or "(empty)"
 
     @admin.display(description="sender", ordering="sender__username")
     def sender_link(self, message: Message) -> str:

@@ -46,7 +46,7 @@ class ReadCommand(ConversationCommand, ReadInput):
     ack_example={"conversationId": _EXAMPLE["conversation_id"], "lastSeq": 2},
 )
 def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Open a conversation: its messages count as read, and `conversation:joined` brings those you missed."""
+    """Open a conversation: its messages are marked as read, and `conversation:joined` has the missed ones."""
     conversation_id = data["conversation_id"]
     conversation_of(session.user, conversation_id)
     session.join(conversation_room(conversation_id))
@@ -69,7 +69,7 @@ def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 
 @command("conversation:leave", input=ConversationCommand, example=_EXAMPLE)
 def leave(session: Session, data: dict[str, Any]) -> None:
-    """Close a conversation; your typing indicator ends. You still get its messages, as of all yours."""
+    """Close a conversation; your typing indicator ends. You still get `message:new` for it."""
     session.leave(conversation_room(data["conversation_id"]))
 
 
@@ -82,9 +82,9 @@ def leave(session: Session, data: dict[str, Any]) -> None:
     ack_example=MESSAGE_EXAMPLE,
 )
 def send(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Send a text, or the URL of an image. It is committed before it is acknowledged.
+    """Send a text, or the URL of an image. The message is committed before it is acknowledged.
 
-    The same `clientMessageId` twice is one message, so send again what was not acknowledged.
+    If there is no acknowledgement, send it again with the same `clientMessageId`: it is stored only once.
     """
     return message_payload(services.send_message(actor=session.user, **data))
 
@@ -96,7 +96,7 @@ def send(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     ack_example={"conversationId": _EXAMPLE["conversation_id"], "upToSeq": 2, "unreadCount": 0},
 )
 def read(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Mark as read, up to `upToSeq` or to the end; both people get `messages:read`."""
+    """Mark messages as read, up to `upToSeq` or to the end; both people get `messages:read`."""
     conversation = services.mark_read(actor=session.user, **data)
     return {
         "conversationId": conversation.pk,
@@ -107,7 +107,7 @@ def read(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 
 @command("typing:start", input=ConversationCommand, rate_scope="typing", example=_EXAMPLE)
 def typing_start(session: Session, data: dict[str, Any]) -> None:
-    """Say that you are typing; it lasts 5 seconds, so repeat it while you type."""
+    """Show that you are typing. The indicator lasts 5 seconds, so repeat the command while the user types."""
     indicator = _indicator(session, data["conversation_id"])
     # Joined, so that the indicator ends with the connection.
     session.join(conversation_room(indicator.conversation_id))
@@ -117,7 +117,7 @@ def typing_start(session: Session, data: dict[str, Any]) -> None:
 
 @command("typing:stop", input=ConversationCommand, rate_scope="typing", example=_EXAMPLE)
 def typing_stop(session: Session, data: dict[str, Any]) -> None:
-    """Say that you stopped typing."""
+    """Show that you stopped typing."""
     indicator = _indicator(session, data["conversation_id"])
     session.state.get("typing", {}).pop(conversation_room(indicator.conversation_id), None)
     typing.stop(indicator)

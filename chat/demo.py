@@ -9,7 +9,7 @@ from chat.services import mark_read, open_conversation, post_message
 from listings.demo import demo_products
 from listings.models import Product
 
-# Who says what, in turn; the last message stays unread.
+# The side that writes and its text, in order; the last message of each remains unread.
 _DIALOGUES = (
     (
         ("buyer", "Hi! Is this item still available?"),
@@ -36,7 +36,7 @@ def seed() -> Sequence[str]:
 
 
 def seed_conversations(users: Sequence[User], products: Sequence[Product]) -> list[Conversation]:
-    """Create conversations of each buyer with the sellers of some products; existing ones are unchanged."""
+    """Create conversations of each buyer with two products' sellers; existing ones are not changed."""
     buyers = [user for user in users if user.role == User.Role.BUYER and not user.is_staff]
     on_sale = [product for product in products if product.is_available]
     conversations: list[Conversation] = []

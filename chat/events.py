@@ -1,7 +1,7 @@
-"""Events of conversations, sent to the two people's own rooms.
+"""Events of conversations, sent to the user rooms of the two people.
 
-Every connection of a person is in their room, joined to the conversation or not, so that each connection gets
-an event once.
+A person's connections are all in their user room, whether or not they have joined the conversation, so that
+each gets an event exactly once.
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ MESSAGE_NEW = declare_event(
 MESSAGE_HIDDEN = declare_event(
     EventSpec(
         name="message:hidden",
-        doc="Staff hid a message: its content is gone, its place in the conversation remains.",
+        doc="Staff hid a message: its content is removed, and its `seq` is not used again.",
         example={"messageId": _MESSAGE, "conversationId": _CONVERSATION, "seq": 2},
         rooms=("user",),
     )
@@ -59,8 +59,8 @@ MESSAGES_READ = declare_event(
 CONVERSATION_JOINED = declare_event(
     EventSpec(
         name="conversation:joined",
-        doc="You have joined. `messages` are those after your `afterSeq`; if there are too many it is empty"
-        " and `resync` is true: read them over REST.",
+        doc="You have joined. `messages` are those after your `afterSeq`. If there are too many, the list is"
+        " empty and `resync` is true: read them over REST.",
         example={
             "conversationId": _CONVERSATION,
             "lastSeq": 2,

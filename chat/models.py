@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Greatest, Least, Upper
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def of(self, user_id: uuid.UUID) -> "ConversationQuerySet":
-        """Filter by participant."""
+        """Return the conversations that this user takes part in."""
         return self.filter(Q(buyer_id=user_id) | Q(seller_id=user_id))
 
     def archived_by(self, user_id: uuid.UUID) -> "ConversationQuerySet":
@@ -52,7 +52,8 @@ class Conversation(models.Model):
         "listings.Product", models.PROTECT, related_name="conversations", null=True, blank=True
     )
     last_seq = models.PositiveBigIntegerField(default=0)
-    # No index here and on last_message_at: each message would update it, and nothing is looked up by them.
+    # No index on this column and on last_message_at: every message would update it, and no query filters by
+    # them.
     last_message = models.ForeignKey(
         "Message", models.SET_NULL, related_name="+", null=True, blank=True, db_index=False
     )
@@ -70,8 +71,8 @@ class Conversation(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["buyer", "seller", "product"], name="conversation_once"),
-            # Without a product whoever opens the conversation is stored as the buyer; the pair has one
-            # conversation, whoever of them opened it.
+            # Without a product, the person who opens the conversation is stored as the buyer. Two people have
+            # one such conversation, whichever of them opened it.
             models.UniqueConstraint(
                 Least("buyer", "seller"),
                 Greatest("buyer", "seller"),
@@ -117,7 +118,7 @@ class Message(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey(
         Conversation, models.PROTECT, related_name="messages", db_index=False
-    )  # the index of (conversation, seq) serves
+    )  # the index of (conversation, seq) covers it
     seq = models.PositiveBigIntegerField()
     sender = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -1,4 +1,4 @@
-"""How chat reacts to what happens in lower apps."""
+"""Callbacks that chat registers with hooks of lower apps."""
 
 from chat.selectors import chat_partners
 from soukloop.realtime.presence import contacts

@@ -1,4 +1,4 @@
-"""Reads of conversations: lists, messages, counts, chat partners."""
+"""Reads of conversations: lists, messages, unread counts, chat partners."""
 
 from collections.abc import Collection, Iterable
 from uuid import UUID
@@ -10,7 +10,7 @@ from accounts.blocks import blocked_between_sql, blocked_ids
 from accounts.models import User
 from chat.models import Conversation, ConversationQuerySet, Message
 
-# A busy seller has thousands; each connection would publish as many presence events.
+# A busy seller has thousands; each of the seller's connections would publish as many presence events.
 CHAT_PARTNERS_MAX = 500
 
 _PERSON = ("id", "username", "full_name", "avatar", "is_verified", "is_active")
@@ -24,7 +24,7 @@ _LIST_COLUMNS = (
 
 
 def with_list_relations(conversations: QuerySet[Conversation]) -> QuerySet[Conversation]:
-    """Load both people, the product's card and the last message in the same query."""
+    """Load both people, the product and the last message in the same query."""
     return conversations.select_related("buyer", "seller", "product", "last_message").only(*_LIST_COLUMNS)
 
 
@@ -36,7 +36,7 @@ def conversations_of(user: User, *, archived: bool = False) -> QuerySet[Conversa
 
 
 def unread_counts(user: User) -> dict[str, int]:
-    """Count the user's unread messages and the conversations they are in, without archived ones."""
+    """Count the user's unread messages, and the conversations that have any, without archived ones."""
     unread = Case(When(buyer_id=user.pk, then=F("unread_count_buyer")), default=F("unread_count_seller"))
     unread_conversations = (
         _visible_to(user).not_archived_by(user.pk).annotate(unread=unread).filter(unread__gt=0)
@@ -48,9 +48,9 @@ def unread_counts(user: User) -> dict[str, int]:
 def messages_of(
     conversation: Conversation, *, before_seq: int | None, after_seq: int | None, limit: int
 ) -> tuple[list[Message], bool]:
-    """Return up to `limit` messages in the order they were written, and whether there are more that way.
+    """Return at most `limit` messages in the order they were written, and whether there are more.
 
-    After `after_seq` the next ones; otherwise the latest, before `before_seq` where it is given.
+    With `after_seq`, the first messages after it; otherwise the latest, or the latest before `before_seq`.
     """
     messages = conversation.messages.select_related("sender").defer("sender__location")
     if before_seq is not None:
@@ -62,7 +62,7 @@ def messages_of(
     return rows[:limit][::-1], len(rows) > limit
 
 
-# One statement for all of them: viewers join a live stream by the hundred.
+# One statement for all users, because hundreds of viewers may join a live stream at the same time.
 _CHAT_PARTNERS = f"""
 SELECT DISTINCT person.id, latest.other_id FROM unnest(%s::uuid[]) AS person(id) CROSS JOIN LATERAL (
   SELECT CASE WHEN buyer_id = person.id THEN seller_id ELSE buyer_id END AS other_id FROM chat_conversation
@@ -74,7 +74,7 @@ WHERE NOT {blocked_between_sql("person.id", "latest.other_id")}
 
 
 def chat_partners(user_ids: Collection[UUID]) -> Iterable[tuple[UUID, UUID]]:
-    """Return (user, chat partner) pairs: the people whom each of these users last exchanged messages with."""
+    """Return (user id, partner id) pairs: the people with whom each user most recently exchanged messages."""
     with connection.cursor() as cursor:
         cursor.execute(_CHAT_PARTNERS, [list(user_ids), CHAT_PARTNERS_MAX])
         rows: list[tuple[UUID, UUID]] = cursor.fetchall()

@@ -1,4 +1,4 @@
-"""The shapes of conversations and messages."""
+"""Inputs and outputs of conversations and messages."""
 
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ IMAGE_URL_MAX_LENGTH = 2000
 
 
 class TextField(PlainTextField):
-    """A person's text: line breaks and surrounding space are kept."""
+    """The text of a message; line breaks and surrounding whitespace are kept."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -93,7 +93,7 @@ class MessageOutput(serializers.Serializer[None]):
 @extend_schema_serializer(many=False)
 class MessagesOutput(serializers.Serializer[None]):
     items = MessageOutput(many=True)
-    has_more = serializers.BooleanField(help_text="In the direction of the query")
+    has_more = serializers.BooleanField(help_text="Whether there are more messages in the query's direction")
     last_seq = serializers.IntegerField()
 
 
@@ -110,7 +110,7 @@ class ConversationOutput(serializers.Serializer[None]):
     product_id = serializers.UUIDField(allow_null=True)
     unread_count_buyer = serializers.IntegerField()
     unread_count_seller = serializers.IntegerField()
-    unread_count = serializers.IntegerField(help_text="Your own of the two")
+    unread_count = serializers.IntegerField(help_text="Your own unread count, one of the two above")
     buyer_read_seq = serializers.IntegerField()
     seller_read_seq = serializers.IntegerField()
     last_seq = serializers.IntegerField()
@@ -142,12 +142,12 @@ class ImageInput(ImageUploadInput):
 
 
 class UnreadCountsOutput(serializers.Serializer[None]):
-    unread_count = serializers.IntegerField(help_text="Messages")
-    conversations = serializers.IntegerField(help_text="Conversations that have any")
+    unread_count = serializers.IntegerField(help_text="Unread messages")
+    conversations = serializers.IntegerField(help_text="Conversations with unread messages")
 
 
 def conversation_body(conversation: Conversation, viewer_id: UUID, online: set[UUID]) -> dict[str, Any]:
-    """Return a ConversationOutput for one of the two."""
+    """Return a ConversationOutput for one of its two people."""
     other = conversation.seller if conversation.is_buyer(viewer_id) else conversation.buyer
     return {
         "id": conversation.pk,

@@ -1,4 +1,4 @@
-"""Typing indicators (contract 3.5): a Redis key of 5 s, and an event to the other person on start and end."""
+"""Typing indicators (contract 3.5): a Redis key for 5 s, and events to the other person at start and end."""
 
 import heapq
 import logging
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, order=True)
 class TypingIndicator:
-    """A person who is typing to another."""
+    """A person who is typing in a conversation, and the other person, to whom this is shown."""
 
     conversation_id: UUID
     user_id: UUID
@@ -33,7 +33,7 @@ class TypingIndicator:
 def start(indicator: TypingIndicator) -> None:
     """Publish that a person is typing; a repeated call extends it by TYPING_TTL.
 
-    While Redis is unavailable it still ends by this process's timer, unless another process extended it.
+    While Redis is unavailable, this process's timer still ends the indicator.
     """
     try:
         redis_client().set(indicator.key, indicator.username, px=settings.TYPING_TTL)
@@ -60,8 +60,8 @@ def stop(indicator: TypingIndicator) -> None:
 def stop_if_started_here(indicator: TypingIndicator) -> None:
     """Stop the indicator of a person whose message was sent.
 
-    Only if it was started in this process, as with a client on one connection: a Redis call after every
-    message would cost more than an indicator that expires by itself.
+    Only if it was started in this process, which is usual for a client with one connection: a Redis call
+    after every message would cost more than leaving other indicators to expire.
     """
     if _timer.has(indicator):
         stop(indicator)
@@ -85,7 +85,7 @@ def _publish_inactive(indicator: TypingIndicator) -> None:
 class _ExpiryTimer:
     """Ends indicators that were not extended, on one thread per process that runs only while there are any.
 
-    Redis deletes the key by itself, but notifies nobody unless `notify-keyspace-events` is set on the server.
+    Redis deletes the key by itself, but reports that only if `notify-keyspace-events` is set on the server.
     """
 
     MARGIN = 0.05  # seconds, so that the key has expired when it is checked
@@ -126,7 +126,7 @@ class _ExpiryTimer:
                     if is_due:
                         del self._deadlines[indicator]
             if wait > 0:
-                # A later indicator cannot be due earlier: all last equally long.
+                # No indicator that is added meanwhile can be due earlier, because all last equally long.
                 time.sleep(wait)
             elif is_due:
                 _expire(indicator)

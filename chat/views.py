@@ -47,10 +47,10 @@ class ConversationViewSet(ViewSet):
 
     @extend_schema(
         tags=_TAGS,
-        summary="Open a conversation, or find it",
-        description="One per buyer, seller and product: 201 if it was created, 200 if it existed. The"
-        " product's seller is the seller; without a product, whoever opens first is the buyer. An"
-        " `initial_message` is sent either way, but not twice within 10 seconds.",
+        summary="Open a conversation",
+        description="There is one per buyer, seller and product: 201 if it is new, 200 if it exists. The"
+        " product's seller is the seller; without a product, the person who opens it is the buyer. The"
+        " `initial_message` is sent in both cases, but the same text only once within 10 seconds.",
         request=OpenConversationInput,
         responses={201: ConversationOutput, 200: ConversationOutput},
         examples=[
@@ -73,7 +73,7 @@ class ConversationViewSet(ViewSet):
 
     @extend_schema(
         tags=_TAGS,
-        summary="List conversations, the latest first",
+        summary="List your conversations, latest first",
         parameters=[ConversationsQuery, *PAGE_PARAMETERS],
         responses=ConversationPageOutput,
     )
@@ -95,12 +95,12 @@ class ConversationViewSet(ViewSet):
 
     @extend_schema(
         tags=_TAGS,
-        summary="Mark as read",
+        summary="Mark messages as read",
         request=ReadInput,
         responses=ReadOutput,
-        description="Up to and with `up_to_seq`, or to the end. The other person gets `messages:read`.",
+        description="Up to and including `up_to_seq`, or to the end. Both people get `messages:read`.",
         examples=[
-            OpenApiExample("Up to the last one seen", {"up_to_seq": 12}, request_only=True),
+            OpenApiExample("Up to a message", {"up_to_seq": 12}, request_only=True),
             OpenApiExample("To the end", {}, request_only=True),
         ],
     )
@@ -112,19 +112,19 @@ class ConversationViewSet(ViewSet):
 
     @extend_schema(
         tags=_TAGS,
-        summary="Archive",
+        summary="Archive a conversation",
         request=None,
         responses=ArchivedOutput,
-        description="A new message brings it back.",
+        description="A new message unarchives it.",
     )
     def archive(self, request: Request, conversation_id: UUID) -> Response:
         return self._set_archived(request, conversation_id, True)
 
-    @extend_schema(tags=_TAGS, summary="Bring back from the archive", request=None, responses=ArchivedOutput)
+    @extend_schema(tags=_TAGS, summary="Unarchive a conversation", request=None, responses=ArchivedOutput)
     def unarchive(self, request: Request, conversation_id: UUID) -> Response:
         return self._set_archived(request, conversation_id, False)
 
-    @extend_schema(tags=_TAGS, summary="Count what is unread", responses=UnreadCountsOutput)
+    @extend_schema(tags=_TAGS, summary="Count your unread messages", responses=UnreadCountsOutput)
     def unread_count(self, request: Request) -> Response:
         return Response(unread_counts(current_user(request)))
 
@@ -141,7 +141,8 @@ class MessageViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Send a message",
-        description="A text, or the URL of an image. The same `client_message_id` twice is one message.",
+        description="A text, or the URL of an image. A repeated `client_message_id` returns the first"
+        " message.",
         request=MessageInput,
         responses={201: MessageOutput},
         examples=[
@@ -163,9 +164,9 @@ class MessageViewSet(ViewSet):
 
     @extend_schema(
         tags=_TAGS,
-        summary="Read messages",
-        description="In the order they were written: the next ones after `after_seq`, otherwise the latest"
-        " (before `before_seq`). Nothing is marked as read.",
+        summary="List messages",
+        description="In the order they were written: the first ones after `after_seq`, or the latest before"
+        " `before_seq`, or else the latest. Does not mark them as read.",
         parameters=[MessagesQuery],
         responses=MessagesOutput,
     )
@@ -183,7 +184,7 @@ class MessageViewSet(ViewSet):
 
 
 class ImageMessageViewSet(ViewSet):
-    """Pictures as messages."""
+    """Uploads of pictures, which become messages."""
 
     parser_classes = (MultiPartParser,)
     rate_scope = "upload"
@@ -196,7 +197,7 @@ class ImageMessageViewSet(ViewSet):
         responses={201: MessageOutput},
         examples=[
             OpenApiExample(
-                "The oud's box from behind",
+                "A picture",
                 {"image": "oud-box-back.jpg", "client_message_id": "7d0f4a52-photo-1"},
                 media_type="multipart/form-data",
                 request_only=True,

@@ -1,4 +1,4 @@
-"""The admin's read-only screen of notifications."""
+"""The read-only admin screen of notifications."""
 
 from django.contrib import admin
 

@@ -4,5 +4,5 @@ from soukloop.core.domain import DomainApp
 class NotificationsConfig(DomainApp):
     name = "notifications"
     api_tags = {
-        "Notifications": "Your inbox.",
+        "Notifications": "The notifications in your inbox.",
     }

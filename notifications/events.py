@@ -1,4 +1,4 @@
-"""Events of an inbox."""
+"""Events of notifications, sent to the inbox's owner."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from soukloop.realtime.rooms import user_room
 NOTIFICATION_NEW = declare_event(
     EventSpec(
         name="notification:new",
-        doc="Your inbox has a new notification. A newer one may replace an unread one, under the same id.",
+        doc="Your inbox has a new notification. It may replace an unread one, which then has the same id.",
         example={
             "notificationId": "7d2b6d0e-6f0e-4a52-9d0c-0f6f4a9d9c11",
             "kind": "message_new",
@@ -25,7 +25,7 @@ NOTIFICATION_NEW = declare_event(
 
 
 def publish_notification_new(notification: Notification) -> None:
-    """Publish on commit to the connections of the inbox's owner."""
+    """Publish to the owner's connections when the transaction commits."""
     publish_on_commit(user_room(notification.user_id), NOTIFICATION_NEW.name, _payload(notification))
 
 

@@ -24,7 +24,7 @@ class Notification(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="notifications", db_index=False
-    )  # the inbox's index serves
+    )  # covered by the index notification_inbox
     kind = models.CharField(max_length=50, help_text="What happened, such as message_new or offer_new")
     title = models.CharField(max_length=TITLE_MAX)
     body = models.CharField(max_length=BODY_MAX, blank=True)

@@ -1,4 +1,4 @@
-"""Reads of inboxes."""
+"""Reads of notifications: a user's inbox and unread count."""
 
 from django.db.models import QuerySet
 
@@ -7,7 +7,7 @@ from notifications.models import Notification
 
 
 def inbox_of(user: User, *, is_unread: bool = False) -> QuerySet[Notification]:
-    """Return a person's notifications, the latest first."""
+    """Return a user's notifications, or only the unread ones, latest first."""
     notifications = Notification.objects.of(user.pk).order_by("-created_at", "-id")
     return notifications.unread() if is_unread else notifications
 

@@ -1,4 +1,4 @@
-"""The shapes of an inbox."""
+"""Inputs and outputs of notifications."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ IDS_MAX = 100
 
 
 class InboxQuery(serializers.Serializer[None]):
-    unread = serializers.BooleanField(required=False, default=False, help_text="Only what is unread")
+    unread = serializers.BooleanField(required=False, default=False, help_text="Only unread notifications")
 
 
 class MarkReadInput(serializers.Serializer[None]):
-    """Either some notifications, by `ids`, or `all`."""
+    """Either the `ids` of some notifications, or `all`."""
 
     ids = serializers.ListField(
         child=IdField(), required=False, allow_null=True, default=None, max_length=IDS_MAX
@@ -25,7 +25,7 @@ class MarkReadInput(serializers.Serializer[None]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["all"] == (attrs["ids"] is not None):
-            raise serializers.ValidationError({"ids": ["Enter either ids or all."]})
+            raise serializers.ValidationError({"ids": ["Send either ids or all."]})
         return attrs
 
 
@@ -34,7 +34,7 @@ class NotificationOutput(serializers.Serializer[None]):
     kind = serializers.CharField(help_text="What happened, such as message_new")
     title = serializers.CharField()
     body = serializers.CharField()
-    data = serializers.DictField(help_text="Ids of what to open")  # type: ignore[assignment]
+    data = serializers.DictField(help_text="Ids of the rows to open")  # type: ignore[assignment]
     is_read = serializers.BooleanField()
     read_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -50,7 +50,7 @@ class UnreadCountOutput(serializers.Serializer[None]):
 
 
 class MarkReadOutput(UnreadCountOutput):
-    marked = serializers.IntegerField(help_text="Number that were unread")
+    marked = serializers.IntegerField(help_text="Number of notifications that changed from unread to read")
 
 
 def notification_body(notification: Notification) -> dict[str, Any]:

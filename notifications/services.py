@@ -1,4 +1,4 @@
-"""Every write to inboxes."""
+"""Services: every write to notifications."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from notifications import events
 from notifications.models import BODY_MAX, TITLE_MAX, Notification
 from soukloop.core.jobs.queue import enqueue
 
-BATCH = 1000
+BATCH_SIZE = 1000
 
 
 @transaction.atomic
@@ -30,9 +30,9 @@ def notify(
 ) -> int:
     """Notify each of these people once, and return the number of people.
 
-    Closed accounts are left out and, where there is an `actor_id`, the actor and everybody blocked either
-    way. With a `collapse_key` a newer notification replaces an unread one. Up to BATCH rows are written in
-    the caller's transaction, more by jobs; `data` is plain JSON.
+    Closed accounts are left out; with an `actor_id`, so are the actor and all people who blocked the actor or
+    are blocked by the actor. With a `collapse_key`, a newer notification replaces an unread one. Up to
+    BATCH_SIZE rows are written in the caller's transaction, more by jobs. `data` is plain JSON.
     """
     ids = _recipients(user_ids, actor_id)
     content = {
@@ -42,14 +42,14 @@ def notify(
         "data": data or {},
         "collapse_key": collapse_key,
     }
-    if len(ids) <= BATCH:
+    if len(ids) <= BATCH_SIZE:
         write_batch(batch_id=uuid.uuid4(), user_ids=ids, content=content)
     else:
-        for start in range(0, len(ids), BATCH):
+        for start in range(0, len(ids), BATCH_SIZE):
             enqueue(
                 "notifications.write_batch",
                 batch_id=str(uuid.uuid4()),
-                user_ids=[str(user_id) for user_id in ids[start : start + BATCH]],
+                user_ids=[str(user_id) for user_id in ids[start : start + BATCH_SIZE]],
                 content=content,
             )
     return len(ids)
@@ -59,7 +59,7 @@ def notify(
 def write_batch(*, batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, Any]) -> None:
     """Write and publish one notification per person, unless this batch was written before.
 
-    The ids are derived from the batch and the person, so that a job that runs twice notifies nobody twice.
+    The ids are derived from the batch and the person, so that a job that runs twice writes them once.
     """
     rows = [
         Notification(
@@ -71,8 +71,10 @@ def write_batch(*, batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, 
         return
     replaced = _replace_unread(rows, content["collapse_key"]) if content["collapse_key"] else set()
     new = [row for row in rows if row.user_id not in replaced]
-    # Another transaction may just have written an unread one with this key, which then remains.
-    Notification.objects.bulk_create(new, batch_size=BATCH, ignore_conflicts=bool(content["collapse_key"]))
+    # Conflicts are ignored because another transaction may just have written an unread one with this key.
+    Notification.objects.bulk_create(
+        new, batch_size=BATCH_SIZE, ignore_conflicts=bool(content["collapse_key"])
+    )
     for row in new:
         events.publish_notification_new(row)
 
@@ -96,7 +98,7 @@ def _replace_unread(rows: list[Notification], collapse_key: str) -> set[UUID]:
 
 @transaction.atomic
 def mark_read(*, actor: User, ids: Sequence[UUID] | None) -> int:
-    """Mark some of the actor's notifications as read, or all (None); return the number that changed."""
+    """Mark the actor's notifications with these ids (None: all) as read; return the number that changed."""
     unread = Notification.objects.of(actor.pk).unread()
     if ids is not None:
         unread = unread.filter(pk__in=ids)
@@ -106,12 +108,12 @@ def mark_read(*, actor: User, ids: Sequence[UUID] | None) -> int:
 
 
 def mark_read_by_key(*, user_id: UUID, collapse_key: str) -> None:
-    """Mark as read what a person has seen elsewhere, in a conversation for example."""
+    """Mark a user's notifications with this key as read, because they have seen the content elsewhere."""
     Notification.objects.of(user_id).unread().filter(collapse_key=collapse_key).update(read_at=timezone.now())
 
 
 def clear_bodies(*, user_ids: Iterable[UUID], collapse_key: str, about: dict[str, Any]) -> None:
-    """Empty the body of notifications whose `data` has these values, because it may no longer be shown."""
+    """Empty the bodies of notifications whose `data` has these values; for content that staff have hidden."""
     notifications = Notification.objects.filter(user_id__in=set(user_ids), collapse_key=collapse_key)
     notifications.filter(data__contains=about).update(body="")
 
@@ -124,5 +126,5 @@ def _recipients(user_ids: Iterable[UUID], actor_id: UUID | None) -> list[UUID]:
     return list(wanted.order_by("pk").values_list("pk", flat=True))
 
 
-def _truncate(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+def _truncate(text: str, max_length: int) -> str:
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"

@@ -1,4 +1,4 @@
-"""Jobs that write notifications."""
+"""Background jobs that write notifications."""
 
 from typing import Any
 from uuid import UUID

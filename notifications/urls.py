@@ -1,4 +1,4 @@
-"""URLs of the inbox, under `/api/v1/`."""
+"""URLs of notifications, under `/api/v1/`."""
 
 from django.urls import path
 

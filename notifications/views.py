@@ -1,4 +1,4 @@
-"""REST views of the inbox."""
+"""REST views of notifications."""
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
@@ -23,11 +23,11 @@ _TAGS = ["Notifications"]
 
 
 class NotificationViewSet(ViewSet):
-    """The current user's notifications; new ones arrive live by `notification:new`."""
+    """The current user's notifications; the event `notification:new` announces new ones."""
 
     @extend_schema(
         tags=_TAGS,
-        summary="List notifications, the latest first",
+        summary="List your notifications, latest first",
         parameters=[InboxQuery, *PAGE_PARAMETERS],
         responses=InboxOutput,
     )
@@ -38,17 +38,17 @@ class NotificationViewSet(ViewSet):
         page = paginate(inbox, page_of(request), lambda rows: [notification_body(row) for row in rows])
         return Response(page | {"unread_count": unread_count(user)})
 
-    @extend_schema(tags=_TAGS, summary="Count what is unread", responses=UnreadCountOutput)
+    @extend_schema(tags=_TAGS, summary="Count your unread notifications", responses=UnreadCountOutput)
     def unread(self, request: Request) -> Response:
         return Response({"unread_count": unread_count(current_user(request))})
 
     @extend_schema(
         tags=_TAGS,
-        summary="Mark as read",
-        description="Some, by `ids`, or `all`. Other people's and those already read are ignored.",
+        summary="Mark notifications as read",
+        description="Those with these `ids`, or `all`. Ids of other people's notifications are ignored.",
         request=MarkReadInput,
         responses=MarkReadOutput,
-        examples=[OpenApiExample("all of them", {"all": True}, request_only=True)],
+        examples=[OpenApiExample("All", {"all": True}, request_only=True)],
     )
     def read(self, request: Request) -> Response:
         data = validated(MarkReadInput, request.data)

@@ -1,1 +1,1 @@
-"""The shapes of requests and answers about people, by noun."""
+"""Serializers of accounts: the inputs and outputs of their views."""

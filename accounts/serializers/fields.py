@@ -1,4 +1,4 @@
-"""Fields that several shapes share: emails, phones, usernames, passwords, codes."""
+"""Serializer fields for emails, phones, usernames, passwords and one-time codes."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from accounts.identifiers import is_username, normalize_email, normalize_phone
 
 
 class EmailAddressField(serializers.CharField):
-    """An email, in lower case afterwards."""
+    """An email address, normalized to lower case."""
 
     default_error_messages = {"not_an_email": "Enter an email address."}
 
@@ -23,7 +23,7 @@ class EmailAddressField(serializers.CharField):
 
 
 class PhoneField(serializers.CharField):
-    """A phone number in any spelling, E.164 afterwards; an empty string becomes None."""
+    """A phone number in any spelling, normalized to E.164; an empty string becomes None."""
 
     default_error_messages = {"not_a_phone": "Enter a phone number, such as +971 50 123 4567."}
 
@@ -45,7 +45,7 @@ class PhoneField(serializers.CharField):
 
 class UsernameField(serializers.CharField):
     default_error_messages = {
-        "not_a_username": "3 to 30 letters, digits, single dots or underscores, with at least one letter."
+        "not_a_username": "Use 3 to 30 letters, digits, single dots or underscores, with at least one letter."
     }
 
     def to_internal_value(self, data: Any) -> str:

@@ -1,4 +1,4 @@
-"""The shapes of registering, logging in and out, and of tickets for sockets."""
+"""Inputs and outputs of registration, login, logout and socket tickets."""
 
 from rest_framework import serializers
 
@@ -28,7 +28,7 @@ class RefreshInput(serializers.Serializer[None]):
 
 class LogoutInput(serializers.Serializer[None]):
     refresh_token = serializers.CharField(
-        max_length=4096, required=False, help_text="By default the login of the access token ends"
+        max_length=4096, required=False, help_text="Default: the login of the access token ends"
     )
 
 
@@ -46,6 +46,6 @@ class WsTicketOutput(serializers.Serializer[None]):
 
 
 class ConfirmationOutput(serializers.Serializer[None]):
-    """An answer that only says that it was done."""
+    """A response that only confirms success."""
 
     message = serializers.CharField()

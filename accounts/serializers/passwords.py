@@ -1,4 +1,4 @@
-"""The shapes of one-time codes and passwords."""
+"""Inputs and outputs of one-time codes and passwords."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class SendOtpInput(serializers.Serializer[None]):
     type = serializers.ChoiceField(
         choices=["email", "phone", "sms"],
         required=False,
-        help_text="`sms` is `phone`; by default recognised from the identifier",
+        help_text="`sms` means the same as `phone`. Default: recognised from the identifier",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -21,13 +21,13 @@ class SendOtpInput(serializers.Serializer[None]):
         kind = attrs.get("type", "phone" if phone else "email")
         address = email if kind == "email" else phone
         if address is None:
-            wanted = "an email address" if kind == "email" else "a phone number"
-            raise serializers.ValidationError({"identifier": [f"Enter {wanted}."]})
+            expected = "an email address" if kind == "email" else "a phone number"
+            raise serializers.ValidationError({"identifier": [f"Enter {expected}."]})
         return {"identifier": address}
 
 
 class VerifyOtpInput(serializers.Serializer[None]):
-    identifier = serializers.CharField(max_length=254, help_text="Email or phone, as sent")
+    identifier = serializers.CharField(max_length=254, help_text="Email or phone that the code was sent to")
     otp_code = OtpField()
 
     def validate_identifier(self, value: str) -> str:

@@ -1,6 +1,6 @@
-"""How people are shown to others, from the shortest shape to a whole profile.
+"""Outputs that show people to others, from a card to a whole profile.
 
-Every shape of a person, in whichever app, is built from `PersonCardOutput` and `person_card_body`.
+Other apps build their outputs of people on `PersonCardOutput` and `person_card_body` too.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ Body = dict[str, Any]
 
 
 class PersonCardOutput(serializers.Serializer[None]):
-    """A person on something else: a product's seller, for example."""
+    """A person as part of something else, such as a product's seller."""
 
     id = serializers.UUIDField()
     username = serializers.CharField()
@@ -43,7 +43,7 @@ class ListedPersonOutput(PersonOutput):
 
 
 class ProfileOutput(ListedPersonOutput):
-    """A person to others: never email, phone or place."""
+    """A person's profile as others see it: without email, phone and location."""
 
     bio = serializers.CharField()
     followers_count = serializers.IntegerField()
@@ -60,7 +60,7 @@ class BlockedPageOutput(PageOutput):
 
 
 def person_card_body(*, user_id: UUID, username: str, avatar: str, is_verified: bool) -> Body:
-    """Return a PersonCardOutput of the columns that feeds read without loading users."""
+    """Return a PersonCardOutput from single columns, because feeds do not load whole users."""
     return {
         "id": user_id,
         "username": username,
@@ -94,5 +94,5 @@ def profile_body(user: User, follows: FollowCounts) -> Body:
 
 
 def person_payload(user: User) -> Body:
-    """Return the person in a live stream's answers and events, whose names are camelCase."""
+    """Return a person for the responses and events of live streams, whose field names are camelCase."""
     return {"userId": user.pk, "username": user.username, "avatarUrl": public_url(user.avatar)}

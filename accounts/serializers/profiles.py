@@ -1,4 +1,4 @@
-"""The shapes of one's own account."""
+"""Inputs and outputs of the current user's own account."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class ProfileInput(serializers.Serializer[None]):
     role = serializers.ChoiceField(choices=User.Role.choices, required=False)
     neighborhood = PlainTextField(max_length=100, required=False, allow_blank=True)
     location = LocationField(required=False, allow_null=True, help_text="Only you can see it")
-    current_password = PasswordField(required=False, help_text="Only for a new email or phone")
+    current_password = PasswordField(required=False, help_text="Required for a new email or phone")
 
 
 class DeleteAccountInput(serializers.Serializer[None]):
@@ -27,7 +27,7 @@ class DeleteAccountInput(serializers.Serializer[None]):
 
 
 class MeOutput(serializers.Serializer[None]):
-    """A person's own account (contract 1.6)."""
+    """The current user's own account (contract 1.6)."""
 
     id = serializers.UUIDField()
     email = serializers.EmailField()

@@ -1,1 +1,1 @@
-"""Every write to accounts, by noun."""
+"""Services: every write to accounts, one module per subject."""

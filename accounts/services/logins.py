@@ -1,4 +1,4 @@
-"""Logins: opened with a password, extended by rotating refresh tokens, ended one by one or all at once."""
+"""Logins: opening with a password, extending by rotating refresh tokens, ending one or all of them."""
 
 import uuid
 from dataclasses import dataclass
@@ -56,9 +56,9 @@ def log_in(*, identifier: str, password: str) -> Login:
 
 
 def open_login(user: User) -> Login:
-    """Start a refresh family for an authenticated person and set `last_login_at`.
+    """Create a refresh family for an authenticated user and set `last_login_at`.
 
-    Raises NotAuthenticated where the account is closed.
+    Raises NotAuthenticated if the account is closed.
     """
     now = timezone.now()
     check_account_open(user)
@@ -88,7 +88,7 @@ def refresh_login(*, refresh_token: str) -> Login:
 
 
 def log_out(*, refresh_token: str) -> None:
-    """End the login of a refresh token; ending it twice is no error."""
+    """End the login of a refresh token; a login that has ended is no error."""
     claims = decode(RefreshToken, refresh_token)
     end_login(family_id=claims.get("fam"))
 
@@ -102,11 +102,11 @@ def end_login(*, family_id: object) -> None:
 def log_out_everywhere(*, actor: User) -> None:
     """End every login of the actor: access tokens, refresh tokens and sockets."""
     with transaction.atomic():
-        end_all_logins(actor, "You were logged out everywhere. Log in again.")
+        end_all_logins(actor, "You were logged out on all devices. Log in again.")
 
 
 def end_all_logins(user: User, reason: str) -> None:
-    """Revoke all tokens of a person and close their sockets with this reason, in the caller's transaction."""
+    """Revoke a user's tokens and close their sockets with this reason, in the caller's transaction."""
     User.objects.filter(pk=user.pk).update(token_version=F("token_version") + 1)
     user.refresh_from_db(fields=["token_version"])
     RefreshFamily.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())

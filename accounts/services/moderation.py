@@ -1,4 +1,4 @@
-"""What staff do to accounts, each with a reason that is kept in the account's history."""
+"""Staff actions on accounts: bans, badges, staff membership. Each reason is kept in the admin history."""
 
 from uuid import UUID
 
@@ -38,9 +38,9 @@ def ban_user(*, actor: User, user_id: UUID, reason: str) -> User:
 
 
 def unban_user(*, actor: User, user_id: UUID, reason: str) -> User:
-    """Lift a ban; the account's products are listed again, ended offers and streams stay ended.
+    """Lift a ban: the account's products are listed again; ended offers and streams remain ended.
 
-    Raises as `ban_user`, with Conflict (not_banned).
+    Raises Conflict (not_banned, account_deleted), and Forbidden as `ban_user` does.
     """
     with transaction.atomic():
         user = _lock_user(actor, user_id)
@@ -56,11 +56,11 @@ def unban_user(*, actor: User, user_id: UUID, reason: str) -> User:
 
 
 def set_verified_badge(*, actor: User, user_id: UUID, is_given: bool, reason: str) -> User:
-    """Give or remove the badge of a checked identity; raises Conflict (badge_unchanged)."""
+    """Give or remove the badge for a verified identity; raises Conflict (badge_unchanged)."""
     with transaction.atomic():
         user = _lock_user(actor, user_id)
         if user.has_verified_badge == is_given:
-            state = "already has the badge" if is_given else "has no badge"
+            state = "already has the verified badge" if is_given else "has no verified badge"
             raise Conflict(f"This account {state}.", code="badge_unchanged")
         user.has_verified_badge = is_given
         user.save(update_fields=["has_verified_badge", "updated_at"])
@@ -110,5 +110,5 @@ def _lock_user(actor: User, user_id: UUID) -> User:
     if user.deleted_at is not None:
         raise Conflict("This account was deleted.", code="account_deleted")
     if user.is_staff and not actor.is_superuser:
-        raise Forbidden("Only superusers may do this to staff.")
+        raise Forbidden("Only superusers may change staff accounts.")
     return user

@@ -1,7 +1,7 @@
-"""One-time codes: created, sent by a job, guessed at most five times, used once.
+"""One-time codes: creating, sending by a job, redeeming once, within five guesses.
 
-Nothing here looks a person up before a code has matched, so that an identifier without an account gets the
-same answers in the same time.
+No function here looks up the user before a code has matched, so that an identifier without an account gets
+the same responses in the same time.
 """
 
 import hmac
@@ -53,7 +53,7 @@ def send_code(*, identifier: str) -> None:
 
 
 def deliver_code(*, challenge_id: int, nonce: str) -> None:
-    """Send a code, unless nobody has the identifier, or the code was replaced, used or has expired."""
+    """Send a code, unless no account has the identifier, or the code was replaced, used or has expired."""
     challenge = OtpChallenge.objects.filter(pk=challenge_id, nonce=nonce).first()
     if challenge is None or not challenge.encrypted_code or challenge.expires_at <= timezone.now():
         return
@@ -86,8 +86,8 @@ def verify_code(*, identifier: str, code: str) -> None:
 def redeem_code(*, identifier: str, code: str, on_success: Callable[[User], None]) -> None:
     """Count a guess; if it is right, call `on_success(user)` and void the code, in one transaction.
 
-    An error of `on_success` is raised, and the code stays usable. Raises BadRequest (otp_invalid), whatever
-    the reason, or redis.RedisError while Redis is unavailable.
+    If `on_success` raises an error, the code remains usable. Raises BadRequest (otp_invalid) for every kind
+    of invalid code, or redis.RedisError while Redis is unavailable.
     """
     with transaction.atomic():
         refusal = _redeem_or_refuse(identifier, code, on_success)

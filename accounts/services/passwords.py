@@ -40,7 +40,7 @@ def change_password(*, actor: User, current_password: str, new_password: str) ->
 def reset_password(*, identifier: str, code: str, new_password: str) -> None:
     """Set a new password for the owner of the code and end every login.
 
-    A weak password leaves the code usable. Raises ValidationFailed, BadRequest (otp_invalid).
+    The code remains usable if the password is too weak. Raises ValidationFailed, BadRequest (otp_invalid).
     """
     check_new_password(new_password, field="new_password")
 

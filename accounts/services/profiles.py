@@ -1,4 +1,4 @@
-"""A person's own account: profile, avatar, deletion."""
+"""The current user's own account: profile, avatar, deletion."""
 
 from functools import partial
 from typing import Any
@@ -23,9 +23,9 @@ _CONTACTS = ("email", "phone")
 
 
 def update_profile(*, actor: User, current_password: str | None, **changes: Any) -> User:
-    """Change the actor's profile; a new email or phone needs the password and is unverified.
+    """Change the actor's profile; a new email or phone requires the password and is unverified.
 
-    Otherwise a stolen access token would be enough to move an account to another mailbox and reset its
+    Without the password, a stolen access token would be enough to change the email and then reset the
     password. Raises ValidationFailed, Conflict (email_taken, username_taken, phone_taken).
     """
     with transaction.atomic():
@@ -67,11 +67,11 @@ def _replace_avatar(actor: User, name: str) -> User:
 def delete_account(*, actor: User, password: str) -> None:
     """Delete the actor's account.
 
-    The row stays, without personal data, because other people's conversations and sales refer to it. Raises
+    The row is kept without personal data, because other people's conversations and sales refer to it. Raises
     ValidationFailed for a wrong password.
     """
     with transaction.atomic():
-        # Locked before the person's row, in the same order as redeeming a code.
+        # Locked before the user's row, in the same order as when a code is redeemed.
         contacts = [actor.email, actor.phone or ""]
         challenges = list(OtpChallenge.objects.select_for_update().filter(identifier__in=contacts))
         user = lock_user(actor.pk)
@@ -81,7 +81,8 @@ def delete_account(*, actor: User, password: str) -> None:
         for challenge in challenges:
             otp.void_code(challenge)
             challenge.delete()
-        # Before the row's unique values change: making an offer locks a product first, then this row.
+        # Before the row's unique columns change: the hook locks products, and making an offer also locks a
+        # product before this row.
         hooks.account_closed(user)
         transaction.on_commit(partial(delete_image, user.avatar), robust=True)
         _anonymise(user)

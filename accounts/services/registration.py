@@ -22,7 +22,7 @@ _CONSTRAINTS = {"user_email_once": "email", "user_username_once": "username", "u
 def register_user(
     *, email: str, username: str, password: str, phone: str | None, full_name: str, role: str
 ) -> User:
-    """Create an account (contract 1.1); email and phone come normalized.
+    """Create an account (contract 1.1); email and phone must be normalized.
 
     Raises ValidationFailed for a weak password, Conflict (email_taken, username_taken, phone_taken).
     """
@@ -35,16 +35,18 @@ def register_user(
 
 
 def check_available(user: User, fields: list[str]) -> None:
-    """Raise Conflict, with details for each of these fields whose value another account has."""
+    """Raise Conflict, with details for each of these fields, if another account has the same value."""
     taken = [
-        field for field in fields if User.objects.filter(_has_same(user, field)).exclude(pk=user.pk).exists()
+        field
+        for field in fields
+        if User.objects.filter(_same_value_condition(user, field)).exclude(pk=user.pk).exists()
     ]
     if taken:
         raise _conflict(taken)
 
 
 def save_unique(user: User, **options: Any) -> None:
-    """Save; raise Conflict where another transaction has just taken a value."""
+    """Save; raises Conflict if another transaction has just taken one of the unique values."""
     try:
         with transaction.atomic():
             user.save(**options)
@@ -55,7 +57,7 @@ def save_unique(user: User, **options: Any) -> None:
         raise _conflict([_CONSTRAINTS[constraint]]) from error
 
 
-def _has_same(user: User, field: str) -> Any:
+def _same_value_condition(user: User, field: str) -> Any:
     value = getattr(user, field)
     if field == "phone":
         return Q(phone=value) if value else Q(pk=None)

@@ -12,7 +12,7 @@ from soukloop.core.errors import BadRequest, NotFound
 
 
 def follow_user(*, actor: User, user_id: UUID) -> User:
-    """Follow a person, at most once; raises NotFound, BadRequest (not_yourself)."""
+    """Follow a user, or leave an existing follow unchanged; raises NotFound, BadRequest (not_yourself)."""
     _refuse_self(actor, user_id)
     with transaction.atomic():
         _lock_pair(actor.pk, user_id)
@@ -22,7 +22,7 @@ def follow_user(*, actor: User, user_id: UUID) -> User:
 
 
 def unfollow_user(*, actor: User, user_id: UUID) -> User:
-    """Stop following a person; following nobody is no error. Raises NotFound."""
+    """Unfollow a user; it is no error if the actor does not follow them. Raises NotFound."""
     with transaction.atomic():
         deleted, _ = Follow.objects.filter(follower=actor, followed_id=user_id).delete()
         if deleted:
@@ -45,7 +45,7 @@ def block_user(*, actor: User, user_id: UUID) -> None:
 
 
 def unblock_user(*, actor: User, user_id: UUID) -> None:
-    """Remove the actor's block; one that the other person made remains."""
+    """Remove the actor's block of this user; the other user's block of the actor remains."""
     Block.objects.filter(blocker=actor, blocked_id=user_id).delete()
 
 
@@ -55,10 +55,10 @@ def _refuse_self(actor: User, user_id: UUID) -> None:
 
 
 def _lock_pair(a_id: UUID, b_id: UUID) -> None:
-    """Serialize the follows and blocks of two people for the rest of the transaction.
+    """Serialize the follows and blocks of two users for the rest of the transaction.
 
-    Otherwise a follow could be committed beside the block that forbids it. Locking the people's rows would
-    make all followers of a popular seller wait for each other.
+    Without this, a follow could be committed at the same time as a block that forbids it. Locking the users'
+    rows would make all followers of a popular seller wait for each other.
     """
     first, second = sorted([str(a_id), str(b_id)])
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Tickets for sockets of browsers, which cannot send a header and must not put a token into a URL."""
+"""Tickets for browsers' socket handshakes, which cannot send an Authorization header."""
 
 import hashlib
 import secrets

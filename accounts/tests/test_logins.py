@@ -196,7 +196,7 @@ def test_logout_everywhere_ends_every_token_and_socket(
         assert code_of(me_with(guest, login["access_token"])) == (401, "token_revoked")
         assert code_of(refresh(guest, login["refresh_token"])) == (401, "token_revoked")
     assert captured_events == [
-        (f"user.{user.pk}", "close", {"reason": "You were logged out everywhere. Log in again."})
+        (f"user.{user.pk}", "close", {"reason": "You were logged out on all devices. Log in again."})
     ]
     assert bystander.get(f"{AUTH}/me").status_code == 200
     assert log_in(guest, user.email).status_code == 200

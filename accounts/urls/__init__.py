@@ -1,4 +1,4 @@
-"""`/api/v1/auth/` and `/api/v1/users/`."""
+"""URLs of accounts, under `/api/v1/auth/` and `/api/v1/users/`."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""`/api/v1/auth/`: registering, logging in, one's own account."""
+"""URLs under `/api/v1/auth/`: registration, login, the current user's own account."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""`/api/v1/users/`: other people."""
+"""URLs under `/api/v1/users/`: other people."""
 
 from django.urls import path
 

@@ -1,1 +1,1 @@
-"""REST views of accounts, by noun."""
+"""REST views of accounts, one module per subject."""

@@ -45,7 +45,7 @@ _TOKENS = {
 
 
 def login_body(login: logins.Login) -> dict[str, Any]:
-    """Return the tokens and the person, as the contract prints them."""
+    """Return a LoginOutput: the tokens and the user."""
     return {
         "access_token": login.access_token,
         "refresh_token": login.refresh_token,
@@ -55,14 +55,14 @@ def login_body(login: logins.Login) -> dict[str, Any]:
     }
 
 
-class Anonymous(APIView):
-    """For guests: a stale token in the header is ignored."""
+class AnonymousView(APIView):
+    """The base of views that need no login; an expired token in the header is ignored, not refused."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
 
-class Register(Anonymous):
+class Register(AnonymousView):
     rate_scope = "register"
 
     @extend_schema(
@@ -88,11 +88,11 @@ class Register(Anonymous):
     )
     def post(self, request: Request) -> Response:
         created = self._create(request)
-        # Not part of the stored answer: no tokens in the table, and a replayed request gets new ones.
+        # Not part of the stored response, so that the table holds no tokens; a replay gets new ones.
         user = User.objects.get(pk=jsonlib.loads(jsonlib.dumps(created.data))["id"])
         return Response(login_body(logins.open_login(user)), status=201)
 
-    post.is_idempotent = True  # type: ignore[attr-defined]  # for its description
+    post.is_idempotent = True  # type: ignore[attr-defined]  # for the OpenAPI description
 
     @idempotent
     def _create(self, request: Request) -> Response:
@@ -101,7 +101,7 @@ class Register(Anonymous):
         return Response({"id": user.pk}, status=201)
 
 
-class LogIn(Anonymous):
+class LogIn(AnonymousView):
     rate_scope = "login_ip"
 
     @extend_schema(
@@ -123,7 +123,7 @@ class LogIn(Anonymous):
         return Response(login_body(logins.log_in(**data)))
 
 
-class Refresh(Anonymous):
+class Refresh(AnonymousView):
     rate_scope = "refresh"
 
     @extend_schema(
@@ -142,7 +142,7 @@ class Refresh(Anonymous):
         return Response(login_body(logins.refresh_login(**data)))
 
 
-class LogOut(Anonymous):
+class LogOut(AnonymousView):
     rate_scope = "refresh"
 
     @extend_schema(
@@ -188,7 +188,7 @@ class WsTicket(APIView):
 
     @extend_schema(
         summary="Get a ticket for one socket handshake",
-        description="For browsers: connect to `/ws/?ticket=…` within its time, once.",
+        description="For browsers: connect once to `/ws/?ticket=…` before the ticket expires.",
         tags=["Account"],
         request=None,
         responses=WsTicketOutput,

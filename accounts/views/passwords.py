@@ -17,18 +17,18 @@ from accounts.serializers.passwords import (
     VerifyOtpInput,
 )
 from accounts.services import otp, passwords
-from accounts.views.logins import Anonymous, login_body
+from accounts.views.logins import AnonymousView, login_body
 from soukloop.core.http.envelope import Bare
 from soukloop.core.http.openapi import BARE
 from soukloop.core.http.validation import validated
 
 
-class SendOtp(Anonymous):
+class SendOtp(AnonymousView):
     rate_scope = "otp_send_ip"
 
     @extend_schema(
         summary="Send a one-time code",
-        description="The answer is the same whether an account has this email or phone or not.",
+        description="The response is the same whether or not an account has this email or phone.",
         tags=["Account"],
         request=SendOtpInput,
         responses=OtpSentOutput,
@@ -52,7 +52,7 @@ class SendOtp(Anonymous):
         return Response(Bare(success=True, message=f"OTP sent to {identifier}", expires_in=seconds))
 
 
-class VerifyOtp(Anonymous):
+class VerifyOtp(AnonymousView):
     rate_scope = "otp_verify_ip"
 
     @extend_schema(
@@ -76,7 +76,7 @@ class VerifyOtp(Anonymous):
         return Response(Bare(success=True, message="OTP verified successfully"))
 
 
-class ResetPassword(Anonymous):
+class ResetPassword(AnonymousView):
     rate_scope = "otp_verify_ip"
 
     @extend_schema(
@@ -108,7 +108,7 @@ class ResetPassword(Anonymous):
 
 class ChangePassword(APIView):
     @extend_schema(
-        summary="Change my password",
+        summary="Change your password",
         description="Ends every login, closes every socket, and returns a new login for this client.",
         tags=["Account"],
         request=ChangePasswordInput,

@@ -20,17 +20,17 @@ from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import page_of, paginate
 
 
-def _profile(user: User, viewer: User | None) -> Response:
+def _profile_response(user: User, viewer: User | None) -> Response:
     return Response(profile_body(user, follow_counts(user, viewer)))
 
 
 class Profile(APIView):
     permission_classes = (AllowAny,)
 
-    @extend_schema(summary="Get a person's profile", tags=["People"], responses=ProfileOutput)
+    @extend_schema(summary="Show a person's profile", tags=["People"], responses=ProfileOutput)
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user_or_none(request)
-        return _profile(visible_user(viewer, user_id), viewer)
+        return _profile_response(visible_user(viewer, user_id), viewer)
 
 
 class Followed(APIView):
@@ -40,11 +40,11 @@ class Followed(APIView):
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
-        return _profile(relations.follow_user(actor=viewer, user_id=user_id), viewer)
+        return _profile_response(relations.follow_user(actor=viewer, user_id=user_id), viewer)
 
-    @extend_schema(summary="Stop following a person", tags=["People"], request=None, responses=ProfileOutput)
+    @extend_schema(summary="Unfollow a person", tags=["People"], request=None, responses=ProfileOutput)
     def delete(self, request: Request, user_id: UUID) -> Response:
-        return _profile(
+        return _profile_response(
             relations.unfollow_user(actor=current_user(request), user_id=user_id), current_user(request)
         )
 
@@ -54,7 +54,7 @@ class Blocked(APIView):
 
     @extend_schema(
         summary="Block a person",
-        description="Hides the two of you from each other, everywhere.",
+        description="Hides you and this person from each other everywhere.",
         tags=["People"],
         request=None,
         responses=ConfirmationOutput,
@@ -76,19 +76,23 @@ class Followers(APIView):
         viewer = current_user(request)
         follows = followers_of(visible_user(viewer, user_id), viewer)
         return Response(
-            paginate(follows, page_of(request), lambda rows: [_listed(row.follower, row) for row in rows])
+            paginate(
+                follows, page_of(request), lambda rows: [_listed_person(row.follower, row) for row in rows]
+            )
         )
 
 
 class Following(APIView):
-    @extend_schema(summary="List whom a person follows", tags=["People"], responses=PeoplePageOutput)
+    @extend_schema(summary="List the people a person follows", tags=["People"], responses=PeoplePageOutput)
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         follows = followed_by(visible_user(viewer, user_id), viewer)
         return Response(
-            paginate(follows, page_of(request), lambda rows: [_listed(row.followed, row) for row in rows])
+            paginate(
+                follows, page_of(request), lambda rows: [_listed_person(row.followed, row) for row in rows]
+            )
         )
 
 
-def _listed(user: User, follow: Any) -> dict[str, Any]:
+def _listed_person(user: User, follow: Any) -> dict[str, Any]:
     return listed_person_body(user, is_following=follow.is_following)

@@ -1,4 +1,4 @@
-"""REST views of one's own account."""
+"""REST views of the current user's own account."""
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.parsers import MultiPartParser
@@ -33,13 +33,13 @@ _ME = OpenApiExample(
 
 
 class Me(APIView):
-    @extend_schema(summary="Get me", tags=["Account"], responses=MeOutput, examples=[_ME])
+    @extend_schema(summary="Show your account", tags=["Account"], responses=MeOutput, examples=[_ME])
     def get(self, request: Request) -> Response:
         return Response(me_body(current_user(request)))
 
     @extend_schema(
-        summary="Change my profile",
-        description="A new email or phone needs `current_password` and has to be verified again.",
+        summary="Change your account",
+        description="A new email or phone requires `current_password` and has to be verified again.",
         tags=["Account"],
         request=ProfileInput,
         responses=MeOutput,
@@ -54,8 +54,8 @@ class Me(APIView):
         return Response(me_body(user))
 
     @extend_schema(
-        summary="Delete my account",
-        description="This cannot be undone. Messages and sales stay with the other side, without your name.",
+        summary="Delete your account",
+        description="This cannot be undone. Other people keep your messages and sales, without your name.",
         tags=["Account"],
         request=DeleteAccountInput,
         responses=ConfirmationOutput,
@@ -72,7 +72,7 @@ class Avatar(APIView):
     rate_scope = {"POST": "upload"}
 
     @extend_schema(
-        summary="Upload my avatar",
+        summary="Upload your avatar",
         tags=["Account"],
         request={"multipart/form-data": ImageUploadInput},
         responses=MeOutput,
@@ -90,14 +90,15 @@ class Avatar(APIView):
         user = profiles.set_avatar(actor=current_user(request), upload=data["image"])
         return Response(me_body(user))
 
-    @extend_schema(summary="Remove my avatar", tags=["Account"], request=None, responses=MeOutput)
+    @extend_schema(summary="Remove your avatar", tags=["Account"], request=None, responses=MeOutput)
     def delete(self, request: Request) -> Response:
         return Response(me_body(profiles.remove_avatar(actor=current_user(request))))
 
 
 class Blocks(APIView):
-    @extend_schema(summary="List whom I blocked", tags=["Account"], responses=BlockedPageOutput)
+    @extend_schema(summary="List the people you have blocked", tags=["Account"], responses=BlockedPageOutput)
     def get(self, request: Request) -> Response:
         rows = blocks_made_by(current_user(request))
-        page = paginate(rows, page_of(request), lambda rows: [person_body(r.blocked) for r in rows])
-        return Response(page)
+        return Response(
+            paginate(rows, page_of(request), lambda blocks: [person_body(block.blocked) for block in blocks])
+        )

@@ -29,12 +29,12 @@ def open_conversation(
     product_id: UUID | None = None,
     initial_message: str = "",
 ) -> tuple[Conversation, bool]:
-    """Return two people's conversation about a product, or about none, and whether it was created now.
+    """Return two people's conversation, about a product or about none, and whether it was created now.
 
-    The product's seller is the seller; without a product whoever opens first is the buyer. The same initial
-    message again within RETRY_WINDOW is taken for a client's retry and not posted twice. Raises
-    ValidationFailed for oneself and for a product of neither, NotFound for a person or product that the actor
-    cannot see, Forbidden where one of the two blocked the other.
+    The product's seller is the seller; without a product, the person who opens it is the buyer. The same
+    initial message again within RETRY_WINDOW is treated as a client's retry and not posted twice. Raises
+    ValidationFailed if both people are the same or neither sells the product, NotFound for a person or
+    product that the actor cannot see, Forbidden if one of the two blocked the other.
     """
     if other_user_id == actor.pk:
         raise ValidationFailed(details={"other_user_id": ["You cannot start a conversation with yourself."]})
@@ -54,8 +54,10 @@ def open_conversation(
 
 
 def _is_retry(conversation: Conversation, actor: User, content: str) -> bool:
-    """Return whether the actor has just sent this; the conversation must be locked, so that a parallel
-    request has been committed."""
+    """Return whether the actor has just sent the same text.
+
+    The conversation must be locked, so that a parallel request has already been committed.
+    """
     return conversation.messages.filter(
         sender=actor,
         message_type=Message.Type.TEXT,
@@ -65,8 +67,8 @@ def _is_retry(conversation: Conversation, actor: User, content: str) -> bool:
 
 
 def _open_about_product(actor: User, other: User, product_id: UUID) -> tuple[Conversation, bool]:
-    of_both = Conversation.objects.of(actor.pk).of(other.pk)
-    found = of_both.filter(product=product_id).select_related("product").first()
+    conversations = Conversation.objects.of(actor.pk).of(other.pk)
+    found = conversations.filter(product=product_id).select_related("product").first()
     # A sold product is hidden from others, but these two keep their conversation about it.
     if found is not None and found.product is not None and found.product.status not in _WITHDRAWN:
         return found, False
@@ -80,30 +82,29 @@ def _open_about_product(actor: User, other: User, product_id: UUID) -> tuple[Con
 
 
 def _open_without_product(actor: User, other: User) -> tuple[Conversation, bool]:
-    either_way = Conversation.objects.filter(
+    conversations = Conversation.objects.filter(
         Q(buyer=actor, seller=other) | Q(buyer=other, seller=actor), product=None
     )
-    found = either_way.first()
+    found = conversations.first()
     if found is not None:
         return found, False
     try:
         with transaction.atomic():
             return Conversation.objects.create(buyer=actor, seller=other), True
     except IntegrityError:  # the other person opened it at the same time
-        return either_way.get(), False
+        return conversations.get(), False
 
 
 @transaction.atomic
 def mark_read(*, actor: User, conversation_id: UUID, up_to_seq: int | None = None) -> Conversation:
-    """Mark a conversation as read up to a message, or to its end; never moves backwards."""
+    """Mark a conversation as read up to a message, or to its end; never marks anything as unread."""
     conversation = conversation_of(actor, conversation_id, lock=True)
     last = conversation.last_seq
     seq = last if up_to_seq is None else min(up_to_seq, last)
     if seq <= conversation.read_seq_of(actor.pk):
         return conversation
-    # Before the end, the other person's later messages remain unread.
     unread = 0
-    if seq < last:
+    if seq < last:  # the other person's later messages remain unread
         unread = conversation.messages.filter(seq__gt=seq).exclude(sender_id=actor.pk).count()
     if conversation.is_buyer(actor.pk):
         conversation.buyer_read_seq, conversation.unread_count_buyer = seq, unread
@@ -120,7 +121,7 @@ def mark_read(*, actor: User, conversation_id: UUID, up_to_seq: int | None = Non
 
 @transaction.atomic
 def set_archived(*, actor: User, conversation_id: UUID, archived: bool) -> Conversation:
-    """Archive a conversation for the actor, or bring it back; a new message brings it back as well."""
+    """Archive or unarchive a conversation for the actor; a new message unarchives it too."""
     conversation = conversation_of(actor, conversation_id, lock=True)
     if conversation.is_buyer(actor.pk):
         conversation.buyer_archived = archived

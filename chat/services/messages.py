@@ -37,7 +37,7 @@ def send_message(
 ) -> Message:
     """Send a message in the actor's conversation; a repeated `client_message_id` returns the first message.
 
-    Raises NotFound, and Forbidden where one of the two blocked the other or the other's account is closed.
+    Raises NotFound, and Forbidden if one of the two blocked the other or the other's account is closed.
     """
     other_id = writable_recipient(actor, conversation_id)
     message, _ = _append(
@@ -88,10 +88,10 @@ def post_message(
     data: dict[str, Any] | None = None,
     client_message_id: str | None = None,
 ) -> Message:
-    """Append a message without checking access: the caller has done that.
+    """Append a message without checking access, which is the caller's task.
 
-    `sender` is None for messages of the platform. `data` is plain JSON and is shown to both people. The given
-    conversation's counters are updated.
+    `sender` is None for messages of the platform. `data` is plain JSON and is shown to both people. Also
+    updates the counters of the given Conversation instance.
     """
     message, counters = _append(
         conversation.pk,
@@ -137,13 +137,13 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
 
 
 def inbox_key(conversation_id: UUID) -> str:
-    """Return the key under which a conversation's unread notifications are one."""
+    """Return the collapse key with which a conversation has at most one unread notification per person."""
     return f"conversation:{conversation_id}"
 
 
 @dataclass(frozen=True)
 class _Counters:
-    """What a conversation's row says once a message is appended."""
+    """The columns of a conversation's row after a message was appended."""
 
     last_seq: int
     buyer_id: UUID
@@ -166,8 +166,8 @@ class _Counters:
         conversation.buyer_archived = conversation.seller_archived = False
 
 
-# One statement locks the conversation, numbers, counts and inserts. As four ORM calls a message took three
-# times the processor time, most of it for building SQL (bench/messages.py).
+# One statement locks the conversation, numbers the message, updates the counters and inserts. With four ORM
+# calls a message took three times the processor time, most of it to build SQL (bench/messages.py).
 _APPEND = """
 WITH updated AS (
     UPDATE chat_conversation SET
@@ -200,15 +200,15 @@ SELECT last_seq, buyer_id, seller_id, unread_count_buyer, unread_count_seller FR
 def _append(
     conversation_id: UUID, other_id: UUID | None, message: Message
 ) -> tuple[Message, _Counters | None]:
-    """Number, count and publish a message; one that was already sent is returned without counters.
+    """Insert, count and publish a message; one that was sent before is returned without counters.
 
-    `other_id` is the recipient; None for messages of the platform, which both receive.
+    `other_id` is the recipient, or None for messages of the platform, which both people receive.
     """
     is_for_inbox = (
         other_id is not None and message.message_type in WRITTEN_BY_PEOPLE and not online_among([other_id])
     )
     append = partial(_append_or_find, conversation_id, message, is_for_inbox=is_for_inbox)
-    # One statement is a transaction by itself; BEGIN and COMMIT would be two more round trips.
+    # A single statement is a transaction by itself; BEGIN and COMMIT would be two more round trips.
     if is_for_inbox or connection.in_atomic_block:
         append = transaction.atomic(append)
     try:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from livestream import access
 from livestream.models import Stream
 from livestream.selectors.announcements import recipient_ids
-from notifications.services import BATCH, notify
+from notifications.services import BATCH_SIZE, notify
 
 KIND = "stream_live"
 
@@ -25,7 +25,7 @@ def announce_stream(*, stream_id: UUID) -> int:
         user_id for user_id in recipient_ids(stream) if last_notified is None or user_id > last_notified
     )
     notified = 0
-    while batch := list(islice(remaining, BATCH)):
+    while batch := list(islice(remaining, BATCH_SIZE)):
         if not _notify_batch(stream_id, batch):
             return notified
         notified += len(batch)

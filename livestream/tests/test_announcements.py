@@ -74,7 +74,7 @@ def test_the_settings_decide_who_is_notified() -> None:
 
 
 def test_a_killed_announcement_resumes_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(announcements, "BATCH", 2)
+    monkeypatch.setattr(announcements, "BATCH_SIZE", 2)
     seller = make_seller()
     for _ in range(5):
         follow(make_user(), seller)

@@ -109,7 +109,7 @@ class TestCollapsing:
 
 class TestLargeAudiences:
     def test_more_than_a_batch_is_written_by_jobs(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(services, "BATCH", 10)
+        monkeypatch.setattr(services, "BATCH_SIZE", 10)
         people = make_people(25)
         notified = services.notify(
             user_ids=[each.pk for each in people], kind="test", title="T", data={"a": 1}

@@ -1,1 +1,1 @@
-"""One realtime heart for both transports: rooms, events, commands, the hub."""
+"""Sockets over WebSockets and Socket.IO: rooms, events, commands, presence, and the hub."""

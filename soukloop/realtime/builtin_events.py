@@ -1,4 +1,4 @@
-"""Events that the sockets themselves send, whatever apps are installed: connections, errors and presence."""
+"""Events that belong to no app: connections, errors and presence."""
 
 from soukloop.realtime.events import ANY_ROOM, EventSpec, declare_event
 
@@ -7,7 +7,7 @@ _USER_ID = "6f1c2d1e-8d0b-4a52-9f0c-0a6f3a2b7c11"
 CONNECTED = declare_event(
     EventSpec(
         "connected",
-        "The connection is open. The first event of each connection.",
+        "The connection is open. This is its first event.",
         {
             "userId": "0d3ab0a5-5c07-4b6d-9d56-0b8a0a3c6a01",
             "username": "testbuyer",

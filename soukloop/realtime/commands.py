@@ -1,4 +1,4 @@
-"""Commands that clients send: how apps declare them in their `commands.py`, once for both transports."""
+"""The registry of commands; apps declare theirs in `commands.py`, once for both transports."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Command:
 
     @cached_property
     def validator(self) -> Serializer[Any] | None:
-        """The serializer for the data, reused because copying its fields took a tenth of a command's time."""
+        """The serializer of the input, reused because copying its fields took a tenth of a command's time."""
         return self.input() if self.input is not None else None
 
     @property
@@ -60,9 +60,9 @@ def command(
 ) -> Callable[[Handler], Handler]:
     """Register a function `(session, data) -> dict | None` to run the command.
 
-    It runs on a thread with its own database connection, so it calls services as a view would. `data` is
-    validated by `input`; the result is the acknowledgement's `data`; errors it raises are sent to the client
-    as REST would. Its docstring becomes its description in docs/events.md.
+    It runs on a thread with its own database connection, so it calls services as a view does. `data` is
+    validated by `input`. The result is the `data` of the acknowledgement; errors become the same error bodies
+    as over REST. The docstring is the command's description in docs/events.md.
     """
 
     def register(handler: Handler) -> Handler:

@@ -1,4 +1,4 @@
-"""WebSockets with JSON frames: the same events and commands as Socket.IO."""
+"""Consumers of WebSockets with JSON frames; they have the same events and commands as Socket.IO."""
 
 import logging
 from typing import Any
@@ -28,7 +28,7 @@ class SocketConsumer(AsyncConsumer):
     member: Member | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        # Channels' own loop creates two tasks for each frame, to await a channel layer, as the hub does.
+        # Replaces Channels' loop, which creates two tasks per frame to await the channel layer.
         self.scope, self.base_send = scope, send
         try:
             while True:
@@ -40,7 +40,7 @@ class SocketConsumer(AsyncConsumer):
                 await lifecycle.disconnect(self.member)
 
     async def dispatch(self, message: Message) -> None:
-        # Channels' own switches to a thread at each frame, to close database connections that aren't there.
+        # Replaces Channels' dispatch, which switches threads for each frame to close database connections.
         match message["type"]:
             case "websocket.connect":
                 await self.connect()
@@ -50,7 +50,7 @@ class SocketConsumer(AsyncConsumer):
                 raise StopConsumer
 
     async def connect(self) -> None:
-        """Accept, then admit or refuse: a browser learns no reason from a server that has not accepted."""
+        """Accept, then authenticate: before acceptance, a browser would not show the reason of a refusal."""
         await self.send({"type": "websocket.accept"})
         headers = dict(self.scope["headers"])
         try:
@@ -75,13 +75,13 @@ class SocketConsumer(AsyncConsumer):
         """Send the reason in an `error` event and in the close frame; some clients show only one of them."""
         logger.info("connection refused: %s", error.code)
         data = error_body(error)["error"]
-        await self.send({"type": "websocket.send", "text": _event("error", data).decode()})
+        await self.send({"type": "websocket.send", "text": _encode_event("error", data).decode()})
         await self.send(
             {"type": "websocket.close", "code": lifecycle.close_code(error), "reason": error.message[:120]}
         )
 
     async def receive(self, member: Member, message: Message) -> None:
-        """Run a frame's command: acknowledge it if it has an id; otherwise answer only an error."""
+        """Run a frame's command. Acknowledge it if the frame has an id; otherwise send only errors."""
         try:
             event, data, frame_id = self.parse(message)
         except DomainError as error:
@@ -102,7 +102,7 @@ class SocketConsumer(AsyncConsumer):
         try:
             frame = jsonlib.loads(text)
         except ValueError as error:
-            raise BadRequest(f"The frame isn't valid JSON: {error}.", code="malformed_json") from error
+            raise BadRequest(f"The frame is not valid JSON: {error}.", code="malformed_json") from error
         if not isinstance(frame, dict) or not isinstance(frame.get("event"), str):
             raise BadRequest('A frame must be {"event": "…", "data": {…}}.', code="bad_frame")
         frame_id = frame.get("id")
@@ -119,7 +119,7 @@ class SocketConsumer(AsyncConsumer):
 
 
 class RoomConsumer(SocketConsumer):
-    """A connection whose path names a room: joins it, or is closed with the reason."""
+    """A connection whose path names a row: joins the row's room, or is closed with the reason."""
 
     command = ""
     field = ""
@@ -141,8 +141,8 @@ class UnknownPathConsumer(SocketConsumer):
 
     async def connect(self) -> None:
         await self.send({"type": "websocket.accept"})
-        await self.refuse(NotFound("There is no WebSocket at this path.", code="unknown_url"))
+        await self.refuse(NotFound("WebSocket path not found.", code="unknown_url"))
 
 
-def _event(name: str, data: Message) -> bytes:
+def _encode_event(name: str, data: Message) -> bytes:
     return jsonlib.dumps({"event": name, "data": data})

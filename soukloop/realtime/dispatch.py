@@ -1,4 +1,4 @@
-"""Runs a client's command, from either transport: rate limit, input check, handler, acknowledgement."""
+"""Running a client's command, from either transport: rate limit, validation, handler, acknowledgement."""
 
 import asyncio
 import logging
@@ -46,21 +46,22 @@ async def execute(member: Member, event: Any, data: Any) -> dict[str, Any]:
     """
     queue = member.command_queue
     if queue.size >= IN_FLIGHT_MAX:
-        raise BadRequest("Too many commands are waiting. Wait for their answers.", code="too_many_commands")
+        message = "Too many commands are waiting. Wait for their acknowledgements."
+        raise BadRequest(message, code="too_many_commands")
     queue.size += 1
     try:
         async with queue.lock:
             if member.is_closed:
                 raise Unavailable
-            return await in_thread(partial(_execute, member.session, event, data))
+            return await run_in_thread(partial(_execute, member.session, event, data))
     finally:
         queue.size -= 1
 
 
-async def in_thread(function: Callable[[], T]) -> T:
+async def run_in_thread(function: Callable[[], T]) -> T:
     """Run a function on the command threads and return its database connection to the pool afterwards.
 
-    Channels' thread-sensitive thread is one for the whole process: 20 commands of 0.1 s took 2.0 s on it.
+    Channels has a single thread for the whole process, on which 20 commands of 0.1 s took 2.0 s.
     """
     return await asyncio.get_running_loop().run_in_executor(
         hub.threads, partial(_call_and_close_connections, function)
@@ -86,24 +87,24 @@ def _execute(session: Session, event: Any, data: Any) -> dict[str, Any]:
 
 
 def _run_handler(session: Session, event: Any, data: Any) -> dict[str, Any]:
-    record = COMMANDS.get(event) if isinstance(event, str) else None
-    scopes = ["socket_command", record.rate_scope] if record and record.rate_scope else ["socket_command"]
+    command = COMMANDS.get(event) if isinstance(event, str) else None
+    scopes = ["socket_command", command.rate_scope] if command and command.rate_scope else ["socket_command"]
     hit_request(scopes, user_id=session.user_id, ip="")
-    if record is None:
+    if command is None:
         name = event[:NAME_MAX] if isinstance(event, str) else event
         raise BadRequest("Unknown command.", code="unknown_event", details={"event": name})
     if data is None:
         data = {}
     if not isinstance(data, dict):
-        raise ValidationFailed(details={"data": ["This must be an object."]})
+        raise ValidationFailed(details={"data": ["The data must be an object."]})
     session.forget_user()
-    if record.validator is not None:
-        data = record.validator.run_validation(data)
-    return record.handler(session, data) or {}
+    if command.validator is not None:
+        data = command.validator.run_validation(data)
+    return command.handler(session, data) or {}
 
 
 class ThreadConnection:
-    """Lets a session change its connection from a command's thread."""
+    """A session's connection, which can be used from a command's thread."""
 
     def __init__(self, hub: Hub, member: Member) -> None:
         self._hub = hub

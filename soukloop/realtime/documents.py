@@ -1,4 +1,4 @@
-"""Documentation generated from the registry of commands and events: `docs/events.md` and AsyncAPI."""
+"""Documentation generated from the registries of commands and events: `docs/events.md` and AsyncAPI."""
 
 import json
 import re
@@ -39,22 +39,22 @@ def _room_paths() -> list[str]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """Return the AsyncAPI 3 document; "send" and "receive" are the server's, as the standard has it."""
+    """Return the AsyncAPI 3 document, in which "send" and "receive" are actions of the server."""
     host = urlsplit(settings.BASE_URL)
     secure = "s" if host.scheme == "https" else ""
     messages: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     channel = {"$ref": "#/channels/socket"}
     for command in COMMANDS.values():
-        sent, answered = f"{_key(command.name)}.command", f"{_key(command.name)}.ack"
-        messages[sent] = _command_message(command)
-        messages[answered] = _ack_message(command)
+        command_key, ack_key = f"{_key(command.name)}.command", f"{_key(command.name)}.ack"
+        messages[command_key] = _command_message(command)
+        messages[ack_key] = _ack_message(command)
         operations[f"receive.{_key(command.name)}"] = {
             "action": "receive",
             "channel": channel,
             "summary": _first_line(command.doc),
-            "messages": [{"$ref": f"#/channels/socket/messages/{sent}"}],
-            "reply": {"channel": channel, "messages": [{"$ref": f"#/channels/socket/messages/{answered}"}]},
+            "messages": [{"$ref": f"#/channels/socket/messages/{command_key}"}],
+            "reply": {"channel": channel, "messages": [{"$ref": f"#/channels/socket/messages/{ack_key}"}]},
         }
     for event in EVENTS.values():
         name = f"{_key(event.name)}.event"
@@ -70,7 +70,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {
             "title": "Souk Loop sockets",
             "version": settings.SPECTACULAR_SETTINGS["VERSION"],
-            "description": "Commands and events over WebSockets. Socket.IO carries the same.",
+            "description": "Commands and events over WebSockets; they are the same over Socket.IO.",
         },
         "defaultContentType": _MEDIA,
         "servers": {
@@ -104,8 +104,8 @@ def _command_section(command: Command) -> str:
     if fields["properties"]:
         lines += ["| field | type | |", "|---|---|---|"]
         for name, schema in fields["properties"].items():
-            needed = "required" if name in fields.get("required", ()) else ""
-            lines.append(f"| `{name}` | {_type_name(schema)} | {needed} |")
+            required = "required" if name in fields.get("required", ()) else ""
+            lines.append(f"| `{name}` | {_type_name(schema)} | {required} |")
         lines.append("")
     lines.append(_json({"event": command.name, "id": 7, "data": command.example}))
     lines += ["Acknowledgement:\n", _json(_ack_example(command))]
@@ -124,7 +124,7 @@ def _event_section(event: EventSpec) -> str:
     if event.merge is not None:
         lines.append(f"Merged if a room receives more than {event.merge.per_second} a second.")
     if event.ephemeral:
-        lines.append("Dropped first when a client reads too slowly.")
+        lines.append("Among the first events to be dropped for a client that reads too slowly.")
     return "\n".join([*lines, "", _json({"event": event.name, "data": event.example})])
 
 
@@ -150,7 +150,7 @@ def _command_message(command: Command) -> dict[str, Any]:
 def _ack_message(command: Command) -> dict[str, Any]:
     return {
         "name": "ack",
-        "summary": f"The answer to `{command.name}`",
+        "summary": f"The acknowledgement of `{command.name}`",
         "payload": {
             "type": "object",
             "required": ["event", "id", "success"],
@@ -263,7 +263,7 @@ def _type_name(schema: Schema) -> str:
 
 
 def _key(name: str) -> str:
-    return name.replace(":", ".")  # the standard allows no colons in its keys
+    return name.replace(":", ".")  # AsyncAPI does not allow colons in keys
 
 
 def _plain(value: Any) -> Any:

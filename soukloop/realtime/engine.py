@@ -1,4 +1,4 @@
-"""An Engine.IO session as the hub sees it: a sink that polls, upgrades, or is a WebSocket.
+"""An Engine.IO session as the hub sees it: a sink, whether the client polls or has a WebSocket.
 
 Engine.IO documents few of the names used here; `soukloop/tests/upstream` tests each of them.
 """
@@ -17,8 +17,8 @@ from soukloop.realtime.uvicorn_protocol import EXTENSION, TransportSink
 
 logger = logging.getLogger("soukloop.socket")
 
-QUEUE_MAX = 64  # packets in Engine.IO's queue; the member's backlog holds the rest
-# Engine.IO's packets that a client may send: close, ping (the probe), pong, message, upgrade, noop.
+QUEUE_MAX = 64  # packets in Engine.IO's queue; further events wait in the member's backlog
+# The packets that a client may send: close, ping (the probe), pong, message, upgrade, noop.
 PACKET_TYPES = frozenset("123456")
 _SOCKETIO_DISCONNECT = b"41"
 
@@ -34,7 +34,7 @@ class PacketQueue(asyncio.Queue[Any]):
 
 
 class EngineSink:
-    """Writes to one Engine.IO session: past Engine.IO, once that has a WebSocket and no packets to send."""
+    """Writes to one Engine.IO session: to its queue, or to its WebSocket while the queue is empty."""
 
     def __init__(self, session: Any) -> None:
         self.member: Member | None = None
@@ -62,7 +62,7 @@ class EngineSink:
         return bool(session.upgraded and not session.upgrading and session.queue.unsent == 0)
 
     def open(self) -> None:
-        """Start sending the member's events, after the answer to Socket.IO's handshake."""
+        """Start sending the member's events, after Socket.IO has responded to the handshake."""
         self.is_open = True
         if self.member is not None:
             if self._transport is not None:
@@ -70,7 +70,7 @@ class EngineSink:
             self.member.resume()
 
     def use_transport(self, transport: TransportSink) -> None:
-        """Write to this WebSocket from now on, whenever Engine.IO has nothing to send."""
+        """Write directly to this WebSocket from now on, whenever Engine.IO has nothing to send."""
         transport.wire = WireFormat.SOCKETIO
         transport.member = self.member
         self._transport = transport
@@ -85,7 +85,7 @@ class EngineSink:
 
     def close(self, code: int, reason: str) -> None:
         if self.is_writable:
-            # After this packet the client doesn't reconnect by itself.
+            # After this packet, the client does not reconnect automatically.
             self.write(Batch([Frame.from_text(_SOCKETIO_DISCONNECT)]))
         if self._transport is not None:
             self._transport.close(code, reason)
@@ -93,29 +93,29 @@ class EngineSink:
             self._closing = asyncio.get_running_loop().create_task(self.end())
 
     async def end(self) -> None:
-        """Close the Engine.IO session. Its own `disconnect` waits for a client that may never read again."""
+        """Close the Engine.IO session without waiting for the client, as its own `disconnect` would."""
         await self._session.close(wait=False)
-        self._session.queue.put_nowait(None)  # ends the writer, which then closes a WebSocket left open
+        self._session.queue.put_nowait(None)  # ends the writer task, which then closes an open WebSocket
         self._session.server.sockets.pop(self._session.sid, None)
 
-    def sent(self) -> None:
-        """Note that Engine.IO has sent one packet over the WebSocket."""
+    def packet_sent(self) -> None:
+        """Record that Engine.IO has sent one packet over the WebSocket."""
         queue = self._session.queue
         queue.unsent = max(0, queue.unsent - 1)
         self._resume()
 
-    def polled(self) -> None:
-        """Note that a polling request was answered."""
+    def poll_finished(self) -> None:
+        """Record that a polling request has been answered."""
         if not self._session.upgraded:
             self.recount()
             self._resume()
 
     def recount(self) -> None:
-        """Count the unsent packets again: polling doesn't report which of them it has sent."""
+        """Count the unsent packets again, because polling does not report the packets that it has sent."""
         self._session.queue.unsent = self._session.queue.qsize()
 
     def cancel_upgrade(self) -> None:
-        """Reset a flag that Engine.IO leaves set, after which it would answer polls with nothing."""
+        """Reset a flag that Engine.IO leaves set, so that it does not answer further polls with nothing."""
         self._session.upgrading = False
 
     def _resume(self) -> None:
@@ -133,7 +133,7 @@ class EngineWebSocket:
         self._sink: EngineSink | None = None
 
     def attach(self, sink: EngineSink, *, is_upgrade: bool) -> None:
-        """Carry this Engine.IO session: at once, or when its upgrade from polling is complete."""
+        """Set the sink of the session, which uses this WebSocket now, or once its upgrade is complete."""
         self._sink = sink
         if not is_upgrade and self._transport is not None:
             sink.use_transport(self._transport)
@@ -155,7 +155,7 @@ class EngineWebSocket:
     async def send(self, message: dict[str, Any]) -> None:
         await self._send(message)
         if message["type"] == "websocket.send" and self._sink is not None:
-            self._sink.sent()
+            self._sink.packet_sent()
 
     async def _refuse(self, text: str | None) -> dict[str, Any]:
         code, reason = 4400, "Invalid Engine.IO packet."

@@ -1,4 +1,4 @@
-"""Events that the server sends: how apps declare them, with an example, and publish them to rooms."""
+"""The registry of events; apps declare theirs in `events.py`, and publish them to rooms."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from soukloop.realtime.publisher import publisher
 class Merge:
     """How to merge an event that is published more than `per_second` times a second in a room.
 
-    The excess is held until the end of the tick (SOCKET_TICK); then `combine` turns the held data into fewer
-    events, or none.
+    Further events are held until the end of the tick (SOCKET_TICK); then `combine` turns their data into
+    fewer events, or none.
     """
 
     per_second: int
@@ -25,10 +25,10 @@ class Merge:
 
 @dataclass(frozen=True)
 class EventSpec:
-    """An event's name, its description for docs/events.md, an example of its data, the rooms it is sent to.
+    """An event: its name, its description for docs/events.md, an example of its data, its rooms.
 
-    `rooms` are names of declared room kinds, or ANY_ROOM. `ephemeral` events, which are worthless a minute
-    later (typing, reactions, counts), are dropped first when a client reads too slowly.
+    `rooms` are names of declared room kinds, or ANY_ROOM. `ephemeral` events, which are of no use a minute
+    later (typing, reactions, counts), are the first to be dropped for a client that reads too slowly.
     """
 
     name: str
@@ -51,10 +51,10 @@ def declare_event(spec: EventSpec) -> EventSpec:
 
 
 def publish(room: str, event: str, data: dict[str, Any]) -> None:
-    """Send an event to a room's members in every process, now; for events independent of a transaction.
+    """Send an event to a room's members in every process, now; for events that depend on no transaction.
 
-    May be called from any thread and from the event loop. Never waits and never fails when Redis is
-    unavailable: a lost message can be fetched again by its seq. Raises LookupError for an undeclared event.
+    May be called from any thread and from the event loop. Never waits, and does not fail while Redis is
+    unavailable: clients fetch lost messages again by their seq. Raises LookupError for an undeclared event.
     """
     publisher.send(room, _message(room, event, data))
 
@@ -64,7 +64,7 @@ def publish_on_commit(
 ) -> None:
     """Send an event to a room's members, as `publish` does, once the transaction has committed.
 
-    `exclude_members_of` names another room to which the event is published as well: connections in both
+    `exclude_members_of` names another room to which the same event is published, so that connections in both
     rooms receive it once.
     """
     message = _message(room, event, data)

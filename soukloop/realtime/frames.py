@@ -1,4 +1,4 @@
-"""Events encoded for the wire: once per process and transport, however many members receive them."""
+"""Events encoded for the transports, once per process and transport for all members that receive them."""
 
 import struct
 from enum import IntEnum

@@ -1,4 +1,4 @@
-"""Admits a connection, on either transport: checks its origin and finds its user."""
+"""The handshake of a connection, on either transport: checking its origin and identifying its user."""
 
 import logging
 from functools import partial
@@ -10,7 +10,7 @@ from django.conf import settings
 from soukloop.core.batching import AsyncBatcher
 from soukloop.core.errors import Forbidden, NotAuthenticated, ServerError
 from soukloop.core.http.envelope import domain_error
-from soukloop.realtime.dispatch import in_thread
+from soukloop.realtime.dispatch import run_in_thread
 from soukloop.realtime.sessions import Credentials, SocketUser, authenticate
 
 logger = logging.getLogger("soukloop.socket")
@@ -21,8 +21,8 @@ async def identify_user(
 ) -> SocketUser:
     """Return the user of a handshake; raises DomainError with the reason for a refusal.
 
-    Accepts a bearer header (native apps), a one-use `?ticket=` (browsers), or Socket.IO's `auth`. Never an
-    access token in a URL, because proxies and browsers keep URLs.
+    Accepts a bearer header (native apps), a one-use `?ticket=` (browsers), or Socket.IO's `auth`, but no
+    access token in a URL, because proxies and browsers store URLs.
     """
     scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if not token and scheme.lower() == "bearer":
@@ -30,7 +30,8 @@ async def identify_user(
     if not ticket:
         ticket = query_value(query, "ticket")
     if not token and not ticket:
-        raise NotAuthenticated("Log in first: send a token or a ticket.", code="credentials_missing")
+        message = "Authentication is required. Send a token or a ticket."
+        raise NotAuthenticated(message, code="credentials_missing")
     if not isinstance(token or "", str) or not isinstance(ticket or "", str):
         raise NotAuthenticated("The token must be a string.", code="token_invalid")
     found: SocketUser | Exception
@@ -48,7 +49,7 @@ async def identify_user(
 
 
 async def _authenticate(credentials: list[Credentials]) -> list[SocketUser | Exception]:
-    return await in_thread(partial(authenticate, credentials))
+    return await run_in_thread(partial(authenticate, credentials))
 
 
 # Hundreds of handshakes arrive in the same second when a popular stream goes live.
@@ -56,7 +57,7 @@ _authenticate_batched = AsyncBatcher(_authenticate)
 
 
 def query_value(query: bytes, name: str) -> str | None:
-    """Return the first value of a parameter of the URL, or None."""
+    """Return the first value of a query parameter, or None."""
     return parse_qs(query.decode("latin-1"), max_num_fields=100).get(name, [None])[0]
 
 

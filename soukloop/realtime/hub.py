@@ -1,4 +1,4 @@
-"""The hub, one per process: subscribes once to each room with members here, delivers its events to them."""
+"""The hub, one per process: subscribes to each room of its members, and sends them the room's events."""
 
 import asyncio
 import logging
@@ -20,19 +20,19 @@ from soukloop.realtime.publisher import publisher
 
 logger = logging.getLogger(__name__)
 
-# Each write costs a system call, whatever its size. So a big room's events are sent in batches, at intervals
-# of 10 µs per member (a room of 500: 5 ms) and never longer than a person would notice. After a quiet
-# interval a message is sent immediately; an ephemeral event is delayed even then, because a message right
-# behind it would otherwise wait for all its writes.
+# Each write costs a system call, whatever its size, so a big room's events are sent in batches. The interval
+# is 10 µs per member (500 members: 5 ms), and never so long that a person would notice. After an interval
+# without events, a message is sent immediately. An ephemeral event is delayed even then, because a message
+# that follows it would have to wait until it is written to all members.
 UNBATCHED_MEMBERS_MAX = 50
 BATCH_DELAY_PER_MEMBER = 10e-6
 BATCH_DELAY_MAX = 0.1
-UNSUBSCRIBE_DELAY = 5.0  # seconds an empty room stays subscribed, for members who reload their page
+UNSUBSCRIBE_DELAY = 5.0  # seconds for which an empty room remains subscribed, for members who reload a page
 MESSAGES_BEFORE_YIELD = 32
 
 
 class Room:
-    """A room's members in this process, and the events about to be sent to them."""
+    """A room's members in this process, and the events that wait to be sent to them."""
 
     __slots__ = (
         "flushed_at",
@@ -118,7 +118,7 @@ class Room:
 
 
 class Merger:
-    """Limits how often a room receives one event: holds back the excess and sends it merged, once a tick."""
+    """Limits how often a room receives one event: holds further events and sends them merged, once a tick."""
 
     __slots__ = ("event", "held", "recent", "room", "rule")
 
@@ -149,14 +149,14 @@ class Merger:
 
 
 class Hub:
-    """The members of this process and their rooms. Runs on one event loop."""
+    """The members of this process, and their rooms. Runs on one event loop."""
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self.rooms: dict[str, Room] = {}
         self.threads = ThreadPoolExecutor(settings.SOCKET_COMMAND_THREADS, thread_name_prefix="command")
         self.loop: asyncio.AbstractEventLoop | None = None
-        # Removes a connection from a room at another process's request. Set by `lifecycle`.
+        # Removes a connection from a room when another process requests it. Set by `lifecycle`.
         self.remove_from_room: Callable[[Member, dict[str, Any]], Coroutine[Any, Any, None]] | None = None
         self._started: asyncio.Future[None] | None = None
         self._channel = ""
@@ -171,7 +171,7 @@ class Hub:
         self._started = self.loop.create_future()
         publisher.use_loop(self.loop)
         layer = get_channel_layer()
-        await layer.when_reconnected(self._send_resync)
+        await layer.add_reconnect_callback(self._send_resync)
         self._channel = await layer.new_channel()
         self.spawn(self._listen())
         self._started.set_result(None)
@@ -217,9 +217,9 @@ class Hub:
         return None
 
     def join_if_subscribed(self, member: Member, name: str) -> bool:
-        """Join from a command's thread if the process is subscribed to the room; return whether it is.
+        """Join from a command's thread, if this process is subscribed to the room; return whether it is.
 
-        A round trip to the event loop takes longer than the rest of a join.
+        This avoids a round trip to the event loop, which takes longer than the rest of a join.
         """
         room = self.rooms.get(name)
         if room is None:
@@ -263,7 +263,7 @@ class Hub:
             since_yield += 1
             if since_yield >= MESSAGES_BEFORE_YIELD:
                 since_yield = 0
-                await asyncio.sleep(0)  # receive() doesn't yield while messages are queued
+                await asyncio.sleep(0)  # receive() does not yield to other tasks while messages are queued
 
     def _handle(self, message: dict[str, Any]) -> None:
         room = self.rooms.get(message["room"])

@@ -1,11 +1,11 @@
-"""Redis keys: who is online."""
+"""Redis keys of presence."""
 
 from uuid import UUID
 
-ONLINE_USERS = "online_users"  # contract 3.3: set of user ids; made again from heartbeats when lost
-PRESENCE = "presence"  # sorted set of user ids, scored by the time any of their connections was last heard of
+ONLINE_USERS = "online_users"  # contract 3.3: set of user ids; heartbeats restore it if it is lost
+PRESENCE = "presence"  # sorted set of user ids, by the time of the last heartbeat of any of their connections
 
 
 def presence(user_id: UUID | str) -> str:
-    """Sorted set of the user's live connections, scored by the time each was last heard of."""
+    """Sorted set of the user's open connections, by the time of each one's last heartbeat."""
     return f"presence:{user_id}"

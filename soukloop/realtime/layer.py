@@ -1,4 +1,4 @@
-"""The channel layer: groups over Redis pub/sub, which survive a restart of Redis and report lost messages."""
+"""The channel layer: groups over Redis pub/sub that survive a restart of Redis and report it."""
 
 import asyncio
 import binascii
@@ -15,11 +15,11 @@ Message = dict[str, Any]
 
 
 class ChannelLayer(BaseChannelLayer):
-    """Channels' layer interface, with its groups and flush extensions; usable on any number of event loops.
+    """Channels' layer interface with the groups and flush extensions; usable on any number of event loops.
 
-    A process subscribes once to each group that has local channels, and Redis delivers each message to it
-    once. Messages sent while Redis is unavailable are lost. The options are those of channels_redis, whose
-    registry of serializers is used: `hosts`, `prefix`, `serializer_format`, `symmetric_encryption_keys`.
+    A process subscribes once to each group that has channels in it, and receives each message once. Messages
+    sent while Redis is unavailable are lost. The options are those of channels_redis, whose serializers are
+    used: `hosts`, `prefix`, `serializer_format`, `symmetric_encryption_keys`.
     """
 
     extensions = ["groups", "flush"]
@@ -47,13 +47,13 @@ class ChannelLayer(BaseChannelLayer):
         await local.shard_of(channel).publish([(channel, self._serializer.serialize(message))])
 
     async def new_channel(self, prefix: str = "specific.") -> str:
-        """Return the name of a new channel of this process, already subscribed to."""
+        """Return the name of a new channel of this process, which is subscribed already."""
         channel = f"{self.prefix}{prefix}{uuid.uuid4().hex}"
         await (await self._local()).add_channel(channel)
         return channel
 
     async def receive(self, channel: str) -> Message:
-        """Wait for the next message of a channel. If cancelled, the channel is removed: its consumer ends."""
+        """Wait for a channel's next message; if this is cancelled, remove the channel."""
         local = await self._local()
         if channel not in local.channels:
             await local.add_channel(channel)
@@ -108,13 +108,13 @@ class ChannelLayer(BaseChannelLayer):
         await local.close()
 
     async def close_pools(self) -> None:
-        """Close this event loop's connections. asyncio does it too, when it shuts the loop down."""
+        """Close this event loop's connections; otherwise they are closed when asyncio closes the loop."""
         local = self._locals.pop(asyncio.get_running_loop(), None)
         if local is not None:
             await local.close()
 
-    async def when_reconnected(self, callback: Callable[[], None]) -> None:
-        """Call back, on this event loop, whenever messages may have been lost with a connection to Redis."""
+    async def add_reconnect_callback(self, callback: Callable[[], None]) -> None:
+        """Add a function to call, on this event loop, after a lost connection to Redis is restored."""
         (await self._local()).reconnect_callbacks.append(callback)
 
     def redis_channel(self, group: str) -> str:

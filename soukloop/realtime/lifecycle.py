@@ -1,4 +1,4 @@
-"""A connection's life, on either transport: it connects, sends heartbeats, disconnects."""
+"""The lifecycle of connections, on either transport: connecting, heartbeats, disconnecting."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from soukloop.core.batching import AsyncBatcher
 from soukloop.core.errors import DomainError
 from soukloop.realtime import presence
 from soukloop.realtime.builtin_events import CONNECTED
-from soukloop.realtime.dispatch import ThreadConnection, in_thread, run_leave_hooks
+from soukloop.realtime.dispatch import ThreadConnection, run_in_thread, run_leave_hooks
 from soukloop.realtime.frames import Batch, Frame
 from soukloop.realtime.hub import hub
 from soukloop.realtime.members import Member, Sink
@@ -28,7 +28,7 @@ logger = logging.getLogger("soukloop.socket")
 HEARTBEAT_BATCH = 250
 HEARTBEAT_PAUSE = 0.02  # seconds
 
-BAD_FRAMES_MAX = 10  # per connection; each is answered with an error, the last one with a close
+BAD_FRAMES_MAX = 10  # per connection; each is answered with an error, and after the last one it is closed
 
 
 async def start() -> None:
@@ -39,12 +39,12 @@ async def start() -> None:
 
 
 async def stop() -> None:
-    """Stop the hub; the server has closed the connections."""
+    """Stop the hub; called after the server has closed the connections."""
     await hub.stop()
 
 
 async def connect(user: SocketUser, sink: Sink) -> Member:
-    """Return a member for a new connection, in its user's own room."""
+    """Return a member for a new connection; it has joined its user's room."""
     member = Member(sink)
     member.session = Session(member.connection_id, user, ThreadConnection(hub, member))
     sink.member = member
@@ -76,7 +76,7 @@ async def _add_to_presence(session: Session) -> None:
 
 
 async def _add_all_to_presence(sessions: list[Session]) -> list[None]:
-    await in_thread(partial(presence.add_connections, sessions))
+    await run_in_thread(partial(presence.add_connections, sessions))
     return [None] * len(sessions)
 
 
@@ -91,7 +91,7 @@ async def disconnect(member: Member) -> None:
         hub.remove(member)
     if member.presence_task is not None:
         await asyncio.wait([member.presence_task])  # presence must add the connection before it removes it
-    await in_thread(partial(_leave_rooms_and_presence, member.session, rooms))
+    await run_in_thread(partial(_leave_rooms_and_presence, member.session, rooms))
 
 
 def _leave_rooms_and_presence(session: Session, rooms: list[str]) -> None:
@@ -100,14 +100,14 @@ def _leave_rooms_and_presence(session: Session, rooms: list[str]) -> None:
 
 
 async def _remove_from_room(member: Member, message: dict[str, Any]) -> None:
-    """Remove a connection from a room that its user may no longer be in, and send the event that says why."""
+    """Remove a connection from a room that its user may no longer be in, and send it the event about that."""
     room = message["from"]
     async with member.command_queue.lock:  # a running command may still join the room
         if room not in member.rooms:
             return
         hub.leave(member, room)
         member.deliver(Batch([Frame(message["event"], message["data"])]))
-        await in_thread(partial(run_leave_hooks, member.session, [room]))
+        await run_in_thread(partial(run_leave_hooks, member.session, [room]))
 
 
 async def _heartbeat_loop() -> None:
@@ -123,21 +123,21 @@ async def heartbeat() -> None:
         batch = members[start : start + HEARTBEAT_BATCH]
         sessions = [member.session for member in batch if not member.is_closed]
         try:
-            outdated = await in_thread(partial(_heartbeat_of, sessions))
+            ended = await run_in_thread(partial(_renew_sessions, sessions))
         except Exception:
             logger.exception("heartbeat failed")
-            outdated = []
-        for connection_id in outdated:
+            ended = []
+        for connection_id in ended:
             if member := hub.members.get(connection_id):
                 hub.end_session(member, "Your session has ended. Log in again.")
         await asyncio.sleep(HEARTBEAT_PAUSE)
     try:
-        await in_thread(presence.expire_silent_users)
+        await run_in_thread(presence.expire_silent_users)
     except Exception:
         logger.exception("presence sweep failed")
 
 
-def _heartbeat_of(sessions: list[Session]) -> list[str]:
+def _renew_sessions(sessions: list[Session]) -> list[str]:
     """Renew these connections and call the apps' hooks; return the connections whose session has ended."""
     presence.renew_connections(sessions)
     members: dict[RoomKind, dict[str, list[Session]]] = {}
@@ -148,11 +148,14 @@ def _heartbeat_of(sessions: list[Session]) -> list[str]:
                 members.setdefault(kind, {}).setdefault(room, []).append(session)
     for kind, rooms in members.items():
         kind.heartbeat.call_robust(rooms)
-    return _outdated(sessions)
+    return _ended_sessions(sessions)
 
 
-def _outdated(sessions: list[Session]) -> list[str]:
-    """Return the connections of users who were banned or logged out while Redis could not say so."""
+def _ended_sessions(sessions: list[Session]) -> list[str]:
+    """Return the connections of users who were banned or logged out.
+
+    Normally they are closed by a message, which is lost while Redis is unavailable.
+    """
     users = get_user_model().objects.filter(pk__in={session.user_id for session in sessions}, is_active=True)
     versions = dict(users.values_list("pk", "token_version"))
     return [

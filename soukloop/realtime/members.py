@@ -1,4 +1,4 @@
-"""A client's connection: its rooms, where its events are written, its backlog while it reads slowly."""
+"""Clients' connections: each one's rooms, its backlog while it reads slowly, and the sink it writes to."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ class Sink(Protocol):
 
     @property
     def is_writable(self) -> bool:
-        """Return whether the transport takes a write now, without waiting for a slow client."""
+        """Return whether the transport accepts a write now, without waiting for a slow client."""
 
     def write(self, batch: Batch) -> None:
         """Send the events in order. Never waits."""
@@ -109,10 +109,13 @@ class Member:
                 return
 
     def _drop_ephemeral_for(self, frame: Frame) -> bool:
-        # Typing, reactions and counts are dropped first; a message is never dropped silently.
-        lasting = deque(queued for queued in self.backlog or () if not queued.is_ephemeral)
-        if len(lasting) < settings.SOCKET_QUEUE_MAX:
-            self.backlog = lasting
+        """Make space in the backlog by dropping ephemeral events, or close the connection.
+
+        No other event is ever dropped from an open connection.
+        """
+        kept = deque(queued for queued in self.backlog or () if not queued.is_ephemeral)
+        if len(kept) < settings.SOCKET_QUEUE_MAX:
+            self.backlog = kept
             self.backlog.append(frame)
             return True
         logger.info("connection %s reads too slowly and was closed", self.connection_id)
@@ -121,7 +124,7 @@ class Member:
 
 
 class AsgiSink:
-    """Sends through ASGI `send`, under any server."""
+    """Writes through ASGI `send`; works with any server."""
 
     def __init__(self, send: Callable[[dict[str, Any]], Awaitable[None]], wire: WireFormat) -> None:
         self._send = send

@@ -1,4 +1,4 @@
-"""Which users are online: `online_users` in Redis, kept correct by heartbeats, and the events about it."""
+"""Presence: which users are online, kept in Redis and renewed by heartbeats, and the events about it."""
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
@@ -22,7 +22,7 @@ from soukloop.realtime.rooms import user_room
 logger = logging.getLogger(__name__)
 
 contacts: Hook[[Collection[UUID]], Iterable[tuple[UUID, UUID]]] = Hook()
-"""`callback(user_ids)`: (user id, contact id) pairs, who is notified when these users come and go online."""
+"""`callback(user_ids)`: (user id, contact id) pairs; the contact is notified about the user's presence."""
 
 
 class Connection(Protocol):
@@ -36,10 +36,10 @@ class Connection(Protocol):
     def connection_id(self) -> str: ...
 
 
-# Redis' own clock: web processes' clocks differ.
+# Redis's own clock, because the clocks of web processes differ.
 _NOW = "local time = redis.call('TIME'); local now = time[1] * 1000 + math.floor(time[2] / 1000)\n"
-# KEYS: presence, online_users, then for each connection its user's set of connections. ARGV: TTL in ms, then
-# for each connection its user's id and its own. Returns for each whether it is its user's first.
+# KEYS: presence, online_users, then each connection's user's set of connections. ARGV: TTL in ms, then each
+# connection's user id and its own id. Returns, for each connection, whether it is its user's first.
 _RENEW = (
     _NOW
     + """
@@ -66,7 +66,7 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 return redis.call('SREM', KEYS[3], ARGV[1])
 """
 )
-# KEYS: presence, online_users. ARGV: TTL in ms. Returns each user to only one of the processes that sweep.
+# KEYS: presence, online_users. ARGV: TTL in ms. Returns the expired users, each to only one of the processes.
 _EXPIRE = (
     _NOW
     + """
@@ -86,20 +86,20 @@ def online_among(user_ids: Iterable[UUID]) -> set[UUID]:
     if not ids:
         return set()
     try:
-        flags = redis_client().smismember(keys.ONLINE_USERS, [str(each) for each in ids])
+        flags = redis_client().smismember(keys.ONLINE_USERS, [str(user_id) for user_id in ids])
     except RedisError:
         return set()
-    return {each for each, flag in zip(ids, flags, strict=True) if flag}
+    return {user_id for user_id, flag in zip(ids, flags, strict=True) if flag}
 
 
 def connected_among(user_ids: Iterable[UUID]) -> set[UUID]:
     """Return the users who have a connection in any process at this moment; raises RedisError.
 
-    Detects a killed process immediately, because Redis drops its subscriptions with its connection, long
-    before its heartbeats are overdue. Only the loss of a whole machine is detected later, by heartbeats.
+    Unlike `online_among`, this excludes users of a killed process immediately, because Redis drops the
+    process's subscriptions with its connection. Only the loss of a whole machine is left to heartbeats.
     """
     layer = get_channel_layer()
-    channels = {layer.redis_channel(user_room(each)).encode(): each for each in user_ids}
+    channels = {layer.redis_channel(user_room(user_id)).encode(): user_id for user_id in user_ids}
     counted: Any = redis_client().pubsub_numsub(*channels)
     return {channels[channel] for channel, subscribed in counted if subscribed}
 
@@ -128,7 +128,7 @@ def remove_connection(connection: Connection) -> None:
 
 
 def renew_connections(connections: Collection[Connection]) -> None:
-    """Record that these connections are alive, which also restores what Redis has lost."""
+    """Record that these connections are open, which also restores data that Redis has lost."""
     try:
         _renew(connections)
     except RedisError as error:
@@ -136,7 +136,7 @@ def renew_connections(connections: Collection[Connection]) -> None:
 
 
 def expire_silent_users() -> None:
-    """Mark users offline whose process was killed: they had no heartbeat for PRESENCE_TTL."""
+    """Mark as offline the users without a heartbeat for PRESENCE_TTL, because their process was killed."""
     try:
         expired = redis_client().eval(_EXPIRE, 2, keys.PRESENCE, keys.ONLINE_USERS, _ttl_ms())
     except RedisError as error:
@@ -149,7 +149,7 @@ def expire_silent_users() -> None:
 
 
 def _renew(connections: Collection[Connection]) -> list[int]:
-    """Record connections in one Redis command, because heartbeats and live streams bring hundreds at once."""
+    """Record connections in one Redis command, because there may be hundreds at a time."""
     names = [keys.presence(each.user_id) for each in connections]
     arguments = [text for each in connections for text in (str(each.user_id), each.connection_id)]
     fixed = (keys.PRESENCE, keys.ONLINE_USERS)

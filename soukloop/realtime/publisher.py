@@ -1,4 +1,4 @@
-"""Sends messages to the channel layer, in order, from any thread."""
+"""The publisher, one per process: sends messages to the channel layer, in order, from any thread."""
 
 import asyncio
 import atexit
@@ -22,10 +22,10 @@ Message = dict[str, Any]
 
 
 class Publisher:
-    """One per process. Sends on the hub's event loop where there is one, otherwise on a thread of its own.
+    """Sends on the hub's event loop if the process has one, otherwise on a thread of its own.
 
     `async_to_sync(group_send)` would open a connection to Redis for each event, because the channel layer
-    has one per event loop.
+    has one connection per event loop.
     """
 
     def __init__(self) -> None:
@@ -77,8 +77,8 @@ class Publisher:
         self._task = asyncio.get_running_loop().create_task(self._send_queue())
 
     async def _send_queue(self) -> None:
-        # One batch at a time, so that a room's events arrive in the order published. Sent singly, each event
-        # took two iterations of a busy event loop: the queue overflowed at 400 a second.
+        # One batch at a time, so that a room's events arrive in the order published. Batches, because each
+        # event on its own took two iterations of a busy event loop, and the queue overflowed at 400 a second.
         while True:
             with self._lock:
                 if not self._queue:

@@ -1,4 +1,4 @@
-"""Kinds of rooms, which apps declare in their `rooms.py`. Members receive what is published to a room."""
+"""The registry of room kinds; apps declare them in `rooms.py`. A room's members receive its events."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class RoomKind:
     """A kind of room: how its rooms are named, and hooks for the app that declares it.
 
-    `description` completes "To:" in docs/events.md: who receives what is published to such a room.
+    `description` says who is in such a room; docs/events.md shows it after "To:".
     """
 
     def __init__(self, name: str, description: str) -> None:
@@ -27,9 +27,9 @@ class RoomKind:
         """
 
         self.heartbeat: Hook[[dict[str, list[Session]]], None] = Hook()
-        """`callback({room: [session, …]})`: these connections in rooms of this kind are alive.
+        """`callback({room: [session, …]})`: these connections are open and in these rooms.
 
-        Called on a thread, every SOCKET_HEARTBEAT, in several calls that together name each connection of
+        Called on a thread, every SOCKET_HEARTBEAT, in several calls that together cover all connections of
         this process.
         """
 

@@ -21,6 +21,6 @@ def websocket_application() -> URLRouter:
 
 
 def app_urlpatterns() -> list[Any]:
-    """Return the `websocket_urlpatterns` of all domain apps."""
+    """Return the `websocket_urlpatterns` of all domain apps' `routing` modules."""
     modules = [import_submodule(config, "routing") for config in domain_apps()]
     return [pattern for module in modules if module is not None for pattern in module.websocket_urlpatterns]

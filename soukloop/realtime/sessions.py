@@ -1,4 +1,4 @@
-"""A socket connection as commands see it: its user, its rooms; closing it from any process."""
+"""Sessions: socket connections as commands see them; and closing a user's connections from any process."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class SocketUser:
     username: str
     avatar_url: str | None
     token_version: int
-    row: Any = field(compare=False, repr=False)  # as read for the handshake; the first command may use it
+    row: Any = field(compare=False, repr=False)  # read for the handshake; reused by a first command
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class Session:
         self.connection_id = connection_id
         self.socket_user = socket_user
         self.user_id = socket_user.id
-        self.state: dict[str, Any] = {}  # kept by apps for as long as the connection is open
+        self.state: dict[str, Any] = {}  # for apps, while the connection is open
         self._connection = connection
         self._user: Any = socket_user.row
-        self._is_fresh_until = time.monotonic() + USER_FRESH_SECONDS
+        self._fresh_until = time.monotonic() + USER_FRESH_SECONDS
 
     @property
     def username(self) -> str:
@@ -67,9 +67,9 @@ class Session:
 
     @property
     def user(self) -> Any:
-        """The user's row, read once per command; raises NotAuthenticated if banned or deleted.
+        """The user's row, read once per command; raises NotAuthenticated if the user is banned or deleted.
 
-        Clients usually join a room right after the handshake, so the row read there serves the join too.
+        A command right after the handshake, usually a join, uses the row that the handshake read.
         """
         if self._user is None:
             user = user_by_id(self.user_id)
@@ -79,10 +79,10 @@ class Session:
         return self._user
 
     def forget_user(self) -> None:
-        """Read the row again at the next use, unless the handshake read it less than a second ago."""
-        if time.monotonic() >= self._is_fresh_until:
+        """Read the row again when it is next used, unless the handshake read it less than a second ago."""
+        if time.monotonic() >= self._fresh_until:
             self._user = None
-        self._is_fresh_until = 0.0
+        self._fresh_until = 0.0
 
     @property
     def rooms(self) -> frozenset[str]:
@@ -105,7 +105,7 @@ class Session:
 
 
 def authenticate(credentials: Sequence[Credentials]) -> list[SocketUser | Exception]:
-    """Return the user of each of these credentials, or the exception that refuses them."""
+    """Return, for each of these credentials, their user, or an exception if they are not accepted."""
     authenticator: Callable[[Sequence[Credentials]], list[SocketUser | Exception]] = import_string(
         settings.SOCKET_AUTHENTICATOR
     )

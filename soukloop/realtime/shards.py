@@ -1,4 +1,4 @@
-"""One Redis server of the channel layer: its subscriptions, kept through lost connections, and publishing."""
+"""Connections of the channel layer to one Redis server: publishing, and subscriptions that are renewed."""
 
 import asyncio
 import logging
@@ -27,8 +27,8 @@ SUBSCRIBE_BATCH = 500
 class Shard:
     """The connections of one event loop to one Redis server.
 
-    Subscriptions requested while Redis is unavailable are made when it is available again. After each
-    reconnection all are renewed, and `on_reconnect` is called.
+    Subscriptions that are requested while Redis is unavailable are made once it is available again. After
+    each reconnection, all subscriptions are renewed and `on_reconnect` is called.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Shard:
     async def subscribe(self, channel: str) -> None:
         """Subscribe; returns once Redis has confirmed, or immediately while Redis is unavailable."""
         if self._receiver is None:
-            self._receiver = asyncio.get_running_loop().create_task(self._receive_for_ever())
+            self._receiver = asyncio.get_running_loop().create_task(self._receive_forever())
         self._subscriptions.add(channel)
         confirmation = self._confirmations.get(channel)
         if confirmation is None:
@@ -89,7 +89,7 @@ class Shard:
             try:
                 await self._pubsub.unsubscribe(*channels)
             except (RedisError, OSError):
-                return  # the reconnection doesn't renew them
+                return  # the connection is lost, and the reconnection will not renew them
 
     async def close(self) -> None:
         """Close the connections and forget all subscriptions; the shard can be used again."""
@@ -113,16 +113,16 @@ class Shard:
         try:
             while self._queued and self._pubsub is not None:
                 batch, self._queued = self._queued[:SUBSCRIBE_BATCH], self._queued[SUBSCRIBE_BATCH:]
-                wanted = [channel for channel in batch if channel in self._subscriptions]
-                if wanted:
-                    await self._pubsub.subscribe(*wanted)
+                channels = [channel for channel in batch if channel in self._subscriptions]
+                if channels:
+                    await self._pubsub.subscribe(*channels)
         except (RedisError, OSError) as error:
-            logger.debug("subscribing failed, the reconnection will do it: %s", error)
+            logger.debug("subscribing failed, to be repeated after the reconnection: %s", error)
         finally:
             self._queued.clear()
             self._queue_task = None
 
-    async def _receive_for_ever(self) -> None:
+    async def _receive_forever(self) -> None:
         while True:
             try:
                 await self._connect()
@@ -136,16 +136,16 @@ class Shard:
             await asyncio.sleep(RECONNECT_INTERVAL)
 
     async def _connect(self) -> None:
-        # No retries: a connection that redis-py reopened by itself would hide that messages were lost.
+        # Without retries, because a connection that redis-py reopens by itself would hide lost messages.
         self._subscribing = _client(self._host, {"retry": Retry(NoBackoff(), 0)}, socket_connect_timeout=2)
         pubsub = self._subscribing.pubsub()
         channels = list(self._subscriptions)
         for start in range(0, len(channels), SUBSCRIBE_BATCH):
             await pubsub.subscribe(*channels[start : start + SUBSCRIBE_BATCH])
         self._pubsub = pubsub
-        added_meanwhile = self._subscriptions.difference(channels)
-        if added_meanwhile:
-            await pubsub.subscribe(*added_meanwhile)
+        added_during_loop = self._subscriptions.difference(channels)
+        if added_during_loop:
+            await pubsub.subscribe(*added_during_loop)
         if self._was_connected:
             logger.warning("Redis is available again; %s subscriptions renewed", len(self._subscriptions))
             self._on_reconnect()

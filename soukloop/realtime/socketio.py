@@ -1,4 +1,4 @@
-"""Socket.IO at `/socket.io/`: python-socketio does the handshakes, `dispatch` runs the commands."""
+"""Socket.IO at `/socket.io/`: python-socketio handles connections, `dispatch` runs the commands."""
 
 import asyncio
 import logging
@@ -36,7 +36,7 @@ Payload.max_decode_packets = PACKETS_PER_POST
 
 
 class Packet(NamedTuple):
-    """One packet of a client."""
+    """A packet that a client sent."""
 
     type: int
     namespace: str
@@ -45,7 +45,7 @@ class Packet(NamedTuple):
 
 
 class Json:
-    """What python-socketio encodes and decodes with."""
+    """The JSON module that python-socketio uses."""
 
     @staticmethod
     def dumps(value: Any, **options: Any) -> str:
@@ -57,7 +57,7 @@ class Json:
 
 
 class SocketIoServer:
-    """Runs Engine.IO and python-socketio, and answers events before python-socketio sees them."""
+    """Runs Engine.IO and python-socketio; events go to `dispatch` instead of python-socketio."""
 
     def __init__(self) -> None:
         self._sinks: dict[str, EngineSink] = {}  # by Engine.IO's session id
@@ -130,12 +130,12 @@ class SocketIoServer:
         elif packet.type in (CONNECT, DISCONNECT):
             await self._library_handlers["message"](session_id, text)
             if sink.member is not None and not sink.is_open:
-                self._server.environ[session_id] = {}  # the headers, 3 KiB per client, are no longer needed
+                self._server.environ[session_id] = {}  # frees the headers, 3 KiB per client
                 sink.open()
                 lifecycle.welcome(sink.member)
         elif packet.type != ACK:
-            # No event of ours is binary, so its attachments would only take up memory.
-            raise ValueError("clients can't send this type of packet")
+            # No command is binary, so a packet with attachments would only take up memory.
+            raise ValueError("clients cannot send this type of packet")
 
     async def _log_in(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         scope = environ["asgi.scope"]
@@ -187,10 +187,10 @@ class SocketIoApp:
                     await sink.end()
                 await _send_error(send, error)
                 return
-            receive = _receive_again(body)
+            receive = _replay_body(body)
         await self._server.handle_request(scope, receive, send)
         if sink is not None:
-            sink.polled()
+            sink.poll_finished()
 
 
 def _is_trusted(origin: str, environ: dict[str, Any]) -> bool:
@@ -220,7 +220,7 @@ async def _run_command(sink: EngineSink, packet: Packet) -> None:
 
 
 def _reject(member: Member, text: Any, cause: Exception) -> None:
-    """Answer an invalid packet: by an acknowledgement if it has an id, otherwise by `error`."""
+    """Respond to an invalid packet: with an acknowledgement if it has an id, otherwise with `error`."""
     error = BadRequest(f"Invalid packet: {cause}.", code="bad_frame")
     with_id = _EVENT_WITH_ID.match(text) if isinstance(text, str) else None
     if with_id is not None:
@@ -237,7 +237,7 @@ def _ack(packet_id: str, ack: dict[str, Any]) -> bytes:
 
 
 async def _read_packets(receive: Any) -> bytes:
-    """Return the body of a polling request; raises DomainError if it isn't a list of Engine.IO packets."""
+    """Return the body of a polling request; raises DomainError unless it is a list of Engine.IO packets."""
     body = b""
     while True:
         message = await receive()
@@ -256,7 +256,7 @@ async def _read_packets(receive: Any) -> bytes:
     return body
 
 
-def _receive_again(body: bytes) -> Any:
+def _replay_body(body: bytes) -> Any:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 

@@ -1,7 +1,7 @@
-"""uvicorn's WebSocket protocol, through which the hub writes encoded frames straight to the transport.
+"""uvicorn's WebSocket protocol, extended so that the hub writes encoded frames directly to the transport.
 
-Run as `uvicorn --ws soukloop.realtime.uvicorn_protocol:WebSocketProtocol`; without it everything works, but
-slower. uvicorn documents few of the names used here; `soukloop/tests/upstream` tests each of them.
+Used by `uvicorn --ws soukloop.realtime.uvicorn_protocol:WebSocketProtocol`; without it everything works, but
+more slowly. uvicorn documents few of the names used here; `soukloop/tests/upstream` tests each of them.
 """
 
 import logging
@@ -47,7 +47,7 @@ class WebSocketProtocol(WSProtocol):
     """uvicorn's wsproto protocol, with stricter limits on what clients send and a sink for the hub."""
 
     def __init__(self, config: Any, *args: Any, **kwargs: Any) -> None:
-        # A compressed frame can't be shared by connections, and each would need 300 KiB of zlib state.
+        # Compressed frames could not be shared by connections, and each would need 300 KiB of zlib state.
         config.ws_per_message_deflate = False
         config.ws_max_size = settings.SOCKET_FRAME_MAX_BYTES
         super().__init__(config, *args, **kwargs)
@@ -72,12 +72,12 @@ class WebSocketProtocol(WSProtocol):
 
     def handle_close(self, event: events.CloseConnection) -> None:
         if not self.close_sent and self.conn.state is ConnectionState.OPEN:
-            # Not a close frame of the client: wsproto reports a frame it can't parse this way (1002, 1007).
-            return self.fail(event.code, event.reason or "The frame can't be parsed.")
+            # Not a close frame from the client: this is how wsproto reports an invalid frame (1002, 1007).
+            return self.fail(event.code, event.reason or "The frame is invalid.")
         return super().handle_close(event)
 
     def fail(self, code: int, reason: str) -> None:
-        """Close the connection, even if the client doesn't read."""
+        """Close the connection, even if the client does not read."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
         if code not in (1000, 1001):
@@ -108,7 +108,7 @@ class WebSocketProtocol(WSProtocol):
 
 
 class StoppableConnection(wsproto.WSConnection):
-    """Ignores what a client sent after the frame for which its connection is closed."""
+    """Ignores everything that a client sent after the frame for which its connection is closed."""
 
     stop_parsing = False
 

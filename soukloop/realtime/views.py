@@ -1,4 +1,4 @@
-"""The sockets' description over HTTP."""
+"""The view of the sockets' AsyncAPI document."""
 
 import functools
 
@@ -9,7 +9,7 @@ from soukloop.realtime.documents import asyncapi
 
 
 def asyncapi_document(request: HttpRequest) -> HttpResponse:
-    """Answer the AsyncAPI 3 document."""
+    """Return the AsyncAPI 3 document."""
     return HttpResponse(_document(), content_type="application/json")
 
 

@@ -1,4 +1,4 @@
-"""Fixtures for tests with sockets and running servers; the root `conftest.py` loads them."""
+"""Pytest fixtures for sockets and running servers, loaded by the root `conftest.py`."""
 
 import contextlib
 import fcntl
@@ -24,8 +24,8 @@ Captured = list[tuple[str, str, dict[str, Any]]]
 def captured_events(monkeypatch: pytest.MonkeyPatch) -> Captured:
     """Collect (room, event, data) instead of publishing.
 
-    What is published on commit appears when the commit does: in a transactional test by itself, otherwise
-    within `django_capture_on_commit_callbacks(execute=True)`.
+    Events published on commit are collected at the commit: in a transactional test that is automatic,
+    otherwise use `django_capture_on_commit_callbacks(execute=True)`.
     """
     captured: Captured = []
 
@@ -57,8 +57,8 @@ def live_server_process(
 ) -> Iterator[ServerFactory]:
     """Return `start(n=1, server="uvicorn", fresh=False, environment={})`: a list of n serving web processes.
 
-    They stay for the session's other tests, except `fresh` ones: for tests that kill. What a test writes must
-    be committed for them to see; the fixture sees to that.
+    The session's other tests reuse them, except `fresh` ones, which are for tests that kill a process. The
+    fixture makes the test transactional, because the processes see only committed rows.
     """
     fresh_servers: list[ServerProcess] = []
     url = urlsplit(os.environ["DATABASE_URL"])
@@ -95,7 +95,7 @@ def live_server_process(
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisProcess]:
-    """A Redis that the test may kill: start servers with `environment={"REDIS_URL": own_redis.url}`."""
+    """Return a Redis to kill; start servers with `environment={"REDIS_URL": own_redis.url}`."""
     process = RedisProcess()
     yield process
     process.kill()
@@ -115,14 +115,14 @@ def bare_client() -> Iterator[Callable[..., BareClient]]:
 @pytest.fixture(scope="session")
 def _node_modules() -> None:
     with (JS_CLIENT / "package-lock.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one worker installs, the others wait for it
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one worker installs while the others wait
         if not (JS_CLIENT / "node_modules" / "socket.io-client").exists():
             subprocess.run(["npm", "ci"], cwd=JS_CLIENT, check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture
 def sio_client(_node_modules: None) -> Iterator[Callable[..., SocketIoClient]]:
-    """Return `connect(server, token, **options)`: a standard socket.io-client that is connecting."""
+    """Return `connect(server, token, **options)`: a standard socket.io-client that has started to connect."""
     with contextlib.ExitStack() as clients:
 
         def open_client(server: ServerProcess, token: str | None = None, **options: Any) -> SocketIoClient:

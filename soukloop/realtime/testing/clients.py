@@ -1,4 +1,4 @@
-"""Clients for tests: a plain WebSocket, and the standard socket.io-client in a node process, used alike."""
+"""Clients for tests, with one interface: a plain WebSocket, and the standard socket.io-client in node."""
 
 import contextlib
 import shutil
@@ -13,21 +13,21 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from soukloop.core import jsonlib
-from soukloop.realtime.testing.servers import START_WITHIN, ServerProcess
+from soukloop.realtime.testing.servers import START_TIMEOUT, ServerProcess
 
 Data = dict[str, Any]
 
-ANSWER_WITHIN = 10.0
+ANSWER_TIMEOUT = 10.0
 JS_CLIENT = Path(__file__).parent.parent / "tests" / "js"
 
 
 class Client:
-    """What both clients share: events that came, in order, and the answers to calls."""
+    """The base of both clients: the events received, in order, and the acknowledgements of calls."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, Any]] = []
-        self._seen = 0
-        self._news = threading.Condition()
+        self._position = 0
+        self._changed = threading.Condition()
         self._acks: dict[int, Data] = {}
         self._calls = 0
         self.is_closed = False
@@ -40,59 +40,62 @@ class Client:
         """Send a command and return its acknowledgement."""
         raise NotImplementedError
 
-    def expect(self, event: str, *, within: float = ANSWER_WITHIN, **having: Any) -> Any:
-        """Return the next such event's data; what came between it and the last one expected is skipped."""
+    def expect(self, event: str, *, within: float = ANSWER_TIMEOUT, **having: Any) -> Any:
+        """Return the data of the next event with this name and these values; earlier events are skipped."""
 
-        def found() -> bool:
-            for index in range(self._seen, len(self.events)):
+        def find() -> bool:
+            for index in range(self._position, len(self.events)):
                 name, data = self.events[index]
                 if name == event and all(data.get(key) == value for key, value in having.items()):
-                    self._seen = index + 1
+                    self._position = index + 1
                     return True
             return False
 
-        with self._news:
-            if not self._news.wait_for(found, within):
-                raise AssertionError(f"no {event} {having or ''} within {within} s; came: {self.events}")
-            return self.events[self._seen - 1][1]
+        with self._changed:
+            if not self._changed.wait_for(find, within):
+                raise AssertionError(f"no {event} {having or ''} within {within} s; received: {self.events}")
+            return self.events[self._position - 1][1]
 
     def receives_no(self, event: str, *, within: float = 0.5) -> bool:
-        """Wait, then say whether no such event came after the last one expected."""
+        """Wait, then return whether no such event was received after the last one expected."""
         time.sleep(within)
-        with self._news:
-            return all(name != event for name, _ in self.events[self._seen :])
+        with self._changed:
+            return all(name != event for name, _ in self.events[self._position :])
 
     def named(self, event: str) -> list[Any]:
         """Return the data of all such events so far."""
-        with self._news:
+        with self._changed:
             return [data for name, data in self.events if name == event]
 
-    def _heard(self, event: str, data: Any) -> None:
-        with self._news:
+    def _record_event(self, event: str, data: Any) -> None:
+        with self._changed:
             self.events.append((event, data))
-            self._news.notify_all()
+            self._changed.notify_all()
 
-    def _answered(self, call: int, ack: Data) -> None:
-        with self._news:
+    def _record_ack(self, call: int, ack: Data) -> None:
+        with self._changed:
             self._acks[call] = ack
-            self._news.notify_all()
+            self._changed.notify_all()
 
-    def _await_answer(self, call: int) -> Data:
-        with self._news:
-            if not self._news.wait_for(lambda: call in self._acks or self.is_closed, ANSWER_WITHIN):
-                raise AssertionError(f"no answer to call {call}; came: {self.events}")
+    def wait_for_ack(self, call: int) -> Data:
+        """Wait for the acknowledgement of a call, by its number, and return it."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: call in self._acks or self.is_closed, ANSWER_TIMEOUT):
+                raise AssertionError(f"no acknowledgement of call {call}; received: {self.events}")
             if call not in self._acks:
-                raise AssertionError(f"closed before the answer to call {call}; came: {self.events}")
+                raise AssertionError(
+                    f"closed before the acknowledgement of call {call}; received: {self.events}"
+                )
             return self._acks.pop(call)
 
-    def _ended(self) -> None:
-        with self._news:
+    def _record_close(self) -> None:
+        with self._changed:
             self.is_closed = True
-            self._news.notify_all()
+            self._changed.notify_all()
 
 
 class BareClient(Client):
-    """A plain WebSocket, as a native app has it: JSON frames, bearer header."""
+    """A plain WebSocket, as native apps use it: JSON frames, bearer header."""
 
     def __init__(
         self,
@@ -117,7 +120,7 @@ class BareClient(Client):
                 origin=origin,
                 compression=None,
                 proxy=None,
-                open_timeout=ANSWER_WITHIN,
+                open_timeout=ANSWER_TIMEOUT,
                 max_size=2**24,
             )
         )
@@ -130,13 +133,13 @@ class BareClient(Client):
         self._calls += 1
         call = self._calls
         self.socket.send(jsonlib.dumps({"event": event, "data": data, "id": call}).decode())
-        return self._await_answer(call)
+        return self.wait_for_ack(call)
 
-    def wait_closed(self, within: float = ANSWER_WITHIN) -> tuple[int | None, str]:
-        """Return the server's close code and reason."""
-        with self._news:
-            if not self._news.wait_for(lambda: self.is_closed, within):
-                raise AssertionError(f"not closed within {within} s; came: {self.events}")
+    def wait_closed(self, within: float = ANSWER_TIMEOUT) -> tuple[int | None, str]:
+        """Wait until the server closes the connection; return the close code and reason."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.is_closed, within):
+                raise AssertionError(f"not closed within {within} s; received: {self.events}")
         return self.close_code, self.close_reason
 
     def close(self) -> None:
@@ -148,13 +151,13 @@ class BareClient(Client):
                 frame = jsonlib.loads(text)
                 if frame["event"] == "ack":
                     ack = {key: value for key, value in frame.items() if key not in ("event", "id")}
-                    self._answered(frame["id"], ack)
+                    self._record_ack(frame["id"], ack)
                 else:
-                    self._heard(frame["event"], frame["data"])
+                    self._record_event(frame["event"], frame["data"])
         except ConnectionClosed:
             pass
         self.close_code, self.close_reason = self.socket.close_code, self.socket.close_reason or ""
-        self._ended()
+        self._record_close()
 
     def __enter__(self) -> Self:
         return self
@@ -164,7 +167,7 @@ class BareClient(Client):
 
 
 class SocketIoClient(Client):
-    """The stock JavaScript client; with its own defaults unless `options` say otherwise."""
+    """The standard JavaScript client, with its default options unless `options` changes them."""
 
     def __init__(self, server: ServerProcess, token: str | None = None, **options: Any) -> None:
         super().__init__()
@@ -181,21 +184,21 @@ class SocketIoClient(Client):
         self.transports: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()
 
-    def wait_connected(self, times: int = 1, within: float = START_WITHIN) -> Self:
+    def wait_connected(self, times: int = 1, within: float = START_TIMEOUT) -> Self:
         """Wait for Socket.IO's handshake (for the n-th, after reconnections)."""
         self._wait(lambda: self.connected >= times, "connect", within)
         return self
 
-    def wait_refused(self, times: int = 1, within: float = START_WITHIN) -> Data:
-        """Return `{message, data}` of the n-th `connect_error`."""
+    def wait_refused(self, times: int = 1, within: float = START_TIMEOUT) -> Data:
+        """Wait for the n-th `connect_error` and return its `{message, data}`."""
         self._wait(lambda: len(self.errors) >= times, "connect_error", within)
         return self.errors[times - 1]
 
-    def wait_disconnected(self, within: float = ANSWER_WITHIN) -> str:
+    def wait_disconnected(self, within: float = ANSWER_TIMEOUT) -> str:
         self._wait(lambda: bool(self.disconnects), "disconnect", within)
         return self.disconnects[-1]
 
-    def wait_upgraded(self, within: float = ANSWER_WITHIN) -> None:
+    def wait_upgraded(self, within: float = ANSWER_TIMEOUT) -> None:
         self._wait(lambda: "websocket" in self.transports, "upgrade", within)
 
     def send(self, event: str, data: Any = None) -> None:
@@ -205,10 +208,11 @@ class SocketIoClient(Client):
         self._calls += 1
         call = self._calls
         arguments = [] if data is None else [data]
-        self.order(op="call", event=event, arguments=arguments, id=call, timeout=int(ANSWER_WITHIN * 1000))
-        return self._await_answer(call)
+        self.order(op="call", event=event, arguments=arguments, id=call, timeout=int(ANSWER_TIMEOUT * 1000))
+        return self.wait_for_ack(call)
 
     def order(self, **order: Any) -> None:
+        """Send an order to `client.js`."""
         assert self._node.stdin is not None
         self._node.stdin.write(jsonlib.dumps(order) + b"\n")
         self._node.stdin.flush()
@@ -220,8 +224,8 @@ class SocketIoClient(Client):
         self._node.wait(timeout=10)
 
     def _wait(self, condition: Callable[[], bool], what: str, within: float) -> None:
-        with self._news:
-            if not self._news.wait_for(condition, within):
+        with self._changed:
+            if not self._changed.wait_for(condition, within):
                 raise AssertionError(f"no {what} within {within} s; errors: {self.errors}")
 
     def _read(self) -> None:
@@ -230,11 +234,11 @@ class SocketIoClient(Client):
             message = jsonlib.loads(line)
             match message["type"]:
                 case "event":
-                    self._heard(message["event"], message["data"])
+                    self._record_event(message["event"], message["data"])
                 case "ack":
-                    self._answered(message["id"], message.get("ack") or {"timeout": True})
+                    self._record_ack(message["id"], message.get("ack") or {"timeout": True})
                 case kind:
-                    with self._news:
+                    with self._changed:
                         if kind == "connect":
                             self.connected += 1
                         elif kind == "transport":
@@ -243,5 +247,5 @@ class SocketIoClient(Client):
                             self.errors.append({"message": message["message"], "data": message["data"]})
                         elif kind == "disconnect":
                             self.disconnects.append(message["reason"])
-                        self._news.notify_all()
-        self._ended()
+                        self._changed.notify_all()
+        self._record_close()

@@ -1,4 +1,4 @@
-"""A Redis server of a test's own, which the test may kill."""
+"""A Redis server for one test, which may kill it."""
 
 import subprocess
 import tempfile
@@ -10,7 +10,7 @@ from soukloop.realtime.testing.waiting import wait_until
 
 
 class RedisProcess:
-    """Redis on a port of its own; what it held is lost when it ends."""
+    """A Redis process on its own port; its data is lost when it ends."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -28,7 +28,7 @@ class RedisProcess:
         wait_until(self._answers, "answer from Redis")
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill the process, so that it cannot shut down cleanly."""
         self.process.kill()
         self.process.wait()
 

@@ -1,4 +1,4 @@
-"""Web processes for tests."""
+"""Web processes for tests, and free ports for them."""
 
 import contextlib
 import os
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-START_WITHIN = 60.0  # two cores may be busy with other things
-PORTS = range(10_000, 20_000)  # below those that the kernel gives to outgoing connections
-# As in production, but for the time it takes to stop.
+START_TIMEOUT = 60.0  # seconds; the machine may be busy with other tests
+PORTS = range(10_000, 20_000)  # below the ports that the kernel uses for outgoing connections
+# As in production, except for the shorter shutdown.
 _UVICORN = ["uvicorn", "soukloop.asgi:application", "--no-proxy-headers", "--no-server-header"]
 _UVICORN += ["--no-access-log", "--timeout-graceful-shutdown", "3"]
 COMMANDS = {
@@ -27,7 +27,7 @@ COMMANDS = {
 
 
 class ServerProcess:
-    """A web process on a port of its own, against the test database and Redis."""
+    """A web process on its own port, with the test database and Redis."""
 
     def __init__(self, server: str, database_url: str, environment: dict[str, str]) -> None:
         self.server = server
@@ -44,14 +44,14 @@ class ServerProcess:
         )
 
     def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_WITHIN
+        deadline = time.monotonic() + START_TIMEOUT
         while True:
             try:
                 with urllib.request.urlopen(f"{self.url}/healthz", timeout=5):  # noqa: S310 - our own
                     return
             except (OSError, urllib.error.URLError):
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"{self.server} does not serve:\n{self.log()}") from None
+                    raise RuntimeError(f"{self.server} did not start:\n{self.log()}") from None
                 time.sleep(0.05)
 
     @property
@@ -71,7 +71,7 @@ class ServerProcess:
         return self.log_path.read_text(errors="replace")
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill the process, so that it cannot shut down cleanly."""
         self.process.kill()
         self.process.wait()
 
@@ -84,7 +84,7 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on and that no other worker of pytest-xdist is given."""
+    """Return a port that is not in use and that no other worker of pytest-xdist may be given."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     ports = range(PORTS.start + worker, PORTS.stop, workers)

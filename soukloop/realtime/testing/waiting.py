@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 
-PATIENCE = 30.0  # seconds; costs nothing where all is well, and a busy machine is slow
+DEFAULT_TIMEOUT = 30.0  # seconds; only a failing test waits this long, and a busy machine is slow
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> float:
-    """Wait for a condition to come true and return how many seconds it took."""
+def wait_until(condition: Callable[[], object], what: str, seconds: float = DEFAULT_TIMEOUT) -> float:
+    """Wait until a condition is true; return how many seconds it took."""
     started = time.monotonic()
     while not condition():
         if time.monotonic() - started > seconds:

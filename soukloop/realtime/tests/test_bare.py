@@ -44,7 +44,7 @@ def test_commands_of_one_connection_run_in_order_and_of_several_connections_in_p
     for n in range(20):
         frame = {"event": "probe:wait", "id": str(n), "data": {"seconds": 0.001, "n": n}}
         clients[0].socket.send(json.dumps(frame))
-    assert [clients[0]._await_answer(str(n))["data"]["n"] for n in range(20)] == list(range(20))
+    assert [clients[0].wait_for_ack(str(n))["data"]["n"] for n in range(20)] == list(range(20))
 
 
 def test_events_reach_only_the_rooms_members_and_in_order(
@@ -83,7 +83,7 @@ def test_errors_have_the_same_codes_as_in_rest(server: ServerProcess, bare_clien
         "message": "Some fields are missing or invalid.",
         "details": {"room": ["This field is required."]},
     }
-    assert client.call("probe:join", [1])["error"]["details"] == {"data": ["This must be an object."]}
+    assert client.call("probe:join", [1])["error"]["details"] == {"data": ["The data must be an object."]}
     assert client.call("nobody:knows")["error"]["code"] == "unknown_event"
     client.send("probe:refuse")
     assert client.expect("error")["event"] == "probe:refuse"

@@ -19,12 +19,14 @@ def test_a_connection_without_credentials_is_refused_with_a_reason(
     client = bare_client(server)
     assert client.expect("error") == {
         "code": "credentials_missing",
-        "message": "Log in first: send a token or a ticket.",
+        "message": "Authentication is required. Send a token or a ticket.",
         "details": {},
     }
     code, reason = client.wait_closed()
     assert code == 4401
-    assert reason == ("" if server.server == "daphne" else "Log in first: send a token or a ticket.")
+    assert reason == (
+        "" if server.server == "daphne" else "Authentication is required. Send a token or a ticket."
+    )
 
 
 def test_bad_and_expired_tokens_are_refused(

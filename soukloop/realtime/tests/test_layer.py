@@ -138,7 +138,7 @@ async def test_a_lost_connection_is_reported_once_the_groups_are_subscribed_agai
 ) -> None:
     layer = make_layer(hosts=[own_redis.url])
     reconnected = asyncio.Event()
-    await layer.when_reconnected(reconnected.set)
+    await layer.add_reconnect_callback(reconnected.set)
     channel = await layer.new_channel()
     await layer.group_add("room.1", channel)
     own_redis.kill()

@@ -48,7 +48,7 @@ def test_a_refused_client_receives_the_reason_and_its_code(
 ) -> None:
     nobody = sio_client(server).wait_refused()
     assert nobody == {
-        "message": "Log in first: send a token or a ticket.",
+        "message": "Authentication is required. Send a token or a ticket.",
         "data": {"code": "credentials_missing", "details": {}},
     }
     forged = sio_client(server, token[:-3] + "abc").wait_refused()

@@ -9,7 +9,7 @@ from soukloop.realtime.documents import events_page
 
 
 class Command(BaseCommand):
-    help = "Write docs/events.md from the registry of commands and events."
+    help = "Writes docs/events.md from the registries of commands and events."
 
     def handle(self, *args: Any, **options: Any) -> None:
         page = settings.BASE_DIR / "docs" / "events.md"
