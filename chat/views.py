@@ -13,7 +13,7 @@ from accounts.authentication import current_user
 from accounts.blocks import blocked_ids
 from chat import services
 from chat.access import conversation_of
-from chat.selectors import conversations_of, messages_of, unread_counts
+from chat.selectors import conversation_page, messages_of, unread_counts
 from chat.serializers import (
     ArchivedOutput,
     ConversationOutput,
@@ -33,7 +33,7 @@ from chat.serializers import (
     read_body,
 )
 from soukloop.core.http.idempotency import idempotent
-from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
+from soukloop.core.http.pagination import PAGE_PARAMETERS, page_body, page_of
 from soukloop.core.http.validation import validated
 from soukloop.realtime.presence import online_among
 
@@ -81,13 +81,11 @@ class ConversationViewSet(ViewSet):
         query = validated(ConversationsQuery, request.query_params)
         user = current_user(request)
 
-        def render(conversations: Any) -> list[Any]:
-            online = online_among({conversation.other_id(user.pk) for conversation in conversations})
-            return [conversation_body(conversation, user.pk, online) for conversation in conversations]
-
-        return Response(
-            paginate(conversations_of(user, archived=query["archived"]), page_of(request), render)
-        )
+        page = page_of(request)
+        conversations, total = conversation_page(user, page, archived=query["archived"])
+        online = online_among({conversation.other_id(user.pk) for conversation in conversations})
+        items = [conversation_body(conversation, user.pk, online) for conversation in conversations]
+        return Response(page_body(items, page, total))
 
     @extend_schema(tags=_TAGS, summary="Show a conversation", responses=ConversationOutput)
     def retrieve(self, request: Request, conversation_id: UUID) -> Response:

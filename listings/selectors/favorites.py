@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from listings.models import Favorite, Product
+from listings.models import Product
 from listings.selectors.cards import CardRow, Viewer, card, card_columns
 from listings.selectors.conditions import listed_for
-from soukloop.core.db.reads import Reads, Statement
+from soukloop.core.db.reads import Reads, Statement, fetch
 from soukloop.core.http.pagination import Page, page_body
 
 
@@ -30,4 +30,8 @@ def favorites_of(viewer: Viewer, page: Page) -> Reads[dict[str, Any]]:
 
 
 def is_favorite(user_id: UUID | None, product: Product) -> bool:
-    return user_id is not None and Favorite.objects.filter(user_id=user_id, product=product).exists()
+    if user_id is None:
+        return False
+    sql = "SELECT EXISTS (SELECT FROM listings_favorite WHERE user_id = %s AND product_id = %s)"
+    [(found,)] = fetch(Statement(sql, [user_id, product.pk]))
+    return bool(found)

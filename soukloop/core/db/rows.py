@@ -1,14 +1,16 @@
 """Rows read with hand-written SQL, where building the ORM's query would cost more than running it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, models
 
 M = TypeVar("M", bound=models.Model)
+Row = tuple[Any, ...]
+Names = tuple[str, ...]
 
 
 def user_by_id(user_id: UUID) -> Any:
@@ -23,32 +25,52 @@ def users_by_id(user_ids: Collection[UUID]) -> dict[UUID, Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [list(user_ids)])
         rows = cursor.fetchall()
-    users = [model.from_db(connection.alias, _names(model)[0], row) for row in rows]
+    users = [take_instance(model, row)[0] for row in rows]
     return {user.pk: user for user in users}
 
 
-def one_row(model: type[M], sql: str, params: Any) -> tuple[M, tuple[Any, ...]] | None:
+def one_row(model: type[M], sql: str, params: Any) -> tuple[M, Row] | None:
     """Return an instance from the first row's leading `columns_of(model)`, and the row's other columns."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         row = cursor.fetchone()
-    if row is None:
-        return None
-    names = _names(model)[0]
-    return model.from_db(connection.alias, names, row[: len(names)]), row[len(names) :]
+    return None if row is None else take_instance(model, row)
 
 
-def columns_of(model: type[models.Model], table: str = "") -> str:
-    """Return the model's columns for a SELECT, in the order that `one_row` expects."""
+def take_instance(model: type[M], row: Row, only: Names = ()) -> tuple[M, Row]:
+    """Return an instance from a row's leading `columns_of(model, only=…)`, and the row's other columns."""
+    fields = _fields(model, only)
+    values, others = list(row[: len(fields.attributes)]), row[len(fields.attributes) :]
+    for place, convert in fields.converters:
+        values[place] = convert(values[place], None, connection)
+    return model.from_db(DEFAULT_DB_ALIAS, fields.attributes, values), others
+
+
+def columns_of(model: type[models.Model], table: str = "", only: Names = ()) -> str:
+    """Return the model's columns for a SELECT, or only those of the named fields, for `take_instance`."""
     prefix = f"{table}." if table else ""
-    return ", ".join(f"{prefix}{column}" for column in _names(model)[1])
+    return ", ".join(f"{prefix}{column}" for column in _fields(model, only).columns)
+
+
+class _Fields(NamedTuple):
+    attributes: list[str]
+    columns: list[str]
+    converters: list[tuple[int, Callable[..., Any]]]
 
 
 @cache
-def _names(model: type[models.Model]) -> tuple[list[str], list[str]]:
-    """Return the attribute names and the column names. Django parses a geometry when it is first accessed."""
-    fields = model._meta.concrete_fields
-    converted = [field.name for field in fields if hasattr(field, "from_db_value")]
-    if converted:
-        raise TypeError(f"{model.__name__} has fields whose values need converting: {converted}")
-    return [field.attname for field in fields], [str(field.column) for field in fields]
+def _fields(model: type[models.Model], only: Names) -> _Fields:
+    """Return what is read of a model, in the order that `from_db` expects.
+
+    Django parses a geometry when it is first accessed.
+    """
+    fields = [field for field in model._meta.concrete_fields if not only or field.name in only]
+    return _Fields(
+        [field.attname for field in fields],
+        [str(field.column) for field in fields],
+        [
+            (place, field.from_db_value)
+            for place, field in enumerate(fields)
+            if hasattr(field, "from_db_value")
+        ],
+    )
