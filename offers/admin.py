@@ -25,7 +25,7 @@ _PEOPLE = (
 class OfferAdmin(ReadOnlyStateAdmin):
     """Offers, each with the full history of its two sides about the product."""
 
-    list_display = ("about", "price", "offered_by", "offered_to", "status_now", "made_at")
+    list_display = ("product_title", "price", "maker_link", "recipient_link", "status_now", "made_at")
     list_select_related = ("product", "buyer", "seller", "made_by")
     list_filter = ("status", "close_reason", "created_at")
     search_fields = ("=id", "=product__id", "product__title", "message", *_PEOPLE)
@@ -33,23 +33,26 @@ class OfferAdmin(ReadOnlyStateAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     fieldsets = (
-        (None, {"fields": ("id", "product", "price", "asked", "message", "status_now", "close_reason")}),
+        (
+            None,
+            {"fields": ("id", "product", "price", "asking_price", "message", "status_now", "close_reason")},
+        ),
         ("Sides", {"fields": ("buyer", "seller", "made_by", "conversation", "parent", "sale_link")}),
-        ("Times", {"fields": ("created_at", "expires_at", "reminded_at", "closed_at", "shown_in")}),
+        ("Times", {"fields": ("created_at", "expires_at", "reminded_at", "closed_at", "stream_link")}),
         ("History", {"fields": ("history",)}),
     )
-    readonly_fields = ("price", "asked", "status_now", "sale_link", "shown_in", "history")
+    readonly_fields = ("price", "asking_price", "status_now", "sale_link", "stream_link", "history")
 
     @admin.display(description="product", ordering="product__title")
-    def about(self, offer: Offer) -> str:
+    def product_title(self, offer: Offer) -> str:
         return format.truncate(offer.product.title, 32)
 
     @admin.display(description="from", ordering="made_by__username")
-    def offered_by(self, offer: Offer) -> str:
+    def maker_link(self, offer: Offer) -> str:
         return format.link_to(offer.made_by, 16)
 
     @admin.display(description="to")
-    def offered_to(self, offer: Offer) -> str:
+    def recipient_link(self, offer: Offer) -> str:
         return format.link_to(offer.recipient, 16)
 
     @admin.display(description="made", ordering="created_at")
@@ -57,7 +60,7 @@ class OfferAdmin(ReadOnlyStateAdmin):
         return format.short_datetime(offer.created_at)
 
     @admin.display(description="live stream")
-    def shown_in(self, offer: Offer) -> str:
+    def stream_link(self, offer: Offer) -> str:
         return _stream_link(offer.stream_id)
 
     @admin.display(description="offered", ordering="offered_price")
@@ -65,7 +68,7 @@ class OfferAdmin(ReadOnlyStateAdmin):
         return format.money(offer.currency, offer.offered_price)
 
     @admin.display(description="asking price", ordering="original_price")
-    def asked(self, offer: Offer) -> str:
+    def asking_price(self, offer: Offer) -> str:
         return format.money(offer.currency, offer.original_price)
 
     @admin.display(description="status", ordering="status")
@@ -87,7 +90,7 @@ class OfferAdmin(ReadOnlyStateAdmin):
 class TransactionAdmin(ReadOnlyStateAdmin):
     """Sales, each with its fee and the history of the negotiation."""
 
-    list_display = ("about", "amount", "fee", "bought_by", "sold_by", "status", "agreed_at")
+    list_display = ("product_title", "amount", "fee", "buyer_link", "seller_link", "status", "agreed_at")
     list_select_related = ("product", "buyer", "seller")
     list_filter = ("status", "created_at")
     search_fields = ("=id", "=offer__id", "=product__id", "product__title", *_PEOPLE)
@@ -95,23 +98,23 @@ class TransactionAdmin(ReadOnlyStateAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     fieldsets = (
-        (None, {"fields": ("id", "product", "offer_link", "buyer", "seller", "status", "shown_in")}),
+        (None, {"fields": ("id", "product", "offer_link", "buyer", "seller", "status", "stream_link")}),
         ("Money", {"fields": ("amount", "rate", "fee", "payout")}),
         ("Times", {"fields": ("created_at", "closed_at", "closed_by", "close_reason")}),
         ("History", {"fields": ("history",)}),
     )
-    readonly_fields = ("amount", "rate", "fee", "payout", "offer_link", "shown_in", "history")
+    readonly_fields = ("amount", "rate", "fee", "payout", "offer_link", "stream_link", "history")
 
     @admin.display(description="product", ordering="product__title")
-    def about(self, sale: Transaction) -> str:
+    def product_title(self, sale: Transaction) -> str:
         return format.truncate(sale.product.title, 28)
 
     @admin.display(description="buyer", ordering="buyer__username")
-    def bought_by(self, sale: Transaction) -> str:
+    def buyer_link(self, sale: Transaction) -> str:
         return format.link_to(sale.buyer, 16)
 
     @admin.display(description="seller", ordering="seller__username")
-    def sold_by(self, sale: Transaction) -> str:
+    def seller_link(self, sale: Transaction) -> str:
         return format.link_to(sale.seller, 16)
 
     @admin.display(description="agreed", ordering="created_at")
@@ -131,7 +134,7 @@ class TransactionAdmin(ReadOnlyStateAdmin):
         return format.money(sale.currency, sale.seller_payout)
 
     @admin.display(description="live stream")
-    def shown_in(self, sale: Transaction) -> str:
+    def stream_link(self, sale: Transaction) -> str:
         return _stream_link(sale.stream_id)
 
     @admin.display(description="price", ordering="price")

@@ -21,7 +21,7 @@ _CARD = {
 _NEARBY = {"distance_km": 0.5, "distance_label": "Walking distance", "neighborhood": "Dubai Marina"}
 _PAGE = {"page": 1, "per_page": 20, "total": 1, "has_more": False}
 
-CONTRACT_ANSWERS: dict[str, Any] = {
+CONTRACT_RESPONSES: dict[str, Any] = {
     "POST /api/v1/products": {  # 2.1
         "id": _PRODUCT,
         "title": "Nike Air Jordan 1 Retro High",
@@ -144,7 +144,7 @@ CONTRACT_ANSWERS: dict[str, Any] = {
 
 def add_contract_answers(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Give each operation of the contract its example answer; runs before examples get their envelope."""
-    for name, answer in CONTRACT_ANSWERS.items():
+    for name, answer in CONTRACT_RESPONSES.items():
         method, path = name.split()
         responses = result["paths"][path][method.lower()]["responses"]
         status = next(status for status in ("201", "200") if status in responses)

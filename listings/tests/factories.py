@@ -14,7 +14,6 @@ from listings.models import Category, Product
 from listings.services.search_words import add_words
 
 DUBAI_MARINA = Point(55.1369, 25.0772, srid=4326)
-DOWNTOWN = Point(55.2708, 25.2048, srid=4326)
 _numbers = itertools.count(1)
 
 

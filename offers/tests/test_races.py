@@ -33,7 +33,6 @@ from soukloop.realtime.testing.servers import ServerProcess
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = int(os.environ.get("SOUK_RACE_ROUNDS", "1"))
 REQUESTS = 200
-CLOSED = {f"offer_{status}" for status in Offer.Status if status != Offer.Status.PENDING}
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
-"""Which tests of a run with several workers stay together on one of them."""
+"""Distributes test files to the workers of pytest-xdist: files with a shared resource run on one worker."""
 
 from fnmatch import fnmatch
 
 from xdist.scheduler import LoadScopeScheduling
 
-# Files that share something costly to start, or that can be there only once. Any other file is by itself.
-# By name, because the process that distributes tests knows nothing else of them. The library's own marker for
-# groups has no effect since pytest 9.2 (https://github.com/pytest-dev/pytest-xdist/issues/1386).
+# Files that share a resource which is slow to start or can exist only once. All other files are distributed
+# separately. Files are matched by path, because the scheduler knows only the ids of tests. The library's
+# marker for groups has no effect since pytest 9.2 (https://github.com/pytest-dev/pytest-xdist/issues/1386).
 SHARED = (
     ("deploy/*", "instances, named after the checkout"),
     ("livestream/tests/test_video.py", "media server"),
@@ -20,8 +20,8 @@ SHARED = (
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # the library is untyped
-    """Give a worker that is free the next file, or all the files that share a thing."""
+    """Assigns to an idle worker the next file, or all files that share a resource."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return next((thing for pattern, thing in SHARED if fnmatch(path, pattern)), path)
+        return next((resource for pattern, resource in SHARED if fnmatch(path, pattern)), path)

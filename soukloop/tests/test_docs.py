@@ -1,4 +1,4 @@
-"""The pages a reader is sent to exist, and say what the code says."""
+"""The documentation agrees with the code: links, error codes, contract cases, decisions, examples."""
 
 import ast
 import builtins
@@ -29,7 +29,7 @@ APPS = ["soukloop", *(app.label for app in domain_apps())]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_each_link_to_a_file_leads_somewhere(page: Path) -> None:
+def test_each_linked_file_exists(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
@@ -79,7 +79,7 @@ def test_errors_page_explains_each_code_that_is_raised_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_each_module_says_in_its_first_line_what_belongs_in_it(path: Path) -> None:
+def test_each_module_has_a_docstring(path: Path) -> None:
     if path.name in ("__init__.py", "apps.py") or "migrations" in path.parts:
         return
     docstring = ast.get_docstring(ast.parse(path.read_text()))
@@ -130,7 +130,7 @@ def test_contract_names_only_operations_events_and_commands_that_exist() -> None
 DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
 
 
-def test_decisions_are_numbered_without_gaps_and_nothing_else_lies_beside_them() -> None:
+def test_decisions_are_numbered_without_gaps_and_their_folder_has_no_other_pages() -> None:
     others = {path.name for path in (ROOT / "docs/decisions").iterdir()} - {path.name for path in DECISIONS}
     assert others == {"README.md"}
     assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
@@ -147,7 +147,7 @@ def test_decision_has_its_number_date_status_and_a_line_in_the_table(path: Path)
     assert row in (ROOT / "docs/decisions/README.md").read_text()
 
 
-def test_site_builds_with_every_page_in_its_navigation_and_every_link_good(tmp_path: Path) -> None:
+def test_site_builds_with_every_page_in_its_navigation_and_no_broken_links(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
         cwd=ROOT,
@@ -172,7 +172,7 @@ def test_glossary_has_at_most_twelve_words_in_order() -> None:
 
 
 @pytest.mark.parametrize("drawing", sorted((ROOT / "docs/images").glob("*.svg")), ids=lambda path: path.stem)
-def test_drawing_reads_in_light_and_dark_and_fetches_nothing(drawing: Path) -> None:
+def test_drawing_supports_light_and_dark_mode_and_loads_no_files(drawing: Path) -> None:
     text = drawing.read_text()
     assert "prefers-color-scheme: dark" in text
     assert "<title" in text
@@ -215,7 +215,7 @@ def test_make_check_and_commit_hooks_run_the_same_checks_from_one_list() -> None
 
 
 def blocks_of(section: str) -> list[ast.AST]:
-    """Parse a section's blocks of Python, those too that are one entry of a dictionary or a list."""
+    """Parse a section's Python code blocks, including those that are an entry of a dictionary or list."""
     trees: list[ast.AST] = []
     for block in re.findall(r"```python\n(.*?)```", section, re.S):
         try:
@@ -225,7 +225,7 @@ def blocks_of(section: str) -> list[ast.AST]:
     return trees
 
 
-def names_made_in(tree: ast.AST) -> set[str]:
+def names_defined_in(tree: ast.AST) -> set[str]:
     made: set[str] = set()
     for node in ast.walk(tree):
         match node:
@@ -246,7 +246,7 @@ def names_in_module(name: str) -> set[str]:
 @pytest.mark.parametrize("page", ["adding-a-feature.md", "new-app.md"])
 def test_worked_example_uses_only_names_that_exist(page: str) -> None:
     sections = (ROOT / "docs" / page).read_text().split("\n## ")
-    made = {name for section in sections for tree in blocks_of(section) for name in names_made_in(tree)}
+    made = {name for section in sections for tree in blocks_of(section) for name in names_defined_in(tree)}
     made |= {
         Path(file).stem for file in re.findall(r"^## [^`\n]*`([\w/]+)\.py`", "\n## ".join(sections), re.M)
     }
@@ -277,18 +277,18 @@ def test_data_model_lists_each_table_and_names_only_functions_that_exist() -> No
 
 
 _FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|yml|yaml|toml|json|conf|template|js|svg))`")
-_EXAMPLES = ("adding-a-feature.md", "new-app.md")  # they name files that a reader makes
+_EXAMPLES = ("adding-a-feature.md", "new-app.md")  # they name files that a reader creates
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_each_file_that_a_page_names_is_there(page: Path) -> None:
+def test_each_file_that_a_page_names_exists(page: Path) -> None:
     places = [ROOT, ROOT / "soukloop", *(ROOT / app.name for app in domain_apps())]
     for name in _FILE.findall(page.read_text()):
         made_by_reader = page.name in _EXAMPLES and ("saved_searches" in name or "pins" in name)
         assert made_by_reader or any((place / name).exists() for place in places), name
 
 
-def test_each_page_that_the_code_names_is_there() -> None:
+def test_each_page_that_the_code_names_exists() -> None:
     for path in [path for app in APPS for path in (ROOT / app).rglob("*.py")]:
         for name in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text()):
             assert (ROOT / name).exists(), f"{path}: {name}"

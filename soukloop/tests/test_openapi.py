@@ -1,4 +1,4 @@
-"""`/openapi.json` describes every route, and its pages load nothing from elsewhere."""
+"""`/openapi.json` describes every route, and the documentation pages load no external assets."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.validation import validate_schema
 
-from soukloop.examples import CONTRACT_ANSWERS
+from soukloop.examples import CONTRACT_RESPONSES
 from soukloop.tests.routes import api_routes
 
 
@@ -26,7 +26,7 @@ def operations(document: Any) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_it_is_a_valid_openapi_3_1_document_made_without_warnings(document: Any) -> None:
+def test_document_is_valid_openapi_3_1_and_generated_without_warnings(document: Any) -> None:
     assert document["openapi"].startswith("3.1")
     validate_schema(document)
     assert not GENERATOR_STATS._warn_cache
@@ -43,7 +43,7 @@ def test_each_route_and_method_is_described(document: Any) -> None:
     assert described == routes
 
 
-def test_each_operation_has_a_summary_a_tag_and_both_kinds_of_answer(document: Any) -> None:
+def test_each_operation_has_a_summary_a_tag_and_success_and_error_responses(document: Any) -> None:
     for name, operation in operations(document):
         assert operation.get("summary"), name
         assert operation.get("tags"), name
@@ -89,7 +89,7 @@ def test_creating_operations_take_an_idempotency_key(document: Any) -> None:
 
 
 IN_THE_CONTRACT = [
-    *CONTRACT_ANSWERS,
+    *CONTRACT_RESPONSES,
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/send-otp",
     "POST /api/v1/auth/verify-otp",
@@ -101,7 +101,7 @@ IN_THE_CONTRACT = [
 
 
 @pytest.mark.parametrize("name", IN_THE_CONTRACT)
-def test_what_the_contract_prints_is_an_example_that_fits_its_schema(document: Any, name: str) -> None:
+def test_examples_of_the_contract_match_the_schema(document: Any, name: str) -> None:
     operation = dict(operations(document))[name]
     responses = operation["responses"]
     content = responses["201" if "201" in responses else "200"]["content"]["application/json"]
@@ -121,7 +121,7 @@ def request_bodies(document: Any) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_each_request_body_has_an_example_that_fits_its_schema(document: Any) -> None:
+def test_each_request_body_has_an_example_that_matches_its_schema(document: Any) -> None:
     bodies = request_bodies(document)
     assert bodies
     assert [name for name, content in bodies if not content.get("examples")] == []
@@ -131,7 +131,7 @@ def test_each_request_body_has_an_example_that_fits_its_schema(document: Any) ->
 
 
 def assert_known(value: Any, schema: Any, document: Any) -> None:
-    """Check that each key of an example, however deep, is one that the schema has."""
+    """Check that the schema has each key of an example, at any depth."""
     while "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
     for one in schema.get("allOf", []) + schema.get("oneOf", []) + schema.get("anyOf", []):
@@ -148,7 +148,7 @@ def assert_known(value: Any, schema: Any, document: Any) -> None:
 
 
 @pytest.mark.parametrize("page", ["/docs", "/redoc"])
-def test_documentation_pages_load_their_assets_from_here(page: str) -> None:
+def test_documentation_pages_load_no_external_assets(page: str) -> None:
     response = Client().get(page)
     assert response.status_code == 200
     html = response.content.decode()
@@ -160,6 +160,6 @@ def test_documentation_pages_load_their_assets_from_here(page: str) -> None:
             assert Client().get(address).status_code == 200, address
 
 
-def test_the_front_page_leads_to_the_documentation() -> None:
+def test_front_page_redirects_to_the_documentation() -> None:
     response = Client().get("/")
     assert (response.status_code, response["Location"]) == (302, "/docs")

@@ -18,7 +18,7 @@ def staff() -> Client:
     return browser
 
 
-def assert_is_our_page(response: Any, status: int, heading: str) -> None:
+def assert_is_error_page(response: Any, status: int, heading: str) -> None:
     page = response.content.decode()
     assert response.status_code == status
     assert response["Content-Type"].startswith("text/html")
@@ -44,24 +44,24 @@ def test_pages_link_to_the_icon(page: str) -> None:
 
 @pytest.mark.parametrize("path", ["/nope", "/internal/nope", "/static/nope.css"])
 def test_an_unknown_url_gets_the_404_page(path: str) -> None:
-    assert_is_our_page(Client().get(path), 404, "Page not found")
+    assert_is_error_page(Client().get(path), 404, "Page not found")
 
 
 @pytest.mark.django_db
 def test_an_unknown_url_of_the_admin_gets_the_404_page(staff: Client) -> None:
-    assert_is_our_page(staff.get("/admin/nope/"), 404, "Page not found")
+    assert_is_error_page(staff.get("/admin/nope/"), 404, "Page not found")
 
 
 @pytest.mark.django_db
 def test_a_forbidden_admin_page_gets_the_403_page(staff: Client) -> None:
-    assert_is_our_page(staff.get("/admin/listings/product/add/"), 403, "Permission denied")
+    assert_is_error_page(staff.get("/admin/listings/product/add/"), 403, "Permission denied")
 
 
 @pytest.mark.django_db
 def test_a_form_without_a_csrf_token_gets_the_403_page() -> None:
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(make_user())
-    assert_is_our_page(
+    assert_is_error_page(
         browser.post("/admin/login/", {"username": "x"}), 403, "The form could not be verified"
     )
 
@@ -72,9 +72,9 @@ def test_a_crash_gets_the_500_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(DocsPage, "dispatch", crash)
     response = Client(raise_request_exception=False).get("/docs")
-    assert_is_our_page(response, 500, "Server error")
+    assert_is_error_page(response, 500, "Server error")
     assert b"secret" not in response.content
 
 
 def test_a_bad_request_gets_the_400_page() -> None:
-    assert_is_our_page(Client(HTTP_HOST="evil.example").get("/docs"), 400, "Bad request")
+    assert_is_error_page(Client(HTTP_HOST="evil.example").get("/docs"), 400, "Bad request")

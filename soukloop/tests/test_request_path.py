@@ -1,4 +1,4 @@
-"""Programs and pages: which middleware a request meets, and that cookies are for pages alone."""
+"""The two middleware stacks: API paths, without cookies and sessions, and pages, with them."""
 
 import asyncio
 import threading
@@ -15,7 +15,7 @@ from accounts.tokens import access_token_for
 from soukloop.core.http import middleware
 from soukloop.core.http.middleware import InlineExecutor
 
-PROGRAMS = ["/api/v1/auth/me", "/api/v1/categories", "/api/v1/nope", "/healthz", "/readyz"]
+API_PATHS = ["/api/v1/auth/me", "/api/v1/categories", "/api/v1/nope", "/healthz", "/readyz"]
 SECURITY_HEADERS = [
     "X-Frame-Options",
     "X-Content-Type-Options",
@@ -36,8 +36,8 @@ def logged_in(kind: type[Client] | type[AsyncClient], user: User) -> Any:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("path", PROGRAMS)
-def test_a_superusers_session_is_no_login_for_programs(superuser: User, path: str) -> None:
+@pytest.mark.parametrize("path", API_PATHS)
+def test_session_cookie_does_not_authenticate_api_requests(superuser: User, path: str) -> None:
     anonymous = Client().get(path)
     with_cookie = logged_in(Client, superuser).get(path)
     assert with_cookie.status_code == anonymous.status_code
@@ -45,7 +45,7 @@ def test_a_superusers_session_is_no_login_for_programs(superuser: User, path: st
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_superusers_session_is_no_login_on_the_asynchronous_path(superuser: User) -> None:
+def test_session_cookie_does_not_authenticate_asynchronous_api_requests(superuser: User) -> None:
     async def ask() -> Any:
         browser = AsyncClient()
         await browser.aforce_login(superuser)
@@ -55,22 +55,22 @@ def test_a_superusers_session_is_no_login_on_the_asynchronous_path(superuser: Us
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", PROGRAMS)
-def test_answers_to_programs_neither_set_cookies_nor_vary_by_them(superuser: User, path: str) -> None:
+@pytest.mark.parametrize("path", API_PATHS)
+def test_api_responses_neither_set_cookies_nor_vary_by_them(superuser: User, path: str) -> None:
     response = logged_in(Client, superuser).get(path)
     assert not response.cookies
     assert "cookie" not in response.get("Vary", "").lower()
 
 
 @pytest.mark.django_db
-def test_sessions_are_never_opened_for_programs(superuser: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sessions_are_never_opened_for_api_requests(superuser: User, monkeypatch: pytest.MonkeyPatch) -> None:
     browser = logged_in(Client, superuser)
 
     def refuse(*args: Any) -> None:
         raise AssertionError("a session was opened")
 
     monkeypatch.setattr(SessionMiddleware, "process_request", refuse)
-    for path in PROGRAMS:
+    for path in API_PATHS:
         browser.get(path)
     with pytest.raises(AssertionError, match="a session was opened"):
         browser.get("/docs")
@@ -85,9 +85,9 @@ def test_pages_still_have_sessions_and_a_csrf_token(superuser: User) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", PROGRAMS)
+@pytest.mark.parametrize("path", API_PATHS)
 @pytest.mark.parametrize("is_secure", [False, True])
-def test_programs_get_the_security_headers_of_pages(path: str, is_secure: bool, settings: Any) -> None:
+def test_api_responses_have_the_security_headers_of_pages(path: str, is_secure: bool, settings: Any) -> None:
     settings.SECURE_HSTS_SECONDS = 60
     page = Client().get("/admin/login/", secure=is_secure)
     answer = Client().get(path, secure=is_secure)
@@ -97,7 +97,7 @@ def test_programs_get_the_security_headers_of_pages(path: str, is_secure: bool, 
     assert answer["Content-Length"] == str(len(answer.content))
 
 
-def test_programs_are_sent_to_https_where_it_is_a_must(settings: Any) -> None:
+def test_api_requests_are_redirected_to_https_if_the_settings_require_it(settings: Any) -> None:
     settings.SECURE_SSL_REDIRECT = True
     response = Client().get("/api/v1/categories?a=b")
     assert (response.status_code, response["Location"]) == (
@@ -106,14 +106,14 @@ def test_programs_are_sent_to_https_where_it_is_a_must(settings: Any) -> None:
     )
 
 
-def test_a_host_that_is_not_ours_is_a_bad_request_in_json() -> None:
+def test_unknown_host_is_a_bad_request_in_json() -> None:
     response = Client(HTTP_HOST="evil.example").get("/api/v1/categories")
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "bad_request"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_both_kinds_of_handlers_answer_alike() -> None:
+def test_synchronous_and_asynchronous_handlers_send_the_same_response() -> None:
     user = make_user()
     authorization = f"Bearer {access_token_for(user)}"
 
@@ -128,14 +128,14 @@ def test_both_kinds_of_handlers_answer_alike() -> None:
 
 
 @pytest.mark.django_db
-def test_a_route_is_looked_up_in_the_urls_in_force(settings: Any) -> None:
+def test_routes_are_resolved_in_the_current_url_conf(settings: Any) -> None:
     path = "/api/v1/test/echo"
     assert Client().get(path).status_code == 404
     settings.ROOT_URLCONF = "soukloop.core.tests.urls"
     assert Client().get(path).status_code == 405
 
 
-async def test_an_inline_executor_calls_functions_in_the_loops_own_thread() -> None:
+async def test_inline_executor_calls_functions_in_the_thread_of_the_event_loop() -> None:
     async with ThreadSensitiveContext(executor=InlineExecutor()):
         assert await sync_to_async(threading.current_thread)() is threading.current_thread()
         with pytest.raises(ZeroDivisionError):
@@ -143,7 +143,7 @@ async def test_an_inline_executor_calls_functions_in_the_loops_own_thread() -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_views_run_in_threads_that_are_used_again_and_give_their_connections_back(
+def test_views_run_in_reused_threads_and_return_their_database_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     threads: set[threading.Thread] = set()
@@ -170,6 +170,6 @@ def test_views_run_in_threads_that_are_used_again_and_give_their_connections_bac
 
 
 @pytest.mark.django_db
-def test_the_test_client_runs_views_in_its_own_thread_and_transaction() -> None:
+def test_django_test_client_runs_views_in_its_own_thread_and_transaction() -> None:
     user = make_user()
     assert client_for(user).get("/api/v1/auth/me").json()["data"]["id"] == str(user.pk)

@@ -19,7 +19,7 @@ def test_env_example_names_each_variable_that_the_settings_read() -> None:
 
 
 def test_each_variable_in_env_example_has_a_comment() -> None:
-    """A comment or a sibling stands right above each variable."""
+    """Check that a comment, or another variable, is directly above each variable."""
     lines = (ROOT / ".env.example").read_text().splitlines()
     for above, line in pairwise(lines):
         if re.match(r"[A-Z0-9_]+=", line):

@@ -1,4 +1,4 @@
-"""Shapes are named by their direction, so that sweeps over requests miss none."""
+"""Serializers are named by their direction, so that tests of all request shapes find them."""
 
 import re
 from pathlib import Path
