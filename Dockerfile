@@ -9,9 +9,9 @@ COPY requirements.txt .
 RUN /venv/bin/pip install --only-binary :all: --requirement requirements.txt
 
 FROM python:3.11-slim-bookworm
-# GeoDjango loads GDAL, GEOS and PROJ; the worker makes replays with ffmpeg.
+# GeoDjango loads GDAL, GEOS and PROJ; the worker makes replays with ffmpeg; health checks ask with curl.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libgdal32 libgeos-c1v5 libproj25 ffmpeg \
+    && apt-get install --yes --no-install-recommends libgdal32 libgeos-c1v5 libproj25 ffmpeg curl \
     && rm -rf /var/lib/apt/lists/* \
     # The same numbers as in the media image: both write to the volume at /media.
     && groupadd --gid 10001 soukloop \
@@ -28,8 +28,9 @@ RUN SECRET_KEY=for-the-build-only DEBUG=true python manage.py collectstatic --no
 USER soukloop
 VOLUME /media
 EXPOSE 8000
+# The app answers to its public names only.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-m", "deploy.health", "http://127.0.0.1:8000/healthz"]
+    CMD hosts=${ALLOWED_HOSTS:-localhost}; curl -fsS -o /dev/null -H "Host: ${hosts%%,*}" http://127.0.0.1:8000/healthz
 CMD ["uvicorn", "soukloop.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
      "--no-proxy-headers", "--no-server-header", "--no-access-log", \
      "--timeout-graceful-shutdown", "10", "--ws-max-size", "65536", \

@@ -1,6 +1,8 @@
 # Everything that can be done with this checkout; deploy/local has the code.
 PYTHON ?= python3
 ARGS ?=
+# A make that is killed outright passes nothing on: the kernel tells the launcher.
+LAUNCHER = setpriv --pdeathsig TERM $(PYTHON) -m deploy.local
 
 .PHONY: help run stop clean check quick test test-full bench docs requirements
 .DEFAULT_GOAL := help
@@ -11,22 +13,22 @@ help:  ## list the commands
 	@echo '  DATABASE_URL and REDIS_URL replace its private servers.'
 	@echo '  ARGS goes to pytest, or to the benchmarks: make test ARGS="-k offers -x -n 0".'
 run:  ## start everything: web, worker, media server, PostgreSQL, Redis, demo data
-	@$(PYTHON) -m deploy.local run
+	@$(LAUNCHER) run
 stop:  ## end what `make run` started
-	@$(PYTHON) -m deploy.local stop
+	@$(LAUNCHER) stop
 clean:  ## remove .local and .venv, and with them all local data
-	@$(PYTHON) -m deploy.local clean
+	@$(LAUNCHER) clean
 check:  ## linters, types, import contracts, migrations, deployment settings, documentation
-	@$(PYTHON) -m deploy.local check
+	@$(LAUNCHER) check
 quick:  ## the checks, then the unit and API tests
-	@$(PYTHON) -m deploy.local quick $(ARGS)
+	@$(LAUNCHER) quick $(ARGS)
 test:  ## the checks, then all tests but the longest, with stores of their own
-	@$(PYTHON) -m deploy.local test $(ARGS)
+	@$(LAUNCHER) test $(ARGS)
 test-full:  ## the checks, then all tests there are
-	@$(PYTHON) -m deploy.local test-full $(ARGS)
+	@$(LAUNCHER) test-full $(ARGS)
 bench:  ## the benchmarks
-	@$(PYTHON) -m deploy.local bench $(ARGS)
+	@$(LAUNCHER) bench $(ARGS)
 docs:  ## build the documentation into .local/site
-	@$(PYTHON) -m deploy.local docs
+	@$(LAUNCHER) docs
 requirements:  ## pin requirements.in into requirements.txt
-	@$(PYTHON) -m deploy.local requirements
+	@$(LAUNCHER) requirements

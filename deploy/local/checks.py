@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import yaml
 
 from deploy.local import environment
-from deploy.local.console import paint, run_in_foreground, say
+from deploy.local.console import run_in_foreground, say
 from deploy.local.instance import ROOT, Instance
 from deploy.local.stores import Stores
 from deploy.local.supervise import Supervisor, owned
@@ -27,19 +27,18 @@ def main(name: str, argv: list[str]) -> int:
     if name == "docs":
         return _check(environment.of_process({}), only=name)
     instance = Instance("test" if name in TESTS else name)
-    with owned(instance) as lock:
+    with owned(instance):
         # What a shell has set is for `make run`; tests must not find, and then empty, somebody's database.
         stores = Stores(instance, {})
         values = environment.of_private(instance, stores.urls)
-        environment.write(instance.env_file, values)
-        env = environment.of_process(values)
-        with Supervisor(instance, env | stores.prepare(), lock) as supervisor:
+        env = environment.write(instance.env_file, values)
+        with Supervisor(instance, env | stores.prepare()) as supervisor:
             stores.wait(supervisor)
             if name == "bench":
-                return _tool("bench", ["python", "-m", "bench", *argv], env)
+                return run_in_foreground("bench", ["python", "-m", "bench", *argv], env)
             if (failures := _check(env)) or name == "check":
                 return failures
-            return _tool("pytest", [*TESTS[name], *argv], env)
+            return run_in_foreground("pytest", [*TESTS[name], *argv], env)
 
 
 def _check(env: Mapping[str, str], *, only: str = "") -> int:
@@ -47,14 +46,7 @@ def _check(env: Mapping[str, str], *, only: str = "") -> int:
     began = time.monotonic()
     hooks = [hook for repo in yaml.safe_load(HOOKS.read_text())["repos"] for hook in repo["hooks"]]
     entries = {hook["name"]: shlex.split(hook["entry"]) for hook in hooks if only in ("", hook["name"])}
-    failed = [name for name, argv in entries.items() if _tool(name, argv, env)]
-    if failed:
-        say(f"\n{paint('✗', '31')} Not passed: {', '.join(failed)}.")
-    else:
-        say(f"\n{paint('✓', '32')} All checks passed in {time.monotonic() - began:.0f} s.")
+    failed = [name for name, argv in entries.items() if run_in_foreground(name, argv, env)]
+    took = f"{time.monotonic() - began:.0f} s"
+    say(f"\n✗ Not passed: {', '.join(failed)}." if failed else f"\n✓ All checks passed in {took}.")
     return len(failed)
-
-
-def _tool(name: str, argv: list[str], env: Mapping[str, str]) -> int:
-    say(f"\n{paint(f'── {name} '.ljust(78, '─'), '1;36')}")
-    return run_in_foreground(argv, env)

@@ -4,18 +4,18 @@ import fcntl
 import importlib
 import os
 import shutil
-import signal
 import subprocess
 
-from deploy.local import child, environment, setup
-from deploy.local.console import SetupError, complain, interrupt_on_signals, paint, say
+from deploy.local import environment, setup
+from deploy.local.console import SetupError, complain, interrupt, on_interrupts, say
 from deploy.local.instance import FALLBACK_DATA_DIR, LOCAL, ROOT, VENV, Instance
 from deploy.local.supervise import stop
 
 # Set for the second half of a command, which runs with the Python of `.venv`.
 READY = "SOUKLOOP_SETUP_DONE"
-# What of JavaScript a command needs: the tests have clients, the benchmarks have peers.
-SCRIPTS = {"quick": "tests", "test": "tests", "test-full": "tests", "bench": "bench"}
+# The JavaScript project that a command needs.
+CLIENTS, PEERS = ROOT / "soukloop" / "realtime" / "tests" / "js", ROOT / "bench" / "peers"
+SCRIPTS = {"quick": CLIENTS, "test": CLIENTS, "test-full": CLIENTS, "bench": PEERS}
 SPACE_MB = 800
 
 
@@ -25,28 +25,24 @@ def main(argv: list[str]) -> int:
     os.chdir(ROOT)
     os.umask(0o022)
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
-    interrupt_on_signals()
-    if "MAKELEVEL" in os.environ:
-        # A `make` that is killed outright cannot pass it on.
-        child.die_with_parent(signal.SIGTERM)
+    on_interrupts(interrupt)
     try:
         if name == "stop":
-            ran = stop(Instance("run"))
-            say("Stopped; nothing is left running." if ran else "Nothing was running.")
+            say("Stopped; nothing is left running." if stop(Instance("run")) else "Nothing was running.")
             return 0
         if name == "clean":
             return _clean()
         if not os.environ.pop(READY, None):
             _set_up(name, rest)
         if name == "requirements":
-            return setup.requirements(rest)
+            return setup.requirements()
         module = importlib.import_module(f"deploy.local.{'run' if name == 'run' else 'checks'}")
         return int(module.main(name, rest))
     except SetupError as error:
         complain(error)
-    except KeyboardInterrupt as interrupt:
-        say("\nStopped.")
-        return 128 + int(interrupt.args[0])
+    except KeyboardInterrupt as error:
+        say("Stopped; nothing is left running.")
+        return 0 if name == "run" else 128 + int(error.args[0])
     except OSError as error:
         complain(SetupError(f"{error.strerror or error} ({error.filename or type(error).__name__})."))
     return 1
@@ -63,22 +59,17 @@ def _clean() -> int:
 
 def _set_up(name: str, argv: list[str]) -> None:
     """Set up what is missing, then start the same command again with the Python of `.venv`."""
-    say(f"\n{paint('Souk Loop' if name == 'run' else f'Souk Loop · {name}', '1')}\n")
+    say(f"\nSouk Loop · {name}\n")
     free = shutil.disk_usage(ROOT).free // 1_000_000
     if free < SPACE_MB:
         raise SetupError(f"The disk under {ROOT} is full: {free} MB are left, and {SPACE_MB} MB are needed.")
     named = environment.asked() if name == "run" else {}
-    projects = setup.node_projects(SCRIPTS[name]) if name in SCRIPTS else []
-    needed = dict(setup.PACKAGES)
-    needed |= {} if "DATABASE_URL" in named else setup.POSTGRES
-    needed |= {} if "REDIS_URL" in named else setup.REDIS
-    needed |= setup.NODE if projects else {}
     LOCAL.mkdir(exist_ok=True)
     with (LOCAL / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        setup.install_packages(needed)
+        setup.install_packages(named, node=name in SCRIPTS)
         setup.install_python(development=name != "run")
-        if projects:
-            setup.install_node(projects)
+        if name in SCRIPTS:
+            setup.install_node(SCRIPTS[name])
     command = [str(setup.PYTHON), "-m", "deploy.local", name, *argv]
     os.execve(setup.PYTHON, command, {**os.environ, READY: "1"})  # noqa: S606 - no shell is meant

@@ -1,17 +1,12 @@
 """The terminal: steps with their times, Ctrl-C, programs that end, and errors in one sentence."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-
-from deploy.local import child
-
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SetupError(Exception):
@@ -20,10 +15,6 @@ class SetupError(Exception):
     def __init__(self, sentence: str, *, log: Path | None = None) -> None:
         super().__init__(sentence)
         self.log = log
-
-
-def paint(text: str, code: str) -> str:
-    return f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() and "NO_COLOR" not in os.environ else text
 
 
 def say(text: str = "") -> None:
@@ -35,50 +26,40 @@ def complain(error: SetupError) -> None:
     text = error.log.read_text(errors="replace") if error.log and error.log.exists() else ""
     if "No space left on device" in text:
         text, error = "", SetupError(f"The disk is full: make room, then start again ({error.log}).")
-    print(f"\n{paint('✗', '31')} {error}", file=sys.stderr)
-    for line in text.splitlines()[-12:]:
+    print(f"\n✗ {error}", file=sys.stderr)
+    for line in [*text.splitlines()[-12:], f"The whole log: {error.log}"] if text else []:
         print(f"    {line[:200]}", file=sys.stderr)
-    if text:
-        print(f"  The whole log: {error.log}", file=sys.stderr)
 
 
 @contextlib.contextmanager
 def step(name: str, doing: str) -> Iterator[Callable[[str], None]]:
     """Say what is being done, and afterwards how it ended and how long it took."""
     outcome, began = [""], time.monotonic()
-    is_terminal = sys.stdout.isatty()
-    print(f"    {name:<12} {doing} …", end="" if is_terminal else "\n", flush=True)
+    print(f"    {name:<12} {doing[:48]:<50}", end="\r" if sys.stdout.isatty() else "\n", flush=True)
     yield outcome.append
-    start = "\r\033[K" if is_terminal else ""
-    say(f"{start}  {paint('✓', '32')} {name:<12} {outcome[-1]:<50} {time.monotonic() - began:6.1f} s")
+    say(f"  ✓ {name:<12} {outcome[-1]:<50} {time.monotonic() - began:6.1f} s")
 
 
-def interrupt_on_signals() -> None:
+def interrupt(number: int, frame: object) -> None:
     """Make `kill` and a closed terminal the same as Ctrl-C: a KeyboardInterrupt, which has the signal."""
+    raise KeyboardInterrupt(number)
 
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt(number)
 
-    for number in INTERRUPTS:
-        # What `nohup` or a background shell told us to ignore stays ignored.
+def finish_first(number: int, frame: object) -> None:
+    """Let us finish what must not be left half done; our children are interrupted as ever."""
+
+
+def on_interrupts(handler: Callable[[int, object], None]) -> None:
+    """Choose one of the two. What `nohup` or a background shell told us to ignore stays ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
-
-
-@contextlib.contextmanager
-def ignoring_interrupts() -> Iterator[None]:
-    """Finish what must not be left half done; the processes that it starts are interrupted as ever."""
-    before = {number: signal.signal(number, lambda *_: None) for number in INTERRUPTS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def as_child(parent: int | str, *signal_and_user: str, lock: str = "") -> list[str]:
-    """Give the words to put before a program, so that it gets a signal when its parent ends."""
-    return [sys.executable, "-I", "-S", child.__file__, lock, str(parent), *signal_and_user]
+def ending_with_parent(stop_signal: str, user: str = "") -> list[str]:
+    """Give the words before a program that is to get a signal when its parent ends, and to run as a user."""
+    rights = ["--reuid", user, "--regid", user, "--clear-groups"] if user else []
+    return ["setpriv", "--pdeathsig", stop_signal, *rights]
 
 
 def run_logged(
@@ -87,7 +68,7 @@ def run_logged(
     """Run a program to its end; returns what it printed, or raises SetupError with the sentence given."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a+") as file:
-        start, argv = file.tell(), [*as_child(os.getpid(), "TERM", user), *argv]
+        start, argv = file.tell(), [*ending_with_parent("TERM", user), *argv]
         done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
         file.seek(start)
         printed = file.read()
@@ -96,17 +77,16 @@ def run_logged(
     return printed
 
 
-def run_in_foreground(argv: list[str], env: Mapping[str, str]) -> int:
+def run_in_foreground(name: str, argv: list[str], env: Mapping[str, str]) -> int:
     """Run a program on the terminal; when we are interrupted, it ends first."""
-    process = subprocess.Popen([*as_child(os.getpid(), "INT", ""), *argv], env=env)
+    say(f"\n── {name}")
+    process = subprocess.Popen([*ending_with_parent("INT"), *argv], env=env)
     try:
         return process.wait()
     except KeyboardInterrupt as interrupt:
         # The terminal's Ctrl-C has reached it too.
         if interrupt.args != (signal.SIGINT,):
             process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        on_interrupts(finish_first)
+        process.wait()
         raise

@@ -2,6 +2,8 @@
 
 import os
 import shlex
+import socket
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,57 +17,58 @@ def asked() -> dict[str, str]:
 
 def of_run(instance: Instance, person: Mapping[str, str], urls: Mapping[str, str]) -> dict[str, str]:
     """Build the environment of `make run`: the usual ports, and what the person set wins."""
-    port = public_port("PORT", person, 8000)
-    rtmp = public_port("RTMP_PORT", person, 1935, may_move=True)
-    media = public_port("MEDIA_PORT", person, 8080, may_move=True)
-    values = _values(instance, urls, "localhost", port, rtmp, media)
+    usual = {"PORT": 8000, "RTMP_PORT": 1935, "MEDIA_PORT": 8080}
+    ports = {variable: public_port(variable, person, port) for variable, port in usual.items()}
+    values = _values(instance, urls, "localhost", ports)
+    values["ALLOWED_HOSTS"] = ",".join([values["ALLOWED_HOSTS"], *own_hosts()])
     values |= {name: person[name] for name in values if name in person}
-    if "127.0.0.1" not in values["ALLOWED_HOSTS"].split(","):
-        # Where the media server calls the web process, and we ask it whether it is ready.
-        values["ALLOWED_HOSTS"] += ",127.0.0.1"
+    # Where the media server calls the web process, and we ask it whether it is ready.
+    values["ALLOWED_HOSTS"] += ",127.0.0.1"
     return values
 
 
 def of_private(instance: Instance, urls: Mapping[str, str]) -> dict[str, str]:
     """Build the environment of tests and benchmarks: private ports, whatever the person set."""
-    return _values(instance, urls, "127.0.0.1", *map(instance.private_port, ("web", "rtmp", "media")))
+    ports = {name: instance.private_port(name) for name in ("PORT", "RTMP_PORT", "MEDIA_PORT")}
+    return _values(instance, urls, "127.0.0.1", ports)
 
 
 def _values(
-    instance: Instance, urls: Mapping[str, str], host: str, port: int, rtmp: int, media: int
+    instance: Instance, urls: Mapping[str, str], host: str, ports: Mapping[str, int]
 ) -> dict[str, str]:
     return {
         **urls,
-        "BASE_URL": f"http://{host}:{port}",
-        "RTMP_URL": f"rtmp://{host}:{rtmp}/live",
-        "MEDIA_URL": f"http://{host}:{media}/",
+        **{name: str(port) for name, port in ports.items()},
+        "BASE_URL": f"http://{host}:{ports['PORT']}",
+        "TRUSTED_ORIGINS": f"http://127.0.0.1:{ports['PORT']}",
+        "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1],10.0.2.2",
+        "RTMP_URL": f"rtmp://{host}:{ports['RTMP_PORT']}/live",
+        "MEDIA_URL": f"http://{host}:{ports['MEDIA_PORT']}/",
         "MEDIA_ROOT": str(instance.data / "media"),
         "MEDIA_SECRET": instance.secret("MEDIA_SECRET"),
         "MEDIA_CONTROL_URL": f"http://127.0.0.1:{instance.private_port('media-control')}",
-        "PORT": str(port),
-        "RTMP_PORT": str(rtmp),
-        "MEDIA_PORT": str(media),
         "DEBUG": "true",
         "SECRET_KEY": instance.secret("SECRET_KEY"),
-        "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1],10.0.2.2",
-        "TRUSTED_ORIGINS": f"http://127.0.0.1:{port}",
     }
+
+
+def own_hosts() -> list[str]:
+    """List this machine's name and addresses, by which phones on the same network reach it."""
+    listed = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
+    return [socket.gethostname(), *(f"[{address}]" if ":" in address else address for address in listed)]
 
 
 def of_process(values: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of a process: the person's, the instance's, and `.venv` first on the path."""
-    env = {**os.environ, **values, "VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
-    env["PATH"] = f"{VENV / 'bin'}:{os.environ['PATH']}"
-    # A shell that sourced another Python's settings must not reach ours.
-    for name in ("PYTHONHOME", "PYTHONPATH", "DJANGO_SETTINGS_MODULE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
-        env.pop(name, None)
-    return env
+    ours = {"DJANGO_SETTINGS_MODULE": "soukloop.settings", "VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **ours, **values, "PATH": f"{VENV / 'bin'}:{os.environ['PATH']}"}
 
 
-def write(path: Path, values: Mapping[str, str]) -> None:
-    """Write the file that a shell can source and Django reads."""
+def write(path: Path, values: Mapping[str, str]) -> dict[str, str]:
+    """Write the file that a shell can source and Django reads; returns the whole environment of a process."""
     lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
     write_private(path, "\n".join(["# The values in force, written at each start.", *lines, ""]))
+    return of_process(values)
 
 
 def read(path: Path) -> dict[str, str]:

@@ -2,12 +2,9 @@
 
 import hashlib
 import os
-import pwd
-import re
 import secrets
 import shutil
 import socket
-import subprocess
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,8 +17,6 @@ LOCAL = ROOT / ".local"
 VENV = ROOT / ".venv"
 # Where the servers of a checkout that only root may enter keep their data. Only root can write beside it.
 FALLBACK_DATA_DIR = Path("/var/lib") / f"soukloop-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]}"
-# Below the range that the kernel hands out to outgoing connections.
-PRIVATE_PORTS = range(20_000, 30_000)
 
 
 @dataclass(frozen=True)
@@ -36,6 +31,7 @@ class Instance:
 
     @property
     def lock(self) -> Path:
+        """The file that the launcher locks, with its process id."""
         return self.directory / "lock"
 
     @property
@@ -67,19 +63,14 @@ class Instance:
     def private_port(self, purpose: str) -> int:
         """Find a loopback port, the same for a checkout at each start unless it is taken."""
         first = zlib.crc32(f"{ROOT}:{self.name}:{purpose}".encode())
-        size = len(PRIVATE_PORTS)
-        ports = (PRIVATE_PORTS[(first + offset) % size] for offset in range(size))
-        return next(port for port in ports if is_free(port, "127.0.0.1"))
+        # Below the range that the kernel hands out to outgoing connections.
+        ports = (20_000 + (first + offset) % 10_000 for offset in range(10_000))
+        return next(port for port in ports if not why_not_listen(port, "127.0.0.1"))
 
 
 def server_user(name: str) -> str:
     """Name the system user that a server is to run as; empty for the person who runs this."""
-    if os.geteuid() != 0:
-        return ""
-    try:
-        return pwd.getpwnam(name).pw_name
-    except KeyError:
-        raise SetupError(f"No server runs as root, and there is no system user “{name}” for it.") from None
+    return name if os.geteuid() == 0 else ""
 
 
 def write_private(path: Path, text: str) -> None:
@@ -90,39 +81,26 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def is_free(port: int, host: str = "") -> bool:
-    """Whether a server could listen there."""
+def why_not_listen(port: int, host: str = "") -> str:
+    """Say why a server could not listen on a port; empty when it could."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
             probe.listen(1)
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return os.strerror(error.errno or 0)
+    return ""
 
 
-def public_port(variable: str, person: Mapping[str, str], default: int, *, may_move: bool = False) -> int:
+def public_port(variable: str, person: Mapping[str, str], default: int) -> int:
     """Take the port that a person asked for, or the usual one; raises SetupError when it is in use."""
-    text = person.get(variable) or str(default)
+    text = person.get(variable, str(default))
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise SetupError(f"{variable}={text} is no port: a number from 1 to 65535, please.")
-    port = int(text)
-    if is_free(port):
-        return port
-    if may_move and variable not in person:
-        return next(near for near in range(port, 65536) if is_free(near))
-    if port < 1024 and os.geteuid() != 0:
-        raise SetupError(f"Port {port} is for root alone: `{variable}={port + 8000} make run` takes another.")
-    raise SetupError(
-        f"Port {port} is in use{_holder(port)}: "
-        f"end that, or choose another with `{variable}={(port + 1000) % 65536} make run`."
-    )
-
-
-def _holder(port: int) -> str:
-    if shutil.which("ss") is None:
-        return ""
-    listed = subprocess.run(["ss", "-Hltnp", f"sport = :{port}"], capture_output=True, text=True).stdout
-    found = re.search(r'"([^"]+)",pid=(\d+)', listed)
-    return f" by {found[1]} (process {found[2]})" if found else ""
+    if reason := why_not_listen(int(text)):
+        raise SetupError(
+            f"Port {text} cannot be used ({reason}; `ss -ltnp` lists who listens): "
+            f"choose another with `{variable}={(int(text) + 1000) % 65536} make run`."
+        )
+    return int(text)

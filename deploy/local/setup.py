@@ -7,9 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local.console import SetupError, ignoring_interrupts, run_logged, step
+from deploy.local.console import SetupError, finish_first, interrupt, on_interrupts, run_logged, step
 from deploy.local.instance import LOCAL, ROOT, VENV
 
 INSTALLER = Path(__file__).with_name("install-packages.sh")
@@ -23,58 +24,56 @@ PACKAGES = {
     "gettext-base": "envsubst",
     "libnginx-mod-rtmp": "/usr/lib/nginx/modules/ngx_rtmp_module.so",
     "nginx": "nginx",
-}
-POSTGRES = {
     "postgresql": "/usr/lib/postgresql/*/bin/postgres",
     "postgresql-postgis": "/usr/share/postgresql/*/extension/postgis.control",
+    "redis-server": "redis-server",
+    "nodejs": "node",
+    "npm": "npm",
 }
-REDIS = {"redis-server": "redis-server"}
-NODE = {"nodejs": "node", "npm": "npm"}
 # pip's settings for its registry, and the variables by which uv takes them: it reads none of pip's files.
 UV_SETTINGS = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
     "find-links": "UV_FIND_LINKS",
-    "no-index": "UV_OFFLINE",  # where there is no index, packages lie in the directories of find-links
     "trusted-host": "UV_INSECURE_HOST",
     "cert": "SSL_CERT_FILE",
-    "client-cert": "SSL_CLIENT_CERT",
-    "proxy": "ALL_PROXY",
     "timeout": "UV_HTTP_TIMEOUT",
     "default-timeout": "UV_HTTP_TIMEOUT",
 }
 
 
-def install_packages(needed: dict[str, str]) -> None:
+def install_packages(named: Mapping[str, str], *, node: bool) -> None:
     """Install the Debian packages that are missing, without starting or changing anything that is there."""
-    names = missing(needed)
+    if not (names := missing(named, node=node)):
+        return
     listed, command = ", ".join(names), f"apt-get update && apt-get install {' '.join(names)}"
-    is_root, is_terminal = os.geteuid() == 0, sys.stdin.isatty()
-    with step("packages", f"installing {listed}" if names else "looking") as done:
-        if not names:
-            return done("all there")
-        if shutil.which("apt-get") is None:
-            raise SetupError(f"This machine lacks {listed}, and has no apt-get to install them with.")
-        if not is_root and shutil.which("sudo") is None:
-            raise SetupError(f"This machine lacks {listed}, and has no sudo: as root, `{command}`.")
-        # Without a terminal sudo cannot ask for a password, and must not wait for one.
-        sudo = [] if is_root else ["sudo"] if is_terminal else ["sudo", "-n"]
+    sudo = [] if os.geteuid() == 0 else ["sudo"]
+    for program in ("apt-get", *sudo):
+        if shutil.which(program) is None:
+            raise SetupError(f"This machine lacks {listed}, and has no {program}: as root, `{command}`.")
+    with step("packages", f"installing {listed}") as done:
         PACKAGES_LOG.parent.mkdir(parents=True, exist_ok=True)
         # Ctrl-C reaches apt-get itself, and we wait until it has put things in order.
-        with PACKAGES_LOG.open("w") as log, ignoring_interrupts():
-            argv = [*sudo, "/bin/sh", str(INSTALLER), *names]
-            subprocess.run(argv, stdin=None if is_terminal else subprocess.DEVNULL, stdout=log, stderr=log)
-        if left := missing(needed):
+        on_interrupts(finish_first)
+        with PACKAGES_LOG.open("w") as log:
+            subprocess.run([*sudo, "/bin/sh", str(INSTALLER), *names], stdout=log, stderr=log)
+        on_interrupts(interrupt)
+        if left := missing(named, node=node):
             raise SetupError(f"{', '.join(left)} could not be installed: `{command}`.", log=PACKAGES_LOG)
-        return done(f"installed {len(names)} packages and what they need")
+        done(f"installed {len(names)} packages and what they need")
 
 
-def missing(needed: dict[str, str]) -> list[str]:
+def missing(named: Mapping[str, str], *, node: bool) -> list[str]:
+    """List the packages that are to be installed. Nobody needs those of servers that are named elsewhere."""
+
     def is_there(path: str) -> bool:
         return any(Path("/").glob(path[1:])) if path[0] == "/" else shutil.which(path) is not None
 
+    unneeded = {"postgresql", "postgresql-postgis"} if "DATABASE_URL" in named else set()
+    unneeded |= {"redis-server"} if "REDIS_URL" in named else set()
+    unneeded |= set() if node else {"nodejs", "npm"}
     venv = [] if importlib.util.find_spec("ensurepip") else [f"python3.{sys.version_info.minor}-venv"]
-    return venv + [package for package, path in needed.items() if not is_there(path)]
+    return venv + [name for name, path in PACKAGES.items() if name not in unneeded and not is_there(path)]
 
 
 def install_python(*, development: bool) -> None:
@@ -92,8 +91,7 @@ def install_python(*, development: bool) -> None:
             pip = [str(PYTHON), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", pinned]
             run_logged(pip, log=PYTHON_LOG, failure=f"pip could not install {pinned}.")
         files = "requirements-dev.txt" if development else "requirements.txt"
-        failure = "uv could not install the requirements."
-        printed = uv("pip", "install", "--python", str(PYTHON), "-r", files, failure=failure)
+        printed = uv("pip", "install", "--python", str(PYTHON), "-r", files, failure="uv could not install.")
         done(next(line for line in reversed(printed.splitlines()) if line[:1].isupper()))
 
 
@@ -105,8 +103,7 @@ def made_with() -> list[str]:
 
 def uv(*arguments: str, failure: str) -> str:
     """Run uv with the registry that pip is configured with; what the person set for uv itself wins."""
-    argv = [str(PYTHON), "-m", "pip", "config", "list"]
-    listed = run_logged(argv, log=PYTHON_LOG, failure="pip does not start.")
+    listed = run_logged([str(PYTHON), "-m", "pip", "config", "list"], log=PYTHON_LOG, failure="pip failed.")
     env = {"UV_NO_PROGRESS": "1", **uv_settings(listed), **os.environ}
     return run_logged([str(UV), *arguments], log=PYTHON_LOG, failure=failure, env=env)
 
@@ -123,7 +120,7 @@ def uv_settings(pip_config: str) -> dict[str, str]:
     return settings
 
 
-def requirements(argv: list[str]) -> int:
+def requirements() -> int:
     """Pin what requirements.in names."""
     with step("requirements", "asking the package index") as done:
         options = ["--quiet", "--no-header", "--python-version", "3.11", "--output-file", "requirements.txt"]
@@ -132,18 +129,11 @@ def requirements(argv: list[str]) -> int:
     return 0
 
 
-def node_projects(scripts: str) -> list[Path]:
-    """Find the JavaScript projects below directories of a name: `tests` have clients, `bench` has peers."""
-    found = [ROOT.glob(f"{above}{scripts}/*/package-lock.json") for above in ("", "*/", "*/*/")]
-    return sorted(path.parent for paths in found for path in paths)
-
-
-def install_node(projects: list[Path]) -> None:
-    with step("node", "looking") as done:
-        done("unchanged")
-        for project in projects:
-            locks = [project / "package-lock.json", project / "node_modules" / ".package-lock.json"]
-            if not locks[1].exists() or locks[1].stat().st_mtime < locks[0].stat().st_mtime:
-                argv = ["npm", "ci", "--prefix", str(project), "--no-audit", "--no-fund", "--ignore-scripts"]
-                run_logged(argv, log=NPM_LOG, failure=f"npm could not install the packages of {project}.")
-                done("installed")
+def install_node(project: Path) -> None:
+    """Install the packages of a project unless they are as its lock file has them."""
+    wanted, installed = project / "package-lock.json", project / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
+        with step("node", f"installing {project.relative_to(ROOT)}") as done:
+            argv = ["npm", "ci", "--prefix", str(project), "--no-audit", "--no-fund", "--ignore-scripts"]
+            run_logged(argv, log=NPM_LOG, failure=f"npm could not install the packages of {project}.")
+            done("installed")

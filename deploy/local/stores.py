@@ -1,17 +1,16 @@
 """PostgreSQL and Redis for an instance: private ones, or those that the person named."""
 
-import os
+import shlex
 import shutil
-import socket
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 
-from deploy.local.console import SetupError, run_logged, step
+from deploy.local.console import SetupError, ending_with_parent, run_logged, step
 from deploy.local.instance import Instance, server_user, write_private
-from deploy.local.supervise import Supervisor
+from deploy.local.supervise import Supervisor, unreachable
 
 # What a test run writes need not survive a power cut.
 UNSAFE_FAST_SETTINGS = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_wal_size=2GB"
@@ -33,11 +32,8 @@ class Stores:
         self.named = {name: named[name] for name in private if name in named}
         self.urls = private | self.named
         for name, url in self.named.items():
-            if trouble := _trouble(url):
-                raise SetupError(
-                    f"{name} is set, and nothing answers there ({trouble}): start that server, "
-                    f"or unset {name} for a private one."
-                )
+            if reason := unreachable(url):
+                raise SetupError(f"{name} is set, and nothing answers there: {reason}.")
 
     def prepare(self) -> dict[str, str]:
         """Make the cluster where it is missing; returns what supervisord.conf asks for."""
@@ -48,40 +44,23 @@ class Stores:
                 done("made a cluster")
         return {
             "LOCAL_POSTGRES_AUTOSTART": str(is_private),
-            "LOCAL_POSTGRES_USER": self.user,
             "LOCAL_POSTGRES_PORT": str(self.postgres),
             "LOCAL_POSTGRES_OPTIONS": UNSAFE_FAST_SETTINGS if self.instance.name == "test" else "",
-            "LOCAL_POSTGRES_PROGRAMS": str(self._programs()) if is_private else "",
+            "LOCAL_POSTGRES_PROGRAMS": str(_programs()) if is_private else "",
+            "LOCAL_AS_POSTGRES": shlex.join(ending_with_parent("INT", self.user)),
             "LOCAL_REDIS_AUTOSTART": str("REDIS_URL" not in self.named),
-            "LOCAL_REDIS_USER": server_user("redis"),
             "LOCAL_REDIS_PORT": str(self.redis),
+            "LOCAL_AS_REDIS": shlex.join(ending_with_parent("TERM", server_user("redis"))),
         }
 
     def wait(self, supervisor: Supervisor) -> None:
-        """Wait until the private servers answer."""
+        """Wait until the servers answer."""
         with step("stores", "starting") as done:
             if "DATABASE_URL" not in self.named:
                 supervisor.wait_until("postgres", self._postgres_trouble)
             if "REDIS_URL" not in self.named:
-                supervisor.wait_until("redis", lambda: _trouble(self.urls["REDIS_URL"]))
-            done(
-                " and ".join(
-                    f"{url.split(':')[0]} on {urlsplit(url).netloc.rpartition('@')[2]}"
-                    for url in self.urls.values()
-                )
-            )
-
-    def _programs(self) -> Path:
-        """Find the programs that the cluster was made with, or the newest that have PostGIS."""
-        controls = Path("/usr/share/postgresql").glob("*/extension/postgis.control")
-        versions = {int(control.parts[-3]) for control in controls}
-        if self.cluster.exists():
-            versions &= {int((self.cluster / "PG_VERSION").read_text())}
-        if not versions:
-            raise SetupError(
-                f"The PostgreSQL that made {self.cluster} is gone: `make clean` removes its data."
-            )
-        return Path(f"/usr/lib/postgresql/{max(versions)}/bin")
+                supervisor.wait_until("redis", partial(unreachable, self.urls["REDIS_URL"]))
+            done(" and ".join(url.rpartition("@")[2] for url in self.urls.values()))
 
     def _make_cluster(self) -> None:
         """Make the cluster beside its place and move it there whole: an attempt cut short leaves no half."""
@@ -92,12 +71,12 @@ class Stores:
         for path in (draft, password) if self.user else ():
             shutil.chown(path, self.user, self.user)
         argv = [
-            *(str(self._programs() / "initdb"), "--pgdata", str(draft), "--username", "soukloop"),
+            *(str(_programs() / "initdb"), "--pgdata", str(draft), "--username", "soukloop"),
             *("--auth", "scram-sha-256", "--pwfile", str(password)),
             *("--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"),
         ]
-        failure, log = "PostgreSQL could not make its cluster.", self.instance.log("initdb")
-        run_logged(argv, log=log, failure=failure, env={"PATH": os.defpath, "TZ": "UTC"}, user=self.user)
+        failure = "PostgreSQL could not make its cluster."
+        run_logged(argv, log=self.instance.log("initdb"), failure=failure, user=self.user)
         password.unlink()
         draft.rename(self.cluster)
 
@@ -113,12 +92,7 @@ class Stores:
         return ""
 
 
-def _trouble(url: str) -> str:
-    """Why nothing answers at a URL, empty when something does."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or (6379 if parts.scheme.startswith("redis") else 5432)
-        socket.create_connection((parts.hostname or "localhost", port), timeout=5).close()
-    except (OSError, ValueError) as error:
-        return str(error)
-    return ""
+def _programs() -> Path:
+    """Find the newest PostgreSQL that has PostGIS."""
+    controls = Path("/usr/share/postgresql").glob("*/extension/postgis.control")
+    return Path(f"/usr/lib/postgresql/{max(int(control.parts[-3]) for control in controls)}/bin")

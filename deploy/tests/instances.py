@@ -12,14 +12,11 @@ from pathlib import Path
 from deploy.local.instance import ROOT, Instance
 from deploy.local.supervise import stop
 
-# Each test worker has its own.
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-
 
 @contextlib.contextmanager
 def temporary_instance(name: str) -> Iterator[Instance]:
     """Make an instance, and afterwards end and remove all of it."""
-    instance = Instance(f"{name}-{WORKER}")
+    instance = Instance(f"{name}-{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}")
     instance.prepare()
     try:
         yield instance
@@ -59,33 +56,30 @@ class Launcher:
         code = self.process.wait(timeout=60)
         return code, self.printed.read_text(), self.complained.read_text()
 
-
-def family(pid: int) -> dict[int, str]:
-    """Find a process and all that descend from it, each with its command."""
-    parents, commands = {}, {}
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            commands[int(path.name)] = _command(int(path.name))
-            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-    found = [pid]
-    for member in found:
-        found += [child for child, parent in parents.items() if parent == member]
-    return {member: commands[member] for member in found}
-
-
-def wait_until_gone(processes: dict[int, str], seconds: float = 60) -> None:
-    def is_any_left() -> bool:
-        for pid, command in processes.items():
+    def family(self) -> dict[int, str]:
+        """Find it and all that descend from it, each with its command."""
+        parents, commands, found = {}, {}, [self.process.pid]
+        for path in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if _command(pid)[:20] == command[:20]:
-                    return True
-        return False
+                commands[int(path.name)] = command_of(int(path.name))
+                parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+        for member in found:
+            found += [child for child, parent in parents.items() if parent == member]
+        return {member: commands[member] for member in found}
 
-    wait_for(lambda: not is_any_left(), seconds, "the end of everything")
 
-
-def _command(pid: int) -> str:
+def command_of(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+def still_running(processes: dict[int, str]) -> list[str]:
+    """Find which of them run; a number may have been given to another program since."""
+    left = []
+    for pid, command in processes.items():
+        with contextlib.suppress(OSError):
+            if command_of(pid)[:20] == command[:20]:
+                left.append(command)
+    return left
 
 
 def wait_for(condition: Callable[[], object], seconds: float, what: str) -> float:

@@ -14,19 +14,15 @@ from deploy.local import environment
 from deploy.local.console import SetupError
 from deploy.local.instance import Instance
 from deploy.local.supervise import owned, stop
-from deploy.tests.instances import Launcher, family, is_quiet, temporary_instance, wait_for, wait_until_gone
+from deploy.tests.instances import Launcher, is_quiet, still_running, temporary_instance, wait_for
 
-pytestmark = pytest.mark.xdist_group("launcher")
-
-# The real thing but for the application, which would take its seconds each time.
+# The real thing but for the application, which would take its seconds each time. The worker has a family.
+WEB, WORKER = "python -m http.server $PORT", "sh -c 'sleep 62 & sleep 63'"
 WITHOUT_APPLICATION = (
     "from deploy.local import run",
-    "run._migrate = lambda *words: False",
-    "run._seed = lambda *words, **options: 'demo'",
-    "run._web_trouble = lambda port: ''",
-    "run.commands = lambda: {'LOCAL_WEB_COMMAND': 'sleep 61', 'LOCAL_WORKER_COMMAND': WORKER}",
+    "run._manage = lambda instance, env, command: ''",
+    f"run.commands = lambda: {{'LOCAL_APP_COMMAND': {WEB!r}, 'LOCAL_WORKER_COMMAND': WORKER}}",
 )
-FAMILY = "sh -c 'sleep 62 & sleep 63'"
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +39,12 @@ def end_what_runs(instance: Instance) -> Iterator[None]:
     stop(instance)
 
 
-def launch(instance: Instance, worker: str = FAMILY) -> tuple[Launcher, dict[int, str]]:
+def launch(instance: Instance, worker: str = WORKER) -> tuple[Launcher, dict[int, str]]:
     """Start without the application; returns the launcher and all processes."""
     launcher = Launcher(instance, f"WORKER = {worker!r}", *WITHOUT_APPLICATION)
     launcher.wait_until_ready()
-    wait_for(lambda: "nginx: worker" in " ".join(family(launcher.process.pid).values()), 30, "nginx's worker")
-    return launcher, family(launcher.process.pid)
+    wait_for(lambda: "nginx: worker" in " ".join(launcher.family().values()), 30, "nginx's worker")
+    return launcher, launcher.family()
 
 
 def pid_of(processes: dict[int, str], word: str) -> int:
@@ -62,15 +58,12 @@ def test_a_launcher_that_is_asked_to_end_leaves_no_process(
     launcher, processes = launch(instance)
     launcher.process.send_signal(number)
     code, printed, complained = launcher.wait()
+    log = instance.log("supervisord").read_text()
 
-    assert (code, complained) == (0, "")
+    assert (code, complained, still_running(processes)) == (0, "", [])
     assert printed.endswith("Stopped; nothing is left running.\n")
-    wait_until_gone(processes, seconds=0)
-    ended = [line for line in instance.log("supervisord").read_text().splitlines() if "stopped:" in line]
-    assert {word for line in ended[-2:] for word in ("postgres", "redis") if word in line} == {
-        "postgres",
-        "redis",
-    }
+    # The stores are last.
+    assert log.rindex("stopped: web") < min(log.rindex("stopped: postgres"), log.rindex("stopped: redis"))
 
 
 @pytest.mark.parametrize("killed", [["-c"], ["supervisord"], ["-c", "supervisord"]])
@@ -80,9 +73,16 @@ def test_a_killed_launcher_or_supervisord_leaves_no_process(instance: Instance, 
         os.kill(pid_of(processes, word), signal.SIGKILL)
     launcher.wait()
 
-    # Who comes next waits for the last one to end.
+    # The next one waits for the last process to end.
     with owned(instance):
-        wait_until_gone(processes, seconds=1)
+        assert still_running(processes) == []
+
+
+def test_a_killed_launcher_leaves_no_process_even_if_nobody_comes_next(instance: Instance) -> None:
+    launcher, processes = launch(instance)
+    launcher.process.kill()
+
+    wait_for(lambda: not still_running(processes), 30, "the end of everything")
 
 
 def test_the_servers_are_private_and_never_run_by_root(instance: Instance) -> None:
@@ -94,7 +94,7 @@ def test_the_servers_are_private_and_never_run_by_root(instance: Instance) -> No
     }
     with psycopg.connect(values["DATABASE_URL"].replace("postgis:", "postgresql:")) as connection:
         assert connection.execute("SHOW fsync").fetchone() == ("on",)
-        connection.execute("CREATE EXTENSION postgis")
+        connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
     policy = redis.Redis.from_url(values["REDIS_URL"]).config_get("maxmemory-policy")
     with pytest.raises(SetupError, match=f"already runs in this checkout .process {launcher.process.pid}"):
         owned(instance).__enter__()
@@ -111,53 +111,44 @@ def test_a_killed_program_is_started_again_without_what_it_left(instance: Instan
     orphan = pid_of(processes, "nginx: worker")
     os.kill(pid_of(processes, "nginx: master"), signal.SIGKILL)
 
-    wait_until_gone({orphan: processes[orphan]})
-    wait_for(
-        lambda: len([1 for c in family(launcher.process.pid).values() if "nginx: worker" in c]) == 1,
-        30,
-        "nginx",
-    )
+    wait_for(lambda: not still_running({orphan: processes[orphan]}), 30, "the orphan's end")
+    wait_for(lambda: "nginx: worker" in " ".join(launcher.family().values()), 30, "nginx")
     launcher.process.terminate()
-    _, printed, _ = launcher.wait()
-    assert "exited: media (terminated by SIGKILL; not expected)" in printed
+    assert "exited: media (terminated by SIGKILL; not expected)" in launcher.wait()[1]
 
 
 def test_a_program_that_keeps_dying_ends_everything_with_its_last_words(instance: Instance) -> None:
     launcher, processes = launch(instance, "echo my last words; exit 3")
     code, _, complained = launcher.wait()
 
-    assert code == 1
+    assert (code, still_running(processes)) == (1, [])
     assert "worker keeps ending as soon as it is started." in complained
     assert "my last words" in complained
-    wait_until_gone(processes, seconds=0)
 
 
-@pytest.mark.parametrize("content", ["", "null", str(os.getppid())])
-def test_a_number_that_is_no_launcher_s_is_left_alone(instance: Instance, content: str) -> None:
-    instance.lock.write_text(content)
+def test_a_process_that_is_no_launcher_is_left_alone(instance: Instance) -> None:
+    instance.lock.write_text(str(os.getppid()))
 
-    assert not stop(instance)
     with owned(instance):
-        pass
+        assert not stop(Instance("selftest-other"))
 
 
 @pytest.mark.timeout(300)  # all tables are made: a minute on a busy machine
 def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
-    programs = ("uvicorn", "procrastinate", "nginx", "postgres", "redis")
     with temporary_instance("selftest-run") as instance:
         first = Launcher(instance)
         first.wait_until_ready()
-        processes = family(first.process.pid)
+        processes = first.family()
         first.process.kill()
-        wait_until_gone(processes)
+        wait_for(lambda: not still_running(processes), 60, "the end of everything")
         second = Launcher(instance)
         took = second.wait_until_ready()
         values = environment.read(instance.env_file)
         second.process.send_signal(signal.SIGINT)
         code, printed, _ = second.wait()
 
-        assert all(pid_of(processes, word) for word in programs)
-        assert took < 10 or not is_quiet()
-        assert values["BASE_URL"] == f"http://localhost:{values['PORT']}"
-        assert f"API         {values['BASE_URL']}/api/v1/" in printed
-        assert code == 0
+    for word in ("uvicorn", "procrastinate", "nginx", "postgres", "redis"):
+        assert pid_of(processes, word)
+    assert took < 10 or not is_quiet()
+    assert f"API         http://localhost:{values['PORT']}/api/v1/" in printed
+    assert code == 0
