@@ -15,13 +15,13 @@ from chat.selectors import messages_of
 from chat.serializers import MessageInput, ReadInput
 from chat.typing import TypingIndicator
 from soukloop.core.http.fields import IdField
-from soukloop.realtime.commands import CommandInput, command
+from soukloop.realtime.commands import command
 from soukloop.realtime.sessions import Session
 
 _EXAMPLE = {"conversation_id": MESSAGE_EXAMPLE["conversationId"]}
 
 
-class ConversationCommand(CommandInput):
+class ConversationCommand(serializers.Serializer[None]):
     conversation_id = IdField()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from listings.access import product_visible_to
 from listings.rooms import product_room
 from offers.events import OFFER_EXAMPLE, closed_example, offer_payload
-from offers.serializers import ACCEPTED_MESSAGE, CounterCommandInput, OfferIdInput, OfferInput, ProductIdInput
+from offers.serializers import ACCEPTED_MESSAGE, CounterInput, OfferIdInput, OfferInput, ProductIdInput
 from offers.services import negotiation
 from soukloop.realtime.commands import command
 from soukloop.realtime.sessions import Session
@@ -34,7 +34,7 @@ def create(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 
 @command(
     "offer:counter",
-    input=CounterCommandInput,
+    input=CounterInput,
     rate_scope="offer_create",
     example={"offer_id": _OFFER_ID, "offered_price": 780.00, "message": "780 and it's yours"},
     ack_example=OFFER_EXAMPLE | {"parentId": _OFFER_ID, "offeredPrice": 780.00},

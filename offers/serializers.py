@@ -70,7 +70,7 @@ class ProductIdInput(serializers.Serializer[None]):
     product_id = IdField()
 
 
-class CounterCommandInput(OfferIdInput, PriceInput):
+class CounterInput(OfferIdInput, PriceInput):
     """A counter-offer over a socket, where the data must name the offer because no URL does."""
 
 

@@ -8,7 +8,6 @@ from rest_framework import serializers
 from listings.models import Category
 from livestream.models import Stream
 from soukloop.core.http.fields import IdField, PlainTextField
-from soukloop.realtime.commands import CommandInput
 
 
 class SettingsInput(serializers.Serializer[None]):
@@ -146,7 +145,7 @@ class ReplayQuery(serializers.Serializer[None]):
     )
 
 
-class StreamIdInput(CommandInput):
+class StreamIdInput(serializers.Serializer[None]):
     stream_id = IdField()
 
 

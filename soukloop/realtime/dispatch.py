@@ -98,9 +98,7 @@ def _run_handler(session: Session, event: Any, data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValidationFailed(details={"data": ["The data must be an object."]})
     session.forget_user()
-    if command.validator is not None:
-        data = command.validator.run_validation(data)
-    return command.handler(session, data) or {}
+    return command.handler(session, command.validated(data)) or {}
 
 
 class ThreadConnection:

@@ -12,7 +12,7 @@ def test_every_shape_is_named_input_query_command_or_output() -> None:
     named_otherwise = [
         f"{shape.__module__}.{shape.__name__}"
         for shape in all_shapes()
-        if not re.search("(Input|Query|Command|CommandInput|Output)$", shape.__name__)
+        if not re.search("(Input|Query|Command|Output)$", shape.__name__)
     ]
     assert named_otherwise == []
 
