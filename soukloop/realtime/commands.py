@@ -31,7 +31,7 @@ class Command:
     @cached_property
     def _declared_names(self) -> dict[str, str]:
         """Field names as events write them (`afterSeq`) → as the input declares them (`after_seq`)."""
-        return {_camel(name): name for name in self._validator.fields} if self._validator else {}
+        return {_camel(name): name for name, _ in self._validator.fields.items()} if self._validator else {}
 
     def validated(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return the validated data; its field names may be written as in REST or as in events.
