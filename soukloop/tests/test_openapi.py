@@ -54,7 +54,9 @@ def test_each_operation_has_a_summary_a_tag_and_success_and_error_responses(docu
 
 def test_each_tag_is_explained_and_used(document: Any) -> None:
     used = {tag for _, operation in operations(document) for tag in operation["tags"]}
-    assert {tag["name"] for tag in document["tags"] if tag["description"]} == used
+    declared = {tag["name"] for tag in document["tags"] if tag["description"]}
+    assert not used - declared, f"declare the tags {used - declared} in `api_tags` of the app's config"
+    assert not declared - used, f"no view has the tags {declared - used}"
 
 
 def test_pages_are_described_as_one_object_and_not_as_an_array(document: Any) -> None:

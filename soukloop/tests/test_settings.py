@@ -7,6 +7,8 @@ from pathlib import Path
 from django.conf import settings
 
 from soukloop.core.redis.rate_limits import declared_limits
+from soukloop.realtime.commands import COMMANDS
+from soukloop.tests.routes import api_routes
 
 ROOT = Path(settings.BASE_DIR)
 
@@ -33,8 +35,12 @@ def test_each_rate_limit_scope_in_use_is_set() -> None:
         if "tests" in path.relative_to(ROOT).parts:
             continue
         source = path.read_text()
-        used |= set(re.findall(r'rate_scope(?:: [^=]+)? ?= ?"(\w+)"', source))
         used |= set(re.findall(r'hit(?:_ip|_user|_request)?\(\s*"(\w+)"', source))
-    known = {*settings.RATE_LIMITS, *declared_limits()}
-    assert used <= known, used - known
-    assert used
+    used |= {command.rate_scope for command in COMMANDS.values() if command.rate_scope}
+    for route in api_routes():
+        on_class = getattr(getattr(route.view, "cls", None), "rate_scope", None)
+        scope = getattr(route.view, "initkwargs", {}).get("rate_scope", on_class)
+        used |= set(scope.values() if isinstance(scope, dict) else [scope] if scope else [])
+    unknown = used - {*settings.RATE_LIMITS, *declared_limits()}
+    assert not unknown, f"declare {unknown} in `rate_limits` of the app's config"
+    assert used >= {"login_ip", "stream_chat", "product_write", "upload"}

@@ -14,7 +14,9 @@ def test_every_stored_text_is_validated_as_plain_text() -> None:
         for name, field in shape().fields.items():
             one = getattr(field, "child", field)
             if type(one) is serializers.CharField:
-                assert name in NOT_FOR_PEOPLE, f"{shape.__name__}.{name}"
+                assert name in NOT_FOR_PEOPLE, (
+                    f"{shape.__name__}.{name}: use PlainTextField for text that people read"
+                )
             if isinstance(one, PlainTextField):
                 read.add(name)
     assert read >= {"title", "description", "full_name", "bio", "neighborhood", "message", "reason", "tags"}
