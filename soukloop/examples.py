@@ -1,4 +1,4 @@
-"""The answers in `docs/contract.md`, as examples in `/openapi.json`; requests are with their views."""
+"""The responses in `docs/contract.md`, as examples for `/openapi.json`; example requests are in the views."""
 
 from typing import Any
 
@@ -142,12 +142,12 @@ CONTRACT_RESPONSES: dict[str, Any] = {
 }
 
 
-def add_contract_answers(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Give each operation of the contract its example answer; runs before examples get their envelope."""
-    for name, answer in CONTRACT_RESPONSES.items():
+def add_contract_responses(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Add the contract's example response to each of its operations; runs before `wrap_in_envelope`."""
+    for name, response in CONTRACT_RESPONSES.items():
         method, path = name.split()
         responses = result["paths"][path][method.lower()]["responses"]
         status = next(status for status in ("201", "200") if status in responses)
         content = responses[status]["content"]["application/json"]
-        content.setdefault("examples", {})["Contract"] = {"summary": "As in the contract", "value": answer}
+        content.setdefault("examples", {})["Contract"] = {"summary": "As in the contract", "value": response}
     return result

@@ -1,4 +1,4 @@
-"""Fixtures by noun for the tests of accounts."""
+"""Fixtures for the tests of accounts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""People for tests: plain functions, unique by a counter."""
+"""Factories of users, whose names and contacts are unique by a counter."""
 
 import itertools
 from typing import Any

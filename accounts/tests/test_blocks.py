@@ -1,4 +1,4 @@
-"""The block rule: both ways, the same in Python, in the ORM and in SQL, and nowhere else."""
+"""The block rule: it applies both ways, and gives the same results in Python, the ORM and SQL."""
 
 import ast
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_a_block_hides_both_ways() -> None:
 
 
 @pytest.mark.django_db
-def test_the_sql_says_the_same_as_the_orm() -> None:
+def test_the_sql_gives_the_same_results_as_the_orm() -> None:
     people = [make_user() for _ in range(4)]
     block(people[0], people[1]), block(people[2], people[0]), block(people[3], people[2])
     between = f"SELECT u.id FROM accounts_user u WHERE {blocked_between_sql('u.id', '%s')}"  # noqa: S608

@@ -35,7 +35,7 @@ def test_login_by_email_username_or_phone(guest: Any, identifier: Any) -> None:
     assert layla.last_login_at == datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
-def test_an_unknown_identifier_and_a_wrong_password_get_the_same_answer_for_the_same_work(
+def test_an_unknown_identifier_and_a_wrong_password_get_the_same_response_for_the_same_work(
     guest: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layla = make_user()
@@ -97,7 +97,7 @@ def clock() -> Iterator[Any]:
         yield clock
 
 
-def test_refresh_gives_a_new_pair_and_the_old_access_token_stays_good(
+def test_refresh_gives_a_new_pair_and_the_old_access_token_remains_valid(
     guest: Any, user: Any, clock: Any
 ) -> None:
     first = log_in(guest, user.email).json()["data"]

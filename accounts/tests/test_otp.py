@@ -106,7 +106,7 @@ def test_a_malformed_code_is_refused_and_not_counted_as_a_guess(guest: Any, buye
 # --- Who has an account and who hasn't ---------------------------------------------------------------
 
 
-def test_an_unknown_identifier_gets_the_same_answers_for_the_same_queries(
+def test_an_unknown_identifier_gets_the_same_responses_for_the_same_queries(
     guest: Any, buyer: Any, debug: Any
 ) -> None:
     def call_all(identifier: Any) -> Any:

@@ -75,7 +75,7 @@ def test_an_unknown_or_malformed_id_is_404(client: Any) -> None:
     assert client.post(f"/api/v1/users/{uuid.uuid4()}/block").status_code == 404
 
 
-def test_following_twice_is_following_once(client: Any, user: Any, seller: Any) -> None:
+def test_following_twice_stores_one_follow(client: Any, user: Any, seller: Any) -> None:
     for _ in range(2):
         answer = client.post(url(seller, "follow"))
         assert answer.status_code == 200

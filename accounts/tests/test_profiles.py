@@ -1,4 +1,4 @@
-"""One's own account: profile, avatar, deletion (contract 1.6)."""
+"""The current user's own account: profile, avatar, deletion (contract 1.6)."""
 
 import io
 from pathlib import Path
@@ -206,7 +206,7 @@ def test_an_avatar_is_uploaded_replaced_and_removed(
     assert [path for path in storage.rglob("*") if path.is_file()] == []
 
 
-def test_an_upload_that_is_no_picture_is_refused_and_the_avatar_remains(
+def test_an_upload_that_is_not_a_picture_is_refused_and_the_avatar_remains(
     client: Any, user: Any, storage: Any
 ) -> None:
     upload(client, photo())

@@ -181,7 +181,7 @@ def test_parallel_send_requests_leave_one_valid_code(settings: Any) -> None:
     assert verify(APIClient(), code).status_code == 200
 
 
-def test_of_two_parallel_password_changes_one_succeeds() -> None:
+def test_one_of_two_parallel_password_changes_succeeds() -> None:
     user = make_user()
     calls = [
         lambda number=number: client_for(user).post(
@@ -235,7 +235,7 @@ def test_two_parallel_bans_ban_once() -> None:
     assert user.token_version == 1
 
 
-def test_deleting_an_account_twice_and_logging_in_meanwhile_ends_in_a_deleted_account() -> None:
+def test_deleting_an_account_twice_during_a_login_leaves_it_deleted() -> None:
     user = make_user()
     client = client_for(user)
     calls = [lambda: client.delete(f"{AUTH}/me", {"password": PASSWORD})] * 2

@@ -112,7 +112,7 @@ def test_an_empty_phone_is_stored_as_none(guest: Any, phone: Any) -> None:
         ("role", []),
     ],
 )
-def test_an_invalid_field_is_named_and_nobody_is_registered(guest: Any, field: Any, value: Any) -> None:
+def test_an_invalid_field_is_named_and_no_account_is_created(guest: Any, field: Any, value: Any) -> None:
     answer = guest.post(URL, BUYER | {field: value})
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "validation_error"
@@ -140,7 +140,7 @@ def test_a_taken_value_is_refused_in_any_letter_case(guest: Any, field: Any, val
     assert User.objects.count() == 1
 
 
-def test_nobody_registers_as_staff_or_verified(guest: Any) -> None:
+def test_a_new_account_is_neither_staff_nor_verified(guest: Any) -> None:
     extra = {
         "is_staff": True,
         "is_superuser": True,

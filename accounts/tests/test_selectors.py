@@ -32,6 +32,6 @@ def test_a_person_is_found_by_any_spelling(identifier: Any) -> None:
 @pytest.mark.parametrize(
     "identifier", ["", "nobody", "layla", "layla@example.co", "05012345678901234567", "İ"]
 )
-def test_a_similar_identifier_finds_nobody(identifier: Any) -> None:
+def test_a_similar_identifier_finds_no_user(identifier: Any) -> None:
     make_user(email="layla@example.com", username="Layla.m", phone="+971501234567")
     assert user_by_identifier(identifier) is None

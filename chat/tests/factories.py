@@ -1,4 +1,4 @@
-"""Conversations for tests."""
+"""Factories of conversations and messages."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def make_conversation(
 
 
 def make_message(conversation: Conversation, sender: User | None = None, **overrides: Any) -> Message:
-    """Post a message through the service, by the buyer where nobody is named."""
+    """Post a message through the service, by default from the buyer."""
     fields: dict[str, Any] = {"content": "Hello"} | overrides
     return post_message(conversation=conversation, sender=sender or conversation.buyer, **fields)
 

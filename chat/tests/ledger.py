@@ -48,7 +48,7 @@ class Writer(threading.Thread):
         self._disconnect()
 
     def stop(self) -> None:
-        """Let the message under way be acknowledged, then end."""
+        """Wait until the current message is acknowledged, then stop."""
         self._is_stopping.set()
         self.join(60)
         assert not self.is_alive(), f"{self.name} is still waiting"

@@ -157,7 +157,7 @@ class TestUploads:
         assert one.json()["data"] == two.json()["data"]
         assert len(list(self.folder.iterdir())) == 1
 
-    def test_an_upload_that_is_no_picture_is_refused_and_not_stored(self) -> None:
+    def test_an_upload_that_is_not_a_picture_is_refused_and_not_stored(self) -> None:
         conversation = make_conversation()
         response = self.send(conversation, image=SimpleUploadedFile("a.png", b"GIF89a not really"))
         assert (response.status_code, response.json()["error"]["code"]) == (400, "image_invalid")

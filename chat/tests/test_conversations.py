@@ -214,7 +214,7 @@ class TestReading:
 
 
 class TestArchive:
-    def test_each_person_archives_for_themselves_and_a_message_brings_it_back(self) -> None:
+    def test_a_conversation_is_archived_for_one_person_until_the_next_message(self) -> None:
         conversation = make_conversation()
         buyer, seller = conversation.buyer, conversation.seller
         services.set_archived(actor=buyer, conversation_id=conversation.pk, archived=True)
@@ -225,7 +225,7 @@ class TestArchive:
         assert listed(buyer) == [conversation]
         assert listed(buyer, archived=True) == []
 
-    def test_an_archived_conversation_can_be_brought_back(self) -> None:
+    def test_an_archived_conversation_can_be_unarchived(self) -> None:
         conversation = make_conversation()
         for archived in (True, False):
             services.set_archived(
@@ -245,7 +245,7 @@ class TestSelecting:
         assert conversation not in listed(conversation.buyer)
         assert unread_counts(conversation.seller) == {"unread_count": 1, "conversations": 1}
 
-    def test_chat_partners_are_the_people_one_exchanged_messages_with(self) -> None:
+    def test_chat_partners_are_the_people_a_user_exchanged_messages_with(self) -> None:
         conversation = make_conversation()
         make_message(conversation)
         make_conversation(buyer=conversation.buyer)  # opened, nothing said

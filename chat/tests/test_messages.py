@@ -1,4 +1,4 @@
-"""Messages: numbered, counted, published, notified of, hidden."""
+"""Messages: numbering, counting, events, notifications, hiding."""
 
 from datetime import UTC, datetime
 from typing import Any

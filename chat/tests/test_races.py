@@ -43,7 +43,7 @@ def at_once(*jobs: Callable[[], Any]) -> list[Any]:
 
 @pytest.mark.django_db(transaction=True)
 class TestRaces:
-    def test_conversations_opened_in_parallel_are_one(self) -> None:
+    def test_parallel_requests_open_one_conversation(self) -> None:
         for product_of_seller in (True, False):
             buyer, seller = make_user(), make_seller()
             product_id = make_product(seller=seller).pk if product_of_seller else None

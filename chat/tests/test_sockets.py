@@ -253,7 +253,7 @@ def test_the_same_client_message_id_is_acknowledged_twice_and_sent_once(connect:
     assert seller.receives_no("message:new")
 
 
-def test_strangers_are_refused_and_nobody_gets_their_messages(connect: Connect) -> None:
+def test_strangers_are_refused_and_their_messages_are_not_delivered(connect: Connect) -> None:
     conversation = make_conversation()
     seller, stranger = connect(conversation.seller), connect(make_user())
     heard_before = len(seller.events)

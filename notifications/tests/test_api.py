@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 URL = "/api/v1/notifications"
 
 
-def test_the_inbox_lists_ones_own_notifications_latest_first_in_pages() -> None:
+def test_the_inbox_lists_the_users_notifications_latest_first_in_pages() -> None:
     me, other = make_user(), make_user()
     for n in range(3):
         notify(user_ids=[me.pk], kind="test", title=str(n), data={"n": n})

@@ -66,7 +66,7 @@ def test_the_actor_blocked_people_and_closed_accounts_are_left_out() -> None:
     assert Notification.objects.get().user_id == friend.pk
 
 
-def test_notifying_nobody_does_nothing() -> None:
+def test_notifying_no_people_does_nothing() -> None:
     assert services.notify(user_ids=[], kind="test", title="Hi") == 0
     assert not Notification.objects.exists()
 
@@ -124,7 +124,7 @@ class TestLargeAudiences:
         assert Notification.objects.values("user").distinct().count() == 25
         assert Notification.objects.all()[0].data == {"a": 1}
 
-    def test_a_batch_that_runs_twice_notifies_nobody_twice(
+    def test_a_batch_that_runs_twice_notifies_each_person_once(
         self, captured_events: Captured, django_capture_on_commit_callbacks: Any
     ) -> None:
         me, batch = make_user(), uuid4()
@@ -143,7 +143,7 @@ class TestLargeAudiences:
 
 
 class TestReading:
-    def test_some_or_all_of_ones_own_notifications_are_marked_read(self) -> None:
+    def test_some_or_all_of_the_users_notifications_are_marked_read(self) -> None:
         me, other = make_user(), make_user()
         for user in (me, me, me, other):
             services.notify(user_ids=[user.pk], kind="test", title="T")

@@ -28,7 +28,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "soukloop.examples.add_contract_answers",
+        "soukloop.examples.add_contract_responses",
         "soukloop.core.http.openapi.wrap_in_envelope",
         "soukloop.core.http.openapi.add_tags",
     ],

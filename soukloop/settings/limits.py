@@ -1,11 +1,11 @@
-"""Rate limits and sizes of what clients send and get."""
+"""Rate limits, page sizes, and size limits of requests and uploads."""
 
 from datetime import timedelta
 
 from soukloop.settings.base import DEBUG
 
-# scope: (uses, seconds), counted by user, or by IP address where nobody is logged in. Apps declare their own
-# scopes in their `apps.py`; what stands here wins.
+# scope: (uses, seconds), counted by user, or by IP address for guests. Apps declare their own scopes in
+# `apps.py`; a scope that is listed here overrides the app's.
 RATE_LIMITS = {
     "default": (600, 60),
     "upload": (60, 600),

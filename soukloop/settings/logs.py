@@ -1,4 +1,4 @@
-"""What is logged, and how it looks."""
+"""Logging: levels and formats."""
 
 from soukloop.settings.base import DEBUG
 from soukloop.settings.environment import env

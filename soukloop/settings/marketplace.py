@@ -14,10 +14,10 @@ PRODUCT_TAGS_MAX = 20
 COMMUNITY_RADIUS_KM = 5
 COMMUNITY_RADIUS_KM_MAX = 100
 LOCATION_OFFSET_MAX_M = 250
-FEED_POOL_SIZE = env.int("FEED_POOL_SIZE", default=8)  # feeds and searches at a time, in one process
-TOTAL_COUNTED_MAX = 1000  # lists count this far; beyond, `total_is_exact` is false
-PAGE_DEPTH_MAX = 10_000  # items that `page` reaches; `cursor` goes on for ever
-SEARCH_CONSIDERED_MAX = 2000  # the freshest matches of something common, ranked and counted in facets
+FEED_POOL_SIZE = env.int("FEED_POOL_SIZE", default=8)  # simultaneous feed and search queries per process
+TOTAL_COUNTED_MAX = 1000  # totals are counted up to this number; above it, `total_is_exact` is false
+PAGE_DEPTH_MAX = 10_000  # items that can be reached by `page`; `cursor` has no limit
+SEARCH_CONSIDERED_MAX = 2000  # the newest matches, which are ranked and counted in facets
 SEARCH_QUERY_MAX_LENGTH = 200
 PRICE_FACETS = [100, 250, 500, 1000, 2500, 5000, 10_000]
 THUMBNAIL_SIDE = 480
@@ -34,8 +34,8 @@ STREAM_CHAT_MAX_LENGTH = 500
 STREAM_CHAT_HISTORY = 100
 STREAM_REACTIONS = ["❤️", "🔥", "👍", "😂", "😮", "👏", "🎉", "💎"]
 STREAM_RECONNECT_WINDOW = timedelta(seconds=60)
-STREAM_NEVER_PUBLISHED_AFTER = timedelta(minutes=30)  # live all that time, and no encoder ever came
-STREAM_VIEWER_TTL = timedelta(seconds=60)  # a viewer's connection not heard of for so long is gone
+STREAM_NEVER_PUBLISHED_AFTER = timedelta(minutes=30)  # a live stream without any encoder ends after this time
+STREAM_VIEWER_TTL = timedelta(seconds=60)  # a viewer without a heartbeat for this long has disconnected
 STREAM_COUNTERS_KEPT_FOR = timedelta(hours=1)  # in Redis, once the stream is over
 STREAM_NEIGHBORHOOD_RADIUS_KM = 5
 

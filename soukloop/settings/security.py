@@ -12,7 +12,7 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SAMESITE = "Lax"
 if not DEBUG:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
-    # Health checks come from inside, over plain HTTP.
+    # Health checks and the media server's callbacks come from the internal network, over plain HTTP.
     SECURE_SSL_REDIRECT = BASE_URL.startswith("https://")
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^internal/"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600

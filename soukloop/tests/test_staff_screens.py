@@ -60,12 +60,12 @@ def test_a_list_takes_the_same_number_of_queries_for_any_number_of_rows(
 @pytest.mark.parametrize("model", SCREENS, ids=lambda model: model._meta.model_name)
 def test_a_search_without_results_says_so(staff: Client, model: type[Model]) -> None:
     page = read(staff, f"{list_url(model)}?q=nobody-wrote-this")
-    assert "Nothing fits this search" in page
+    assert "No rows match this search" in page
     assert 'class="help"' in page, "no help for the search"
 
 
 def test_an_empty_list_says_that_it_is_empty(staff: Client) -> None:
-    assert "Nothing here yet." in read(staff, list_url(Transaction))
+    assert "No rows yet." in read(staff, list_url(Transaction))
 
 
 @pytest.mark.parametrize("model", SCREENS, ids=lambda model: model._meta.model_name)

@@ -1,4 +1,4 @@
-"""A worker process with one task that is never done, for `test_jobs`."""
+"""A worker process with one task that never ends, for `test_jobs`."""
 
 import asyncio
 from typing import Any

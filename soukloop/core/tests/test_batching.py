@@ -82,7 +82,7 @@ def test_calls_with_another_key_do_not_wait(work: Any, crowd: Any) -> None:
     assert (held_up.result(10), other.result(10)) == (2, 4)
 
 
-def test_one_call_s_failure_does_not_fail_the_others(work: Any, crowd: Any) -> None:
+def test_the_failure_of_one_call_does_not_fail_the_others(work: Any, crowd: Any) -> None:
     together = ThreadBatcher(work)
     first = crowd.submit(together, "room", 1)
     assert work.has_begun.wait(10)

@@ -1,4 +1,4 @@
-"""The shape of answers and errors, for whatever a client may send."""
+"""The envelope of responses and errors, for valid and invalid requests."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ def code_of(response: Any) -> str:
     return str(body["error"]["code"])
 
 
-def test_success_is_wrapped_and_money_keeps_its_places() -> None:
+def test_success_is_wrapped_and_money_keeps_two_decimal_places() -> None:
     response = post('{"title": "Shoe", "price": 850}')
     assert response.status_code == 200
     assert response["Content-Type"] == "application/json"
@@ -86,7 +86,7 @@ def test_another_media_type_is_415() -> None:
     "path",
     ["/api/v1/nowhere", "http://testserver//api/v1/", "/api", "/api/", "/api/v2/auth/login", "/api/v1/%ff"],
 )
-def test_unknown_urls_answer_in_the_envelope(settings: Any, path: str, debug: bool) -> None:
+def test_unknown_urls_get_an_error_in_the_envelope(settings: Any, path: str, debug: bool) -> None:
     settings.DEBUG = debug
     response = Client().get(path)
     assert response.status_code == 404
@@ -123,7 +123,7 @@ def test_an_unavailable_store_is_503() -> None:
     assert isinstance(error, errors.Unavailable)
 
 
-def test_accept_headers_do_not_change_the_answer() -> None:
+def test_accept_headers_do_not_change_the_response() -> None:
     response = APIClient().post(ECHO, {"title": "x", "price": 1}, headers={"accept": "text/html"})
     assert response["Content-Type"] == "application/json"
 

@@ -58,7 +58,7 @@ def test_readyz_waits_for_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db
-def test_each_answer_has_a_request_id_and_a_valid_one_is_kept() -> None:
+def test_each_response_has_a_request_id_and_a_valid_one_is_kept() -> None:
     assert len(Client().get("/healthz")["X-Request-ID"]) == 32
     assert Client().get("/healthz", headers={"x-request-id": "abc-12345"})["X-Request-ID"] == "abc-12345"
     assert Client().get("/healthz", headers={"x-request-id": "a b\tc"})["X-Request-ID"] != "a b\tc"

@@ -1,4 +1,4 @@
-"""A creating request sent twice has one effect and one answer."""
+"""A request that is sent twice with one Idempotency-Key has one effect and one response."""
 
 import threading
 from io import BytesIO
@@ -30,7 +30,7 @@ def effects() -> int:
 
 
 @pytest.mark.django_db
-def test_a_repeated_request_gets_the_first_answer_unchanged() -> None:
+def test_a_repeated_request_gets_the_first_response_unchanged() -> None:
     first, second = create(a=1), create(a=1)
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.content == second.content
@@ -106,7 +106,7 @@ def test_a_key_expires_after_a_day() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_requests_with_one_key_have_one_effect_and_the_same_answer() -> None:
+def test_concurrent_requests_with_one_key_have_one_effect_and_the_same_response() -> None:
     answers: list[bytes] = []
     barrier = threading.Barrier(8)
 

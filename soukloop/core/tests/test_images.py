@@ -1,4 +1,4 @@
-"""Uploaded pictures, valid and hostile, and what is stored of them."""
+"""Uploaded pictures, valid and malicious, and the files that are stored."""
 
 import io
 import resource
@@ -277,7 +277,7 @@ def test_decompression_bombs_are_refused_with_little_memory(tmp_path: Path) -> N
     assert result.stdout.splitlines() == ["image_invalid True"] * len(bombs), result.stderr
 
 
-def test_of_an_animation_only_the_first_frame_is_decoded() -> None:
+def test_only_the_first_frame_of_an_animation_is_decoded() -> None:
     frames = [Image.new("RGB", (300, 300), colour) for colour in ("red", "green", "blue")]
     for kind in ("PNG", "WEBP"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])

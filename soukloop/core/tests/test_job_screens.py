@@ -1,4 +1,4 @@
-"""Staff's list of jobs, and how they retry failed ones."""
+"""The admin screen of jobs: filtering, retrying failed jobs, permissions."""
 
 import re
 
@@ -40,7 +40,7 @@ def test_staff_see_which_failed_job_is_skipped_for_its_queueing_lock(staff: Clie
     assert "Retried" in read(staff, f"{list_url(ProcrastinateJob)}{first.pk}/history/")
 
 
-def test_jobs_are_listed_by_each_status_there_is(staff: Client) -> None:
+def test_jobs_can_be_filtered_by_each_status(staff: Client) -> None:
     page = read(staff, list_url(ProcrastinateJob))
     for status in Status:
         assert f'href="?status={status.value}"' in page

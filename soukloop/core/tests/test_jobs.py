@@ -128,7 +128,7 @@ def statuses() -> list[str]:
     return list(ProcrastinateJob.objects.order_by("id").values_list("status", flat=True))
 
 
-def test_of_failed_jobs_with_one_queueing_lock_one_is_retried(staff: User) -> None:
+def test_only_one_of_several_failed_jobs_with_one_queueing_lock_is_retried(staff: User) -> None:
     first, second = failed_jobs(2, queueing_lock="one")
     why = "another job with the same queueing lock is already queued"
     assert retry_failed_jobs(actor=staff, job_ids=[second, first]) == RetryResult([first], {second: why})
@@ -182,7 +182,7 @@ def wait_for_a_lock() -> None:
             time.sleep(0.02)
 
 
-def test_a_job_that_is_deleted_meanwhile_does_not_keep_others_from_being_retried(staff: User) -> None:
+def test_a_deleted_job_does_not_keep_others_from_being_retried(staff: User) -> None:
     deleted, other = failed_jobs(2)
     sql("DELETE FROM procrastinate_jobs WHERE id = %s", deleted)
     tried = retry_failed_jobs(actor=staff, job_ids=[deleted, other])

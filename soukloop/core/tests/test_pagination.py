@@ -1,4 +1,4 @@
-"""Pages and cursors are strict about what they are given."""
+"""Pages and cursors: limits, and refusal of invalid values."""
 
 import itertools
 from typing import Any

@@ -1,4 +1,4 @@
-"""Limits hold under bursts, and nobody is refused while Redis is unavailable."""
+"""Limits hold under bursts, and no request is refused while Redis is unavailable."""
 
 import asyncio
 import threading
@@ -107,7 +107,7 @@ def test_addresses_of_one_ipv6_network_share_a_limit() -> None:
         rate_limits.hit_ip("test_scope", "2001:db8::ffff")
 
 
-def test_nobody_is_refused_while_redis_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_request_is_refused_while_redis_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     class Away:
         def eval(self, *args: Any) -> None:
             raise RedisConnectionError("refused")

@@ -1,4 +1,4 @@
-"""Links in the cells of staff's lists."""
+"""Links in the lists of the admin."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A few views that show what the core does, for its tests alone."""
+"""Views for the tests of `soukloop.core`."""
 
 from decimal import Decimal
 from typing import Any

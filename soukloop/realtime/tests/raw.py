@@ -40,7 +40,7 @@ class RawSocket:
         self.socket.sendall(frame(payload, opcode, is_final=is_final))
 
     def close_code(self) -> int | None:
-        """Read up to the server's close frame and return its code; None if it just hung up."""
+        """Read up to the close frame and return its code, or None if the server sent none."""
         while True:
             data = self.received.split(b"\r\n\r\n", 1)[1]
             while len(data) >= 2:

@@ -113,7 +113,7 @@ async def test_a_failing_hook_does_not_stop_connections_from_being_renewed(
     assert redis_client().zcard(keys.PRESENCE) == PEOPLE
 
 
-def test_of_several_new_connections_each_users_first_is_detected(
+def test_each_users_first_connection_is_detected_among_several_new_ones(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = User(username="one"), User(username="other")

@@ -174,5 +174,5 @@ def test_each_event_loop_has_its_own_connections_which_are_closed_with_it() -> N
 
 async def _eventually(condition: Any) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - Redis tells nobody
+        while not condition():  # noqa: ASYNC110 - Redis sends no notification
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""The stock JavaScript client against real server processes."""
+"""The standard JavaScript client with real server processes."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def test_with_its_defaults_a_client_polls_first_and_then_upgrades(
     assert client.call("probe:whoami")["data"]["username"] == "testbuyer"
 
 
-def test_each_transport_alone_carries_commands_acknowledgements_and_events(
+def test_each_transport_alone_supports_commands_acknowledgements_and_events(
     server: ServerProcess, sio_client: Any, token: str
 ) -> None:
     for transport in ("websocket", "polling"):

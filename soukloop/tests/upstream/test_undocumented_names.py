@@ -98,7 +98,7 @@ async def test_an_engineio_session_uses_the_servers_queue_and_says_how_far_its_u
     assert (session.sid, session.server) == ("some-id", engine)
 
 
-async def test_nothing_in_an_engineio_queue_ends_its_writer() -> None:
+async def test_none_in_an_engineio_queue_ends_its_writer() -> None:
     engine = EngineServer(async_mode="asgi")
     session = AsyncSocket(engine, "some-id")
     session.queue.put_nowait(None)

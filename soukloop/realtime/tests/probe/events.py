@@ -1,4 +1,4 @@
-"""An event of each kind."""
+"""Events for tests, one of each kind."""
 
 from typing import Any
 
@@ -9,12 +9,18 @@ def _count(data: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"count": sum(each.get("count", 1) for each in data)}]
 
 
-declare_event(EventSpec("probe:said", "Something lasting.", {"n": 1}, rooms=("stream",)))
-declare_event(EventSpec("probe:ticked", "Something ephemeral.", {"n": 1}, rooms=("stream",), ephemeral=True))
+declare_event(EventSpec("probe:said", "An ordinary event.", {"n": 1}, rooms=("stream",)))
+declare_event(EventSpec("probe:ticked", "An ephemeral event.", {"n": 1}, rooms=("stream",), ephemeral=True))
 declare_event(
     EventSpec(
-        "probe:reacted", "Something that storms.", {"count": 1}, rooms=("stream",), merge=Merge(20, _count)
+        "probe:reacted",
+        "An event that is merged when it is frequent.",
+        {"count": 1},
+        rooms=("stream",),
+        merge=Merge(20, _count),
     )
 )
-declare_event(EventSpec("probe:joined", "Only to oneself.", {"room": "stream.1"}))
-declare_event(EventSpec("probe:left", "Told by the hook.", {"room": "stream.1"}, rooms=("product",)))
+declare_event(EventSpec("probe:joined", "Sent to one connection.", {"room": "stream.1"}))
+declare_event(
+    EventSpec("probe:left", "Published by the leave hook.", {"room": "stream.1"}, rooms=("product",))
+)
