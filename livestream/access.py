@@ -177,7 +177,7 @@ def stream_product(stream: Stream, product_id: UUID | str, *, lock: bool = False
         rows = rows.select_for_update(of=("self",))
     found = rows.filter(stream=stream, product_id=product_id, removed_at=None).first()
     if found is None:
-        raise NotFound("This product isn't in the stream.", code="product_not_in_stream")
+        raise NotFound("This product is not in the stream.", code="product_not_in_stream")
     return found
 
 

@@ -23,10 +23,10 @@ def require_accepts_offers(product: Product, actor: User) -> None:
     Raises Forbidden (`own_product`) or Conflict (`offers_disabled`, `product_not_available`).
     """
     if product.seller_id == actor.pk:
-        raise Forbidden("You can't make an offer on your own product.", code="own_product")
+        raise Forbidden("You cannot make an offer on your own product.", code="own_product")
     require_on_sale(product)
     if not product.accepts_offers:
-        raise Conflict("The seller doesn't accept offers on this product.", code="offers_disabled")
+        raise Conflict("The seller does not accept offers on this product.", code="offers_disabled")
 
 
 def require_on_sale(product: Product) -> None:

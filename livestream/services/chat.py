@@ -159,7 +159,7 @@ def mute_viewer(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
     states.require_allowed(stream, "moderate")
     user = _active_user(user_id)
     if user.pk == stream.seller_id:
-        raise Forbidden("The host can't be muted.", code="host_cannot_be_muted")
+        raise Forbidden("The host cannot be muted.", code="host_cannot_be_muted")
     _, is_new = StreamMute.objects.get_or_create(stream=stream, user=user, defaults={"muted_by": actor})
     if is_new:
         events.publish_chat_muted(stream, user.pk, is_muted=True)
