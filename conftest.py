@@ -18,7 +18,7 @@ from soukloop.tests.examples import TIMES_IN_FULL
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["soukloop.realtime.testing", "soukloop.tests.database"]
+pytest_plugins = ["soukloop.realtime.testing", "soukloop.tests.database", "soukloop.tests.connections"]
 
 # No deadline for one example: two workers on a busy machine would miss it.
 hypothesis_settings.register_profile("quick", deadline=None, print_blob=True)

@@ -8,8 +8,8 @@ from accounts.tests.factories import make_seller, make_staff, make_user
 from listings.tests.factories import make_product
 from offers.demo import seed_offers
 from offers.models import Offer, Transaction
-from offers.tests.concurrency import assert_offers_consistent
 from offers.tests.conftest import all_rows
+from offers.tests.consistency import assert_offers_consistent
 
 pytestmark = pytest.mark.django_db
 

@@ -25,10 +25,11 @@ from listings.services import delete_product, hide_product, update_product
 from listings.tests.factories import make_product
 from offers.models import Offer, Transaction
 from offers.services import closing
-from offers.tests.concurrency import ConcurrentRequest, assert_offers_consistent, send_concurrently
+from offers.tests.consistency import assert_offers_consistent
 from offers.tests.factories import make_offer, make_sale
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
+from soukloop.tests.concurrency import ConcurrentRequest, send_concurrently
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = int(os.environ.get("SOUK_RACE_ROUNDS", "1"))

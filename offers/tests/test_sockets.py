@@ -21,7 +21,7 @@ from listings.models import Product
 from listings.tests.factories import make_product
 from offers.models import Offer, OfferEvent, Transaction
 from offers.services import closing
-from offers.tests.concurrency import assert_offers_consistent
+from offers.tests.consistency import assert_offers_consistent
 from offers.tests.factories import make_offer
 from soukloop.realtime.testing.servers import ServerProcess
 

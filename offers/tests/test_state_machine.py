@@ -22,8 +22,8 @@ from listings.tests.factories import make_product
 from offers.models import Offer, Transaction
 from offers.services import closing, negotiation, sales
 from offers.states import TRANSITIONS
-from offers.tests.concurrency import assert_offers_consistent
 from offers.tests.conftest import all_rows
+from offers.tests.consistency import assert_offers_consistent
 from soukloop.core.errors import DomainError
 from soukloop.tests.examples import examples
 

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of chat."""
+"""The fixture that opens socket connections on both transports, loaded by the root `conftest.py`."""
 
 from collections.abc import Callable
 from typing import Any
