@@ -14,11 +14,11 @@ from django.conf import settings  # noqa: E402
 from django.core.signals import request_started  # noqa: E402
 from django.db import close_old_connections, reset_queries  # noqa: E402
 
-from listings.lean import ROUTES, viewer_of_authorization  # noqa: E402
 from soukloop.core.checks import refuse_unsafe_start  # noqa: E402
+from soukloop.core.fast_reads.application import FastReads  # noqa: E402
+from soukloop.core.fast_reads.routes import collect_routes  # noqa: E402
 from soukloop.core.http.body_limit import Asgi, BodyLimit  # noqa: E402
 from soukloop.core.http.disconnects import IgnoreDisconnects  # noqa: E402
-from soukloop.core.http.fast_reads import FastReads  # noqa: E402
 from soukloop.core.http.middleware import InlineSignals  # noqa: E402
 from soukloop.core.memory import tune_gc  # noqa: E402
 from soukloop.realtime import lifecycle  # noqa: E402
@@ -32,9 +32,7 @@ request_started.disconnect(close_old_connections)
 if not settings.DEBUG:
     request_started.disconnect(reset_queries)
 socketio_application = SocketIoApp(SocketIoServer())
-lean_application = FastReads(
-    InlineSignals(BodyLimit(cast(Asgi, django_application))), ROUTES, viewer_of_authorization
-)
+http_application = FastReads(InlineSignals(BodyLimit(cast(Asgi, django_application))), collect_routes())
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
@@ -46,7 +44,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
             await send({"type": "lifespan.startup.complete"})
         else:
             await lifecycle.stop()
-            await lean_application.close()
+            await http_application.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
 
@@ -64,7 +62,7 @@ class SocketIoFirst:
 
 application = ProtocolTypeRouter(
     {
-        "http": IgnoreDisconnects(SocketIoFirst(lean_application)),
+        "http": IgnoreDisconnects(SocketIoFirst(http_application)),
         "websocket": SocketIoFirst(websocket_application()),
         "lifespan": lifespan,
     }

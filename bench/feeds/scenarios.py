@@ -80,7 +80,7 @@ def statements_of(asked: list[Scenario]) -> Statements:
     from django.db import connection  # noqa: PLC0415
     from django.http import QueryDict  # noqa: PLC0415
 
-    from listings.lean import ROUTES, viewer_of_authorization  # noqa: PLC0415
+    from listings.fast_reads import ROUTES, viewer_from_header  # noqa: PLC0415
     from soukloop.core.db.reads import Reads, fetch  # noqa: PLC0415
 
     def noted(reads: Reads[Any], sent: list["Statement"]) -> Any:
@@ -99,7 +99,7 @@ def statements_of(asked: list[Scenario]) -> Statements:
             sent = statements[path] = []
             viewer = None
             if scenario.authorization:
-                viewer = noted(viewer_of_authorization(scenario.authorization), sent)
+                viewer = noted(viewer_from_header(scenario.authorization), sent)
             noted(ROUTES[url.path].select(ROUTES[url.path].parse(QueryDict(url.query)), viewer=viewer), sent)
     connection.close()
     return statements

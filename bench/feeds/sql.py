@@ -14,7 +14,7 @@ from bench.load import CLIENT_CORE, SERVER_CORE
 
 def measure_sql(database_url: str, scenario: Scenario, statements: Statements, seconds: float) -> list[float]:
     """Send each request's statements in turn, on the server's core; return seconds."""
-    from soukloop.core.db.pool import numbered  # noqa: PLC0415 - Django must be set up first
+    from soukloop.core.fast_reads.pool import numbered  # noqa: PLC0415 - Django must be set up first
 
     requests = [
         [(each.has_one_plan, numbered(each.sql), each.params) for each in statements[path]]

@@ -14,10 +14,10 @@ from rest_framework.test import APIClient
 
 from accounts.models import Block
 from accounts.tests.factories import client_for, make_user
-from listings.lean import ROUTES
+from listings.fast_reads import ROUTES
 from listings.models import Product, SearchWord
-from soukloop.core.db.pool import numbered
 from soukloop.core.db.reads import fetch
+from soukloop.core.fast_reads.pool import numbered
 from soukloop.core.http.pagination import encode_cursor
 
 PLACE = "latitude=25.0772&longitude=55.1369"

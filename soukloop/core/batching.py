@@ -1,4 +1,4 @@
-"""Work that is cheaper for many at once than for each: whoever comes first does it for all who wait."""
+"""Batching of concurrent calls whose work costs little more for many than for one."""
 
 import asyncio
 import threading
@@ -9,73 +9,73 @@ K = TypeVar("K")
 T = TypeVar("T")
 R = TypeVar("R")
 
-_WAIT = 30.0  # seconds; a database's own time limits end sooner
+_WAIT_MAX = 30.0  # seconds; a database's own time limits end sooner
 
 
 class ThreadBatcher(Generic[K, T, R]):
-    """Callers in threads hand in an item and wait for its result.
+    """Batch calls from threads: each submits an item and waits for its result.
 
-    `work(key, items)` returns a result for each item. Alone, a caller does its own work at once. While work
-    is under way for a key, those who come gather, and the first of them does theirs when that is done; nobody
-    waits for company. When work for several fails, it is done again for each, so that nobody fails for
-    another's reason.
+    `work(key, items)` returns a result for each item. A single caller works at once. While one batch of a key
+    is worked on, later callers form the next, which the first of them carries out when its predecessor is
+    done; nobody waits for a batch to fill. When the work for several fails, it is repeated for each alone, so
+    that an item fails only for a reason of its own.
     """
 
     def __init__(self, work: Callable[[K, list[T]], list[R]]) -> None:
         self._work = work
         self._lock = threading.Lock()
-        self._gathering: dict[K, _Group[T, R]] = {}
-        self._at_work: dict[K, _Group[T, R]] = {}
+        self._next: dict[K, _Batch[T, R]] = {}
+        self._current: dict[K, _Batch[T, R]] = {}
 
     def __call__(self, key: K, item: T) -> R:
         with self._lock:
-            group = self._gathering.get(key)
-            is_first = group is None
-            if group is None:
-                group = self._gathering[key] = _Group(self._at_work.get(key))
-            place = len(group.items)
-            group.items.append(item)
+            batch = self._next.get(key)
+            is_first = batch is None
+            if batch is None:
+                batch = self._next[key] = _Batch(self._current.get(key))
+            place = len(batch.items)
+            batch.items.append(item)
         if is_first:
-            self._lead(key, group)
-        return group.result(place)
+            self._lead(key, batch)
+        return batch.result(place)
 
-    def _lead(self, key: K, group: "_Group[T, R]") -> None:
-        if group.before is not None:
-            group.before.done.wait(_WAIT)
-            group.before = None
+    def _lead(self, key: K, batch: "_Batch[T, R]") -> None:
+        if batch.before is not None:
+            batch.before.done.wait(_WAIT_MAX)
+            batch.before = None
         with self._lock:
-            del self._gathering[key]
-            self._at_work[key] = group
+            del self._next[key]
+            self._current[key] = batch
         try:
-            group.carry_out(lambda items: self._work(key, items))
+            batch.run(lambda items: self._work(key, items))
         finally:
             with self._lock:
-                if self._at_work.get(key) is group:
-                    del self._at_work[key]
-            group.done.set()
+                if self._current.get(key) is batch:
+                    del self._current[key]
+            batch.done.set()
 
 
-class _Group(Generic[T, R]):
-    """Items that are worked on together, after the group before them."""
+class _Batch(Generic[T, R]):
+    """Items that are worked on together, once the batch before them is done."""
 
-    def __init__(self, before: "_Group[T, R] | None") -> None:
+    def __init__(self, before: "_Batch[T, R] | None") -> None:
         self.before = before
         self.items: list[T] = []
         self.done = threading.Event()
         self._results: list[Any] = []
 
-    def carry_out(self, work: Callable[[list[T]], list[R]]) -> None:
+    def run(self, work: Callable[[list[T]], list[R]]) -> None:
         try:
             self._results = [(result, None) for result in work(self.items)]
         except Exception as error:
             if len(self.items) == 1:
                 self._results = [(None, error)]
                 return
-            self._results = [_tried(work, item) for item in self.items]
+            self._results = [_result_or_error(work, item) for item in self.items]
 
     def result(self, place: int) -> R:
-        if not self.done.wait(_WAIT):
-            raise TimeoutError("work for several was not done in time")
+        if not self.done.wait(_WAIT_MAX):
+            raise TimeoutError(f"no result after {_WAIT_MAX:g} s")
         result, error = self._results[place]
         if error is not None:
             raise error
@@ -84,41 +84,41 @@ class _Group(Generic[T, R]):
 
 
 class AsyncBatcher(Generic[T, R]):
-    """The same for coroutines of one event loop: `await work(items)` for those who came meanwhile."""
+    """The same for coroutines of one event loop: one `await work(items)` at a time."""
 
-    def __init__(self, work: Callable[[list[T]], Awaitable[list[R]]], *, most: int = 200) -> None:
+    def __init__(self, work: Callable[[list[T]], Awaitable[list[R]]], *, size_max: int = 200) -> None:
         self._work = work
-        self._most = most
+        self._size_max = size_max
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, item: T) -> R:
-        return await self.begin(item)
+        return await self.submit(item)
 
-    def begin(self, item: T) -> "asyncio.Future[R]":
-        """Hand in an item whose result is wanted later."""
+    def submit(self, item: T) -> "asyncio.Future[R]":
+        """Submit an item, and return the future of its result."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._go_on())
+            self._task = asyncio.get_running_loop().create_task(self._work_off())
         return future
 
-    async def _go_on(self) -> None:
+    async def _work_off(self) -> None:
         while self._waiting:
-            group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+            batch, self._waiting = self._waiting[: self._size_max], self._waiting[self._size_max :]
             try:
-                results = await self._work([item for item, _ in group])
+                results = await self._work([item for item, _ in batch])
             except Exception as error:
-                for _, future in group:
+                for _, future in batch:
                     if not future.done():
                         future.set_exception(error)
             else:
-                for (_, future), result in zip(group, results, strict=True):
+                for (_, future), result in zip(batch, results, strict=True):
                     if not future.done():
                         future.set_result(result)
 
 
-def _tried(work: Callable[[list[T]], list[R]], item: T) -> tuple[R | None, Exception | None]:
+def _result_or_error(work: Callable[[list[T]], list[R]], item: T) -> tuple[R | None, Exception | None]:
     try:
         return work([item])[0], None
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Clients that are gone before their answer is."""
+"""Clients that disconnect before the response is sent."""
 
 import logging
 from collections.abc import MutableMapping
@@ -10,29 +10,29 @@ logger = logging.getLogger(__name__)
 
 
 class IgnoreDisconnects:
-    """Let an answer that nobody takes any more be lost, as ASGI has its servers do.
+    """Drop what can't be sent because the client has disconnected, as ASGI asks of servers.
 
-    For the second of two requests that were sent at once, uvicorn raises RuntimeError instead. To Django that
-    is its own failure half-way through an answer: the request never ends, and its database connection never
-    comes back to the pool.
+    For the second of two pipelined requests uvicorn raises RuntimeError instead. To Django that is a failure
+    of its own in the middle of a response: the request never ends, and its database connection never returns
+    to the pool.
     """
 
     def __init__(self, app: Asgi) -> None:
         self.app = app
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        is_gone = False
+        has_disconnected = False
 
-        async def send_if_there(message: Message) -> None:
-            nonlocal is_gone
-            if is_gone:
+        async def send_if_connected(message: Message) -> None:
+            nonlocal has_disconnected
+            if has_disconnected:
                 return
             try:
                 await send(message)
             except (OSError, RuntimeError) as error:
                 if isinstance(error, RuntimeError) and "closed" not in str(error):
-                    raise  # a mistake of ours
-                is_gone = True
-                logger.info("an answer was lost: %s", error)
+                    raise  # our own mistake
+                has_disconnected = True
+                logger.info("client disconnected before response: %s", error)
 
-        await self.app(scope, receive, send_if_there)
+        await self.app(scope, receive, send_if_connected)

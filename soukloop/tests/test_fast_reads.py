@@ -1,4 +1,4 @@
-"""The lean way answers as Django does: the same statuses, bodies and headers, on real ASGI scopes."""
+"""Fast reads answer as Django does: the same statuses, bodies and headers, on real ASGI scopes."""
 
 import asyncio
 import json
@@ -7,18 +7,18 @@ import logging
 import pytest
 from django.core.handlers.asgi import ASGIHandler
 from django.db import connection
-from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from accounts.services.logins import log_out_everywhere
 from accounts.services.moderation import ban_user
 from accounts.services.profiles import delete_account
 from accounts.tests.factories import PASSWORD, block, make_user
 from accounts.tokens import access_token_for
-from listings.lean import ROUTES, viewer_of_authorization
 from listings.tests.factories import make_product
 from soukloop.core.errors import Unavailable
-from soukloop.core.http.fast_reads import FastReads, _is_our_host, _security_headers
-from soukloop.core.redis import rate_limits
+from soukloop.core.fast_reads import limiter
+from soukloop.core.fast_reads.application import FastReads, _is_allowed_host, _security_headers
+from soukloop.core.fast_reads.routes import collect_routes
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +34,7 @@ class Refusing:
         raise AssertionError(f"{scope['path']} went to Django")
 
 
-class Noting:
+class Recording:
     def __init__(self):
         self.paths = []
 
@@ -43,19 +43,19 @@ class Noting:
 
 
 @pytest.fixture
-def lean():
-    _is_our_host.cache_clear()
+def fast_reads():
+    _is_allowed_host.cache_clear()
     _security_headers.cache_clear()
     made = []
 
     def make(app=None):
-        made.append(FastReads(app or Refusing(), ROUTES, viewer_of_authorization))
+        made.append(FastReads(app or Refusing(), collect_routes()))
         return made[-1]
 
     yield make
     for routes in made:
         RUNNER.run(routes.close())
-    _is_our_host.cache_clear()
+    _is_allowed_host.cache_clear()
     _security_headers.cache_clear()
 
 
@@ -77,7 +77,7 @@ def ask(app, path=DISCOVER, query="", headers=(), method="GET", scheme="http"):
 
     async def receive():
         if asked:
-            await asyncio.sleep(60)  # a client that stays; the handler cancels this
+            await asyncio.sleep(60)  # the client stays connected; the handler cancels this
         asked.append(1)
         return {"type": "http.request", "body": b"", "more_body": False}
 
@@ -119,19 +119,19 @@ def bearer(user):
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_answers_are_the_same_as_djangos(lean, path, query, scheme):
+def test_answers_are_the_same_as_djangos(fast_reads, path, query, scheme):
     make_product(feed_type="discover")
     make_product(feed_type="discover")
     make_product()
-    assert ask(lean(), path, query, scheme=scheme) == ask(ASGIHandler(), path, query, scheme=scheme)
+    assert ask(fast_reads(), path, query, scheme=scheme) == ask(ASGIHandler(), path, query, scheme=scheme)
 
 
 @pytest.mark.parametrize("query", ["per_page=1", "per_page=1&sort=nearest", "per_page=1&sort=price_high"])
-def test_next_pages_are_the_same_as_djangos(lean, query):
+def test_next_pages_are_the_same_as_djangos(fast_reads, query):
     for _ in range(3):
         make_product(tags=["nike"], title="Nike shoes")
     path, place = "/api/v1/search", "latitude=25.0772&longitude=55.1369&radius_km=100"
-    routes, django, cursor = lean(), ASGIHandler(), ""
+    routes, django, cursor = fast_reads(), ASGIHandler(), ""
     for _ in range(3):
         asked = f"q=nike&{place}&{query}{cursor}"
         mine = ask(routes, path, asked)
@@ -140,9 +140,9 @@ def test_next_pages_are_the_same_as_djangos(lean, query):
     assert cursor == "&cursor=None"
 
 
-def test_blocks_likes_and_bad_tokens_count_here_too(lean):
+def test_blocks_favorites_and_invalid_tokens_are_respected(fast_reads):
     product, viewer = make_product(feed_type="discover"), make_user()
-    routes = lean()
+    routes = fast_reads()
     assert ask(routes, headers=[bearer(viewer)]) == ask(ASGIHandler(), headers=[bearer(viewer)])
     block(product.seller, viewer)
     assert b'"items":[]' in ask(routes, headers=[bearer(viewer)])[1]
@@ -151,42 +151,42 @@ def test_blocks_likes_and_bad_tokens_count_here_too(lean):
     assert ask(routes, headers=[bad]) == ask(ASGIHandler(), headers=[bad])
 
 
-def is_banned(user):
+def ban(user):
     ban_user(actor=make_user(is_staff=True, is_superuser=True), user_id=user.pk, reason="spam")
 
 
-def has_gone(user):
+def delete_user(user):
     delete_account(actor=user, password=PASSWORD)
 
 
-def has_logged_out(user):
+def log_out(user):
     log_out_everywhere(actor=user)
 
 
-@pytest.mark.parametrize("change", [is_banned, has_gone, has_logged_out])
-def test_who_may_not_come_in_any_more_is_told_so_here_too(lean, change):
+@pytest.mark.parametrize("change", [ban, delete_user, log_out])
+def test_a_token_that_was_revoked_gets_the_same_401(fast_reads, change):
     user = make_user()
     header = bearer(user)
     change(user)
-    status, body, headers = ask(lean(), headers=[header])
+    status, body, headers = ask(fast_reads(), headers=[header])
     assert status == 401
     assert (status, body, headers) == ask(ASGIHandler(), headers=[header])
 
 
-def test_blocks_count_whoever_made_them(lean):
+def test_a_block_hides_products_whoever_made_it(fast_reads):
     seller, viewer = make_user(), make_user()
     make_product(seller=seller, feed_type="discover")
-    routes = lean()
+    routes = fast_reads()
     assert b'"total":1' in ask(routes, headers=[bearer(viewer)])[1]
     block(viewer, seller)
     assert b'"total":0' in ask(routes, headers=[bearer(viewer)])[1]
     assert b'"total":0' in ask(ASGIHandler(), headers=[bearer(viewer)])[1]
 
 
-def test_hits_are_counted_together_with_djangos(lean, settings):
+def test_requests_count_towards_the_same_limits_as_djangos(fast_reads, settings):
     settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"search": (2, 60)}
-    routes = lean()
+    routes = fast_reads()
     assert ask(routes, "/api/v1/search")[0] == 200
     assert ask(ASGIHandler(), "/api/v1/search")[0] == 200
     status, body, headers = ask(routes, "/api/v1/search")
@@ -195,10 +195,10 @@ def test_hits_are_counted_together_with_djangos(lean, settings):
     assert b'"rate_limited"' in body
 
 
-def test_who_is_refused_is_refused_from_memory_until_their_time_has_come(lean, settings, monkeypatch):
+def test_a_refusal_is_repeated_from_memory_until_the_wait_is_over(fast_reads, settings, monkeypatch):
     settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"default": (1, 60)}
-    routes = lean()
+    routes = fast_reads()
     assert [ask(routes)[0] for _ in range(2)] == [200, 429]
     redis_client().flushdb()
     fetch = routes._fetch
@@ -212,15 +212,15 @@ def test_who_is_refused_is_refused_from_memory_until_their_time_has_come(lean, s
     assert 50 <= int(headers["retry-after"]) <= 60
     assert redis_client().dbsize() == 0
     monkeypatch.setattr(routes, "_fetch", fetch)
-    [use] = routes.hits._refused
-    routes.hits._refused[use] -= 60  # their time has come
+    [use] = routes.limiter._refused_until
+    routes.limiter._refused_until[use] -= 60  # their wait is over
     assert ask(routes)[0] == 200
 
 
-def test_a_refusal_comes_before_what_is_wrong_with_the_query(lean, settings):
+def test_429_comes_before_400(fast_reads, settings):
     settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"default": (1, 60)}
-    routes = lean()
+    routes = fast_reads()
     assert [ask(routes, query="page=no")[0] for _ in range(2)] == [400, 429]
 
 
@@ -235,63 +235,63 @@ def test_a_refusal_comes_before_what_is_wrong_with_the_query(lean, settings):
         {"headers": [(b"authorization", b"Bearer x"), (b"authorization", b"Bearer y")]},
     ],
 )
-def test_what_is_not_plain_goes_to_django(lean, odd):
-    django = Noting()
-    assert ask(lean(django), **odd) is None
+def test_a_request_that_is_not_plain_goes_to_django(fast_reads, odd):
+    django = Recording()
+    assert ask(fast_reads(django), **odd) is None
     assert len(django.paths) == 1
 
 
-def test_other_hosts_and_plain_http_where_https_is_a_must_go_to_django(lean, settings):
-    django = Noting()
+def test_other_hosts_and_http_where_https_is_required_go_to_django(fast_reads, settings):
+    django = Recording()
     settings.ALLOWED_HOSTS = ["souk.example"]
-    _is_our_host.cache_clear()
-    ask(lean(django))
+    _is_allowed_host.cache_clear()
+    ask(fast_reads(django))
     settings.ALLOWED_HOSTS = ["localhost"]
     settings.SECURE_SSL_REDIRECT = True
-    _is_our_host.cache_clear()
-    ask(lean(django))
+    _is_allowed_host.cache_clear()
+    ask(fast_reads(django))
     assert len(django.paths) == 2
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    assert ask(lean(), headers=[(b"x-forwarded-proto", b"https")])[0] == 200
+    assert ask(fast_reads(), headers=[(b"x-forwarded-proto", b"https")])[0] == 200
 
 
-def test_a_lost_connection_is_made_anew(lean):
-    routes = lean()
+def test_a_lost_connection_is_replaced(fast_reads):
+    routes = fast_reads()
     assert ask(routes)[0] == 200
 
-    [link] = routes.links._idle[True]
+    [link] = routes.pool._idle[True]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s)", [link.connection.info.backend_pid])
     assert ask(routes)[0] == 200
-    assert routes.links._idle[True] != [link]
+    assert routes.pool._idle[True] != [link]
 
 
-def test_postgresql_away_is_a_503_with_an_envelope(lean, monkeypatch):
-    routes = lean()
+def test_an_unavailable_postgresql_is_a_503_in_the_envelope(fast_reads, monkeypatch):
+    routes = fast_reads()
 
-    async def away(statement):
+    async def fail(statement):
         raise Unavailable
 
-    monkeypatch.setattr(routes, "_fetch", away)
+    monkeypatch.setattr(routes, "_fetch", fail)
     status, body, headers = ask(routes)
     assert (status, headers["retry-after"]) == (503, "2")
     assert b'"unavailable"' in body
 
 
-def test_redis_away_refuses_nobody(lean, monkeypatch, settings):
+def test_nobody_is_refused_while_redis_is_unavailable(fast_reads, monkeypatch, settings):
     settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
 
-    class Away:
+    class FailingRedis:
         async def eval(self, *args):
-            raise RedisAway
+            raise RedisConnectionError
 
-    monkeypatch.setattr(rate_limits, "async_redis_client", Away)
-    assert ask(lean())[0] == 200
+    monkeypatch.setattr(limiter, "async_redis_client", FailingRedis)
+    assert ask(fast_reads())[0] == 200
 
 
-def test_one_log_line_without_the_query(lean, caplog):
+def test_a_request_is_logged_in_one_line_without_the_query(fast_reads, caplog):
     caplog.set_level(logging.INFO, "soukloop.request")
-    ask(lean(), "/api/v1/search", "q=private")
+    ask(fast_reads(), "/api/v1/search", "q=private")
     [record] = [record for record in caplog.records if record.name == "soukloop.request"]
     assert record.getMessage() == "GET /api/v1/search 200"
     assert "private" not in str(record.__dict__)

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL of one event loop, for reads that go past Django."""
+"""Connections to PostgreSQL of one event loop."""
 
 import asyncio
 import os
@@ -16,30 +16,30 @@ from django.db import connection
 from soukloop.core.db.reads import Rows, Statement
 
 # In seconds.
-_WAIT = 10.0  # for one to be free, and for a new one
-_STATEMENT = 8.0  # for a list to be read, by the database's own clock
-_ANSWER = 10.0  # the same where the database stands still, and its clock with it
-_LIFETIME = 3600.0  # what a backend remembers of the catalogue only grows
-_IDLE = 300.0  # what lies between may have forgotten a connection that was silent for longer
+_ACQUIRE_TIMEOUT = 10.0  # for a free connection, and for a new one to be opened
+_STATEMENT_TIMEOUT = 8.0  # enforced by PostgreSQL
+_ANSWER_TIMEOUT = 10.0  # enforced here, in case PostgreSQL hangs and can't enforce anything
+_LIFETIME = 3600.0  # a backend's caches of the catalogue only grow
+_IDLE_MAX = 300.0  # a firewall in between may have dropped a connection that was idle for longer
 
 
 @dataclass
 class _Link:
     connection: psycopg.AsyncConnection[Any]
     was_lost: bool = False
-    was_given_up: bool = False
+    was_aborted: bool = False
 
     def __post_init__(self) -> None:
         self.cursor = psycopg.AsyncRawCursor(self.connection)
         self.opened_at = self.used_at = time.monotonic()
 
     async def fetch(self, statement: Statement) -> Rows:
-        watch = asyncio.get_running_loop().call_later(_ANSWER, self._abort)
+        watch = asyncio.get_running_loop().call_later(_ANSWER_TIMEOUT, self._abort)
         try:
             await self.cursor.execute(numbered(statement.sql), statement.params, prepare=True)
         except psycopg.OperationalError as error:
-            if self.was_given_up:
-                raise TimeoutError(f"no answer in {_ANSWER:g} s") from error
+            if self.was_aborted:
+                raise TimeoutError(f"no answer in {_ANSWER_TIMEOUT:g} s") from error
             raise
         finally:
             watch.cancel()
@@ -48,33 +48,34 @@ class _Link:
         return rows
 
     def _abort(self) -> None:
-        """Hang up. To cancel the statement instead, psycopg would wait for the server to agree."""
-        self.was_given_up = True
+        """Shut the socket down. Cancelling the statement instead would wait for the server's agreement."""
+        self.was_aborted = True
         with socket.socket(fileno=os.dup(self.connection.pgconn.socket)) as link:
             link.shutdown(socket.SHUT_RDWR)
 
 
 class AsyncPool:
-    """At most so many statements at a time; the connection that was given back last is lent first.
+    """At most `size` statements at a time, over the connection that was released last.
 
-    Its backend has what it needs in the processor's caches. psycopg_pool lends its connections in turn:
-    with eight of them a page of Discover took 0.96 ms, where it takes 0.78 here.
+    That one's backend has what it needs in the processor's caches. psycopg_pool lends connections in turn:
+    with eight of them a page of Discover took 0.96 ms instead of 0.78.
 
-    All statements are prepared. Those that have one plan and those to be planned with their values go over
-    connections of their own: planning takes as long as the rest of the first, and says how of the others.
+    All statements are prepared. Those whose plan PostgreSQL may keep and those that it must plan for each set
+    of values use separate connections, because that is a setting of the connection: planning takes as long as
+    the rest of the former, and is what makes the latter fast.
     """
 
-    def __init__(self, most: int) -> None:
-        self._free = asyncio.Semaphore(most)
+    def __init__(self, size: int) -> None:
+        self._free = asyncio.Semaphore(size)
         self._idle: dict[bool, list[_Link]] = {True: [], False: []}
 
     async def fetch(self, statement: Statement) -> Rows:
-        """Send a statement, again over another connection where one that had been idle was dead.
+        """Send a statement; again over another connection if an idle one turns out to be dead.
 
-        Raises psycopg.OperationalError, and TimeoutError where there was no connection or no answer in time.
+        Raises psycopg.OperationalError, and TimeoutError if there is no connection or no answer in time.
         """
         if self._free.locked():
-            async with asyncio.timeout(_WAIT):
+            async with asyncio.timeout(_ACQUIRE_TIMEOUT):
                 await self._free.acquire()
         else:
             await self._free.acquire()
@@ -82,7 +83,7 @@ class AsyncPool:
             idle = self._idle[statement.has_one_plan]
             while idle:
                 link = idle.pop()
-                if time.monotonic() - link.used_at > _IDLE:
+                if time.monotonic() - link.used_at > _IDLE_MAX:
                     await link.connection.close()
                     continue
                 try:
@@ -95,42 +96,42 @@ class AsyncPool:
             self._free.release()
 
     async def close(self) -> None:
-        """Close those that are idle."""
+        """Close the idle connections."""
         for idle in self._idle.values():
             while idle:
                 await idle.pop().connection.close()
 
     async def _fetch_over(self, link: _Link, statement: Statement) -> Rows:
-        is_good = False
+        is_reusable = False
         try:
             rows = await link.fetch(statement)
-            is_good = link.used_at - link.opened_at < _LIFETIME
+            is_reusable = link.used_at - link.opened_at < _LIFETIME
             return rows
         except psycopg.OperationalError:
             link.was_lost = link.connection.closed
             raise
         finally:
-            # Also when it was given up half-way: what came next over it might be the answer to this.
-            if is_good:
+            # Not after a cancelled fetch either: its rows could be taken for the next statement's.
+            if is_reusable:
                 self._idle[statement.has_one_plan].append(link)
             else:
                 await link.connection.close()
 
 
 async def _connect(has_one_plan: bool) -> _Link:
-    """Connect as Django does, with the same options."""
+    """Connect with the options of Django's connections."""
     params = connection.get_connection_params()
-    for ours in ("pool", "cursor_factory", "context", "prepare_threshold", "server_side_binding"):
-        params.pop(ours, None)
+    for django_only in ("pool", "cursor_factory", "context", "prepare_threshold", "server_side_binding"):
+        params.pop(django_only, None)
     plans = "auto" if has_one_plan else "force_custom_plan"
     options = f"{params.pop('options', '')} -c TimeZone=UTC -c plan_cache_mode={plans}"
-    options += f" -c statement_timeout={_STATEMENT:g}s"
-    async with asyncio.timeout(_WAIT):
+    options += f" -c statement_timeout={_STATEMENT_TIMEOUT:g}s"
+    async with asyncio.timeout(_ACQUIRE_TIMEOUT):
         return _Link(await psycopg.AsyncConnection.connect(**params, options=options, autocommit=True))
 
 
 @lru_cache(maxsize=1024)
 def numbered(sql: str) -> str:
-    """Write `%s` as PostgreSQL does, `$1`: once, where psycopg would do it for each request."""
+    """Replace `%s` by PostgreSQL's own `$1`, `$2`, …: once, instead of by psycopg for each request."""
     numbers = count(1)
     return re.sub("%[s%]", lambda found: f"${next(numbers)}" if found[0] == "%s" else "%", sql)

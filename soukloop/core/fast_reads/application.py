@@ -1,18 +1,12 @@
-"""The few GETs that everybody makes all the time, answered without Django's middleware, DRF and threads.
-
-The way through ten middlewares, which change threads under ASGI again and again, and DRF's machinery adds to
-what PostgreSQL takes for a feed's rows; how much is for `bench/feeds/` to say. Here a request
-stays on the event loop, and is counted while its rows are read. What is not quite plain goes on to
-Django, where the same URL is a view over the same selector.
-"""
+"""The ASGI application that answers fast reads, and gives every other request to Django."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, Protocol
+from typing import Any
 
 import psycopg
 from django.conf import settings
@@ -20,35 +14,19 @@ from django.http import QueryDict
 from django.http.request import split_domain_port, validate_host
 
 from soukloop.core import jsonlib
-from soukloop.core.db.pool import AsyncPool
-from soukloop.core.db.reads import Reads, Rows, Statement, run_async
+from soukloop.core.db.reads import Rows, Statement, run_async
 from soukloop.core.errors import Unavailable
+from soukloop.core.fast_reads.limiter import AsyncRateLimiter
+from soukloop.core.fast_reads.pool import AsyncPool
+from soukloop.core.fast_reads.routes import FastRoute
 from soukloop.core.http.body_limit import Asgi, Message, Receive, Send
 from soukloop.core.http.envelope import exception_handler
 from soukloop.core.http.requests import forwarded_ip, log_request, take_request_id
-from soukloop.core.redis import rate_limits
 
 logger = logging.getLogger(__name__)
 
 Headers = dict[bytes, bytes]
-_QUERY_MAX = 4096
-
-
-class Viewer(Protocol):
-    @property
-    def id(self) -> Any: ...
-
-
-@dataclass(frozen=True)
-class FastRoute:
-    """`select(parse(params), viewer=…)` are the reads of the envelope's data; both may raise as views may.
-
-    What `parse` returns depends on nothing but the parameters, and never changes.
-    """
-
-    parse: Callable[[QueryDict], Any]
-    select: Callable[..., Reads[Any]]
-    rate_scope: str = ""
+_QUERY_MAX_LENGTH = 4096
 
 
 @dataclass
@@ -60,23 +38,14 @@ class Answer:
 
 
 class FastReads:
-    """Answer plain GETs of these paths; give everything else to `app`.
+    """Answer plain GETs of these paths; give everything else to `app`."""
 
-    `authenticate` are the reads of who an `Authorization` header stands for.
-    """
-
-    def __init__(
-        self,
-        app: Asgi,
-        routes: Mapping[str, FastRoute],
-        authenticate: Callable[[str], Reads[Viewer | None]],
-    ) -> None:
+    def __init__(self, app: Asgi, routes: Mapping[str, FastRoute]) -> None:
         self.app = app
         self.routes = routes
-        self.authenticate = authenticate
-        self.hits = rate_limits.HitsOnLoop()
-        self.parse = lru_cache(maxsize=256)(_parse)  # most ask for the same few pages
-        self.links: AsyncPool | None = None
+        self.limiter = AsyncRateLimiter()
+        self.parse = lru_cache(maxsize=256)(_parse)  # most requests are for the same few pages
+        self.pool: AsyncPool | None = None
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         route = self.routes.get(scope["path"]) if scope["method"] == "GET" else None
@@ -103,30 +72,30 @@ class FastReads:
         }
         await send(start)
         await send({"type": "http.response.body", "body": answer.body})
-        # Once it is on its way: uvloop writes when the callbacks of this moment are done.
+        # Logged after the response is sent: uvloop writes to the socket once the loop's ready callbacks ran.
         log = partial(log_request, took=took, ip=ip, user_id=answer.user_id)
         asyncio.get_running_loop().call_soon(log, "GET", scope["path"], answer.status)
 
     async def close(self) -> None:
-        """Give the connections back, when the server stops."""
-        if self.links is not None:
-            await self.links.close()
-            self.links = None
+        """Close the connections, when the server stops."""
+        if self.pool is not None:
+            await self.pool.close()
+            self.pool = None
 
     async def _answer(self, route: FastRoute, query: bytes, headers: Headers, ip: str) -> Answer:
         user_id = None
         try:
             viewer = None
             if authorization := headers.get(b"authorization"):
-                viewer = await run_async(self.authenticate(authorization.decode("latin-1")), self._fetch)
+                viewer = await run_async(route.authenticate(authorization.decode("latin-1")), self._fetch)
                 user_id = viewer.id if viewer else None
             scopes = ["default", route.rate_scope] if route.rate_scope else ["default"]
-            counted = self.hits.begin(scopes, user_id=user_id, ip=ip)
+            counted = self.limiter.count(scopes, user_id=user_id, ip=ip)
             try:
                 reads = route.select(self.parse(route, query), viewer=viewer)
                 data = await run_async(reads, self._fetch)
             finally:
-                await counted  # while PostgreSQL worked; a refusal comes before whatever else is wrong
+                await counted  # while PostgreSQL worked; 429 comes before any other error, as in views
             return Answer(200, jsonlib.dumps({"success": True, "data": data}), [], user_id)
         except Exception as error:
             response = exception_handler(error, {})
@@ -135,12 +104,12 @@ class FastReads:
             return Answer(response.status_code, jsonlib.dumps(response.data), shown, user_id)
 
     async def _fetch(self, statement: Statement) -> Rows:
-        if self.links is None:  # late, because they belong to the event loop
-            self.links = AsyncPool(settings.FEED_POOL_SIZE)
+        if self.pool is None:  # made late, because its connections belong to the running event loop
+            self.pool = AsyncPool(settings.FEED_POOL_SIZE)
         try:
-            return await self.links.fetch(statement)
+            return await self.pool.fetch(statement)
         except (psycopg.OperationalError, TimeoutError) as error:
-            logger.warning("a lean read failed: %s", error)
+            logger.warning("feed query failed: %s", error)
             raise Unavailable from error
 
 
@@ -149,18 +118,18 @@ def _parse(route: FastRoute, query: bytes) -> Any:
 
 
 def _is_plain(scope: Any, headers: Headers) -> bool:
-    """Tell whether there is nothing here that Django's middleware would act on."""
+    """Return whether Django's middleware would let the request pass as it is."""
     return (
-        len(scope["query_string"]) <= _QUERY_MAX
-        and len(headers) == len(scope["headers"])  # of two of a name, Django knows which counts
+        len(scope["query_string"]) <= _QUERY_MAX_LENGTH
+        and len(headers) == len(scope["headers"])  # Django decides which of two equal headers counts
         and b"%00" not in scope["query_string"]
-        and _is_our_host(headers.get(b"host", b""))
+        and _is_allowed_host(headers.get(b"host", b""))
         and (not settings.SECURE_SSL_REDIRECT or _is_secure(scope, headers))
     )
 
 
 @lru_cache(maxsize=64)
-def _is_our_host(host: bytes) -> bool:
+def _is_allowed_host(host: bytes) -> bool:
     domain, _ = split_domain_port(host.decode("latin-1"))
     allowed = settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
     return bool(domain) and validate_host(domain, allowed)
