@@ -125,7 +125,8 @@ def test_matches_older_than_all_periods_are_found(settings: Any) -> None:
     settings.SEARCH_CONSIDERED_MAX = 2
     for age in (1, 500, 800):
         set_age(make_searchable(f"Falcon {age}"), age)
-    assert search_titles(q="falcon") == ["Falcon 1", "Falcon 500"]
+    # Two are considered: the new one, and of those older than all periods the one that PostgreSQL finds first.
+    assert search_titles(q="falcon") in (["Falcon 1", "Falcon 500"], ["Falcon 1", "Falcon 800"])
 
 
 def test_relevance_pages_by_cursor() -> None:
