@@ -125,7 +125,7 @@ def test_matches_older_than_all_periods_are_found(settings: Any) -> None:
     settings.SEARCH_CONSIDERED_MAX = 2
     for age in (1, 500, 800):
         set_age(make_searchable(f"Falcon {age}"), age)
-    # Two are considered: the new one, and of those older than all periods the one that PostgreSQL finds first.
+    # The search considers two: the new one, and of the old ones whichever PostgreSQL finds first.
     assert search_titles(q="falcon") in (["Falcon 1", "Falcon 500"], ["Falcon 1", "Falcon 800"])
 
 

@@ -167,8 +167,7 @@ class Market(RuleBasedStateMachine):
     def offers_are_consistent(self) -> None:
         if not hasattr(self, "products"):
             return
-        for product in self.products:
-            assert_offers_consistent(product)
+        assert_offers_consistent(*self.products)
 
     @invariant()
     def statuses_change_only_by_transitions(self) -> None:
