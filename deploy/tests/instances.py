@@ -5,12 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.local.instance import ROOT, Instance
 from deploy.local.supervise import stop
+from soukloop.realtime.testing.waiting import wait_until
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ class Launcher:
             assert self.process.poll() is None, self.complained.read_text()
             return "Ready." in self.printed.read_text()
 
-        return wait_for(is_ready, 90, "the launcher")
+        return wait_until(is_ready, "the launcher", 90)
 
     def wait(self) -> tuple[int, str, str]:
         """Wait for its end; returns its code, and what it printed on both ways."""
@@ -61,35 +61,12 @@ class Launcher:
         parents, commands, found = {}, {}, [self.process.pid]
         for path in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                commands[int(path.name)] = command_of(int(path.name))
+                commands[int(path.name)] = (path / "cmdline").read_text().replace("\0", " ")
                 parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
         for member in found:
             found += [child for child, parent in parents.items() if parent == member]
         return {member: commands[member] for member in found}
 
 
-def command_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-
-
 def still_running(processes: dict[int, str]) -> list[str]:
-    """Find which of them run; a number may have been given to another program since."""
-    left = []
-    for pid, command in processes.items():
-        with contextlib.suppress(OSError):
-            if command_of(pid)[:20] == command[:20]:
-                left.append(command)
-    return left
-
-
-def wait_for(condition: Callable[[], object], seconds: float, what: str) -> float:
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < seconds, f"{what} did not come within {seconds} s"
-        time.sleep(0.05)
-    return time.monotonic() - began
-
-
-def is_quiet() -> bool:
-    """Whether seconds mean anything: not while others keep all cores busy."""
-    return os.getloadavg()[0] < 1.5 * (os.cpu_count() or 1)
+    return [command for pid, command in processes.items() if Path(f"/proc/{pid}").exists()]

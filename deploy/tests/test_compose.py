@@ -67,61 +67,39 @@ def test_the_containers_get_every_setting_that_the_example_explains_and_no_other
         written = environment.of_private(instance, {})
 
     assert [set(SERVICES[name]["environment"]) for name in APPLICATION] == [explained] * 3
+    base = SERVICES["app"]["environment"]["BASE_URL"]
+    for value, shown in (("https://a.example", "https://a.example"), ("", "http://localhost:8000")):
+        assert interpolate(base, {"BASE_URL": value}) == shown
     # What `make run` writes exists, too.
     assert set(written) - {"PORT", "RTMP_PORT", "MEDIA_PORT"} <= explained
 
 
-def test_values_from_outside_reach_the_containers_and_empty_ones_leave_the_default() -> None:
-    declared = SERVICES["app"]["environment"]
+def test_services_wait_for_what_they_need_come_back_and_keep_their_data() -> None:
+    mounted = {name: service["volumes"] for name, service in SERVICES.items() if "volumes" in service}
 
-    assert interpolate(declared["BASE_URL"], {"BASE_URL": "https://a.example"}) == "https://a.example"
-    assert interpolate(declared["BASE_URL"], {"BASE_URL": ""}) == "http://localhost:8000"
-
-
-def test_app_and_worker_wait_for_the_migrations_and_these_for_the_database() -> None:
     for name in ("app", "worker"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
-
-
-@pytest.mark.parametrize("name", ["app", "worker", "postgres", "redis", "media"])
-def test_what_stays_up_has_a_health_check_and_comes_back(name: str) -> None:
-    assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
-    assert SERVICES[name]["restart"] == "unless-stopped"
-
-
-def test_data_that_matter_are_on_volumes() -> None:
-    mounted = {name: service["volumes"] for name, service in SERVICES.items() if "volumes" in service}
-
+    for name in ("app", "worker", "postgres", "redis", "media"):
+        assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
+        assert SERVICES[name]["restart"] == "unless-stopped"
     assert mounted.pop("postgres") == ["postgres:/var/lib/postgresql/data"]
     assert mounted == {name: ["media:/media"] for name in (*APPLICATION, "media")}
     assert set(COMPOSE["volumes"]) == {"postgres", "media"}
-    assert SERVICES["app"]["environment"]["MEDIA_ROOT"] == "/media"
 
 
-@pytest.mark.parametrize("name", APPLICATION)
-def test_commands_start_programs_that_the_requirements_bring(name: str) -> None:
-    program = command(name, {})[0]
-
-    assert shutil.which(program, path=str(Path(sys.executable).parent)), program
+def test_commands_start_programs_that_the_requirements_bring() -> None:
+    for name in APPLICATION:
+        assert shutil.which(command(name, {})[0], path=str(Path(sys.executable).parent)), name
 
 
 def test_the_web_command_is_one_that_uvicorn_understands_and_believes_no_proxy() -> None:
     words = command("app", {"PORT": "9000"})
     options = uvicorn_command.make_context("uvicorn", words[1:]).params
-    expected = {
-        "app": "soukloop.asgi:application",
-        "host": "0.0.0.0",  # noqa: S104
-        "port": 9000,
-        "ws_max_size": 64 * 1024,
-        "timeout_graceful_shutdown": 10,
-        "proxy_headers": False,
-        "server_header": False,
-        "access_log": False,
-    }
 
-    assert words[0] == "uvicorn"
-    assert options | expected == options
+    assert (words[0], options["app"], options["port"]) == ("uvicorn", "soukloop.asgi:application", 9000)
+    assert (options["ws_max_size"], options["timeout_graceful_shutdown"]) == (64 * 1024, 10)
+    assert not {options[name] for name in ("proxy_headers", "server_header", "access_log")} - {False}
 
 
 def test_the_worker_command_is_one_that_procrastinate_understands() -> None:

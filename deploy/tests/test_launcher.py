@@ -1,7 +1,6 @@
 """`make run` with its real servers: whatever ends it, it leaves no process."""
 
 import os
-import pwd
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,8 @@ from deploy.local import environment
 from deploy.local.console import SetupError
 from deploy.local.instance import Instance
 from deploy.local.supervise import owned, stop
-from deploy.tests.instances import Launcher, is_quiet, still_running, temporary_instance, wait_for
+from deploy.tests.instances import Launcher, still_running, temporary_instance
+from soukloop.realtime.testing.waiting import wait_until
 
 # The real thing but for the application, which would take its seconds each time. The worker has a family.
 WEB, WORKER = "python -m http.server $PORT", "sh -c 'sleep 62 & sleep 63'"
@@ -43,7 +43,7 @@ def launch(instance: Instance, worker: str = WORKER) -> tuple[Launcher, dict[int
     """Start without the application; returns the launcher and all processes."""
     launcher = Launcher(instance, f"WORKER = {worker!r}", *WITHOUT_APPLICATION)
     launcher.wait_until_ready()
-    wait_for(lambda: "nginx: worker" in " ".join(launcher.family().values()), 30, "nginx's worker")
+    wait_until(lambda: "nginx: worker" in " ".join(launcher.family().values()), "nginx's worker", 30)
     return launcher, launcher.family()
 
 
@@ -52,9 +52,7 @@ def pid_of(processes: dict[int, str], word: str) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_launcher_that_is_asked_to_end_leaves_no_process(
-    instance: Instance, number: signal.Signals
-) -> None:
+def test_a_launcher_that_is_asked_to_end_leaves_no_process(instance: Instance, number: int) -> None:
     launcher, processes = launch(instance)
     launcher.process.send_signal(number)
     code, printed, complained = launcher.wait()
@@ -78,20 +76,11 @@ def test_a_killed_launcher_or_supervisord_leaves_no_process(instance: Instance, 
         assert still_running(processes) == []
 
 
-def test_a_killed_launcher_leaves_no_process_even_if_nobody_comes_next(instance: Instance) -> None:
-    launcher, processes = launch(instance)
-    launcher.process.kill()
-
-    wait_for(lambda: not still_running(processes), 30, "the end of everything")
-
-
 def test_the_servers_are_private_and_never_run_by_root(instance: Instance) -> None:
     launcher, processes = launch(instance)
     values = environment.read(instance.env_file)
-    owners = {
-        word: pwd.getpwuid(Path(f"/proc/{pid_of(processes, word)}").stat().st_uid).pw_name
-        for word in ("bin/postgres", "redis-server", "nginx: master", "nginx: worker")
-    }
+    servers = ("bin/postgres", "redis-server", "nginx: master", "nginx: worker")
+    owners = {Path(f"/proc/{pid_of(processes, word)}").stat().st_uid for word in servers}
     with psycopg.connect(values["DATABASE_URL"].replace("postgis:", "postgresql:")) as connection:
         assert connection.execute("SHOW fsync").fetchone() == ("on",)
         connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
@@ -99,7 +88,7 @@ def test_the_servers_are_private_and_never_run_by_root(instance: Instance) -> No
     with pytest.raises(SetupError, match=f"already runs in this checkout .process {launcher.process.pid}"):
         owned(instance).__enter__()
 
-    assert "root" not in owners.values()
+    assert 0 not in owners
     assert policy == {"maxmemory-policy": "noeviction"}
     assert stop(instance)
     assert launcher.wait()[0] == 0
@@ -111,8 +100,8 @@ def test_a_killed_program_is_started_again_without_what_it_left(instance: Instan
     orphan = pid_of(processes, "nginx: worker")
     os.kill(pid_of(processes, "nginx: master"), signal.SIGKILL)
 
-    wait_for(lambda: not still_running({orphan: processes[orphan]}), 30, "the orphan's end")
-    wait_for(lambda: "nginx: worker" in " ".join(launcher.family().values()), 30, "nginx")
+    wait_until(lambda: not still_running({orphan: processes[orphan]}), "the orphan's end", 30)
+    wait_until(lambda: "nginx: worker" in " ".join(launcher.family().values()), "nginx", 30)
     launcher.process.terminate()
     assert "exited: media (terminated by SIGKILL; not expected)" in launcher.wait()[1]
 
@@ -140,7 +129,7 @@ def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
         first.wait_until_ready()
         processes = first.family()
         first.process.kill()
-        wait_for(lambda: not still_running(processes), 60, "the end of everything")
+        wait_until(lambda: not still_running(processes), "the end of everything", 60)
         second = Launcher(instance)
         took = second.wait_until_ready()
         values = environment.read(instance.env_file)
@@ -149,6 +138,6 @@ def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
 
     for word in ("uvicorn", "procrastinate", "nginx", "postgres", "redis"):
         assert pid_of(processes, word)
-    assert took < 10 or not is_quiet()
+    assert took < 10 or os.getloadavg()[0] > 3  # others keep both cores busy
     assert f"API         http://localhost:{values['PORT']}/api/v1/" in printed
     assert code == 0

@@ -30,19 +30,15 @@ def assert_one_sentence(code: int, printed: str, complained: str, *words: str) -
     assert all(word in line for word in words), line
 
 
-def test_a_busy_port_is_named_with_the_way_out(instance: Instance) -> None:
+def test_what_is_in_the_way_is_named_before_anything_starts(instance: Instance) -> None:
+    free = instance.private_port("nobody")
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = str(holder.getsockname()[1])
-        result = Launcher(instance, PORT=port).wait()
+        busy = Launcher(instance, PORT=port).wait()
+    absent = Launcher(instance, DATABASE_URL=f"postgis://a:b@127.0.0.1:{free}/c").wait()
 
-    assert_one_sentence(*result, f"Port {port} cannot be used (Address already in use", "with `PORT=")
-
-
-def test_a_database_that_does_not_answer_is_named_before_anything_starts(instance: Instance) -> None:
-    free = instance.private_port("nobody")
-    result = Launcher(instance, DATABASE_URL=f"postgis://a:b@127.0.0.1:{free}/c").wait()
-
-    assert_one_sentence(*result, "DATABASE_URL is set, and nothing answers there")
+    assert_one_sentence(*busy, f"Port {port} cannot be used (Address already in use", "with `PORT=")
+    assert_one_sentence(*absent, "DATABASE_URL is set, and nothing answers there")
 
 
 @pytest.mark.parametrize("port", ["http", "0", "70000", "-1", "8000.5", "٨٠٠٠"])
@@ -58,17 +54,7 @@ def test_an_old_python_is_refused_with_the_version_that_is_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
 
-    assert_one_sentence(
-        done.returncode, done.stdout, done.stderr, "needs Python 3.11 or newer", "3.10.12", "PYTHON="
-    )
-
-
-def test_a_newer_patch_release_of_python_keeps_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = setup.made_with()
-    monkeypatch.setattr(sys, "version", sys.version + " rebuilt")
-    assert setup.made_with() == before
-    monkeypatch.setattr(sys, "version_info", (3, 99, 0))
-    assert setup.made_with() != before
+    assert_one_sentence(done.returncode, done.stdout, done.stderr, "needs Python 3.11", "3.10.12", "PYTHON=")
 
 
 def test_the_first_half_of_every_command_needs_no_package() -> None:
@@ -91,36 +77,28 @@ def test_an_error_of_the_system_is_one_sentence(
     assert_one_sentence(cli.main(["stop"]), *capsys.readouterr(), f"{os.strerror(number)} (somewhere)")
 
 
-def test_a_full_disk_is_recognised_in_a_tools_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_is_recognised_before_and_in_a_tools_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     script = "echo 'could not write: No space left on device' >&2; exit 1"
     with pytest.raises(SetupError) as error:
         run_logged(["sh", "-c", script], log=tmp_path / "log", failure="It failed.")
     complain(error.value)
-
     assert_one_sentence(1, *capsys.readouterr(), "The disk is full", str(tmp_path / "log"))
 
-
-def test_a_disk_with_too_little_room_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "SPACE_MB", 10**9)
     with pytest.raises(SetupError, match="is full"):
         cli._set_up("run", [])
 
 
-@pytest.mark.parametrize(
-    ("named", "node", "left_out"),
-    [
-        ({"DATABASE_URL": "postgis://theirs"}, True, {"postgresql", "postgresql-postgis"}),
-        ({"REDIS_URL": "redis://theirs"}, True, {"redis-server"}),
-        ({}, False, {"nodejs", "npm"}),
-    ],
-)
-def test_what_a_command_does_not_need_is_not_installed(
-    named: dict[str, str], node: bool, left_out: set[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_command_does_not_need_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr(Path, "glob", lambda path, pattern: iter(()))
+    unneeded = {"postgresql", "postgresql-postgis", "redis-server", "nodejs", "npm"}
 
-    assert set(setup.PACKAGES) - set(setup.missing(named, node=node)) == left_out
+    assert set(setup.missing({}, node=True)) >= set(setup.PACKAGES)
+    named = {"DATABASE_URL": "postgis://theirs", "REDIS_URL": "redis://theirs"}
+    assert set(setup.PACKAGES) - set(setup.missing(named, node=False)) == unneeded
 
 
 @pytest.mark.parametrize(("user", "program"), [(0, "apt-get"), (1000, "sudo")])
@@ -142,9 +120,8 @@ def test_the_installer_starts_nothing_and_tidies_up(tmp_path: Path) -> None:
     script = script.replace("/etc/postgresql-common", f"{tmp_path}/postgresql-common")
     stub = tmp_path / "apt-get"
     stub.write_text(
-        f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n'
-        f"{tmp_path}/policy-rc.d; echo policy $? >>{tmp_path}/asked\n"
-        f"cat {tmp_path}/postgresql-common/createcluster.d/soukloop.conf >>{tmp_path}/asked\n"
+        f'#!/bin/sh\nexec >>{tmp_path}/asked; echo "$@"\n{tmp_path}/policy-rc.d; echo policy $?\n'
+        f"cat {tmp_path}/postgresql-common/createcluster.d/soukloop.conf\n"
         'test "$3" = update\n'
     )
     stub.chmod(0o755)
@@ -168,18 +145,15 @@ def test_uv_gets_the_registry_that_pip_is_configured_with_its_environment_first(
         "global.extra-index-url='\\nhttps://one.example/simple\\nfile:///two'\n"
         "global.find-links='/not-this'\n"
         "install.index-url='https://index.example/simple'\n"
-        "global.trusted-host='index.example'\n"
     )
-
-    assert setup.uv_settings(listed) == {
-        "UV_INDEX_STRATEGY": "unsafe-best-match",
-        "UV_SYSTEM_CERTS": "1",
+    expected = {
         "UV_DEFAULT_INDEX": "https://index.example/simple",
         "UV_INDEX": "https://one.example/simple file:///two",
         "UV_FIND_LINKS": "/wheels,/more",
-        "UV_INSECURE_HOST": "index.example",
         "SSL_CERT_FILE": "/etc/ca.crt",
     }
+
+    assert setup.uv_settings(listed) == setup.uv_settings("") | expected
 
 
 def test_data_leave_a_checkout_that_only_root_may_enter(
@@ -201,7 +175,7 @@ def test_the_environment_file_reads_the_same_in_a_shell_and_in_python(tmp_path: 
     script = f'. {path}; printf \'%s\\n%s\' "$ALLOWED_HOSTS" "$SECRET_KEY"'
     sourced = subprocess.run(["sh", "-c", script], capture_output=True, text=True).stdout.splitlines()
 
-    assert sourced == [values["ALLOWED_HOSTS"], values["SECRET_KEY"]]
+    assert sourced == list(values.values())
     assert environment.read(path)["ALLOWED_HOSTS"] == values["ALLOWED_HOSTS"]
     assert path.stat().st_mode & 0o777 == 0o600
 
@@ -216,10 +190,8 @@ def test_what_the_person_set_wins_in_make_run_and_nowhere_else(instance: Instanc
 
     assert run | person | {"ALLOWED_HOSTS": "tunnel.example,127.0.0.1"} == run
     assert run["REDIS_URL"] == "redis://ours"
-    assert (private["DATABASE_URL"], private["BASE_URL"]) == (
-        "postgis://ours",
-        f"http://127.0.0.1:{private['PORT']}",
-    )
+    assert private["DATABASE_URL"] == "postgis://ours"
+    assert private["BASE_URL"] == f"http://127.0.0.1:{private['PORT']}"
     # Phones on the same network reach it by these.
     hosts = environment.of_run(instance, ports, urls)["ALLOWED_HOSTS"].split(",")
     assert {"localhost", "127.0.0.1", "[::1]", "10.0.2.2", *environment.own_hosts()} == set(hosts)
