@@ -33,15 +33,14 @@ def main(name: str, argv: list[str]) -> int:
         prepare_media(instance, Path(values["MEDIA_ROOT"]))
         with Supervisor(instance, env | stores.prepare() | commands()) as supervisor:
             stores.wait(supervisor)
-            with step("database", "migrating, adding demo data") as done:
-                applied = _manage(instance, env, "migrate").count(" Applying ")
-                demo = _manage(instance, env, "seed_demo").strip("\n")
-                done(f"{applied} migrations applied, demo data are there")
-            with step("processes", "starting web, worker and media server") as done:
+            with step("migrations", "bringing the tables up to date") as done:
+                done(f"applied {_manage(instance, env, 'migrate').count(' Applying ')}")
+            with step("processes", "starting web, worker and media server, adding demo data") as done:
                 supervisor.rpc.startProcessGroup("app", False)
+                demo = _manage(instance, env, "seed_demo").strip("\n")
                 for program, port in (("web", values["PORT"]), ("media", values["MEDIA_PORT"])):
                     supervisor.wait_until(program, partial(unreachable, f"http://127.0.0.1:{port}"))
-                done("started")
+                done("started, demo data are there")
             sockets = values["BASE_URL"].replace("http", "ws", 1)
             say(SUMMARY.read_text().format(**values, sockets=sockets, demo=demo))
             _watch(instance, supervisor)

@@ -69,13 +69,13 @@ def kill_orphans(instance: Instance, *, everything: bool = False) -> bool:
         return False
     found = False
     for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # a process has ended
+        with contextlib.suppress(OSError):  # what has ended has no cwd, even before its parent notices
             pid, directory = int(path.name), (path / "cwd").readlink()
             # After a restart of the machine the number may be another session's.
             is_ours = directory.is_relative_to(ROOT) or directory.is_relative_to(FALLBACK_DATA_DIR)
             if os.getsid(pid) == session and is_ours:
                 found = True
-                if everything or not Path(f"/proc/{os.getpgid(pid)}").exists():
+                if everything or not Path(f"/proc/{os.getpgid(pid)}/cwd").exists():
                     os.kill(pid, signal.SIGKILL)
     return found
 

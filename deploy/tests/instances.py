@@ -69,4 +69,5 @@ class Launcher:
 
 
 def still_running(processes: dict[int, str]) -> list[str]:
-    return [command for pid, command in processes.items() if Path(f"/proc/{pid}").exists()]
+    # Unlike what has ended and is not yet reaped.
+    return [command for pid, command in processes.items() if Path(f"/proc/{pid}/cwd").exists()]

@@ -3,10 +3,8 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,14 +47,9 @@ def instructions(path: str) -> dict[str, str]:
 
 
 def test_services_are_published_where_everybody_looks_for_them() -> None:
-    published = {
-        name: [interpolate(port, {}) for port in service["ports"]]
-        for name, service in SERVICES.items()
-        if "ports" in service
-    }
-
-    assert published == PUBLISHED
-    assert set(SERVICES) == {*PUBLISHED, "worker", "migrate"}
+    for name, ports in PUBLISHED.items():
+        assert [interpolate(port, {}) for port in SERVICES[name]["ports"]] == ports
+    assert {name for name in SERVICES if "ports" not in SERVICES[name]} == {"worker", "migrate"}
     # It moves with the port that the app listens on.
     assert interpolate(SERVICES["app"]["ports"][0], {"PORT": "9000"}) == "9000:9000"
 
@@ -88,11 +81,6 @@ def test_services_wait_for_what_they_need_come_back_and_keep_their_data() -> Non
     assert set(COMPOSE["volumes"]) == {"postgres", "media"}
 
 
-def test_commands_start_programs_that_the_requirements_bring() -> None:
-    for name in APPLICATION:
-        assert shutil.which(command(name, {})[0], path=str(Path(sys.executable).parent)), name
-
-
 def test_the_web_command_is_one_that_uvicorn_understands_and_believes_no_proxy() -> None:
     words = command("app", {"PORT": "9000"})
     options = uvicorn_command.make_context("uvicorn", words[1:]).params
@@ -102,12 +90,13 @@ def test_the_web_command_is_one_that_uvicorn_understands_and_believes_no_proxy()
     assert not {options[name] for name in ("proxy_headers", "server_header", "access_log")} - {False}
 
 
-def test_the_worker_command_is_one_that_procrastinate_understands() -> None:
+def test_the_other_commands_are_ones_that_django_and_procrastinate_understand() -> None:
     words = command("worker", {"WORKER_CONCURRENCY": "2"})
     shown = subprocess.run([sys.executable, *words[1:4], "--help"], cwd=ROOT, capture_output=True, text=True)
 
     assert words[:4] == ["python", "manage.py", "procrastinate", "worker"]
     assert {word for word in words if word.startswith("--")} <= set(re.findall(r"--[\w-]+", shown.stdout))
+    assert command("migrate", {}) == ["python", "manage.py", "migrate", "--noinput"]
 
 
 def test_the_image_starts_the_same_web_process_as_compose_and_make_run() -> None:
@@ -146,23 +135,19 @@ def test_health_checks_ask_for_pages_that_exist_by_a_name_that_the_app_answers_t
     assert client.get("/healthz").status_code == 200
 
 
-def test_the_media_image_fills_in_every_name_of_the_template() -> None:
+def test_the_media_server_gets_all_that_it_needs_and_finds_the_app() -> None:
+    app, server = SERVICES["app"]["environment"], SERVICES["media"]["environment"]
+    image = instructions("deploy/media/Dockerfile")["ENV"]
     wanted = set(re.findall(r"\$\{([A-Z_]+)\}", (ROOT / "deploy/media/nginx.conf.template").read_text()))
     (listed,) = re.findall(r"envsubst '([^']+)'", (ROOT / "deploy/media/start.sh").read_text())
-    given = set(re.findall(r"(\w+)=", instructions("deploy/media/Dockerfile")["ENV"]))
 
     assert {name.removeprefix("$") for name in listed.split()} == wanted
     # The last is found at start, in /etc/resolv.conf.
-    assert given | set(SERVICES["media"]["environment"]) | {"RESOLVER"} == wanted
-
-
-def test_media_server_and_app_share_their_secret_and_find_each_other() -> None:
-    app, server = SERVICES["app"]["environment"], SERVICES["media"]["environment"]
-
+    assert {*re.findall(r"(\w+)=", image), *server, "RESOLVER"} == wanted
     assert server["MEDIA_SECRET"] == app["MEDIA_SECRET"]
     assert interpolate(server["CALLBACK_URL"], {}) == "http://app:8000"
     assert app["MEDIA_CONTROL_URL"] == "http://media:8081"
-    assert "CONTROL_LISTEN=8081" in instructions("deploy/media/Dockerfile")["ENV"]
+    assert "CONTROL_LISTEN=8081" in image
 
 
 def test_the_defaults_of_the_compose_file_are_refused_in_production() -> None:

@@ -33,14 +33,9 @@ def instance() -> Iterator[Instance]:
         yield made
 
 
-@pytest.fixture(autouse=True)
-def end_what_runs(instance: Instance) -> Iterator[None]:
-    yield
-    stop(instance)
-
-
 def launch(instance: Instance, worker: str = WORKER) -> tuple[Launcher, dict[int, str]]:
     """Start without the application; returns the launcher and all processes."""
+    stop(instance)  # what a test before this one left running
     launcher = Launcher(instance, f"WORKER = {worker!r}", *WITHOUT_APPLICATION)
     launcher.wait_until_ready()
     wait_until(lambda: "nginx: worker" in " ".join(launcher.family().values()), "nginx's worker", 30)
@@ -85,11 +80,11 @@ def test_the_servers_are_private_and_never_run_by_root(instance: Instance) -> No
         assert connection.execute("SHOW fsync").fetchone() == ("on",)
         connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
     policy = redis.Redis.from_url(values["REDIS_URL"]).config_get("maxmemory-policy")
+    assert policy == {"maxmemory-policy": "noeviction"}
     with pytest.raises(SetupError, match=f"already runs in this checkout .process {launcher.process.pid}"):
         owned(instance).__enter__()
 
     assert 0 not in owners
-    assert policy == {"maxmemory-policy": "noeviction"}
     assert stop(instance)
     assert launcher.wait()[0] == 0
     assert not stop(instance)
@@ -116,6 +111,7 @@ def test_a_program_that_keeps_dying_ends_everything_with_its_last_words(instance
 
 
 def test_a_process_that_is_no_launcher_is_left_alone(instance: Instance) -> None:
+    stop(instance)
     instance.lock.write_text(str(os.getppid()))
 
     with owned(instance):
@@ -132,12 +128,11 @@ def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
         wait_until(lambda: not still_running(processes), "the end of everything", 60)
         second = Launcher(instance)
         took = second.wait_until_ready()
-        values = environment.read(instance.env_file)
+        port = environment.read(instance.env_file)["PORT"]
         second.process.send_signal(signal.SIGINT)
         code, printed, _ = second.wait()
 
-    for word in ("uvicorn", "procrastinate", "nginx", "postgres", "redis"):
-        assert pid_of(processes, word)
+    assert all(pid_of(processes, word) for word in ("uvicorn", "procrastinate", "nginx", "postgres", "redis"))
     assert took < 10 or os.getloadavg()[0] > 3  # others keep both cores busy
-    assert f"API         http://localhost:{values['PORT']}/api/v1/" in printed
+    assert f"API         http://localhost:{port}/api/v1/" in printed
     assert code == 0

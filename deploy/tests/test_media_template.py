@@ -14,8 +14,6 @@ from livestream.tests.media import SECRET, MediaServerProcess
 from soukloop.realtime.testing.servers import free_port
 from soukloop.realtime.testing.waiting import wait_until
 
-TEMPLATE = ROOT / "deploy" / "media" / "nginx.conf.template"
-
 pytestmark = [pytest.mark.media, pytest.mark.xdist_group("media-template")]
 
 
@@ -44,7 +42,8 @@ def fetch(url: str, *, method: str = "GET", **headers: str) -> tuple[int, str]:
 
 
 def test_nobody_publishes_past_the_key_from_another_machine() -> None:
-    (packager,) = re.findall(r"application pkg \{(.*?)\n        \}", TEMPLATE.read_text(), re.S)
+    template = (ROOT / "deploy/media/nginx.conf.template").read_text()
+    (packager,) = re.findall(r"application pkg \{(.*?)\n        \}", template, re.S)
 
     rules = re.findall(r"(?:allow|deny) publish \S+;", packager)
     assert rules == ["allow publish 127.0.0.1;", "deny publish all;"]
