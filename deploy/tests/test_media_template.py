@@ -14,7 +14,7 @@ from livestream.tests.media import SECRET, MediaServerProcess
 from soukloop.realtime.testing.servers import free_port
 from soukloop.realtime.testing.waiting import wait_until
 
-pytestmark = [pytest.mark.media, pytest.mark.xdist_group("media-template")]
+pytestmark = pytest.mark.media
 
 
 @pytest.fixture(scope="module")

@@ -178,8 +178,7 @@ def test_what_the_person_set_wins_in_make_run_and_nowhere_else(instance: Instanc
     assert private["BASE_URL"] == f"http://127.0.0.1:{private['PORT']}"
     # Phones on the same network reach it by these.
     hosts = environment.of_run(instance, ports, urls)["ALLOWED_HOSTS"].split(",")
-    assert {"localhost", "127.0.0.1", "[::1]", "10.0.2.2", *environment.own_hosts()} == set(hosts)
-    assert socket.gethostname() in hosts
+    assert {"localhost", "127.0.0.1", "10.0.2.2", socket.gethostname(), *environment.own_hosts()} < set(hosts)
 
 
 def test_each_instance_keeps_its_own_secrets_ports_and_data(

@@ -95,6 +95,7 @@ def test_a_stream_from_encoder_to_replay(
     names = [str(path) for path in media.root.rglob("*")]
     assert names
     assert not [name for name in names if key in name]
+    assert key.encode() not in media_server._request("GET", "/stat")
 
     assert encoder(key, 2).wait(15) != 0, "a second publisher of one stream is refused"
     assert first.poll() is None, "the first continues"
