@@ -8,20 +8,18 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import Block, User
+from soukloop.core.db.reads import Statement, fetch
 
 
 def is_blocked_between(a_id: UUID, b_id: UUID) -> bool:
     """Return whether either of the two blocked the other."""
-    return Block.objects.filter(
-        Q(blocker_id=a_id, blocked_id=b_id) | Q(blocker_id=b_id, blocked_id=a_id)
-    ).exists()
+    [(is_blocked,)] = fetch(Statement(f"SELECT {blocked_between_sql('%s', '%s')}", [a_id, b_id, b_id, a_id]))
+    return bool(is_blocked)
 
 
 def blocked_ids(user_id: UUID) -> set[UUID]:
     """Return the ids of all users who are blocked by this user or have blocked this user."""
-    made = Block.objects.filter(blocker_id=user_id).values_list("blocked_id")
-    received = Block.objects.filter(blocked_id=user_id).values_list("blocker_id")
-    return {row[0] for row in made.union(received, all=True)}
+    return {blocked_id for (blocked_id,) in fetch(Statement(blocked_ids_sql("%s"), [user_id, user_id]))}
 
 
 def blocks_made_by(user: User) -> QuerySet[Block]:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from accounts.blocks import blocked_between, blocked_between_sql
+from accounts.blocks import blocked_between_sql
 from accounts.models import User
 from chat.models import Conversation
 from soukloop.core.errors import Forbidden, NotFound
@@ -28,8 +28,11 @@ def check_reachable(user: User, other_id: UUID) -> None:
 
 
 def is_reachable(user: User, other_id: UUID) -> bool:
-    people = User.objects.filter(pk=other_id, is_active=True).exclude(blocked_between(user.pk, "pk"))
-    return people.exists()
+    is_blocked = blocked_between_sql("%(user)s", "other.id")
+    sql = f"SELECT FROM accounts_user AS other WHERE id = %(other)s AND is_active AND NOT {is_blocked}"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"user": user.pk, "other": other_id})
+        return cursor.fetchone() is not None
 
 
 # `conversation_of` and `check_reachable` in one statement: every message needs both, and two ORM queries took

@@ -6,6 +6,7 @@ locks the product's row first, so writes about one product run one after the oth
 
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from accounts.blocks import blocked_between, is_blocked_between
@@ -13,6 +14,7 @@ from accounts.models import User
 from listings.access import product_visible_to
 from listings.models import Product
 from offers.models import Offer, OfferQuerySet, Transaction
+from soukloop.core.db.rows import columns_of, one_row
 from soukloop.core.errors import NotFound
 
 OFFER_RELATIONS = ("product", "buyer", "seller", "made_by", "conversation", "transaction")
@@ -64,7 +66,24 @@ def lock_product(product_id: UUID) -> Product:
     FOR NO KEY UPDATE: a conversation about the product may be inserted meanwhile. With FOR UPDATE it would
     wait for this lock while holding a lock that this transaction needs next.
     """
-    return Product.objects.select_for_update(of=("self",), no_key=True).get(pk=product_id)
+    sql = f"SELECT {columns_of(Product)} FROM listings_product WHERE id = %s FOR NO KEY UPDATE"  # noqa: S608 - our names
+    found = one_row(Product, sql, [product_id])
+    if found is None:
+        raise Product.DoesNotExist
+    return found[0]
+
+
+def has_open_offer(product: Product, buyer: User) -> bool:
+    """Return whether an offer between this buyer and the seller is pending, expired or not.
+
+    Most new offers find none, and locking offers with all that belongs to them takes the ORM a while.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM offers_offer WHERE product_id = %s AND buyer_id = %s AND status = 'pending'",
+            [product.pk, buyer.pk],
+        )
+        return cursor.fetchone() is not None
 
 
 def lock_open_offers(product: Product, condition: Q | None = None) -> list[Offer]:

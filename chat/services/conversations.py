@@ -15,6 +15,7 @@ from chat.services.messages import inbox_key, post_message
 from listings.access import product_visible_to
 from listings.models import Product
 from notifications.services import mark_read_by_key
+from soukloop.core.db.rows import user_by_id
 from soukloop.core.errors import NotFound, ValidationFailed
 
 RETRY_WINDOW = timedelta(seconds=10)
@@ -38,8 +39,8 @@ def open_conversation(
     """
     if other_user_id == actor.pk:
         raise ValidationFailed(details={"other_user_id": ["You cannot start a conversation with yourself."]})
-    other = User.objects.filter(pk=other_user_id, is_active=True).first()
-    if other is None:
+    other = user_by_id(other_user_id)
+    if other is None or not other.is_active:
         raise NotFound("User not found.", code="user_not_found")
     check_reachable(actor, other.pk)
     if product_id is None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -146,10 +147,9 @@ def _close_standing_offer(product: Product, buyer: User, now: datetime) -> Offer
     Returns the new offer's parent: the seller's counter-offer that it answers. Returns None if the closed
     offer was the buyer's own.
     """
-    pending = [offer for offer in access.lock_open_offers(product) if offer.buyer_id == buyer.pk]
-    if not pending:
+    if not access.has_open_offer(product, buyer):
         return None
-    (offer,) = pending  # a partial unique index allows only one
+    (offer,) = access.lock_open_offers(product, Q(buyer=buyer))  # a partial unique index allows only one
     if offer.status_at(now) == Offer.Status.EXPIRED:
         effects.expire_offers([offer], now)
         return None
