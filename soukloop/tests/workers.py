@@ -1,4 +1,4 @@
-"""Give each worker of pytest-xdist its own Redis database, channel names and media folder.
+"""Give pytest, or each worker of pytest-xdist, its own Redis database, channel names and media folder.
 
 It is a pytest plugin (`-p` in pyproject.toml), because Django's settings are read before any `conftest.py`.
 What it sets reaches the settings and every process that a test starts. pytest-django gives each worker its
@@ -15,21 +15,30 @@ import environ
 ROOT = Path(__file__).resolve().parents[2]
 
 
+# Redis databases after the one in REDIS_URL: first the workers, then pytest without workers. A server
+# with its default settings has 16.
+WORKERS_MAX = 8
+
+
 def isolate(worker: str) -> None:
-    """Set the environment variables of one worker (`gw0`, `gw1`, …)."""
+    """Set the environment variables of one worker (`gw0`, `gw1`, …), or of pytest itself (`main`)."""
     for name in (".env", ".local/env"):  # as the settings do, without overwriting variables
         environ.Env.read_env(ROOT / name)
-    redis = urlsplit(os.environ.get("REDIS_URL", "redis://localhost:6379/0"))
-    database = int(redis.path.strip("/") or 0) + 1 + int(worker.removeprefix("gw"))
+    # Workers are started by pytest and inherit what it set for itself.
+    url = os.environ.setdefault(
+        "REDIS_URL_OUTSIDE_TESTS", os.environ.get("REDIS_URL", "redis://localhost:6379/0")
+    )
+    media = os.environ.setdefault("MEDIA_ROOT_OUTSIDE_TESTS", os.environ.get("MEDIA_ROOT", ".local/media"))
+    redis = urlsplit(url)
+    number = WORKERS_MAX if worker == "main" else int(worker.removeprefix("gw"))
+    database = int(redis.path.strip("/") or 0) + 1 + number
     os.environ["REDIS_URL"] = redis._replace(path=f"/{database}").geturl()
     os.environ["CHANNEL_PREFIX"] = f"soukloop-{worker}"  # Redis has one pub/sub for all its databases
-    media_root = Path(os.environ.get("MEDIA_ROOT", ".local/media"))
-    os.environ["MEDIA_ROOT"] = str(ROOT / media_root / worker)
+    os.environ["MEDIA_ROOT"] = str(ROOT / media / worker)
 
 
 # Each of some hundred processes that tests start imports the project in 1 s, or in 3 s if it must compile it.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    isolate(worker)
+isolate(os.environ.get("PYTEST_XDIST_WORKER", "main"))
