@@ -8,16 +8,13 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Greatest, Least, Upper
+from django.db.models.functions import Greatest, Least, Upper
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def of(self, user_id: uuid.UUID) -> "ConversationQuerySet":
         """Return the conversations that this user takes part in."""
         return self.filter(Q(buyer_id=user_id) | Q(seller_id=user_id))
-
-    def archived_by(self, user_id: uuid.UUID) -> "ConversationQuerySet":
-        return self.filter(_archived(user_id))
 
     def not_archived_by(self, user_id: uuid.UUID) -> "ConversationQuerySet":
         return self.exclude(_archived(user_id))
@@ -27,9 +24,6 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         if not user_ids:
             return self
         return self.exclude(buyer_id__in=user_ids).exclude(seller_id__in=user_ids)
-
-    def latest_first(self) -> "ConversationQuerySet":
-        return self.order_by(Coalesce("last_message_at", "created_at").desc(), "-id")
 
 
 def _archived(user_id: uuid.UUID) -> Q:
