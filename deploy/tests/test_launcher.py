@@ -16,6 +16,8 @@ from deploy.local.supervise import owned, stop
 from deploy.tests.instances import Launcher, still_running, temporary_instance
 from soukloop.realtime.testing.waiting import wait_until
 
+pytestmark = pytest.mark.faults
+
 # The real thing but for the application, which would take its seconds each time. The worker has a family.
 WEB, WORKER = "python -m http.server $PORT", "sh -c 'sleep 62 & sleep 63'"
 WITHOUT_APPLICATION = (

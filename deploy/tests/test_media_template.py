@@ -1,7 +1,9 @@
 """The media server's template and the proxy's example, with real nginx; livestream/ tests broadcasts."""
 
 import re
+import shutil
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,14 +20,15 @@ pytestmark = pytest.mark.media
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MediaServerProcess]:
-    root = tmp_path_factory.mktemp("media")
-    for directory in (root, root.parent, root.parent.parent):
-        directory.chmod(0o755)  # nginx drops root's rights
+def server() -> Iterator[MediaServerProcess]:
+    root = Path(tempfile.mkdtemp(prefix="media-root-"))  # pytest's own folders are closed to others
+    root.chmod(0o755)  # nginx drops root's rights
     server = MediaServerProcess(root)
     server.start("http://127.0.0.1:9")
     yield server
     server.stop()
+    shutil.rmtree(root)
+    shutil.rmtree(server.state)
 
 
 def fetch(url: str, *, method: str = "GET", **headers: str) -> tuple[int, str]:
