@@ -28,7 +28,7 @@ PUBLISHED = {
 
 def interpolate(text: str, env: dict[str, str]) -> str:
     """Fill in ${NAME:-default}, as compose and the shell of `make run` do."""
-    return subprocess.run(["sh", "-c", f'echo "{text}"'], env=env, capture_output=True, text=True).stdout[:-1]
+    return subprocess.check_output(["sh", "-c", f'echo "{text}"'], env=env, text=True)[:-1]
 
 
 def command(service: str, env: dict[str, str]) -> list[str]:
@@ -69,7 +69,6 @@ def test_the_containers_get_every_setting_that_the_example_explains_and_no_other
 
 def test_services_wait_for_what_they_need_come_back_and_keep_their_data() -> None:
     mounted = {name: service["volumes"] for name, service in SERVICES.items() if "volumes" in service}
-
     for name in ("app", "worker"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"

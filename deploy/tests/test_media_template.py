@@ -21,13 +21,13 @@ pytestmark = pytest.mark.media
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MediaServerProcess]:
-    root = Path(tempfile.mkdtemp(prefix="media-root-"))  # pytest's own folders are closed to others
-    root.chmod(0o755)  # nginx drops root's rights
-    server = MediaServerProcess(root)
-    server.start("http://127.0.0.1:9")
-    yield server
-    server.stop()
-    shutil.rmtree(root)
+    # Not one of pytest's folders: other users, as nginx runs as, may not enter those.
+    with tempfile.TemporaryDirectory() as root:
+        Path(root).chmod(0o755)
+        server = MediaServerProcess(Path(root))
+        server.start("http://127.0.0.1:9")
+        yield server
+        server.stop()
     shutil.rmtree(server.state)
 
 
@@ -47,7 +47,6 @@ def fetch(url: str, *, method: str = "GET", **headers: str) -> tuple[int, str]:
 def test_nobody_publishes_past_the_key_from_another_machine() -> None:
     template = (ROOT / "deploy/media/nginx.conf.template").read_text()
     (packager,) = re.findall(r"application pkg \{(.*?)\n        \}", template, re.S)
-
     rules = re.findall(r"(?:allow|deny) publish \S+;", packager)
     assert rules == ["allow publish 127.0.0.1;", "deny publish all;"]
 
@@ -69,15 +68,13 @@ def test_viewers_get_what_is_meant_for_them_and_nothing_else(server: MediaServer
     (server.root / "uploads" / "link.jpg").symlink_to("/etc/hostname")
     asked = [*meant, "uploads/link.jpg", *hidden, "uploads/../private", "uploads/", ""]
     url = f"http://127.0.0.1:{server.media_port}/"
-    with urllib.request.urlopen(url + meant[1], timeout=5) as answer:
-        headers = dict(answer.headers)
+    headers = dict(urllib.request.urlopen(url + meant[1], timeout=5).headers)
     expected = {
         "Content-Type": "application/vnd.apple.mpegurl",
         "Access-Control-Allow-Origin": "*",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "no-cache",
     }
-
     assert [fetch(url + path)[0] for path in asked] == [200, 200, 403, *[404] * 7]
     assert fetch(url + meant[1], method="POST")[0] == 405
     assert headers | expected == headers
@@ -85,9 +82,9 @@ def test_viewers_get_what_is_meant_for_them_and_nothing_else(server: MediaServer
 
 def test_the_proxy_example_is_valid_and_keeps_a_polling_client_on_one_process(tmp_path: Path) -> None:
     proxy, *ports = (free_port() for _ in range(5))
-    example = (ROOT / "deploy/nginx/soukloop.conf").read_text()
     # Certificates are the operator's; the rest is as it stands.
-    example = re.sub(r"ssl_\w+ .*;|listen \[::\]:\d+.*;", "", example)
+    conf = (ROOT / "deploy/nginx/soukloop.conf").read_text()
+    example = re.sub(r"ssl_\w+ .*;|listen \[::\]:\d+.*;", "", conf)
     example = example.replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
     example = example.replace("listen 443 ssl http2;", f"listen 127.0.0.1:{proxy};")
     example = example.replace(
@@ -100,7 +97,7 @@ def test_the_proxy_example_is_valid_and_keeps_a_polling_client_on_one_process(tm
         for port in ports
     )
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
+    temporary = "".join(f"{kind}_temp_path {tmp_path};" for kind in kinds)
     (tmp_path / "nginx.conf").write_text(
         f"daemon off; pid {tmp_path}/pid; error_log stderr; events {{ }}\n"
         f"http {{ access_log off; {temporary} {answerers}\n{example} }}"
@@ -114,7 +111,6 @@ def test_the_proxy_example_is_valid_and_keeps_a_polling_client_on_one_process(tm
         wait_until(lambda: ask("/"), "the proxy", 20)
         polling = "/socket.io/?EIO=4&transport=polling"
         session = [polling, *[f"{polling}&sid=abc"] * 10, "/socket.io/?EIO=4&transport=websocket&sid=abc"]
-
         assert len({ask(path)[0] for path in session}) == 1
         assert len({ask("/api/v1/categories")[0] for _ in range(40)}) > 1
         assert len({ask("/socket.io/?EIO=4&transport=websocket")[0] for _ in range(40)}) > 1
