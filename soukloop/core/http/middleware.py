@@ -1,4 +1,4 @@
-"""The short stack of middleware for requests that programs make: no cookies, one change of threads."""
+"""The short middleware stack of the API: no cookies, one change of threads per request."""
 
 from collections.abc import Callable, MutableMapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -29,15 +29,15 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # The API, the media server's callbacks, health checks. Everything else is a page.
-_FOR_PROGRAMS = ("/api/", "/internal/", "/healthz", "/readyz")
+_API_PATHS = ("/api/", "/internal/", "/healthz", "/readyz")
 
 
 class ApiMiddleware:
-    """Call the view of a program's request here, before the middleware that only pages need.
+    """Call the view of an API request here, and skip the middleware that only pages need.
 
-    Sessions, CSRF, messages and the admin's login come after this one and never see such a request. What
-    checks the host and adds headers is called as a function: it waits for nothing, but as middleware each of
-    the three would change threads twice.
+    Sessions, CSRF, messages and the admin's login come later in MIDDLEWARE and never see such a request.
+    Django's three middlewares for hosts and headers are called as functions: they do no I/O, but listed in
+    MIDDLEWARE each of them would change threads twice.
     """
 
     sync_capable = True
@@ -53,14 +53,14 @@ class ApiMiddleware:
             markcoroutinefunction(self)
             # More than there are connections to PostgreSQL would only wait for one.
             threads = settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"]
-            self.answer_in_thread = sync_to_async(
-                _answer_and_release,
+            self._call_view_in_thread = sync_to_async(
+                _call_view_and_release,
                 thread_sensitive=False,
                 executor=ThreadPoolExecutor(threads, thread_name_prefix="view"),
             )
 
     def __call__(self, request: HttpRequest) -> Any:
-        if not request.path.startswith(_FOR_PROGRAMS):
+        if not request.path.startswith(_API_PATHS):
             return self.get_response(request)
         if self.is_async:
             return self._acall(request)
@@ -74,7 +74,7 @@ class ApiMiddleware:
         if iscoroutinefunction(match.func):
             response: HttpResponse = await match.func(request, *match.args, **match.kwargs)
         else:
-            response = await self.answer_in_thread(match, request)
+            response = await self._call_view_in_thread(match, request)
         return self._with_headers(request, response)
 
     def _redirect(self, request: HttpRequest) -> HttpResponse | None:
@@ -102,7 +102,7 @@ def _answer(match: ResolverMatch, request: HttpRequest) -> HttpResponse:
     return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
 
-def _answer_and_release(match: ResolverMatch, request: HttpRequest) -> HttpResponse:
+def _call_view_and_release(match: ResolverMatch, request: HttpRequest) -> HttpResponse:
     """The same in a thread, which gives its connection to PostgreSQL back."""
     try:
         return _answer(match, request)
@@ -134,7 +134,7 @@ class InlineSignals:
         self.app = app
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if not scope["path"].startswith(_FOR_PROGRAMS):
+        if not scope["path"].startswith(_API_PATHS):
             await self.app(scope, receive, send)
             return
         async with ThreadSensitiveContext(executor=InlineExecutor()):

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL are looked at before they are lent again, without a round trip."""
+"""Connections to PostgreSQL are checked before they are used again, without a round trip."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def one_connection() -> Iterator[None]:
-    """Begin and end with no connection lent; the pool has one that is used again and again."""
+    """Begin and end with no connection in use; the pool has one, which is used again and again."""
     wrapper = cast(base.DatabaseWrapper, connection)
     for close in (wrapper.close, wrapper.close_pool):
         close()
@@ -57,7 +57,7 @@ def end_from_outside(pid: int) -> None:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
-def test_a_connection_that_was_just_used_is_lent_without_a_round_trip(checks: list[Any]) -> None:
+def test_a_connection_that_was_just_used_is_taken_without_a_round_trip(checks: list[Any]) -> None:
     first = lend()
     checks.clear()
     assert [lend() for _ in range(3)] == [first] * 3
@@ -75,12 +75,12 @@ def test_a_connection_that_was_idle_for_long_is_asked(
 ) -> None:
     lend()
     checks.clear()
-    monkeypatch.setattr(base, "_TRUSTED_FOR", 0.0)
+    monkeypatch.setattr(base, "_CHECK_AFTER", 0.0)
     lend()
     assert len(checks) == 1
 
 
-def test_places_are_read_and_written_over_a_connection_that_was_lent_before() -> None:
+def test_locations_are_read_and_written_over_a_connection_that_was_used_before() -> None:
     from listings.tests.factories import DUBAI_MARINA  # noqa: PLC0415
 
     lend()

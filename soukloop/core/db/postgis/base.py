@@ -1,4 +1,4 @@
-"""What `DATABASES` names as the engine."""
+"""The database engine that `DATABASES` names: PostGIS, with cheaper checks of pooled connections."""
 
 import select
 import time
@@ -9,21 +9,21 @@ from django.contrib.gis.db.backends.postgis import base
 from psycopg import Connection, OperationalError
 from psycopg_pool import ConnectionPool
 
-_TRUSTED_FOR = 60.0  # seconds since it was lent last; a firewall forgets silent connections after minutes
+_CHECK_AFTER = 60.0  # seconds since its last use; firewalls drop idle connections after minutes
 
-_lent_at: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
-_knows_geometries: WeakSet[Connection[Any]] = WeakSet()
+_used_at: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
+_geometries_registered: WeakSet[Connection[Any]] = WeakSet()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Do for each connection what Django does for each loan of it.
+    """Check a pooled connection without a round trip, and register geometry types once per connection.
 
-    With CONN_HEALTH_CHECKS Django asks PostgreSQL each time whether it is still there: a round trip in every
-    request. A server that ended the connection, as all do that stop, has said so: that is looked for instead.
+    With CONN_HEALTH_CHECKS Django sends a query each time it takes a connection from the pool. A server that
+    closes a connection sends a message first, so looking for unread data finds out as well.
     """
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection[Any]:
-        """Return a connection from the pool that works."""
+        """Return a working connection from the pool."""
         while True:
             connection: Connection[Any] = super().get_new_connection(conn_params)
             if self.pool is None or _is_alive(connection):
@@ -32,16 +32,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.pool.putconn(connection)  # which opens another one
 
     def register_geometry_adapters(self, pg_connection: Any, clear_caches: bool = False) -> None:
-        if clear_caches or pg_connection not in _knows_geometries:
+        if clear_caches or pg_connection not in _geometries_registered:
             super().register_geometry_adapters(pg_connection, clear_caches)
-            _knows_geometries.add(pg_connection)
+            _geometries_registered.add(pg_connection)
 
 
 def _is_alive(connection: Connection[Any]) -> bool:
     now = time.monotonic()
-    is_trusted = now - _lent_at.get(connection, 0.0) < _TRUSTED_FOR
-    _lent_at[connection] = now
-    if is_trusted and not _has_news(connection):
+    was_just_used = now - _used_at.get(connection, 0.0) < _CHECK_AFTER
+    _used_at[connection] = now
+    if was_just_used and not _has_unread_data(connection):
         return True
     try:
         ConnectionPool.check_connection(connection)
@@ -50,8 +50,8 @@ def _is_alive(connection: Connection[Any]) -> bool:
     return True
 
 
-def _has_news(connection: Connection[Any]) -> bool:
-    """Tell whether the server sent anything unasked: its farewell, most likely."""
-    news = select.poll()
-    news.register(connection.fileno(), select.POLLIN)
-    return bool(news.poll(0))
+def _has_unread_data(connection: Connection[Any]) -> bool:
+    """Return whether the server sent something unasked, most likely that it closes the connection."""
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN)
+    return bool(poller.poll(0))
