@@ -17,6 +17,7 @@ from bench.servers import Server, install_peer, libpq_url, project_server, runni
 SIZES = [int(size) for size in os.environ.get("FEEDS_SIZES", "100000,1000000").split(",")]
 SECONDS = float(os.environ.get("FEEDS_SECONDS", "1"))
 ROUNDS = int(os.environ.get("FEEDS_ROUNDS", "5"))
+ONLY = os.environ.get("FEEDS_ONLY", "")  # a part of a scenario's name
 CONNECTIONS = 8
 OURS, SERVER, BY_DJANGO = "Souk Loop", "of that, in the server", "its view, through Django"
 BEFORE, SQL, PEER = "before", "the SQL, psycopg", "FastAPI"
@@ -29,7 +30,7 @@ def main(before: Path | None = None) -> None:
     install_peer()
     for size in SIZES:
         with catalogue(size) as database_url:
-            asked = scenarios()
+            asked = [scenario for scenario in scenarios() if ONLY in scenario.name]
             statements = statements_of(asked)
             with statements_file(statements) as file:
                 starts = {OURS: partial(project_server, database_url)}

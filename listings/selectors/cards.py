@@ -1,6 +1,6 @@
 """Cards: products as lists show them, each read from one row of SQL."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -54,6 +54,11 @@ class CardRow(NamedTuple):
     seller_username: str
     seller_avatar: str
     seller_is_verified: bool
+
+
+def card_row(columns: Sequence[Any]) -> CardRow:
+    """Return a row's columns by name. `CardRow._make` also checks their number, and takes twice as long."""
+    return tuple.__new__(CardRow, columns)
 
 
 def viewer_for(user: User | None) -> Viewer | None:

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from listings.models import Product
-from listings.selectors.cards import CardRow, Viewer, card, card_columns
+from listings.selectors.cards import Viewer, card, card_columns, card_row
 from listings.selectors.conditions import listed_for
 from soukloop.core.db.reads import Reads, Statement, fetch
 from soukloop.core.http.pagination import Page, page_body
@@ -26,7 +26,7 @@ def favorites_of(viewer: Viewer, page: Page) -> Reads[dict[str, Any]]:
         f" OFFSET {page.offset} LIMIT {page.size}",
         [*params, *where.params],
     )
-    return page_body([card(CardRow._make(row)) for row in rows], page, total)
+    return page_body([card(card_row(row)) for row in rows], page, total)
 
 
 def is_favorite(user_id: UUID | None, product: Product) -> bool:

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.conf import settings
 
 from listings.queries import ListQuery, Place
-from listings.selectors.cards import CardRow, Viewer, card, card_columns
+from listings.selectors.cards import CardRow, Viewer, card, card_columns, card_row
 from listings.selectors.conditions import DISTANCE, Where, ecef
 from soukloop.core.db.reads import Reads, Statement
 from soukloop.core.errors import ValidationFailed
@@ -99,7 +99,7 @@ def ordered_page(
     # The best plan depends only on the density around a place and the frequency of a word.
     has_one_plan = query.place is None and not query.text
     fetched = yield Statement(sql, [*params, *column_params, *count_params], has_one_plan)
-    rows = [PageRow(row[0], row[1], row[2], CardRow._make(row[3:])) for row in fetched]
+    rows = [PageRow(row[0], row[1], row[2], card_row(row[3:])) for row in fetched]
     counted = rows[0].counted
     rows = [row for row in rows if row.card.id is not None]
     cursor = None

@@ -13,7 +13,7 @@ from django.utils import timezone
 from listings.models import Product
 from listings.queries import ListQuery
 from listings.selectors import facets
-from listings.selectors.cards import CardRow, Viewer, card, card_columns
+from listings.selectors.cards import CardRow, Viewer, card, card_columns, card_row
 from listings.selectors.conditions import Where, listed_for, matching
 from listings.selectors.pages import card_page_body, ordered_page
 from listings.selectors.suggestions import corrected_text, without_dash_runs
@@ -78,7 +78,7 @@ def similar_products(
         " ORDER BY best.score DESC, best.created_at DESC",
         [*params, *column_params],
     )
-    return [card(CardRow._make(row)) for row in rows]
+    return [card(card_row(row)) for row in rows]
 
 
 def _search(query: ListQuery, viewer: Viewer | None) -> Reads[dict[str, Any]]:
@@ -136,7 +136,7 @@ def _relevance_page(
             [*params, *column_params, *after_params],
             has_one_plan,
         )
-        return [RankedRow(row[0], row[1], row[2], row[3], CardRow._make(row[4:])) for row in rows]
+        return [RankedRow(row[0], row[1], row[2], row[3], card_row(row[4:])) for row in rows]
 
     estimated = (yield from _estimated_matches(where, tsquery)) if tsquery else 0
     counted = limit + 1 if estimated > 2 * limit else 0
