@@ -1,4 +1,4 @@
-"""Databases of the benchmarks' own, migrated, beside the real one."""
+"""Migrated databases for the benchmarks, separate from the real one."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ NAME = os.environ.get("BENCH_DATABASE_NAME", "bench_soukloop")
 
 @contextmanager
 def bench_database() -> Iterator[str]:
-    """Make the database, use it in this process, and yield its URL for others."""
+    """Create the database, use it in this process, and yield its URL for others."""
     real = connection.settings_dict["NAME"]
     connection.settings_dict["TEST"]["NAME"] = NAME
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
@@ -36,9 +36,9 @@ def bench_database() -> Iterator[str]:
 
 @contextmanager
 def kept_database(name: str, is_complete: Callable[[], bool]) -> Iterator[tuple[str, bool]]:
-    """Use the database of an earlier run if it is complete, else an empty one; it stays.
+    """Use the database of an earlier run if it is complete, else an empty one; it is kept.
 
-    Yields its URL, and whether it is new and to be filled.
+    Yields its URL, and whether it is new and must be filled.
     """
     real = connection.settings_dict["NAME"]
     server = urlsplit(os.environ["DATABASE_URL"])._replace(scheme="postgresql")

@@ -1,4 +1,4 @@
-"""Going live: how soon it is answered when very many are to be told, and how soon video is seen."""
+"""Going live: the response time with very many people to notify, and the time until video plays."""
 
 import json
 import os
@@ -18,8 +18,8 @@ TIMES = 5
 LIMIT_MS = 300
 SEGMENTS = 3
 LIMIT_FIRST_SEGMENT = 4.0
-# People made of the first one's row, which is much quicker than to make them one by one.
-_CROWD = """
+# Copies of the first person's row, which is much faster than creating people one by one.
+_COPY_PEOPLE = """
 INSERT INTO accounts_user SELECT person.* FROM accounts_user first, generate_series(1, %(count)s) AS number,
   LATERAL jsonb_populate_record(first, jsonb_build_object('id', gen_random_uuid(),
     'username', 'crowd' || number, 'email', 'crowd' || number || '@example.com')) AS person
@@ -30,7 +30,7 @@ INSERT INTO accounts_follow (follower_id, followed_id, created_at)
 SELECT id, %(seller)s, now() FROM accounts_user WHERE username LIKE 'crowd%%'
 ORDER BY username LIMIT %(count)s
 """
-_MOVE_AWAY = """
+_MOVE_OUT_OF_RANGE = """
 UPDATE accounts_user SET location = NULL WHERE id IN
   (SELECT id FROM accounts_user WHERE username LIKE 'crowd%%' ORDER BY username LIMIT %(count)s)
 """
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _large_audience(database_url: str) -> None:
-    """Go live before followers and neighbours, a part of whom are both, and time the whole answer."""
+    """Go live for followers and neighbours, some of whom are both, and time the whole response."""
     from django.contrib.gis.geos import Point  # noqa: PLC0415
     from django.db import connection  # noqa: PLC0415
 
@@ -59,9 +59,9 @@ def _large_audience(database_url: str) -> None:
     both = min(FOLLOWERS, NEIGHBOURS) // 2
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
-        cursor.execute(_CROWD, {"count": FOLLOWERS + NEIGHBOURS - both, "first": first.pk})
+        cursor.execute(_COPY_PEOPLE, {"count": FOLLOWERS + NEIGHBOURS - both, "first": first.pk})
         cursor.execute(_FOLLOW, {"count": FOLLOWERS, "seller": seller.pk})
-        cursor.execute(_MOVE_AWAY, {"count": FOLLOWERS - both})
+        cursor.execute(_MOVE_OUT_OF_RANGE, {"count": FOLLOWERS - both})
         cursor.execute("VACUUM (ANALYZE) accounts_user, accounts_follow")
     web = ServerProcess("uvicorn", database_url, ENVIRONMENT)
     waits = []
@@ -83,7 +83,7 @@ def _large_audience(database_url: str) -> None:
 
 
 def _first_segments(database_url: str) -> None:
-    """Go live, publish at once, and wait for a playlist that a player can start with."""
+    """Go live, publish immediately, and wait for a playlist that a player can start with."""
     from accounts.tests.factories import make_seller  # noqa: PLC0415
     from accounts.tokens import access_token_for  # noqa: PLC0415
     from livestream.tests.factories import make_stream  # noqa: PLC0415

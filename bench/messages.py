@@ -21,7 +21,7 @@ CONTENT = "Hi! Is this item still available? I can pick it up in Dubai Marina to
 
 @dataclass
 class Tally:
-    """What the clients saw; times are in seconds from the moment a message was due to be sent."""
+    """What the clients measured, in seconds from the time at which a message was due to be sent."""
 
     acknowledged: dict[str, float] = field(default_factory=dict)
     delivered: dict[str, float] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Tally:
 
 
 class Side:
-    """One person's connection: sends by the plan, notes acknowledgements and what the other side wrote."""
+    """One person's connection: sends on schedule, records acknowledgements and the other side's messages."""
 
     def __init__(self, url: str, token: str, user_id: str, conversation_id: str, tally: Tally) -> None:
         self.url = url
@@ -86,8 +86,8 @@ def main() -> None:
             tally = asyncio.run(_run(f"{server.ws_url}/ws/", people, server.pid))
         finally:
             server.terminate()
-            complaints = [line for line in server.log().splitlines() if " INFO " not in line]
-            print("\n".join(complaints[:10]))
+            warnings = [line for line in server.log().splitlines() if " INFO " not in line]
+            print("\n".join(warnings[:10]))
         _report(tally, _committed())
 
 
@@ -121,7 +121,7 @@ async def _run(url: str, people: list[tuple[str, str, str]], server_pid: int) ->
         seen.clear()  # type: ignore[attr-defined]
     busy_before = _processor_seconds(server_pid)
     await _send_at_rate(sides, tally, SECONDS * RATE, "")
-    await asyncio.sleep(3)  # what is late is late: then it counts as not delivered
+    await asyncio.sleep(3)  # what arrives later counts as not delivered
     tally.processor_seconds = _processor_seconds(server_pid) - busy_before
     for side in sides:
         side.reader.cancel()
@@ -130,7 +130,7 @@ async def _run(url: str, people: list[tuple[str, str, str]], server_pid: int) ->
 
 
 async def _send_at_rate(sides: list[Side], tally: Tally, count: int, prefix: str) -> None:
-    """Send on a fixed schedule, whether or not earlier messages are acknowledged: no wait hides another."""
+    """Send on a fixed schedule, so that a late acknowledgement doesn't delay what comes next."""
     sending = []
     started = time.perf_counter()
     for number in range(count):
@@ -138,7 +138,7 @@ async def _send_at_rate(sides: list[Side], tally: Tally, count: int, prefix: str
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         message_id = f"{prefix}{number}"
         tally.due[message_id] = due
-        # Neighbours in time are of different conversations.
+        # Consecutive messages belong to different conversations.
         sending.append(
             asyncio.create_task(sides[number * 2 % len(sides) + number // CONVERSATIONS % 2].send(message_id))
         )
@@ -152,15 +152,15 @@ def _processor_seconds(pid: int) -> float:
 
 def _report(tally: Tally, committed: set[str]) -> None:
     sent = len(tally.due)
-    lost = [each for each in tally.acknowledged if each not in committed]
-    unheard = [each for each in tally.acknowledged if each not in tally.delivered]
+    uncommitted = [each for each in tally.acknowledged if each not in committed]
+    undelivered = [each for each in tally.acknowledged if each not in tally.delivered]
     print(
         f"{sent} messages at {RATE}/s over {CONVERSATIONS} conversations, {2 * CONVERSATIONS} connections,"
         " one web process on one core:"
     )
     print(
         f"  refused {len(tally.refused)}, not acknowledged {sent - len(tally.acknowledged)},"
-        f" acknowledged but not committed {len(lost)}, not delivered {len(unheard)}"
+        f" acknowledged but not committed {len(uncommitted)}, not delivered {len(undelivered)}"
     )
     if tally.refused:
         print(f"  the first refusal: {tally.refused[0]}")
@@ -181,5 +181,5 @@ def _print_times(name: str, times: dict[str, float]) -> None:
 def _percentile(times: dict[str, float], percent: int) -> float:
     """Return milliseconds."""
     if len(times) < 2:
-        raise SystemExit("Hardly any message came through.")
+        raise SystemExit("Hardly any message was acknowledged.")
     return statistics.quantiles(times.values(), n=100, method="inclusive")[percent - 1] * 1000

@@ -28,7 +28,7 @@ DATA = {
     "message": "This is amazing! How much is shipping to Dubai Marina? 🔥",
     "timestamp": "2025-10-18T10:00:00.123456Z",
 }
-# name: (what is started, which dialect its clients speak)
+# name: (the server, the protocol of its clients)
 SERVERS = {
     "Souk Loop, WebSocket": ("soukloop", "bare"),
     "Souk Loop, Socket.IO": ("soukloop", "socketio"),

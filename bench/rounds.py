@@ -1,4 +1,4 @@
-"""Measurements that take turns, round after round, and what they come to."""
+"""Measurements taken in turn, round after round, and their statistics."""
 
 import statistics
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ Rounds = list[list[float]]  # for each round the seconds that each request took
 
 
 def take_turns(runs: Mapping[str, Callable[[], list[float]]], rounds: int) -> dict[str, Rounds]:
-    """Run all, one after the other, as often as there are rounds: what slows the machine slows them all."""
+    """Run all in turn, once a round, so that whatever slows the machine slows all of them."""
     times: dict[str, Rounds] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():

@@ -20,7 +20,7 @@ REACTIONS_EACH = 3 / 5  # the contract's mix: five messages, three reactions
 JOINING = int(os.environ.get("BENCH_JOINING", "128"))  # at a time
 LIMIT_MS = 200
 SERVER_CORE, CLIENT_CORE = 0, (os.cpu_count() or 1) - 1
-# As in production; the benchmarks' own settings come with probes that tell of every connection.
+# As in production: the benchmarks' settings have probes that publish an event for every connection.
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "soukloop.settings",
     "DEBUG": "false",
@@ -47,7 +47,7 @@ class Crowd:
         self.buffer = bytearray(1 << 17)
 
     def join(self, tokens: list[str]) -> float:
-        """Bring everybody in, JOINING at a time, and return how long it took."""
+        """Connect and join all viewers, JOINING at a time, and return how long it took."""
         started = time.perf_counter()
         with ThreadPoolExecutor(JOINING) as pool:
             coming = [pool.submit(self._come, token) for token in tokens]
@@ -66,7 +66,7 @@ class Crowd:
         self._send(viewer, "stream:reaction", {"emoji": "❤️"})
 
     def pump(self, timeout: float) -> None:
-        """Read what is there and note what was said in it."""
+        """Read what has arrived and record the messages in it."""
         buffer = self.buffer
         for number, _ in self.poll.poll(timeout):
             client = self.sockets[number]
@@ -81,15 +81,15 @@ class Crowd:
                 self.poll.unregister(number)
                 continue
             tail = self.tails[number]
-            # The common case, whole frames that are events, is looked through as it lies there: a client that
-            # shares its core with PostgreSQL and takes its time would measure itself.
+            # Complete frames with events are searched in place: this client shares its core with PostgreSQL,
+            # and a slow one would measure itself.
             if not tail and buffer[size - 1] == _BRACE and buffer.find(_PING, 0, size) < 0:
                 self._note(_MARK.finditer(buffer, 0, size), time.perf_counter())
             else:
                 self.tails[number] = self._take(client, tail + buffer[:size])
 
     def _take(self, client: socket.socket, text: bytes) -> bytes:
-        """Go through whole frames and return what is left."""
+        """Process the complete frames and return the rest."""
         now = time.perf_counter()
         at, size = 0, len(text)
         while at + 4 <= size:
@@ -99,7 +99,7 @@ class Crowd:
             if length == 127 or at + head + length > size:
                 break
             body = text[at + head : at + head + length]
-            if text[at] == 0x89:  # the server asks whether a client lives
+            if text[at] == 0x89:  # a ping
                 client.sendall(bytes([0x8A, 0x80 | length]) + bytes(4) + body)
             else:
                 self._note(_MARK.finditer(body), now)
@@ -138,7 +138,7 @@ class Crowd:
         payload = json.dumps({"event": event, "data": {"stream_id": self.stream_id, **data}}).encode()
         size = len(payload)
         head = bytes([0x81, 0x80 | size]) if size < 126 else b"\x81\xfe" + size.to_bytes(2, "big")
-        client.sendall(head + bytes(4) + payload)  # a mask of zeros leaves it as it is
+        client.sendall(head + bytes(4) + payload)  # a mask of zeros changes nothing
 
 
 def main() -> None:

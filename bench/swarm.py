@@ -1,4 +1,4 @@
-"""Many raw WebSocket clients in one epoll loop, counting bytes: quick enough to be nobody's bottleneck."""
+"""Many raw WebSocket clients in one epoll loop that only count bytes: the server is the bottleneck."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ import struct
 import time
 from typing import Any
 
-PING_BYTES = 12  # a server may ask whether a client lives while it is measured
+PING_BYTES = 12  # a server may send a ping during a measurement
 SMALL_BUFFER = 16 * 1024
 _DUE = re.compile(rb'"dueAt":(\d+)}')
 ROOM = "product.0d3ab0a5-5c07-4b6d-9d56-0b8a0a3c6a01"
@@ -49,7 +49,7 @@ class Swarm:
         self.settle()
 
     def settle(self, quiet: float = 0.3) -> None:
-        """Read whatever still comes, until nothing does."""
+        """Read until nothing more arrives."""
         while self._pump(quiet):
             pass
         self.received = 0
@@ -65,7 +65,7 @@ class Swarm:
         )
 
     def deliveries_per_second(self, event: str, data: dict[str, Any], *, count: int, burst: int) -> float:
-        """Publish `count` events, some bursts always under way; time until each member has each of them."""
+        """Publish `count` events, several bursts at a time, and time until every member has them all."""
         frame = self.frame_size(event, data)
         per_burst = len(self.sockets) * burst * frame
         wanted = len(self.sockets) * count * frame

@@ -1,4 +1,4 @@
-"""What a request for a list may ask: read from the URL, checked, with a message per field."""
+"""The parameters of lists: parsed from the URL and validated, with a message per field."""
 
 import math
 import re
@@ -17,9 +17,9 @@ DISCOVER_SORTS = ("recent", "popular", "price_low", "price_high")
 COMMUNITY_SORTS = ("nearest", "recent", "price_low", "price_high")
 SEARCH_SORTS = ("relevance", "recent", "price_low", "price_high", "nearest")
 
-# As strict as the prices of products are read: who wrote "1e2", "1_0" or "٥" meant something else.
+# As strict as for the prices of products: "1e2", "1_0" or "٥" are probably mistakes.
 _PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
-# In degrees a tenth of a millimetre; what is smaller and not zero may be too small for PostgreSQL.
+# In degrees a tenth of a millimetre; smaller numbers other than zero may be too small for PostgreSQL.
 _LEAST_NUMBER = 1e-9
 
 
@@ -101,9 +101,9 @@ def search_query(params: QueryDict) -> ListQuery:
 
 
 def seller_query(params: QueryDict, *, is_own: bool) -> tuple[ListQuery, str]:
-    """Read the parameters of a seller's list, and the status asked for; raises ValidationFailed.
+    """Read the parameters of a seller's list and the requested status; raises ValidationFailed.
 
-    Of others only what is on sale is shown: whoever asks for more is told, not answered something else.
+    Of other sellers only active products are visible, so another status is an error.
     """
     reader = _Reader(params)
     shown = [status for status in Product.Status.values if status != Product.Status.DELETED]
@@ -116,7 +116,7 @@ def seller_query(params: QueryDict, *, is_own: bool) -> tuple[ListQuery, str]:
 
 
 class _Reader:
-    """Collects what is wrong, so that one answer names every field."""
+    """Collects the errors of all fields for one response."""
 
     def __init__(self, params: QueryDict) -> None:
         self.params = params

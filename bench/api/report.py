@@ -1,4 +1,4 @@
-"""The rounds of each request, before and after and by the peer, and what they come to."""
+"""The measurements of each scenario, taken in turn, and the table that they give."""
 
 import http.client
 import json

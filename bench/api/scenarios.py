@@ -1,4 +1,4 @@
-"""What is asked for, and the people, products and conversations that it is about."""
+"""The requests that are measured, and the people, products and conversations in the database."""
 
 import itertools
 import os
@@ -14,7 +14,7 @@ PRODUCTS = int(os.environ.get("API_PRODUCTS", "12000"))  # each takes one offer,
 
 @dataclass(frozen=True)
 class Scenario:
-    """Requests that take turns; whoever is measured takes the next ones."""
+    """Different requests in turn; each server that is measured takes the next ones."""
 
     name: str
     requests: Iterator[bytes]
@@ -22,7 +22,7 @@ class Scenario:
 
 
 def scenarios() -> list[Scenario]:
-    """Fill the database that Django is connected to, and return what is asked for."""
+    """Fill the database that Django is connected to, and return the scenarios."""
     from accounts.tests.factories import make_seller, make_user  # noqa: PLC0415 - Django must be set up first
     from accounts.tokens import access_token_for  # noqa: PLC0415
     from chat.tests.factories import make_conversation, make_message  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The catalogue that is browsed, kept from one run to the next."""
+"""The catalogue of products, kept from one run to the next."""
 
 import sys
 from collections.abc import Iterator

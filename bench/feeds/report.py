@@ -1,4 +1,4 @@
-"""The runs of each way, in turn, and what they come to."""
+"""The measurements of each scenario, taken in turn, and the table that they give."""
 
 import itertools
 import os
@@ -21,12 +21,12 @@ ONLY = os.environ.get("FEEDS_ONLY", "")  # a part of a scenario's name
 CONNECTIONS = 8
 OURS, SERVER, BY_DJANGO = "Souk Loop", "of that, in the server", "its view, through Django"
 BEFORE, SQL, PEER = "before", "the SQL, psycopg", "FastAPI"
-# The fast reads leave a very long query to Django's middleware and the view of the same URL.
+# Fast reads give a very long query to Django, where the same URL is a view.
 FOR_DJANGO = "&padding=" + "-" * 4096
 
 
 def main(before: Path | None = None) -> None:
-    """Compare at each size, and print a table for each of what is asked for."""
+    """Compare at each size, and print a table for each scenario."""
     install_peer()
     for size in SIZES:
         with catalogue(size) as database_url:
@@ -57,7 +57,7 @@ def _rounds(
         return measure(server.port, itertools.cycle(requests), connections, SECONDS)
 
     def ask_ours() -> list[float]:
-        servers[OURS].logged_durations()  # what was logged before isn't this run's
+        servers[OURS].logged_durations()  # skip what was logged before this run
         times = ask(servers[OURS], 1)
         in_server.append(servers[OURS].logged_durations())
         return times
@@ -72,7 +72,7 @@ def _rounds(
     runs[_busy(OURS)] = partial(ask, servers[OURS], CONNECTIONS)
     runs[_busy(BY_DJANGO)] = partial(ask, servers[OURS], CONNECTIONS, FOR_DJANGO)
     runs |= {_busy(name): partial(ask, servers[name], CONNECTIONS) for name in servers if name != OURS}
-    ask_sql()  # whoever came first would read from the disk for the others
+    ask_sql()  # the first to ask reads from the disk for the others
     times = take_turns(runs, ROUNDS)
     return {OURS: times.pop(OURS), SERVER: in_server} | times
 

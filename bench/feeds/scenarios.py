@@ -1,4 +1,4 @@
-"""What is asked for, and the statements that each of it makes the project send."""
+"""The requests that are measured, and the statements that the project sends for each of them."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ SORTS = ("recent", "popular", "price_low", "price_high")
 
 @dataclass(frozen=True)
 class Scenario:
-    """A handful of different URLs that take turns, asked for by nobody or by somebody who is logged in."""
+    """A handful of different URLs in turn, requested anonymously or by somebody who is logged in."""
 
     name: str
     paths: list[str]
@@ -33,7 +33,7 @@ Statements = dict[str, list["Statement"]]  # by URL
 
 
 def scenarios() -> list[Scenario]:
-    """Return what is asked for, of the catalogue that Django is connected to."""
+    """Return the scenarios for the catalogue that Django is connected to."""
     from accounts.tokens import access_token_for  # noqa: PLC0415 - Django must be set up first
     from listings.models import Product, SearchWord  # noqa: PLC0415
     from soukloop.core.http.pagination import encode_cursor  # noqa: PLC0415
@@ -46,7 +46,7 @@ def scenarios() -> list[Scenario]:
         .order_by("-created_at", "-id")
     )
     count = listed.count()
-    # Many, as everybody's next page is another: nothing that is kept by URL helps here.
+    # Many different ones, as everybody's next page differs: caching by URL must not help here.
     deep = [product for tenth in range(1, 10) for product in listed[count * tenth // 10 :][:40]]
     words = list(SearchWord.objects.order_by("-uses", "word").values_list("display", flat=True)[:160:20])
     return [
@@ -76,14 +76,14 @@ def scenarios() -> list[Scenario]:
 
 
 def statements_of(asked: list[Scenario]) -> Statements:
-    """Return what each URL makes the project send; the page comes with the last statement."""
+    """Return the statements that the project sends for each URL; the last one returns the page."""
     from django.db import connection  # noqa: PLC0415
     from django.http import QueryDict  # noqa: PLC0415
 
     from listings.fast_reads import ROUTES, viewer_from_header  # noqa: PLC0415
     from soukloop.core.db.reads import Reads, fetch  # noqa: PLC0415
 
-    def noted(reads: Reads[Any], sent: list["Statement"]) -> Any:
+    def record(reads: Reads[Any], sent: list["Statement"]) -> Any:
         statement = next(reads)
         while True:
             sent.append(statement)
@@ -99,7 +99,7 @@ def statements_of(asked: list[Scenario]) -> Statements:
             sent = statements[path] = []
             viewer = None
             if scenario.authorization:
-                viewer = noted(viewer_from_header(scenario.authorization), sent)
-            noted(ROUTES[url.path].select(ROUTES[url.path].parse(QueryDict(url.query)), viewer=viewer), sent)
+                viewer = record(viewer_from_header(scenario.authorization), sent)
+            record(ROUTES[url.path].select(ROUTES[url.path].parse(QueryDict(url.query)), viewer=viewer), sent)
     connection.close()
     return statements

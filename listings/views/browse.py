@@ -45,7 +45,7 @@ def _place(required: bool) -> list[OpenApiParameter]:
 
 
 class Feed(APIView):
-    """A list that anybody may look at."""
+    """A public list."""
 
     permission_classes = (AllowAny,)
     parse: Callable[..., queries.ListQuery]

@@ -1,1 +1,1 @@
-"""Reading from PostgreSQL where the ORM is too slow or an event loop is waiting."""
+"""Reading from PostgreSQL where the ORM is too slow; the database backend."""

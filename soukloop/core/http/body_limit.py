@@ -1,4 +1,4 @@
-"""Refuse huge request bodies before they are read, whatever server is in front."""
+"""Refuse huge request bodies before Django receives them, with any server."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -11,7 +11,7 @@ from soukloop.core import jsonlib
 from soukloop.core.errors import PayloadTooLarge
 from soukloop.core.http.envelope import error_body
 
-# What is still taken of a body that is refused.
+# How much of a refused body is still read, and for how long.
 DRAIN_MAX = 32 * 1024 * 1024
 DRAIN_SECONDS = 10
 
@@ -22,7 +22,7 @@ Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 class BodyLimit:
-    """Answer 413 to a body over the limit: by its declared length at once, otherwise when it gets there.
+    """Answer 413 to a body over the limit: at once if it declares its length, otherwise when it gets there.
 
     Django spools a whole body to disk before any view sees it; a chunked one has no declared end.
     """
@@ -40,7 +40,7 @@ class BodyLimit:
         is_too_large = declared.isdigit() and int(declared) > limit
         body = None if is_too_large else await self._read(receive, limit)
         if body is None:
-            if b"expect" not in headers:  # who asks first sends nothing before the answer
+            if b"expect" not in headers:  # with `Expect` the client sends no body first
                 await _drain(receive)
             return await _refuse(send)
         return await self.app(scope, _replay(body, receive), send)
@@ -60,7 +60,7 @@ class BodyLimit:
 
 
 async def _drain(receive: Receive) -> None:
-    """Read on for a while and forget it: most clients look for an answer only once they have sent all."""
+    """Read on for a while and discard it: most clients read a response only after sending the whole body."""
     size = 0
     with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):

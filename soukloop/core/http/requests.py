@@ -1,4 +1,4 @@
-"""What is known about the request under way: its id, its client's address, its log line."""
+"""The current request: its id, its client's address, its log line."""
 
 import logging
 import re
@@ -37,15 +37,15 @@ def forwarded_ip(peer: str, forwarded_for: str) -> str:
 
 
 def take_request_id(given: str) -> str:
-    """Give the request under way the id its client chose, or one of ours."""
+    """Set the current request's id: the client's if it is acceptable, otherwise a new one."""
     chosen = given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
     request_id.set(chosen)
     return chosen
 
 
 def log_request(method: str, path: str, status: int, *, took: float, ip: str, user_id: object = None) -> None:
-    """Log one line; `took` is in seconds, from the request's arrival here until its answer was ready."""
-    path = quote(path, safe="/")  # no control character of a client's reaches the log
+    """Log one line; `took` is the time in seconds until the response was ready."""
+    path = quote(path, safe="/")  # so that no control character reaches the log
     logger.info(
         "%s %s %s",
         method,
@@ -63,7 +63,7 @@ def log_request(method: str, path: str, status: int, *, took: float, ip: str, us
 
 
 class RequestMiddleware:
-    """Give each request an id, answer with it, and log one line when it is done (no query, no body)."""
+    """Set each request's and response's id, and log one line per request (no query, no body)."""
 
     sync_capable = True
     async_capable = True
