@@ -177,7 +177,7 @@ def test_a_ban_asks_for_a_reason_first(desk: Any, closed: Any) -> None:
     ("reason", "expected"),
     [
         ("\u200b", "This field has no visible characters."),
-        ("bell \x07", "This field contains a control character."),
+        ("bell \x07", "Character 6 is U+0007, which cannot be seen."),
     ],
 )
 def test_an_invisible_reason_is_asked_for_again(desk: Any, reason: Any, expected: Any) -> None:
@@ -192,6 +192,13 @@ def test_a_reason_keeps_its_line_breaks(desk: Any) -> None:
     act(desk, "ban", user, confirmed="yes", reason="Sold fakes.\r\nTwice.")
     user.refresh_from_db()
     assert user.ban_reason == "Sold fakes.\nTwice."
+
+
+def test_a_line_end_counts_as_one_character_of_a_reason(desk: Any) -> None:
+    user = make_user()
+    act(desk, "ban", user, confirmed="yes", reason="a\x0b" + "\r\n" * 249 + "b" * 249)
+    user.refresh_from_db()
+    assert user.ban_reason == "a" + "\n" * 250 + "b" * 249
 
 
 def test_a_ban_ends_access_and_an_unban_restores_it(

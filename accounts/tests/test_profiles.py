@@ -89,7 +89,7 @@ def test_a_profile_is_changed_field_by_field(client: Any, user: Any) -> None:
         {"username": None},
         {"full_name": "x" * 151},
         {"full_name": "\u200b"},
-        {"full_name": "two\nlines"},
+        {"full_name": "two\x08lines"},
         {"full_name": "esc \x1b[31m"},
         {"full_name": 7},
         {"bio": "x" * 501},
@@ -113,11 +113,18 @@ def test_an_invalid_change_is_refused_as_a_whole(client: Any, user: Any, change:
     assert user.neighborhood == ""
 
 
-@pytest.mark.parametrize("neighborhood", ["\u200f", "Al Barsha\n1", "JLT\u2028Cluster V", ["JLT"]])
-def test_a_neighborhood_with_line_breaks_is_refused(client: Any, user: Any, neighborhood: Any) -> None:
+@pytest.mark.parametrize("neighborhood", ["\u200f", "Al Barsha\x1b1", "JLT\x00Cluster V", ["JLT"]])
+def test_a_neighborhood_with_control_characters_is_refused(client: Any, user: Any, neighborhood: Any) -> None:
     assert code_of(client.patch(ME, {"neighborhood": neighborhood})) == (400, "validation_error")
     user.refresh_from_db()
     assert user.neighborhood == ""
+
+
+@pytest.mark.parametrize("neighborhood", ["Al Barsha\n1", "Al Barsha \u2028 1", "Al Barsha\r\n\t1\x0b"])
+def test_line_ends_in_a_neighborhood_become_a_space(client: Any, user: Any, neighborhood: str) -> None:
+    assert client.patch(ME, {"neighborhood": neighborhood}).status_code == 200
+    user.refresh_from_db()
+    assert user.neighborhood == "Al Barsha 1"
 
 
 def test_a_bio_keeps_line_breaks_and_optional_texts_may_be_blank(client: Any, user: Any) -> None:

@@ -55,8 +55,24 @@ class StaffSite(admin.AdminSite):
         return cast(View, in_staff_time)
 
 
+class PlainTextFormField(forms.CharField):
+    """A form field with the rules of `PlainTextField`, because some reasons are shown to sellers."""
+
+    def __init__(self, *, has_lines: bool = False, **kwargs: Any) -> None:
+        self.has_lines = has_lines
+        super().__init__(**kwargs)
+
+    def to_python(self, value: Any) -> str:
+        try:
+            text: str = PlainTextField(has_lines=self.has_lines, allow_blank=True).run_validation(value or "")
+        except serializers.ValidationError as error:
+            raise ValidationError([str(message) for message in error.detail]) from error
+        return text
+
+
 class ReasonForm(forms.Form):
-    reason = forms.CharField(
+    reason = PlainTextFormField(
+        has_lines=True,
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
     )
@@ -64,14 +80,6 @@ class ReasonForm(forms.Form):
     def __init__(self, *args: Any, help_text: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["reason"].help_text = help_text
-
-    def clean_reason(self) -> str:
-        """Apply the rules for all text that people read, because some reasons are shown to sellers."""
-        try:
-            reason: str = PlainTextField(has_lines=True).run_validation(self.cleaned_data["reason"])
-        except serializers.ValidationError as error:
-            raise ValidationError([str(message) for message in error.detail]) from error
-        return reason
 
 
 class ReadOnlyStateAdmin(admin.ModelAdmin[Any]):

@@ -83,6 +83,53 @@ def test_invisible_characters_are_kept_beside_visible_ones(text: str) -> None:
     assert PlainTextField().run_validation(text) == text
 
 
+LINE_ENDS = ["\n", "\r\n", "\r", "\r\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"]
+
+
+@pytest.mark.parametrize("end", LINE_ENDS)
+def test_each_line_end_becomes_a_newline_in_a_text_with_lines(end: str) -> None:
+    field = PlainTextField(has_lines=True, trim_whitespace=False)
+    assert field.run_validation(f"Size 42{end}\tNew{end}{end}Boxed{end}") == "Size 42\n\tNew\n\nBoxed\n"
+
+
+@pytest.mark.parametrize("end", [*LINE_ENDS, "\t", " \u2028 ", "\x0b\r\n\n"])
+def test_each_run_of_line_ends_becomes_a_space_in_a_text_of_one_line(end: str) -> None:
+    assert PlainTextField().run_validation(f"{end}Nike{end}Jordan  1{end}") == "Nike Jordan  1"
+
+
+def test_line_ends_are_replaced_before_the_length_is_checked() -> None:
+    assert PlainTextField(max_length=3).run_validation("a\r\n\r\nb") == "a b"
+    assert PlainTextField(has_lines=True, max_length=3).run_validation("a\r\nb") == "a\nb"
+    with pytest.raises(ValidationError, match="no more than 3 characters"):
+        PlainTextField(has_lines=True, max_length=3).run_validation("a\u2028\u2028b")
+
+
+@pytest.mark.parametrize("end", LINE_ENDS)
+def test_a_text_of_line_ends_only_is_blank(end: str) -> None:
+    assert PlainTextField(allow_blank=True).run_validation(end * 2) == ""
+    with pytest.raises(ValidationError, match="may not be blank"):
+        PlainTextField(has_lines=True).run_validation(end * 2)
+
+
+@pytest.mark.parametrize("has_lines", [False, True])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Nike Air Jordan \x07 1", "Character 17 is U+0007, which cannot be seen. Remove it."),
+        ("\x00", "Character 1 is U+0000, which cannot be seen. Remove it."),
+        ("a\r\nb\x1b[31m", "Character 5 is U+001B, which cannot be seen. Remove it."),
+        ("مرحبا\x9c", "Character 6 is U+009C, which cannot be seen. Remove it."),
+        ("del\x7f", "Character 4 is U+007F, which cannot be seen. Remove it."),
+    ],
+)
+def test_any_other_control_character_is_refused_by_its_name_and_position(
+    text: str, message: str, has_lines: bool
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        PlainTextField(has_lines=has_lines).run_validation(text)
+    assert caught.value.detail == [message]
+
+
 class PlaceInput(Serializer[Any]):
     location = LocationField(required=False)
 
