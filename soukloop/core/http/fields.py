@@ -14,9 +14,10 @@ from rest_framework.fields import empty
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 # Word and PowerPoint end lines with VT, FF, NEL, U+2028 or U+2029; some programs send CR CR LF for one end.
 _LINE_END = re.compile(r"\r*\n|[\r\x0b\x0c\x85\u2028\u2029]")
-_LINE_ENDS_AND_TABS = re.compile(r" *[\t\n\r\x0b\x0c\x85\u2028\u2029][\t\n\r\x0b\x0c\x85\u2028\u2029 ]*")
-# All control characters except tabs and line ends.
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_LINE_ENDS = re.compile(r" *[\n\r\x0b\x0c\x85\u2028\u2029][\n\r\x0b\x0c\x85\u2028\u2029 ]*")
+# Control characters that are no line ends; a text of several lines may also have tabs.
+_CONTROL = re.compile(r"[\x00-\x09\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 # Letters and symbols according to Unicode, but drawn as blank: Hangul fillers, Braille blank, null notehead.
 _BLANKS = "\u115f\u1160\u3164\uffa0\u2800\U0001d159"
 # Phones have new emoji years before Python's Unicode tables do.
@@ -37,8 +38,7 @@ class IdField(serializers.UUIDField):
 class PlainTextField(serializers.CharField):
     """Text that people read: a string with a visible character and without control characters.
 
-    Line ends of every kind become "\\n" in a text that has lines. In a text of one line they become a space,
-    as tabs do.
+    Line ends of every kind become "\\n" in a text that has lines, and a space in a text of one line.
     """
 
     default_error_messages = {
@@ -53,7 +53,7 @@ class PlainTextField(serializers.CharField):
     def run_validation(self, data: Any = empty) -> Any:
         if isinstance(data, str):
             # Before line ends are replaced, so that the position is the one that the client sent.
-            if control := _CONTROL.search(data):
+            if control := (_CONTROL_IN_LINES if self.has_lines else _CONTROL).search(data):
                 self.fail("control", position=control.start() + 1, code=ord(control[0]))
             data = replace_line_ends(data, has_lines=self.has_lines)
         return super().run_validation(data)
@@ -108,8 +108,8 @@ class LocationField(serializers.Field[Point, Any, dict[str, float], Any]):
 
 
 def replace_line_ends(text: str, *, has_lines: bool) -> str:
-    """Return the text with "\\n" for each line end, or with a space for each run of line ends and tabs."""
-    return _LINE_END.sub("\n", text) if has_lines else _LINE_ENDS_AND_TABS.sub(" ", text)
+    """Return the text with "\\n" for each line end, or with a space for each run of line ends."""
+    return _LINE_END.sub("\n", text) if has_lines else _LINE_ENDS.sub(" ", text)
 
 
 def location_body(location: Point) -> dict[str, float]:

@@ -92,7 +92,7 @@ def test_each_line_end_becomes_a_newline_in_a_text_with_lines(end: str) -> None:
     assert field.run_validation(f"Size 42{end}\tNew{end}{end}Boxed{end}") == "Size 42\n\tNew\n\nBoxed\n"
 
 
-@pytest.mark.parametrize("end", [*LINE_ENDS, "\t", " \u2028 ", "\x0b\r\n\n"])
+@pytest.mark.parametrize("end", [*LINE_ENDS, " \u2028 ", "\x0b\r\n\n"])
 def test_each_run_of_line_ends_becomes_a_space_in_a_text_of_one_line(end: str) -> None:
     assert PlainTextField().run_validation(f"{end}Nike{end}Jordan  1{end}") == "Nike Jordan  1"
 
@@ -128,6 +128,12 @@ def test_any_other_control_character_is_refused_by_its_name_and_position(
     with pytest.raises(ValidationError) as caught:
         PlainTextField(has_lines=has_lines).run_validation(text)
     assert caught.value.detail == [message]
+
+
+def test_a_tab_is_kept_in_a_text_with_lines_and_refused_in_a_text_of_one_line() -> None:
+    assert PlainTextField(has_lines=True).run_validation("a\tb") == "a\tb"
+    with pytest.raises(ValidationError, match=r"Character 2 is U\+0009"):
+        PlainTextField().run_validation("a\tb")
 
 
 class PlaceInput(Serializer[Any]):
