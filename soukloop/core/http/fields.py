@@ -13,8 +13,8 @@ from rest_framework.fields import empty
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 # Word and PowerPoint end lines with VT, FF, NEL, U+2028 or U+2029; some programs send CR CR LF for one end.
-_LINE_END = re.compile(r"\r*\n|[\r\x0b\x0c\x85\u2028\u2029]")
-_LINE_ENDS = re.compile(r" *[\n\r\x0b\x0c\x85\u2028\u2029][\n\r\x0b\x0c\x85\u2028\u2029 ]*")
+_LINE_END = re.compile(r"\r?\r?\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_LINE_ENDS = re.compile(r"[\n\r\x0b\x0c\x85\u2028\u2029]+")
 # Control characters that are no line ends; a text of several lines may also have tabs.
 _CONTROL = re.compile(r"[\x00-\x09\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _CONTROL_IN_LINES = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
@@ -108,8 +108,15 @@ class LocationField(serializers.Field[Point, Any, dict[str, float], Any]):
 
 
 def replace_line_ends(text: str, *, has_lines: bool) -> str:
-    """Return the text with "\\n" for each line end, or with a space for each run of line ends."""
-    return _LINE_END.sub("\n", text) if has_lines else _LINE_ENDS.sub(" ", text)
+    """Return the text with "\\n" for each line end, or with a space for each run of line ends.
+
+    Takes time in proportion to the length, because it runs before the length is checked.
+    """
+    if has_lines:
+        return _LINE_END.sub("\n", text)
+    if len(lines := _LINE_ENDS.split(text)) == 1:
+        return text
+    return " ".join(filter(None, (line.strip(" ") for line in lines)))
 
 
 def location_body(location: Point) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Serializer fields for ids, texts and locations."""
 
+import time
 from typing import Any
 from uuid import UUID
 
@@ -128,6 +129,19 @@ def test_any_other_control_character_is_refused_by_its_name_and_position(
     with pytest.raises(ValidationError) as caught:
         PlainTextField(has_lines=has_lines).run_validation(text)
     assert caught.value.detail == [message]
+
+
+@pytest.mark.parametrize("has_lines", [False, True])
+@pytest.mark.parametrize("filler", [" ", "\r", "\n", " \r", "\u2028 "])
+def test_a_megabyte_of_line_ends_and_spaces_is_refused_at_once(filler: str, has_lines: bool) -> None:
+    text = "a" + filler * (1_000_000 // len(filler)) + "b"
+    started = time.perf_counter()
+    if has_lines or filler == " ":
+        with pytest.raises(ValidationError, match="no more than 9 characters"):
+            PlainTextField(has_lines=has_lines, max_length=9).run_validation(text)
+    else:
+        assert PlainTextField(max_length=9).run_validation(text) == "a b"
+    assert time.perf_counter() - started < 2  # 0.1 s on a quiet machine
 
 
 def test_a_tab_is_kept_in_a_text_with_lines_and_refused_in_a_text_of_one_line() -> None:
