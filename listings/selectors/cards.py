@@ -81,34 +81,41 @@ def card_columns(place: Place | None, viewer: Viewer | None) -> tuple[str, list[
 
 def card(row: CardRow) -> dict[str, Any]:
     """Return a product as clients see it in a list (contract 2.3, 2.4)."""
+    # Unpacked, because reading 22 attributes of a named tuple takes a fifth of the time of a card.
+    (
+        metres, is_favorite,
+        product_id, title, price, currency, category, condition, feed_type, status, neighborhood,
+        thumbnail_url, video_url, live_stream_id, favorite_count, view_count, accepts_offers, created_at,
+        seller_id, seller_username, seller_avatar, seller_is_verified,
+    ) = row  # fmt: skip
     shown: dict[str, Any] = {
-        "id": row.id,
-        "title": row.title,
-        "price": row.price,
-        "currency": row.currency,
-        "category": row.category_id,
-        "condition": row.condition,
-        "feed_type": row.feed_type,
-        "status": row.status,
-        "neighborhood": row.neighborhood,
-        "thumbnail_url": row.thumbnail_url or None,
-        "video_url": row.video_url or None,
-        "is_live": row.live_stream_id is not None,
-        "live_stream_id": row.live_stream_id,
-        "accepts_offers": row.accepts_offers,
-        "favorite_count": row.favorite_count,
-        "view_count": row.view_count,
-        "is_favorite": row.is_favorite,
-        "created_at": row.created_at,
+        "id": product_id,
+        "title": title,
+        "price": price,
+        "currency": currency,
+        "category": category,
+        "condition": condition,
+        "feed_type": feed_type,
+        "status": status,
+        "neighborhood": neighborhood,
+        "thumbnail_url": thumbnail_url or None,
+        "video_url": video_url or None,
+        "is_live": live_stream_id is not None,
+        "live_stream_id": live_stream_id,
+        "accepts_offers": accepts_offers,
+        "favorite_count": favorite_count,
+        "view_count": view_count,
+        "is_favorite": is_favorite,
+        "created_at": created_at,
         "seller": person_card_body(
-            user_id=row.seller_id,
-            username=f"@{row.seller_username}",
-            avatar=row.seller_avatar,
-            is_verified=row.seller_is_verified,
+            user_id=seller_id,
+            username=f"@{seller_username}",
+            avatar=seller_avatar,
+            is_verified=seller_is_verified,
         ),
     }
-    if row.metres is not None:
-        distance = round(row.metres / 1000, 3)
+    if metres is not None:
+        distance = round(metres / 1000, 3)
         shown["distance_km"] = distance
         shown["distance_label"] = distance_label(distance)
     return shown
