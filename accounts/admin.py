@@ -39,7 +39,7 @@ class UserAdmin(ReadOnlyStateAdmin):
     list_filter = (
         StateFilter,
         "role",
-        "is_verified",
+        ("is_verified", admin.BooleanFieldListFilter),
         "has_verified_badge",
         "is_staff",
         "created_at",
@@ -55,7 +55,9 @@ class UserAdmin(ReadOnlyStateAdmin):
                     "id",
                     "username",
                     "email",
+                    "email_confirmed_at",
                     "phone",
+                    "phone_confirmed_at",
                     "full_name",
                     "role",
                     "bio",
@@ -64,11 +66,11 @@ class UserAdmin(ReadOnlyStateAdmin):
                 )
             },
         ),
-        ("State", {"fields": ("state", "is_verified", "has_verified_badge", "banned_at", "ban_reason")}),
+        ("State", {"fields": ("state", "verified", "has_verified_badge", "banned_at", "ban_reason")}),
         ("Times", {"fields": ("created_at", "updated_at", "last_login_at", "deleted_at")}),
         ("Staff", {"fields": ("is_staff", "is_superuser", "groups")}),
     )
-    readonly_fields = ("state", "related_lists")
+    readonly_fields = ("state", "verified", "related_lists")
     actions = ("ban", "unban", "give_badge", "remove_badge", "make_staff", "remove_staff")
 
     @admin.display(description="username", ordering="username")

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from accounts.identifiers import normalize_identifier
 from accounts.models import User
-from accounts.selectors import UserWithBlocks, user_by_identifier, user_with_blocks
+from accounts.selectors import UserWithBlocks, user_by_login_identifier, user_with_blocks
 from accounts.services.tickets import redeem_ws_ticket
 from accounts.tokens import TokenClaims, check_token_subject, read_access_token
 from soukloop.core.db.reads import Reads
@@ -77,6 +77,14 @@ def current_user_or_none(request: Request) -> User | None:
     return current_user(request) if request.user.is_authenticated else None
 
 
+def user_if_logged_in(request: Request) -> tuple[User | None, NotAuthenticated | None]:
+    """Return the user of the request's bearer token, or why the token is not accepted."""
+    try:
+        return user_from_header(request.headers.get("Authorization", "")), None
+    except NotAuthenticated as error:
+        return None, error
+
+
 class IdentifierBackend(ModelBackend):
     """Email, username or phone with a password, for the admin's login; limited like the API's."""
 
@@ -95,7 +103,7 @@ class IdentifierBackend(ModelBackend):
             rate_limits.hit("login_identifier", normalize_identifier(username))
         except RateLimited as error:
             raise PermissionDenied from error
-        user = None if "\x00" in username else user_by_identifier(username)
+        user = None if "\x00" in username else user_by_login_identifier(username)
         if user is None:
             make_password(password)  # so that the response time does not reveal whether the account exists
             return None

@@ -32,10 +32,17 @@ class User(AbstractBaseUser, PermissionsMixin):
         SELLER = "seller"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = models.EmailField(max_length=254)
+    # NULL, for a contact that the account does not have, instead of an empty string, because it is unique.
+    email = models.EmailField(max_length=254, null=True, blank=True)  # noqa: DJ001
+    email_confirmed_at = models.DateTimeField(null=True, blank=True)
     username = models.CharField(max_length=30)
-    # NULL instead of an empty string, because the number is unique.
     phone = models.CharField(max_length=16, null=True, blank=True, help_text="E.164")  # noqa: DJ001
+    phone_confirmed_at = models.DateTimeField(null=True, blank=True)
+    has_proven_owner = models.BooleanField(
+        default=False,
+        help_text="A contact was confirmed by a login of this account or by a recovery. Otherwise a "
+        "recovery by one contact also drops the other one, even if it is confirmed",
+    )
     full_name = models.CharField(max_length=150, blank=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.BUYER)
     bio = models.CharField(max_length=500, blank=True)
@@ -45,7 +52,14 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     is_active = models.BooleanField(default=True, help_text="Neither banned nor deleted")
     is_staff = models.BooleanField(default=False)
-    is_verified = models.BooleanField(default=False, help_text="Email or phone confirmed with a code")
+    # Computed by PostgreSQL, so that it cannot disagree with the contacts.
+    is_verified = models.GeneratedField(
+        expression=Q(email_confirmed_at__isnull=False)  # type: ignore[arg-type]  # Django takes a Q too
+        | Q(phone_confirmed_at__isnull=False),
+        output_field=models.BooleanField(),
+        db_persist=True,
+        help_text="Email or phone confirmed with a code",
+    )
     has_verified_badge = models.BooleanField(default=False, help_text="Identity checked by staff")
     banned_at = models.DateTimeField(null=True, blank=True)
     ban_reason = models.CharField(max_length=500, blank=True)
@@ -71,6 +85,14 @@ class User(AbstractBaseUser, PermissionsMixin):
                 condition=Q(is_active=True, banned_at=None, deleted_at=None)
                 | Q(Q(banned_at__isnull=False) | Q(deleted_at__isnull=False), is_active=False),
                 name="user_active_unless_closed",
+            ),
+            models.CheckConstraint(
+                condition=Q(email__isnull=False) | Q(email_confirmed_at=None),
+                name="user_confirmed_email_exists",
+            ),
+            models.CheckConstraint(
+                condition=Q(phone__isnull=False) | Q(phone_confirmed_at=None),
+                name="user_confirmed_phone_exists",
             ),
         )
         indexes = (

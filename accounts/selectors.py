@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
 from accounts.blocks import blocked_between, blocked_ids_sql
+from accounts.contacts import accepts_login_by
 from accounts.identifiers import normalize_email, normalize_phone
 from accounts.models import Follow, User
 from soukloop.core.db.reads import Reads, Statement
@@ -22,6 +23,12 @@ def user_by_identifier(identifier: str) -> User | None:
     if phone := normalize_phone(identifier):
         return User.objects.filter(phone=phone).first()
     return User.objects.filter(Exact(Lower("username"), Value(identifier.strip().lower()))).first()
+
+
+def user_by_login_identifier(identifier: str) -> User | None:
+    """Return the user who may log in with this email, phone or username, or None."""
+    user = user_by_identifier(identifier)
+    return user if user is not None and accepts_login_by(user, identifier) else None
 
 
 class UserWithBlocks(NamedTuple):

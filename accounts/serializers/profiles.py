@@ -30,9 +30,11 @@ class MeOutput(serializers.Serializer[None]):
     """The current user's own account (contract 1.6)."""
 
     id = serializers.UUIDField()
-    email = serializers.EmailField()
+    email = serializers.EmailField(allow_null=True)
+    is_email_confirmed = serializers.BooleanField(help_text="Only a confirmed contact recovers the account")
     username = serializers.CharField()
     phone = serializers.CharField(allow_null=True, help_text="E.164")
+    is_phone_confirmed = serializers.BooleanField()
     full_name = serializers.CharField()
     role = serializers.ChoiceField(choices=User.Role.choices)
     bio = serializers.CharField()
@@ -51,8 +53,10 @@ def me_body(user: User) -> dict[str, Any]:
     return {
         "id": user.pk,
         "email": user.email,
+        "is_email_confirmed": user.email_confirmed_at is not None,
         "username": user.username,
         "phone": user.phone,
+        "is_phone_confirmed": user.phone_confirmed_at is not None,
         "full_name": user.full_name,
         "role": user.role,
         "bio": user.bio,

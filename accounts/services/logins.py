@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.identifiers import normalize_identifier
 from accounts.models import RefreshFamily, User
-from accounts.selectors import user_by_identifier
+from accounts.selectors import user_by_login_identifier
 from accounts.tokens import (
     RefreshToken,
     access_token_for,
@@ -39,12 +39,12 @@ class Login:
 def log_in(*, identifier: str, password: str) -> Login:
     """Log in by email, username or phone (contract 1.5).
 
-    An unknown identifier and a wrong password take the same time and get the same answer. Only the right
-    password reveals that an account is banned. Raises NotAuthenticated (invalid_credentials), Forbidden
-    (account_banned), RateLimited.
+    An unknown identifier, a contact that is not confirmed and a wrong password take the same time and get the
+    same answer. Only the right password reveals that an account is banned. Raises NotAuthenticated
+    (invalid_credentials), Forbidden (account_banned), RateLimited.
     """
     rate_limits.hit("login_identifier", normalize_identifier(identifier))
-    user = user_by_identifier(identifier)
+    user = user_by_login_identifier(identifier)
     if user is None or not user.has_usable_password():
         make_password(password)
         raise _wrong_credentials()

@@ -16,6 +16,8 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts import keys, sms
+from accounts.access import lock_user
+from accounts.contacts import contact_with, is_confirmed
 from accounts.models import OtpChallenge, User
 from accounts.selectors import user_by_identifier
 from soukloop.core.encryption import InvalidToken, decrypt, encrypt
@@ -57,8 +59,7 @@ def deliver_code(*, challenge_id: int, nonce: str) -> None:
     challenge = OtpChallenge.objects.filter(pk=challenge_id, nonce=nonce).first()
     if challenge is None or not challenge.encrypted_code or challenge.expires_at <= timezone.now():
         return
-    user = user_by_identifier(challenge.identifier)
-    if user is None or not user.is_active:
+    if not _may_receive_code(challenge.identifier):
         return
     try:
         code = decrypt(challenge.encrypted_code, purpose=_PURPOSE, max_age=settings.OTP_TTL)
@@ -73,21 +74,21 @@ def deliver_code(*, challenge_id: int, nonce: str) -> None:
         sms.send(to=challenge.identifier, text=text)
 
 
-def verify_code(*, identifier: str, code: str) -> None:
-    """Redeem a code and mark the account as verified (contract 1.4); raises as `redeem_code`."""
+def _may_receive_code(identifier: str) -> bool:
+    """Return whether an active account has this address, or a closed one that never confirmed it."""
+    user = user_by_identifier(identifier)
+    if user is None or user.is_active:
+        return user is not None
+    contact = contact_with(user, identifier)
+    return contact is not None and not is_confirmed(user, contact)
 
-    def mark_verified(user: User) -> None:
-        user.is_verified = True
-        user.save(update_fields=["is_verified", "updated_at"])
 
-    redeem_code(identifier=identifier, code=code, on_success=mark_verified)
+def redeem_code(*, identifier: str, code: str, on_success: Callable[[User], DomainError | None]) -> None:
+    """Count a guess; if it is right, call `on_success(locked user)` and void the code, in one transaction.
 
-
-def redeem_code(*, identifier: str, code: str, on_success: Callable[[User], None]) -> None:
-    """Count a guess; if it is right, call `on_success(user)` and void the code, in one transaction.
-
-    If `on_success` raises an error, the code remains usable. Raises BadRequest (otp_invalid) for every kind
-    of invalid code, or redis.RedisError while Redis is unavailable.
+    If `on_success` raises an error, nothing has changed and the code remains usable; if it returns one, what
+    it changed is committed before the error is raised. Raises BadRequest (otp_invalid) for every kind of
+    invalid code, or redis.RedisError while Redis is unavailable.
     """
     with transaction.atomic():
         refusal = _redeem_or_refuse(identifier, code, on_success)
@@ -96,8 +97,10 @@ def redeem_code(*, identifier: str, code: str, on_success: Callable[[User], None
         raise refusal
 
 
-def _redeem_or_refuse(identifier: str, code: str, on_success: Callable[[User], None]) -> DomainError | None:
-    refusal = BadRequest("The code is wrong or has expired. Request a new one.", code="otp_invalid")
+def _redeem_or_refuse(
+    identifier: str, code: str, on_success: Callable[[User], DomainError | None]
+) -> DomainError | None:
+    refusal = invalid_code()
     # Parallel guesses wait for this lock, so that the sixth sees five counted.
     challenge = OtpChallenge.objects.select_for_update().filter(identifier=identifier).first()
     if challenge is None or challenge.guesses >= settings.OTP_MAX_GUESSES:
@@ -113,14 +116,19 @@ def _redeem_or_refuse(identifier: str, code: str, on_success: Callable[[User], N
             void_code(challenge)
         return refusal
     user = user_by_identifier(identifier)
+    result: DomainError | None = refusal
     if user is not None:
         try:
             with transaction.atomic():
-                on_success(user)
+                result = on_success(lock_user(user.pk))
         except DomainError as error:
             return error
     void_code(challenge)
-    return None if user is not None else refusal
+    return result
+
+
+def invalid_code() -> BadRequest:
+    return BadRequest("The code is wrong or has expired. Request a new one.", code="otp_invalid")
 
 
 def void_code(challenge: OtpChallenge) -> None:

@@ -7,8 +7,9 @@ from django.db import transaction
 from accounts.access import lock_user
 from accounts.models import User
 from accounts.services import otp
+from accounts.services.contacts import confirm_contact
 from accounts.services.logins import Login, end_all_logins, open_login
-from soukloop.core.errors import ValidationFailed
+from soukloop.core.errors import DomainError, ValidationFailed
 from soukloop.core.redis import rate_limits
 
 
@@ -38,21 +39,24 @@ def change_password(*, actor: User, current_password: str, new_password: str) ->
 
 
 def reset_password(*, identifier: str, code: str, new_password: str) -> None:
-    """Set a new password for the owner of the code and end every login.
+    """Set a new password for the account whose contact the code proves, and end every login.
 
-    The code remains usable if the password is too weak. Raises ValidationFailed, BadRequest (otp_invalid).
+    What else the proof does: `confirm_contact`. The code remains usable if the password is too weak. Raises
+    ValidationFailed, BadRequest (otp_invalid), Conflict (contact_released).
     """
     check_new_password(new_password, field="new_password")
 
-    def set_new_password(user: User) -> None:
-        check_new_password(new_password, user, "new_password")
-        user.is_verified = True
-        _set_password(user, new_password)
+    def set_new_password(user: User) -> DomainError | None:
+        refusal = confirm_contact(user, identifier, is_recovery=True)
+        if refusal is None:
+            check_new_password(new_password, user, "new_password")
+            _set_password(user, new_password)
+        return refusal
 
     otp.redeem_code(identifier=identifier, code=code, on_success=set_new_password)
 
 
 def _set_password(user: User, password: str) -> None:
     user.set_password(password)
-    user.save(update_fields=["password", "is_verified", "updated_at"])
+    user.save(update_fields=["password", "updated_at"])
     end_all_logins(user, "The password was changed. Log in again.")

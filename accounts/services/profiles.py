@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from accounts import hooks
 from accounts.access import lock_user
+from accounts.contacts import CONTACTS
 from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
 from accounts.services import otp
+from accounts.services.contacts import CONFIRMATION_FIELDS, drop_contact, reset_confirmation
 from accounts.services.logins import end_all_logins
 from accounts.services.passwords import check_current_password
 from accounts.services.registration import check_available, save_unique
@@ -19,11 +21,10 @@ from soukloop.core.errors import NotAuthenticated, ValidationFailed
 from soukloop.core.images import delete_image, store_image
 
 AVATAR_SIDE = 512
-_CONTACTS = ("email", "phone")
 
 
 def update_profile(*, actor: User, current_password: str | None, **changes: Any) -> User:
-    """Change the actor's profile; a new email or phone requires the password and is unverified.
+    """Change the actor's profile; a new email or phone requires the password and is unconfirmed.
 
     Without the password, a stolen access token would be enough to change the email and then reset the
     password. Raises ValidationFailed, Conflict (email_taken, username_taken, phone_taken).
@@ -31,17 +32,20 @@ def update_profile(*, actor: User, current_password: str | None, **changes: Any)
     with transaction.atomic():
         user = lock_user(actor.pk)
         changed = [field for field, value in changes.items() if getattr(user, field) != value]
-        if any(field in _CONTACTS for field in changed):
+        changed_contacts = [contact for contact in CONTACTS if contact in changed]
+        if changed_contacts:
             if current_password is None:
                 message = "Enter your current password to change email or phone."
                 raise ValidationFailed(details={"current_password": [message]})
             check_current_password(user, current_password, "current_password")
-            user.is_verified = False
         for field in changed:
             setattr(user, field, changes[field])
-        check_available(user, [field for field in (*_CONTACTS, "username") if field in changed])
+        for contact in changed_contacts:
+            reset_confirmation(user, contact)
+        check_available(user, [field for field in (*CONTACTS, "username") if field in changed])
         if changed:
-            save_unique(user, update_fields=[*changed, "is_verified", "updated_at"])
+            save_unique(user, update_fields=[*changed, *CONFIRMATION_FIELDS, "updated_at"])
+            user.refresh_from_db(fields=["is_verified"])
         return user
 
 
@@ -72,7 +76,7 @@ def delete_account(*, actor: User, password: str) -> None:
     """
     with transaction.atomic():
         # Locked before the user's row, in the same order as when a code is redeemed.
-        contacts = [actor.email, actor.phone or ""]
+        contacts = [actor.email or "", actor.phone or ""]
         challenges = list(OtpChallenge.objects.select_for_update().filter(identifier__in=contacts))
         user = lock_user(actor.pk)
         if user.deleted_at is not None:
@@ -93,9 +97,10 @@ def delete_account(*, actor: User, password: str) -> None:
 
 
 def _anonymise(user: User) -> None:
+    for contact in CONTACTS:
+        drop_contact(user, contact)
     user.email = f"{user.pk.hex}@deleted.invalid"
     user.username = f"deleted_{user.pk.hex[:22]}"
-    user.phone = None
     user.full_name = "Deleted user"
     user.bio = user.avatar = user.neighborhood = user.ban_reason = ""
     user.location = None

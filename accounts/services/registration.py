@@ -61,7 +61,7 @@ def _same_value_condition(user: User, field: str) -> Any:
     value = getattr(user, field)
     if field == "phone":
         return Q(phone=value) if value else Q(pk=None)
-    return Exact(Lower(field), Value(value.lower()))
+    return Exact(Lower(field), Value(value.lower())) if value else Q(pk=None)
 
 
 def _conflict(taken: list[str]) -> Conflict:

@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Block, Follow, User
@@ -16,16 +17,21 @@ _numbers = itertools.count(1)
 
 
 def make_user(**overrides: Any) -> User:
-    """Save a verified buyer whose password is `PASSWORD`."""
+    """Save a buyer with the password `PASSWORD`, whose contacts are confirmed unless `is_verified=False`."""
     number = next(_numbers)
     fields: dict[str, Any] = {
         "email": f"person{number}@example.com",
         "username": f"person{number}",
         "full_name": f"Person {number}",
-        "is_verified": True,
         "password": _QUICK_HASH,
     }
-    return User.objects.create(**(fields | overrides))
+    fields |= overrides
+    if fields.pop("is_verified", True):
+        confirmed = {
+            f"{contact}_confirmed_at": timezone.now() for contact in ("email", "phone") if fields.get(contact)
+        }
+        fields = confirmed | {"has_proven_owner": True} | fields
+    return User.objects.create(**fields)
 
 
 def make_seller(**overrides: Any) -> User:

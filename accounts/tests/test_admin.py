@@ -51,7 +51,7 @@ def act(browser: Any, action: Any, *users: Any, **fields: Any) -> Any:
 
 @pytest.mark.parametrize("identifier", ["mo@example.com", "MODERATOR", "+971501234567"])
 def test_staff_log_in_by_email_username_or_phone(moderator: Any, identifier: Any) -> None:
-    User.objects.filter(pk=moderator.pk).update(phone="+971501234567")
+    User.objects.filter(pk=moderator.pk).update(phone="+971501234567", phone_confirmed_at=timezone.now())
     browser = Client()
     answer = browser.post("/admin/login/?next=/admin/", {"username": identifier, "password": PASSWORD})
     assert answer.status_code == 302

@@ -172,7 +172,7 @@ def test_a_taken_email_phone_or_username_is_refused(client: Any, user: Any, chan
 
 
 @pytest.mark.parametrize("change", [{"email": "New@example.com"}, {"phone": "050 123 4567"}])
-def test_a_new_contact_needs_the_password_and_is_unverified(client: Any, user: Any, change: Any) -> None:
+def test_a_new_contact_needs_the_password_and_is_unconfirmed(client: Any, user: Any, change: Any) -> None:
     assert list(client.patch(ME, change).json()["error"]["details"]) == ["current_password"]
     wrong = client.patch(ME, change | {"current_password": "Wrong123!@#"})
     assert list(wrong.json()["error"]["details"]) == ["current_password"]
@@ -182,8 +182,12 @@ def test_a_new_contact_needs_the_password_and_is_unverified(client: Any, user: A
     answer = client.patch(ME, change | {"current_password": PASSWORD})
     assert answer.status_code == 200
     data = answer.json()["data"]
-    assert data["is_verified"] is False
-    assert data["email"] == "new@example.com" or data["phone"] == "+971501234567"
+    if "email" in change:
+        assert (data["email"], data["is_email_confirmed"]) == ("new@example.com", False)
+    else:
+        assert (data["phone"], data["is_phone_confirmed"]) == ("+971501234567", False)
+    # The email of this account is confirmed, and remains so while only the phone changes.
+    assert data["is_verified"] is data["is_email_confirmed"] is ("phone" in change)
 
 
 # --- Picture -----------------------------------------------------------------------------------------
@@ -281,7 +285,10 @@ def test_a_deleted_account_leaves_an_anonymous_row(
         "email": f"{user.pk.hex}@deleted.invalid",
         "username": f"deleted_{user.pk.hex[:22]}",
         "password": row["password"],
+        "email_confirmed_at": None,
         "phone": None,
+        "phone_confirmed_at": None,
+        "has_proven_owner": False,
         "full_name": "Deleted user",
         "bio": "",
         "avatar": "",

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
@@ -169,6 +170,45 @@ def test_parallel_requests_use_a_code_once(settings: Any) -> None:
     assert statuses(answers) == {200: 1, 400: 7}
     [winner] = [number for number, answer in enumerate(answers) if answer.status_code == 200]
     assert User.objects.get().check_password(f"Better{winner}!@#x")
+
+
+def test_a_contact_confirmed_during_a_recovery_by_the_other_does_not_outlast_it(settings: Any) -> None:
+    settings.DEBUG = True
+    for number in range(6):
+        email, phone = f"victim{number}@example.com", f"+97150765432{number}"
+        user = make_user(email=email, phone=phone, is_verified=False)
+        User.objects.filter(pk=user.pk).update(email_confirmed_at=timezone.now())  # without a login
+        attacker, victim = client_for(user), APIClient()
+        send(victim, email), send(victim, phone)
+        recovery = {"identifier": email, "otp_code": code_in_redis(email), "new_password": "Better456!@#"}
+        code = code_in_redis(phone)
+        add_phone = partial(verify, attacker, code, phone)
+        answers = at_once([add_phone, partial(victim.post, f"{AUTH}/reset-password", recovery)])
+        assert answers[1].status_code == 200
+        user.refresh_from_db()
+        assert (user.email, user.phone, user.phone_confirmed_at) == (email, None, None)
+        assert user.check_password("Better456!@#")
+
+
+def test_an_address_taken_off_during_registrations_is_registered_once(settings: Any) -> None:
+    settings.DEBUG = True
+    for number in range(4):
+        email = f"victim{number}@example.com"
+        holder = make_user(email=email, phone=f"+97150765432{number}")
+        User.objects.filter(pk=holder.pk).update(email_confirmed_at=None)
+        send(APIClient(), email)
+        body = {"email": email, "password": PASSWORD}
+        calls: list[Callable[[], Any]] = [partial(verify, APIClient(), code_in_redis(email), email)]
+        calls += [
+            partial(APIClient().post, f"{AUTH}/register", body | {"username": f"new{number}.{nth}"})
+            for nth in range(5)
+        ]
+        answers = at_once(calls)
+        assert answers[0].status_code in (200, 409)
+        assert User.objects.filter(email=email).count() <= 1
+        holder.refresh_from_db()
+        assert holder.email is None
+        assert statuses(answers[1:])[201] <= 1
 
 
 def test_parallel_send_requests_leave_one_valid_code(settings: Any) -> None:

@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import current_user
+from accounts.authentication import current_user, user_if_logged_in
 from accounts.serializers.logins import ConfirmationOutput, LoginOutput
 from accounts.serializers.passwords import (
     ChangePasswordInput,
@@ -16,7 +16,7 @@ from accounts.serializers.passwords import (
     SendOtpInput,
     VerifyOtpInput,
 )
-from accounts.services import otp, passwords
+from accounts.services import contacts, otp, passwords
 from accounts.views.logins import AnonymousView, login_body
 from soukloop.core.http.envelope import Bare
 from soukloop.core.http.openapi import BARE
@@ -57,6 +57,9 @@ class VerifyOtp(AnonymousView):
 
     @extend_schema(
         summary="Verify a one-time code",
+        description="Confirms the email or phone. An account's first contact needs no login. To confirm a "
+        "second one, send the account's access token: without it, a contact that was never confirmed is "
+        "removed from an account that has a confirmed one (`contact_released`).",
         tags=["Account"],
         request=VerifyOtpInput,
         responses=OtpVerifiedOutput,
@@ -72,7 +75,10 @@ class VerifyOtp(AnonymousView):
     )
     def post(self, request: Request) -> Response:
         data = validated(VerifyOtpInput, request.data)
-        otp.verify_code(identifier=data["identifier"], code=data["otp_code"])
+        actor, token_error = user_if_logged_in(request)
+        contacts.verify_code(
+            identifier=data["identifier"], code=data["otp_code"], actor=actor, token_error=token_error
+        )
         return Response(Bare(success=True, message="OTP verified successfully"))
 
 
@@ -81,7 +87,7 @@ class ResetPassword(AnonymousView):
 
     @extend_schema(
         summary="Set a new password with a one-time code",
-        description="Ends every login.",
+        description="Ends every login, and removes the account's other contact if that is not confirmed.",
         tags=["Account"],
         request=ResetPasswordInput,
         responses=ConfirmationOutput,

@@ -55,7 +55,7 @@ Link = Annotated[AsyncConnection, Depends(connection)]
 USER = """
 SELECT id, email, username, phone, full_name, role, bio, avatar, neighborhood,
   ST_Y(location::geometry) AS latitude, ST_X(location::geometry) AS longitude,
-  is_verified, has_verified_badge, is_active, banned_at, deleted_at,
+  email_confirmed_at, phone_confirmed_at, is_verified, has_verified_badge, is_active, banned_at, deleted_at,
   token_version, last_login_at, created_at, updated_at
 FROM accounts_user WHERE id = $1
 """
@@ -96,8 +96,10 @@ async def me(user: User) -> Response:
         {
             "id": user.id,
             "email": user.email,
+            "is_email_confirmed": user.email_confirmed_at is not None,
             "username": user.username,
             "phone": user.phone,
+            "is_phone_confirmed": user.phone_confirmed_at is not None,
             "full_name": user.full_name,
             "role": user.role,
             "bio": user.bio,

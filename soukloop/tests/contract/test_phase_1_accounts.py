@@ -44,8 +44,13 @@ def test_phase_1_authentication(visitor: App) -> None:
     assert redis_client().get(key) is None
     assert User.objects.get(pk=visitor.user["id"]).is_verified is True
 
-    # 1.5: login by email, username or phone; wrong credentials are refused
+    # 1.5: login by username, or by an email or phone that is confirmed; wrong credentials are refused
     before = User.objects.get(pk=visitor.user["id"]).last_login_at
+    by_phone = {"identifier": BUYER["phone"], "password": BUYER["password"]}
+    assert visitor.call("POST", "/auth/login", by_phone, expect=401)["error"]["code"] == "invalid_credentials"
+    visitor.call("POST", "/auth/send-otp", {"identifier": BUYER["phone"], "type": "phone"})
+    phone_code = redis_client().get(f"otp:{BUYER['phone']}").decode()
+    visitor.call("POST", "/auth/verify-otp", {"identifier": BUYER["phone"], "otp_code": phone_code})
     for identifier in (BUYER["email"], BUYER["username"], BUYER["phone"]):
         data = visitor.post("/auth/login", {"identifier": identifier, "password": BUYER["password"]})
         assert {"access_token", "refresh_token", "token_type", "expires_in"} <= set(data)

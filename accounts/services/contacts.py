@@ -1,0 +1,95 @@
+"""Contacts: what a right one-time code for an email or phone does to the account that has it."""
+
+from uuid import UUID
+
+from django.utils import timezone
+
+from accounts.contacts import CONTACTS, Contact, contact_with, is_confirmed, other_contact
+from accounts.models import User
+from accounts.services import otp
+from soukloop.core.errors import Conflict, DomainError
+
+CONFIRMATION_FIELDS = ("email_confirmed_at", "phone_confirmed_at", "has_proven_owner")
+
+
+def verify_code(
+    *, identifier: str, code: str, actor: User | None, token_error: DomainError | None = None
+) -> None:
+    """Redeem a code and confirm its email or phone (contract 1.4).
+
+    `actor` is the user who is logged in, if any, and `token_error` why a token that was sent is not accepted.
+    Raises as `otp.redeem_code` does, Conflict (contact_released), or `token_error` if the code would have
+    taken the contact off its account.
+    """
+
+    def confirm(user: User) -> DomainError | None:
+        actor_id = actor.pk if actor is not None else None
+        return confirm_contact(user, identifier, actor_id=actor_id, token_error=token_error)
+
+    otp.redeem_code(identifier=identifier, code=code, on_success=confirm)
+
+
+def confirm_contact(
+    user: User,
+    address: str,
+    *,
+    actor_id: UUID | None = None,
+    token_error: DomainError | None = None,
+    is_recovery: bool = False,
+) -> DomainError | None:
+    """Apply the proof of an address to the locked account that has it; return why it gives no access, if so.
+
+    - Confirmed here already: access.
+    - Not confirmed, and the account has another confirmed contact: only a login of this account confirms it.
+      Anybody else proves that the address is not the account holder's, so it is taken off the account.
+    - Not confirmed, and no other is: it is confirmed. By `is_recovery` it takes the account over.
+
+    A recovery drops the other contact unless that is confirmed and the owner is proven. A code
+    that is redeemed without a login and without a recovery proves no owner: it may be another person than the
+    one with the password.
+    The caller ends the logins of a recovered account, and saves it.
+    """
+    contact = contact_with(user, address)
+    if contact is None:  # changed since the account was found
+        return otp.invalid_code()
+    other = other_contact(contact)
+    is_own_login = actor_id == user.pk and not is_recovery
+    if not is_confirmed(user, contact):
+        if not user.is_active or (is_confirmed(user, other) and not is_own_login):
+            if token_error is not None:
+                raise token_error
+            drop_contact(user, contact)
+            _save_contacts(user)
+            return _contact_released(contact)
+        setattr(user, f"{contact}_confirmed_at", timezone.now())
+    if is_recovery and not (user.has_proven_owner and is_confirmed(user, other)):
+        drop_contact(user, other)
+    if is_recovery or (is_own_login and not is_confirmed(user, other)):
+        user.has_proven_owner = True
+    _save_contacts(user)
+    return None
+
+
+def drop_contact(user: User, contact: Contact) -> None:
+    """Take a contact off the account, without saving it; another account may then have it."""
+    setattr(user, contact, None)
+    reset_confirmation(user, contact)
+
+
+def reset_confirmation(user: User, contact: Contact) -> None:
+    """Make a contact unconfirmed, without saving it; the last one takes the proof of the owner along."""
+    setattr(user, f"{contact}_confirmed_at", None)
+    user.has_proven_owner = user.has_proven_owner and any(is_confirmed(user, each) for each in CONTACTS)
+
+
+def _save_contacts(user: User) -> None:
+    user.save(update_fields=[*CONTACTS, *CONFIRMATION_FIELDS, "updated_at"])
+
+
+def _contact_released(contact: Contact) -> Conflict:
+    name = "email address" if contact == "email" else "phone number"
+    message = (
+        f"This {name} was never confirmed on the account that had it, and has been removed from that account."
+        " You can register with it. To add it to your own account, log in first."
+    )
+    return Conflict(message, code="contact_released")
