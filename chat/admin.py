@@ -19,6 +19,7 @@ class ConversationAdmin(ReadOnlyStateAdmin):
     list_display = ("about", "buyer_link", "seller_link", "messages", "latest", "opened")
     list_select_related = ("buyer", "seller", "product")
     list_filter = (("product", admin.EmptyFieldListFilter), "created_at")
+    link_lookups = ("product__id__exact",)
     ordering = ("-created_at",)
     search_fields = ("=id", "=product__id", "buyer__username", "seller__username")
     search_help_text = "A conversation's or product's id, or a username"
@@ -86,6 +87,7 @@ class MessageAdmin(ReadOnlyStateAdmin):
     list_display = ("content_start", "sender_link", "kind", "about", "sent", "is_hidden")
     list_select_related = ("sender", "conversation__product")
     list_filter = ("message_type", VisibilityFilter, "created_at")
+    link_lookups = ("conversation",)
     ordering = ("-created_at",)
     search_fields = ("content",)
     search_help_text = "Words of the content, @username of the sender, or the id of a conversation or message"
@@ -95,9 +97,6 @@ class MessageAdmin(ReadOnlyStateAdmin):
         ("Times", {"fields": ("created_at", "client_message_id")}),
     )
     actions = ("hide",)
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup == "conversation" or super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str

@@ -21,6 +21,7 @@ class ProductAdmin(ReadOnlyStateAdmin):
     list_display = ("short_title", "seller_link", "category_name", "amount", "status", "listed_at")
     list_select_related = ("seller", "category")
     list_filter = ("status", "feed_type", "category", "condition", "created_at")
+    link_lookups = ("seller__id__exact",)
     search_fields = ("=id", "title", "seller__username", "seller__email", "neighborhood")
     search_help_text = "Product id, words of the title, username or email of the seller, neighbourhood"
     ordering = ("-created_at",)

@@ -31,6 +31,7 @@ class StreamAdmin(ReadOnlyStateAdmin):
     )
     list_select_related = ("seller",)
     list_filter = ("status", "audience", "end_reason", "record_stream", "category", "started_at")
+    link_lookups = ("seller__id__exact",)
     search_fields = ("=id", "=public_id", "title", "seller__username", "seller__email")
     search_help_text = "Stream id, public id, words of the title, username or email of the seller"
     date_hierarchy = "created_at"
@@ -171,14 +172,12 @@ class ChatMessageAdmin(ReadOnlyStateAdmin):
     list_display = ("short_message", "author", "stream_link", "sent", "is_deleted")
     list_select_related = ("user", "stream")
     list_filter = (("deleted_at", admin.EmptyFieldListFilter), "created_at")
+    link_lookups = ("stream__id__exact",)
     search_fields = ("=id", "message", "user__username", "user__email", "=stream__id")
     search_help_text = "Words of the message, username or email of the author, stream id"
     ordering = ("-created_at",)
     actions = ("delete_now", "mute_author")
     fields = ("id", "stream", "seq", "user", "message", "created_at", "deleted_at", "deleted_by")
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        return lookup == "stream__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChatMessage]:
         return super().get_queryset(request).select_related("stream", "user")

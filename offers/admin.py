@@ -28,6 +28,7 @@ class OfferAdmin(ReadOnlyStateAdmin):
     list_display = ("product_title", "price", "maker_link", "recipient_link", "status_now", "made_at")
     list_select_related = ("product", "buyer", "seller", "made_by")
     list_filter = ("status", "close_reason", "created_at")
+    link_lookups = ("made_by__id__exact", "product__id__exact")
     search_fields = ("=id", "=product__id", "product__title", "message", *_PEOPLE)
     search_help_text = "An id, words of the product's title or of the message, a username or an email"
     date_hierarchy = "created_at"
@@ -93,6 +94,7 @@ class TransactionAdmin(ReadOnlyStateAdmin):
     list_display = ("product_title", "amount", "fee", "buyer_link", "seller_link", "status", "agreed_at")
     list_select_related = ("product", "buyer", "seller")
     list_filter = ("status", "created_at")
+    link_lookups = ("buyer__id__exact", "seller__id__exact", "product__id__exact")
     search_fields = ("=id", "=offer__id", "=product__id", "product__title", *_PEOPLE)
     search_help_text = "An id, words of the product's title, a username or an email"
     date_hierarchy = "created_at"

@@ -1,7 +1,7 @@
 """The admin site and the base of its screens: rows are read-only, actions call services."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import reverse
@@ -22,6 +22,7 @@ from rest_framework import serializers
 
 from soukloop.core.errors import DomainError
 from soukloop.core.http.fields import PlainTextField
+from soukloop.core.staff.lookups import DeclaredLookups
 
 Moderate = Callable[[Any, HttpRequest, Any, str], None]
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -34,11 +35,26 @@ class StaffAdminConfig(AdminConfig):
 
 
 class StaffSite(admin.AdminSite):
-    """The admin site; it shows times in STAFF_TIME_ZONE."""
+    """The admin site; it shows times in STAFF_TIME_ZONE, and each of its screens has DeclaredLookups."""
 
     site_header = "Souk Loop"
     site_title = "Souk Loop"
     index_title = "Staff"
+
+    def register(
+        self,
+        model_or_iterable: type[Model] | Iterable[type[Model]],
+        admin_class: type[admin.ModelAdmin[Any]] | None = None,
+        **options: Any,
+    ) -> None:
+        screen = admin_class or admin.ModelAdmin
+        if not issubclass(screen, DeclaredLookups):  # one of a library
+            screen = type(screen.__name__, (DeclaredLookups, screen), {"__module__": screen.__module__})
+        super().register(model_or_iterable, screen, **options)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer 404: Django's view searches the rows behind any foreign key, and no screen uses it."""
+        raise Http404
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         guarded = super().admin_view(view, cacheable)
@@ -82,7 +98,7 @@ class ReasonForm(forms.Form):
         self.fields["reason"].help_text = help_text
 
 
-class ReadOnlyStateAdmin(admin.ModelAdmin[Any]):
+class ReadOnlyStateAdmin(DeclaredLookups):
     """A screen on which rows are never edited, added or deleted by hand.
 
     Actions made with `reason_action` are offered for selected rows of the list and for a single row on its
