@@ -31,6 +31,11 @@ def user_by_login_identifier(identifier: str) -> User | None:
     return user if user is not None and accepts_login_by(user, identifier) else None
 
 
+def has_confirmed_contact(user: User) -> bool:
+    """Return whether an email address or phone number of this user was confirmed with a code."""
+    return user.is_verified
+
+
 class UserWithBlocks(NamedTuple):
     """The columns that decide whether a user's token is accepted, and the ids that `blocked_ids` returns."""
 

@@ -55,19 +55,21 @@ def _large_audience(database_url: str) -> None:
     from soukloop.realtime.testing.servers import ServerProcess  # noqa: PLC0415
 
     home = Point(55.1403, 25.0805, srid=4326)
-    seller, first = make_seller(location=home), make_user(location=home)
+    # One seller for each time, because a seller's followers are notified once in a while only.
+    sellers, first = [make_seller(location=home) for _ in range(TIMES)], make_user(location=home)
     both = min(FOLLOWERS, NEIGHBOURS) // 2
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         cursor.execute(_COPY_PEOPLE, {"count": FOLLOWERS + NEIGHBOURS - both, "first": first.pk})
-        cursor.execute(_FOLLOW, {"count": FOLLOWERS, "seller": seller.pk})
+        for seller in sellers:
+            cursor.execute(_FOLLOW, {"count": FOLLOWERS, "seller": seller.pk})
         cursor.execute(_MOVE_OUT_OF_RANGE, {"count": FOLLOWERS - both})
         cursor.execute("VACUUM (ANALYZE) accounts_user, accounts_follow")
     web = ServerProcess("uvicorn", database_url, ENVIRONMENT)
     waits = []
     try:
         web.wait_until_ready()
-        for _ in range(TIMES):
+        for seller in sellers:
             stream = make_stream(seller=seller, notify_neighborhood=True)
             started = time.perf_counter()
             live = _post(f"{web.url}/api/v1/streams/{stream.pk}/go-live", access_token_for(seller))

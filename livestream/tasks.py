@@ -67,3 +67,10 @@ def resume_pending_replays(timestamp: int) -> None:
 def sweep_recordings(timestamp: int) -> None:
     """Delete the recordings that no stream or replay needs."""
     replays.sweep_recordings()
+
+
+@app.periodic(cron="43 * * * *")
+@app.task(name="livestream.delete_old_announcements", queueing_lock="livestream.delete_old_announcements")
+def delete_old_announcements(timestamp: int) -> None:
+    """Delete the lists of people who were notified of streams, once no limit needs them."""
+    announcements.delete_old_announcements()

@@ -1,11 +1,13 @@
 """Tables of live streams."""
 
+from livestream.models.announcements import Announcement
 from livestream.models.chat import ChatMessage, ReactionTotal, StreamModerator, StreamMute
 from livestream.models.media import PublisherConnection, Replay
 from livestream.models.streams import ProductTag, Stream, StreamProduct, StreamQuerySet
 from livestream.models.viewers import ViewerSample, ViewerSession
 
 __all__ = [
+    "Announcement",
     "ChatMessage",
     "ProductTag",
     "PublisherConnection",

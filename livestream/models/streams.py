@@ -66,8 +66,6 @@ class Stream(models.Model):
         max_length=64, null=True, blank=True, unique=True, editable=False, help_text="Of the stream key"
     )
     notifications_sent = models.PositiveIntegerField(default=0)
-    announced_up_to = models.UUIDField(null=True, editable=False, help_text="The last person notified so far")
-    announced_at = models.DateTimeField(null=True, editable=False, help_text="When all were notified")
 
     viewer_count = models.PositiveIntegerField(default=0)
     peak_viewers = models.PositiveIntegerField(default=0)

@@ -1,69 +1,91 @@
-"""Reads of the people who are notified that a stream is live."""
+"""The choice of the people who are notified that a stream is live, as SQL."""
 
-from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib.gis.geos import Point
-from django.contrib.gis.measure import D
-from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
 
 from accounts.blocks import blocked_ids
-from accounts.models import Follow, User
+from accounts.selectors import has_confirmed_contact
 from livestream.models import Stream
+from soukloop.core.db.reads import Statement, fetch
+
+_FOLLOWERS = """
+SELECT follower_id FROM accounts_follow AS follow
+WHERE followed_id = %(seller)s AND follower_id <> ALL(%(hidden)s)
+  AND NOT EXISTS (SELECT FROM accounts_user WHERE id = follow.follower_id AND NOT is_active)
+"""
+# Followers are notified as followers or not at all, so that nobody is notified twice in a short time.
+_NEIGHBOURS = """
+SELECT id FROM accounts_user AS person
+WHERE is_active AND ST_DWithin(location, %(location)s::geography, %(radius)s) AND id <> ALL(%(hidden)s)
+  AND NOT EXISTS (SELECT FROM accounts_follow WHERE follower_id = person.id AND followed_id = %(seller)s)
+  AND id NOT IN (
+    SELECT neighbour_id
+    FROM livestream_announcement, unnest(recipient_ids[follower_count + 1:]) AS neighbour_id
+    WHERE created_at > now() - interval '1 day'
+      AND ST_DWithin(location, %(location)s::geography, 2 * %(radius)s)
+    GROUP BY neighbour_id HAVING count(*) >= %(notices_per_day)s
+  )
+"""
+_NOBODY = "SELECT NULL::uuid WHERE false"
+# `chosen` is evaluated once for both counts.
+_CHOOSE_RECIPIENTS = """
+WITH chosen AS MATERIALIZED (
+  SELECT ARRAY({followers}) AS follower_ids, ARRAY({neighbours}) AS neighbour_ids
+)
+INSERT INTO livestream_announcement (stream_id, seller_id, location, recipient_ids, follower_count,
+  neighbour_count, progress, notified, created_at)
+SELECT %(stream)s, %(seller)s, %(location)s::geography, follower_ids || neighbour_ids,
+  cardinality(follower_ids), cardinality(neighbour_ids), 0, 0, now()
+FROM chosen
+RETURNING follower_count + neighbour_count
+"""
 
 
-def count_recipients(stream: Stream) -> int:
-    """Count the people to notify, in one query."""
-    recipients = _recipients(stream)
-    if recipients is None:
-        return 0
-    with transaction.atomic(), connection.cursor() as cursor:
-        # PostgreSQL can't estimate how many people live within a radius: it assumes twenty, and would use a
-        # nested loop over 100,000.
-        cursor.execute("SET LOCAL enable_nestloop = off; SET LOCAL max_parallel_workers_per_gather = 2")
-        count = recipients.count()
-        cursor.execute(
-            "SET LOCAL enable_nestloop TO DEFAULT; SET LOCAL max_parallel_workers_per_gather TO DEFAULT"
-        )
-    return count
+def choose_recipients_sql(stream: Stream) -> tuple[str, dict[str, Any]]:
+    """Return the statement that saves an announcement to those who may be notified now, and its parameters.
 
-
-def recipient_ids(stream: Stream) -> Iterator[UUID]:
-    """Yield the ids of the people to notify, in ascending order, reading from PostgreSQL in chunks."""
-    recipients = _recipients(stream)
-    if recipients is not None:
-        yield from (row["user_id"] for row in recipients.order_by("user_id").iterator(chunk_size=1000))
-
-
-def _recipients(stream: Stream) -> QuerySet[Any, Any] | None:
-    """Return the followers and neighbours to notify by the stream's settings, each once, as `user_id`.
-
-    Neighbours aren't notified of a stream that only followers may watch. The query for neighbours excludes
-    followers: joining 200,000 followers to their rows, or hashing both sets to find duplicates, took 1.5 s.
+    These are the seller's followers, unless they were notified within STREAM_FOLLOWERS_NOTIFIED_EVERY; and
+    the people near a seller with a confirmed contact, unless some were notified within
+    STREAM_NEIGHBOURS_NOTIFIED_EVERY, without those who have had their STREAM_NEIGHBOUR_NOTICES_PER_DAY.
     """
-    hidden = blocked_ids(stream.seller_id) | {stream.seller_id}
-    followers = (
-        Follow.objects.filter(followed=stream.seller_id)
-        .exclude(Exists(User.objects.filter(pk=OuterRef("follower"), is_active=False)))
-        .exclude(follower__in=hidden)
-        .values(user_id=F("follower"))
+    followers_limited, neighbours_limited = _limits_reached(stream)
+    with_followers = stream.notify_followers and not followers_limited
+    point = None if neighbours_limited or not _may_notify_neighbours(stream) else _location(stream)
+    sql = _CHOOSE_RECIPIENTS.format(
+        followers=_FOLLOWERS if with_followers else _NOBODY, neighbours=_NEIGHBOURS if point else _NOBODY
     )
-    point = _location(stream) if _notifies_neighbours(stream) else None
-    if point is None:
-        return followers if stream.notify_followers else None
-    radius = D(km=settings.STREAM_NEIGHBORHOOD_RADIUS_KM)
-    neighbours = User.objects.filter(is_active=True, location__dwithin=(point, radius)).exclude(pk__in=hidden)
-    if not stream.notify_followers:
-        return neighbours.values(user_id=F("pk"))
-    is_follower = Exists(Follow.objects.filter(follower=OuterRef("pk"), followed=stream.seller_id))
-    return followers.union(neighbours.exclude(is_follower).values(user_id=F("pk")), all=True)
+    return sql, {
+        "stream": stream.pk,
+        "seller": stream.seller_id,
+        "hidden": list(blocked_ids(stream.seller_id) | {stream.seller_id}),
+        "location": point.ewkt if point else None,
+        "radius": settings.STREAM_NEIGHBORHOOD_RADIUS_KM * 1000,
+        "notices_per_day": settings.STREAM_NEIGHBOUR_NOTICES_PER_DAY,
+    }
 
 
-def _notifies_neighbours(stream: Stream) -> bool:
-    return stream.notify_neighborhood and stream.audience == Stream.Audience.EVERYONE
+def _limits_reached(stream: Stream) -> tuple[bool, bool]:
+    """Return whether the seller's followers, and neighbours, were notified too recently."""
+    sql = """
+        SELECT
+          coalesce(bool_or(follower_count > 0 AND created_at > now() - %s), false),
+          coalesce(bool_or(neighbour_count > 0 AND created_at > now() - %s), false)
+        FROM livestream_announcement WHERE seller_id = %s
+    """
+    limits = [settings.STREAM_FOLLOWERS_NOTIFIED_EVERY, settings.STREAM_NEIGHBOURS_NOTIFIED_EVERY]
+    [(followers, neighbours)] = fetch(Statement(sql, [*limits, stream.seller_id]))
+    return followers, neighbours
+
+
+def _may_notify_neighbours(stream: Stream) -> bool:
+    """Neighbours aren't notified of a stream that only followers may watch."""
+    return (
+        stream.notify_neighborhood
+        and stream.audience == Stream.Audience.EVERYONE
+        and has_confirmed_contact(stream.seller)
+    )
 
 
 def _location(stream: Stream) -> Point | None:

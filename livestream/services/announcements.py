@@ -1,45 +1,69 @@
 """Notifying followers and neighbours that a stream is live."""
 
-from itertools import islice
 from uuid import UUID
 
-from django.db import transaction
-from django.utils import timezone
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from livestream import access
-from livestream.models import Stream
-from livestream.selectors.announcements import recipient_ids
+from livestream.models import Announcement, Stream
+from livestream.selectors.announcements import choose_recipients_sql
 from notifications.services import BATCH_SIZE, notify
 
 KIND = "stream_live"
 
 
-def announce_stream(*, stream_id: UUID) -> int:
-    """Notify all recipients in batches, and return how many people were notified.
+@transaction.atomic
+def choose_recipients(stream: Stream) -> int:
+    """Save whom `announce_stream` will notify, and return how many people that is.
 
-    Progress is committed with each batch, so a job that was killed resumes where it stopped.
+    The caller has saved the stream as live in its transaction: only one stream of a seller can be, so that
+    of two that start at once the second sees the first one's announcement.
     """
-    stream = Stream.objects.select_related("seller").get(pk=stream_id)
-    last_notified = stream.announced_up_to
-    remaining = (
-        user_id for user_id in recipient_ids(stream) if last_notified is None or user_id > last_notified
-    )
+    sql, params = choose_recipients_sql(stream)
+    with connection.cursor() as cursor:
+        if params["location"]:
+            # Two sellers who choose the same people at once would exceed what each of those may receive.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('livestream.announcement'))")
+        # PostgreSQL can't estimate how many people live within a radius: it assumes twenty, and would use a
+        # nested loop over 100,000.
+        cursor.execute("SET LOCAL enable_nestloop = off")
+        cursor.execute(sql, params)
+        [count] = cursor.fetchone()
+        cursor.execute("SET LOCAL enable_nestloop TO DEFAULT")
+    return int(count)
+
+
+def announce_stream(*, stream_id: UUID) -> int:
+    """Notify the chosen people in batches, and return how many were notified.
+
+    Progress is committed with each batch, so a job that was killed resumes where it stopped. Afterwards
+    `notifications_sent` leaves out those who closed their account or blocked the seller in the meantime,
+    and those who were not reached before the stream ended.
+    """
     notified = 0
-    while batch := list(islice(remaining, BATCH_SIZE)):
-        if not _notify_batch(stream_id, batch):
-            return notified
-        notified += len(batch)
-    Stream.objects.filter(pk=stream_id).update(announced_at=timezone.now())
+    while (batch := _notify_batch(stream_id)) is not None:
+        notified += batch
+    for announcement in Announcement.objects.defer("recipient_ids").filter(stream=stream_id):
+        Stream.objects.filter(pk=stream_id).update(notifications_sent=announcement.notified)
     return notified
 
 
 @transaction.atomic
-def _notify_batch(stream_id: UUID, batch: list[UUID]) -> bool:
-    """Notify these people; return False if the stream has ended or another job has notified them."""
+def _notify_batch(stream_id: UUID) -> int | None:
+    """Notify the next people; return how many, or None if all have been or the stream has ended."""
     stream = access.lock_stream(stream_id)
-    if not stream.is_live or (stream.announced_up_to is not None and stream.announced_up_to >= batch[0]):
-        return False
-    notify(
+    announcement = Announcement.objects.defer("recipient_ids").filter(stream=stream_id).first()
+    if announcement is None or not stream.is_live:
+        return None
+    start = announcement.progress
+    [batch] = Announcement.objects.filter(stream=stream_id).values_list(
+        f"recipient_ids__{start}_{start + BATCH_SIZE}", flat=True
+    )
+    if not batch:
+        return None
+    notified = notify(
         user_ids=batch,
         kind=KIND,
         title=f"@{stream.seller.username} is live",
@@ -51,6 +75,12 @@ def _notify_batch(stream_id: UUID, batch: list[UUID]) -> bool:
         },
         actor_id=stream.seller_id,
     )
-    stream.announced_up_to = batch[-1]
-    stream.save(update_fields=["announced_up_to"])
-    return True
+    announcement.progress += len(batch)
+    announcement.notified += notified
+    announcement.save(update_fields=["progress", "notified"])
+    return notified
+
+
+def delete_old_announcements() -> None:
+    """Delete announcements after STREAM_ANNOUNCEMENTS_KEPT_FOR, when no limit looks back at them."""
+    Announcement.objects.filter(created_at__lt=Now() - settings.STREAM_ANNOUNCEMENTS_KEPT_FOR).delete()

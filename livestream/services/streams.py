@@ -15,10 +15,10 @@ from listings.services.products import clear_live_stream, set_live_stream
 from livestream import access, events, live_counts, states
 from livestream.media import stream_keys
 from livestream.models import PublisherConnection, Replay, Stream, StreamProduct
-from livestream.selectors.announcements import count_recipients
 from livestream.selectors.reactions import total_likes
 from livestream.selectors.replays import expected_vod_url
 from livestream.selectors.viewers import highest_sample, viewer_stats
+from livestream.services.announcements import choose_recipients
 from livestream.services.reactions import save_reactions
 from livestream.services.replays import enqueue_replay
 from livestream.services.room_sweeps import close_viewer_sessions
@@ -63,8 +63,8 @@ def go_live(
 ) -> tuple[Stream, str]:
     """Start a scheduled stream; return it with its stream key, which is never shown again (contract 4.3).
 
-    Counts the people to notify; a job notifies them. Raises ValidationFailed if the camera or the checklist
-    isn't ready, Conflict (`stream_not_scheduled`, `already_live`).
+    Chooses and counts the people to notify; a job notifies them. Raises ValidationFailed if the camera or
+    the checklist isn't ready, Conflict (`stream_not_scheduled`, `already_live`).
     """
     stream = access.own_stream(actor, stream_id, lock=True)
     missing = {
@@ -77,7 +77,6 @@ def go_live(
     stream.started_at = timezone.now()
     key = stream_keys.new_key()
     stream.key_digest = stream_keys.digest(key)
-    stream.notifications_sent = count_recipients(stream)
     try:
         with transaction.atomic():
             stream.save()
@@ -85,6 +84,9 @@ def go_live(
         if "stream_one_live_per_seller" not in str(error):
             raise
         raise Conflict("You already have a live stream. End it first.", code="already_live") from error
+    # After the row is saved as live, so that streams of one seller are announced one after the other.
+    stream.notifications_sent = choose_recipients(stream)
+    stream.save(update_fields=["notifications_sent"])
     if stream.record_stream:
         Replay.objects.create(stream=stream)
     product_ids = list(stream.stream_products.values_list("product_id", flat=True))

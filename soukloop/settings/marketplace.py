@@ -38,6 +38,10 @@ STREAM_NEVER_PUBLISHED_AFTER = timedelta(minutes=30)  # a live stream without an
 STREAM_VIEWER_TTL = timedelta(seconds=60)  # a viewer without a heartbeat for this long has disconnected
 STREAM_COUNTERS_KEPT_FOR = timedelta(hours=1)  # in Redis, once the stream is over
 STREAM_NEIGHBORHOOD_RADIUS_KM = 5
+STREAM_FOLLOWERS_NOTIFIED_EVERY = timedelta(minutes=10)  # per seller; a stream within this time notifies none
+STREAM_NEIGHBOURS_NOTIFIED_EVERY = timedelta(hours=12)  # per seller
+STREAM_NEIGHBOUR_NOTICES_PER_DAY = 5  # that one person receives, of all sellers
+STREAM_ANNOUNCEMENTS_KEPT_FOR = timedelta(days=2)  # at least as long as the three limits above look back
 
 SOCKET_AUTHENTICATOR = "accounts.authentication.authenticate_sockets"
 SOCKET_FRAME_MAX_BYTES = 64 * 1024
