@@ -11,11 +11,11 @@ from django.db import connections, transaction
 from django.db.models import F
 
 from accounts.models import User
-from accounts.tests.factories import make_seller, make_user
+from accounts.tests.factories import follow, make_seller, make_user
 from listings.services import delete_product
-from listings.tests.factories import make_product
+from listings.tests.factories import DUBAI_MARINA, make_product
 from livestream import live_counts
-from livestream.models import ChatMessage, PublisherConnection, Stream, ViewerSession
+from livestream.models import Announcement, ChatMessage, PublisherConnection, Stream, ViewerSession
 from livestream.services import broadcasts, chat, reactions, room_sweeps, streams, viewers
 from livestream.tests.factories import make_live_stream, make_stream
 from soukloop.core.errors import Conflict, DomainError
@@ -213,3 +213,27 @@ def test_ending_while_products_are_withdrawn_does_not_deadlock() -> None:
         assert not [answer for answer in answers if isinstance(answer, Exception)]
         stream.refresh_from_db()
         assert stream.status == "ended"
+
+
+def test_a_sellers_streams_that_go_live_and_end_at_once_send_one_announcement() -> None:
+    for _ in range(ROUNDS):
+        seller = make_seller()
+        follow(make_user(), seller)
+        planned = [make_stream(seller=seller) for _ in range(4)]
+
+        def go_live_and_end(stream: Stream) -> None:
+            go_live(stream)
+            streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+
+        at_once([partial(go_live_and_end, stream) for stream in planned])
+        counts = Announcement.objects.filter(seller=seller).values_list("follower_count", flat=True)
+        assert sorted(counts, reverse=True) == [1] + [0] * (len(counts) - 1)
+
+
+def test_sellers_going_live_at_once_respect_what_one_neighbour_may_receive() -> None:
+    sellers = [make_seller(location=DUBAI_MARINA) for _ in range(8)]
+    neighbour = make_user(location=DUBAI_MARINA)
+    planned = [make_stream(seller=seller, notify_neighborhood=True) for seller in sellers]
+    answers = at_once([partial(go_live, stream) for stream in planned])
+    assert not any(isinstance(answer, DomainError) for answer in answers)
+    assert Announcement.objects.filter(recipient_ids__contains=[neighbour.pk]).count() == 5
