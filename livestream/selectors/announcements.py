@@ -1,6 +1,6 @@
 """The choice of the people who are notified that a stream is live, as SQL."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.gis.geos import Point
@@ -17,34 +17,34 @@ WHERE followed_id = %(seller)s AND follower_id <> ALL(%(hidden)s)
 """
 # Followers are notified as followers or not at all, so that nobody is notified twice in a short time.
 _NEIGHBOURS = """
-SELECT id FROM accounts_user AS person
-WHERE is_active AND ST_DWithin(location, %(location)s::geography, %(radius)s) AND id <> ALL(%(hidden)s)
-  AND NOT EXISTS (SELECT FROM accounts_follow WHERE follower_id = person.id AND followed_id = %(seller)s)
-  AND id NOT IN (
-    SELECT neighbour_id
-    FROM livestream_announcement, unnest(recipient_ids[follower_count + 1:]) AS neighbour_id
+WITH near AS MATERIALIZED (
+  SELECT id FROM accounts_user AS person
+  WHERE is_active AND ST_DWithin(location, %(location)s::geography, %(radius)s) AND id <> ALL(%(hidden)s)
+    AND NOT EXISTS (SELECT FROM accounts_follow WHERE follower_id = person.id AND followed_id = %(seller)s)
+)
+SELECT id FROM near WHERE id NOT IN (
+  SELECT neighbour_id FROM (
+    SELECT unnest(recipient_ids[follower_count + 1:]) AS neighbour_id
+    FROM livestream_announcement
     WHERE created_at > now() - interval '1 day'
       AND ST_DWithin(location, %(location)s::geography, 2 * %(radius)s)
-    GROUP BY neighbour_id HAVING count(*) >= %(notices_per_day)s
-  )
+  ) AS notice
+  GROUP BY neighbour_id HAVING count(*) >= %(notices_per_day)s
+)
 """
 _NOBODY = "SELECT NULL::uuid WHERE false"
-# `chosen` is evaluated once for both counts.
-_CHOOSE_RECIPIENTS = """
-WITH chosen AS MATERIALIZED (
-  SELECT ARRAY({followers}) AS follower_ids, ARRAY({neighbours}) AS neighbour_ids
-)
-INSERT INTO livestream_announcement (stream_id, seller_id, location, recipient_ids, follower_count,
-  neighbour_count, progress, notified, created_at)
-SELECT %(stream)s, %(seller)s, %(location)s::geography, follower_ids || neighbour_ids,
-  cardinality(follower_ids), cardinality(neighbour_ids), 0, 0, now()
-FROM chosen
-RETURNING follower_count + neighbour_count
-"""
 
 
-def choose_recipients_sql(stream: Stream) -> tuple[str, dict[str, Any]]:
-    """Return the statement that saves an announcement to those who may be notified now, and its parameters.
+class Recipients(NamedTuple):
+    """Queries for the ids of the followers and neighbours to notify, with the parameters of both."""
+
+    followers: str
+    neighbours: str
+    params: dict[str, Any]
+
+
+def recipients_of(stream: Stream) -> Recipients:
+    """Return who may be notified of a stream now.
 
     These are the seller's followers, unless they were notified within STREAM_FOLLOWERS_NOTIFIED_EVERY; and
     the people near a seller with a confirmed contact, unless some were notified within
@@ -53,17 +53,18 @@ def choose_recipients_sql(stream: Stream) -> tuple[str, dict[str, Any]]:
     followers_limited, neighbours_limited = _limits_reached(stream)
     with_followers = stream.notify_followers and not followers_limited
     point = None if neighbours_limited or not _may_notify_neighbours(stream) else _location(stream)
-    sql = _CHOOSE_RECIPIENTS.format(
-        followers=_FOLLOWERS if with_followers else _NOBODY, neighbours=_NEIGHBOURS if point else _NOBODY
+    return Recipients(
+        followers=_FOLLOWERS if with_followers else _NOBODY,
+        neighbours=_NEIGHBOURS if point else _NOBODY,
+        params={
+            "stream": stream.pk,
+            "seller": stream.seller_id,
+            "hidden": list(blocked_ids(stream.seller_id) | {stream.seller_id}),
+            "location": point.ewkt if point else None,
+            "radius": settings.STREAM_NEIGHBORHOOD_RADIUS_KM * 1000,
+            "notices_per_day": settings.STREAM_NEIGHBOUR_NOTICES_PER_DAY,
+        },
     )
-    return sql, {
-        "stream": stream.pk,
-        "seller": stream.seller_id,
-        "hidden": list(blocked_ids(stream.seller_id) | {stream.seller_id}),
-        "location": point.ewkt if point else None,
-        "radius": settings.STREAM_NEIGHBORHOOD_RADIUS_KM * 1000,
-        "notices_per_day": settings.STREAM_NEIGHBOUR_NOTICES_PER_DAY,
-    }
 
 
 def _limits_reached(stream: Stream) -> tuple[bool, bool]:

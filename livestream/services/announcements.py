@@ -8,10 +8,19 @@ from django.db.models.functions import Now
 
 from livestream import access
 from livestream.models import Announcement, Stream
-from livestream.selectors.announcements import choose_recipients_sql
+from livestream.selectors.announcements import recipients_of
 from notifications.services import BATCH_SIZE, notify
 
 KIND = "stream_live"
+_SAVE_ANNOUNCEMENT = """
+WITH followers AS MATERIALIZED (SELECT ARRAY({followers}) AS ids)
+INSERT INTO livestream_announcement (stream_id, seller_id, location, recipient_ids, follower_count,
+  neighbour_count, progress, notified, created_at)
+SELECT %(stream)s, %(seller)s, %(location)s::geography, followers.ids || neighbours.ids,
+  cardinality(followers.ids), cardinality(neighbours.ids), 0, 0, now()
+FROM followers, chosen_neighbours AS neighbours
+RETURNING follower_count + neighbour_count
+"""
 
 
 @transaction.atomic
@@ -21,17 +30,28 @@ def choose_recipients(stream: Stream) -> int:
     The caller has saved the stream as live in its transaction: only one stream of a seller can be, so that
     of two that start at once the second sees the first one's announcement.
     """
-    sql, params = choose_recipients_sql(stream)
+    recipients = recipients_of(stream)
     with connection.cursor() as cursor:
-        if params["location"]:
+        if recipients.params["location"]:
             # Two sellers who choose the same people at once would exceed what each of those may receive.
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('livestream.announcement'))")
         # PostgreSQL can't estimate how many people live within a radius: it assumes twenty, and would use a
-        # nested loop over 100,000.
-        cursor.execute("SET LOCAL enable_nestloop = off")
-        cursor.execute(sql, params)
+        # nested loop over 100,000. An INSERT is never planned in parallel, CREATE TABLE is (370 ms or 110).
+        cursor.execute(
+            "SET LOCAL enable_nestloop = off; SET LOCAL max_parallel_workers_per_gather = 2;"
+            "SET LOCAL work_mem = '32MB'"
+        )
+        cursor.execute(
+            "CREATE TEMPORARY TABLE chosen_neighbours ON COMMIT DROP AS"
+            f" SELECT ARRAY({recipients.neighbours}) AS ids",
+            recipients.params,
+        )
+        cursor.execute(_SAVE_ANNOUNCEMENT.format(followers=recipients.followers), recipients.params)
         [count] = cursor.fetchone()
-        cursor.execute("SET LOCAL enable_nestloop TO DEFAULT")
+        cursor.execute(
+            "DROP TABLE chosen_neighbours; SET LOCAL enable_nestloop TO DEFAULT;"
+            "SET LOCAL max_parallel_workers_per_gather TO DEFAULT; SET LOCAL work_mem TO DEFAULT"
+        )
     return int(count)
 
 
