@@ -20,7 +20,7 @@ SEGMENTS = 3
 LIMIT_FIRST_SEGMENT = 4.0
 # Copies of the first person's row, which is much faster than creating people one by one.
 _COPY_PEOPLE = """
-INSERT INTO accounts_user SELECT person.* FROM accounts_user first, generate_series(1, %(count)s) AS number,
+INSERT INTO accounts_user ({columns}) SELECT {columns_of_person} FROM accounts_user first, generate_series(1, %(count)s) AS number,
   LATERAL jsonb_populate_record(first, jsonb_build_object('id', gen_random_uuid(),
     'username', 'crowd' || number, 'email', 'crowd' || number || '@example.com')) AS person
 WHERE first.id = %(first)s
@@ -49,6 +49,7 @@ def _large_audience(database_url: str) -> None:
     from django.contrib.gis.geos import Point  # noqa: PLC0415
     from django.db import connection  # noqa: PLC0415
 
+    from accounts.models import User  # noqa: PLC0415
     from accounts.tests.factories import make_seller, make_user  # noqa: PLC0415
     from accounts.tokens import access_token_for  # noqa: PLC0415
     from livestream.tests.factories import make_stream  # noqa: PLC0415
@@ -60,7 +61,11 @@ def _large_audience(database_url: str) -> None:
     both = min(FOLLOWERS, NEIGHBOURS) // 2
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
-        cursor.execute(_COPY_PEOPLE, {"count": FOLLOWERS + NEIGHBOURS - both, "first": first.pk})
+        names = [field.column for field in User._meta.concrete_fields if not field.generated]
+        copy_people = _COPY_PEOPLE.format(
+            columns=", ".join(names), columns_of_person=", ".join(f"person.{name}" for name in names)
+        )
+        cursor.execute(copy_people, {"count": FOLLOWERS + NEIGHBOURS - both, "first": first.pk})
         for seller in sellers:
             cursor.execute(_FOLLOW, {"count": FOLLOWERS, "seller": seller.pk})
         cursor.execute(_MOVE_OUT_OF_RANGE, {"count": FOLLOWERS - both})

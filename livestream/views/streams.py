@@ -139,7 +139,7 @@ class StreamViewSet(ViewSet):
         tags=_TAGS,
         summary="Go live",
         description="The stream key is shown only once. `notificationsSent` is the number of people who are"
-        " being notified.",
+        " being notified: followers at most once in 10 minutes, people nearby once in 12 hours.",
         request=GoLiveInput,
         responses=LiveOutput,
         examples=[
