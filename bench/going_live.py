@@ -20,7 +20,8 @@ SEGMENTS = 3
 LIMIT_FIRST_SEGMENT = 4.0
 # Copies of the first person's row, which is much faster than creating people one by one.
 _COPY_PEOPLE = """
-INSERT INTO accounts_user ({columns}) SELECT {columns_of_person} FROM accounts_user first, generate_series(1, %(count)s) AS number,
+INSERT INTO accounts_user ({columns}) SELECT {columns_of_person}
+FROM accounts_user first, generate_series(1, %(count)s) AS number,
   LATERAL jsonb_populate_record(first, jsonb_build_object('id', gen_random_uuid(),
     'username', 'crowd' || number, 'email', 'crowd' || number || '@example.com')) AS person
 WHERE first.id = %(first)s
