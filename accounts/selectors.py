@@ -33,7 +33,7 @@ def user_by_login_identifier(identifier: str) -> User | None:
 
 def has_confirmed_contact(user: User) -> bool:
     """Return whether an email address or phone number of this user was confirmed with a code."""
-    return user.is_verified
+    return bool(user.is_verified)
 
 
 class UserWithBlocks(NamedTuple):
