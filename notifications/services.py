@@ -87,14 +87,14 @@ def _write(batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, Any]) ->
 # to somebody who is offline needs it (bench/api).
 _REPLACE_UNREAD = """
 UPDATE notifications_notification AS notification
-SET title = %(title)s, body = %(body)s, data = %(data)s, created_at = %(created_at)s
+SET kind = %(kind)s, title = %(title)s, body = %(body)s, data = %(data)s, created_at = %(created_at)s
 FROM (
     SELECT id FROM notifications_notification
     WHERE user_id = ANY(%(user_ids)s) AND collapse_key = %(collapse_key)s AND read_at IS NULL
     ORDER BY user_id FOR UPDATE
 ) AS unread
 WHERE notification.id = unread.id
-RETURNING notification.id, notification.user_id, notification.kind
+RETURNING notification.id, notification.user_id
 """
 
 
@@ -104,10 +104,9 @@ def _replace_unread(user_ids: Sequence[UUID], content: dict[str, Any], now: date
         params = content | {"data": Jsonb(content["data"]), "user_ids": list(user_ids), "created_at": now}
         cursor.execute(_REPLACE_UNREAD, params)
         replaced = cursor.fetchall()
-    for pk, user_id, kind in replaced:
-        shown = content | {"kind": kind}
-        events.publish_notification_new(Notification(id=pk, user_id=user_id, created_at=now, **shown))
-    return {user_id for _, user_id, _ in replaced}
+    for pk, user_id in replaced:
+        events.publish_notification_new(Notification(id=pk, user_id=user_id, created_at=now, **content))
+    return {user_id for _, user_id in replaced}
 
 
 def _notification_id(batch_id: UUID, user_id: UUID) -> UUID:

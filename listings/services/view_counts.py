@@ -1,16 +1,20 @@
 """Counting views of products, which are buffered in Redis and added to the products in batches."""
 
 import logging
+import time
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from redis.exceptions import RedisError, ResponseError
 
 from listings import keys
 from listings.models import ViewBatch
 from soukloop.core.redis.client import redis_client
+from soukloop.core.redis.rate_limits import network_of
 
 logger = logging.getLogger(__name__)
 
@@ -18,10 +22,35 @@ _BATCH = b"batch"
 _BATCHES_KEPT_FOR = timedelta(days=7)
 
 
-def record_view(product_id: UUID) -> None:
-    """Count a view; without Redis, the view isn't counted but the page is shown."""
+# KEYS: the people who were counted, the buffer. ARGV: the person, how many people are counted (0: all), for
+# how many seconds they are known, the product. One script, so that nobody is noted without being counted.
+_COUNT_ONCE = """
+local limit = tonumber(ARGV[2])
+if limit > 0 and redis.call('SCARD', KEYS[1]) >= limit then return 0 end
+if redis.call('SADD', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('HINCRBY', KEYS[2], ARGV[4], 1)
+return 1
+"""
+
+
+def record_view(product_id: UUID, *, viewer_id: UUID | None, ip: str, user_agent: str) -> None:
+    """Count a view, once per person, product and PRODUCT_VIEWS_PERIOD.
+
+    People who aren't logged in are told apart by address and user agent, of which only keyed digests are
+    kept. Without Redis the view isn't counted but the page is shown.
+    """
+    seconds = int(settings.PRODUCT_VIEWS_PERIOD.total_seconds())
+    period = int(time.time()) // seconds
+    if viewer_id is not None:
+        people, person, limit = keys.product_viewers(period, product_id), str(viewer_id), 0
+    else:
+        people = keys.product_viewers_at(period, product_id, _digest(network_of(ip)))
+        person, limit = _digest(user_agent), settings.PRODUCT_VIEWS_PER_ADDRESS
     try:
-        redis_client().hincrby(keys.PRODUCT_VIEWS, str(product_id), 1)
+        redis_client().eval(
+            _COUNT_ONCE, 2, people, keys.PRODUCT_VIEWS, person, limit, seconds, str(product_id)
+        )
     except RedisError as error:
         logger.warning("counting a view failed: %s", error)
 
@@ -50,6 +79,10 @@ def flush_views() -> int:
 def delete_old_batches() -> None:
     """Delete the records of batches that were added over a week ago."""
     ViewBatch.objects.filter(applied_at__lt=timezone.now() - _BATCHES_KEPT_FOR).delete()
+
+
+def _digest(text: str) -> str:
+    return salted_hmac("listings.view_counts", text).hexdigest()[:24]
 
 
 @transaction.atomic

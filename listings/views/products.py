@@ -35,6 +35,7 @@ from listings.services import favorites, images, view_counts
 from soukloop.core.db.reads import run
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of
+from soukloop.core.http.requests import client_ip
 from soukloop.core.http.validation import validated, validated_changes
 from soukloop.core.images import ImageUploadInput
 
@@ -114,7 +115,12 @@ class ProductViewSet(ViewSet):
         product = access.product_visible_to(viewer, product_id)
         is_view = request.method == "GET"  # DRF calls this for HEAD too
         if is_view and (viewer is None or viewer.pk != product.seller_id):
-            view_counts.record_view(product.pk)
+            view_counts.record_view(
+                product.pk,
+                viewer_id=viewer.pk if viewer else None,
+                ip=client_ip(request),
+                user_agent=request.headers.get("User-Agent", ""),
+            )
         return _product_response(product, viewer)
 
     @extend_schema(

@@ -3,12 +3,13 @@
 from livestream.models.announcements import Announcement
 from livestream.models.chat import ChatMessage, ReactionTotal, StreamModerator, StreamMute
 from livestream.models.media import PublisherConnection, Replay
-from livestream.models.streams import ProductTag, Stream, StreamProduct, StreamQuerySet
+from livestream.models.streams import ProductClick, ProductTag, Stream, StreamProduct, StreamQuerySet
 from livestream.models.viewers import ViewerSample, ViewerSession
 
 __all__ = [
     "Announcement",
     "ChatMessage",
+    "ProductClick",
     "ProductTag",
     "PublisherConnection",
     "ReactionTotal",

@@ -126,7 +126,7 @@ class Stream(models.Model):
 
 
 class StreamProduct(models.Model):
-    """A product in a stream, its current position in the video, and how often it was tapped."""
+    """A product in a stream, its current position in the video, and how many people tapped it."""
 
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="stream_products")
     product = models.ForeignKey("listings.Product", models.CASCADE, related_name="stream_products")
@@ -154,6 +154,17 @@ class StreamProduct(models.Model):
                 name="stream_product_tag_on_picture",
             ),
         )
+
+
+class ProductClick(models.Model):
+    """A person who tapped a product in a stream or its replay; `StreamProduct.clicks` counts them."""
+
+    stream_product = models.ForeignKey(StreamProduct, models.CASCADE, related_name="+", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["stream_product", "user"], name="product_click_once"),)
 
 
 class ProductTag(models.Model):

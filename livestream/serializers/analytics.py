@@ -21,7 +21,7 @@ class EngagementOutput(serializers.Serializer[None]):
 class ProductFiguresOutput(serializers.Serializer[None]):
     productId = serializers.UUIDField()
     title = serializers.CharField()
-    clicks = serializers.IntegerField(help_text="Taps on the product, in the stream and its replay")
+    clicks = serializers.IntegerField(help_text="People who tapped the product, in the stream and its replay")
     views = serializers.IntegerField(help_text="People who watched after the product was first tagged")
     inquiries = serializers.IntegerField(
         help_text="People who opened a conversation about the product while the stream was live, or made an"

@@ -11,7 +11,7 @@ from accounts.models import User
 from listings.models import Product
 from listings.services.products import clear_live_stream, set_live_stream
 from livestream import access, events, states
-from livestream.models import ProductTag, Stream, StreamProduct
+from livestream.models import ProductClick, ProductTag, Stream, StreamProduct
 from soukloop.core.errors import Conflict
 
 
@@ -88,7 +88,7 @@ def tag_product(
 
 @transaction.atomic
 def click_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamProduct:
-    """Count a viewer's tap on a product, in the stream or its replay; the host's taps aren't counted.
+    """Count a viewer who taps a product, in the stream or its replay, once; the host isn't counted.
 
     Raises NotFound, Forbidden, Conflict.
     """
@@ -96,7 +96,9 @@ def click_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamPr
     states.require_allowed(stream, "click_product")
     stream_product = access.stream_product(stream, product_id)
     if stream.seller_id != actor.pk:
-        StreamProduct.objects.filter(pk=stream_product.pk).update(clicks=F("clicks") + 1)
+        _, is_new = ProductClick.objects.get_or_create(stream_product=stream_product, user=actor)
+        if is_new:
+            StreamProduct.objects.filter(pk=stream_product.pk).update(clicks=F("clicks") + 1)
         stream_product.refresh_from_db(fields=["clicks"])
     return stream_product
 

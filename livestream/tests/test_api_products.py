@@ -7,6 +7,7 @@ import pytest
 from accounts.tests.factories import client_for, make_seller, make_user
 from listings.tests.factories import make_product
 from livestream.models import StreamProduct
+from livestream.services import products
 from livestream.tests.factories import make_live_stream
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,19 @@ def test_taps_of_viewers_are_counted_and_those_of_the_host_are_not() -> None:
     data = client_for(make_user()).post(url).json()["data"]
     assert data == {"productId": str(product.pk), "clicks": 2}
     assert client_for(seller).post(url).json()["data"]["clicks"] == 2
+
+
+def test_a_hundred_and_twenty_taps_of_one_viewer_are_one_click() -> None:
+    seller, viewer = make_seller(), make_user()
+    product, other = make_product(seller=seller), make_product(seller=seller)
+    stream = make_live_stream(seller=seller, products=[product, other])
+    client = client_for(viewer)
+    for _ in range(120):
+        answer = client.post(f"/api/v1/streams/{stream.pk}/products/{product.pk}/click")
+        assert answer.json()["data"]["clicks"] == 1
+    for _ in range(2):
+        products.click_product(actor=viewer, stream_id=stream.pk, product_id=other.pk)
+    assert [one.clicks for one in StreamProduct.objects.order_by("position")] == [1, 1]
 
 
 def test_hosts_add_and_remove_only_their_own_products_while_live() -> None:

@@ -72,7 +72,7 @@ class StreamProductViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Count a tap on a product",
-        description="Send this when a viewer taps the product, live or in the replay.",
+        description="Send this when a viewer taps the product, live or in the replay. A person counts once.",
         request=None,
         responses=ClickOutput,
     )

@@ -137,9 +137,19 @@ def post_system_message(offer: Offer, sender: User | None, content: str) -> None
 
 
 def notify_users(
-    offer: Offer, users: Sequence[User], *, kind: str, title: str, actor: User | None = None
+    offer: Offer,
+    users: Sequence[User],
+    *,
+    kind: str,
+    title: str,
+    actor: User | None = None,
+    replaces_unread: bool = False,
 ) -> None:
-    """Notify users about the offer."""
+    """Notify users about the offer.
+
+    With `replaces_unread`, in place of an unread notification about an earlier offer for the same product
+    between the same two people.
+    """
     notify(
         user_ids=[user.pk for user in users],
         kind=kind,
@@ -151,6 +161,7 @@ def notify_users(
             "conversation_id": str(offer.conversation_id),
         },
         actor_id=actor.pk if actor else None,
+        collapse_key=f"offer:{offer.product_id}:{offer.buyer_id}" if replaces_unread else None,
     )
 
 

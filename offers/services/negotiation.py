@@ -205,5 +205,6 @@ def _create_and_apply_rules(
         kind=kind,
         title=f"@{made_by.username} offers {effects.format_amount(offer)}",
         actor=made_by,
+        replaces_unread=True,
     )
     return offer

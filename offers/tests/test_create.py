@@ -230,3 +230,36 @@ def test_price_rules_apply_to_the_buyers_counter_offers_only() -> None:
     counter = make_counter(make_offer(product, price="750.00"), price="830.00")
     assert counter.status == Status.PENDING
     assert make_counter(counter, price="810.00").status == Status.ACCEPTED
+
+
+def test_offers_that_replace_each_other_are_one_unread_notification() -> None:
+    product, buyer, rival = make_product(price="850.00"), make_user(username="noura"), make_user()
+    for price in ("700.00", "710.00", "720.00"):
+        offer = make_offer(product, buyer=buyer, price=price)
+    negotiation.withdraw_offer(actor=buyer, offer_id=offer.pk)
+    make_offer(product, buyer=buyer, price="730.00")
+    make_offer(product, buyer=rival, price="740.00")
+    inbox = Notification.objects.of(product.seller_id).order_by("created_at")
+    assert [one.title for one in inbox] == [
+        "@noura offers AED 730.00",
+        f"@{rival.username} offers AED 740.00",
+    ]
+
+
+def test_a_counter_offer_replaces_the_unread_notification_of_the_one_before() -> None:
+    product, buyer = make_product(price="850.00"), make_user()
+    counter = make_counter(make_offer(product, buyer=buyer, price="700.00"), price="800.00")
+    make_counter(counter, price="750.00")
+    [to_seller] = Notification.objects.of(product.seller_id)
+    assert (to_seller.kind, to_seller.title) == ("offer_countered", f"@{buyer.username} offers AED 750.00")
+    [to_buyer] = Notification.objects.of(buyer.pk)
+    assert to_buyer.kind == "offer_countered"
+
+
+def test_a_read_notification_of_an_offer_is_followed_by_a_new_one() -> None:
+    product, buyer = make_product(price="850.00"), make_user()
+    make_offer(product, buyer=buyer, price="700.00")
+    Notification.objects.update(read_at=timezone.now())
+    make_offer(product, buyer=buyer, price="710.00")
+    assert Notification.objects.of(product.seller_id).count() == 2
+    assert Notification.objects.of(product.seller_id).unread().count() == 1

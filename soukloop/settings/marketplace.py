@@ -22,6 +22,8 @@ SEARCH_QUERY_MAX_LENGTH = 200
 PRICE_FACETS = [100, 250, 500, 1000, 2500, 5000, 10_000]
 THUMBNAIL_SIDE = 480
 CATEGORIES_CACHE_TTL = timedelta(minutes=5)
+PRODUCT_VIEWS_PERIOD = timedelta(days=1)  # a person's views of a product in it are counted once
+PRODUCT_VIEWS_PER_ADDRESS = 50  # browsers of people who aren't logged in, counted per product and address
 OFFER_TTL = timedelta(hours=24)
 OFFER_REMINDER_BEFORE = timedelta(hours=2)
 MESSAGE_MAX_LENGTH = 4000

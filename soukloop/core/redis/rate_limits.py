@@ -135,7 +135,7 @@ def subject_of(user_id: object, ip: str) -> str | None:
         return f"user:{user_id}"
     if settings.RATE_LIMIT_EXEMPT_LOOPBACK and _is_loopback(ip):
         return None
-    return f"ip:{_network(ip)}"
+    return f"ip:{network_of(ip)}"
 
 
 @lru_cache(maxsize=1024)
@@ -147,7 +147,7 @@ def _is_loopback(ip: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _network(ip: str) -> str:
+def network_of(ip: str) -> str:
     """Return an IPv4 address as it is, and the /64 of an IPv6 address: one subscriber has all of that."""
     try:
         address = ipaddress.ip_address(ip)
