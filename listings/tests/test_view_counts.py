@@ -1,12 +1,14 @@
 """View counts: buffered in Redis, added to products once."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+import time_machine
 from django.db import connection
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.tests.factories import client_for, make_seller, make_user
@@ -115,9 +117,7 @@ def views_of(product: Product) -> int:
     return product.view_count
 
 
-def test_three_hundred_anonymous_requests_of_one_browser_are_one_view_a_day(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_three_hundred_anonymous_requests_of_one_browser_are_one_view_a_day() -> None:
     product, other = make_product(), make_product()
     browser = APIClient(HTTP_USER_AGENT="Firefox")
     for _ in range(300):
@@ -128,9 +128,8 @@ def test_three_hundred_anonymous_requests_of_one_browser_are_one_view_a_day(
     APIClient(HTTP_USER_AGENT="Chrome").get(f"/api/v1/products/{product.pk}")
     APIClient(HTTP_USER_AGENT="Firefox", REMOTE_ADDR="198.51.100.7").get(f"/api/v1/products/{product.pk}")
     assert views_of(product) == 3
-    tomorrow = time.time() + 86_400
-    monkeypatch.setattr(view_counts.time, "time", lambda: tomorrow)
-    browser.get(f"/api/v1/products/{product.pk}")
+    with time_machine.travel(timezone.now() + timedelta(days=1)):
+        browser.get(f"/api/v1/products/{product.pk}")
     assert views_of(product) == 4
 
 
