@@ -5,6 +5,8 @@ from soukloop.settings.environment import BASE_DIR, env
 
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(BASE_DIR / ".local" / "media"))
 MEDIA_ROOT = (BASE_DIR / str(MEDIA_ROOT)).resolve()
+# `/readyz` fails below it. Half an hour of one broadcast at 6 Mbit/s takes about 1.3 GB.
+DISK_FREE_MIN_BYTES = env.int("DISK_FREE_MIN_BYTES", default=200 * 2**20)
 MEDIA_URL = env.str("MEDIA_URL", default="http://localhost:8080/").rstrip("/") + "/"
 RTMP_URL = env.str("RTMP_URL", default="rtmp://localhost:1935/live").rstrip("/")
 MEDIA_SECRET = env.str("MEDIA_SECRET", default="")

@@ -1,15 +1,19 @@
-"""`/healthz`: whether this process serves. `/readyz`: whether the services it depends on are available."""
+"""`/healthz`: whether this process serves. `/readyz`: whether its services are up and can be written."""
 
 import asyncio
+import shutil
 from collections.abc import Callable
 
-from django.db import connection, connections
+from django.conf import settings
+from django.db import connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
+from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
 
 CHECK_TIMEOUT = 5.0  # seconds; a service that hangs counts as unavailable
+PROBE_TTL = 60  # seconds until Redis forgets the key that a check writes
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -17,11 +21,12 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """Return 200, or 503 with the reason for each service that is unavailable or does not respond."""
+    """Return 200, or 503 with the reason for each service that is unavailable, full or does not respond."""
     checks: dict[str, Callable[[], None]] = {
         "postgresql": _check_postgresql,
         "redis": _check_redis,
         "migrations": _check_migrations,
+        "disk": _check_disk,
     }
     results = await asyncio.gather(*(_run_check(check) for check in checks.values()))
     reasons = {name: reason for name, reason in zip(checks, results, strict=True) if reason}
@@ -50,12 +55,24 @@ def _call_and_close_connections(check: Callable[[], None]) -> None:
 
 
 def _check_postgresql() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT postgis_version()")
+    """Ask PostGIS, and let PostgreSQL write a temporary file: reads alone succeed on a full disk too."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT postgis_version(), pg_is_in_recovery() OR current_setting('transaction_read_only')::bool"
+        )
+        [_, is_read_only] = cursor.fetchone()
+        if is_read_only:
+            raise RuntimeError("PostgreSQL accepts no writes: it is a standby, or set to read only")
+        # Sorting more than the memory allowed for it goes to a file.
+        cursor.execute("SET LOCAL work_mem = '64kB'")
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT n FROM generate_series(1, 5000) n ORDER BY md5(n::text)) sorted"
+        )
 
 
 def _check_redis() -> None:
-    redis_client().ping()
+    """Write a key, because a Redis that has reached its `maxmemory` still answers reads."""
+    redis_client().set(keys.READINESS_PROBE, "1", ex=PROBE_TTL)
 
 
 def _check_migrations() -> None:
@@ -63,3 +80,14 @@ def _check_migrations() -> None:
     missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if missing:
         raise RuntimeError(f"{len(missing)} migrations are not applied")
+
+
+def _check_disk() -> None:
+    folder = settings.MEDIA_ROOT
+    while not folder.exists():  # created by the first upload
+        folder = folder.parent
+    free, needed = shutil.disk_usage(folder).free, settings.DISK_FREE_MIN_BYTES
+    if free < needed:
+        raise RuntimeError(
+            f"{free // 2**20} MiB are free for uploads and recordings, fewer than {needed // 2**20}"
+        )

@@ -1,4 +1,6 @@
-"""Redis keys: rate limits."""
+"""Redis keys: rate limits, the readiness check."""
+
+READINESS_PROBE = "readyz"  # written by each check of `/readyz`
 
 
 def rate_limit(scope: str, who: str) -> str:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 import redis
+from django.db import OperationalError, connection
 from django.test import Client
 
 from soukloop.core.http import health
+from soukloop.realtime.testing import RedisProcess
 
 
 def test_healthz_needs_neither_postgresql_nor_redis() -> None:
@@ -27,6 +29,46 @@ def test_readyz_names_the_dependency_that_fails(monkeypatch: pytest.MonkeyPatch)
     assert response.status_code == 503
     assert set(response.json()["reasons"]) == {"redis"}
     assert "ConnectionError" in response.json()["reasons"]["redis"]
+
+
+@pytest.mark.django_db
+def test_readyz_names_a_redis_that_is_full(own_redis: RedisProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = redis.Redis.from_url(own_redis.url)
+    monkeypatch.setattr(health, "redis_client", lambda: client)
+    assert Client().get("/readyz").status_code == 200
+    client.config_set("maxmemory", "1")
+    assert client.ping()
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert set(response.json()["reasons"]) == {"redis"}
+    assert "maxmemory" in response.json()["reasons"]["redis"]
+    client.config_set("maxmemory", "0")
+    assert Client().get("/readyz").status_code == 200
+
+
+@pytest.mark.django_db
+def test_the_check_of_postgresql_fails_where_it_can_write_no_file() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL temp_file_limit = 0")
+    with pytest.raises(OperationalError, match="temporary file size exceeds"):
+        health._check_postgresql()
+
+
+@pytest.mark.django_db
+def test_the_check_of_postgresql_fails_where_it_accepts_no_writes() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL transaction_read_only = on")
+    with pytest.raises(RuntimeError, match="accepts no writes"):
+        health._check_postgresql()
+
+
+@pytest.mark.django_db
+def test_readyz_names_a_disk_that_is_full(settings: Any) -> None:
+    settings.DISK_FREE_MIN_BYTES = 2**60
+    response = Client().get("/readyz")
+    assert response.status_code == 503
+    assert set(response.json()["reasons"]) == {"disk"}
+    assert "MiB are free" in response.json()["reasons"]["disk"]
 
 
 @pytest.mark.django_db
