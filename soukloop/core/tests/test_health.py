@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from soukloop.core.http import health
-from soukloop.realtime.testing import RedisProcess
+from soukloop.realtime.testing.redis_process import RedisProcess
 
 
 def test_healthz_needs_neither_postgresql_nor_redis() -> None:
