@@ -15,6 +15,9 @@ class AccountsConfig(DomainApp):
         "ws_ticket": (60, 60),
         "follow": (120, 60),
     }
+    rate_limits_of_attempts = frozenset(
+        {"register", "login_ip", "otp_send_ip", "otp_verify_ip", "refresh", "password"}
+    )
     api_tags = {
         "Account": "Registering, logging in, one-time codes, passwords, your own profile.",
         "People": "Other people's profiles; following and blocking.",

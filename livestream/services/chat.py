@@ -1,6 +1,7 @@
 """Writes to a stream's chat: messages, rules, moderators and muted viewers."""
 
 import logging
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from livestream.models import ChatMessage, Stream, StreamModerator, StreamMute
 from livestream.selectors.chat import chat_payload, newest_messages
 from soukloop.core import jsonlib
 from soukloop.core.errors import Conflict, Forbidden, NotFound, RateLimited, ValidationFailed
-from soukloop.core.redis import rate_limits
+from soukloop.core.redis.action_limits import counted_action
 from soukloop.core.staff.history import log_staff_action
 
 logger = logging.getLogger(__name__)
@@ -39,10 +40,9 @@ def post_message(
         raise Forbidden("You are muted in this stream.", code="muted")
     if not stream.enable_chat and stream.seller_id != actor.pk:
         raise Forbidden("The chat of this stream is turned off.", code="chat_disabled")
-    if not can_moderate:
-        rate_limits.hit_user("stream_chat", actor.pk)
+    limit = nullcontext() if can_moderate else counted_action("stream_chat", actor.pk)
     try:
-        with transaction.atomic():
+        with limit, transaction.atomic():
             if stream.slow_mode_seconds and not can_moderate:
                 _check_slow_mode(access.lock_stream(stream.pk), actor)
             saved = _insert_message(stream, actor, message, client_message_id or None)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError
 
 from accounts.models import User
 from accounts.tests.factories import make_user
@@ -42,6 +43,23 @@ def test_a_message_is_saved_numbered_and_published(
     assert [jsonlib.loads(one) for one in redis_client().lrange(f"stream:{stream.pk}:chat", 0, -1)] == [
         expected
     ]
+
+
+def test_a_message_that_could_not_be_saved_does_not_count_against_the_limit(
+    stream: Stream, viewer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_connection(*args: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chat, "_insert_message", lose_connection)
+        for _ in range(12):
+            with pytest.raises(OperationalError):
+                post_chat_message(stream, viewer)
+    for _ in range(10):
+        post_chat_message(stream, viewer)
+    with pytest.raises(RateLimited):
+        post_chat_message(stream, viewer)
 
 
 def test_the_eleventh_message_of_a_minute_is_refused_except_to_the_host_and_moderators(

@@ -23,6 +23,9 @@ class DomainApp(AppConfig):
     rate_limits: ClassVar[Mapping[str, tuple[int, int]]] = {}
     """Scope → (uses, seconds); `settings.RATE_LIMITS` overrides a scope."""
 
+    rate_limits_of_attempts: ClassVar[frozenset[str]] = frozenset()
+    """The scopes among them that also count refused attempts; other scopes count only what was done."""
+
     api_tags: ClassVar[Mapping[str, str]] = {}
     """Tag → description, in the order in which the API's pages show them."""
 

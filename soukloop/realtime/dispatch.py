@@ -10,8 +10,8 @@ from django.db import connections
 
 from soukloop.core.errors import BadRequest, DomainError, ServerError, Unavailable, ValidationFailed
 from soukloop.core.http.envelope import domain_error, error_body
-from soukloop.core.redis.rate_limits import hit_request
-from soukloop.realtime.commands import COMMANDS
+from soukloop.core.redis.action_limits import count_action
+from soukloop.realtime.commands import COMMANDS, Command
 from soukloop.realtime.events import EVENTS
 from soukloop.realtime.hub import Hub, hub
 from soukloop.realtime.members import Member
@@ -76,20 +76,23 @@ def _call_and_close_connections(function: Callable[[], T]) -> T:
 
 
 def _execute(session: Session, event: Any, data: Any) -> dict[str, Any]:
+    action = None
     try:
-        return _run_handler(session, event, data)
+        command = COMMANDS.get(event) if isinstance(event, str) else None
+        scope = command.rate_scope if command else None
+        action = count_action(scope, request_scope="socket_command", user_id=session.user_id)
+        return _run_handler(session, command, event, data)
     except Exception as exc:
         error = domain_error(exc)
         if error is None:
             logger.exception("command %s failed", event)
             error = ServerError()
+        if action is not None:
+            action.refused(error.status)
         raise error from exc
 
 
-def _run_handler(session: Session, event: Any, data: Any) -> dict[str, Any]:
-    command = COMMANDS.get(event) if isinstance(event, str) else None
-    scopes = ["socket_command", command.rate_scope] if command and command.rate_scope else ["socket_command"]
-    hit_request(scopes, user_id=session.user_id, ip="")
+def _run_handler(session: Session, command: Command | None, event: Any, data: Any) -> dict[str, Any]:
     if command is None:
         name = event[:NAME_MAX] if isinstance(event, str) else event
         raise BadRequest("Unknown command.", code="unknown_event", details={"event": name})

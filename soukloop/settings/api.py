@@ -8,7 +8,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["soukloop.core.http.envelope.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["soukloop.core.http.parsers.JSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "soukloop.core.http.envelope.AlwaysJson",
-    "DEFAULT_THROTTLE_CLASSES": ["soukloop.core.redis.rate_limits.RateScopeThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["soukloop.core.redis.action_limits.RateScopeThrottle"],
     "DEFAULT_SCHEMA_CLASS": "soukloop.core.http.openapi.EnvelopeSchema",
     "EXCEPTION_HANDLER": "soukloop.core.http.envelope.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

@@ -120,6 +120,8 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
         error = errors.ServerError()
     elif error.status >= 500:
         logger.error("%s: %s", error.code, exc)
+    if action := getattr(context.get("request"), "counted_action", None):
+        action.refused(error.status)
     headers = {}
     if isinstance(error, errors.RateLimited):
         headers["Retry-After"] = str(error.retry_after)

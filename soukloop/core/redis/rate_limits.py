@@ -10,12 +10,9 @@ from typing import Any
 
 from django.conf import settings
 from redis.exceptions import RedisError
-from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
 
 from soukloop.core.domain import domain_apps
 from soukloop.core.errors import RateLimited
-from soukloop.core.http.requests import client_ip
 from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
 
@@ -82,12 +79,12 @@ def declared_limits() -> dict[str, tuple[int, int]]:
     return {scope: limit for app in domain_apps() for scope, limit in app.rate_limits.items()}
 
 
-def script_arguments(hits: Sequence[Hit]) -> list[Any]:
-    """Return the arguments of Redis's EVAL that counts these hits."""
+def script_arguments(hits: Sequence[Hit], *, use_id: str = "") -> list[Any]:
+    """Return the arguments of Redis's EVAL that counts these hits; a single one may be given its id."""
     logs: list[str] = []
     numbers: list[Any] = []
     for scopes, subject in hits:
-        numbers += [uuid.uuid4().hex, len(scopes)]
+        numbers += [use_id or uuid.uuid4().hex, len(scopes)]
         for scope in scopes:
             limit, seconds = limit_of(scope)
             logs.append(keys.rate_limit(scope, subject))
@@ -109,24 +106,6 @@ def hit_ip(scope: str, ip: str) -> None:
 
 def hit_user(scope: str, user_id: object) -> None:
     hit(scope, f"user:{user_id}")
-
-
-class RateScopeThrottle(BaseThrottle):
-    """Count each request in the view's `rate_scope` (a name, or a dict by method) and in `default`."""
-
-    def allow_request(self, request: Request, view: Any) -> bool:
-        scope = getattr(view, "rate_scope", None)
-        if isinstance(scope, dict):
-            scope = scope.get(request.method)
-        user_id = request.user.pk if request.user and request.user.is_authenticated else None
-        hit_request(["default", scope] if scope else ["default"], user_id=user_id, ip=client_ip(request))
-        return True
-
-
-def hit_request(scopes: Sequence[str], *, user_id: object, ip: str) -> None:
-    """Count by user, or by address where nobody is logged in."""
-    if subject := subject_of(user_id, ip):
-        hit_all(scopes, subject)
 
 
 def subject_of(user_id: object, ip: str) -> str | None:

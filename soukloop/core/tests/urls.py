@@ -3,7 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
+from django.db import OperationalError
 from django.urls import path
+from redis.exceptions import RedisError
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -52,6 +54,18 @@ class Limited(OpenView):
 
     def get(self, request: Request) -> Response:
         return Response({})
+
+    def post(self, request: Request) -> Response:
+        match dict(request.data)["outcome"]:
+            case "refused":
+                raise Conflict("No.", code="refused")
+            case "database lost":
+                raise OperationalError("the server closed the connection")
+            case "redis lost":
+                raise RedisError("connection refused")
+            case "crash":
+                raise RuntimeError("crash")
+        return Response({}, 201)
 
 
 urlpatterns = [

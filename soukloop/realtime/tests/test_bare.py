@@ -100,6 +100,15 @@ def test_a_command_has_its_own_rate_limit(server: ServerProcess, bare_client: An
     assert 55 <= refused["details"]["retry_after"] <= 60
 
 
+def test_refused_commands_do_not_count_against_the_limit_of_what_they_do(
+    server: ServerProcess, bare_client: Any, token: str
+) -> None:
+    client = bare_client(server, token)
+    refusals = [client.call("probe:limited", ["not an object"])["error"]["code"] for _ in range(12)]
+    assert refusals == ["validation_error"] * 12
+    assert [client.call("probe:limited")["success"] for _ in range(11)] == [True] * 10 + [False]
+
+
 def test_commands_return_their_database_connection_to_the_pool(
     server: ServerProcess, bare_client: Any, token: str
 ) -> None:
