@@ -5,13 +5,17 @@ class AccountsConfig(DomainApp):
     name = "accounts"
     rate_limits = {
         "register": (20, 3600),
-        "login_ip": (60, 60),
+        "login_ip": (300, 60),
+        # Failures only: of one identifier from one address, of one identifier from all addresses (which
+        # refuses only those that it has not logged in from), and of all identifiers from one address.
         "login_identifier": (10, 300),
-        "otp_send_ip": (30, 600),
-        "otp_send_identifier": (3, 600),
-        "otp_verify_ip": (60, 600),
+        "login_identifier_elsewhere": (100, 3600),
+        "login_failures_ip": (300, 600),
+        "otp_send_ip": (120, 600),
+        "otp_send_identifier": (3, 600),  # of one identifier from one address
+        "otp_verify_ip": (300, 600),
         "refresh": (120, 60),
-        "password": (10, 600),
+        "password": (10, 600),  # failures only
         "ws_ticket": (60, 60),
         "follow": (120, 60),
     }

@@ -6,22 +6,20 @@ from uuid import UUID
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts.identifiers import normalize_identifier
 from accounts.models import User
 from accounts.selectors import UserWithBlocks, user_by_login_identifier, user_with_blocks
+from accounts.services.password_attempts import limited_login, remember_login
 from accounts.services.tickets import redeem_ws_ticket
 from accounts.tokens import TokenClaims, check_token_subject, read_access_token
 from soukloop.core.db.reads import Reads
 from soukloop.core.db.rows import user_by_id, users_by_id
-from soukloop.core.errors import NotAuthenticated, RateLimited
+from soukloop.core.errors import NotAuthenticated
 from soukloop.core.http.requests import client_ip
 from soukloop.core.images import public_url
-from soukloop.core.redis import rate_limits
 from soukloop.realtime.sessions import Credentials, SocketUser
 
 
@@ -97,12 +95,16 @@ class IdentifierBackend(ModelBackend):
     ) -> User | None:
         if not username or not password:
             return None
-        try:
-            if request is not None:
-                rate_limits.hit_ip("login_ip", client_ip(request))
-            rate_limits.hit("login_identifier", normalize_identifier(username))
-        except RateLimited as error:
-            raise PermissionDenied from error
+        ip = client_ip(request) if request is not None else ""
+        with limited_login(username, ip) as attempt:
+            user = self._check(username, password)
+            if user is None:
+                attempt.keep()
+                return None
+        remember_login(user, username, ip)
+        return user
+
+    def _check(self, username: str, password: str) -> User | None:
         user = None if "\x00" in username else user_by_login_identifier(username)
         if user is None:
             make_password(password)  # so that the response time does not reveal whether the account exists

@@ -124,8 +124,8 @@ class RefreshFamily(models.Model):
 class OtpChallenge(models.Model):
     """The latest one-time code for an email or phone, whether or not an account has it.
 
-    Guesses are compared with a value in Redis and counted in this row, so that losing Redis's data allows no
-    additional guesses.
+    Guesses are compared with a value in Redis and counted in PostgreSQL, so that losing Redis's data allows
+    no additional guesses.
     """
 
     identifier = models.CharField(max_length=254, unique=True)
@@ -133,11 +133,60 @@ class OtpChallenge(models.Model):
     encrypted_code = models.CharField(
         max_length=200, blank=True, help_text="Empty once the code was used or voided"
     )
-    guesses = models.PositiveSmallIntegerField(default=0)
+    network = models.CharField(
+        max_length=45, blank=True, help_text="The address that asked for the code; empty if several did"
+    )
+    guesses = models.PositiveSmallIntegerField(
+        default=0, help_text="Wrong ones from the address that asked for the code"
+    )
     expires_at = models.DateTimeField(db_index=True)
 
     class Meta:
         constraints = (models.CheckConstraint(condition=Q(guesses__lte=5), name="otp_five_guesses"),)
+
+
+class OtpEvent(models.Model):
+    """A code that was sent or a wrong guess; the daily limits are counted from these rows."""
+
+    class Kind(models.TextChoices):
+        SEND = "send"
+        WRONG_GUESS = "wrong_guess"
+
+    kind = models.CharField(max_length=12, choices=Kind)
+    identifier = models.CharField(max_length=254)
+    network = models.CharField(max_length=45)
+    is_network_known = models.BooleanField()
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["identifier", "kind", "created_at"]),
+            models.Index(fields=["network", "kind", "created_at"]),
+        )
+
+
+class KnownAddress(models.Model):
+    """An address from which somebody proved to own an identifier, by a right password or code.
+
+    Strangers cannot use up the limits that apply to these. Only a keyed hash of both is kept.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    last_used_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "known addresses"
+
+
+class SmsCount(models.Model):
+    """The number of text messages sent to a country on a day (UTC)."""
+
+    country = models.CharField(max_length=2)
+    day = models.DateField()
+    sent = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["country", "day"], name="sms_count_once"),)
 
 
 class Follow(models.Model):

@@ -3,7 +3,7 @@
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from accounts.services import logins, otp
+from accounts.services import known_addresses, logins, otp, otp_limits, sms_budget
 
 
 @app.task(name="accounts.deliver_code", retry=RetryStrategy(max_attempts=5, exponential_wait=2))
@@ -19,6 +19,9 @@ def deliver_code(challenge_id: int, nonce: str) -> None:
     queueing_lock="accounts.delete_expired_rows",
 )
 def delete_expired_rows(timestamp: int) -> None:
-    """Delete expired refresh families and codes."""
+    """Delete expired refresh families and codes, and what old limits counted."""
     logins.delete_expired_families()
     otp.delete_expired_challenges()
+    otp_limits.delete_old_events()
+    known_addresses.delete_old_addresses()
+    sms_budget.delete_old_counts()

@@ -13,7 +13,7 @@ CONFIRMATION_FIELDS = ("email_confirmed_at", "phone_confirmed_at", "has_proven_o
 
 
 def verify_code(
-    *, identifier: str, code: str, actor: User | None, token_error: DomainError | None = None
+    *, identifier: str, code: str, ip: str, actor: User | None, token_error: DomainError | None = None
 ) -> None:
     """Redeem a code and confirm its email or phone (contract 1.4).
 
@@ -26,7 +26,7 @@ def verify_code(
         actor_id = actor.pk if actor is not None else None
         return confirm_contact(user, identifier, actor_id=actor_id, token_error=token_error)
 
-    otp.redeem_code(identifier=identifier, code=code, on_success=confirm)
+    otp.redeem_code(identifier=identifier, code=code, ip=ip, on_success=confirm)
 
 
 def confirm_contact(

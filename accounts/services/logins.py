@@ -11,9 +11,9 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from accounts.identifiers import normalize_identifier
 from accounts.models import RefreshFamily, User
 from accounts.selectors import user_by_login_identifier
+from accounts.services.password_attempts import limited_login, remember_login
 from accounts.tokens import (
     RefreshToken,
     access_token_for,
@@ -23,7 +23,6 @@ from accounts.tokens import (
     refresh_token_for,
 )
 from soukloop.core.errors import Forbidden, NotAuthenticated
-from soukloop.core.redis import rate_limits
 from soukloop.realtime.sessions import close_user_sessions_on_commit
 
 
@@ -36,22 +35,25 @@ class Login:
     refresh_token: str
 
 
-def log_in(*, identifier: str, password: str) -> Login:
+def log_in(*, identifier: str, password: str, ip: str) -> Login:
     """Log in by email, username or phone (contract 1.5).
 
     An unknown identifier, a contact that is not confirmed and a wrong password take the same time and get the
     same answer. Only the right password reveals that an account is banned. Raises NotAuthenticated
     (invalid_credentials), Forbidden (account_banned), RateLimited.
     """
-    rate_limits.hit("login_identifier", normalize_identifier(identifier))
-    user = user_by_login_identifier(identifier)
-    if user is None or not user.has_usable_password():
-        make_password(password)
-        raise _wrong_credentials()
-    if not user.check_password(password):
-        raise _wrong_credentials()
+    with limited_login(identifier, ip) as attempt:
+        user = user_by_login_identifier(identifier)
+        if user is None or not user.has_usable_password():
+            make_password(password)
+            attempt.keep()
+            raise _wrong_credentials()
+        if not user.check_password(password):
+            attempt.keep()
+            raise _wrong_credentials()
     if user.banned_at is not None:
         raise Forbidden("This account is banned.", code="account_banned")
+    remember_login(user, identifier, ip)
     return open_login(user)
 
 

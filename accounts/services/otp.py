@@ -18,8 +18,10 @@ from django.utils.crypto import salted_hmac
 from accounts import keys, sms
 from accounts.access import lock_user
 from accounts.contacts import contact_with, is_confirmed
-from accounts.models import OtpChallenge, User
+from accounts.models import OtpChallenge, OtpEvent, User
 from accounts.selectors import user_by_identifier
+from accounts.services import otp_limits, sms_budget
+from accounts.services.known_addresses import remember_address
 from soukloop.core.encryption import InvalidToken, decrypt, encrypt
 from soukloop.core.errors import BadRequest, DomainError
 from soukloop.core.jobs import queue
@@ -31,27 +33,54 @@ logger = logging.getLogger(__name__)
 _PURPOSE = "accounts.otp"
 
 
-def send_code(*, identifier: str) -> None:
+def send_code(*, identifier: str, ip: str) -> None:
     """Create a code for a normalized email or phone and enqueue its delivery (contract 1.3).
 
-    An earlier code becomes void. Raises RateLimited, or redis.RedisError while Redis is unavailable.
+    An earlier code becomes void if only this address asked for it. If another did, and the code is still
+    valid, the same code is sent again and valid for OTP_TTL from now, so that a stranger who asks cannot void
+    the code that the owner is about to enter. Raises RateLimited, BadRequest (sms_country_not_served), or
+    redis.RedisError while Redis is unavailable.
     """
-    rate_limits.hit("otp_send_identifier", identifier)
-    code = f"{secrets.randbelow(1_000_000):06}"
-    nonce = secrets.token_hex(16)
+    if "@" not in identifier:
+        sms_budget.check_sms(identifier)
+    requester = otp_limits.Requester.of(identifier, ip)
+    scope = ("otp_send_identifier", f"{identifier}|{requester.network}")
+    with rate_limits.reserve([scope]) as use:
+        _create_and_enqueue(requester)
+        use.keep()
+
+
+def _create_and_enqueue(requester: otp_limits.Requester) -> None:
+    identifier = requester.identifier
     with transaction.atomic():
-        challenge, _ = OtpChallenge.objects.update_or_create(
-            identifier=identifier,
-            defaults={
-                "nonce": nonce,
-                "encrypted_code": encrypt(code, purpose=_PURPOSE),
-                "guesses": 0,
-                "expires_at": timezone.now() + settings.OTP_TTL,
-            },
+        challenge, is_new = OtpChallenge.objects.select_for_update().get_or_create(
+            identifier=identifier, defaults={"network": requester.network, "expires_at": timezone.now()}
         )
-        queue.enqueue("accounts.deliver_code", challenge_id=challenge.pk, nonce=nonce)
+        otp_limits.check_sends(requester)
+        code = None if is_new else _code_of_another_address(challenge, requester)
+        challenge.network = requester.network if code is None else ""
+        if code is None:
+            code = f"{secrets.randbelow(1_000_000):06}"
+            challenge.guesses = 0
+        challenge.nonce = secrets.token_hex(16)
+        challenge.encrypted_code = encrypt(code, purpose=_PURPOSE)
+        challenge.expires_at = timezone.now() + settings.OTP_TTL
+        challenge.save()
+        otp_limits.record(requester, OtpEvent.Kind.SEND)
+        queue.enqueue("accounts.deliver_code", challenge_id=challenge.pk, nonce=challenge.nonce)
         # While the row is locked, so that after two parallel requests row and Redis hold the same code.
         redis_client().set(keys.otp(identifier), _redis_value(identifier, code), ex=settings.OTP_TTL)
+
+
+def _code_of_another_address(challenge: OtpChallenge, requester: otp_limits.Requester) -> str | None:
+    """Return the challenge's code if it is valid and not only this address asked for it."""
+    is_valid = challenge.encrypted_code and challenge.expires_at > timezone.now()
+    if not is_valid or challenge.network == requester.network:
+        return None
+    try:
+        return decrypt(challenge.encrypted_code, purpose=_PURPOSE, max_age=settings.OTP_TTL)
+    except InvalidToken:
+        return None
 
 
 def deliver_code(*, challenge_id: int, nonce: str) -> None:
@@ -70,7 +99,7 @@ def deliver_code(*, challenge_id: int, nonce: str) -> None:
     text = f"{code} is your Souk Loop code. It expires in {minutes} minutes. Do not share it with anyone."
     if "@" in challenge.identifier:
         send_mail("Your Souk Loop code", text, None, [challenge.identifier])
-    else:
+    elif sms_budget.take_from_budget(challenge.identifier):
         sms.send(to=challenge.identifier, text=text)
 
 
@@ -83,48 +112,67 @@ def _may_receive_code(identifier: str) -> bool:
     return contact is not None and not is_confirmed(user, contact)
 
 
-def redeem_code(*, identifier: str, code: str, on_success: Callable[[User], DomainError | None]) -> None:
-    """Count a guess; if it is right, call `on_success(locked user)` and void the code, in one transaction.
+def redeem_code(
+    *, identifier: str, code: str, ip: str, on_success: Callable[[User], DomainError | None]
+) -> None:
+    """If the code is right, call `on_success(locked user)` and void it; otherwise count the guess.
 
     If `on_success` raises an error, nothing has changed and the code remains usable; if it returns one, what
     it changed is committed before the error is raised. Raises BadRequest (otp_invalid) for every kind of
-    invalid code, or redis.RedisError while Redis is unavailable.
+    invalid code, RateLimited after too many wrong ones, or redis.RedisError while Redis is unavailable.
     """
-    with transaction.atomic():
-        refusal = _redeem_or_refuse(identifier, code, on_success)
-    # After the transaction, so that raising does not roll back the count of guesses.
-    if refusal is not None:
-        raise refusal
+    address = rate_limits.subject_of(None, ip)
+    with rate_limits.reserve([("otp_verify_ip", address)] if address else []) as attempt:
+        with transaction.atomic():
+            refusal = _redeem_or_refuse(otp_limits.Requester.of(identifier, ip), code, on_success)
+            if refusal is None:
+                remember_address([identifier], ip)
+        # After the transaction, so that raising does not roll back the count of guesses.
+        if refusal is not None:
+            if isinstance(refusal, BadRequest):  # not for a right code
+                attempt.keep()
+            raise refusal
 
 
 def _redeem_or_refuse(
-    identifier: str, code: str, on_success: Callable[[User], DomainError | None]
+    requester: otp_limits.Requester, code: str, on_success: Callable[[User], DomainError | None]
 ) -> DomainError | None:
     refusal = invalid_code()
-    # Parallel guesses wait for this lock, so that the sixth sees five counted.
+    identifier = requester.identifier
+    # Parallel guesses wait for this lock, so that each sees the earlier ones counted.
     challenge = OtpChallenge.objects.select_for_update().filter(identifier=identifier).first()
     if challenge is None or challenge.guesses >= settings.OTP_MAX_GUESSES:
         return refusal
+    otp_limits.check_guesses(requester)
+    if challenge.expires_at <= timezone.now() or otp_limits.has_used_up_the_code(requester):
+        return refusal
     stored = redis_client().get(keys.otp(identifier))
-    challenge.guesses += 1
-    challenge.save(update_fields=["guesses"])
-    is_right = isinstance(stored, bytes) and hmac.compare_digest(
-        stored, _redis_value(identifier, code).encode()
-    )
-    if not is_right or challenge.expires_at <= timezone.now():
-        if challenge.guesses >= settings.OTP_MAX_GUESSES:
-            void_code(challenge)
+    if not (
+        isinstance(stored, bytes) and hmac.compare_digest(stored, _redis_value(identifier, code).encode())
+    ):
+        otp_limits.record(requester, OtpEvent.Kind.WRONG_GUESS)
+        _count_use(challenge, requester)
         return refusal
     user = user_by_identifier(identifier)
     result: DomainError | None = refusal
-    if user is not None:
+    if user is not None and otp_limits.may_still_match(user, requester):
         try:
             with transaction.atomic():
                 result = on_success(lock_user(user.pk))
         except DomainError as error:
+            _count_use(challenge, requester)
             return error
     void_code(challenge)
     return result
+
+
+def _count_use(challenge: OtpChallenge, requester: otp_limits.Requester) -> None:
+    """Count a use of the code; the fifth by the only address that asked for it voids it for everybody."""
+    if challenge.network == requester.network:
+        challenge.guesses += 1
+        challenge.save(update_fields=["guesses"])
+        if challenge.guesses >= settings.OTP_MAX_GUESSES:
+            void_code(challenge)
 
 
 def invalid_code() -> BadRequest:

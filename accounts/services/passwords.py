@@ -9,8 +9,8 @@ from accounts.models import User
 from accounts.services import otp
 from accounts.services.contacts import confirm_contact
 from accounts.services.logins import Login, end_all_logins, open_login
+from accounts.services.password_attempts import limited_confirmation
 from soukloop.core.errors import DomainError, ValidationFailed
-from soukloop.core.redis import rate_limits
 
 
 def check_new_password(password: str, user: User | None = None, field: str = "password") -> None:
@@ -22,10 +22,11 @@ def check_new_password(password: str, user: User | None = None, field: str = "pa
 
 
 def check_current_password(user: User, password: str, field: str) -> None:
-    """Raise ValidationFailed for a wrong password, RateLimited after too many attempts."""
-    rate_limits.hit_user("password", user.pk)
-    if not user.check_password(password):
-        raise ValidationFailed(details={field: ["The password is wrong."]})
+    """Raise ValidationFailed for a wrong password, RateLimited after too many wrong ones."""
+    with limited_confirmation(user) as attempt:
+        if not user.check_password(password):
+            attempt.keep()
+            raise ValidationFailed(details={field: ["The password is wrong."]})
 
 
 def change_password(*, actor: User, current_password: str, new_password: str) -> Login:
@@ -38,7 +39,7 @@ def change_password(*, actor: User, current_password: str, new_password: str) ->
         return open_login(user)
 
 
-def reset_password(*, identifier: str, code: str, new_password: str) -> None:
+def reset_password(*, identifier: str, code: str, new_password: str, ip: str) -> None:
     """Set a new password for the account whose contact the code proves, and end every login.
 
     What else the proof does: `confirm_contact`. The code remains usable if the password is too weak. Raises
@@ -53,7 +54,7 @@ def reset_password(*, identifier: str, code: str, new_password: str) -> None:
             _set_password(user, new_password)
         return refusal
 
-    otp.redeem_code(identifier=identifier, code=code, on_success=set_new_password)
+    otp.redeem_code(identifier=identifier, code=code, ip=ip, on_success=set_new_password)
 
 
 def _set_password(user: User, password: str) -> None:

@@ -26,6 +26,7 @@ from accounts.tokens import AccessToken, decode
 from soukloop.core import jsonlib
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.requests import client_ip
 from soukloop.core.http.validation import validated
 
 _USER = {
@@ -120,7 +121,7 @@ class LogIn(AnonymousView):
     )
     def post(self, request: Request) -> Response:
         data = validated(LoginInput, request.data)
-        return Response(login_body(logins.log_in(**data)))
+        return Response(login_body(logins.log_in(**data, ip=client_ip(request))))
 
 
 class Refresh(AnonymousView):

@@ -20,6 +20,7 @@ from accounts.services import contacts, otp, passwords
 from accounts.views.logins import AnonymousView, login_body
 from soukloop.core.http.envelope import Bare
 from soukloop.core.http.openapi import BARE
+from soukloop.core.http.requests import client_ip
 from soukloop.core.http.validation import validated
 
 
@@ -47,14 +48,12 @@ class SendOtp(AnonymousView):
     def post(self, request: Request) -> Response:
         data = validated(SendOtpInput, request.data)
         identifier = data["identifier"]
-        otp.send_code(identifier=identifier)
+        otp.send_code(identifier=identifier, ip=client_ip(request))
         seconds = int(settings.OTP_TTL.total_seconds())
         return Response(Bare(success=True, message=f"OTP sent to {identifier}", expires_in=seconds))
 
 
 class VerifyOtp(AnonymousView):
-    rate_scope = "otp_verify_ip"
-
     @extend_schema(
         summary="Verify a one-time code",
         description="Confirms the email or phone. An account's first contact needs no login. To confirm a "
@@ -77,14 +76,16 @@ class VerifyOtp(AnonymousView):
         data = validated(VerifyOtpInput, request.data)
         actor, token_error = user_if_logged_in(request)
         contacts.verify_code(
-            identifier=data["identifier"], code=data["otp_code"], actor=actor, token_error=token_error
+            identifier=data["identifier"],
+            code=data["otp_code"],
+            ip=client_ip(request),
+            actor=actor,
+            token_error=token_error,
         )
         return Response(Bare(success=True, message="OTP verified successfully"))
 
 
 class ResetPassword(AnonymousView):
-    rate_scope = "otp_verify_ip"
-
     @extend_schema(
         summary="Set a new password with a one-time code",
         description="Ends every login, and removes the account's other contact if that is not confirmed.",
@@ -107,7 +108,10 @@ class ResetPassword(AnonymousView):
     def post(self, request: Request) -> Response:
         data = validated(ResetPasswordInput, request.data)
         passwords.reset_password(
-            identifier=data["identifier"], code=data["otp_code"], new_password=data["new_password"]
+            identifier=data["identifier"],
+            code=data["otp_code"],
+            new_password=data["new_password"],
+            ip=client_ip(request),
         )
         return Response({"message": "Password changed"})
 

@@ -88,15 +88,29 @@ class IdempotencyMismatch(DomainError):
 
 
 class RateLimited(DomainError):
-    """`retry_after` is in whole seconds."""
+    """A limit is used up; `message` says which, and the time to wait is appended to it."""
 
     status = 429
     code = "rate_limited"
-    message = "Too many requests. Try again later."
+    message = "Too many requests."
 
-    def __init__(self, *, retry_after: int) -> None:
-        self.retry_after = max(1, retry_after)
-        super().__init__(details={"retry_after": self.retry_after})
+    def __init__(self, message: str | None = None, *, retry_after: int) -> None:
+        self.retry_after = max(1, retry_after)  # in whole seconds
+        text = f"{message or self.message} Try again in {duration_words(self.retry_after)}."
+        super().__init__(text, details={"retry_after": self.retry_after})
+
+
+def duration_words(seconds: int) -> str:
+    """Return "45 seconds", "5 minutes" or "3 hours 20 minutes", rounded up."""
+    if seconds < 120:
+        return _counted(seconds, "second")
+    hours, minutes = divmod(-(-seconds // 60), 60)
+    parts = [_counted(hours, "hour")] if hours else []
+    return " ".join([*parts, _counted(minutes, "minute")] if minutes else parts)
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 class ServerError(DomainError):

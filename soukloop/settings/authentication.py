@@ -33,4 +33,18 @@ REFRESH_GRACE = timedelta(seconds=10)  # in which a client whose response was lo
 WS_TICKET_TTL = timedelta(seconds=30)
 OTP_TTL = timedelta(seconds=600)
 OTP_MAX_GUESSES = 5
+# Limits of any 24 hours, counted in PostgreSQL; docs/security.md has the arithmetic. An address (for IPv6 its
+# /64) is known to an email or phone once a code or password was right from it. Wrong guesses of one email or
+# phone: from all addresses, from all that are not known, from one that is not known. The first two also hold
+# for both contacts of an account together. Then those from one address, of any email or phone.
+OTP_WRONG_GUESSES_A_DAY = 14
+OTP_WRONG_GUESSES_A_DAY_ELSEWHERE = 10
+OTP_WRONG_GUESSES_A_DAY_FROM_ONE_ADDRESS = 6
+OTP_WRONG_GUESSES_A_DAY_BY_ADDRESS = 1000
+# Codes sent to one email or phone, in the same order.
+OTP_SENDS_A_DAY = 20
+OTP_SENDS_A_DAY_ELSEWHERE = 12
+OTP_SENDS_A_DAY_FROM_ONE_ADDRESS = 8
+OTP_SENDS_A_DAY_BY_ADDRESS = 2000
+KNOWN_ADDRESS_KEPT_FOR = timedelta(days=90)
 PHONE_DEFAULT_REGION = "AE"

@@ -30,7 +30,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "daphne",  # before staticfiles: its runserver serves ASGI
-    "soukloop.core.staff.admin.StaffAdminConfig",  # django.contrib.admin with our site
+    "soukloop.core.staff.apps.StaffAdminConfig",  # django.contrib.admin with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

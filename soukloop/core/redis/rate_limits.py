@@ -4,7 +4,9 @@ import ipaddress
 import logging
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -60,12 +62,62 @@ def hit_all(scopes: Sequence[str], subject: str) -> None:
     While Redis is unavailable nobody is refused (decision 3). What must hold without Redis, such as guesses
     at a one-time code, is counted in PostgreSQL.
     """
+    raise_if_limited(_count(", ".join(scopes), script_arguments([(tuple(scopes), subject)])))
+
+
+@dataclass
+class Reservation:
+    """A use of limits that is given back unless it is kept."""
+
+    is_kept: bool = False
+
+    def keep(self) -> None:
+        self.is_kept = True
+
+
+@contextmanager
+def reserve(
+    uses: Sequence[tuple[str, str]], *, is_exempt: Callable[[str], bool] | None = None
+) -> Iterator[Reservation]:
+    """Count one use of each (scope, subject) in advance, and give all of them back unless `keep` is called.
+
+    For limits that count failures: a try is counted before its outcome is known, so that parallel tries
+    cannot pass a limit together, and a right one counts for nothing. A refusal counts nowhere. A scope that
+    is used up refuses unless `is_exempt(scope)`. Raises RateLimited.
+    """
+    use_id = uuid.uuid4().hex
+    reservation = Reservation()
+    counted: list[str] = []
     try:
-        [wait_ms] = redis_client().eval(*script_arguments([(tuple(scopes), subject)]))
+        for scope, subject in uses:
+            limit, seconds = limit_of(scope)
+            key = keys.rate_limit(scope, subject)
+            wait_ms = _count(scope, [HIT_SCRIPT, 1, key, use_id, 1, seconds * 1000, limit])
+            if not wait_ms:
+                counted.append(key)
+            elif is_exempt is None or not is_exempt(scope):
+                raise RateLimited("Too many attempts.", retry_after=math.ceil(wait_ms / 1000))
+        yield reservation
+    finally:
+        if not reservation.is_kept:
+            _give_back(counted, use_id)
+
+
+def _count(scope: str, arguments: list[Any]) -> float:
+    try:
+        [wait_ms] = redis_client().eval(*arguments)
     except RedisError as error:
-        logger.warning("rate limit %s not counted: %s", ", ".join(scopes), error)
-    else:
-        raise_if_limited(wait_ms)
+        logger.warning("rate limit %s not counted: %s", scope, error)
+        return 0
+    return float(wait_ms)
+
+
+def _give_back(counted: Sequence[str], use_id: str) -> None:
+    try:
+        for key in counted:
+            redis_client().zrem(key, use_id)
+    except RedisError as error:
+        logger.warning("a use of a rate limit was not given back: %s", error)
 
 
 def limit_of(scope: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from rest_framework import serializers
 
-from soukloop.core.errors import DomainError
+from soukloop.core.errors import DomainError, RateLimited
 from soukloop.core.http.fields import PlainTextField
 from soukloop.core.staff.lookups import DeclaredLookups
 
@@ -28,10 +28,14 @@ Moderate = Callable[[Any, HttpRequest, Any, str], None]
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
-class StaffAdminConfig(AdminConfig):
-    """`django.contrib.admin` with `StaffSite` as its default site."""
+class StaffLoginForm(AdminAuthenticationForm):
+    """The login form of the admin; it says when a limit is reached, and for how long."""
 
-    default_site = "soukloop.core.staff.admin.StaffSite"
+    def clean(self) -> dict[str, Any]:
+        try:
+            return super().clean()
+        except RateLimited as error:
+            raise ValidationError(error.message, code=error.code) from error
 
 
 class StaffSite(admin.AdminSite):
@@ -40,6 +44,7 @@ class StaffSite(admin.AdminSite):
     site_header = "Souk Loop"
     site_title = "Souk Loop"
     index_title = "Staff"
+    login_form = StaffLoginForm
 
     def register(
         self,

@@ -112,3 +112,56 @@ def test_no_request_is_refused_while_redis_is_unavailable(monkeypatch: pytest.Mo
     monkeypatch.setattr(rate_limits, "redis_client", Away)
     for _ in range(10):
         rate_limits.hit("test_scope", "x")
+
+
+def test_a_reserved_use_counts_only_if_it_is_kept() -> None:
+    uses = [("test_scope", "x"), ("test_scope", "y")]
+    for _ in range(5):
+        with rate_limits.reserve(uses):
+            pass
+    with suppress(ValueError), rate_limits.reserve(uses):
+        raise ValueError
+    assert redis_client().zcard(keys.rate_limit("test_scope", "x")) == 0
+    for _ in range(3):
+        with rate_limits.reserve([("test_scope", "y")]) as use:
+            use.keep()
+    with pytest.raises(RateLimited), rate_limits.reserve(uses):
+        pass
+    assert redis_client().zcard(keys.rate_limit("test_scope", "x")) == 0
+    with rate_limits.reserve(uses, is_exempt=lambda scope: scope == "test_scope"):
+        assert redis_client().zcard(keys.rate_limit("test_scope", "x")) == 1
+
+
+def test_parallel_tries_cannot_pass_a_limit_of_failures_together() -> None:
+    tries: list[int] = []
+    barrier = threading.Barrier(20)
+
+    def fail() -> None:
+        barrier.wait()
+        with suppress(RateLimited), rate_limits.reserve([("test_scope", "burst")]) as use:
+            tries.append(1)
+            use.keep()
+
+    threads = [threading.Thread(target=fail) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(tries) == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "1 second"),
+        (1, "1 second"),
+        (45, "45 seconds"),
+        (120, "2 minutes"),
+        (121, "3 minutes"),
+        (3600, "1 hour"),
+        (12_000, "3 hours 20 minutes"),
+    ],
+)
+def test_a_refusal_says_in_words_how_long_to_wait(seconds: int, words: str) -> None:
+    error = RateLimited(retry_after=seconds)
+    assert error.message == f"Too many requests. Try again in {words}."
