@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -92,10 +93,12 @@ class MessageAdmin(ReadOnlyStateAdmin):
     search_fields = ("content",)
     search_help_text = "Words of the content, @username of the sender, or the id of a conversation or message"
     fieldsets = (
-        (None, {"fields": ("id", "conversation", "seq", "sender", "message_type", "content", "data")}),
+        (None, {"fields": ("id", "conversation", "seq", "sender", "message_type")}),
+        ("Content", {"fields": ("content", "picture", "data")}),
         ("Hidden", {"fields": ("hidden_at", "hidden_by", "hidden_reason")}),
         ("Times", {"fields": ("created_at", "client_message_id")}),
     )
+    readonly_fields = ("picture",)
     actions = ("hide",)
 
     def get_search_results(
@@ -115,6 +118,11 @@ class MessageAdmin(ReadOnlyStateAdmin):
     def content_start(self, message: Message) -> str:
         picture = "(picture)" if message.message_type == Message.Type.IMAGE else ""
         return format.truncate(picture or message.content, 60) or "(empty)"
+
+    @admin.display(description="picture")
+    def picture(self, message: Message) -> SafeString | str:
+        upload = message.data.get("upload")
+        return format.media(default_storage.url(upload)) if upload else format.NOTHING
 
     @admin.display(description="sender", ordering="sender__username")
     def sender_link(self, message: Message) -> str:

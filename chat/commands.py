@@ -82,7 +82,7 @@ def leave(session: Session, data: dict[str, Any]) -> None:
     ack_example=MESSAGE_EXAMPLE,
 )
 def send(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Send a text, or the URL of an image. The message is committed before it is acknowledged.
+    """Send a text, or the URL of your own upload. The message is committed before it is acknowledged.
 
     If there is no acknowledgement, send it again with the same `clientMessageId`: it is stored only once.
     """

@@ -39,7 +39,7 @@ class OpenConversationInput(serializers.Serializer[None]):
 
 
 class MessageInput(serializers.Serializer[None]):
-    """A message that a person sends: a text, or the URL of an image."""
+    """A message that a person sends: a text, or the URL of a picture that this person uploaded."""
 
     message_type = serializers.ChoiceField(
         choices=[Message.Type.TEXT, Message.Type.IMAGE],

@@ -139,8 +139,8 @@ class MessageViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Send a message",
-        description="A text, or the URL of an image. A repeated `client_message_id` returns the first"
-        " message.",
+        description="A text, or the URL of a picture that you uploaded. A repeated `client_message_id`"
+        " returns the first message.",
         request=MessageInput,
         responses={201: MessageOutput},
         examples=[

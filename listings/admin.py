@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from listings import emirates_map
@@ -31,10 +32,21 @@ class ProductAdmin(ReadOnlyStateAdmin):
         ("State", {"fields": ("status", "hidden_reason", "seller_closed", "deleted_at")}),
         ("Price", {"fields": ("amount", "fee", "payout", "accepts_offers", "minimum_offer", "auto_accept")}),
         ("Location", {"fields": ("neighborhood", "map")}),
-        ("Media", {"fields": ("image_urls", "video_url", "video_thumbnail_url", "tags")}),
+        ("Media", {"fields": ("pictures", "video", "video_poster", "tags")}),
         ("Statistics", {"fields": ("view_count", "favorite_count", "created_at", "updated_at", "sold_at")}),
     )
-    readonly_fields = ("amount", "fee", "payout", "minimum_offer", "auto_accept", "related", "map")
+    readonly_fields = (
+        "amount",
+        "fee",
+        "payout",
+        "minimum_offer",
+        "auto_accept",
+        "related",
+        "map",
+        "pictures",
+        "video",
+        "video_poster",
+    )
 
     def is_offered(self, action: str, row: Any) -> bool:
         required_status = {"hide": Product.Status.ACTIVE, "restore": Product.Status.HIDDEN}
@@ -103,6 +115,19 @@ class ProductAdmin(ReadOnlyStateAdmin):
             format.link_to_list("offers.transaction", "Transactions", product__id__exact=product.pk),
             format.link_to_list("chat.conversation", "Conversations", product__id__exact=product.pk),
         )
+
+    @admin.display(description="pictures")
+    def pictures(self, product: Product) -> SafeString | str:
+        pictures = ((format.media(address),) for address in product.image_urls)
+        return format_html_join(SafeString("<br>"), "{}", pictures) or format.NOTHING
+
+    @admin.display(description="video")
+    def video(self, product: Product) -> SafeString | str:
+        return format.media(product.video_url)
+
+    @admin.display(description="video thumbnail")
+    def video_poster(self, product: Product) -> SafeString | str:
+        return format.media(product.video_thumbnail_url)
 
     @admin.display(description="location")
     def map(self, product: Product) -> SafeString | str:

@@ -20,6 +20,7 @@ from notifications.services import clear_bodies, notify
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.images import delete_image, store_image
 from soukloop.core.staff.history import log_staff_action
+from soukloop.core.uploads import own_upload
 from soukloop.realtime.presence import online_among
 
 # Other types (offers, system messages) are added by the server, and their own app notifies people.
@@ -37,9 +38,13 @@ def send_message(
 ) -> Message:
     """Send a message in the actor's conversation; a repeated `client_message_id` returns the first message.
 
-    Raises NotFound, and Forbidden if one of the two blocked the other or the other's account is closed.
+    The content of an image is the URL of a picture that the actor uploaded: another server would learn who
+    reads the message, and when. Raises NotFound, Forbidden if one of the two blocked the other or the
+    other's account is closed, and ValidationFailed for another picture.
     """
     other_id = writable_recipient(actor, conversation_id)
+    if message_type == Message.Type.IMAGE and content:
+        content, data = "", {"upload": _own_picture(actor, content)}
     message, _ = _append(
         conversation_id,
         other_id,
@@ -62,7 +67,7 @@ def send_image(
     The picture is decoded before the conversation is locked, because decoding is slow.
     """
     writable_recipient(actor, conversation_id)
-    image = store_image(upload, folder="chat")
+    image = store_image(upload, folder=f"chat/{actor.pk}")
     try:
         message = send_message(
             actor=actor,
@@ -134,6 +139,14 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
         )
         events.publish_message_hidden(message, people)
     return message
+
+
+def _own_picture(actor: User, address: str) -> str:
+    name = own_upload(address, actor.pk)
+    if name is None:
+        message = "Send the picture itself to /images, or the URL of a picture that you uploaded."
+        raise ValidationFailed(details={"content": [message]})
+    return name
 
 
 def inbox_key(conversation_id: UUID) -> str:

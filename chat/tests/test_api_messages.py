@@ -116,14 +116,25 @@ def test_invisible_characters_beside_visible_ones_are_kept(content: str) -> None
     assert response.json()["data"]["content"] == content == Message.objects.get().content
 
 
-def test_an_image_message_takes_a_url() -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.com/shoe.jpg",
+        "https://tracker.example/?reader={buyer}",
+        "http://localhost:8080.example.com/uploads/chat/{buyer}/a.jpg",
+        "http://localhost:8080@example.com/uploads/chat/{buyer}/a.jpg",
+        "http://localhost:8080/live/{buyer}/a.jpg",
+    ],
+)
+def test_a_picture_at_an_address_of_another_server_is_refused(address: str) -> None:
     conversation = make_conversation()
     response = client_for(conversation.buyer).post(
         f"{URL}/{conversation.pk}/messages",
-        {"message_type": "image", "content": "https://example.com/shoe.jpg"},
+        {"message_type": "image", "content": address.format(buyer=conversation.buyer_id)},
     )
-    assert response.status_code == 201
-    assert response.json()["data"]["content"] == "https://example.com/shoe.jpg"
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "validation_error")
+    assert list(response.json()["error"]["details"]) == ["content"]
+    assert not Message.objects.exists()
 
 
 class TestUploads:
@@ -149,13 +160,42 @@ class TestUploads:
         assert data["message_type"] == "image"
         assert data["content"].startswith("http://media.test/uploads/chat/")
         assert data["data"] == {"width": 40, "height": 30}
-        assert len(list(self.folder.iterdir())) == 1
+        assert len(list(self.folder.rglob("*.*"))) == 1
+
+    def test_a_picture_that_the_sender_uploaded_is_sent_by_its_url(self) -> None:
+        conversation = make_conversation()
+        url = self.send(conversation, image=png()).json()["data"]["content"]
+        body = {"message_type": "image", "content": url}
+        response = client_for(conversation.buyer).post(f"{URL}/{conversation.pk}/messages", body)
+        assert response.status_code == 201
+        assert response.json()["data"]["content"] == url
+        assert Message.objects.latest("seq").data["upload"].startswith(f"chat/{conversation.buyer_id}/")
+
+    def test_a_picture_of_the_senders_product_is_sent_by_its_url(self) -> None:
+        conversation = make_conversation()
+        client = client_for(conversation.seller)
+        uploaded = client.post("/api/v1/uploads/images", {"image": png()}, format="multipart")
+        url = uploaded.json()["data"]["url"]
+        body = {"message_type": "image", "content": url}
+        response = client.post(f"{URL}/{conversation.pk}/messages", body)
+        assert response.json()["data"]["content"] == url
+
+    def test_a_picture_that_somebody_else_uploaded_or_nobody_did_is_refused(self) -> None:
+        conversation = make_conversation()
+        url = self.send(conversation, image=png()).json()["data"]["content"]
+        own = url.replace(str(conversation.buyer_id), str(conversation.seller_id))
+        client = client_for(conversation.seller)
+        for address in (url, own, f"{url}?reader=1", url.replace("/chat/", "/chat/../chat/")):
+            body = {"message_type": "image", "content": address}
+            response = client.post(f"{URL}/{conversation.pk}/messages", body)
+            assert response.status_code == 400, address
+        assert Message.objects.count() == 1
 
     def test_the_same_client_message_id_is_one_message_and_one_file(self) -> None:
         conversation = make_conversation()
         one, two = (self.send(conversation, image=png(), client_message_id="p-1") for _ in range(2))
         assert one.json()["data"] == two.json()["data"]
-        assert len(list(self.folder.iterdir())) == 1
+        assert len(list(self.folder.rglob("*.*"))) == 1
 
     def test_an_upload_that_is_not_a_picture_is_refused_and_not_stored(self) -> None:
         conversation = make_conversation()

@@ -142,6 +142,7 @@ def test_rest_and_sockets_give_the_same_events_rows_and_refusals(
             {"content": "a" * 4001},
             {"content": "a", "message_type": "system"},
             {"content": "no address", "message_type": "image"},
+            {"content": "https://example.com/a.jpg", "message_type": "image"},
             {},
         ):
             answer = http.post(f"{url}/messages", json=bad).json()

@@ -4,18 +4,23 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.validators import URLValidator
 from rest_framework import serializers
 from rest_framework.fields import empty
 
 from listings.models import Category
 from soukloop.core.http.fields import PlainTextField
+from soukloop.core.uploads import is_own_media
 
 _NOT_IN_ADDRESSES = re.compile(r"[\s\\\"'<>`\x00-\x1f\x7f]")
 
 
 class WebAddressField(serializers.CharField):
-    """An http or https URL that all parsers read in the same way. The server never fetches it."""
+    """An http or https URL that all parsers read in the same way. The server never fetches it.
+
+    Without EXTERNAL_MEDIA_ALLOWED, only one of our own files.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=2000, validators=[_check_address], **kwargs)
@@ -42,6 +47,8 @@ def _check_address(address: str) -> None:
     if "@" in parts.netloc:  # readers could take the text before the @ for the host
         raise serializers.ValidationError("An address can't contain a username or password.")
     URLValidator(schemes=["http", "https"], message=invalid_host)(address)
+    if not settings.EXTERNAL_MEDIA_ALLOWED and not is_own_media(address):
+        raise serializers.ValidationError("Use the address of a file that was uploaded here.")
 
 
 class CategoryField(serializers.CharField):

@@ -1,7 +1,6 @@
 """Storing uploaded images of products, and creating thumbnails of them."""
 
 from typing import Any
-from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -11,6 +10,7 @@ from accounts.models import User
 from listings.models import Product
 from soukloop.core import images
 from soukloop.core.images import StoredImage
+from soukloop.core.uploads import stored_name
 
 FOLDER = "products"
 
@@ -24,10 +24,8 @@ def uploaded_image_name(product: Product) -> str | None:
     """Return the storage name of the product's first image if its seller uploaded it, else None."""
     if not product.image_urls:
         return None
-    base, url = default_storage.url(""), product.image_urls[0]
-    name = unquote(url.removeprefix(base)).lstrip("/") if url.startswith(base) else ""
-    is_sellers = name.startswith(f"{FOLDER}/{product.seller_id}/") and ".." not in name
-    return name if is_sellers else None
+    name = stored_name(product.image_urls[0])
+    return name if name and name.startswith(f"{FOLDER}/{product.seller_id}/") else None
 
 
 def make_thumbnail(*, product: Product) -> None:

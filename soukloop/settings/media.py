@@ -9,6 +9,8 @@ MEDIA_ROOT = (BASE_DIR / str(MEDIA_ROOT)).resolve()
 DISK_FREE_MIN_BYTES = env.int("DISK_FREE_MIN_BYTES", default=200 * 2**20)
 MEDIA_URL = env.str("MEDIA_URL", default="http://localhost:8080/").rstrip("/") + "/"
 RTMP_URL = env.str("RTMP_URL", default="rtmp://localhost:1935/live").rstrip("/")
+# Whether products may show pictures and videos of other servers, which learn who looks at them.
+EXTERNAL_MEDIA_ALLOWED = env.bool("EXTERNAL_MEDIA_ALLOWED", default=True)
 MEDIA_SECRET = env.str("MEDIA_SECRET", default="")
 MEDIA_CONTROL_URL = env.str("MEDIA_CONTROL_URL", default="http://127.0.0.1:8080").rstrip("/")
 

@@ -13,6 +13,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from soukloop.core.uploads import stored_name
+
 NOTHING = "–"
 
 
@@ -38,6 +40,20 @@ def link_to_list(kind: str, text: str, **lookups: Any) -> SafeString:
     """Link to the admin list of a model (`offers.offer`), filtered by lookups."""
     page = reverse(f"admin:{kind.replace('.', '_')}_changelist")
     return format_html('<a href="{}?{}">{}</a>', page, urlencode(lookups), text)
+
+
+def media(address: str) -> SafeString | str:
+    """Show an uploaded picture, and link to any other address.
+
+    The link doesn't tell the other server which page it is on, and nothing is loaded from there before staff
+    follow it.
+    """
+    if not address:
+        return NOTHING
+    name = stored_name(address)
+    if name is not None and name.lower().endswith((".jpg", ".webp")):
+        return format_html('<a href="{0}"><img src="{0}" alt="" style="max-height: 120px"></a>', address)
+    return format_html('<a href="{0}" rel="noreferrer noopener" target="_blank">{0}</a>', address)
 
 
 def join_dots(*parts: SafeString | str) -> SafeString:
