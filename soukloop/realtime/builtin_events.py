@@ -40,6 +40,15 @@ RESYNC = declare_event(
         rooms=ANY_ROOM,
     )
 )
+SERVER_SHUTDOWN = declare_event(
+    EventSpec(
+        "server:shutdown",
+        "The server stops, and closes the connection next (WebSocket: code 1012). Connect again after "
+        "`reconnectAfterMs`, which differs for each connection, so that not all of them come back at once.",
+        {"reconnectAfterMs": 12400},
+        rooms=(),
+    )
+)
 USER_ONLINE = declare_event(
     EventSpec(
         "user:online",

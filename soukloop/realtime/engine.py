@@ -83,8 +83,8 @@ class EngineSink:
             text = frame.text(WireFormat.SOCKETIO)[1:].decode()
             self._session.queue.put_nowait(EnginePacket(MESSAGE, text))
 
-    def close(self, code: int, reason: str) -> None:
-        if self.is_writable:
+    def close(self, code: int, reason: str, *, reconnect: bool = False) -> None:
+        if self.is_writable and not reconnect:
             # After this packet, the client does not reconnect automatically.
             self.write(Batch([Frame.from_text(_SOCKETIO_DISCONNECT)]))
         if self._transport is not None:

@@ -31,8 +31,8 @@ class Sink(Protocol):
     def write(self, batch: Batch) -> None:
         """Send the events in order. Never waits."""
 
-    def close(self, code: int, reason: str) -> None:
-        """Close the connection. Never waits."""
+    def close(self, code: int, reason: str, *, reconnect: bool) -> None:
+        """Close the connection. Never waits. With `reconnect`, clients that do so may connect again."""
 
 
 class CommandQueue:
@@ -93,11 +93,11 @@ class Member:
         if backlog:
             self.sink.write(Batch(list(backlog)))
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str, *, reconnect: bool = False) -> None:
         if not self.is_closed:
             self.is_closed = True
             self.backlog = None
-            self.sink.close(code, reason)
+            self.sink.close(code, reason, reconnect=reconnect)
 
     def _enqueue(self, frames: list[Frame]) -> None:
         if self.backlog is None:
@@ -140,7 +140,7 @@ class AsgiSink:
     def write(self, batch: Batch) -> None:
         self._task = asyncio.get_running_loop().create_task(self._write(batch.frames))
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str, *, reconnect: bool = False) -> None:
         self._closing = asyncio.get_running_loop().create_task(self._close(code, reason))
 
     async def _write(self, frames: list[Frame]) -> None:

@@ -38,7 +38,7 @@ class TransportSink:
     def write(self, batch: Batch) -> None:
         self._protocol.transport.write(batch.raw(self.wire))
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, code: int, reason: str, *, reconnect: bool = False) -> None:
         self.is_writable = False
         self._protocol.fail(code, reason)
 

@@ -50,5 +50,6 @@ SOCKET_FRAME_MAX_BYTES = 64 * 1024
 SOCKET_QUEUE_MAX = 256  # frames waiting for one slow client
 SOCKET_COMMAND_THREADS = 16
 SOCKET_TICK = timedelta(milliseconds=250)
+SOCKET_RECONNECT_SPREAD = timedelta(seconds=30)  # over which clients return after a restart
 SOCKET_HEARTBEAT = timedelta(seconds=20)
 PRESENCE_TTL = timedelta(seconds=60)

@@ -57,6 +57,51 @@ def test_sockets_stay_open_when_redis_restarts_and_receive_resync(
         assert "Traceback" not in server.log()
 
 
+def test_clients_are_told_of_a_shutdown_with_a_delay_of_their_own(
+    live_server_process: Servers, bare_client: Any, sio_client: Any, token: str
+) -> None:
+    [server] = live_server_process(1, fresh=True, environment=PROBE)
+    bare = [bare_client(server, token) for _ in range(8)]
+    upgraded = sio_client(server, token, reconnection=False).wait_connected()
+    upgraded.wait_upgraded()
+    polling = sio_client(server, token, transports=["polling"], reconnection=False).wait_connected()
+    clients = [*bare, upgraded, polling]
+    for client in clients:
+        client.expect("connected")
+
+    started = time.monotonic()
+    server.terminate()
+    delays = [client.expect("server:shutdown")["reconnectAfterMs"] for client in clients]
+    assert time.monotonic() - started < 5  # a polling client does not hold the server up either
+    assert all(0 <= delay <= 30_000 for delay in delays)
+    assert len(set(delays)) > 5  # each its own
+    for client, delay in zip(bare, delays, strict=False):
+        assert client.wait_closed() == (1012, f"The server restarts. Connect again in {delay / 1000:.0f} s.")
+    # Not "io server disconnect", after which the client would not connect again by itself.
+    assert {upgraded.wait_disconnected(), polling.wait_disconnected()} <= {
+        "transport close",
+        "transport error",
+    }
+    assert "Traceback" not in server.log()
+
+
+def test_a_request_that_is_running_is_answered_during_a_shutdown(live_server_process: Servers) -> None:
+    [server] = live_server_process(1, fresh=True)
+    body = b'{"identifier": "nobody@example.com", "password": "wrong-password"}'
+    head = (
+        f"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.sendall(head.encode() + body[:10])
+        time.sleep(0.3)  # the request has arrived, its body has not
+        server.process.terminate()
+        time.sleep(0.3)
+        client.sendall(body[10:])
+        assert client.recv(4096).startswith(b"HTTP/1.1 401 ")
+    server.terminate()
+
+
 def test_a_user_goes_offline_with_the_last_connection(
     live_server_process: Servers, bare_client: Any, token: str, buyer: User
 ) -> None:
