@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString
 from accounts.identifiers import normalize_phone
 from accounts.models import User
 from accounts.services import moderation
+from accounts.services.logins import PASSWORD_CHANGED, end_all_logins
 from soukloop.core.staff import format
-from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
+from soukloop.core.staff.admin import ReadOnlyStateAdmin, password_changed, reason_action
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -171,6 +172,11 @@ class UserAdmin(ReadOnlyStateAdmin):
     @reason_action(description="Remove from staff", done="no longer staff")
     def remove_staff(self, request: HttpRequest, user: User, reason: str) -> None:
         moderation.set_staff(actor=_staff_user(request), user_id=user.pk, is_staff=False, reason=reason)
+
+
+@password_changed.register
+def end_logins_after_password_change(user: User) -> None:
+    end_all_logins(user, PASSWORD_CHANGED)
 
 
 def _staff_user(request: HttpRequest) -> User:

@@ -11,11 +11,18 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts.models import User
-from accounts.selectors import UserWithBlocks, user_by_login_identifier, user_with_blocks
+from accounts.selectors import (
+    UserWithBlocks,
+    ended_logins,
+    user_by_login_identifier,
+    user_with_blocks,
+    version_key,
+)
 from accounts.services.password_attempts import limited_login, remember_login
 from accounts.services.tickets import redeem_ws_ticket
+from accounts.services.token_use import record_use, record_uses
 from accounts.tokens import TokenClaims, check_token_subject, read_access_token
-from soukloop.core.db.reads import Reads
+from soukloop.core.db.reads import Reads, run
 from soukloop.core.db.rows import user_by_id, users_by_id
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.http.requests import client_ip
@@ -44,7 +51,11 @@ def user_from_header(header: str) -> User | None:
     Raises NotAuthenticated.
     """
     claims = _read_header(header)
-    return check_token_subject(user_by_id(claims.user_id), claims.token_version) if claims else None
+    if claims is None:
+        return None
+    user: User = check_token_subject(user_by_id(claims.user_id), claims.token_version)
+    run(record_use(claims))
+    return user
 
 
 def user_with_blocks_from_header(header: str) -> Reads[tuple[UUID, UserWithBlocks] | None]:
@@ -53,7 +64,9 @@ def user_with_blocks_from_header(header: str) -> Reads[tuple[UUID, UserWithBlock
     if claims is None:
         return None
     user = yield from user_with_blocks(claims.user_id)
-    return claims.user_id, check_token_subject(user, claims.token_version)
+    subject = check_token_subject(user, claims.token_version)
+    yield from record_use(claims)
+    return claims.user_id, subject
 
 
 def _read_header(header: str) -> TokenClaims | None:
@@ -115,13 +128,31 @@ class IdentifierBackend(ModelBackend):
 
 
 def authenticate_sockets(credentials: Sequence[Credentials]) -> list[SocketUser | Exception]:
-    """Return, for each handshake, the user of its access token or ticket, or an exception; in one query.
+    """Return, for each handshake, the user of its access token or ticket, or an exception; in a few queries.
 
     The exception is usually NotAuthenticated; for a ticket it is RedisError while Redis is unavailable.
     """
     results = [_read_credentials(item) for item in credentials]
-    users = users_by_id({claims.user_id for claims in results if isinstance(claims, TokenClaims)})
-    return [_socket_user(result, users) if isinstance(result, TokenClaims) else result for result in results]
+    accepted = [claims for claims in results if isinstance(claims, TokenClaims)]
+    users = users_by_id({claims.user_id for claims in accepted})
+    record_uses(accepted)
+    ended = ended_logins({str(claims.family_id) for claims in accepted if claims.family_id is not None})
+    return [
+        _socket_user(result, users, ended) if isinstance(result, TokenClaims) else result
+        for result in results
+    ]
+
+
+def socket_end_reasons(people: Sequence[SocketUser]) -> list[str | None]:
+    """Return, for each open socket's user, why the socket's login has ended, or None; in one query.
+
+    A socket whose token belongs to no login ends with the user's token version.
+    """
+    ended = ended_logins(
+        {person.family_id for person in people if person.family_id is not None},
+        {(person.id, person.token_version) for person in people if person.family_id is None},
+    )
+    return [ended.get(person.family_id or version_key(person.id, person.token_version)) for person in people]
 
 
 def _read_credentials(credentials: Credentials) -> TokenClaims | Exception:
@@ -135,15 +166,21 @@ def _read_credentials(credentials: Credentials) -> TokenClaims | Exception:
         return error
 
 
-def _socket_user(claims: TokenClaims, users: Mapping[UUID, User]) -> SocketUser | Exception:
+def _socket_user(
+    claims: TokenClaims, users: Mapping[UUID, User], ended: Mapping[str, str]
+) -> SocketUser | Exception:
+    family_id = str(claims.family_id) if claims.family_id is not None else None
     try:
         user = check_token_subject(users.get(claims.user_id), claims.token_version)
     except NotAuthenticated as error:
         return error
+    if family_id is not None and family_id in ended:
+        return NotAuthenticated(ended[family_id], code="token_revoked")
     return SocketUser(
         id=user.pk,
         username=user.username,
         avatar_url=public_url(user.avatar),
         token_version=user.token_version,
         row=user,
+        family_id=family_id,
     )

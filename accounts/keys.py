@@ -7,5 +7,5 @@ def otp(identifier: str) -> str:
 
 
 def ws_ticket(digest: str) -> str:
-    """String, WS_TICKET_TTL: the user and token version that one socket handshake may use."""
+    """String, WS_TICKET_TTL: the user, token version and login that one socket handshake may use."""
     return f"ws_ticket:{digest}"

@@ -1,6 +1,7 @@
 """Users, their logins and one-time codes, follows and blocks."""
 
 import uuid
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -104,16 +105,29 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return f"@{self.username}"
 
+    # Both are compared with what a session of the admin holds: whatever ends a person's logins ends that too.
+
+    def get_session_auth_hash(self) -> str:
+        return f"{super().get_session_auth_hash()}:{self.token_version}"
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        for key_hash in super().get_session_auth_fallback_hash():
+            yield f"{key_hash}:{self.token_version}"
+
 
 class RefreshFamily(models.Model):
-    """One login: the current refresh token and the previous one, each by its `jti`."""
+    """One login: its current pair of tokens and the previous refresh token, each by its `jti`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="refresh_families")
     current_jti = models.CharField(max_length=32)
     previous_jti = models.CharField(max_length=32, blank=True)
+    is_current_used = models.BooleanField(
+        default=False, help_text="An access token of the current pair was used at least once"
+    )
     rotated_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=120, blank=True, help_text="Shown to the person's devices")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

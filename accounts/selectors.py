@@ -1,5 +1,6 @@
 """Reads of users: by identifier, with their blocks, and their follows."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -13,7 +14,9 @@ from accounts.blocks import blocked_between, blocked_ids_sql
 from accounts.contacts import accepts_login_by
 from accounts.identifiers import normalize_email, normalize_phone
 from accounts.models import Follow, User
-from soukloop.core.db.reads import Reads, Statement
+from soukloop.core.db.reads import Reads, Statement, fetch
+
+_SESSION_ENDED = "This session has ended. Log in again."
 
 
 def user_by_identifier(identifier: str) -> User | None:
@@ -55,6 +58,31 @@ def user_with_blocks(user_id: UUID) -> Reads[UserWithBlocks | None]:
         has_one_plan=True,
     )
     return UserWithBlocks(*rows[0]) if rows else None
+
+
+def ended_logins(family_ids: Collection[str], versions: Collection[tuple[UUID, int]] = ()) -> dict[str, str]:
+    """Return which of these logins have ended, with the reasons, in one query.
+
+    `versions` are users and token versions, for tokens that belong to no login; their keys in the result are
+    those of `version_key`.
+    """
+    if not family_ids and not versions:
+        return {}
+    sql = (
+        "SELECT asked.id::text, COALESCE(NULLIF(f.end_reason, ''), %s)"
+        " FROM unnest(%s::uuid[]) asked(id) LEFT JOIN accounts_refreshfamily f ON f.id = asked.id"
+        " WHERE f.id IS NULL OR f.revoked_at IS NOT NULL"
+        " UNION ALL SELECT asked.id || ':' || asked.version, %s"
+        " FROM unnest(%s::uuid[], %s::int[]) asked(id, version) LEFT JOIN accounts_user u ON u.id = asked.id"
+        " WHERE u.id IS NULL OR NOT u.is_active OR u.token_version <> asked.version"
+    )
+    user_ids, numbers = [user_id for user_id, _ in versions], [version for _, version in versions]
+    rows = fetch(Statement(sql, [_SESSION_ENDED, list(family_ids), _SESSION_ENDED, user_ids, numbers]))
+    return {str(key): str(reason) for key, reason in rows}
+
+
+def version_key(user_id: UUID, version: int) -> str:
+    return f"{user_id}:{version}"
 
 
 @dataclass(frozen=True)

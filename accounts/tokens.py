@@ -31,7 +31,10 @@ class TypedToken(Token):
 
 
 class AccessToken(TypedToken):
-    """`sub` is the user, `ver` the user's token version at signing, `fam` the login (RefreshFamily)."""
+    """`sub` is the user, `ver` the user's token version at signing, `fam` the login (RefreshFamily).
+
+    With a login, `jti` is that of the refresh token of the same pair.
+    """
 
     token_type = "access"  # noqa: S105
     lifetime = api_settings.ACCESS_TOKEN_LIFETIME
@@ -44,11 +47,17 @@ class RefreshToken(TypedToken):
     lifetime = api_settings.REFRESH_TOKEN_LIFETIME
 
 
-def access_token_for(user: User, family: RefreshFamily | None = None) -> str:
-    """Sign an access token."""
+def access_token_for(
+    user: User, family: RefreshFamily | None = None, issued_at: datetime | None = None
+) -> str:
+    """Sign an access token; with the same family and the same `issued_at` always the same token."""
     token = AccessToken()
     if family is not None:
         token["fam"] = str(family.pk)
+        token.payload["jti"] = family.current_jti
+    if issued_at is not None:
+        token["iat"] = datetime_to_epoch(issued_at)
+        token["exp"] = datetime_to_epoch(issued_at + AccessToken.lifetime)
     token["sub"] = str(user.pk)
     token["ver"] = user.token_version
     return str(token)
@@ -68,10 +77,15 @@ def refresh_token_for(family: RefreshFamily, user: User) -> str:
 
 @dataclass(frozen=True)
 class TokenClaims:
-    """The user of a token or ticket, and the user's token version when it was issued."""
+    """The user of a token or ticket, the user's token version when it was issued, and its login.
+
+    `pair` is the `jti` that an access token shares with the refresh token of its login.
+    """
 
     user_id: UUID
     token_version: int
+    family_id: UUID | None = None
+    pair: str = ""
 
 
 def read_access_token(token: str) -> TokenClaims:
@@ -95,8 +109,22 @@ def _verify(token: str) -> tuple[TokenClaims, float]:
         payload = decode(AccessToken, token)
         if len(_verified_tokens) >= _VERIFIED_TOKENS_MAX:
             _verified_tokens.clear()
-        found = _verified_tokens[digest] = TokenClaims(UUID(payload["sub"]), payload["ver"]), payload["exp"]
+        found = _verified_tokens[digest] = _claims_of(payload), payload["exp"]
     return found
+
+
+def _claims_of(payload: dict[str, Any]) -> TokenClaims:
+    family_id = parse_uuid(payload.get("fam"))
+    pair = str(payload.get("jti")) if family_id is not None else ""
+    return TokenClaims(UUID(payload["sub"]), payload["ver"], family_id, pair)
+
+
+def parse_uuid(value: object) -> UUID | None:
+    """Return the id of a login in a token's `fam`, or None."""
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None
 
 
 class TokenSubject(Protocol):

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -15,15 +15,19 @@ from accounts.models import RefreshFamily, User
 from accounts.selectors import user_by_login_identifier
 from accounts.services.password_attempts import limited_login, remember_login
 from accounts.tokens import (
+    AccessToken,
     RefreshToken,
     access_token_for,
     check_account_open,
     check_token_subject,
     decode,
+    parse_uuid,
     refresh_token_for,
 )
-from soukloop.core.errors import Forbidden, NotAuthenticated
+from soukloop.core.errors import Conflict, Forbidden, NotAuthenticated
 from soukloop.realtime.sessions import close_user_sessions_on_commit
+
+PASSWORD_CHANGED = "The password was changed. Log in again."  # noqa: S105 - a reason
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Login:
     user: User
     access_token: str
     refresh_token: str
+    expires_in: int = int(AccessToken.lifetime.total_seconds())
 
 
 def log_in(*, identifier: str, password: str, ip: str) -> Login:
@@ -64,18 +69,49 @@ def open_login(user: User) -> Login:
     """
     now = timezone.now()
     check_account_open(user)
+    return _sign_login(create_family(user, now), user)
+
+
+def create_family(user: User, now: datetime) -> RefreshFamily:
+    """Create the row of a login and set the user's `last_login_at`."""
     family = RefreshFamily.objects.create(user=user, current_jti=uuid.uuid4().hex, rotated_at=now)
     user.last_login_at = now
     User.objects.filter(pk=user.pk).update(last_login_at=now)
-    return _sign_login(family, user)
+    return family
+
+
+def untouched_login(*, family_id: object, is_repeated: bool) -> Login:
+    """Return the tokens that a login began with, always the same ones, for a response that is sent again.
+
+    Only while the login has not ended and none of its tokens was used: a repeated request must not give
+    anybody a way in that they have lost. Raises Conflict (registration_replayed).
+    """
+    with transaction.atomic():
+        family = _locked_family(family_id)
+        if (
+            family is None
+            or family.revoked_at is not None
+            or family.previous_jti
+            or family.is_current_used
+            or not family.user.is_active
+        ):
+            raise Conflict(
+                "This registration was answered before, and its login is in use or has ended. Log in.",
+                code="registration_replayed",
+            )
+    user, issued_at = family.user, family.rotated_at
+    age = timezone.now() - issued_at if is_repeated else timedelta(0)
+    expires_in = max(0, int((AccessToken.lifetime - age).total_seconds()))
+    access_token = access_token_for(user, family, issued_at)
+    return Login(user, access_token, refresh_token_for(family, user), expires_in)
 
 
 def refresh_login(*, refresh_token: str) -> Login:
     """Exchange a refresh token for a new pair (contract 1.7); earlier access tokens stay valid.
 
-    Exactly one use rotates the family. The same token again within REFRESH_GRACE is a retry or a parallel
-    request and gets the same successor as the first use. After that it counts as stolen, and the family ends.
-    Raises NotAuthenticated.
+    Exactly one use rotates the family. The same token again is a retry or a parallel request, and gets the
+    same successor, until that was used: itself, or an access token that was issued with it. After that the
+    token counts as stolen, and the family ends. Raises NotAuthenticated.
     """
     claims = decode(RefreshToken, refresh_token)
     now = timezone.now()
@@ -92,13 +128,20 @@ def refresh_login(*, refresh_token: str) -> Login:
 def log_out(*, refresh_token: str) -> None:
     """End the login of a refresh token; a login that has ended is no error."""
     claims = decode(RefreshToken, refresh_token)
-    end_login(family_id=claims.get("fam"))
+    end_login(user_id=UUID(claims["sub"]), family_id=claims.get("fam"))
 
 
-def end_login(*, family_id: object) -> None:
-    """Revoke one refresh family; its access token stays valid until it expires, and sockets stay open."""
-    if family := _parse_uuid(family_id):
-        RefreshFamily.objects.filter(pk=family, revoked_at=None).update(revoked_at=timezone.now())
+def end_login(*, user_id: UUID, family_id: object) -> None:
+    """End one login: its refresh token and its sockets; its access token stays valid until it expires."""
+    if family := parse_uuid(family_id):
+        with transaction.atomic():
+            _end_family(user_id, family, "You were logged out. Log in again.")
+
+
+def _end_family(user_id: UUID, family_id: UUID, reason: str) -> None:
+    families = RefreshFamily.objects.filter(pk=family_id, user_id=user_id, revoked_at=None)
+    if families.update(revoked_at=timezone.now(), end_reason=reason):
+        close_user_sessions_on_commit(user_id, reason, family_id=family_id)
 
 
 def log_out_everywhere(*, actor: User) -> None:
@@ -111,7 +154,8 @@ def end_all_logins(user: User, reason: str) -> None:
     """Revoke a user's tokens and close their sockets with this reason, in the caller's transaction."""
     User.objects.filter(pk=user.pk).update(token_version=F("token_version") + 1)
     user.refresh_from_db(fields=["token_version"])
-    RefreshFamily.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+    families = RefreshFamily.objects.filter(user=user, revoked_at=None)
+    families.update(revoked_at=timezone.now(), end_reason=reason)
     close_user_sessions_on_commit(user.pk, reason)
 
 
@@ -122,7 +166,7 @@ def delete_expired_families() -> int:
 
 
 def _locked_family(family_id: object) -> RefreshFamily | None:
-    key = _parse_uuid(family_id)
+    key = parse_uuid(family_id)
     if key is None:
         return None
     families = RefreshFamily.objects.select_related("user").select_for_update(of=("self",))
@@ -135,24 +179,17 @@ def _rotate(family: RefreshFamily, jti: str, now: datetime) -> bool:
         return False
     if jti == family.current_jti:
         family.previous_jti, family.current_jti, family.rotated_at = jti, uuid.uuid4().hex, now
-        family.save(update_fields=["previous_jti", "current_jti", "rotated_at"])
+        family.is_current_used = False
+        family.save(update_fields=["previous_jti", "current_jti", "rotated_at", "is_current_used"])
         return True
-    if jti == family.previous_jti and now - family.rotated_at <= settings.REFRESH_GRACE:
+    if jti == family.previous_jti and not family.is_current_used:
         return True
-    family.revoked_at = now
-    family.save(update_fields=["revoked_at"])
+    _end_family(family.user_id, family.pk, "A refresh token was used twice. Log in again.")
     return False
 
 
 def _sign_login(family: RefreshFamily, user: User) -> Login:
     return Login(user, access_token_for(user, family), refresh_token_for(family, user))
-
-
-def _parse_uuid(value: object) -> UUID | None:
-    try:
-        return UUID(str(value))
-    except ValueError:
-        return None
 
 
 def _wrong_credentials() -> NotAuthenticated:

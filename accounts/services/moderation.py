@@ -70,7 +70,7 @@ def set_verified_badge(*, actor: User, user_id: UUID, is_given: bool, reason: st
 
 
 def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> User:
-    """Give or remove access to the admin, as a moderator; for superusers.
+    """Give or remove access to the admin, as a moderator; for superusers. Removing it ends every login.
 
     Moderators may view everything and run the admin's actions; a superuser may restrict their group.
     Raises Forbidden, Conflict (staff_unchanged).
@@ -89,6 +89,8 @@ def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> Use
         user.save(update_fields=["is_staff", "is_superuser", "updated_at"])
         user.groups.set([_moderators()] if is_staff else [])
         user.user_permissions.clear()
+        if not is_staff:
+            end_all_logins(user, "You are no longer staff. Log in again.")
         verb = "Made staff" if is_staff else "Removed from staff"
         log_staff_action(actor=actor, row=user, message=f"{verb}: {reason}")
         return user

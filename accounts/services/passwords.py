@@ -8,7 +8,7 @@ from accounts.access import lock_user
 from accounts.models import User
 from accounts.services import otp
 from accounts.services.contacts import confirm_contact
-from accounts.services.logins import Login, end_all_logins, open_login
+from accounts.services.logins import PASSWORD_CHANGED, Login, end_all_logins, open_login
 from accounts.services.password_attempts import limited_confirmation
 from soukloop.core.errors import DomainError, ValidationFailed
 
@@ -60,4 +60,4 @@ def reset_password(*, identifier: str, code: str, new_password: str, ip: str) ->
 def _set_password(user: User, password: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password", "updated_at"])
-    end_all_logins(user, "The password was changed. Log in again.")
+    end_all_logins(user, PASSWORD_CHANGED)

@@ -8,15 +8,18 @@ from django.conf import settings
 
 from accounts import keys
 from accounts.models import User
-from accounts.tokens import TokenClaims
+from accounts.tokens import TokenClaims, parse_uuid
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.redis.client import redis_client
 
 
-def issue_ws_ticket(*, actor: User) -> str:
-    """Return a ticket for one handshake within WS_TICKET_TTL; Redis holds only its digest."""
+def issue_ws_ticket(*, actor: User, family_id: UUID | None = None) -> str:
+    """Return a ticket for one handshake within WS_TICKET_TTL; Redis holds only its digest.
+
+    It belongs to the login of this id, and ends with it.
+    """
     ticket = secrets.token_urlsafe(32)
-    value = f"{actor.pk}:{actor.token_version}"
+    value = f"{actor.pk}:{actor.token_version}:{family_id or ''}"
     redis_client().set(keys.ws_ticket(_digest(ticket)), value, ex=settings.WS_TICKET_TTL)
     return ticket
 
@@ -26,8 +29,8 @@ def redeem_ws_ticket(ticket: str) -> TokenClaims:
     value = redis_client().getdel(keys.ws_ticket(_digest(ticket)))
     if not isinstance(value, bytes):
         raise NotAuthenticated("This ticket has been used or has expired.", code="ticket_invalid")
-    user_id, _, version = value.decode().partition(":")
-    return TokenClaims(UUID(user_id), int(version))
+    user_id, version, *family_id = value.decode().split(":")
+    return TokenClaims(UUID(user_id), int(version), parse_uuid("".join(family_id)))
 
 
 def _digest(ticket: str) -> str:

@@ -9,11 +9,14 @@ import time_machine
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.utils import timezone
 
+from accounts.authentication import authenticate_sockets, user_with_blocks_from_header
 from accounts.models import RefreshFamily
 from accounts.services.logins import delete_expired_families
 from accounts.tests.calls import AUTH, claims_of, code_of, log_in, me_with, refresh
 from accounts.tests.factories import PASSWORD, client_for, make_user
 from accounts.tokens import refresh_token_for
+from soukloop.core.db.reads import run
+from soukloop.realtime.sessions import Credentials, SocketUser
 
 pytestmark = pytest.mark.django_db
 
@@ -115,21 +118,48 @@ def test_refresh_gives_a_new_pair_and_the_old_access_token_remains_valid(
     assert refresh(guest, second["refresh_token"]).status_code == 200
 
 
-def test_a_refresh_can_be_retried_within_ten_seconds(guest: Any, user: Any, clock: Any) -> None:
-    first = log_in(guest, user.email).json()["data"]["refresh_token"]
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(seconds=11), timedelta(days=29)])
+def test_a_refresh_whose_answer_was_lost_can_be_repeated_until_its_successor_is_used(
+    guest: Any, user: Any, clock: Any, later: timedelta
+) -> None:
+    login = log_in(guest, user.email).json()["data"]
+    first = login["refresh_token"]
     second = refresh(guest, first).json()["data"]["refresh_token"]
-    clock.shift(10)
-    again = refresh(guest, first)
-    assert again.status_code == 200
-    assert again.json()["data"]["refresh_token"] == second
+    clock.shift(later)
+    for _ in range(3):
+        if later < timedelta(minutes=30):
+            assert me_with(guest, login["access_token"]).status_code == 200  # of the first pair: no use
+        again = refresh(guest, first)
+        assert again.status_code == 200
+        assert again.json()["data"]["refresh_token"] == second
+    assert me_with(guest, again.json()["data"]["access_token"]).status_code == 200
     assert refresh(guest, second).status_code == 200
+    assert RefreshFamily.objects.get().revoked_at is None
 
 
-def test_a_refresh_token_reused_later_ends_its_family_and_no_other(guest: Any, user: Any, clock: Any) -> None:
+@pytest.mark.parametrize(
+    "use", ["refresh token", "access token", "access token of the retry", "feed", "socket"]
+)
+@pytest.mark.parametrize("later", [0, 11])
+def test_a_refresh_token_reused_after_its_successor_was_used_ends_its_family_and_no_other(
+    guest: Any, user: Any, clock: Any, use: str, later: int
+) -> None:
     first = log_in(guest, user.email).json()["data"]["refresh_token"]
     other = log_in(guest, user.email).json()["data"]["refresh_token"]
-    second = refresh(guest, first).json()["data"]["refresh_token"]
-    clock.shift(11)
+    pair = refresh(guest, first).json()["data"]
+    second = pair["refresh_token"]
+    if use == "refresh token":
+        second = refresh(guest, second).json()["data"]["refresh_token"]
+    elif use == "access token":
+        assert me_with(guest, pair["access_token"]).status_code == 200
+    elif use == "token of the retry":
+        assert me_with(guest, refresh(guest, first).json()["data"]["access_token"]).status_code == 200
+    elif use == "feed":
+        assert run(user_with_blocks_from_header(f"Bearer {pair['access_token']}")) is not None
+    else:
+        [found] = authenticate_sockets([Credentials(token=pair["access_token"])])
+        assert isinstance(found, SocketUser)
+    clock.shift(later)
     assert code_of(refresh(guest, first)) == (401, "token_revoked")
     assert code_of(refresh(guest, second)) == (401, "token_revoked")
     assert refresh(guest, other).status_code == 200
@@ -143,6 +173,17 @@ def test_a_token_older_than_the_previous_one_ends_the_family_at_once(
     third = refresh(guest, second).json()["data"]["refresh_token"]
     assert code_of(refresh(guest, first)) == (401, "token_revoked")
     assert code_of(refresh(guest, third)) == (401, "token_revoked")
+
+
+def test_the_use_of_a_pair_takes_one_statement_per_process(
+    guest: Any, user: Any, django_assert_num_queries: Any
+) -> None:
+    token = log_in(guest, user.email).json()["data"]["access_token"]
+    with django_assert_num_queries(2):
+        assert me_with(guest, token).status_code == 200
+    assert RefreshFamily.objects.get().is_current_used
+    with django_assert_num_queries(1):
+        assert me_with(guest, token).status_code == 200
 
 
 def test_a_refresh_token_expires_after_thirty_days(guest: Any, user: Any, clock: Any) -> None:

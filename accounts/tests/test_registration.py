@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.hashers import identify_hasher
 
 from accounts.models import RefreshFamily, User
-from accounts.tests.factories import make_user
+from accounts.services import moderation
+from accounts.tests.calls import AUTH, EMAIL, code_in_redis, me_with, refresh, send
+from accounts.tests.factories import client_for, make_staff, make_user
 from soukloop.core.models import IdempotencyRecord
 
 pytestmark = pytest.mark.django_db
@@ -153,16 +156,90 @@ def test_a_new_account_is_neither_staff_nor_verified(guest: Any) -> None:
     assert not any([row.is_staff, row.is_superuser, row.is_verified, row.has_verified_badge])
 
 
-def test_the_same_idempotency_key_registers_once_and_gives_tokens_again(guest: Any) -> None:
-    first = guest.post(URL, BUYER, headers={"Idempotency-Key": "try-1"})
-    again = guest.post(URL, BUYER, headers={"Idempotency-Key": "try-1"})
+def repeat(guest: Any, body: Any = BUYER) -> Any:
+    return guest.post(URL, body, headers={"Idempotency-Key": "try-1"})
 
-    assert (first.status_code, again.status_code) == (201, 201)
-    assert first.json()["data"]["user"]["id"] == again.json()["data"]["user"]["id"]
-    assert User.objects.count() == 1
+
+def test_the_same_idempotency_key_registers_once_and_gives_the_same_tokens_again(guest: Any) -> None:
+    with time_machine.travel("2026-02-03T04:00:00Z", tick=False) as clock:
+        first = repeat(guest)
+        clock.shift(600)
+        again = repeat(guest)
+
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert "Idempotent-Replayed" not in first.headers
+        assert again.headers["Idempotent-Replayed"] == "true"
+        shown, repeated = first.json()["data"], again.json()["data"]
+        assert (shown.pop("expires_in"), repeated.pop("expires_in")) == (1800, 1200)
+        assert shown == repeated
+        assert me_with(guest, repeated["access_token"]).status_code == 200
+    assert User.objects.count() == RefreshFamily.objects.count() == 1
+    assert repeat(guest, SELLER).status_code == 422
+
+
+def test_the_stored_response_of_a_registration_is_of_no_use_to_its_reader(guest: Any) -> None:
+    tokens = repeat(guest).json()["data"]
     record = IdempotencyRecord.objects.get()
-    assert "eyJ" not in record.body
-    assert guest.post(URL, SELLER, headers={"Idempotency-Key": "try-1"}).status_code == 422
+    assert record.body == f'{{"family":"{RefreshFamily.objects.get().pk}"}}'
+    for secret in (tokens["access_token"], tokens["refresh_token"], BUYER["password"]):
+        assert secret not in record.body + record.fingerprint
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "access",
+        "refresh",
+        "logout",
+        "logout everywhere",
+        "new password",
+        "reset",
+        "ban",
+        "deletion",
+        "expiry",
+    ],
+)
+def test_a_repeated_registration_never_logs_in_again(guest: Any, settings: Any, event: str) -> None:
+    settings.DEBUG = True
+    tokens = repeat(guest).json()["data"]
+    user = User.objects.get()
+    if event == "access":
+        assert me_with(guest, tokens["access_token"]).status_code == 200
+    elif event == "refresh":
+        assert refresh(guest, tokens["refresh_token"]).status_code == 200
+    elif event == "logout":
+        guest.post(f"{AUTH}/logout", {"refresh_token": tokens["refresh_token"]})
+    elif event == "logout all":
+        client_for(user).post(f"{AUTH}/logout-all")
+    elif event == "new password":
+        body = {"current_password": BUYER["password"], "new_password": "Better456!@#"}
+        assert client_for(user).post(f"{AUTH}/change-password", body).status_code == 200
+    elif event == "reset":
+        send(guest)
+        body = {"identifier": EMAIL, "otp_code": code_in_redis(), "new_password": "Better456!@#"}
+        assert guest.post(f"{AUTH}/reset-password", body).status_code == 200
+    elif event == "ban":
+        moderation.ban_user(actor=make_staff(), user_id=user.pk, reason="x")
+    elif event == "deletion":
+        assert client_for(user).delete(f"{AUTH}/me", {"password": BUYER["password"]}).status_code == 200
+    else:
+        RefreshFamily.objects.all().delete()
+    version = User.objects.get(pk=user.pk).token_version
+    alive = RefreshFamily.objects.filter(revoked_at=None).count()
+
+    answer = repeat(guest)
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == "registration_replayed"
+    assert "token" not in answer.content.decode()
+    assert RefreshFamily.objects.filter(revoked_at=None).count() == alive
+    assert User.objects.get(pk=user.pk).token_version == version
+
+
+def test_a_registration_from_before_an_upgrade_is_not_repeated(guest: Any) -> None:
+    repeat(guest)
+    IdempotencyRecord.objects.update(body=f'{{"id":"{User.objects.get().pk}"}}')
+    assert repeat(guest).status_code == 409
+    assert RefreshFamily.objects.count() == 1
 
 
 def test_a_stale_token_in_the_header_does_not_prevent_registration(guest: Any) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -10,7 +11,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import TokenAuthentication, current_user
-from accounts.models import User
 from accounts.serializers.logins import (
     ConfirmationOutput,
     LoginInput,
@@ -22,7 +22,7 @@ from accounts.serializers.logins import (
 )
 from accounts.serializers.profiles import me_body
 from accounts.services import logins, registration, tickets
-from accounts.tokens import AccessToken, decode
+from accounts.tokens import AccessToken, decode, read_access_token
 from soukloop.core import jsonlib
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.http.idempotency import idempotent
@@ -51,7 +51,7 @@ def login_body(login: logins.Login) -> dict[str, Any]:
         "access_token": login.access_token,
         "refresh_token": login.refresh_token,
         "token_type": "bearer",
-        "expires_in": int(AccessToken.lifetime.total_seconds()),
+        "expires_in": login.expires_in,
         "user": me_body(login.user),
     }
 
@@ -68,6 +68,8 @@ class Register(AnonymousView):
 
     @extend_schema(
         summary="Register",
+        description="The same request with the same `Idempotency-Key` returns the same tokens until one of "
+        "them was used, and after that 409 (`registration_replayed`).",
         tags=["Account"],
         request=RegisterInput,
         responses={201: LoginOutput},
@@ -89,9 +91,11 @@ class Register(AnonymousView):
     )
     def post(self, request: Request) -> Response:
         created = self._create(request)
-        # Not part of the stored response, so that the table holds no tokens; a replay gets new ones.
-        user = User.objects.get(pk=jsonlib.loads(jsonlib.dumps(created.data))["id"])
-        return Response(login_body(logins.open_login(user)), status=201)
+        # Not part of the stored response, so that the table holds no tokens.
+        family_id = jsonlib.loads(jsonlib.dumps(created.data)).get("family")
+        login = logins.untouched_login(family_id=family_id, is_repeated="Idempotent-Replayed" in created)
+        replayed = {name: created[name] for name in ("Idempotent-Replayed",) if name in created}
+        return Response(login_body(login), status=201, headers=replayed)
 
     post.is_idempotent = True  # type: ignore[attr-defined]  # for the OpenAPI description
 
@@ -99,7 +103,7 @@ class Register(AnonymousView):
     def _create(self, request: Request) -> Response:
         data = validated(RegisterInput, request.data)
         user = registration.register_user(**data)
-        return Response({"id": user.pk}, status=201)
+        return Response({"family": logins.create_family(user, timezone.now()).pk}, status=201)
 
 
 class LogIn(AnonymousView):
@@ -129,7 +133,9 @@ class Refresh(AnonymousView):
 
     @extend_schema(
         summary="Exchange a refresh token for a new pair",
-        description="A refresh token can be used once. Earlier access tokens stay valid until they expire.",
+        description="A refresh token can be used once. If the response was lost, the same request returns "
+        "the same refresh token again, until that or an access token issued with it was used; after that it "
+        "ends the login. Earlier access tokens stay valid until they expire.",
         tags=["Account"],
         request=RefreshInput,
         responses=LoginOutput,
@@ -148,7 +154,8 @@ class LogOut(AnonymousView):
 
     @extend_schema(
         summary="End one login",
-        description="Ends the login of the refresh token, or else of the access token in the header.",
+        description="Ends the login of the refresh token, or else of the access token in the header, and "
+        "closes its sockets.",
         tags=["Account"],
         request=LogoutInput,
         responses=ConfirmationOutput,
@@ -166,7 +173,8 @@ class LogOut(AnonymousView):
             authenticated = TokenAuthentication().authenticate(request)
             if authenticated is None:
                 raise NotAuthenticated
-            logins.end_login(family_id=decode(AccessToken, authenticated[1]).get("fam"))
+            user, token = authenticated
+            logins.end_login(user_id=user.pk, family_id=decode(AccessToken, token).get("fam"))
         return Response({"message": "Logged out"})
 
 
@@ -196,5 +204,6 @@ class WsTicket(APIView):
         examples=[OpenApiExample("Ticket", {"ticket": "kPz…", "expires_in": 30}, response_only=True)],
     )
     def post(self, request: Request) -> Response:
-        ticket = tickets.issue_ws_ticket(actor=current_user(request))
+        login = read_access_token(str(request.auth)).family_id
+        ticket = tickets.issue_ws_ticket(actor=current_user(request), family_id=login)
         return Response({"ticket": ticket, "expires_in": int(settings.WS_TICKET_TTL.total_seconds())})

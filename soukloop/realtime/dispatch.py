@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import Executor
 from functools import partial
 from typing import Any, TypeVar
 
@@ -58,13 +59,13 @@ async def execute(member: Member, event: Any, data: Any) -> dict[str, Any]:
         queue.size -= 1
 
 
-async def run_in_thread(function: Callable[[], T]) -> T:
-    """Run a function on the command threads and return its database connection to the pool afterwards.
+async def run_in_thread(function: Callable[[], T], threads: Executor | None = None) -> T:
+    """Run a function on the command threads, or others, and then return its database connection to the pool.
 
     Channels has a single thread for the whole process, on which 20 commands of 0.1 s took 2.0 s.
     """
     return await asyncio.get_running_loop().run_in_executor(
-        hub.threads, partial(_call_and_close_connections, function)
+        threads or hub.threads, partial(_call_and_close_connections, function)
     )
 
 

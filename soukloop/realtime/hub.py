@@ -273,7 +273,8 @@ class Hub:
             room.receive(message)
         elif message["type"] == "close":
             for member in list(room.members.values()):
-                self.end_session(member, message["reason"])
+                if message.get("family") in (None, member.session.socket_user.family_id):
+                    self.end_session(member, message["reason"])
         elif message["type"] == "leave" and self.remove_from_room is not None:
             for member in list(room.members.values()):
                 self.spawn(self.remove_from_room(member, message))

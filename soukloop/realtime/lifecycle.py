@@ -6,13 +6,12 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from soukloop.core import jsonlib
 from soukloop.core.batching import AsyncBatcher
 from soukloop.core.errors import DomainError
-from soukloop.realtime import presence
+from soukloop.realtime import presence, session_checks
 from soukloop.realtime.builtin_events import CONNECTED
 from soukloop.realtime.dispatch import ThreadConnection, run_in_thread, run_leave_hooks
 from soukloop.realtime.frames import Batch, Frame
@@ -36,6 +35,7 @@ async def start() -> None:
     if await hub.start():
         hub.remove_from_room = _remove_from_room
         hub.spawn(_heartbeat_loop())
+        hub.spawn(session_checks.check_forever())
 
 
 async def stop() -> None:
@@ -117,19 +117,15 @@ async def _heartbeat_loop() -> None:
 
 
 async def heartbeat() -> None:
-    """Renew this process's connections, in batches; close those of users banned or logged out."""
+    """Renew this process's connections, in batches."""
     members = list(hub.members.values())
     for start in range(0, len(members), HEARTBEAT_BATCH):
         batch = members[start : start + HEARTBEAT_BATCH]
         sessions = [member.session for member in batch if not member.is_closed]
         try:
-            ended = await run_in_thread(partial(_renew_sessions, sessions))
+            await run_in_thread(partial(_renew_sessions, sessions))
         except Exception:
             logger.exception("heartbeat failed")
-            ended = []
-        for connection_id in ended:
-            if member := hub.members.get(connection_id):
-                hub.end_session(member, "Your session has ended. Log in again.")
         await asyncio.sleep(HEARTBEAT_PAUSE)
     try:
         await run_in_thread(presence.expire_silent_users)
@@ -137,8 +133,8 @@ async def heartbeat() -> None:
         logger.exception("presence sweep failed")
 
 
-def _renew_sessions(sessions: list[Session]) -> list[str]:
-    """Renew these connections and call the apps' hooks; return the connections whose session has ended."""
+def _renew_sessions(sessions: list[Session]) -> None:
+    """Renew these connections and call the apps' hooks."""
     presence.renew_connections(sessions)
     members: dict[RoomKind, dict[str, list[Session]]] = {}
     for session in sessions:
@@ -148,21 +144,6 @@ def _renew_sessions(sessions: list[Session]) -> list[str]:
                 members.setdefault(kind, {}).setdefault(room, []).append(session)
     for kind, rooms in members.items():
         kind.heartbeat.call_robust(rooms)
-    return _ended_sessions(sessions)
-
-
-def _ended_sessions(sessions: list[Session]) -> list[str]:
-    """Return the connections of users who were banned or logged out.
-
-    Normally they are closed by a message, which is lost while Redis is unavailable.
-    """
-    users = get_user_model().objects.filter(pk__in={session.user_id for session in sessions}, is_active=True)
-    versions = dict(users.values_list("pk", "token_version"))
-    return [
-        session.connection_id
-        for session in sessions
-        if versions.get(session.user_id) != session.socket_user.token_version
-    ]
 
 
 def close_code(error: DomainError) -> int:

@@ -22,13 +22,14 @@ USER_FRESH_SECONDS = 1.0  # a ban closes sockets within two seconds in any case
 
 @dataclass(frozen=True)
 class SocketUser:
-    """The user of a handshake's token or ticket."""
+    """The user of a handshake's token or ticket, and the login that the socket belongs to."""
 
     id: UUID
     username: str
     avatar_url: str | None
     token_version: int
     row: Any = field(compare=False, repr=False)  # read for the handshake; reused by a first command
+    family_id: str | None = None  # the login whose end closes the connection
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,14 @@ class Session:
 
     @property
     def user(self) -> Any:
-        """The user's row, read once per command; raises NotAuthenticated if the user is banned or deleted.
+        """The user's row, read once per command; raises NotAuthenticated if all the user's logins have ended.
 
         A command right after the handshake, usually a join, uses the row that the handshake read.
         """
         if self._user is None:
             user = user_by_id(self.user_id)
-            if user is None or not user.is_active:
-                raise NotAuthenticated
+            if user is None or not user.is_active or user.token_version != self.socket_user.token_version:
+                raise NotAuthenticated("This session has ended. Log in again.", code="token_revoked")
             self._user = user
         return self._user
 
@@ -112,10 +113,14 @@ def authenticate(credentials: Sequence[Credentials]) -> list[SocketUser | Except
     return authenticator(credentials)
 
 
-def close_user_sessions_on_commit(user_id: UUID | str, reason: str) -> None:
-    """Close every socket of this user, in every process, once the transaction has committed."""
+def close_user_sessions_on_commit(user_id: UUID | str, reason: str, *, family_id: UUID | None = None) -> None:
+    """Close the sockets of this user, in every process, once the transaction has committed.
+
+    Only those of one login, if `family_id` is given. Processes that do not receive the message close them
+    after their next check (`session_checks`).
+    """
     room = user_room(user_id)
-    message = {"type": "close", "room": room, "reason": reason}
+    message = {"type": "close", "room": room, "reason": reason, "family": family_id and str(family_id)}
     transaction.on_commit(partial(publisher.send, room, message), robust=True)
 
 

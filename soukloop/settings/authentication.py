@@ -29,7 +29,6 @@ SIMPLE_JWT = {
     "USER_ID_CLAIM": "sub",
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
-REFRESH_GRACE = timedelta(seconds=10)  # in which a client whose response was lost may repeat the refresh
 WS_TICKET_TTL = timedelta(seconds=30)
 OTP_TTL = timedelta(seconds=600)
 OTP_MAX_GUESSES = 5

@@ -46,6 +46,10 @@ STREAM_NEIGHBOUR_NOTICES_PER_DAY = 5  # that one person receives, of all sellers
 STREAM_ANNOUNCEMENTS_KEPT_FOR = timedelta(days=2)  # at least as long as the three limits above look back
 
 SOCKET_AUTHENTICATOR = "accounts.authentication.authenticate_sockets"
+SOCKET_SESSION_CHECKER = "accounts.authentication.socket_end_reasons"
+# How often each process asks the database whether the logins of its sockets have ended; so they are closed
+# within two seconds even while Redis is unavailable.
+SOCKET_SESSION_CHECK = timedelta(seconds=1)
 SOCKET_FRAME_MAX_BYTES = 64 * 1024
 SOCKET_QUEUE_MAX = 256  # frames waiting for one slow client
 SOCKET_COMMAND_THREADS = 16

@@ -59,6 +59,33 @@ def test_each_tag_is_explained_and_used(document: Any) -> None:
     assert not declared - used, f"no view has the tags {declared - used}"
 
 
+def test_no_response_that_is_stored_for_a_repeated_request_contains_a_secret(document: Any) -> None:
+    """A repeated request must grant nothing anew, and the table of stored responses holds nothing usable."""
+    secrets = {"access_token", "refresh_token", "ticket", "streamKey"}
+
+    def secrets_in(schema: Any) -> set[str]:
+        if isinstance(schema, list):
+            return set().union(*(secrets_in(each) for each in schema))
+        if not isinstance(schema, dict):
+            return set()
+        reference = schema.get("$ref", "").removeprefix("#/components/schemas/")
+        inside = document["components"]["schemas"][reference] if reference else schema
+        found = secrets & set(inside.get("properties", {}))
+        return found.union(*(secrets_in(value) for key, value in inside.items() if key != "example"))
+
+    replayed, secret = set(), set()
+    for name, operation in operations(document):
+        if any(parameter.get("name") == "Idempotency-Key" for parameter in operation.get("parameters", [])):
+            replayed.add(name)
+        responses = {code: body for code, body in operation["responses"].items() if code.startswith("2")}
+        if secrets_in([body.get("content", {}) for body in responses.values()]):
+            secret.add(name)
+    assert len(replayed) > 15
+    assert {"POST /api/v1/auth/login", "POST /api/v1/auth/ws-ticket"} < secret
+    # It stores the login's id instead: see accounts/tests/test_registration.py.
+    assert replayed & secret == {"POST /api/v1/auth/register"}
+
+
 def test_pages_are_described_as_one_object_and_not_as_an_array(document: Any) -> None:
     shapes = document["components"]["schemas"]
     pages = {name for name, shape in shapes.items() if "items" in shape.get("properties", {})}

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,9 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -21,11 +24,16 @@ from django.utils.text import capfirst
 from rest_framework import serializers
 
 from soukloop.core.errors import DomainError, RateLimited
+from soukloop.core.hooks import Hook
 from soukloop.core.http.fields import PlainTextField
 from soukloop.core.staff.lookups import DeclaredLookups
 
 Moderate = Callable[[Any, HttpRequest, Any, str], None]
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
+
+password_changed: Hook[[Any], None] = Hook()
+"""`callback(user)`: a person has changed the password in the admin. Called in the change's transaction."""
 
 
 class StaffLoginForm(AdminAuthenticationForm):
@@ -56,6 +64,18 @@ class StaffSite(admin.AdminSite):
         if not issubclass(screen, DeclaredLookups):  # one of a library
             screen = type(screen.__name__, (DeclaredLookups, screen), {"__module__": screen.__module__})
         super().register(model_or_iterable, screen, **options)
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Change one's own password; this session goes on, and the hook ends the person's other logins."""
+        with transaction.atomic():
+            response = super().password_change(request, extra_context)
+            if request.method == "POST" and response.status_code == HTTPStatus.FOUND:
+                user: Any = request.user
+                password_changed(user)
+                update_session_auth_hash(request, user)
+        return response
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         """Answer 404: Django's view searches the rows behind any foreign key, and no screen uses it."""
