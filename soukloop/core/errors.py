@@ -69,6 +69,12 @@ class Conflict(DomainError):
     message = "The current state does not allow this."
 
 
+class RequestTimeout(DomainError):
+    status = 408
+    code = "request_timeout"
+    message = "The request body took too long to arrive."
+
+
 class PayloadTooLarge(DomainError):
     status = 413
     code = "payload_too_large"

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from soukloop.settings.base import DEBUG
+from soukloop.settings.environment import env
 
 # scope: (uses, seconds), counted by user, or by IP address for guests. Apps declare their own scopes in
 # `apps.py`; a scope that is listed here overrides the app's.
@@ -16,6 +17,9 @@ RATE_LIMIT_EXEMPT_LOOPBACK = DEBUG  # per-IP scopes only
 PAGE_SIZE = 20
 PAGE_SIZE_MAX = 100
 JSON_BODY_MAX_BYTES = 1024 * 1024
+# A request's body must arrive within this time, plus what its bytes take at this rate.
+BODY_TIMEOUT = timedelta(seconds=env.float("BODY_TIMEOUT_SECONDS", default=20.0))
+BODY_MIN_BYTES_PER_SECOND = 16 * 1024
 UPLOAD_MAX_BYTES = 10 * 1024 * 1024
 IMAGE_MAX_PIXELS = 40_000_000
 IMAGE_MAX_SIDE = 2048

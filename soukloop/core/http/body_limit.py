@@ -1,6 +1,7 @@
-"""Refuse huge request bodies before Django receives them, with any server."""
+"""Receive request bodies whole before Django sees them: limited in size and time, their length known."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from soukloop.core import jsonlib
-from soukloop.core.errors import PayloadTooLarge
+from soukloop.core.errors import DomainError, PayloadTooLarge, RequestTimeout
 from soukloop.core.http.envelope import error_body
 
 # How much of a refused body is still read, and for how long.
@@ -24,7 +25,11 @@ Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 class BodyLimit:
     """Answer 413 to a body over the limit: at once if it declares its length, otherwise when it gets there.
 
-    Django spools a whole body to disk before any view sees it; a chunked one has no declared end.
+    Django spools a whole body to disk before any view sees it. A chunked one declares no length, and Django
+    and DRF read a request without one as a request without a body, so its length is added to the headers.
+
+    A body that arrives too slowly is answered with 408: it must be complete after BODY_TIMEOUT, plus the time
+    that its bytes take at BODY_MIN_BYTES_PER_SECOND.
     """
 
     def __init__(self, app: Asgi) -> None:
@@ -38,25 +43,39 @@ class BodyLimit:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_form else settings.JSON_BODY_MAX_BYTES
         declared = headers.get(b"content-length", b"")
         is_too_large = declared.isdigit() and int(declared) > limit
-        body = None if is_too_large else await self._read(receive, limit)
-        if body is None:
+        try:
+            if is_too_large:
+                raise PayloadTooLarge
+            messages, size = await _read(receive, limit)
+        except PayloadTooLarge as error:
             if b"expect" not in headers:  # with `Expect` the client sends no body first
                 await _drain(receive)
-            return await _refuse(send)
-        return await self.app(scope, _replay(body, receive), send)
+            return await _refuse(send, error)
+        except RequestTimeout as error:
+            return await _refuse(send, error)
+        if size and not declared:
+            scope = {**scope, "headers": [*scope["headers"], (b"content-length", str(size).encode())]}
+        return await self.app(scope, _replay(messages, receive), send)
 
-    async def _read(self, receive: Receive, limit: int) -> list[Message] | None:
-        """Return the body's messages, or None when they exceed the limit."""
-        messages: list[Message] = []
-        size = 0
-        while True:
-            message = await receive()
-            messages.append(message)
-            size += len(message.get("body", b""))
-            if size > limit:
-                return None
-            if message["type"] != "http.request" or not message.get("more_body"):
-                return messages
+
+async def _read(receive: Receive, limit: int) -> tuple[list[Message], int]:
+    """Return the body's messages and its size; raises PayloadTooLarge, RequestTimeout."""
+    messages: list[Message] = []
+    size = 0
+    started = time.monotonic()
+    while True:
+        allowed = settings.BODY_TIMEOUT.total_seconds() + size / settings.BODY_MIN_BYTES_PER_SECOND
+        try:
+            async with asyncio.timeout(started + allowed - time.monotonic()):
+                message = await receive()
+        except TimeoutError:
+            raise RequestTimeout from None
+        messages.append(message)
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise PayloadTooLarge
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return messages, size
 
 
 async def _drain(receive: Receive) -> None:
@@ -82,8 +101,12 @@ def _replay(messages: list[Message], receive: Receive) -> Receive:
     return replayed
 
 
-async def _refuse(send: Send) -> None:
-    body = jsonlib.dumps(error_body(PayloadTooLarge()))
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+async def _refuse(send: Send, error: DomainError) -> None:
+    body = jsonlib.dumps(error_body(error))
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
