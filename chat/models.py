@@ -58,6 +58,15 @@ class Conversation(models.Model):
     unread_count_seller = models.PositiveIntegerField(default=0)
     buyer_archived = models.BooleanField(default=False)
     seller_archived = models.BooleanField(default=False)
+    opened_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_index=False,
+        help_text="Whose limit of strangers a day it counts against",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ConversationQuerySet.as_manager()
@@ -79,7 +88,10 @@ class Conversation(models.Model):
                 name="conversation_read_what_was_said",
             ),
         )
-        indexes = (models.Index(fields=["-created_at"], name="conversation_latest"),)
+        indexes = (
+            models.Index(fields=["-created_at"], name="conversation_latest"),
+            models.Index(fields=["opened_by", "-created_at"], name="conversation_opened"),
+        )
 
     def __str__(self) -> str:
         return f"Conversation {self.pk}"

@@ -1,13 +1,16 @@
 """Opening, reading and archiving conversations."""
 
+import math
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.selectors import has_confirmed_contact
 from chat import events
 from chat.access import check_reachable, conversation_of, is_reachable
 from chat.models import Conversation, Message
@@ -16,9 +19,10 @@ from listings.access import product_visible_to
 from listings.models import Product
 from notifications.services import mark_read_by_key
 from soukloop.core.db.rows import user_by_id
-from soukloop.core.errors import NotFound, ValidationFailed
+from soukloop.core.errors import NotFound, RateLimited, ValidationFailed
 
 RETRY_WINDOW = timedelta(seconds=10)
+_DAY = timedelta(days=1)
 _WITHDRAWN = (Product.Status.HIDDEN, Product.Status.DELETED)
 
 
@@ -35,7 +39,8 @@ def open_conversation(
     The product's seller is the seller; without a product, the person who opens it is the buyer. The same
     initial message again within RETRY_WINDOW is treated as a client's retry and not posted twice. Raises
     ValidationFailed if both people are the same or neither sells the product, NotFound for a person or
-    product that the actor cannot see, Forbidden if one of the two blocked the other.
+    product that the actor cannot see, Forbidden if one of the two blocked the other, RateLimited if the
+    actor has contacted too many strangers today.
     """
     if other_user_id == actor.pk:
         raise ValidationFailed(details={"other_user_id": ["You cannot start a conversation with yourself."]})
@@ -79,7 +84,10 @@ def _open_about_product(actor: User, other: User, product_id: UUID) -> tuple[Con
     if product.seller_id not in (actor.pk, other.pk):
         raise ValidationFailed(details={"product_id": ["Neither of you sells this product."]})
     buyer, seller = (other, actor) if product.seller_id == actor.pk else (actor, other)
-    return Conversation.objects.get_or_create(buyer=buyer, seller=seller, product=product)
+    _limit_strangers(actor, other)
+    return Conversation.objects.get_or_create(
+        buyer=buyer, seller=seller, product=product, defaults={"opened_by": actor}
+    )
 
 
 def _open_without_product(actor: User, other: User) -> tuple[Conversation, bool]:
@@ -89,11 +97,34 @@ def _open_without_product(actor: User, other: User) -> tuple[Conversation, bool]
     found = conversations.first()
     if found is not None:
         return found, False
+    _limit_strangers(actor, other)
     try:
         with transaction.atomic():
-            return Conversation.objects.create(buyer=actor, seller=other), True
+            return Conversation.objects.create(buyer=actor, seller=other, opened_by=actor), True
     except IntegrityError:  # the other person opened it at the same time
         return conversations.get(), False
+
+
+def _limit_strangers(actor: User, other: User) -> None:
+    """Raise RateLimited if the actor has contacted as many strangers in the last 24 hours as one may.
+
+    A stranger is somebody with whom the actor has no conversation yet. Messages and offers both come here.
+    """
+    if Conversation.objects.of(actor.pk).of(other.pk).exists():
+        return
+    limit = settings.STRANGERS_CONTACTED_PER_DAY
+    if not has_confirmed_contact(actor):
+        limit = settings.STRANGERS_CONTACTED_PER_DAY_UNCONFIRMED
+    with connection.cursor() as cursor:  # parallel requests of one person count one after the other
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"strangers:{actor.pk}"])
+    now = timezone.now()
+    opened = Conversation.objects.filter(opened_by=actor, created_at__gt=now - _DAY).order_by("created_at")
+    last_opened = {each.other_id(actor.pk): each.created_at for each in opened}
+    if len(last_opened) >= limit:
+        wait = min(last_opened.values()) + _DAY - now
+        raise RateLimited(
+            f"You can write to {limit} new people a day.", retry_after=math.ceil(wait.total_seconds())
+        )
 
 
 @transaction.atomic

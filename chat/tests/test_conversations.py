@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
@@ -15,7 +16,7 @@ from chat.models import Conversation
 from chat.selectors import chat_partners, conversation_page, unread_counts
 from chat.tests.factories import counts, make_conversation, make_message
 from listings.tests.factories import make_product
-from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
+from soukloop.core.errors import Forbidden, NotFound, RateLimited, ValidationFailed
 from soukloop.core.http.pagination import Page
 from soukloop.realtime.rooms import user_room
 from soukloop.realtime.testing import Captured
@@ -253,3 +254,28 @@ class TestSelecting:
         assert chat_partners([conversation.seller_id]) == [(conversation.seller_id, conversation.buyer_id)]
         block(conversation.seller, conversation.buyer)
         assert chat_partners([conversation.seller_id]) == []
+
+
+def test_an_account_writes_to_at_most_fifty_new_people_a_day() -> None:
+    buyer = make_user()
+    product = make_product()
+    for _ in range(50):
+        services.open_conversation(actor=buyer, other_user_id=make_seller().pk, initial_message="Hello")
+    with pytest.raises(RateLimited, match="50 new people a day"):
+        services.open_conversation(actor=buyer, other_user_id=product.seller_id, product_id=product.pk)
+    assert Conversation.objects.of(buyer.pk).count() == 50
+    known = Conversation.objects.earliest("created_at").seller
+    another = make_product(seller=known)
+    services.open_conversation(actor=buyer, other_user_id=known.pk, product_id=another.pk)
+    services.open_conversation(actor=product.seller, other_user_id=buyer.pk, product_id=product.pk)
+    Conversation.objects.update(created_at=F("created_at") - timedelta(days=1))
+    assert services.open_conversation(actor=buyer, other_user_id=make_seller().pk)[1]
+
+
+def test_an_account_without_a_confirmed_contact_writes_to_at_most_ten_new_people_a_day() -> None:
+    seller = make_seller(is_verified=False)
+    product = make_product(seller=seller)
+    for _ in range(10):
+        services.open_conversation(actor=seller, other_user_id=make_user().pk, product_id=product.pk)
+    with pytest.raises(RateLimited, match="10 new people a day"):
+        services.open_conversation(actor=seller, other_user_id=make_user().pk, product_id=product.pk)

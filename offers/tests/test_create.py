@@ -17,7 +17,7 @@ from offers.models import Offer
 from offers.services import negotiation
 from offers.tests.conftest import CommitAndCapture, all_rows, history, offer_events
 from offers.tests.factories import make_counter, make_offer
-from soukloop.core.errors import Conflict, DomainError, Forbidden, NotFound, ValidationFailed
+from soukloop.core.errors import Conflict, DomainError, Forbidden, NotFound, RateLimited, ValidationFailed
 
 pytestmark = pytest.mark.django_db
 Status, Reason = Offer.Status, Offer.CloseReason
@@ -264,3 +264,15 @@ def test_a_read_notification_of_an_offer_is_followed_by_a_new_one() -> None:
     make_offer(product, buyer=buyer, price="710.00")
     assert Notification.objects.of(product.seller_id).count() == 2
     assert Notification.objects.of(product.seller_id).unread().count() == 1
+
+
+def test_offers_reach_at_most_ten_new_people_a_day_of_an_account_without_a_confirmed_contact() -> None:
+    buyer, product = make_user(is_verified=False), make_product()
+    for _ in range(10):
+        make_offer(buyer=buyer)
+    with pytest.raises(RateLimited, match="10 new people a day"):
+        make_offer(product, buyer=buyer)
+    assert not Offer.objects.filter(product=product).exists()
+    assert not Notification.objects.of(product.seller_id).exists()
+    known = Offer.objects.earliest("created_at").seller
+    assert make_offer(make_product(seller=known), buyer=buyer).seller == known

@@ -26,6 +26,9 @@ PRODUCT_VIEWS_PERIOD = timedelta(days=1)  # a person's views of a product in it 
 PRODUCT_VIEWS_PER_ADDRESS = 50  # browsers of people who aren't logged in, counted per product and address
 OFFER_TTL = timedelta(hours=24)
 OFFER_REMINDER_BEFORE = timedelta(hours=2)
+# People whom one account may write or make an offer to for the first time in 24 hours.
+STRANGERS_CONTACTED_PER_DAY = 50
+STRANGERS_CONTACTED_PER_DAY_UNCONFIRMED = 10  # by an account without a confirmed contact
 MESSAGE_MAX_LENGTH = 4000
 CATCH_UP_MAX = 300
 TYPING_TTL = timedelta(seconds=5)
