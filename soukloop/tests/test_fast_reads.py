@@ -9,7 +9,8 @@ from django.core.handlers.asgi import ASGIHandler
 from django.db import connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from accounts.services.logins import log_out_everywhere
+from accounts.models import RefreshFamily
+from accounts.services.logins import log_out_everywhere, open_login
 from accounts.services.moderation import ban_user
 from accounts.services.profiles import delete_account
 from accounts.tests.factories import PASSWORD, block, make_user
@@ -124,6 +125,14 @@ def test_answers_are_the_same_as_djangos(fast_reads, path, query, scheme):
     make_product(feed_type="discover")
     make_product()
     assert ask(fast_reads(), path, query, scheme=scheme) == ask(ASGIHandler(), path, query, scheme=scheme)
+
+
+def test_a_feed_read_records_the_first_use_of_a_logins_tokens(fast_reads):
+    login = open_login(make_user())
+    token = (b"authorization", f"Bearer {login.access_token}".encode())
+    for _ in range(2):
+        assert ask(fast_reads(), headers=[token])[0] == 200
+    assert RefreshFamily.objects.get().is_current_used
 
 
 @pytest.mark.parametrize("query", ["per_page=1", "per_page=1&sort=nearest", "per_page=1&sort=price_high"])
