@@ -16,7 +16,7 @@ RUN apt-get update \
     # The same numbers as in the media image: both write to the volume at /media.
     && groupadd --gid 10001 soukloop \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin soukloop \
-    && install --directory --owner 10001 --group 10001 /media
+    && install --directory --owner 10001 --group 10001 /media /secrets
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app

@@ -4,7 +4,10 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from soukloop.core.checks import refuse_unsafe_start
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "soukloop.settings")
+refuse_unsafe_start()  # before an app reads an empty secret and fails with a longer message
 django_application = get_asgi_application()
 
 from typing import Any, cast  # noqa: E402 - apps must be ready first
@@ -14,7 +17,6 @@ from django.conf import settings  # noqa: E402
 from django.core.signals import request_started  # noqa: E402
 from django.db import close_old_connections, reset_queries  # noqa: E402
 
-from soukloop.core.checks import refuse_unsafe_start  # noqa: E402
 from soukloop.core.fast_reads.application import FastReads  # noqa: E402
 from soukloop.core.fast_reads.routes import collect_routes  # noqa: E402
 from soukloop.core.http.body_limit import Asgi, BodyLimit  # noqa: E402
@@ -25,7 +27,6 @@ from soukloop.realtime import lifecycle, shutdown  # noqa: E402
 from soukloop.realtime.routing import websocket_application  # noqa: E402
 from soukloop.realtime.socketio import PATH, SocketIoApp, SocketIoServer  # noqa: E402
 
-refuse_unsafe_start()
 tune_gc()
 # A thread's connection to PostgreSQL is given back when its request ends: nothing is left for the next one.
 request_started.disconnect(close_old_connections)

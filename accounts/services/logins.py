@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import F
@@ -161,7 +160,7 @@ def end_all_logins(user: User, reason: str) -> None:
 
 def delete_expired_families() -> int:
     """Delete the families whose refresh token has expired; return the number."""
-    cutoff = timezone.now() - settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+    cutoff = timezone.now() - RefreshToken.lifetime
     return RefreshFamily.objects.filter(rotated_at__lt=cutoff).delete()[0]
 
 

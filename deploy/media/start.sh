@@ -2,6 +2,10 @@
 # Create the directories, fill in the configuration template, and run nginx.
 set -eu
 : "${CALLBACK_URL:?must be set to the URL of the web process, for example http://app:8000}"
+if [ -z "${MEDIA_SECRET:-}" ] && [ -r "${SECRETS_DIR:-}/MEDIA_SECRET" ]; then
+    MEDIA_SECRET=$(cat "$SECRETS_DIR/MEDIA_SECRET") # made at the first start
+    export MEDIA_SECRET
+fi
 : "${MEDIA_SECRET:?must be set to the secret shared with the web process}"
 
 # In Docker Compose this is Docker's name server, which resolves `app`.

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +18,14 @@ from deploy.tests.instances import temporary_instance
 
 COMPOSE = yaml.safe_load(run.COMPOSE.read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-APPLICATION = ("app", "worker", "migrate")
+APPLICATION = ("app", "worker", "migrate", "secrets")
 PUBLISHED = {
-    "app": ["8000:8000"],
-    "postgres": ["127.0.0.1:5432:5432"],  # the stores are for this machine alone
+    "app": ["127.0.0.1:8000:8000"],
+    "postgres": ["127.0.0.1:5432:5432"],
     "redis": ["127.0.0.1:6379:6379"],
-    "media": ["1935:1935", "8080:8080"],
+    "media": ["127.0.0.1:1935:1935", "127.0.0.1:8080:8080"],
 }
+STORES = ("postgres", "redis")
 
 
 def interpolate(text: str, env: dict[str, str]) -> str:
@@ -49,9 +51,24 @@ def instructions(path: str) -> dict[str, str]:
 def test_services_are_published_where_everybody_looks_for_them() -> None:
     for name, ports in PUBLISHED.items():
         assert [interpolate(port, {}) for port in SERVICES[name]["ports"]] == ports
-    assert {name for name in SERVICES if "ports" not in SERVICES[name]} == {"worker", "migrate"}
+    assert {name for name in SERVICES if "ports" not in SERVICES[name]} == {"worker", "migrate", "secrets"}
     # It moves with the port that the app listens on.
-    assert interpolate(SERVICES["app"]["ports"][0], {"PORT": "9000"}) == "9000:9000"
+    assert interpolate(SERVICES["app"]["ports"][0], {"PORT": "9000"}) == "127.0.0.1:9000:9000"
+
+
+@pytest.mark.parametrize("env", [{}, {"PUBLISH_ADDRESS": ""}, {"DEBUG": "true", "PORT": "9000"}])
+def test_nothing_is_published_to_other_machines_unless_an_address_is_set(env: dict[str, str]) -> None:
+    for service in SERVICES.values():
+        for port in service.get("ports", ()):
+            assert interpolate(port, env).startswith("127.0.0.1:")
+
+
+def test_only_the_app_and_the_media_server_can_be_published() -> None:
+    env = {"PUBLISH_ADDRESS": "192.0.2.1"}
+    for name, service in SERVICES.items():
+        for port in service.get("ports", ()):
+            host = "127.0.0.1:" if name in STORES else "192.0.2.1:"
+            assert interpolate(port, env).startswith(host)
 
 
 def test_the_containers_get_every_setting_that_the_example_explains_and_no_other() -> None:
@@ -59,7 +76,7 @@ def test_the_containers_get_every_setting_that_the_example_explains_and_no_other
     with temporary_instance("selftest-compose") as instance:
         written = environment.of_private(instance, {})
 
-    assert [set(SERVICES[name]["environment"]) for name in APPLICATION] == [explained] * 3
+    assert [set(SERVICES[name]["environment"]) for name in APPLICATION] == [explained] * 4
     base = SERVICES["app"]["environment"]["BASE_URL"]
     for value, shown in (("https://a.example", "https://a.example"), ("", "http://localhost:8000")):
         assert interpolate(base, {"BASE_URL": value}) == shown
@@ -76,8 +93,9 @@ def test_services_wait_for_what_they_need_come_back_and_keep_their_data() -> Non
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
         assert SERVICES[name]["restart"] == "unless-stopped"
     assert mounted.pop("postgres") == ["postgres:/var/lib/postgresql/data"]
-    assert mounted == {name: ["media:/media"] for name in (*APPLICATION, "media")}
-    assert set(COMPOSE["volumes"]) == {"postgres", "media"}
+    assert mounted.pop("media") == ["media:/media", "secrets:/secrets:ro"]
+    assert mounted == {name: ["media:/media", "secrets:/secrets"] for name in APPLICATION}
+    assert set(COMPOSE["volumes"]) == {"postgres", "media", "secrets"}
 
 
 def test_the_web_command_is_one_that_uvicorn_understands_and_believes_no_proxy() -> None:
@@ -142,7 +160,7 @@ def test_the_media_server_gets_all_that_it_needs_and_finds_the_app() -> None:
 
     assert {name.removeprefix("$") for name in listed.split()} == wanted
     # The last is found at start, in /etc/resolv.conf.
-    assert {*re.findall(r"(\w+)=", image), *server, "RESOLVER"} == wanted
+    assert {*re.findall(r"(\w+)=", image), *server, "RESOLVER"} - {"SECRETS_DIR"} == wanted
     assert server["MEDIA_SECRET"] == app["MEDIA_SECRET"]
     assert interpolate(server["CALLBACK_URL"], {}) == "http://app:8000"
     assert app["MEDIA_CONTROL_URL"] == "http://media:8081"
@@ -158,6 +176,48 @@ def test_the_defaults_of_the_compose_file_are_refused_in_production() -> None:
 
     assert started.returncode != 0
     assert "SECRET_KEY is missing or weak" in started.stderr
+    assert "MEDIA_SECRET is missing or weak" in started.stderr
+    assert "POSTGRES_PASSWORD (in DATABASE_URL) is missing or weak" in started.stderr
+
+
+def test_no_secret_of_the_compose_file_is_published_with_it() -> None:
+    for name in ("SECRET_KEY", "MEDIA_SECRET"):
+        for service in SERVICES.values():
+            assert interpolate(str(service.get("environment", {}).get(name, "")), {}) == ""
+    assert SERVICES["migrate"]["depends_on"]["secrets"]["condition"] == "service_completed_successfully"
+
+
+def test_secrets_are_made_at_the_first_start_and_kept(tmp_path: Path) -> None:
+    words = command("secrets", {})
+    assert words == ["python", "-m", "deploy.secrets", "/secrets"]
+
+    def start() -> dict[str, str]:
+        subprocess.run([sys.executable, *words[1:3], str(tmp_path)], cwd=ROOT, check=True)
+        return {path.name: path.read_text() for path in tmp_path.iterdir()}
+
+    made = start()
+    assert set(made) == {"SECRET_KEY", "MEDIA_SECRET"}
+    assert len(set(made.values())) == 2
+    assert {len(value) for value in made.values()} == {64}
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    (tmp_path / "MEDIA_SECRET").unlink()
+    assert start()["SECRET_KEY"] == made["SECRET_KEY"]
+
+
+@pytest.mark.parametrize("given", ["", "given-by-hand"])
+def test_containers_read_the_secrets_that_were_made_unless_one_is_given(tmp_path: Path, given: str) -> None:
+    (tmp_path / "MEDIA_SECRET").write_text("made-at-first-start")
+    env = {**os.environ, "MEDIA_SECRET": given, "SECRETS_DIR": str(tmp_path)}
+    expected = given or "made-at-first-start"
+    ask = "from soukloop.settings import media; print(media.MEDIA_SECRET)"
+    app = subprocess.check_output([sys.executable, "-c", ask], cwd=ROOT, env=env, text=True)
+
+    # The start script up to the check, then what it would hand to nginx.
+    lines = (ROOT / "deploy/media/start.sh").read_text().partition("# In Docker Compose")[0]
+    script = f'{lines}\nprintf %s "$MEDIA_SECRET"'
+    env["CALLBACK_URL"] = "http://app:8000"
+    media = subprocess.check_output(["sh", "-c", script], env=env, text=True)
+    assert (app.strip(), media) == (expected, expected)
 
 
 def test_nothing_private_goes_into_an_image() -> None:

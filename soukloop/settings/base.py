@@ -4,12 +4,13 @@ from urllib.parse import urlsplit
 
 import django_stubs_ext
 
-from soukloop.settings.environment import BASE_DIR, env
+from soukloop.settings.environment import BASE_DIR, env, secret
 
 django_stubs_ext.monkeypatch()  # lets `ModelAdmin[User]` and the like be written
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="")
+SECRET_KEY = secret("SECRET_KEY")
+PUBLISH_ADDRESS = env.str("PUBLISH_ADDRESS", default="")  # where compose publishes the ports
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 BASE_URL = env.str("BASE_URL", default="http://localhost:8000").rstrip("/")
 TRUSTED_ORIGINS = [urlsplit(BASE_URL)._replace(path="").geturl(), *env.list("TRUSTED_ORIGINS", default=[])]

@@ -1,7 +1,9 @@
 """Uploads, live video, replays, static files."""
 
+from typing import Any
+
 from soukloop.settings.base import DEBUG
-from soukloop.settings.environment import BASE_DIR, env
+from soukloop.settings.environment import BASE_DIR, env, secret
 
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(BASE_DIR / ".local" / "media"))
 MEDIA_ROOT = (BASE_DIR / str(MEDIA_ROOT)).resolve()
@@ -11,7 +13,7 @@ MEDIA_URL = env.str("MEDIA_URL", default="http://localhost:8080/").rstrip("/") +
 RTMP_URL = env.str("RTMP_URL", default="rtmp://localhost:1935/live").rstrip("/")
 # Whether products may show pictures and videos of other servers, which learn who looks at them.
 EXTERNAL_MEDIA_ALLOWED = env.bool("EXTERNAL_MEDIA_ALLOWED", default=True)
-MEDIA_SECRET = env.str("MEDIA_SECRET", default="")
+MEDIA_SECRET = secret("MEDIA_SECRET")
 MEDIA_CONTROL_URL = env.str("MEDIA_CONTROL_URL", default="http://127.0.0.1:8080").rstrip("/")
 
 if env.str("MEDIA_STORAGE", default="local") == "s3":
@@ -46,7 +48,7 @@ else:
             "allow_overwrite": True,
         },
     }
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": _media_storage,
     "replays": _replay_storage,
     "staticfiles": {"BACKEND": "servestatic.storage.CompressedStaticFilesStorage"},

@@ -15,7 +15,7 @@ ROOT = Path(settings.BASE_DIR)
 
 def test_env_example_names_each_variable_that_the_settings_read() -> None:
     source = "".join(path.read_text() for path in (ROOT / "soukloop" / "settings").glob("*.py"))
-    read = set(re.findall(r'env\.\w+\(\s*"([A-Z0-9_]+)"', source)) - {"TEST_DATABASE_NAME"}
+    read = set(re.findall(r'(?:env\.\w+|secret)\(\s*"([A-Z0-9_]+)"', source)) - {"TEST_DATABASE_NAME"}
     explained = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M))
     assert explained == read
 

@@ -20,6 +20,11 @@ SAFE = {
 }
 
 
+@pytest.fixture(autouse=True)
+def strong_secrets(settings: Any) -> None:
+    settings.MEDIA_SECRET = STRONG
+
+
 @pytest.mark.parametrize("key", ["", "short", "a" * 60, "django-insecure-" + STRONG])
 def test_a_missing_or_weak_secret_key_is_refused(settings: Any, key: str) -> None:
     settings.DEBUG, settings.SECRET_KEY, settings.ALLOWED_HOSTS = False, key, ["x.example"]
@@ -30,6 +35,51 @@ def test_a_missing_or_weak_secret_key_is_refused(settings: Any, key: str) -> Non
 def test_wildcard_hosts_are_refused(settings: Any, hosts: list[str]) -> None:
     settings.DEBUG, settings.SECRET_KEY, settings.ALLOWED_HOSTS = False, STRONG, hosts
     assert [problem.id for problem in production_settings(None)] == ["soukloop.E002"]
+
+
+@pytest.mark.parametrize("value", ["", "short", "insecure-for-local-work-only-" + STRONG])
+def test_a_missing_or_example_media_secret_is_refused(settings: Any, value: str) -> None:
+    settings.DEBUG, settings.SECRET_KEY, settings.ALLOWED_HOSTS = False, STRONG, ["x.example"]
+    settings.MEDIA_SECRET = value
+    [problem] = production_settings(None)
+    assert (problem.id, problem.msg.split()[0]) == ("soukloop.E004", "MEDIA_SECRET")
+
+
+@pytest.mark.parametrize("name", ["SMS_HTTP_TOKEN", "EMAIL_URL", "S3_SECRET_KEY", "POSTGRES_PASSWORD"])
+def test_other_secrets_from_an_example_are_refused(settings: Any, name: str) -> None:
+    settings.DEBUG, settings.SECRET_KEY, settings.ALLOWED_HOSTS = False, STRONG, ["x.example"]
+    database = {**settings.DATABASES["default"], "HOST": "postgres", "PASSWORD": STRONG}
+    settings.DATABASES = {"default": database}
+    assert production_settings(None) == []
+    if name == "EMAIL_URL":
+        settings.EMAIL_HOST_PASSWORD = "password"
+    elif name == "S3_SECRET_KEY":
+        settings.STORAGES = {**settings.STORAGES, "default": {"OPTIONS": {"secret_key": "change-me"}}}
+    elif name == "POSTGRES_PASSWORD":
+        settings.DATABASES = {"default": {**database, "PASSWORD": "soukloop"}}
+    else:
+        settings.SMS_HTTP_TOKEN = "example-token"
+    [problem] = production_settings(None)
+    assert (problem.id, problem.msg.split()[0]) == ("soukloop.E004", name)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_refused"),
+    [
+        ("", False),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("192.168.1.4", True),
+        ("::", True),
+    ],
+)
+def test_debug_is_refused_where_the_ports_are_published_to_others(
+    settings: Any, address: str, is_refused: bool
+) -> None:
+    settings.DEBUG, settings.PUBLISH_ADDRESS = True, address
+    assert [problem.id for problem in production_settings(None)] == ["soukloop.E003"] * is_refused
+    settings.DEBUG, settings.SECRET_KEY, settings.ALLOWED_HOSTS = False, STRONG, ["x.example"]
+    assert production_settings(None) == []
 
 
 def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
