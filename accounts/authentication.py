@@ -25,7 +25,7 @@ from accounts.tokens import TokenClaims, check_token_subject, read_access_token
 from soukloop.core.db.reads import Reads, run
 from soukloop.core.db.rows import user_by_id, users_by_id
 from soukloop.core.errors import NotAuthenticated
-from soukloop.core.http.requests import client_ip
+from soukloop.core.http.requests import bearer_token, client_ip
 from soukloop.core.images import public_url
 from soukloop.realtime.sessions import Credentials, SocketUser
 
@@ -39,7 +39,7 @@ class TokenAuthentication(BaseAuthentication):
         if user is None:
             return None
         request._request.authenticated_user_id = user.pk  # type: ignore[attr-defined]  # for the log line
-        return user, header.strip().partition(" ")[2].strip()
+        return user, bearer_token(header) or ""
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -70,12 +70,12 @@ def user_with_blocks_from_header(header: str) -> Reads[tuple[UUID, UserWithBlock
 
 
 def _read_header(header: str) -> TokenClaims | None:
-    scheme, _, token = header.strip().partition(" ")
-    if scheme.lower() != "bearer":
+    token = bearer_token(header)
+    if token is None:
         return None
-    if not token.strip():
+    if not token:
         raise NotAuthenticated("The token is not valid.", code="token_invalid")
-    return read_access_token(token.strip())
+    return read_access_token(token)
 
 
 def current_user(request: Request) -> User:

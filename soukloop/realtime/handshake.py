@@ -10,6 +10,7 @@ from django.conf import settings
 from soukloop.core.batching import AsyncBatcher
 from soukloop.core.errors import Forbidden, NotAuthenticated, ServerError
 from soukloop.core.http.envelope import domain_error
+from soukloop.core.http.requests import bearer_token
 from soukloop.realtime.dispatch import run_in_thread
 from soukloop.realtime.sessions import Credentials, SocketUser, authenticate
 
@@ -24,16 +25,14 @@ async def identify_user(
     Accepts a bearer header (native apps), a one-use `?ticket=` (browsers), or Socket.IO's `auth`, but no
     access token in a URL, because proxies and browsers store URLs.
     """
-    scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-    if not token and scheme.lower() == "bearer":
-        token = bearer.strip()
-    if not ticket:
-        ticket = query_value(query, "ticket")
+    token = token or bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
+    ticket = ticket or query_value(query, "ticket")
+    if not isinstance(token or "", str) or not isinstance(ticket or "", str):
+        raise NotAuthenticated("The token must be a string.", code="token_invalid")
+    token, ticket = (token or "").strip(), (ticket or "").strip()
     if not token and not ticket:
         message = "Authentication is required. Send a token or a ticket."
         raise NotAuthenticated(message, code="credentials_missing")
-    if not isinstance(token or "", str) or not isinstance(ticket or "", str):
-        raise NotAuthenticated("The token must be a string.", code="token_invalid")
     found: SocketUser | Exception
     try:
         found = await _authenticate_batched(Credentials(token or None, ticket or None))
@@ -70,13 +69,15 @@ def check_origin(headers: dict[bytes, bytes]) -> None:
 
 def is_trusted_origin(origin: str, host: str) -> bool:
     """Return whether the origin is in TRUSTED_ORIGINS or is the requested host itself."""
-    if origin in settings.TRUSTED_ORIGINS:
-        return True
     try:
         parts = urlsplit(origin)
         name = parts.hostname
     except ValueError:
         return False
+    # Some native clients send the socket's own URL.
+    parts = parts._replace(scheme={"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme))
     if parts.scheme not in ("http", "https"):
         return False
-    return parts.netloc == host or (settings.DEBUG and name in ("localhost", "127.0.0.1", "::1"))
+    if parts.geturl() in settings.TRUSTED_ORIGINS or parts.netloc == host:
+        return True
+    return settings.DEBUG and name in ("localhost", "127.0.0.1", "::1")

@@ -10,7 +10,8 @@ from django.conf import settings
 from engineio.payload import Payload
 
 from soukloop.core import jsonlib
-from soukloop.core.errors import BadRequest, DomainError, PayloadTooLarge
+from soukloop.core.errors import BadRequest, DomainError
+from soukloop.core.http.body_limit import read_body, with_length
 from soukloop.core.http.envelope import error_body
 from soukloop.realtime import lifecycle
 from soukloop.realtime.dispatch import dispatch
@@ -187,7 +188,7 @@ class SocketIoApp:
                     await sink.end()
                 await _send_error(send, error)
                 return
-            receive = _replay_body(body)
+            scope, receive = dict(with_length(scope, len(body))), _replay_body(body)
         await self._server.handle_request(scope, receive, send)
         if sink is not None:
             sink.poll_finished()
@@ -238,15 +239,8 @@ def _ack(packet_id: str, ack: dict[str, Any]) -> bytes:
 
 async def _read_packets(receive: Any) -> bytes:
     """Return the body of a polling request; raises DomainError unless it is a list of Engine.IO packets."""
-    body = b""
-    while True:
-        message = await receive()
-        chunk: bytes = message.get("body", b"")
-        body += chunk
-        if len(body) > settings.SOCKET_FRAME_MAX_BYTES:
-            raise PayloadTooLarge
-        if message["type"] != "http.request" or not message.get("more_body"):
-            break
+    messages, _ = await read_body(receive, settings.SOCKET_FRAME_MAX_BYTES)
+    body = b"".join(message.get("body", b"") for message in messages)
     try:
         packets = body.decode().split("\x1e")
     except UnicodeDecodeError as error:

@@ -46,19 +46,17 @@ class BodyLimit:
         try:
             if is_too_large:
                 raise PayloadTooLarge
-            messages, size = await _read(receive, limit)
+            messages, size = await read_body(receive, limit)
         except PayloadTooLarge as error:
             if b"expect" not in headers:  # with `Expect` the client sends no body first
                 await _drain(receive)
             return await _refuse(send, error)
         except RequestTimeout as error:
             return await _refuse(send, error)
-        if size and not declared:
-            scope = {**scope, "headers": [*scope["headers"], (b"content-length", str(size).encode())]}
-        return await self.app(scope, _replay(messages, receive), send)
+        return await self.app(with_length(scope, size), _replay(messages, receive), send)
 
 
-async def _read(receive: Receive, limit: int) -> tuple[list[Message], int]:
+async def read_body(receive: Receive, limit: int) -> tuple[list[Message], int]:
     """Return the body's messages and its size; raises PayloadTooLarge, RequestTimeout."""
     messages: list[Message] = []
     size = 0
@@ -76,6 +74,13 @@ async def _read(receive: Receive, limit: int) -> tuple[list[Message], int]:
             raise PayloadTooLarge
         if message["type"] != "http.request" or not message.get("more_body"):
             return messages, size
+
+
+def with_length(scope: MutableMapping[str, Any], size: int) -> MutableMapping[str, Any]:
+    """Return the scope with the header of a body whose length the client did not declare."""
+    if any(name == b"content-length" for name, _ in scope["headers"]):
+        return scope
+    return {**scope, "headers": [*scope["headers"], (b"content-length", str(size).encode())]}
 
 
 async def _drain(receive: Receive) -> None:

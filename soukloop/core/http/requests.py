@@ -36,6 +36,17 @@ def forwarded_ip(peer: str, forwarded_for: str) -> str:
     return hops[max(0, len(hops) - 1 - trusted)]
 
 
+def bearer_token(header: str) -> str | None:
+    """Return the token of an `Authorization` header: empty if it is missing, None for another scheme.
+
+    White space around the scheme and the token is ignored, because people paste tokens.
+    """
+    scheme, *token = header.split(maxsplit=1) or [""]
+    if scheme.lower() != "bearer":
+        return None
+    return token[0].strip() if token else ""
+
+
 def take_request_id(given: str) -> str:
     """Set the current request's id: the client's if it is acceptable, otherwise a new one."""
     chosen = given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex

@@ -15,6 +15,7 @@ from accounts.tokens import access_token_for
 from chat.tests.factories import make_conversation, make_message
 from soukloop.core import jsonlib
 from soukloop.realtime.testing.servers import ServerProcess
+from soukloop.realtime.tests.raw import Polling
 
 Servers = Callable[..., list[ServerProcess]]
 
@@ -107,6 +108,17 @@ def test_a_chunked_upload_is_stored(server: ServerProcess, user: User) -> None:
     )
     assert status == 201, answer
     assert (answer["data"]["width"], answer["data"]["height"]) == (20, 10)
+
+
+def test_a_chunked_packet_of_socketio_is_read(server: ServerProcess, user: User) -> None:
+    session = Polling(server)
+    login = b"40" + jsonlib.dumps({"token": access_token_for(user)})
+    path = f"/socket.io/?EIO=4&transport=polling&sid={session.sid}"
+    status, _ = exchange(server, request(path, chunked(login), CHUNKED, content="text/plain"))
+    assert status == 200
+    received = session.get()[1]
+    while b'"connected"' not in received:
+        received += session.get()[1]
 
 
 @pytest.mark.parametrize(

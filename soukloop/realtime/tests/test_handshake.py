@@ -1,5 +1,6 @@
 """Which connections are admitted, how others are refused, and which are closed later."""
 
+import urllib.request
 from typing import Any
 
 import time_machine
@@ -54,13 +55,34 @@ def test_a_ticket_opens_one_socket(server: ServerProcess, bare_client: Any, buye
     assert ticket not in server.log()
 
 
+def test_white_space_around_a_token_is_ignored_as_in_rest(
+    server: ServerProcess, bare_client: Any, sio_client: Any, token: str, buyer: User
+) -> None:
+    for header in (f"Bearer  {token}", f"bearer {token} ", f"  Bearer\t{token}"):
+        asked = urllib.request.Request(f"{server.url}/api/v1/auth/me", headers={"Authorization": header})
+        with urllib.request.urlopen(asked, timeout=10) as response:
+            assert response.status == 200
+        bare_client(server, headers={"Authorization": header}).expect("connected")
+    for auth in ({"token": f" {token}\n"}, {"ticket": f" {issue_ws_ticket(actor=buyer)} "}):
+        sio_client(server, auth=auth).wait_connected()
+    ticket = issue_ws_ticket(actor=buyer)
+    bare_client(server, path=f"/ws/?ticket=%20{ticket}%20").expect("connected")
+
+
 def test_a_page_of_another_site_is_refused(
     server: ServerProcess, bare_client: Any, sio_client: Any, token: str
 ) -> None:
     stranger = bare_client(server, token, origin="https://evil.example")
     assert stranger.expect("error")["code"] == "origin_not_allowed"
     assert stranger.wait_closed()[0] == 4403
-    for ours in (f"http://127.0.0.1:{server.port}", "http://localhost:8000"):
+    own = f"127.0.0.1:{server.port}"
+    for ours in (
+        f"http://{own}",
+        f"ws://{own}",
+        f"wss://{own}",
+        "http://localhost:8000",
+        "wss://localhost:8000",
+    ):
         bare_client(server, token, origin=ours).expect("connected")
     extra = {"extraHeaders": {"Origin": "https://evil.example"}, "reconnection": False}
     for transport in ("polling", "websocket"):
