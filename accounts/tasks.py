@@ -1,20 +1,20 @@
 """Background jobs: sending one-time codes, and deleting expired rows every night."""
 
-from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from accounts.services import known_addresses, logins, otp, otp_limits, sms_budget
+from soukloop.core.jobs.retries import task
 
 
-@app.task(name="accounts.deliver_code", retry=RetryStrategy(max_attempts=5, exponential_wait=2))
+@task("accounts.deliver_code")
 def deliver_code(challenge_id: int, nonce: str) -> None:
     """Send a one-time code by email or text message."""
     otp.deliver_code(challenge_id=challenge_id, nonce=nonce)
 
 
 @app.periodic(cron="41 3 * * *")
-@app.task(
-    name="accounts.delete_expired_rows",
+@task(
+    "accounts.delete_expired_rows",
     aliases=["accounts.forget_old_rows"],
     queueing_lock="accounts.delete_expired_rows",
 )

@@ -4,11 +4,12 @@ from procrastinate.contrib.django import app
 
 from listings.models import Product
 from listings.services import images, search_words, view_counts
+from soukloop.core.jobs.retries import task
 
 # `aliases` are the names of tasks in earlier versions, whose jobs may still be in the queue.
 
 
-@app.task(name="listings.make_thumbnail")
+@task("listings.make_thumbnail")
 def make_thumbnail(product_id: str) -> None:
     """Create the thumbnail of a product whose first image was uploaded."""
     product = Product.objects.filter(pk=product_id).first()
@@ -17,8 +18,8 @@ def make_thumbnail(product_id: str) -> None:
 
 
 @app.periodic(cron="* * * * * */30")
-@app.task(
-    name="listings.flush_views",
+@task(
+    "listings.flush_views",
     aliases=["listings.write_views"],
     queueing_lock="listings.flush_views",
     lock="listings.flush_views",
@@ -29,14 +30,14 @@ def flush_views(timestamp: int) -> None:
 
 
 @app.periodic(cron="41 3 * * *")
-@app.task(name="listings.recount_words", aliases=["listings.tidy"], queueing_lock="listings.recount_words")
+@task("listings.recount_words", aliases=["listings.tidy"], queueing_lock="listings.recount_words")
 def recount_words(timestamp: int) -> None:
     """Recount how many titles use each search word."""
     search_words.recount_words()
 
 
 @app.periodic(cron="43 3 * * *")
-@app.task(name="listings.delete_old_view_batches", queueing_lock="listings.delete_old_view_batches")
+@task("listings.delete_old_view_batches", queueing_lock="listings.delete_old_view_batches")
 def delete_old_view_batches(timestamp: int) -> None:
     """Delete the records of view batches that were added over a week ago."""
     view_counts.delete_old_batches()

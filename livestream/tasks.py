@@ -5,37 +5,38 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from livestream.services import announcements, broadcasts, replays, room_sweeps
+from soukloop.core.jobs.retries import task
 
 # `aliases` are the names of tasks in earlier versions, whose jobs may still be in the queue.
 
 
-@app.task(name="livestream.announce_stream", aliases=["livestream.announce"])
+@task("livestream.announce_stream", aliases=["livestream.announce"])
 def announce_stream(*, stream_id: str) -> None:
     """Notify followers and neighbours that a stream is live."""
     announcements.announce_stream(stream_id=UUID(stream_id))
 
 
-@app.task(name="livestream.drop_publisher", aliases=["livestream.cut_publisher"], retry=3)
+@task("livestream.drop_publisher", aliases=["livestream.cut_publisher"])
 def drop_publisher(*, public_id: str) -> None:
     """Disconnect the encoder of a stream that has ended, or whose key was replaced."""
     broadcasts.drop_publisher(public_id=public_id)
 
 
-@app.task(name="livestream.make_replay")
+@task("livestream.make_replay")
 def make_replay(*, stream_id: str) -> None:
     """Make the replay of an ended stream."""
     replays.make_replay(stream_id=UUID(stream_id))
 
 
-@app.task(name="livestream.delete_recordings")
+@task("livestream.delete_recordings")
 def delete_recordings(*, stream_id: str) -> None:
     """Delete the recordings of an ended stream that isn't to be recorded."""
     replays.delete_recordings(stream_id=UUID(stream_id))
 
 
 @app.periodic(cron="* * * * * */5")
-@app.task(
-    name="livestream.sweep_rooms",
+@task(
+    "livestream.sweep_rooms",
     aliases=["livestream.look_after_rooms"],
     queueing_lock="livestream.sweep_rooms",
 )
@@ -45,8 +46,8 @@ def sweep_rooms(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * * */10")
-@app.task(
-    name="livestream.reconcile_publishers",
+@task(
+    "livestream.reconcile_publishers",
     aliases=["livestream.reconcile"],
     queueing_lock="livestream.reconcile_publishers",
 )
@@ -56,21 +57,21 @@ def reconcile_publishers(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * * */10")
-@app.task(name="livestream.resume_pending_replays", queueing_lock="livestream.resume_pending_replays")
+@task("livestream.resume_pending_replays", queueing_lock="livestream.resume_pending_replays")
 def resume_pending_replays(timestamp: int) -> None:
     """Enqueue the unfinished replays whose job was lost."""
     replays.resume_pending_replays()
 
 
 @app.periodic(cron="41 * * * *")
-@app.task(name="livestream.sweep_recordings", queueing_lock="livestream.sweep_recordings")
+@task("livestream.sweep_recordings", queueing_lock="livestream.sweep_recordings")
 def sweep_recordings(timestamp: int) -> None:
     """Delete the recordings that no stream or replay needs."""
     replays.sweep_recordings()
 
 
 @app.periodic(cron="43 * * * *")
-@app.task(name="livestream.delete_old_announcements", queueing_lock="livestream.delete_old_announcements")
+@task("livestream.delete_old_announcements", queueing_lock="livestream.delete_old_announcements")
 def delete_old_announcements(timestamp: int) -> None:
     """Delete the lists of people who were notified of streams, once no limit needs them."""
     announcements.delete_old_announcements()

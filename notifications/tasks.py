@@ -3,12 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from procrastinate.contrib.django import app
-
 from notifications import services
+from soukloop.core.jobs.retries import task
 
 
-@app.task(name="notifications.write_batch")
+@task("notifications.write_batch")
 def write_batch(*, batch_id: str, user_ids: list[str], content: dict[str, Any]) -> None:
     """Write one batch of a notification to many people."""
     services.write_batch(

@@ -5,23 +5,24 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from offers.services import closing
+from soukloop.core.jobs.retries import task
 
 
 @app.periodic(cron="* * * * * */20")
-@app.task(name="offers.expire_due", queueing_lock="offers.expire_due")
+@task("offers.expire_due", queueing_lock="offers.expire_due")
 def expire_due(timestamp: int) -> None:
     """Mark due offers as expired and publish that; they count as expired even before this job runs."""
     closing.expire_due_offers()
 
 
-@app.task(name="offers.close_for_people")
+@task("offers.close_for_people")
 def close_for_people(user_id: str, other_id: str | None = None) -> None:
     """Decline the pending offers of a closed account, or between two users after a block."""
     closing.close_offers_for_people(UUID(user_id), UUID(other_id) if other_id else None)
 
 
 @app.periodic(cron="* * * * *")
-@app.task(name="offers.remind_of_expiring", queueing_lock="offers.remind_of_expiring")
+@task("offers.remind_of_expiring", queueing_lock="offers.remind_of_expiring")
 def remind_of_expiring(timestamp: int) -> None:
     """Remind users of offers that expire soon and that they have not answered."""
     closing.remind_of_expiring_offers()

@@ -107,11 +107,11 @@ def test_the_web_command_is_one_that_uvicorn_understands_and_believes_no_proxy()
     assert not {options[name] for name in ("proxy_headers", "server_header", "access_log")} - {False}
 
 
-def test_the_other_commands_are_ones_that_django_and_procrastinate_understand() -> None:
+def test_the_other_commands_are_ones_that_django_understands() -> None:
     words = command("worker", {"WORKER_CONCURRENCY": "2"})
-    shown = subprocess.run([sys.executable, *words[1:4], "--help"], cwd=ROOT, capture_output=True, text=True)
+    shown = subprocess.run([sys.executable, *words[1:3], "--help"], cwd=ROOT, capture_output=True, text=True)
 
-    assert words[:4] == ["python", "manage.py", "procrastinate", "worker"]
+    assert words[:3] == ["python", "manage.py", "run_worker"]
     assert {word for word in words if word.startswith("--")} <= set(re.findall(r"--[\w-]+", shown.stdout))
     assert command("migrate", {}) == ["python", "manage.py", "migrate", "--noinput"]
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from livestream import events
@@ -17,14 +18,13 @@ from livestream.media import addresses, ffmpeg, recordings
 from livestream.media.server import MediaServerBadResponse, MediaServerUnavailable, media_server
 from livestream.models import Replay, Stream
 from notifications.services import notify
-from soukloop.core.jobs.queue import enqueue
+from soukloop.core.jobs.queue import enqueue, is_job_pending
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 5
 _RECORDING_TIMEOUT = timedelta(minutes=2)  # after the stream's end; then the replay is empty
 _RETRY_AFTER = timedelta(seconds=20)
-_STUCK_AFTER = timedelta(hours=1)
 _CONTENT_TYPES = {
     ".m3u8": "application/vnd.apple.mpegurl",
     ".ts": "video/mp2t",
@@ -47,20 +47,26 @@ class FinishedFile(File[bytes]):
 
 def enqueue_replay(stream: Stream) -> None:
     """Enqueue the job that makes a stream's replay; only one such job runs at a time for each stream."""
-    enqueue("livestream.make_replay", lock=f"livestream.replay:{stream.pk}", stream_id=str(stream.pk))
+    enqueue("livestream.make_replay", lock=_job_lock(stream), stream_id=str(stream.pk))
+
+
+def _job_lock(stream: Stream) -> str:
+    return f"livestream.replay:{stream.pk}"
 
 
 def resume_pending_replays() -> None:
-    """Enqueue the unfinished replays whose job, or whose callback of the media server, was lost."""
-    now = timezone.now()
-    for state, unchanged_for in (
-        (Replay.State.WAITING, _RETRY_AFTER),
-        (Replay.State.PROCESSING, _STUCK_AFTER),
-    ):
-        for replay in Replay.objects.select_related("stream").filter(
-            state=state, stream__status=Stream.Status.ENDED, updated_at__lt=now - unchanged_for
-        ):
-            with transaction.atomic():
+    """Enqueue the unfinished replays whose job, or whose callback of the media server, was lost.
+
+    A replay whose job waits or runs is left alone, however long it takes.
+    """
+    pending = Replay.objects.filter(
+        state__in=[Replay.State.WAITING, Replay.State.PROCESSING],
+        stream__status=Stream.Status.ENDED,
+        updated_at__lt=Now() - _RETRY_AFTER,
+    )
+    for replay in pending.select_related("stream"):
+        with transaction.atomic():
+            if not is_job_pending(lock=_job_lock(replay.stream)):
                 replay.save(update_fields=["updated_at"])
                 enqueue_replay(replay.stream)
 

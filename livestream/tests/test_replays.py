@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -49,6 +50,11 @@ def test_an_unreadable_recording_makes_an_empty_replay(settings: Any, tmp_path: 
     assert recordings.of_stream(stream.public_id) == []
 
 
+def set_job_status(status: str) -> None:
+    with connection.cursor() as cursor:  # Procrastinate's models are read-only
+        cursor.execute("UPDATE procrastinate_jobs SET status = %s", [status])
+
+
 @pytest.mark.usefixtures("unreachable_media_server")
 def test_a_replay_whose_job_was_lost_is_enqueued_again(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path
@@ -57,10 +63,25 @@ def test_a_replay_whose_job_was_lost_is_enqueued_again(settings: Any, tmp_path: 
     before = ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count()
     replays.resume_pending_replays()
     assert ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count() == before
+    set_job_status("failed")
     Replay.objects.update(updated_at=timezone.now() - timedelta(minutes=1))
     replays.resume_pending_replays()
     replays.resume_pending_replays()
     assert ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count() == before + 1
+
+
+@pytest.mark.usefixtures("unreachable_media_server")
+@pytest.mark.parametrize(("status", "new"), [("failed", 1), ("todo", 0), ("doing", 0)])
+def test_a_replay_that_was_cut_short_is_taken_up_within_a_minute_unless_its_job_still_runs(
+    status: str, new: int
+) -> None:
+    stream = make_live_stream()
+    streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    set_job_status(status)
+    Replay.objects.update(state="processing", updated_at=timezone.now() - timedelta(seconds=30))
+    before = ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count()
+    replays.resume_pending_replays()
+    assert ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count() == before + new
 
 
 def test_the_sweep_keeps_only_needed_recordings(settings: Any, tmp_path: Any) -> None:

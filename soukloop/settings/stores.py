@@ -44,5 +44,6 @@ CHANNEL_LAYERS = {
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 # A worker says "alive" every 10 s; its jobs are put back when it has been silent this long.
 JOBS_STALLED_AFTER = timedelta(seconds=30)
-JOBS_ATTEMPTS_MAX = 5
+JOBS_ATTEMPTS_MAX = 5  # of a job that fails for a reason of its own
+JOBS_TEMPORARY_ATTEMPTS_MAX = 1440  # of one that PostgreSQL, Redis or another service fails: a day
 JOBS_KEPT_FOR = timedelta(days=7)

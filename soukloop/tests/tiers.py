@@ -9,6 +9,7 @@ QUICK = {"api", "unit"}
 FIXTURES = {  # the tier of a test that uses such a fixture; the first that fits
     "media_process": "media",
     "own_redis": "faults",
+    "own_postgres": "faults",
     "instance": "faults",
     "live_server_process": "sockets",
     "db": "api",

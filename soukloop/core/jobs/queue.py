@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
-from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import UniqueViolation
@@ -14,9 +13,6 @@ from procrastinate.jobs import Status
 
 from soukloop.core.errors import Forbidden
 from soukloop.core.staff.history import log_staff_action
-
-RETRY = RetryStrategy(max_attempts=6, exponential_wait=3)
-"""For tasks that depend on an external service (mail, storage): retried after 3, 9, 27, 81 and 243 s."""
 
 
 def enqueue(
@@ -29,6 +25,13 @@ def enqueue(
     same `lock` never run at the same time.
     """
     app.configure_task(task, lock=lock, schedule_at=schedule_at).defer(**arguments)
+
+
+def is_job_pending(*, lock: str) -> bool:
+    """Return whether a job with this lock waits, is to be retried, or runs."""
+    return ProcrastinateJob.objects.filter(
+        lock=lock, status__in=[Status.TODO.value, Status.DOING.value]
+    ).exists()
 
 
 class RetryResult(NamedTuple):

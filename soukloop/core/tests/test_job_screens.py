@@ -54,3 +54,17 @@ def test_staff_with_view_permission_cannot_retry_jobs() -> None:
     browser.force_login(viewer)
     make_job()
     assert "retry_failed_jobs" not in read(browser, list_url(ProcrastinateJob))
+
+
+def test_staff_with_change_permission_can_retry_jobs_without_being_superusers() -> None:
+    moderator = make_user(is_staff=True)
+    names = ["view_procrastinatejob", "change_procrastinatejob"]
+    moderator.user_permissions.set(Permission.objects.filter(codename__in=names))
+    browser = Client()
+    browser.force_login(moderator)
+    job = make_job(status="failed")
+    body = {"action": "retry_failed_jobs", "_selected_action": [job.pk]}
+    page = browser.post(list_url(ProcrastinateJob), body, follow=True).content.decode()
+    assert "1 of the selected jobs will be retried." in page
+    job.refresh_from_db()
+    assert job.status == "todo"

@@ -14,6 +14,7 @@ from django.db import connection
 from soukloop.core import jsonlib
 from soukloop.realtime.publisher import publisher
 from soukloop.realtime.testing.clients import JS_CLIENT, BareClient, SocketIoClient
+from soukloop.realtime.testing.postgres_process import PostgresProcess
 from soukloop.realtime.testing.redis_process import RedisProcess
 from soukloop.realtime.testing.servers import ServerProcess
 
@@ -99,6 +100,14 @@ def own_redis() -> Iterator[RedisProcess]:
     process = RedisProcess()
     yield process
     process.kill()
+
+
+@pytest.fixture
+def own_postgres(transactional_db: None) -> Iterator[PostgresProcess]:
+    """Return a PostgreSQL to kill; start processes with `environment={"DATABASE_URL": own_postgres.url}`."""
+    process = PostgresProcess()
+    yield process
+    process.remove()
 
 
 @pytest.fixture
