@@ -12,11 +12,11 @@ from rest_framework.request import Request
 
 from accounts.models import User
 from accounts.selectors import (
+    LoginOf,
     UserWithBlocks,
-    ended_logins,
+    end_reasons,
     user_by_login_identifier,
     user_with_blocks,
-    version_key,
 )
 from accounts.services.password_attempts import limited_login, remember_login
 from accounts.services.tickets import redeem_ws_ticket
@@ -136,23 +136,21 @@ def authenticate_sockets(credentials: Sequence[Credentials]) -> list[SocketUser 
     accepted = [claims for claims in results if isinstance(claims, TokenClaims)]
     users = users_by_id({claims.user_id for claims in accepted})
     record_uses(accepted)
-    ended = ended_logins({str(claims.family_id) for claims in accepted if claims.family_id is not None})
+    with_login = [claims for claims in accepted if claims.family_id is not None]
+    ended = dict(zip(with_login, end_reasons([_login_of(claims) for claims in with_login]), strict=True))
     return [
-        _socket_user(result, users, ended) if isinstance(result, TokenClaims) else result
+        _socket_user(result, users, ended.get(result)) if isinstance(result, TokenClaims) else result
         for result in results
     ]
 
 
 def socket_end_reasons(people: Sequence[SocketUser]) -> list[str | None]:
-    """Return, for each open socket's user, why the socket's login has ended, or None; in one query.
+    """Return, for each open socket's user, why the socket's login has ended, or None; in one query."""
+    return end_reasons([LoginOf(person.family_id, person.id, person.token_version) for person in people])
 
-    A socket whose token belongs to no login ends with the user's token version.
-    """
-    ended = ended_logins(
-        {person.family_id for person in people if person.family_id is not None},
-        {(person.id, person.token_version) for person in people if person.family_id is None},
-    )
-    return [ended.get(person.family_id or version_key(person.id, person.token_version)) for person in people]
+
+def _login_of(claims: TokenClaims) -> LoginOf:
+    return LoginOf(str(claims.family_id), claims.user_id, claims.token_version)
 
 
 def _read_credentials(credentials: Credentials) -> TokenClaims | Exception:
@@ -167,20 +165,19 @@ def _read_credentials(credentials: Credentials) -> TokenClaims | Exception:
 
 
 def _socket_user(
-    claims: TokenClaims, users: Mapping[UUID, User], ended: Mapping[str, str]
+    claims: TokenClaims, users: Mapping[UUID, User], end_reason: str | None
 ) -> SocketUser | Exception:
-    family_id = str(claims.family_id) if claims.family_id is not None else None
     try:
         user = check_token_subject(users.get(claims.user_id), claims.token_version)
     except NotAuthenticated as error:
         return error
-    if family_id is not None and family_id in ended:
-        return NotAuthenticated(ended[family_id], code="token_revoked")
+    if end_reason is not None:
+        return NotAuthenticated(end_reason, code="token_revoked")
     return SocketUser(
         id=user.pk,
         username=user.username,
         avatar_url=public_url(user.avatar),
         token_version=user.token_version,
         row=user,
-        family_id=family_id,
+        family_id=str(claims.family_id) if claims.family_id is not None else None,
     )

@@ -1,6 +1,6 @@
 """Reads of users: by identifier, with their blocks, and their follows."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -15,8 +15,6 @@ from accounts.contacts import accepts_login_by
 from accounts.identifiers import normalize_email, normalize_phone
 from accounts.models import Follow, User
 from soukloop.core.db.reads import Reads, Statement, fetch
-
-_SESSION_ENDED = "This session has ended. Log in again."
 
 
 def user_by_identifier(identifier: str) -> User | None:
@@ -60,29 +58,44 @@ def user_with_blocks(user_id: UUID) -> Reads[UserWithBlocks | None]:
     return UserWithBlocks(*rows[0]) if rows else None
 
 
-def ended_logins(family_ids: Collection[str], versions: Collection[tuple[UUID, int]] = ()) -> dict[str, str]:
-    """Return which of these logins have ended, with the reasons, in one query.
+class LoginOf(NamedTuple):
+    """The login, if any, that a token or socket belongs to, its user, and the user's token version then."""
 
-    `versions` are users and token versions, for tokens that belong to no login; their keys in the result are
-    those of `version_key`.
+    family_id: str | None
+    user_id: UUID
+    token_version: int
+
+
+_END_REASONS = """
+SELECT asked.number, COALESCE(NULLIF(f.end_reason, ''), CASE
+    WHEN u.id IS NULL OR u.deleted_at IS NOT NULL THEN 'This account was deleted.'
+    WHEN u.banned_at IS NOT NULL THEN 'This account is banned.'
+    ELSE 'This session has ended. Log in again.' END)
+FROM unnest(%s::uuid[], %s::uuid[], %s::int[]) WITH ORDINALITY asked(family_id, user_id, version, number)
+LEFT JOIN accounts_refreshfamily f ON f.id = asked.family_id
+LEFT JOIN accounts_user u ON u.id = asked.user_id
+WHERE u.id IS NULL OR NOT u.is_active OR u.token_version <> asked.version
+    OR asked.family_id IS NOT NULL AND (f.id IS NULL OR f.revoked_at IS NOT NULL)
+"""
+
+
+def end_reasons(logins: Sequence[LoginOf]) -> list[str | None]:
+    """Return, for each of these, why it has ended, or None; in one query.
+
+    Without a login, it ends with the user's token version. The row of a login that ended long ago, or of a
+    deleted account, is gone.
     """
-    if not family_ids and not versions:
-        return {}
-    sql = (
-        "SELECT asked.id::text, COALESCE(NULLIF(f.end_reason, ''), %s)"
-        " FROM unnest(%s::uuid[]) asked(id) LEFT JOIN accounts_refreshfamily f ON f.id = asked.id"
-        " WHERE f.id IS NULL OR f.revoked_at IS NOT NULL"
-        " UNION ALL SELECT asked.id || ':' || asked.version, %s"
-        " FROM unnest(%s::uuid[], %s::int[]) asked(id, version) LEFT JOIN accounts_user u ON u.id = asked.id"
-        " WHERE u.id IS NULL OR NOT u.is_active OR u.token_version <> asked.version"
-    )
-    user_ids, numbers = [user_id for user_id, _ in versions], [version for _, version in versions]
-    rows = fetch(Statement(sql, [_SESSION_ENDED, list(family_ids), _SESSION_ENDED, user_ids, numbers]))
-    return {str(key): str(reason) for key, reason in rows}
-
-
-def version_key(user_id: UUID, version: int) -> str:
-    return f"{user_id}:{version}"
+    reasons: list[str | None] = [None] * len(logins)
+    if not logins:
+        return reasons
+    # As array literals: for 10,000 rows psycopg took 32 ms of processor time with lists, and 9 ms with these.
+    families = ",".join(login.family_id or "NULL" for login in logins)
+    users = ",".join(login.user_id.hex for login in logins)
+    versions = ",".join(str(login.token_version) for login in logins)
+    arrays = [f"{{{part}}}" for part in (families, users, versions)]
+    for number, reason in fetch(Statement(_END_REASONS, arrays)):
+        reasons[number - 1] = reason
+    return reasons
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,9 @@ def confirm_contact(
       Anybody else proves that the address is not the account holder's, so it is taken off the account.
     - Not confirmed, and no other is: it is confirmed. By `is_recovery` it takes the account over.
 
-    A recovery drops the other contact unless that is confirmed and the owner is proven. A code
-    that is redeemed without a login and without a recovery proves no owner: it may be another person than the
-    one with the password.
-    The caller ends the logins of a recovered account, and saves it.
+    A recovery drops the other contact unless that is confirmed and the owner is proven. A code that is
+    redeemed without a login and without a recovery proves no owner, because its sender and the one who knows
+    the password may be two people. The caller of a recovery sets the new password and ends all logins.
     """
     contact = contact_with(user, address)
     if contact is None:  # changed since the account was found

@@ -1,6 +1,7 @@
 """Parallel requests in real transactions: one row, one login, five guesses."""
 
 import itertools
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,13 +15,16 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts.authentication import authenticate_sockets
 from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
-from accounts.services import moderation, relations
+from accounts.services import moderation, relations, token_use
+from accounts.services.logins import open_login
 from accounts.tests.calls import code_in_redis, log_in, me_with, send, verify, wrong
 from accounts.tests.factories import PASSWORD, client_for, make_staff, make_user
 from soukloop.core.errors import DomainError
 from soukloop.core.redis.client import redis_client
 from soukloop.core.redis.rate_limits import declared_limits
+from soukloop.realtime.sessions import Credentials, SocketUser
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -117,6 +121,17 @@ def test_a_hundred_uses_after_the_successor_was_used_end_the_family() -> None:
     assert statuses(answers) == {401: 100}
     assert {answer.json()["error"]["code"] for answer in answers} == {"token_revoked"}
     assert RefreshFamily.objects.get().revoked_at is not None
+
+
+def test_handshakes_of_the_same_logins_in_parallel_batches_all_succeed() -> None:
+    tokens = [open_login(make_user()).access_token for _ in range(12)]
+    for _ in range(5):
+        token_use._recorded.clear()
+        RefreshFamily.objects.update(is_current_used=False)
+        batches = [[Credentials(token=token) for token in random.sample(tokens, 12)] for _ in range(8)]
+        for found in at_once([partial(authenticate_sockets, batch) for batch in batches]):
+            assert all(isinstance(user, SocketUser) for user in found)
+        assert not RefreshFamily.objects.filter(is_current_used=False).exists()
 
 
 def test_a_first_use_during_repeated_refreshes_leaves_one_usable_pair_or_none() -> None:

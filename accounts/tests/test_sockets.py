@@ -6,10 +6,11 @@ import pytest
 from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from accounts.authentication import authenticate_sockets
+from accounts.authentication import authenticate_sockets, socket_end_reasons
 from accounts.models import RefreshFamily, User
-from accounts.services import tickets
+from accounts.services import logins, moderation, profiles, tickets
 from accounts.tests.calls import AUTH, code_of, log_in
+from accounts.tests.factories import PASSWORD, make_staff, make_user
 from accounts.tokens import access_token_for, refresh_token_for
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.redis.client import redis_client
@@ -62,6 +63,78 @@ def test_a_socket_accepts_only_an_access_token_or_a_ticket(user: Any) -> None:
         with pytest.raises(NotAuthenticated) as caught:
             authenticate_socket(**credentials)
         assert caught.value.code == code
+
+
+def test_an_access_token_and_a_ticket_of_an_ended_login_open_no_socket(user: Any) -> None:
+    login = logins.open_login(user)
+    family_id = RefreshFamily.objects.get().pk
+    ticket = tickets.issue_ws_ticket(actor=user, family_id=family_id)
+    assert authenticate_socket(token=login.access_token).family_id == str(family_id)
+    logins.log_out(refresh_token=login.refresh_token)
+    for credentials in ({"token": login.access_token}, {"ticket": ticket}):
+        with pytest.raises(NotAuthenticated) as caught:
+            authenticate_socket(**credentials)
+        assert (caught.value.code, caught.value.message) == (
+            "token_revoked",
+            "You were logged out. Log in again.",
+        )
+
+
+def test_a_ticket_from_before_an_upgrade_opens_a_socket(user: Any) -> None:
+    ticket = tickets.issue_ws_ticket(actor=user)
+    [key] = redis_client().keys("ws_ticket:*")
+    redis_client().set(key, f"{user.pk}:{user.token_version}")
+    assert authenticate_socket(ticket=ticket).family_id is None
+
+
+def test_all_sockets_are_checked_in_one_query(user: Any, django_assert_num_queries: Any) -> None:
+    alive, ended, deleted = (logins.open_login(user) for _ in range(3))
+    other = make_user()
+    sockets = [
+        authenticate_socket(token=token)
+        for token in (
+            alive.access_token,
+            ended.access_token,
+            deleted.access_token,
+            access_token_for(user),
+            access_token_for(other),
+        )
+    ]
+    with django_assert_num_queries(1):
+        assert socket_end_reasons(sockets) == [None] * 5
+    logins.log_out(refresh_token=ended.refresh_token)
+    RefreshFamily.objects.exclude(user=user, revoked_at__isnull=False).latest("created_at").delete()
+    User.objects.filter(pk=other.pk).update(token_version=1)
+    with django_assert_num_queries(1):
+        assert socket_end_reasons(sockets) == [
+            None,
+            "You were logged out. Log in again.",
+            "This session has ended. Log in again.",
+            None,
+            "This session has ended. Log in again.",
+        ]
+    assert socket_end_reasons([]) == []
+
+
+@pytest.mark.parametrize("has_login", [True, False])
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (lambda user: profiles.delete_account(actor=user, password=PASSWORD), "This account was deleted."),
+        (
+            lambda user: moderation.ban_user(actor=make_staff(), user_id=user.pk, reason="x"),
+            "This account is banned.",
+        ),
+    ],
+    ids=["deletion", "ban"],
+)
+def test_the_check_of_sockets_gives_the_reason_that_the_message_gives(
+    user: Any, end: Any, reason: str, has_login: bool
+) -> None:
+    token = logins.open_login(user).access_token if has_login else access_token_for(user)
+    socket_user = authenticate_socket(token=token)
+    end(user)
+    assert socket_end_reasons([socket_user]) == [reason]
 
 
 def test_a_failing_handshake_does_not_fail_the_others_in_its_batch(

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import Mock
+from uuid import uuid4
 
 import httpx
 import pytest
 import time_machine
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import RefreshFamily, User
@@ -17,6 +19,8 @@ from accounts.services.logins import open_login
 from accounts.tests.calls import EMAIL, claims_of, code_in_redis
 from accounts.tests.factories import PASSWORD, make_staff, make_user
 from soukloop.core.errors import NotAuthenticated
+from soukloop.realtime import session_checks
+from soukloop.realtime.hub import hub
 from soukloop.realtime.publisher import publisher
 from soukloop.realtime.sessions import Session, SocketUser
 from soukloop.realtime.testing.redis_process import RedisProcess
@@ -245,3 +249,28 @@ def test_an_access_token_that_expired_long_ago_does_not_end_its_socket(
     assert post(two[0], "ws-ticket").status_code == 401
     assert client.call("probe:whoami")["success"] is True
     assert not client.is_closed
+
+
+async def test_a_check_that_fails_closes_nothing_and_is_repeated(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    users = [SocketUser(uuid4(), f"viewer{number}", None, 0, None) for number in range(3)]
+    members = {user.username: Mock(session=Mock(socket_user=user), is_closed=False) for user in users}
+    monkeypatch.setattr(hub, "members", members)
+    ended: list[tuple[Any, str]] = []
+    monkeypatch.setattr(hub, "end_session", lambda *end: ended.append(end))
+    answers: list[Any] = [OperationalError("no database"), [None, "This account is banned.", None]]
+
+    def answer(checked: Any) -> Any:
+        assert list(checked) == users
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    monkeypatch.setattr(session_checks, "_end_reasons", answer)
+    await session_checks.check_sessions()
+    assert ended == []
+    assert "session check failed" in caplog.text
+    await session_checks.check_sessions()
+    assert ended == [(members["viewer1"], "This account is banned.")]

@@ -15,6 +15,7 @@ from channels.consumer import AsyncConsumer
 from channels.layers import BaseChannelLayer
 from channels_redis.serializers import registry
 from django.conf import settings
+from django.contrib.admin import AdminSite
 from django.contrib.gis.db.backends.postgis.base import DatabaseWrapper as PostgisWrapper
 from django.db import connection
 from engineio import AsyncServer as EngineServer
@@ -50,6 +51,7 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
         PostgisWrapper.register_geometry_adapters,
         "self pg_connection clear_caches",
     ),
+    "AdminSite.password_change": (AdminSite.password_change, "self request extra_context"),
 }
 
 
