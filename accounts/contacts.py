@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from accounts.identifiers import is_username, normalize_identifier
+from accounts.identifiers import normalize_identifier
 from accounts.models import User
 
 Contact = Literal["email", "phone"]
@@ -11,7 +11,7 @@ CONTACTS: tuple[Contact, Contact] = ("email", "phone")
 
 def contact_with(user: User, address: str) -> Contact | None:
     """Return which of the user's contacts has this normalized address."""
-    return next((contact for contact in CONTACTS if getattr(user, contact) == address), None)
+    return next((each for each in CONTACTS if (getattr(user, each) or "").lower() == address), None)
 
 
 def is_confirmed(user: User, contact: Contact) -> bool:
@@ -29,7 +29,7 @@ def accepts_login_by(user: User, identifier: str) -> bool:
     too: a person who registered can log in before the first code, and the first recovery by the real owner of
     an address replaces the password.
     """
-    if is_username(identifier.strip()):
+    if identifier.strip().lower() == user.username.lower():
         return True
     contact = contact_with(user, normalize_identifier(identifier))
     return contact is not None and (is_confirmed(user, contact) or not user.is_verified)

@@ -6,8 +6,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import RefreshFamily, User
+from accounts.services.logins import create_family
 from accounts.services.passwords import check_new_password
 from soukloop.core.errors import Conflict
 
@@ -19,10 +21,16 @@ _MESSAGES = {
 _CONSTRAINTS = {"user_email_once": "email", "user_username_once": "username", "user_phone_once": "phone"}
 
 
+def register(**fields: Any) -> RefreshFamily:
+    """Create an account and its first login (contract 1.1); raises as `register_user`."""
+    with transaction.atomic():
+        return create_family(register_user(**fields), timezone.now())
+
+
 def register_user(
     *, email: str, username: str, password: str, phone: str | None, full_name: str, role: str
 ) -> User:
-    """Create an account (contract 1.1); email and phone must be normalized.
+    """Create an account; email and phone must be normalized.
 
     Raises ValidationFailed for a weak password, Conflict (email_taken, username_taken, phone_taken).
     """

@@ -96,6 +96,15 @@ def test_people_are_found_by_email_phone_username_or_name(desk: Any, term: Any, 
     assert ("layla@example.com" in page) is finds
 
 
+def test_people_are_filtered_by_whether_a_contact_is_confirmed(desk: Any) -> None:
+    make_user(username="confirmed")
+    make_user(username="unconfirmed", is_verified=False)
+    for value, shown, hidden in ((1, ">confirmed<", "unconfirmed"), (0, "unconfirmed", ">confirmed<")):
+        page = desk.get(LIST, {"is_verified__exact": value}).content.decode()
+        assert shown in page
+        assert hidden not in page
+
+
 def test_the_list_has_a_constant_number_of_queries(desk: Any, django_assert_num_queries: Any) -> None:
     def count(people: Any) -> None:
         for _ in range(people):

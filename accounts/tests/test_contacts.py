@@ -216,6 +216,14 @@ def test_the_admin_refuses_an_unconfirmed_contact_too() -> None:
     assert Client().post(url, {"username": EMAIL, "password": PASSWORD}).status_code == 302
 
 
+@pytest.mark.parametrize("username", ["Admin", "support", "a.b_c"])
+def test_a_username_logs_in_whatever_is_confirmed(guest: Any, username: str) -> None:
+    make_user(username=username, email=EMAIL)
+    assert log_in(guest, f" {username.upper()} ").status_code == 200
+    User.objects.update(email_confirmed_at=None)
+    assert log_in(guest, username).status_code == 200
+
+
 def test_a_contact_taken_off_an_account_neither_logs_in_nor_recovers(guest: Any) -> None:
     user = make_user(email="old@example.com", phone=PHONE)
     answer = client_for(user).patch(f"{AUTH}/me", {"email": EMAIL, "current_password": PASSWORD})

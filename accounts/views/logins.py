@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -102,8 +101,7 @@ class Register(AnonymousView):
     @idempotent
     def _create(self, request: Request) -> Response:
         data = validated(RegisterInput, request.data)
-        user = registration.register_user(**data)
-        return Response({"family": logins.create_family(user, timezone.now()).pk}, status=201)
+        return Response({"family": registration.register(**data).pk}, status=201)
 
 
 class LogIn(AnonymousView):

@@ -19,6 +19,13 @@ logger = logging.getLogger("soukloop.socket")
 _threads = ThreadPoolExecutor(1, thread_name_prefix="session-check")
 
 
+class _State:
+    is_failing = False
+
+
+_state = _State()
+
+
 async def check_forever() -> None:
     """Check this process's connections every SOCKET_SESSION_CHECK."""
     while True:
@@ -39,8 +46,13 @@ async def check_sessions() -> None:
     try:
         reasons = await run_in_thread(partial(_end_reasons, users), _threads)
     except Exception as error:
-        logger.warning("session check failed, to be repeated: %s", error)
+        if not _state.is_failing:
+            logger.warning("session check failed, to be repeated until it succeeds: %s", error)
+        _state.is_failing = True
         return
+    if _state.is_failing:
+        logger.warning("session check succeeded again")
+    _state.is_failing = False
     for member, reason in zip(members, reasons, strict=True):
         if reason is not None:
             hub.end_session(member, reason)
