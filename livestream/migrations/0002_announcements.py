@@ -7,18 +7,16 @@ import django.db.models.expressions
 from django.conf import settings
 from django.db import migrations, models
 
-# Announcements whose job has not finished, to the followers whom it has not notified yet.
+# Announcements whose job has not finished, with the followers whom it has notified already.
 CONTINUE_ANNOUNCEMENTS = """
 INSERT INTO livestream_announcement (stream_id, seller_id, location, recipient_ids, follower_count,
   neighbour_count, progress, notified, created_at)
-SELECT id, seller_id, NULL, follower_ids, cardinality(follower_ids), 0, 0, 0, now()
+SELECT id, seller_id, NULL, follower_ids, cardinality(follower_ids), 0, done, done, now()
 FROM livestream_stream AS stream, LATERAL (
-  SELECT ARRAY(
-    SELECT follower_id FROM accounts_follow
-    WHERE followed_id = stream.seller_id
-      AND (stream.announced_up_to IS NULL OR follower_id > stream.announced_up_to)
-  ) AS follower_ids
-) AS remaining
+  SELECT coalesce(array_agg(follower_id ORDER BY follower_id), '{}') AS follower_ids,
+    count(*) FILTER (WHERE follower_id <= stream.announced_up_to) AS done
+  FROM accounts_follow WHERE followed_id = stream.seller_id
+) AS followers
 WHERE status = 'live' AND announced_at IS NULL AND notifications_sent > 0 AND notify_followers;
 SET CONSTRAINTS ALL IMMEDIATE;  -- because a table with pending checks can't be altered
 """

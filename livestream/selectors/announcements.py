@@ -36,10 +36,13 @@ _NOBODY = "SELECT NULL::uuid WHERE false"
 
 
 class Recipients(NamedTuple):
-    """Queries for the ids of the followers and neighbours to notify, with the parameters of both."""
+    """Queries for the ids of the followers and neighbours to notify, with the parameters of both.
+
+    The second is None if no neighbours are notified.
+    """
 
     followers: str
-    neighbours: str
+    neighbours: str | None
     params: dict[str, Any]
 
 
@@ -55,7 +58,7 @@ def recipients_of(stream: Stream) -> Recipients:
     point = None if neighbours_limited or not _may_notify_neighbours(stream) else _location(stream)
     return Recipients(
         followers=_FOLLOWERS if with_followers else _NOBODY,
-        neighbours=_NEIGHBOURS if point else _NOBODY,
+        neighbours=_NEIGHBOURS if point else None,
         params={
             "stream": stream.pk,
             "seller": stream.seller_id,

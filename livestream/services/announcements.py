@@ -18,7 +18,7 @@ INSERT INTO livestream_announcement (stream_id, seller_id, location, recipient_i
   neighbour_count, progress, notified, created_at)
 SELECT %(stream)s, %(seller)s, %(location)s::geography, followers.ids || neighbours.ids,
   cardinality(followers.ids), cardinality(neighbours.ids), 0, 0, now()
-FROM followers, chosen_neighbours AS neighbours
+FROM followers, {neighbours} AS neighbours
 RETURNING follower_count + neighbour_count
 """
 
@@ -31,10 +31,8 @@ def choose_recipients(stream: Stream) -> int:
     of two that start at once the second sees the first one's announcement.
     """
     recipients = recipients_of(stream)
+    neighbours = "(SELECT '{}'::uuid[] AS ids)"
     with connection.cursor() as cursor:
-        if recipients.params["location"]:
-            # Two sellers who choose the same people at once would exceed what each of those may receive.
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('livestream.announcement'))")
         # PostgreSQL can't estimate how many people live within a radius: it assumes twenty, and would use a
         # nested loop over 100,000, and sort their earlier notices instead of hashing them. An INSERT is never
         # planned in parallel, CREATE TABLE is (370 ms or 110).
@@ -42,15 +40,20 @@ def choose_recipients(stream: Stream) -> int:
             "SET LOCAL enable_nestloop = off; SET LOCAL enable_sort = off; SET LOCAL work_mem = '32MB';"
             "SET LOCAL max_parallel_workers_per_gather = 2"
         )
-        cursor.execute(
-            "CREATE TEMPORARY TABLE chosen_neighbours ON COMMIT DROP AS"
-            f" SELECT ARRAY({recipients.neighbours}) AS ids",
-            recipients.params,
-        )
-        cursor.execute(_SAVE_ANNOUNCEMENT.format(followers=recipients.followers), recipients.params)
+        if recipients.neighbours:
+            # Two sellers who choose the same people at once would exceed what each of those may receive.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('livestream.announcement'))")
+            neighbours = "chosen_neighbours"
+            cursor.execute(
+                "CREATE TEMPORARY TABLE chosen_neighbours ON COMMIT DROP AS"
+                f" SELECT ARRAY({recipients.neighbours}) AS ids",
+                recipients.params,
+            )
+        save = _SAVE_ANNOUNCEMENT.format(followers=recipients.followers, neighbours=neighbours)
+        cursor.execute(save, recipients.params)
         [count] = cursor.fetchone()
         cursor.execute(
-            "DROP TABLE chosen_neighbours; SET LOCAL enable_nestloop TO DEFAULT;"
+            "DROP TABLE IF EXISTS chosen_neighbours; SET LOCAL enable_nestloop TO DEFAULT;"
             "SET LOCAL enable_sort TO DEFAULT; SET LOCAL work_mem TO DEFAULT;"
             "SET LOCAL max_parallel_workers_per_gather TO DEFAULT"
         )

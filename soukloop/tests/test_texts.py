@@ -20,3 +20,16 @@ def test_every_stored_text_is_validated_as_plain_text() -> None:
             if isinstance(one, PlainTextField):
                 read.add(name)
     assert read >= {"title", "description", "full_name", "bio", "neighborhood", "message", "reason", "tags"}
+
+
+def test_every_text_of_a_request_or_socket_command_takes_pasted_line_ends() -> None:
+    names = set()
+    for shape in shapes_of_requests():
+        for name, field in shape().fields.items():
+            one = getattr(field, "child", field)
+            if isinstance(one, PlainTextField):
+                pasted = one.run_validation("Size\u202842\r\nNew\x0bin box")
+                expected = "Size\n42\nNew\nin box" if one.has_lines else "Size 42 New in box"
+                assert pasted == expected, f"{shape.__name__}.{name}"
+                names.add(name)
+    assert names >= {"title", "description", "full_name", "bio", "content", "message", "reason", "tags"}
