@@ -12,7 +12,7 @@ from django.db.models.lookups import Exact
 
 from accounts.blocks import blocked_between, blocked_ids_sql
 from accounts.contacts import accepts_login_by
-from accounts.identifiers import normalize_email, normalize_phone
+from accounts.identifiers import normalize_email, normalize_identifier, normalize_phone
 from accounts.models import Follow, User
 from soukloop.core.db.reads import Reads, Statement, fetch
 
@@ -23,7 +23,7 @@ def user_by_identifier(identifier: str) -> User | None:
         return User.objects.filter(Exact(Lower("email"), Value(email))).first()
     if phone := normalize_phone(identifier):
         return User.objects.filter(phone=phone).first()
-    return User.objects.filter(Exact(Lower("username"), Value(identifier.strip().lower()))).first()
+    return User.objects.filter(Exact(Lower("username"), Value(normalize_identifier(identifier)))).first()
 
 
 def user_by_login_identifier(identifier: str) -> User | None:

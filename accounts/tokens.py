@@ -167,17 +167,37 @@ def decode(kind: type[TypedToken], token: str) -> dict[str, Any]:
         raise _token_invalid()
     try:
         payload = kind(token).payload  # type: ignore[arg-type]  # simplejwt takes the encoded text
-        UUID(payload["sub"])
-        if not isinstance(payload["ver"], int):
-            raise TypeError("ver")
+        _check_claims(payload)
     except ExpiredTokenError as error:
         raise _token_expired() from error
     except WrongTokenTypeError as error:
         raise NotAuthenticated(f"Use a token of type {kind.token_type}.", code="token_wrong_type") from error
     # RecursionError: the header is parsed before the signature is verified, and may nest a thousand arrays.
-    except (TokenError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    # ArithmeticError: a time that is out of every calendar's range.
+    except (
+        TokenError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise _token_invalid() from error
     return payload
+
+
+def _check_claims(payload: dict[str, Any]) -> None:
+    """Raise ValueError, TypeError or KeyError unless each claim has the type and range that we sign."""
+    UUID(payload["sub"])
+    for name in ("exp", "iat", "ver", *({"nbf"} & payload.keys())):
+        number = payload[name]
+        if type(number) is not int or not 0 <= number < 2**53:  # a bool is an int, too
+            raise ValueError(name)
+    if not isinstance(payload["jti"], str) or not payload["jti"]:  # a family without an earlier one has ""
+        raise TypeError("jti")
+    if "fam" in payload:
+        UUID(payload["fam"])
 
 
 def _token_expired() -> NotAuthenticated:

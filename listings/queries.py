@@ -12,6 +12,7 @@ from django.http import QueryDict
 from listings.models import Product
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.http.pagination import Page
+from soukloop.core.typed_text import normalize_digits
 
 DISCOVER_SORTS = ("recent", "popular", "price_low", "price_high")
 COMMUNITY_SORTS = ("nearest", "recent", "price_low", "price_high")
@@ -151,7 +152,7 @@ class _Reader:
         return page
 
     def price(self, name: str) -> Decimal | None:
-        value = self.params.get(name, "")
+        value = normalize_digits(self.params.get(name, ""))
         if not value:
             return None
         if not _PRICE.fullmatch(value):

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.identifiers import is_username, normalize_email, normalize_phone
+from soukloop.core.typed_text import normalize_code, remove_direction_marks
 
 
 class EmailAddressField(serializers.CharField):
@@ -49,7 +50,7 @@ class UsernameField(serializers.CharField):
     }
 
     def to_internal_value(self, data: Any) -> str:
-        username = super().to_internal_value(data)
+        username = remove_direction_marks(super().to_internal_value(data)).strip()
         if not is_username(username):
             self.fail("not_a_username")
         return username
@@ -61,5 +62,10 @@ class PasswordField(serializers.CharField):
 
 
 class OtpField(serializers.RegexField):
+    """A one-time code in digits of any script, with or without spaces and dashes."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(r"\A[0-9]{6}\Z", error_messages={"invalid": "Enter the six-digit code."}, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return normalize_code(super().to_internal_value(data))

@@ -104,7 +104,10 @@ def deliver_code(*, challenge_id: int, nonce: str) -> None:
 
 
 def _may_receive_code(identifier: str) -> bool:
-    """Return whether an active account has this address, or a closed one that never confirmed it."""
+    """Return whether an active account has this address, or a closed one that never confirmed it.
+
+    Never for an email that `normalize_email` refuses, although an account from before that rule may have it.
+    """
     user = user_by_identifier(identifier)
     if user is None or user.is_active:
         return user is not None

@@ -9,9 +9,10 @@ from django.db.models.lookups import Exact
 from django.utils import timezone
 
 from accounts.models import RefreshFamily, User
+from accounts.reserved_usernames import is_reserved_username
 from accounts.services.logins import create_family
 from accounts.services.passwords import check_new_password
-from soukloop.core.errors import Conflict
+from soukloop.core.errors import Conflict, ValidationFailed
 
 _MESSAGES = {
     "email": "An account with this email already exists.",
@@ -43,7 +44,12 @@ def register_user(
 
 
 def check_available(user: User, fields: list[str]) -> None:
-    """Raise Conflict, with details for each of these fields, if another account has the same value."""
+    """Raise Conflict, with details for each of these fields, if another account has the same value.
+
+    Raises ValidationFailed for a username that would pass for the company or its staff.
+    """
+    if "username" in fields and is_reserved_username(user.username):
+        raise ValidationFailed(details={"username": ["This username is reserved. Choose another one."]})
     taken = [
         field
         for field in fields

@@ -95,12 +95,58 @@ def test_an_invalid_identifier_is_refused_and_nothing_is_sent(guest: Any, buyer:
     assert not ProcrastinateJob.objects.exists()
 
 
-@pytest.mark.parametrize("code", ["", "12345", "1234567", "12345a", "١٢٣٤٥٦", " 12345", None, [], {}])
+@pytest.mark.parametrize("code", ["", "12345", "1234567", "12345a", "١٢٣٤٥", " 12345", "1٣4٥", None, [], {}])
 def test_a_malformed_code_is_refused_and_not_counted_as_a_guess(guest: Any, buyer: Any, code: Any) -> None:
     send(guest)
     answer = guest.post(f"{AUTH}/verify-otp", {"identifier": EMAIL, "otp_code": code}, format="json")
     assert code_of(answer) == (400, "validation_error")
     assert OtpChallenge.objects.get().guesses == 0
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        lambda code: code.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")),
+        lambda code: code.translate(str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")),
+        lambda code: code.translate(str.maketrans("0123456789", "０１２３４５６７８９")),
+        lambda code: f"{code[:3]} {code[3:]}",
+        lambda code: f" {code[:3]}\u00a0{code[3:]} ",
+        lambda code: f"{code[:3]}-{code[3:]}",
+        lambda code: f"\u200f{code}\u200e",
+        lambda code: f"\u2068{code}\u2069",
+        lambda code: f"\u202a{code}\u202c\n",
+    ],
+)
+def test_a_code_is_accepted_as_people_type_or_paste_it(
+    guest: Any, buyer: Any, debug: Any, typed: Any
+) -> None:
+    send(guest)
+    assert verify(guest, typed(code_in_redis())).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "identifier", [f"\u200e{PHONE}", "\u202a+971 50 123 4567\u202c", "\u2068٠٥٠ ١٢٣ ٤٥٦٧\u2069"]
+)
+def test_a_phone_is_accepted_as_messengers_paste_it(
+    guest: Any, buyer: Any, debug: Any, identifier: str
+) -> None:
+    assert send(guest, identifier).json()["message"] == f"OTP sent to {PHONE}"
+    assert verify(guest, code_in_redis(PHONE), identifier).status_code == 200
+
+
+def test_a_code_is_mailed_to_no_address_that_the_rules_refuse_now(guest: Any, buyer: Any) -> None:
+    send(guest)
+    for address in (
+        "x@localhost",
+        "x@[127.0.0.1]",
+        '"x\ny"@example.com',
+        "x@example.com\r\nbcc: y@example.com",
+    ):
+        buyer.email = address
+        buyer.save()
+        OtpChallenge.objects.update(identifier=address)
+        deliver()
+    assert mail.outbox == []
 
 
 # --- Who has an account and who hasn't ---------------------------------------------------------------

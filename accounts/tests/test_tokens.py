@@ -12,6 +12,7 @@ import time_machine
 from django.conf import settings as configured
 
 from accounts import tokens
+from accounts.authentication import authenticate_sockets
 from accounts.models import RefreshFamily, User
 from accounts.tests.calls import (
     AUTH,
@@ -23,6 +24,7 @@ from accounts.tests.calls import (
 )
 from accounts.tokens import TokenClaims, access_token_for, read_access_token
 from soukloop.core.errors import NotAuthenticated
+from soukloop.realtime.sessions import Credentials
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +82,55 @@ def test_a_forged_or_malformed_token_is_invalid(guest: Any, user: Any) -> None:
     for name, token in bad_versions_of(data["refresh_token"]).items():
         assert code_of(refresh(guest, token)) == (401, "token_invalid"), name
     assert refresh(guest, data["refresh_token"]).status_code == 200
+
+
+STRANGE_VALUES: list[Any] = [
+    10**30,
+    2**63,
+    2**53,
+    -1,
+    -(10**30),
+    1.5,
+    1e308,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+    True,
+    False,
+    "",
+    "x",
+    "9999999999",
+    "٩",
+    "\x00",
+    "\ud800",
+    None,
+    [],
+    [1],
+    {},
+    {"a": 1},
+]
+
+
+@pytest.mark.parametrize(
+    "claim", ["exp", "iat", "nbf", "sub", "ver", "fam", "jti", "aud", "iss", "token_type"]
+)
+@pytest.mark.parametrize("kind", ["access", "refresh"])
+def test_a_signed_token_with_a_strange_value_is_401_everywhere(
+    guest: Any, user: Any, claim: str, kind: str
+) -> None:
+    data = log_in(guest, user.email).json()["data"]
+    good = claims_of(data[f"{kind}_token"])
+    for value in STRANGE_VALUES:
+        if claim == "jti" and isinstance(value, str) and kind == "access":
+            continue  # any text is a token's own id
+        # As JSON, because PyJWT itself refuses to sign some of these.
+        token = jwt.api_jws.encode(json.dumps(good | {claim: value}).encode(), configured.SECRET_KEY)
+        answer = refresh(guest, token) if kind == "refresh" else me_with(guest, token)
+        assert answer.status_code == 401, (claim, value)
+        [outcome] = authenticate_sockets([Credentials(token=token)])
+        assert isinstance(outcome, NotAuthenticated), (claim, value)
+    answer = refresh(guest, data["refresh_token"])
+    assert answer.status_code == (401 if (claim, kind) == ("jti", "refresh") else 200)
 
 
 def test_an_empty_bearer_token_is_invalid_and_another_scheme_is_ignored(guest: Any) -> None:

@@ -102,7 +102,7 @@ def test_any_text_is_answered_or_refused(typed: Any) -> None:
         ({"max_price": "0e-99999999"}, "max_price"),
         ({"min_price": "1e2"}, "min_price"),
         ({"min_price": "1_0"}, "min_price"),
-        ({"min_price": "٥"}, "min_price"),
+        ({"min_price": "٥٫٠٠٥"}, "min_price"),
         ({"min_price": "1.005"}, "min_price"),
         ({"min_price": "." * 3}, "min_price"),
         ({"latitude": "1e-320", "longitude": "55"}, "latitude"),
@@ -118,6 +118,11 @@ def test_any_text_is_answered_or_refused(typed: Any) -> None:
 )
 def test_invalid_search_parameter_is_named(params: Any, field: Any) -> None:
     assert list(search(400, **params)["details"]) == [field]
+
+
+@pytest.mark.parametrize("least", ["٥٠٠", "۵۰۰", "５００", "\u200f٥٠٠\u200f", "٥٠٠٫٠٠"])
+def test_a_price_may_be_typed_in_digits_of_other_scripts(least: str) -> None:
+    assert search(min_price=least) == search(min_price="500")
 
 
 def test_nul_is_refused() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from soukloop.core.typed_text import normalize_digits
+
 CENT = Decimal("0.01")
 _PLAIN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 
@@ -41,9 +43,11 @@ class PriceField(serializers.DecimalField):
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, bool) or not isinstance(data, (int, float, str, Decimal)):
             self.fail("not_a_number")
-        # Decimal() also accepts "7_50", "1e2" and non-ASCII digits, which are typos here.
-        if isinstance(data, str) and not _PLAIN.fullmatch(data):
-            self.fail("not_a_number")
+        if isinstance(data, str):
+            data = normalize_digits(data[:100])
+            # Decimal() also accepts "7_50" and "1e2", which are typos here.
+            if not _PLAIN.fullmatch(data):
+                self.fail("not_a_number")
         value = super().to_internal_value(data)
         if value <= 0:
             self.fail("not_positive")

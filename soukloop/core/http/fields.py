@@ -11,6 +11,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from soukloop.core.typed_text import remove_hidden
+
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 # Word and PowerPoint end lines with VT, FF, NEL, U+2028 or U+2029; some programs send CR CR LF for one end.
 _LINE_END = re.compile(r"\r?\r?\n|[\r\x0b\x0c\x85\u2028\u2029]")
@@ -39,6 +41,7 @@ class PlainTextField(serializers.CharField):
     """Text that people read: a string with a visible character and without control characters.
 
     Line ends of every kind become "\\n" in a text that has lines, and a space in a text of one line.
+    Characters that cannot be seen are removed (`remove_hidden`).
     """
 
     default_error_messages = {
@@ -55,8 +58,14 @@ class PlainTextField(serializers.CharField):
             # Before line ends are replaced, so that the position is the one that the client sent.
             if control := (_CONTROL_IN_LINES if self.has_lines else _CONTROL).search(data):
                 self.fail("control", position=control.start() + 1, code=ord(control[0]))
-            data = replace_line_ends(data, has_lines=self.has_lines)
+            data = self._without_hidden(replace_line_ends(data, has_lines=self.has_lines))
         return super().run_validation(data)
+
+    def _without_hidden(self, text: str) -> str:
+        shown = remove_hidden(text, has_lines=self.has_lines)
+        if not shown.strip() and shown.strip() != text.strip():
+            self.fail("invisible")
+        return shown
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

@@ -1,5 +1,6 @@
 """Serializer fields for ids, texts and locations."""
 
+import re
 import time
 from typing import Any
 from uuid import UUID
@@ -73,8 +74,8 @@ def test_text_without_visible_characters_is_refused(text: str) -> None:
         "🇦🇪",
         "👍🏽",
         "\U0001fae9",  # of Unicode 16
-        "\u200fمرحبا\u200f",
-        "\u2067السعر 850\u2069",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",  # the flag of Scotland
+        "ه\u200d",  # short for "Hijri"
         "می\u200cخواهم",
         "क्\u200dष",
         "?",
@@ -82,6 +83,35 @@ def test_text_without_visible_characters_is_refused(text: str) -> None:
 )
 def test_invisible_characters_are_kept_beside_visible_ones(text: str) -> None:
     assert PlainTextField().run_validation(text) == text
+
+
+@pytest.mark.parametrize("text", ["\u200fمرحبا\u200f", "\u2067السعر 850\u2069", "size \u061c42"])
+def test_marks_of_direction_are_kept_in_texts_with_lines_and_removed_from_others(text: str) -> None:
+    assert PlainTextField(has_lines=True).run_validation(text) == text
+    shown = re.sub("[\u200f\u2067\u2069\u061c]", "", text)
+    assert PlainTextField().run_validation(text) == shown
+
+
+@pytest.mark.parametrize("has_lines", [False, True])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Lay\u200bla", "Layla"),
+        ("Lay\u00adla", "Layla"),
+        ("Lay\u200dla", "Layla"),
+        ("Lay\u200cla", "Layla"),
+        ("\ufeffLayla", "Layla"),
+        ("Layla\u3164", "Layla"),
+        ("Layla\u202egnp.exe", "Laylagnp.exe"),
+        ("Layla\u2060\u2061", "Layla"),
+        ("Layla\U000e0041\U000e0042", "Layla"),
+        ("🔥\u200d sale", "🔥 sale"),
+        ("می\u200c\u200cخواهم", "می\u200cخواهم"),
+        ("خط\u200b جديد", "خط جديد"),
+    ],
+)
+def test_characters_that_cannot_be_seen_are_removed(text: str, shown: str, has_lines: bool) -> None:
+    assert PlainTextField(has_lines=has_lines).run_validation(text) == shown
 
 
 LINE_ENDS = ["\n", "\r\n", "\r", "\r\r\n", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"]

@@ -56,7 +56,8 @@ def test_fee_and_payout_always_add_up_to_the_price_with_two_places(price: Decima
         "7_50",
         "1e2",
         " 7",
-        "٧٥٠",
+        "٧٥٠٫٥٠٥",
+        "٧،٥",
     ],
 )
 def test_an_invalid_price_is_refused(given: Any) -> None:
@@ -64,7 +65,9 @@ def test_an_invalid_price_is_refused(given: Any) -> None:
         PriceField().run_validation(given)
 
 
-@pytest.mark.parametrize("given", [850, 850.0, "850.00", "850"])
+@pytest.mark.parametrize(
+    "given", [850, 850.0, "850.00", "850", "٨٥٠", "٨٥٠٫٠٠", "۸۵۰", "８５０", "\u200f٨٥٠\u200f"]
+)
 def test_prices_are_read_from_numbers_and_numeric_strings(given: Any) -> None:
     assert PriceField().run_validation(given) == Decimal("850.00")
 
