@@ -4,8 +4,10 @@ The order is: product, offers, sale, then the rows that chat and notifications l
 locks the product's row first, so writes about one product run one after the other.
 """
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Q, QuerySet
 
@@ -106,6 +108,23 @@ def offer_with_client_id(maker: User, product: Product, client_offer_id: str) ->
         .filter(product=product, made_by=maker, client_offer_id=client_offer_id)
         .first()
     )
+
+
+def recent_fee_feed_types(product: Product, buyer_id: UUID, now: datetime) -> set[str]:
+    """Return the feeds whose fees apply to the buyer's offers on a product in OFFER_FEE_KEPT_FOR.
+
+    The seller's counter-offers count as well: they belong to the same negotiation.
+    """
+    offers = Offer.objects.filter(
+        product=product, buyer_id=buyer_id, created_at__gt=now - settings.OFFER_FEE_KEPT_FOR
+    )
+    return set(offers.order_by().values_list("fee_feed_type", flat=True).distinct())
+
+
+def offer_times_of_day(product: Product, buyer: User, now: datetime) -> list[datetime]:
+    """Return when the buyer made offers on a locked product in 24 hours, whatever became of them."""
+    offers = Offer.objects.filter(product=product, made_by=buyer, created_at__gt=now - timedelta(days=1))
+    return list(offers.order_by("created_at").values_list("created_at", flat=True))
 
 
 def product_for_offer(user: User, product_id: UUID) -> Product:

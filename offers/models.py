@@ -25,6 +25,10 @@ class OfferQuerySet(models.QuerySet["Offer"]):
         """Keep the pending offers whose expiry time has passed, which the job will mark as expired."""
         return self.filter(status=Offer.Status.PENDING, expires_at__lte=now)
 
+    def auto_declined_by(self, now: datetime) -> Self:
+        """Keep the pending offers below the minimum price that are to be declined by `now`."""
+        return self.filter(status=Offer.Status.PENDING, auto_decline_at__lte=now)
+
     def in_status(self, status: str, now: datetime) -> Self:
         """Keep the offers with this status at `now`; pending ones past their expiry time count as expired."""
         due = Q(status=Offer.Status.PENDING, expires_at__lte=now)
@@ -72,6 +76,11 @@ class Offer(models.Model):
         max_digits=9, decimal_places=2, help_text="The asking price when the offer was made"
     )
     currency = models.CharField(max_length=3, default=settings.CURRENCY)
+    fee_feed_type = models.CharField(
+        max_length=10,
+        choices=Product.FeedType,
+        help_text="The sale pays at least this feed's fee, whatever the product's feed is by then",
+    )
     message = models.CharField(max_length=1000, blank=True)
     client_offer_id = models.CharField(
         max_length=64,
@@ -80,6 +89,9 @@ class Offer(models.Model):
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     stream_id = models.UUIDField(null=True, help_text="The live stream it was made in")
+    auto_decline_at = models.DateTimeField(
+        null=True, help_text="When it is declined because it is below the seller's minimum price"
+    )
     expires_at = models.DateTimeField()
     reminded_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
@@ -104,6 +116,13 @@ class Offer(models.Model):
                 name="offer_once_per_client_id",
             ),
             models.CheckConstraint(condition=Q(offered_price__gt=0), name="offer_price_positive"),
+            models.CheckConstraint(
+                condition=Q(fee_feed_type__in=["community", "discover"]), name="offer_fee_feed_type_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(auto_decline_at=None) | Q(made_by=F("buyer")),
+                name="offer_auto_declined_only_of_buyer",
+            ),
             models.CheckConstraint(condition=~Q(buyer=F("seller")), name="offer_between_two_people"),
             models.CheckConstraint(
                 condition=Q(made_by=F("buyer")) | Q(made_by=F("seller")), name="offer_made_by_a_party"
@@ -119,6 +138,11 @@ class Offer(models.Model):
             models.Index(fields=["seller", "-created_at"], name="offer_by_seller"),
             models.Index(fields=["product", "-created_at"], name="offer_by_product"),
             models.Index(fields=["expires_at"], condition=Q(status="pending"), name="offer_open_by_expiry"),
+            models.Index(
+                fields=["auto_decline_at"],
+                condition=Q(status="pending", auto_decline_at__isnull=False),
+                name="offer_by_auto_decline",
+            ),
         )
 
     def __str__(self) -> str:

@@ -1,7 +1,11 @@
 """The conditions that an offer must meet, and the seller's price rules, without database queries."""
 
+import secrets
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+
+from django.conf import settings
 
 from accounts.models import User
 from listings.models import Product
@@ -75,3 +79,11 @@ def apply_seller_rules(product: Product, price: Decimal) -> Verdict:
     if product.auto_accept_price is not None and price >= product.auto_accept_price:
         return Verdict.ACCEPT
     return Verdict.ASK_SELLER
+
+
+def auto_decline_time(now: datetime) -> datetime:
+    """Return when an offer below the minimum price is declined: after a random time, as a person would."""
+    shortest: timedelta = settings.OFFER_AUTO_DECLINE_AFTER_MIN
+    longest: timedelta = settings.OFFER_AUTO_DECLINE_AFTER_MAX
+    milliseconds = int((longest - shortest) / timedelta(milliseconds=1))
+    return now + shortest + timedelta(milliseconds=secrets.randbelow(milliseconds + 1))

@@ -15,6 +15,13 @@ def expire_due(timestamp: int) -> None:
     closing.expire_due_offers()
 
 
+@app.periodic(cron="* * * * * */5")
+@task("offers.decline_below_minimum", queueing_lock="offers.decline_below_minimum")
+def decline_below_minimum(timestamp: int) -> None:
+    """Decline the offers below the seller's minimum price whose random waiting time has passed."""
+    closing.decline_offers_below_minimum()
+
+
 @task("offers.close_for_people")
 def close_for_people(user_id: str, other_id: str | None = None) -> None:
     """Decline the pending offers of a closed account, or between two users after a block."""

@@ -43,9 +43,9 @@ class OfferViewSet(ViewSet):
         tags=_OFFERS,
         summary="Make an offer",
         description="The price can't be above the asking price. The offer replaces your earlier pending offer"
-        " on the product, or answers the seller's pending counter-offer. The seller's price rules may accept"
-        " or decline it at once: see `status`. Errors: 403 `own_product`, 409 `offers_disabled` or"
-        " `product_not_available`.",
+        " on the product, or answers the seller's pending counter-offer. The seller's auto-accept price may"
+        " accept it at once: see `status`. Errors: 403 `own_product`, 409 `offers_disabled` or"
+        " `product_not_available`, 429 after five offers a day on one product.",
         request=OfferInput,
         responses={201: OfferOutput},
         examples=[

@@ -456,7 +456,7 @@ VALUES ($1, $2, $3, $4, 0, 0, 0, 0, 0, false, false, $5)
 """
 LOCKED = """
 SELECT status, seller_closed, accepts_offers, price, currency, min_offer_price, auto_accept_price,
-  live_stream_id
+  live_stream_id, feed_type
 FROM listings_product WHERE id = $1 FOR NO KEY UPDATE
 """
 STANDING = """
@@ -464,8 +464,9 @@ SELECT id, buyer_id FROM offers_offer WHERE product_id = $1 AND status = 'pendin
 """
 OFFER = """
 INSERT INTO offers_offer (id, product_id, buyer_id, seller_id, made_by_id, conversation_id, offered_price,
-  original_price, currency, message, client_offer_id, status, stream_id, expires_at, close_reason, created_at)
-VALUES ($1, $2, $3, $4, $3, $5, $6, $7, $8, $9, $10, 'pending', $11, $12, '', $13)
+  original_price, currency, message, client_offer_id, status, stream_id, expires_at, close_reason, created_at,
+  fee_feed_type)
+VALUES ($1, $2, $3, $4, $3, $5, $6, $7, $8, $9, $10, 'pending', $11, $12, '', $13, $14)
 """
 ENTRY = """
 INSERT INTO offers_offerevent (offer_id, kind, actor_id, reason, created_at)
@@ -518,6 +519,7 @@ async def make_offer(body: OfferInput, user: User, link: Link) -> Response:
             locked.live_stream_id,
             expires_at,
             now,
+            locked.feed_type,
         ),
     )
     await link.exec_driver_sql(ENTRY, (offer_id, user.id, now))

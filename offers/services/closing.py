@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from listings.models import Product
-from offers import access
+from offers import access, rules
 from offers.models import Offer
 from offers.services import effects
 from soukloop.core.jobs.queue import enqueue
@@ -31,11 +31,26 @@ def expire_due_offers() -> int:
     return expired
 
 
+def decline_offers_below_minimum() -> int:
+    """Decline the offers whose `auto_decline_at` has passed, one product at a time; return how many.
+
+    An offer that meets the seller's minimum price by now stays open, and the seller is notified of it.
+    """
+    declined = 0
+    due = Offer.objects.auto_declined_by(timezone.now())
+    for product_id in due.order_by("product_id").values_list("product_id", flat=True).distinct():
+        try:
+            declined += _decline_below_minimum_on(product_id)
+        except OperationalError as error:  # the product's row was locked for too long; the next run retries
+            logger.warning("declining offers on product %s failed: %s", product_id, error)
+    return declined
+
+
 def remind_of_expiring_offers() -> int:
     """Notify the recipient once when OFFER_REMINDER_BEFORE is left to answer; return how many offers."""
     now = timezone.now()
     soon = Offer.objects.open_at(now).filter(
-        reminded_at=None, expires_at__lte=now + settings.OFFER_REMINDER_BEFORE
+        reminded_at=None, auto_decline_at=None, expires_at__lte=now + settings.OFFER_REMINDER_BEFORE
     )
     reminded = 0
     for offer in soon.select_related("product", "buyer", "seller").order_by("expires_at", "id"):
@@ -101,3 +116,21 @@ def _expire_offers_on(product_id: UUID) -> int:
         due = [offer for offer in access.lock_open_offers(product) if offer.expires_at <= now]
         effects.expire_offers(due, now)
         return len(due)
+
+
+def _decline_below_minimum_on(product_id: UUID) -> int:
+    declined = 0
+    with transaction.atomic():
+        product = access.lock_product(product_id)
+        now = timezone.now()
+        for offer in access.lock_open_offers(product, Q(auto_decline_at__lte=now)):
+            if offer.expires_at <= now:
+                effects.expire_offers([offer], now)
+            elif rules.apply_seller_rules(product, offer.offered_price) == rules.Verdict.DECLINE:
+                effects.decline_by_recipient(offer, reason=Reason.BELOW_MINIMUM, actor=None, now=now)
+                declined += 1
+            else:
+                offer.auto_decline_at = None
+                offer.save(update_fields=["auto_decline_at"])
+                effects.notify_of_new_offer(offer)
+    return declined

@@ -14,7 +14,7 @@ from chat.models import Conversation, Message
 from chat.services import post_message
 from listings.models import Product
 from notifications.services import notify
-from offers import events
+from offers import access, events, fees
 from offers.models import Offer, OfferEvent, Transaction
 
 Reason = Offer.CloseReason
@@ -30,6 +30,7 @@ def open_offer(
     now: datetime,
     parent: Offer | None = None,
     client_offer_id: str = "",
+    auto_decline_at: datetime | None = None,
 ) -> Offer:
     """Create a pending offer, post it in the conversation and publish it to both sides."""
     offer = Offer.objects.create(
@@ -42,9 +43,13 @@ def open_offer(
         offered_price=price,
         original_price=product.price,
         currency=product.currency,
+        fee_feed_type=fees.highest_fee_feed_type(
+            {product.feed_type, *access.recent_fee_feed_types(product, conversation.buyer_id, now)}
+        ),
         message=message,
         client_offer_id=client_offer_id,
         stream_id=product.live_stream_id or (parent.stream_id if parent else None),
+        auto_decline_at=auto_decline_at,
         expires_at=now + settings.OFFER_TTL,
         created_at=now,
     )
@@ -133,6 +138,36 @@ def post_system_message(offer: Offer, sender: User | None, content: str) -> None
         message_type=Message.Type.SYSTEM,
         content=content,
         data={"offer_id": str(offer.pk), "status": offer.status},
+    )
+
+
+def notify_of_new_offer(offer: Offer) -> None:
+    """Notify the other side of a new offer or counter-offer, in place of an unread notification of it."""
+    notify_users(
+        offer,
+        [offer.recipient],
+        kind="offer_countered" if offer.parent_id else "offer_new",
+        title=f"@{offer.made_by.username} offers {format_amount(offer)}",
+        actor=offer.made_by,
+        replaces_unread=True,
+    )
+
+
+def decline_by_recipient(
+    offer: Offer, *, reason: Offer.CloseReason, actor: User | None, now: datetime
+) -> None:
+    """Decline a locked offer for its recipient, and notify its maker.
+
+    `actor` is None if the seller's minimum price decided. The maker gets the same either way.
+    """
+    close_offers([offer], status=Offer.Status.DECLINED, reason=reason, actor=actor, now=now)
+    post_system_message(offer, offer.recipient, f"Offer declined: {format_amount(offer)}")
+    notify_users(
+        offer,
+        [offer.made_by],
+        kind="offer_declined",
+        title=f"Your offer of {format_amount(offer)} was declined",
+        actor=offer.recipient,
     )
 
 

@@ -1,9 +1,11 @@
 """Making, accepting, declining, countering and withdrawing an offer."""
 
-from datetime import datetime
+import math
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -17,6 +19,7 @@ from offers.models import Offer, Transaction
 from offers.services import effects
 from offers.services.sales import conclude_sale
 from offers.states import Action, status_after
+from soukloop.core.errors import RateLimited
 
 Reason = Offer.CloseReason
 
@@ -32,9 +35,9 @@ def create_offer(
 ) -> Offer:
     """Make an offer to a product's seller, replacing the buyer's earlier pending offer on the product.
 
-    The seller's price rules may decline or accept it at once. A repeated `client_offer_id` returns the first
-    offer with that id. Raises NotFound, Forbidden (`own_product`), Conflict (`product_not_available`,
-    `offers_disabled`) and ValidationFailed.
+    The seller's price rules may accept it at once, or decline it later. A repeated `client_offer_id` returns
+    the first offer with that id. Raises NotFound, Forbidden (`own_product`), Conflict
+    (`product_not_available`, `offers_disabled`), ValidationFailed and RateLimited.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -45,6 +48,7 @@ def create_offer(
             return earlier
         rules.require_accepts_offers(product, actor)
         rules.require_valid_price(product, offered_price, currency)
+        _require_below_daily_limit(product, actor, now)
         conversation, _ = open_conversation(
             actor=actor, other_user_id=product.seller_id, product_id=product.pk
         )
@@ -86,6 +90,8 @@ def counter_offer(
         if actor.pk == offer.buyer_id:
             rules.require_accepts_offers(product, actor)
         rules.require_valid_price(product, offered_price, currency)
+        if actor.pk == offer.buyer_id:
+            _require_below_daily_limit(product, actor, now)
         effects.close_offers([offer], status=target, reason=Reason.COUNTERED, actor=actor, now=now)
         return _create_and_apply_rules(
             product=product,
@@ -117,16 +123,8 @@ def decline_offer(*, actor: User, offer_id: UUID) -> Offer:
     now = timezone.now()
     with transaction.atomic():
         offer = access.lock_offer_of(actor, offer_id)
-        target = status_after(Action.DECLINE, offer, actor, now)
-        effects.close_offers([offer], status=target, reason=Reason.DECLINED, actor=actor, now=now)
-        effects.post_system_message(offer, actor, f"Offer declined: {effects.format_amount(offer)}")
-        effects.notify_users(
-            offer,
-            [offer.made_by],
-            kind="offer_declined",
-            title=f"Your offer of {effects.format_amount(offer)} was declined",
-            actor=actor,
-        )
+        status_after(Action.DECLINE, offer, actor, now)
+        effects.decline_by_recipient(offer, reason=Reason.DECLINED, actor=actor, now=now)
         return offer
 
 
@@ -174,7 +172,14 @@ def _create_and_apply_rules(
     parent: Offer | None,
     client_offer_id: str,
 ) -> Offer:
-    """Create the offer; if the buyer made it, apply the seller's price rules."""
+    """Create the offer; if the buyer made it, apply the seller's price rules.
+
+    For an offer below the minimum price, the buyer and everyone who watches the product get what they get for
+    any pending offer, or the minimum could be found by trying prices. Only the seller's notification is left
+    out.
+    """
+    by_buyer = made_by.pk == conversation.buyer_id
+    verdict = rules.apply_seller_rules(product, price) if by_buyer else rules.Verdict.ASK_SELLER
     offer = effects.open_offer(
         product=product,
         conversation=conversation,
@@ -184,27 +189,23 @@ def _create_and_apply_rules(
         now=now,
         parent=parent,
         client_offer_id=client_offer_id,
+        auto_decline_at=rules.auto_decline_time(now) if verdict == rules.Verdict.DECLINE else None,
     )
-    by_buyer = made_by.pk == offer.buyer_id
-    verdict = rules.apply_seller_rules(product, price) if by_buyer else rules.Verdict.ASK_SELLER
-    if verdict == rules.Verdict.DECLINE:
-        # Nobody is notified: the buyer sees a normal decline, and the seller can find the offer in the list.
-        effects.close_offers(
-            [offer], status=Offer.Status.DECLINED, reason=Reason.BELOW_MINIMUM, actor=None, now=now
-        )
-        return offer
     if by_buyer:
         events.publish_offer_feed(offer, product, now)
     if verdict == rules.Verdict.ACCEPT:
         conclude_sale(offer, actor=None, now=now)
-        return offer
-    kind = "offer_countered" if parent else "offer_new"
-    effects.notify_users(
-        offer,
-        [offer.recipient],
-        kind=kind,
-        title=f"@{made_by.username} offers {effects.format_amount(offer)}",
-        actor=made_by,
-        replaces_unread=True,
-    )
+    elif verdict == rules.Verdict.ASK_SELLER:
+        effects.notify_of_new_offer(offer)
     return offer
+
+
+def _require_below_daily_limit(product: Product, buyer: User, now: datetime) -> None:
+    """Raise RateLimited at the limit; the product's lock lets parallel offers be counted one by one."""
+    limit = settings.OFFERS_PER_BUYER_AND_PRODUCT_PER_DAY
+    made_at = access.offer_times_of_day(product, buyer, now)
+    if len(made_at) >= limit:
+        wait = made_at[-limit] + timedelta(days=1) - now
+        raise RateLimited(
+            f"You can make {limit} offers a day on one product.", retry_after=math.ceil(wait.total_seconds())
+        )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import User
 from listings.fees import fee_and_payout, fee_rate
 from listings.services import mark_sold, put_back_on_sale
-from offers import access, events, rules, states
+from offers import access, events, fees, rules, states
 from offers.models import Offer, Transaction
 from offers.services import effects
 
@@ -86,9 +86,14 @@ def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -
 
 
 def _create_sale(offer: Offer, now: datetime) -> Transaction:
-    """Create the sale with the current fee rate, which later changes of the rates don't affect."""
+    """Create the sale with the current fee rate, which later changes of the rates don't affect.
+
+    The rate is that of the product's feed, or of the feed in which the offer was made if that is higher: the
+    seller may have moved the product to the cheaper feed before accepting.
+    """
     product = offer.product
-    fee, payout = fee_and_payout(offer.offered_price, product.feed_type)
+    feed_type = fees.highest_fee_feed_type([product.feed_type, offer.fee_feed_type])
+    fee, payout = fee_and_payout(offer.offered_price, feed_type)
     return Transaction.objects.create(
         offer=offer,
         product=product,
@@ -96,7 +101,7 @@ def _create_sale(offer: Offer, now: datetime) -> Transaction:
         seller=offer.seller,
         price=offer.offered_price,
         currency=offer.currency,
-        fee_rate=fee_rate(product.feed_type),
+        fee_rate=fee_rate(feed_type),
         platform_fee=fee,
         seller_payout=payout,
         stream_id=offer.stream_id or product.live_stream_id,

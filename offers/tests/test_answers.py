@@ -9,10 +9,11 @@ import time_machine
 
 from accounts.tests.factories import make_user
 from listings.models import Product
+from listings.services import update_product
 from listings.tests.factories import make_product
 from notifications.models import Notification
 from offers.models import Offer
-from offers.services import negotiation
+from offers.services import negotiation, sales
 from offers.tests.conftest import CommitAndCapture, all_rows, history, offer_events
 from offers.tests.factories import make_counter, make_offer, make_sale
 from soukloop.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
@@ -221,3 +222,47 @@ def test_withdrawn_offer_cannot_be_accepted() -> None:
     with pytest.raises(Conflict) as refusal:
         negotiation.accept_offer(actor=offer.seller, offer_id=offer.pk)
     assert refusal.value.code == "offer_withdrawn"
+
+
+@pytest.mark.parametrize(
+    ("made_in", "accepted_in", "rate"),
+    [
+        ("discover", "community", "0.15"),
+        ("community", "discover", "0.15"),
+        ("community", "community", "0.05"),
+    ],
+)
+def test_sale_pays_the_higher_fee_of_the_feeds_it_was_offered_and_accepted_in(
+    made_in: str, accepted_in: str, rate: str
+) -> None:
+    product = make_product(feed_type=made_in, video_url="https://example.com/video.m3u8")
+    offer = make_offer(product)
+    update_product(actor=product.seller, product_id=product.pk, changes={"feed_type": accepted_in})
+    sale = negotiation.accept_offer(actor=product.seller, offer_id=offer.pk)
+    assert sale.fee_rate == Decimal(rate)
+    assert sale.platform_fee == (Decimal(750) * Decimal(rate)).quantize(Decimal("0.01"))
+
+
+@pytest.mark.parametrize("way", ["new offer", "counter-offer", "withdrawn and offered again"])
+def test_new_offer_after_a_move_to_the_cheaper_feed_keeps_the_fee_of_the_negotiation(way: str) -> None:
+    product, buyer = make_product(feed_type="discover"), make_user()
+    first = make_offer(product, buyer=buyer, price="700.00")
+    if way.startswith("withdrawn"):
+        negotiation.withdraw_offer(actor=buyer, offer_id=first.pk)
+    update_product(actor=product.seller, product_id=product.pk, changes={"feed_type": "community"})
+    if way == "counter-offer":
+        offer = make_counter(first, price="750.00")
+    else:
+        offer = make_offer(product, buyer=buyer, price="750.00")
+    sale = negotiation.accept_offer(actor=offer.recipient, offer_id=offer.pk)
+    assert (sale.fee_rate, sale.platform_fee) == (Decimal("0.15"), Decimal("112.50"))
+
+
+def test_cancelled_sale_and_a_second_one_in_the_cheaper_feed_pay_the_fee_of_the_first() -> None:
+    product, buyer = make_product(feed_type="discover"), make_user()
+    first = make_sale(product, buyer=buyer)
+    sales.cancel_transaction(actor=product.seller, transaction_id=first.pk)
+    update_product(actor=product.seller, product_id=product.pk, changes={"feed_type": "community"})
+    assert make_sale(product, buyer=buyer).fee_rate == Decimal("0.15")
+    sales.cancel_transaction(actor=buyer, transaction_id=product.transactions.get(status="pending").pk)
+    assert make_sale(product).fee_rate == Decimal("0.05")  # somebody who never saw it in Discover

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from accounts.tests.factories import block, client_for, make_seller, make_user
 from listings.tests.factories import make_product
 from offers.models import Offer, Transaction
-from offers.services import negotiation
+from offers.services import closing, negotiation
 from offers.tests.conftest import all_rows
 from offers.tests.factories import make_counter, make_offer, make_sale
 
@@ -221,10 +222,19 @@ def test_buyer_sees_no_difference_between_an_offer_below_the_minimum_and_a_decli
     other = make_product(seller=seller)
     low = make_offer(product, buyer=buyer, price="650.00")
     plain = make_offer(other, buyer=buyer, price="650.00")
+
+    def differing() -> set[str]:
+        shown = [client_for(buyer).get(f"/api/v1/offers/{offer.pk}").json()["data"] for offer in (low, plain)]
+        assert set(shown[0]) == set(shown[1])
+        assert shown[0]["status"] == shown[1]["status"]
+        return {name for name in shown[0] if shown[0][name] != shown[1][name]}
+
+    # Ids, times and products differ between any two offers.
+    assert differing() <= {"id", "product_id", "conversation_id", "created_at", "expires_at", "product"}
+    Offer.objects.filter(pk=low.pk).update(auto_decline_at=timezone.now())
+    assert closing.decline_offers_below_minimum() == 1
     negotiation.decline_offer(actor=seller, offer_id=plain.pk)
     shown = [client_for(buyer).get(f"/api/v1/offers/{offer.pk}").json()["data"] for offer in (low, plain)]
-    differing = {name for name in shown[0] if shown[0][name] != shown[1][name]}
-    # Ids, times and products differ between any two offers.
     expected_to_differ = {
         "id",
         "product_id",
@@ -234,7 +244,7 @@ def test_buyer_sees_no_difference_between_an_offer_below_the_minimum_and_a_decli
         "closed_at",
         "product",
     }
-    assert differing <= expected_to_differ
+    assert differing() <= expected_to_differ
     assert set(shown[0]["product"]) == {"id", "title", "price", "currency", "thumbnail_url", "status"}
     seen = client_for(seller).get(f"/api/v1/offers/{low.pk}").json()["data"]
     assert seen["close_reason"] == "below_minimum"

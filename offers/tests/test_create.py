@@ -191,27 +191,6 @@ def test_offer_above_the_asking_price_is_refused() -> None:
     assert make_offer(product, price="850.00").status == Status.PENDING
 
 
-def test_offer_below_the_minimum_is_declined_without_telling_the_buyer_why(
-    commit_and_capture: CommitAndCapture,
-) -> None:
-    product, buyer = make_product(min_offer_price=Decimal("700.00")), make_user()
-    with commit_and_capture() as events:
-        offer = make_offer(product, buyer=buyer, price="699.99")
-    assert (offer.status, offer.close_reason) == (Status.DECLINED, Reason.BELOW_MINIMUM)
-    assert offer.close_reason_for(buyer) == Reason.DECLINED
-    assert offer.close_reason_for(product.seller) == Reason.BELOW_MINIMUM
-    assert offer_events(events) == [
-        (f"user.{buyer.pk}", "offer:created"),
-        (f"user.{product.seller_id}", "offer:new"),
-        (f"user.{buyer.pk}", "offer:declined"),
-        (f"user.{product.seller_id}", "offer:declined"),
-    ]
-    reasons = {room: data["closeReason"] for room, event, data in events if event == "offer:declined"}
-    assert reasons == {f"user.{buyer.pk}": "declined", f"user.{product.seller_id}": "below_minimum"}
-    assert not Notification.objects.filter(user=product.seller, kind="offer_new").exists()
-    assert make_offer(product, buyer=buyer, price="700.00").status == Status.PENDING
-
-
 def test_offer_at_the_auto_accept_price_is_accepted_at_once() -> None:
     product = make_product(auto_accept_price=Decimal("800.00"))
     rival = make_offer(product, price="799.99")

@@ -25,6 +25,12 @@ CATEGORIES_CACHE_TTL = timedelta(minutes=5)
 PRODUCT_VIEWS_PERIOD = timedelta(days=1)  # a person's views of a product in it are counted once
 PRODUCT_VIEWS_PER_ADDRESS = 50  # browsers of people who aren't logged in, counted per product and address
 OFFER_TTL = timedelta(hours=24)
+# A buyer's new offer on a product pays at least the fee of their earlier offers on it.
+OFFER_FEE_KEPT_FOR = timedelta(days=7)
+OFFERS_PER_BUYER_AND_PRODUCT_PER_DAY = 5
+# An offer below the seller's minimum price is declined after a random time between these two.
+OFFER_AUTO_DECLINE_AFTER_MIN = timedelta(minutes=10)
+OFFER_AUTO_DECLINE_AFTER_MAX = timedelta(minutes=60)
 OFFER_REMINDER_BEFORE = timedelta(hours=2)
 # People whom one account may write or make an offer to for the first time in 24 hours.
 STRANGERS_CONTACTED_PER_DAY = 50
