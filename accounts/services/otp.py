@@ -124,10 +124,11 @@ def redeem_code(
     it changed is committed before the error is raised. Raises BadRequest (otp_invalid) for every kind of
     invalid code, RateLimited after too many wrong ones, or redis.RedisError while Redis is unavailable.
     """
-    address = rate_limits.subject_of(None, ip)
-    with rate_limits.reserve([("otp_verify_ip", address)] if address else []) as attempt:
+    requester = otp_limits.Requester.of(identifier, ip)
+    uses = [] if requester.is_known else [("otp_verify_ip", f"ip:{requester.network}")]
+    with rate_limits.reserve(uses) as attempt:
         with transaction.atomic():
-            refusal = _redeem_or_refuse(otp_limits.Requester.of(identifier, ip), code, on_success)
+            refusal = _redeem_or_refuse(requester, code, on_success)
             if refusal is None:
                 remember_address([identifier], ip)
         # After the transaction, so that raising does not roll back the count of guesses.

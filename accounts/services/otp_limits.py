@@ -28,13 +28,11 @@ class Requester:
     identifier: str
     network: str
     is_known: bool
-    is_counted_by_address: bool
 
     @classmethod
     def of(cls, identifier: str, ip: str) -> "Requester":
-        is_counted = subject_of(None, ip) is not None
-        is_known = is_known_address(identifier, ip) or not is_counted
-        return cls(identifier, network_of(ip), is_known, is_counted)
+        is_known = is_known_address(identifier, ip) or subject_of(None, ip) is None  # exempt loopback
+        return cls(identifier, network_of(ip), is_known)
 
 
 def check_sends(requester: Requester) -> None:
@@ -92,7 +90,6 @@ def _check(requester: Requester, kind: OtpEvent.Kind, setting: str, message: str
         limits.append((elsewhere, getattr(settings, f"{setting}_ELSEWHERE")))
         own = elsewhere.filter(network=requester.network)
         limits.append((own, getattr(settings, f"{setting}_FROM_ONE_ADDRESS")))
-    if requester.is_counted_by_address:
         of_address = events.filter(network=requester.network)
         limits.append((of_address, getattr(settings, f"{setting}_BY_ADDRESS")))
     for counted, limit in limits:

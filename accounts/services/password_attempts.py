@@ -17,9 +17,9 @@ logger = logging.getLogger(__name__)
 def limited_login(identifier: str, ip: str) -> Iterator[rate_limits.Reservation]:
     """Run one attempt to log in; `keep` on the result counts it as a failure, otherwise it counts nowhere.
 
-    Wrong passwords from all addresses together do not refuse an address that the identifier was used from
-    before. Raises RateLimited, and logs a warning without the identifier, which may be a password
-    typed into the wrong field.
+    Wrong passwords for the identifier from elsewhere, and for others from the same address, do not refuse an
+    address that the identifier was used from before. Raises RateLimited, and logs a warning without the
+    identifier, which may be a password typed into the wrong field.
     """
     name = normalize_identifier(identifier)
     uses = [("login_identifier", f"{name}|{rate_limits.network_of(ip)}")]
@@ -28,7 +28,7 @@ def limited_login(identifier: str, ip: str) -> Iterator[rate_limits.Reservation]
     uses.append(("login_identifier_elsewhere", name))
 
     def is_exempt(scope: str) -> bool:
-        return scope == "login_identifier_elsewhere" and is_known_address(name, ip)
+        return scope != "login_identifier" and is_known_address(name, ip)
 
     with _logged("login", ip), rate_limits.reserve(uses, is_exempt=is_exempt) as attempt:
         yield attempt

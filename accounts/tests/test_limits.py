@@ -298,6 +298,24 @@ def test_wrong_passwords_from_everywhere_do_not_lock_a_known_address_out(layla: 
     assert log_in(at(HOME), "layla.m", WRONG).status_code == 401
 
 
+def test_failures_of_neighbours_behind_one_address_do_not_refuse_whoever_used_it_before(
+    layla: User, settings: Any, buyer: User
+) -> None:
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"login_failures_ip": (5, 600), "otp_verify_ip": (2, 600)}
+    settings.DEBUG = True
+    settings.OTP_WRONG_GUESSES_A_DAY_BY_ADDRESS = 1
+    assert log_in(at(HOME), layla.email).status_code == 200
+    make_known(EMAIL, HOME)
+    neighbours = [log_in(at(HOME), f"nobody{number}@example.com", WRONG).status_code for number in range(7)]
+    assert neighbours == [401] * 5 + [429] * 2
+    assert log_in(at(HOME), layla.email).status_code == 200
+    for number in range(4):
+        send(at(HOME), f"nobody{number}@example.com")
+        wrong_guess(HOME, f"nobody{number}@example.com")
+    send(at(HOME))
+    assert verify(at(HOME), code_in_redis()).status_code == 200
+
+
 def test_tries_over_the_tight_limit_do_not_use_up_the_looser_one(layla: User) -> None:
     for _ in range(120):
         log_in(at(STRANGER), layla.email, WRONG)

@@ -16,7 +16,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.authentication import authenticate_sockets
-from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
+from accounts.models import Block, Follow, OtpChallenge, OtpEvent, RefreshFamily, User
 from accounts.services import moderation, relations, token_use
 from accounts.services.logins import open_login
 from accounts.tests.calls import code_in_redis, log_in, me_with, send, verify, wrong
@@ -319,3 +319,29 @@ def test_deleting_an_account_twice_during_a_login_leaves_it_deleted() -> None:
             guest = APIClient()
             guest.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
             assert guest.get(f"{AUTH}/me").status_code == 401
+
+
+def test_parallel_guesses_from_many_addresses_stay_within_the_daily_limit(settings: Any) -> None:
+    settings.DEBUG = True
+    settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
+    user = make_user(email="layla@example.com", phone="+971501234567", is_verified=False)
+    contacts = [str(user.email), str(user.phone)]
+    for contact in contacts:
+        assert send(APIClient(REMOTE_ADDR="203.0.113.7"), contact).status_code == 200
+    codes = {contact: code_in_redis(contact) for contact in contacts}
+    calls = [
+        lambda ip=f"198.18.{number}.1", contact=contact: verify(
+            APIClient(REMOTE_ADDR=ip), wrong(codes[contact]), contact
+        )
+        for number in range(20)
+        for contact in contacts
+    ]
+    answers = at_once(calls)
+    assert statuses(answers) == {400: 20, 429: 20}
+    for contact in contacts:
+        assert OtpEvent.objects.filter(kind=OtpEvent.Kind.WRONG_GUESS, identifier=contact).count() == 10
+    # Each contact had its ten, the account fourteen: no right code is accepted from an unknown address.
+    answer = verify(APIClient(REMOTE_ADDR="203.0.113.7"), codes[contacts[0]], contacts[0])
+    assert answer.status_code == 429
+    user.refresh_from_db()
+    assert not user.is_verified
