@@ -102,8 +102,9 @@ def _seed_person(person: Person) -> User:
         neighborhood=person.neighborhood,
         location=Point(person.longitude, person.latitude, srid=4326),
         email_confirmed_at=timezone.now(),
+        email_has_proven_owner=True,
         phone_confirmed_at=timezone.now(),
-        has_proven_owner=True,
+        phone_has_proven_owner=True,
         is_staff=person is ADMIN,
         is_superuser=person is ADMIN,
     )

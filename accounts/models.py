@@ -12,6 +12,10 @@ from django.db.models import Q, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
+PROVEN_OWNER = (
+    "It was confirmed by a login of this account or by a recovery, so its recovery keeps the other contact"
+)
+
 
 class UserManager(BaseUserManager["User"]):
     def create_superuser(self, email: str, username: str, password: str, **fields: Any) -> "User":
@@ -36,14 +40,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     # NULL, for a contact that the account does not have, instead of an empty string, because it is unique.
     email = models.EmailField(max_length=254, null=True, blank=True)  # noqa: DJ001
     email_confirmed_at = models.DateTimeField(null=True, blank=True)
+    email_has_proven_owner = models.BooleanField(default=False, help_text=PROVEN_OWNER)
     username = models.CharField(max_length=30)
     phone = models.CharField(max_length=16, null=True, blank=True, help_text="E.164")  # noqa: DJ001
     phone_confirmed_at = models.DateTimeField(null=True, blank=True)
-    has_proven_owner = models.BooleanField(
-        default=False,
-        help_text="A contact was confirmed by a login of this account or by a recovery. Otherwise a "
-        "recovery by one contact also drops the other one, even if it is confirmed",
-    )
+    phone_has_proven_owner = models.BooleanField(default=False, help_text=PROVEN_OWNER)
     full_name = models.CharField(max_length=150, blank=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.BUYER)
     bio = models.CharField(max_length=500, blank=True)

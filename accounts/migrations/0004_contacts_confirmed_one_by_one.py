@@ -2,7 +2,7 @@ from django.db import migrations, models
 from django.db.models import Q
 
 # A verified account may have two contacts, and nothing says which of them was confirmed. Both count as confirmed,
-# so that nobody is locked out, and the account has no proven owner: the first recovery, by either contact, drops
+# so that nobody is locked out, and none has a proven owner: the first recovery, by either contact, drops
 # the other one, so that whoever confirmed the wrong contact loses the account to whoever holds the right one.
 KEEP_CONFIRMED = """
 UPDATE accounts_user SET

@@ -9,7 +9,12 @@ from accounts.models import User
 from accounts.services import otp
 from soukloop.core.errors import Conflict, DomainError
 
-CONFIRMATION_FIELDS = ("email_confirmed_at", "phone_confirmed_at", "has_proven_owner")
+CONFIRMATION_FIELDS = (
+    "email_confirmed_at",
+    "email_has_proven_owner",
+    "phone_confirmed_at",
+    "phone_has_proven_owner",
+)
 
 
 def verify_code(
@@ -44,9 +49,11 @@ def confirm_contact(
       Anybody else proves that the address is not the account holder's, so it is taken off the account.
     - Not confirmed, and no other is: it is confirmed. By `is_recovery` it takes the account over.
 
-    A recovery drops the other contact unless that is confirmed and the owner is proven. A code that is
-    redeemed without a login and without a recovery proves no owner, because its sender and the one who knows
-    the password may be two people. The caller of a recovery sets the new password and ends all logins.
+    A contact has a proven owner once it was confirmed by a login of this account or by a recovery. A code
+    that is redeemed without either proves none: its sender and the one who knows the password may be two
+    people. A recovery by a contact without a proven owner therefore drops the other contact even if that is
+    confirmed; any recovery drops an unconfirmed one. The caller of a recovery sets the new password and ends
+    all logins.
     """
     contact = contact_with(user, address)
     if contact is None:  # changed since the account was found
@@ -61,10 +68,11 @@ def confirm_contact(
             _save_contacts(user)
             return _contact_released(contact)
         setattr(user, f"{contact}_confirmed_at", timezone.now())
-    if is_recovery and not (user.has_proven_owner and is_confirmed(user, other)):
+        _set_proven_owner(user, contact, False)
+    if is_recovery and not (_has_proven_owner(user, contact) and is_confirmed(user, other)):
         drop_contact(user, other)
-    if is_recovery or (is_own_login and not is_confirmed(user, other)):
-        user.has_proven_owner = True
+    if is_recovery or is_own_login:
+        _set_proven_owner(user, contact, True)
     _save_contacts(user)
     return None
 
@@ -76,9 +84,17 @@ def drop_contact(user: User, contact: Contact) -> None:
 
 
 def reset_confirmation(user: User, contact: Contact) -> None:
-    """Make a contact unconfirmed, without saving it; the last one takes the proof of the owner along."""
+    """Make a contact unconfirmed, without saving it."""
     setattr(user, f"{contact}_confirmed_at", None)
-    user.has_proven_owner = user.has_proven_owner and any(is_confirmed(user, each) for each in CONTACTS)
+    _set_proven_owner(user, contact, False)
+
+
+def _has_proven_owner(user: User, contact: Contact) -> bool:
+    return bool(getattr(user, f"{contact}_has_proven_owner"))
+
+
+def _set_proven_owner(user: User, contact: Contact, is_proven: bool) -> None:
+    setattr(user, f"{contact}_has_proven_owner", is_proven)
 
 
 def _save_contacts(user: User) -> None:

@@ -27,10 +27,10 @@ def make_user(**overrides: Any) -> User:
     }
     fields |= overrides
     if fields.pop("is_verified", True):
-        confirmed = {
-            f"{contact}_confirmed_at": timezone.now() for contact in ("email", "phone") if fields.get(contact)
-        }
-        fields = confirmed | {"has_proven_owner": True} | fields
+        for contact in ("email", "phone"):
+            if fields.get(contact):
+                proof = {f"{contact}_confirmed_at": timezone.now(), f"{contact}_has_proven_owner": True}
+                fields = proof | fields
     return User.objects.create(**fields)
 
 

@@ -123,6 +123,26 @@ def test_a_recovery_undoes_what_was_confirmed_after_the_owner_of_the_first_conta
     assert code_of(log_in(guest, "mallory")) == (401, "invalid_credentials")
 
 
+def test_a_recovery_by_a_contact_confirmed_by_a_login_keeps_the_first_one_that_was_not(guest: Any) -> None:
+    """Whoever proves the first contact can still recover by it, and then drops the later one."""
+    token = register(guest).json()["data"]["access_token"]
+    user = User.objects.get()
+    assert confirm(EMAIL).status_code == confirm(PHONE, token).status_code == 200
+    assert recover(PHONE).status_code == 200
+    assert contacts_of(user) == (EMAIL, PHONE, True, True, True)
+    assert recover(EMAIL, PASSWORD).status_code == 200
+    assert contacts_of(user) == (EMAIL, None, True, False, True)
+
+
+def test_confirming_the_first_contact_again_with_a_login_proves_its_owner(guest: Any) -> None:
+    token = register(guest).json()["data"]["access_token"]
+    user = User.objects.get()
+    assert confirm(EMAIL).status_code == confirm(PHONE, token).status_code == 200
+    assert confirm(EMAIL, token).status_code == 200
+    assert recover(EMAIL).status_code == 200
+    assert contacts_of(user) == (EMAIL, PHONE, True, True, True)
+
+
 @pytest.mark.parametrize(("contact", "address"), [("email", EMAIL), ("phone", PHONE)])
 def test_a_code_without_login_takes_an_unconfirmed_contact_off_an_account_with_another(
     guest: Any, contact: str, address: str
@@ -240,7 +260,7 @@ def test_changing_the_only_confirmed_contact_leaves_the_account_unverified(guest
     user = make_user(email="old@example.com", phone=None)
     client_for(user).patch(f"{AUTH}/me", {"email": EMAIL, "current_password": PASSWORD})
     assert contacts_of(user) == (EMAIL, None, False, False, False)
-    assert not user.has_proven_owner
+    assert not user.email_has_proven_owner
     assert confirm(EMAIL).status_code == 200
     assert contacts_of(user) == (EMAIL, None, True, False, True)
 

@@ -154,14 +154,14 @@ def _copy_sellers(sellers: list[Seller]) -> None:
         taken = cursor.fetchone()[0]
         with cursor.copy(
             "COPY accounts_user (id, email, username, full_name, role, bio, avatar, neighborhood, is_active,"
-            " is_staff, is_superuser, email_confirmed_at, has_proven_owner, has_verified_badge,"
-            " ban_reason, token_version, password, created_at, updated_at) FROM STDIN"
+            " is_staff, is_superuser, email_confirmed_at, email_has_proven_owner, phone_has_proven_owner,"
+            " has_verified_badge, ban_reason, token_version, password, created_at, updated_at) FROM STDIN"
         ) as copy:
             for number, (pk, home) in enumerate(sellers, start=taken + 1):
                 name = f"seller{number}"
                 copy.write_row((
                     pk, f"{name}@catalogue.example", name, f"Seller {number}", User.Role.SELLER, "", "",
-                    home.neighborhood, True, False, False, now if number % 3 else None, False,
+                    home.neighborhood, True, False, False, now if number % 3 else None, False, False,
                     number % 20 == 0, "", 0, password, now, now,
                 ))  # fmt: skip
 
