@@ -220,10 +220,8 @@ def _append(
     is_for_inbox = (
         other_id is not None and message.message_type in WRITTEN_BY_PEOPLE and not online_among([other_id])
     )
-    append = partial(_append_or_find, conversation_id, message, is_for_inbox=is_for_inbox)
-    # A single statement is a transaction by itself; BEGIN and COMMIT would be two more round trips.
-    if is_for_inbox or connection.in_atomic_block:
-        append = transaction.atomic(append)
+    # A transaction, because the event is committed with the message (soukloop.realtime.outbox).
+    append = transaction.atomic(partial(_append_or_find, conversation_id, message, is_for_inbox=is_for_inbox))
     try:
         return append()
     except IntegrityError:

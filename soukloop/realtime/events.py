@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from soukloop.core import jsonlib
+from soukloop.realtime.outbox import send_on_commit
 from soukloop.realtime.publisher import publisher
 
 
@@ -62,7 +63,11 @@ def publish(room: str, event: str, data: dict[str, Any]) -> None:
 def publish_on_commit(
     room: str, event: str, data: dict[str, Any], *, exclude_members_of: str | None = None
 ) -> None:
-    """Send an event to a room's members, as `publish` does, once the transaction has committed.
+    """Send an event to a room's members once the transaction has committed.
+
+    At least once, even if this process is killed or Redis is unavailable (`soukloop.realtime.outbox`), except
+    for ephemeral events, which are sent as `publish` sends them. Clients recognise a repetition by its ids
+    or its `seq`.
 
     `exclude_members_of` names another room to which the same event is published, so that connections in both
     rooms receive it once.
@@ -70,7 +75,10 @@ def publish_on_commit(
     message = _message(room, event, data)
     if exclude_members_of:
         message["exclude_members_of"] = exclude_members_of
-    transaction.on_commit(partial(publisher.send, room, message), robust=True)
+    if EVENTS[event].ephemeral:
+        transaction.on_commit(partial(publisher.send, room, message), robust=True)
+    else:
+        send_on_commit(room, message)
 
 
 def _message(room: str, event: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from soukloop.realtime.dispatch import ThreadConnection, run_in_thread, run_leav
 from soukloop.realtime.frames import Batch, Frame
 from soukloop.realtime.hub import hub
 from soukloop.realtime.members import Member, Sink
+from soukloop.realtime.outbox import publish_overdue
 from soukloop.realtime.rooms import RoomKind, kind_of, user_room
 from soukloop.realtime.sessions import Session, SocketUser
 
@@ -35,6 +37,7 @@ async def start() -> None:
     if await hub.start():
         hub.remove_from_room = _remove_from_room
         hub.spawn(_heartbeat_loop())
+        hub.spawn(_outbox_loop())
         hub.spawn(session_checks.check_forever())
 
 
@@ -114,6 +117,20 @@ async def _heartbeat_loop() -> None:
     while True:
         await asyncio.sleep(settings.SOCKET_HEARTBEAT.total_seconds())
         await heartbeat()
+
+
+async def _outbox_loop() -> None:
+    """Publish what a killed process, or this one while Redis was unavailable, left in the outbox."""
+    while True:
+        # Not all processes at the same moment: the first locks the rows, and the others find none.
+        await asyncio.sleep(settings.OUTBOX_SWEEP_EVERY.total_seconds() * random.uniform(0.7, 1.3))  # noqa: S311
+        try:
+            published = await run_in_thread(publish_overdue)
+        except Exception as error:
+            logger.warning("publishing from the outbox failed: %s", error or type(error).__name__)
+        else:
+            if published:
+                logger.info("%s outbox entries of other processes or of an outage published", published)
 
 
 async def heartbeat() -> None:

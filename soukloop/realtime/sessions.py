@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 from soukloop.core import jsonlib
 from soukloop.core.db.rows import user_by_id
 from soukloop.core.errors import NotAuthenticated
+from soukloop.realtime.outbox import send_on_commit
 from soukloop.realtime.publisher import publisher
 from soukloop.realtime.rooms import user_room
 
@@ -121,6 +122,7 @@ def close_user_sessions_on_commit(user_id: UUID | str, reason: str, *, family_id
     """
     room = user_room(user_id)
     message = {"type": "close", "room": room, "reason": reason, "family": family_id and str(family_id)}
+    # Not through the outbox: sent again later, it would close sockets that the user has opened since.
     transaction.on_commit(partial(publisher.send, room, message), robust=True)
 
 
@@ -132,4 +134,4 @@ def remove_from_room_on_commit(user_id: UUID | str, room: str, event: str, data:
     """
     own_room = user_room(user_id)
     message = {"type": "leave", "room": own_room, "from": room, "event": event, "data": jsonlib.dumps(data)}
-    transaction.on_commit(partial(publisher.send, own_room, message), robust=True)
+    send_on_commit(own_room, message)

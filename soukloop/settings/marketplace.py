@@ -66,3 +66,6 @@ SOCKET_TICK = timedelta(milliseconds=250)
 SOCKET_RECONNECT_SPREAD = timedelta(seconds=30)  # over which clients return after a restart
 SOCKET_HEARTBEAT = timedelta(seconds=20)
 PRESENCE_TTL = timedelta(seconds=60)
+OUTBOX_SWEEP_EVERY = timedelta(seconds=1)
+OUTBOX_SWEEP_AFTER = timedelta(seconds=3)  # what its own process has not published by then, another publishes
+OUTBOX_KEPT_FOR = timedelta(minutes=10)  # what could not be published by then is deleted

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from soukloop.core import jsonlib
-from soukloop.realtime.publisher import publisher
+from soukloop.realtime.publisher import Receipt, publisher
 from soukloop.realtime.testing.clients import JS_CLIENT, BareClient, SocketIoClient
 from soukloop.realtime.testing.postgres_process import PostgresProcess
 from soukloop.realtime.testing.redis_process import RedisProcess
@@ -30,7 +30,7 @@ def captured_events(monkeypatch: pytest.MonkeyPatch) -> Captured:
     """
     captured: Captured = []
 
-    def send(room: str, message: dict[str, Any]) -> None:
+    def send(room: str, message: dict[str, Any], receipt: Receipt | None = None) -> None:
         if message["type"] == "event":
             captured.append((room, message["event"], jsonlib.loads(message["data"])))
         else:

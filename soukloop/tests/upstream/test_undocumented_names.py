@@ -6,7 +6,7 @@ docs/upgrading.md lists them.
 import asyncio
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import socketio
@@ -46,6 +46,7 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "BaseChannelLayer.require_valid_group_name": (BaseChannelLayer.require_valid_group_name, "self name"),
     "registry.get_serializer": (registry.get_serializer, "format args kwargs"),
     "DatabaseWrapper.get_connection_params": (connection.get_connection_params, ""),
+    "DatabaseWrapper._commit": (cast(Any, PostgisWrapper)._commit, "self"),
     "DatabaseWrapper.get_new_connection": (PostgisWrapper.get_new_connection, "self conn_params"),
     "DatabaseWrapper.register_geometry_adapters": (
         PostgisWrapper.register_geometry_adapters,

@@ -9,6 +9,8 @@ from django.contrib.gis.db.backends.postgis import base
 from psycopg import Connection, OperationalError
 from psycopg_pool import ConnectionPool
 
+from soukloop.core.db.commits import before_commit
+
 _CHECK_AFTER = 60.0  # seconds since its last use; firewalls drop idle connections after minutes
 
 _used_at: WeakKeyDictionary[Connection[Any], float] = WeakKeyDictionary()
@@ -30,6 +32,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return connection
             connection.close()
             self.pool.putconn(connection)  # which opens another one
+
+    def _commit(self) -> None:
+        # Undocumented names of Django's (test_undocumented_names.py): there is no hook before a commit.
+        if self.run_on_commit:
+            before_commit(self, [entry[1] for entry in self.run_on_commit])
+        super()._commit()  # type: ignore[misc]
 
     def register_geometry_adapters(self, pg_connection: Any, clear_caches: bool = False) -> None:
         if clear_caches or pg_connection not in _geometries_registered:
