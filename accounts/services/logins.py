@@ -155,7 +155,7 @@ def end_all_logins(user: User, reason: str) -> None:
     user.refresh_from_db(fields=["token_version"])
     families = RefreshFamily.objects.filter(user=user, revoked_at=None)
     families.update(revoked_at=timezone.now(), end_reason=reason)
-    close_user_sessions_on_commit(user.pk, reason)
+    close_user_sessions_on_commit(user.pk, reason, before_version=user.token_version)
 
 
 def delete_expired_families() -> int:

@@ -17,6 +17,7 @@ from soukloop.realtime.events import EVENTS, Merge
 from soukloop.realtime.frames import Batch, Frame
 from soukloop.realtime.members import CLOSE_SESSION_ENDED, Member
 from soukloop.realtime.publisher import publisher
+from soukloop.realtime.sessions import is_closed_by
 
 logger = logging.getLogger(__name__)
 
@@ -273,7 +274,7 @@ class Hub:
             room.receive(message)
         elif message["type"] == "close":
             for member in list(room.members.values()):
-                if message.get("family") in (None, member.session.socket_user.family_id):
+                if is_closed_by(member.session.socket_user, message):
                     self.end_session(member, message["reason"])
         elif message["type"] == "leave" and self.remove_from_room is not None:
             for member in list(room.members.values()):

@@ -41,6 +41,12 @@ class Credentials:
     ticket: str | None = None
 
 
+def is_closed_by(user: SocketUser, message: dict[str, Any]) -> bool:
+    """Return whether a message of `close_user_sessions_on_commit` closes a socket of this user."""
+    family, version = message.get("family"), message.get("before_version")
+    return (family is None or family == user.family_id) and (version is None or user.token_version < version)
+
+
 class Connection(Protocol):
     """What a session needs of its connection; called from a command's thread."""
 
@@ -114,15 +120,19 @@ def authenticate(credentials: Sequence[Credentials]) -> list[SocketUser | Except
     return authenticator(credentials)
 
 
-def close_user_sessions_on_commit(user_id: UUID | str, reason: str, *, family_id: UUID | None = None) -> None:
+def close_user_sessions_on_commit(
+    user_id: UUID | str, reason: str, *, family_id: UUID | None = None, before_version: int | None = None
+) -> None:
     """Close the sockets of this user, in every process, once the transaction has committed.
 
-    Only those of one login, if `family_id` is given. Processes that do not receive the message close them
-    after their next check (`session_checks`).
+    Only those of one login, if `family_id` is given, and only those of earlier token versions, if
+    `before_version` is: a message that arrives late must not close the socket of a new login. Processes that
+    do not receive the message close them after their next check (`session_checks`).
     """
     room = user_room(user_id)
-    message = {"type": "close", "room": room, "reason": reason, "family": family_id and str(family_id)}
-    # Not through the outbox: sent again later, it would close sockets that the user has opened since.
+    message: dict[str, Any] = {"type": "close", "room": room, "reason": reason}
+    message |= {"family": family_id and str(family_id), "before_version": before_version}
+    # Not through the outbox, because the check makes up for a lost message.
     transaction.on_commit(partial(publisher.send, room, message), robust=True)
 
 

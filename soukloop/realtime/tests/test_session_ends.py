@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 import time_machine
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import RefreshFamily, User
@@ -22,7 +22,7 @@ from soukloop.core.errors import NotAuthenticated
 from soukloop.realtime import session_checks
 from soukloop.realtime.hub import hub
 from soukloop.realtime.publisher import publisher
-from soukloop.realtime.sessions import Session, SocketUser
+from soukloop.realtime.sessions import Session, SocketUser, close_user_sessions_on_commit, is_closed_by
 from soukloop.realtime.testing.redis_process import RedisProcess
 from soukloop.realtime.testing.servers import ServerProcess
 from soukloop.realtime.tests.conftest import PROBE
@@ -147,6 +147,33 @@ def test_whatever_ends_logins_closes_their_sockets_with_its_reason(
         device.expect_end(reason)
     if ended == [phone]:
         assert tablet.is_open()
+
+
+@pytest.mark.parametrize(
+    ("family", "before_version", "is_closed"),
+    [(None, None, True), (None, 3, True), (None, 2, False), ("a", None, True), ("b", None, False)],
+)
+def test_a_message_closes_the_sockets_of_its_login_or_of_earlier_token_versions(
+    family: str | None, before_version: int | None, is_closed: bool
+) -> None:
+    user = SocketUser(uuid4(), "testbuyer", None, 2, None, family_id="a")
+    assert is_closed_by(user, {"family": family, "before_version": before_version}) is is_closed
+
+
+def test_a_late_message_about_a_new_password_does_not_close_the_new_logins_socket(
+    two: list[ServerProcess], open_device: Callable[..., Device], bare_client: Any, person: User
+) -> None:
+    device = open_device(*two)
+    body = {"current_password": PASSWORD, "new_password": "Better456!@#"}
+    token = post(two[0], "change-password", device, **body).json()["data"]["access_token"]
+    renewed = bare_client(two[1], token)
+    renewed.expect("connected")
+    with transaction.atomic():
+        close_user_sessions_on_commit(person.pk, "Late", before_version=1)
+    publisher.flush()
+    time.sleep(1.5)
+    assert renewed.call("probe:whoami")["success"] is True
+    assert not renewed.is_closed
 
 
 def test_a_socket_outlives_its_access_token_and_its_refresh(
