@@ -61,6 +61,7 @@ class Product(models.Model):
         ACTIVE = "active"
         RESERVED = "reserved"
         SOLD = "sold"
+        INACTIVE = "inactive"  # came back from a cancelled sale while its seller had no room for it
         HIDDEN = "hidden"
         DELETED = "deleted"
 
@@ -175,6 +176,7 @@ class Product(models.Model):
             models.Index("category", "created_at", "id", name="product_category", condition=LISTED),
             models.Index("price", "id", name="product_price", condition=LISTED),
             models.Index(fields=["seller", "-created_at"], name="product_seller_recent"),
+            models.Index("seller", "updated_at", name="product_waiting", condition=Q(status="inactive")),
             models.Index("live_stream_id", name="product_on_air", condition=Q(live_stream_id__isnull=False)),
         )
 

@@ -3,7 +3,7 @@
 from procrastinate.contrib.django import app
 
 from listings.models import Product
-from listings.services import images, search_words, view_counts
+from listings.services import active_limit, images, search_words, view_counts
 from soukloop.core.jobs.retries import task
 
 # `aliases` are the names of tasks in earlier versions, whose jobs may still be in the queue.
@@ -27,6 +27,13 @@ def make_thumbnail(product_id: str) -> None:
 def flush_views(timestamp: int) -> None:
     """Add the views buffered in Redis to the products."""
     view_counts.flush_views()
+
+
+@app.periodic(cron="* * * * * */30")
+@task("listings.put_waiting_on_sale", queueing_lock="listings.put_waiting_on_sale")
+def put_waiting_on_sale(timestamp: int) -> None:
+    """Put products on sale that waited because their sellers had as many active products as allowed."""
+    active_limit.put_waiting_products_on_sale()
 
 
 @app.periodic(cron="41 3 * * *")

@@ -173,7 +173,8 @@ class TransactionViewSet(ViewSet):
     @extend_schema(
         tags=_TRANSACTIONS,
         summary="Cancel a pending transaction",
-        description="Either side may cancel. The product is on sale again, unless it was hidden or deleted.",
+        description="Either side may cancel. The product is on sale again, unless it was hidden or deleted."
+        " If its seller has 50 active products, it is `inactive` until there is room.",
         request=CancelInput,
         responses=TransactionOutput,
         examples=[

@@ -19,6 +19,7 @@ from listings.category_counts import adjust_counts_on_commit, invalidate_counts_
 from listings.fees import fee_and_payout
 from listings.locations import public_point
 from listings.models import Category, Product
+from listings.services import active_limit
 from listings.services.images import uploaded_image_name
 from listings.services.search_words import add_words
 from soukloop.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
@@ -30,6 +31,7 @@ _CONFLICTS: dict[Product.Status, Callable[[], Conflict]] = {
     Product.Status.ACTIVE: lambda: Conflict("This product is active.", code="product_active"),
     Product.Status.RESERVED: lambda: Conflict("This product is reserved.", code="product_reserved"),
     Product.Status.SOLD: lambda: Conflict("This product is sold.", code="product_sold"),
+    Product.Status.INACTIVE: lambda: Conflict("This product is inactive.", code="product_inactive"),
     Product.Status.HIDDEN: lambda: Conflict("This product is hidden.", code="product_hidden"),
     Product.Status.DELETED: lambda: Conflict("This product is deleted.", code="product_deleted"),
 }
@@ -86,7 +88,7 @@ def create_product(
     seller = lock_user(actor.pk)
     # A ban may have been committed while waiting for the lock; it closed only the existing products.
     check_account_open(seller)
-    _require_below_active_limit(seller)
+    active_limit.require_room(seller.pk)
     product.save(force_insert=True)
     add_words(product.title)
     _enqueue_thumbnail(product)
@@ -101,7 +103,9 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
     Raises ValidationFailed, NotFound, Forbidden, Conflict for a reserved or sold product.
     """
     product = own_product(actor, product_id, lock=True)
-    _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
+    _require_status(product, Product.Status.ACTIVE, Product.Status.INACTIVE, Product.Status.HIDDEN)
+    if product.sold_at is not None:  # sold, then hidden
+        raise _CONFLICTS[Product.Status.SOLD]()
     title, images, category = product.title, product.image_urls, product.category_id
     for name, value in changes.items():
         setattr(product, name, value)
@@ -122,7 +126,7 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
 def delete_product(*, actor: User, product_id: UUID) -> None:
     """Delete a product; its row is kept for chats and sales. Raises Conflict if it is reserved or sold."""
     product = own_product(actor, product_id, lock=True)
-    _require_status(product, Product.Status.ACTIVE, Product.Status.HIDDEN)
+    _require_status(product, Product.Status.ACTIVE, Product.Status.INACTIVE, Product.Status.HIDDEN)
     adjust_counts_on_commit(product.category_id, total=-1, active=-int(product.is_listed))
     product.status = Product.Status.DELETED
     product.deleted_at = timezone.now()
@@ -145,14 +149,15 @@ def mark_sold(*, product: Product) -> None:
 def put_back_on_sale(*, product: Product) -> None:
     """Put a product back on sale after its sale was cancelled; the caller has locked its row.
 
-    A product that has been hidden or deleted since then keeps that status. The limit of active products
-    doesn't apply, because the seller should not lose a product when the buyer cancels; the seller can't list
-    another product until they are below the limit. Raises Conflict unless the product was sold.
+    A product that has been hidden or deleted since then keeps that status. If the seller has as many active
+    products as allowed, it becomes inactive and is put on sale by a job once there is room. Raises Conflict
+    unless the product was sold.
     """
     if product.sold_at is None:
         _require_status(product, Product.Status.SOLD)
     if product.status == Product.Status.SOLD:
-        product.status = Product.Status.ACTIVE
+        has_room = active_limit.has_room(product.seller_id)
+        product.status = Product.Status.ACTIVE if has_room else Product.Status.INACTIVE
         adjust_counts_on_commit(product.category_id, active=int(product.is_listed))
     product.sold_at = None
     # `seller_closed` isn't saved, because a ban that is waiting for this row will set it.
@@ -176,7 +181,13 @@ def clear_live_stream(*, stream_id: UUID, product_ids: Iterable[UUID] | None = N
 def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
     """Hide a product as staff from everyone except its seller, who can read the reason."""
     product = _product_for_staff(actor, product_id)
-    _require_status(product, Product.Status.ACTIVE, Product.Status.RESERVED, Product.Status.SOLD)
+    _require_status(
+        product,
+        Product.Status.ACTIVE,
+        Product.Status.RESERVED,
+        Product.Status.SOLD,
+        Product.Status.INACTIVE,
+    )
     adjust_counts_on_commit(product.category_id, active=-int(product.is_listed))
     product.status = Product.Status.HIDDEN
     product.hidden_reason = reason
@@ -195,7 +206,7 @@ def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
     product = _product_for_staff(actor, product_id, lock_seller=True)
     _require_status(product, Product.Status.HIDDEN)
     if product.sold_at is None:
-        _require_below_active_limit(product.seller)
+        active_limit.require_room(product.seller_id)
     product.status = Product.Status.SOLD if product.sold_at else Product.Status.ACTIVE
     product.hidden_reason = ""
     # `seller_closed` isn't saved, because a ban that is waiting for this row will set it.
@@ -247,19 +258,6 @@ def _require_status(product: Product, *allowed: str) -> None:
         error = _CONFLICTS[Product.Status(product.status)]()
         error.details = {"status": product.status}
         raise error
-
-
-def _require_below_active_limit(seller: User) -> None:
-    """Raise Conflict at the limit; the caller has locked the seller's row against parallel requests."""
-    active = Product.objects.filter(
-        seller=seller, status__in=[Product.Status.ACTIVE, Product.Status.RESERVED]
-    ).count()
-    if active >= settings.ACTIVE_PRODUCTS_MAX:
-        raise Conflict(
-            f"A seller may have at most {settings.ACTIVE_PRODUCTS_MAX} active products.",
-            code="active_products_limit",
-            details={"limit": settings.ACTIVE_PRODUCTS_MAX},
-        )
 
 
 def _validate_and_price(product: Product) -> None:

@@ -1,5 +1,6 @@
 """Concurrent requests, in threads with real transactions."""
 
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -120,6 +121,38 @@ def test_concurrent_restoring_and_creating_respect_the_limit(settings: Any) -> N
             ]
             answers = [one.result() for one in running]
             assert (answers.count("done"), answers.count("active_products_limit")) == (2, 6)
+
+
+def return_to_sale(product: Any) -> None:
+    with transaction.atomic():
+        locked = Product.objects.select_for_update().get(pk=product.pk)
+        services.put_back_on_sale(product=locked)
+
+
+def test_concurrent_cancelled_sales_and_creations_respect_the_limit(settings: Any) -> None:
+    settings.ACTIVE_PRODUCTS_MAX = 3
+    fields = product_fields()
+
+    def run(action: Any) -> None:
+        try:
+            with contextlib.suppress(Conflict):
+                action()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(4):
+            seller = make_seller()
+            sold = [make_product(seller=seller, status="sold", sold_at=timezone.now()) for _ in range(4)]
+            running = [pool.submit(run, lambda product=product: return_to_sale(product)) for product in sold]
+            running += [
+                pool.submit(run, lambda seller=seller: services.create_product(actor=seller, **fields))
+                for _ in range(4)
+            ]
+            for one in running:
+                one.result()
+            assert seller.products.filter(status="active").count() == 3
+            assert not seller.products.filter(status="sold").exists()
 
 
 def restore(product: Any, staff: Any) -> None:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from listings.fees import fee_and_payout, fee_rate
+from listings.models import Product
 from listings.services import mark_sold, put_back_on_sale
 from offers import access, events, fees, rules, states
 from offers.models import Offer, Transaction
@@ -53,6 +54,8 @@ def conclude_sale(offer: Offer, *, actor: User | None, now: datetime) -> Transac
 def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -> Transaction:
     """Cancel a pending sale as buyer or seller; the product is on sale again unless it was hidden or deleted.
 
+    If the seller has no room for another active product, it waits as an inactive one.
+
     Raises NotFound, and Conflict (`transaction_cancelled`, `transaction_completed`).
     """
     now = timezone.now()
@@ -82,6 +85,13 @@ def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -
             title=f"Sale for {effects.format_amount(offer)} cancelled",
             actor=None,
         )
+        if sale.product.status == Product.Status.INACTIVE:
+            effects.notify_users(
+                offer,
+                [sale.seller],
+                kind="product_inactive",
+                title="Your product waits: you have as many active products as allowed",
+            )
         return sale
 
 

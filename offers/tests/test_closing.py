@@ -1,6 +1,7 @@
 """Cancelled sales, offers closed by other changes, and the database's constraints."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -10,6 +11,7 @@ from accounts.tests.factories import block, make_seller, make_staff, make_user
 from listings.models import Product
 from listings.services import delete_product, hide_product
 from listings.tests.factories import make_product
+from notifications.models import Notification
 from offers.models import Offer, OfferEvent, Transaction
 from offers.services import negotiation, sales
 from offers.tests.conftest import CommitAndCapture, all_rows, offer_events
@@ -38,6 +40,23 @@ def test_either_side_may_cancel_a_sale_and_the_product_is_on_sale_again(
     ]
     again = make_sale(sale.product)
     assert again.product == sale.product
+
+
+@pytest.mark.parametrize("side", ["buyer", "seller"])
+def test_selling_listing_and_cancelling_ten_leaves_no_more_active_products_than_allowed(
+    side: str, settings: Any
+) -> None:
+    settings.ACTIVE_PRODUCTS_MAX = 10
+    seller, buyers = make_seller(), [make_user() for _ in range(10)]
+    made = [make_sale(make_product(seller=seller), buyer=buyer) for buyer in buyers]
+    for _ in range(10):
+        make_product(seller=seller)
+    for sale in made:
+        sales.cancel_transaction(actor=getattr(sale, side), transaction_id=sale.pk)
+    assert seller.products.filter(status="active").count() == 10
+    assert seller.products.filter(status="inactive").count() == 10
+    told = Notification.objects.filter(user=seller, kind="product_inactive")
+    assert told.count() == 10
 
 
 def test_sale_is_cancelled_once_and_by_its_two_sides_only() -> None:
