@@ -11,6 +11,7 @@ from django.conf import settings
 from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 
+from soukloop.realtime.budgets import ByteBudget
 from soukloop.realtime.frames import Batch, Frame, WireFormat
 from soukloop.realtime.members import Member
 from soukloop.realtime.uvicorn_protocol import EXTENSION, TransportSink
@@ -39,6 +40,7 @@ class EngineSink:
     def __init__(self, session: Any) -> None:
         self.member: Member | None = None
         self.is_open = False
+        self.budget = ByteBudget()  # of polling requests; a WebSocket has its own
         self._session = session
         self._transport: TransportSink | None = None
         self._closing: asyncio.Task[None] | None = None

@@ -17,7 +17,7 @@ from soukloop.realtime.builtin_events import CONNECTED
 from soukloop.realtime.dispatch import ThreadConnection, run_in_thread, run_leave_hooks
 from soukloop.realtime.frames import Batch, Frame
 from soukloop.realtime.hub import hub
-from soukloop.realtime.members import Member, Sink
+from soukloop.realtime.members import CLOSE_TOO_MANY, Member, Sink
 from soukloop.realtime.outbox import publish_overdue
 from soukloop.realtime.rooms import RoomKind, kind_of, user_room
 from soukloop.realtime.sessions import Session, SocketUser
@@ -53,7 +53,20 @@ async def connect(user: SocketUser, sink: Sink) -> Member:
     sink.member = member
     hub.add(member)
     await hub.join(member, user_room(user.id))
+    _close_surplus(user)
     return member
+
+
+def _close_surplus(user: SocketUser) -> None:
+    """Close the user's oldest connections above SOCKETS_PER_USER_MAX.
+
+    The oldest, because a phone that has lost its network connects again before the server notices the loss.
+    """
+    members = list(hub.rooms[user_room(user.id)].members.values()) if user_room(user.id) in hub.rooms else []
+    reason = "You have too many connections open. The oldest was closed."
+    for member in members[: max(0, len(members) - settings.SOCKETS_PER_USER_MAX)]:
+        member.emit("error", {"code": "too_many_connections", "message": reason, "details": {}})
+        member.close(CLOSE_TOO_MANY, reason)
 
 
 def welcome(member: Member) -> None:

@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 CLOSE_TOO_SLOW = 4008
 CLOSE_SESSION_ENDED = 4401
+CLOSE_FLOODING = CLOSE_TOO_MANY = 4429
+FLOODING = "This connection sends too much. Connect again, and send less."
 
 
 class Sink(Protocol):

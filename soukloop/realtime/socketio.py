@@ -17,7 +17,7 @@ from soukloop.realtime import lifecycle
 from soukloop.realtime.dispatch import dispatch
 from soukloop.realtime.engine import PACKET_TYPES, EngineSink, EngineWebSocket, PacketQueue
 from soukloop.realtime.handshake import identify_user, is_trusted_origin, query_value
-from soukloop.realtime.members import Member
+from soukloop.realtime.members import FLOODING, Member
 
 logger = logging.getLogger("soukloop.socket")
 
@@ -182,6 +182,8 @@ class SocketIoApp:
         if scope["method"] == "POST":
             try:
                 body = await _read_packets(receive)
+                if sink is not None and not sink.budget.take(len(body), frames=body.count(b"\x1e") + 1):
+                    raise BadRequest(FLOODING, code="flooding")
             except DomainError as error:
                 logger.info("bad polling request: %s", error.code)
                 if sink is not None:

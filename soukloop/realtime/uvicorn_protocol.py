@@ -14,13 +14,16 @@ from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto import ConnectionType, events
 from wsproto.connection import ConnectionState
 
+from soukloop.core.http.connections import open_connections
+from soukloop.realtime.budgets import ByteBudget
 from soukloop.realtime.frames import Batch, WireFormat
-from soukloop.realtime.members import Member
+from soukloop.realtime.members import CLOSE_FLOODING, FLOODING, Member
 
 logger = logging.getLogger(__name__)
 
 EXTENSION = "soukloop.transport"
 FRAGMENTS_MAX = 128
+FLOODER_DRAIN = 1.0  # seconds for which the data of a client that sent too much is read and discarded
 CLOSE_TIMEOUT = 5.0  # seconds for a client that reads too slowly to read its close frame
 
 
@@ -53,6 +56,8 @@ class WebSocketProtocol(WSProtocol):
         super().__init__(config, *args, **kwargs)
         self.conn: StoppableConnection = StoppableConnection(ConnectionType.SERVER)
         self.fragments = 0
+        self.budget = ByteBudget()
+        self.is_flooding = False
         self.sink = TransportSink(self)
 
     def handle_connect(self, event: events.Request) -> None:
@@ -60,7 +65,17 @@ class WebSocketProtocol(WSProtocol):
         extensions: dict[str, Any] = self.scope["extensions"]
         extensions[EXTENSION] = self.sink
 
+    def data_received(self, data: bytes) -> None:
+        if self.is_flooding:
+            return  # discarded, until the connection is closed
+        if self.budget.take(len(data)):
+            super().data_received(data)
+        else:
+            self.close_flooder()
+
     def handle_message(self, event: Any) -> None:
+        if not self.budget.take(0, frames=1):
+            return self.close_flooder()
         self.fragments = 0 if event.message_finished else self.fragments + 1
         if self.fragments > FRAGMENTS_MAX:
             return self.fail(1008, "The message has too many fragments.")
@@ -76,8 +91,17 @@ class WebSocketProtocol(WSProtocol):
             return self.fail(event.code, event.reason or "The frame is invalid.")
         return super().handle_close(event)
 
-    def fail(self, code: int, reason: str) -> None:
-        """Close the connection, even if the client does not read."""
+    def close_flooder(self) -> None:
+        """Close a connection that sends more than it may."""
+        self.is_flooding = True
+        if self.handshake_complete:
+            # Closed later: while there is unread data, the kernel would drop the close frame as well.
+            self.fail(CLOSE_FLOODING, FLOODING, after=FLOODER_DRAIN)
+        else:
+            self.transport.abort()
+
+    def fail(self, code: int, reason: str, *, after: float = 0.0) -> None:
+        """Close the connection, even if the client does not read; `after` seconds after its close frame."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
         if code not in (1000, 1001):
@@ -88,7 +112,10 @@ class WebSocketProtocol(WSProtocol):
         self.stop_keepalive()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         self.transport.write(self.conn.send(events.CloseConnection(code=code, reason=reason)))
-        self.transport.close()
+        if after:
+            self.loop.call_later(after, self.transport.close)
+        else:
+            self.transport.close()
         self.loop.call_later(CLOSE_TIMEOUT, self.transport.abort)
 
     def pause_writing(self) -> None:
@@ -104,6 +131,7 @@ class WebSocketProtocol(WSProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.sink.is_writable = False
+        open_connections.remove(self.transport)
         super().connection_lost(exc)
 
 

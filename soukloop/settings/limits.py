@@ -12,11 +12,18 @@ RATE_LIMITS = {
     "upload": (60, 600),
     "socket_command": (1200, 60),
 }
-RATE_LIMIT_EXEMPT_LOOPBACK = DEBUG  # per-IP scopes only
+RATE_LIMIT_EXEMPT_LOOPBACK = env.bool("RATE_LIMIT_EXEMPT_LOOPBACK", default=DEBUG)  # per-IP scopes only
 
 PAGE_SIZE = 20
 PAGE_SIZE_MAX = 100
 JSON_BODY_MAX_BYTES = 1024 * 1024
+# Of one web process. Thousands of people share the address of a mobile operator; behind a proxy, which has
+# limits of its own, nothing is counted by address.
+CONNECTIONS_MAX = env.int("CONNECTIONS_MAX", default=15_000)
+CONNECTIONS_PER_ADDRESS_MAX = env.int("CONNECTIONS_PER_ADDRESS_MAX", default=5_000)
+WAITING_CONNECTIONS_PER_ADDRESS_MAX = env.int("WAITING_CONNECTIONS_PER_ADDRESS_MAX", default=500)
+REQUEST_HEADERS_TIMEOUT = timedelta(seconds=env.float("REQUEST_HEADERS_TIMEOUT_SECONDS", default=10.0))
+REQUEST_HEADERS_MAX_BYTES = 64 * 1024
 # A request's body must arrive within this time, plus what its bytes take at this rate.
 BODY_TIMEOUT = timedelta(seconds=env.float("BODY_TIMEOUT_SECONDS", default=20.0))
 BODY_MIN_BYTES_PER_SECOND = 16 * 1024

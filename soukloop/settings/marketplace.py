@@ -60,6 +60,11 @@ SOCKET_SESSION_CHECKER = "accounts.authentication.socket_end_reasons"
 # within two seconds even while Redis is unavailable.
 SOCKET_SESSION_CHECK = timedelta(seconds=1)
 SOCKET_FRAME_MAX_BYTES = 64 * 1024
+SOCKETS_PER_USER_MAX = env.int("SOCKETS_PER_USER_MAX", default=30)  # in one web process
+# What one socket may send: 32 KiB a second, 128 KiB at once. Each frame costs 256 bytes beside its own.
+SOCKET_BYTES_PER_SECOND = 32 * 1024
+SOCKET_BYTES_BURST = 128 * 1024
+SOCKET_FRAME_COST = 256
 SOCKET_QUEUE_MAX = 256  # frames waiting for one slow client
 SOCKET_COMMAND_THREADS = 16
 SOCKET_TICK = timedelta(milliseconds=250)

@@ -20,7 +20,10 @@ PORTS = range(10_000, 20_000)  # below the ports that the kernel uses for outgoi
 _UVICORN = ["uvicorn", "soukloop.asgi:application", "--no-proxy-headers", "--no-server-header"]
 _UVICORN += ["--no-access-log", "--timeout-graceful-shutdown", "3"]
 COMMANDS = {
-    "uvicorn": [*_UVICORN, "--ws", "soukloop.realtime.uvicorn_protocol:WebSocketProtocol", "--port"],
+    "uvicorn": [
+        *(*_UVICORN, "--http", "soukloop.core.http.uvicorn_protocol:HttpProtocol"),
+        *("--ws", "soukloop.realtime.uvicorn_protocol:WebSocketProtocol", "--port"),
+    ],
     "uvicorn-stock": [*_UVICORN, "--port"],
     "daphne": ["daphne", "soukloop.asgi:application", "--port"],
 }

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, cast
 
+import httptools
 import pytest
 import socketio
 import wsproto
@@ -24,6 +25,7 @@ from engineio.packet import MESSAGE, Packet
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from uvicorn.server import ServerState
 from wsproto.connection import ConnectionState
@@ -34,6 +36,20 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "WSProtocol.handle_message": (WSProtocol.handle_message, "self event"),
     "WSProtocol.handle_close": (WSProtocol.handle_close, "self event"),
     "WSProtocol.stop_keepalive": (WSProtocol.stop_keepalive, "self"),
+    "HttpToolsProtocol.__init__": (HttpToolsProtocol.__init__, "self config server_state app_state _loop"),
+    "HttpToolsProtocol.connection_made": (HttpToolsProtocol.connection_made, "self transport"),
+    "HttpToolsProtocol.connection_lost": (HttpToolsProtocol.connection_lost, "self exc"),
+    "HttpToolsProtocol.data_received": (HttpToolsProtocol.data_received, "self data"),
+    "HttpToolsProtocol.on_message_begin": (HttpToolsProtocol.on_message_begin, "self"),
+    "HttpToolsProtocol.on_headers_complete": (HttpToolsProtocol.on_headers_complete, "self"),
+    "HttpToolsProtocol.on_message_complete": (HttpToolsProtocol.on_message_complete, "self"),
+    "HttpToolsProtocol.handle_websocket_upgrade": (HttpToolsProtocol.handle_websocket_upgrade, "self"),
+    "HttpToolsProtocol.send_400_response": (HttpToolsProtocol.send_400_response, "self msg"),
+    "HttpToolsProtocol._should_upgrade": (HttpToolsProtocol._should_upgrade, "self"),
+    "HttpToolsProtocol._unset_keepalive_if_required": (
+        HttpToolsProtocol._unset_keepalive_if_required,
+        "self",
+    ),
     "AsyncSocket.close": (AsyncSocket.close, "self wait abort reason"),
     "AsyncServer.create_queue": (EngineServer.create_queue, "self args kwargs"),
     "engineio.packet.Packet": (Packet.__init__, "self packet_type data encoded_packet"),
@@ -72,6 +88,28 @@ async def test_uvicorns_protocol_has_the_attributes_that_ours_uses() -> None:
     assert hasattr(protocol, "transport")
     assert protocol.loop is asyncio.get_running_loop()
     assert protocol.buffer.max_length == 1000, "the limit is read from the config"
+
+
+async def test_uvicorns_http_protocol_has_the_attributes_that_ours_uses() -> None:
+    protocol = HttpToolsProtocol(
+        Config(app=lambda scope: None), ServerState(), {}, asyncio.get_running_loop()
+    )
+    assert isinstance(protocol.parser, httptools.HttpRequestParser)
+    assert protocol.loop is asyncio.get_running_loop()
+    assert (protocol.transport, protocol.client) == (None, None)
+    protocol.on_message_begin()
+    assert (protocol.url, protocol.headers) == (b"", [])
+
+
+def test_httptools_says_where_the_headers_of_an_offered_upgrade_end() -> None:
+    head = b"POST / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\n"
+    parser = httptools.HttpRequestParser(object())
+    with pytest.raises(httptools.HttpParserUpgrade) as raised:
+        parser.feed_data(head + b"body")
+    assert raised.value.args == (len(head),)
+    assert parser.should_upgrade()
+    assert parser.get_method() == b"POST"
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
 
 async def test_a_uvicorn_websockets_scope_is_a_dict_that_takes_further_extensions() -> None:
