@@ -34,4 +34,5 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
 CMD ["uvicorn", "soukloop.asgi:application", "--host", "0.0.0.0", "--port", "8000", \
      "--no-proxy-headers", "--no-server-header", "--no-access-log", \
      "--timeout-graceful-shutdown", "10", "--ws-max-size", "65536", \
+     "--http", "soukloop.core.http.uvicorn_protocol:HttpProtocol", \
      "--ws", "soukloop.realtime.uvicorn_protocol:WebSocketProtocol"]

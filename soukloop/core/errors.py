@@ -93,6 +93,12 @@ class IdempotencyMismatch(DomainError):
     message = "This Idempotency-Key was already used with a different request."
 
 
+class HeadersTooLarge(DomainError):
+    status = 431
+    code = "headers_too_large"
+    message = "The request headers are too large."
+
+
 class RateLimited(DomainError):
     """A limit is used up; `message` says which, and the time to wait is appended to it."""
 

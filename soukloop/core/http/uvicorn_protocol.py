@@ -14,7 +14,7 @@ from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from soukloop.core import jsonlib
-from soukloop.core.errors import DomainError, RateLimited, RequestTimeout, Unavailable
+from soukloop.core.errors import DomainError, HeadersTooLarge, RateLimited, RequestTimeout, Unavailable
 from soukloop.core.http.connections import RETRY_SECONDS, open_connections
 from soukloop.core.http.envelope import error_body
 
@@ -22,12 +22,6 @@ logger = logging.getLogger(__name__)
 
 # Headers that offer another protocol; `Connection` is kept without them.
 _OFFERS = (b"upgrade", b"http2-settings")
-
-
-class HeadersTooLarge(DomainError):
-    status = 431
-    code = "headers_too_large"
-    message = "The request headers are too large."
 
 
 class HttpProtocol(HttpToolsProtocol):

@@ -106,7 +106,7 @@ def _giant_ping(client: RawSocket) -> None:
 @pytest.mark.parametrize(
     ("attack", "codes"),
     [
-        (_one_megabyte, {1009, 4413}),
+        (_one_megabyte, {1009, 4413, 4429}),
         (_bad_utf8, {1007}),
         (_unmasked, {1002}),
         (_reserved_bits, {1002}),

@@ -96,7 +96,8 @@ async def test_uvicorns_http_protocol_has_the_attributes_that_ours_uses() -> Non
     )
     assert isinstance(protocol.parser, httptools.HttpRequestParser)
     assert protocol.loop is asyncio.get_running_loop()
-    assert (protocol.transport, protocol.client) == (None, None)
+    assert protocol.transport is None
+    assert protocol.client is None
     protocol.on_message_begin()
     assert (protocol.url, protocol.headers) == (b"", [])
 
