@@ -51,20 +51,6 @@ return waits
 """
 
 
-def hit(scope: str, subject: str) -> None:
-    """Count a hit of `subject` in `scope`, or raise RateLimited with the wait."""
-    hit_all([scope], subject)
-
-
-def hit_all(scopes: Sequence[str], subject: str) -> None:
-    """Count a hit of `subject` in each scope in one step, or raise RateLimited with the wait.
-
-    While Redis is unavailable nobody is refused (decision 3). What must hold without Redis, such as guesses
-    at a one-time code, is counted in PostgreSQL.
-    """
-    raise_if_limited(_count(", ".join(scopes), script_arguments([(tuple(scopes), subject)])))
-
-
 @dataclass
 class Reservation:
     """A use of limits that is given back unless it is kept."""
@@ -84,6 +70,9 @@ def reserve(
     For limits that count failures: a try is counted before its outcome is known, so that parallel tries
     cannot pass a limit together, and a right one counts for nothing. A refusal counts nowhere. A scope that
     is used up refuses unless `is_exempt(scope)`. Raises RateLimited.
+
+    While Redis is unavailable nobody is refused (decision 3). What must hold without Redis, such as guesses
+    at a one-time code, is counted in PostgreSQL.
     """
     use_id = uuid.uuid4().hex
     reservation = Reservation()
@@ -148,16 +137,6 @@ def raise_if_limited(wait_ms: float) -> None:
     """Raise RateLimited if there is something to wait for."""
     if wait_ms > 0:
         raise RateLimited(retry_after=math.ceil(wait_ms / 1000))
-
-
-def hit_ip(scope: str, ip: str) -> None:
-    """Count by address."""
-    if subject := subject_of(None, ip):
-        hit(scope, subject)
-
-
-def hit_user(scope: str, user_id: object) -> None:
-    hit(scope, f"user:{user_id}")
 
 
 def subject_of(user_id: object, ip: str) -> str | None:

@@ -22,31 +22,42 @@ def three_a_minute(settings: Any) -> None:
     settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
 
 
+def hit(scope: str, subject: str) -> None:
+    with rate_limits.reserve([(scope, subject)]) as use:
+        use.keep()
+
+
+def hit_address(scope: str, ip: str) -> None:
+    subject = rate_limits.subject_of(None, ip)
+    assert subject is not None
+    hit(scope, subject)
+
+
 def test_a_hit_over_the_limit_is_refused_with_the_time_to_wait() -> None:
     for _ in range(3):
-        rate_limits.hit("test_scope", "x")
+        hit("test_scope", "x")
     with pytest.raises(RateLimited) as refusal:
-        rate_limits.hit("test_scope", "x")
+        hit("test_scope", "x")
     assert 55 <= refusal.value.retry_after <= 60
-    rate_limits.hit("test_scope", "somebody else")
+    hit("test_scope", "somebody else")
 
 
 def test_a_refused_hit_does_not_lengthen_the_wait() -> None:
     for _ in range(10):
         with suppress(RateLimited):
-            rate_limits.hit("test_scope", "x")
+            hit("test_scope", "x")
     assert redis_client().zcard(keys.rate_limit("test_scope", "x")) == 3
 
 
 def test_hits_leave_the_window_one_by_one() -> None:
     for _ in range(3):
-        rate_limits.hit("test_scope", "x")
+        hit("test_scope", "x")
     key = keys.rate_limit("test_scope", "x")
     [(oldest, score)] = redis_client().zrange(key, 0, 0, withscores=True)
     redis_client().zadd(key, {oldest: score - 61_000})
-    rate_limits.hit("test_scope", "x")
+    hit("test_scope", "x")
     with pytest.raises(RateLimited):
-        rate_limits.hit("test_scope", "x")
+        hit("test_scope", "x")
 
 
 def test_a_burst_gets_no_more_than_the_limit() -> None:
@@ -56,7 +67,7 @@ def test_a_burst_gets_no_more_than_the_limit() -> None:
     def attempt() -> None:
         barrier.wait()
         try:
-            rate_limits.hit("test_scope", "burst")
+            hit("test_scope", "burst")
             passed.append(1)
         except RateLimited:
             pass
@@ -99,9 +110,9 @@ def test_a_forged_forwarded_header_does_not_change_the_client_address(settings: 
 
 def test_addresses_of_one_ipv6_network_share_a_limit() -> None:
     for last in range(3):
-        rate_limits.hit_ip("test_scope", f"2001:db8::{last}")
+        hit_address("test_scope", f"2001:db8::{last}")
     with pytest.raises(RateLimited):
-        rate_limits.hit_ip("test_scope", "2001:db8::ffff")
+        hit_address("test_scope", "2001:db8::ffff")
 
 
 def test_no_request_is_refused_while_redis_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +122,7 @@ def test_no_request_is_refused_while_redis_is_unavailable(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(rate_limits, "redis_client", Away)
     for _ in range(10):
-        rate_limits.hit("test_scope", "x")
+        hit("test_scope", "x")
 
 
 def test_a_reserved_use_counts_only_if_it_is_kept() -> None:
