@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib.gis.geos import Point
-from django.utils import timezone
 
 from accounts.models import Follow, User
+from soukloop.core.db.clock import database_now
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ def _seed_person(person: Person) -> User:
         bio=person.bio,
         neighborhood=person.neighborhood,
         location=Point(person.longitude, person.latitude, srid=4326),
-        email_confirmed_at=timezone.now(),
+        email_confirmed_at=database_now(),
         email_has_proven_owner=True,
-        phone_confirmed_at=timezone.now(),
+        phone_confirmed_at=database_now(),
         phone_has_proven_owner=True,
         is_staff=person is ADMIN,
         is_superuser=person is ADMIN,

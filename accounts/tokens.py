@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from django.utils import timezone
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 from rest_framework_simplejwt.utils import datetime_to_epoch
 
 from accounts.models import RefreshFamily, User
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import NotAuthenticated
 
 _TOKEN_MAX_LENGTH = 2048  # ours are about 400 characters
@@ -55,9 +55,9 @@ def access_token_for(
     if family is not None:
         token["fam"] = str(family.pk)
         token.payload["jti"] = family.current_jti
-    if issued_at is not None:
-        token["iat"] = datetime_to_epoch(issued_at)
-        token["exp"] = datetime_to_epoch(issued_at + AccessToken.lifetime)
+    issued_at = issued_at or database_now()
+    token["iat"] = datetime_to_epoch(issued_at)
+    token["exp"] = datetime_to_epoch(issued_at + AccessToken.lifetime)
     token["sub"] = str(user.pk)
     token["ver"] = user.token_version
     return str(token)
@@ -91,7 +91,7 @@ class TokenClaims:
 def read_access_token(token: str) -> TokenClaims:
     """Verify an access token; raises NotAuthenticated (token_invalid, token_expired, token_wrong_type)."""
     claims, expires_at = _verify(token)
-    if expires_at <= timezone.now().timestamp():
+    if expires_at <= database_now().timestamp():
         raise _token_expired()
     return claims
 
@@ -184,6 +184,9 @@ def decode(kind: type[TypedToken], token: str) -> dict[str, Any]:
         RecursionError,
     ) as error:
         raise _token_invalid() from error
+    # simplejwt allows LEEWAY after the expiry too, for a process whose clock is ahead.
+    if payload["exp"] <= database_now().timestamp():
+        raise _token_expired()
     return payload
 
 

@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from accounts.blocks import blocked_ids_sql
 from accounts.models import User
 from notifications import events
 from notifications.models import BODY_MAX, TITLE_MAX, Notification
+from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
 
 BATCH_SIZE = 1000
@@ -69,7 +69,7 @@ def write_batch(*, batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, 
 
 
 def _write(batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, Any]) -> None:
-    now, collapse_key = timezone.now(), content["collapse_key"]
+    now, collapse_key = database_now(), content["collapse_key"]
     replaced = _replace_unread(user_ids, content, now) if collapse_key else set()
     new = [
         Notification(id=_notification_id(batch_id, user_id), user_id=user_id, created_at=now, **content)
@@ -121,12 +121,12 @@ def mark_read(*, actor: User, ids: Sequence[UUID] | None) -> int:
         unread = unread.filter(pk__in=ids)
     # Locked in a fixed order, so that requests of two devices cannot deadlock.
     locked = list(unread.order_by("pk").select_for_update().values_list("pk", flat=True))
-    return Notification.objects.filter(pk__in=locked).update(read_at=timezone.now())
+    return Notification.objects.filter(pk__in=locked).update(read_at=database_now())
 
 
 def mark_read_by_key(*, user_id: UUID, collapse_key: str) -> None:
     """Mark a user's notifications with this key as read, because they have seen the content elsewhere."""
-    Notification.objects.of(user_id).unread().filter(collapse_key=collapse_key).update(read_at=timezone.now())
+    Notification.objects.of(user_id).unread().filter(collapse_key=collapse_key).update(read_at=database_now())
 
 
 def clear_bodies(*, user_ids: Iterable[UUID], collapse_key: str, about: dict[str, Any]) -> None:

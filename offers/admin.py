@@ -3,12 +3,12 @@
 from uuid import UUID
 
 from django.contrib import admin
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from offers.models import Offer, Transaction
 from offers.selectors import negotiation_history
+from soukloop.core.db.clock import database_now
 from soukloop.core.staff import format
 from soukloop.core.staff.admin import ReadOnlyStateAdmin
 
@@ -74,7 +74,7 @@ class OfferAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="status", ordering="status")
     def status_now(self, offer: Offer) -> str:
-        return str(offer.status_at(timezone.now()).label)
+        return str(offer.status_at(database_now()).label)
 
     @admin.display(description="transaction")
     def sale_link(self, offer: Offer) -> str:

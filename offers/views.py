@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,6 +26,7 @@ from offers.serializers import (
     transaction_body,
 )
 from offers.services import negotiation, sales
+from soukloop.core.db.clock import database_now
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 from soukloop.core.http.validation import validated
@@ -72,7 +72,7 @@ class OfferViewSet(ViewSet):
         responses=OfferPageOutput,
     )
     def list(self, request: Request) -> Response:
-        user, now = current_user(request), timezone.now()
+        user, now = current_user(request), database_now()
         offers = selectors.offers_of(user, now=now, **validated(OffersQuery, request.query_params))
         return Response(
             paginate(offers, page_of(request), lambda rows: [offer_body(offer, user, now) for offer in rows])
@@ -108,7 +108,7 @@ class OfferViewSet(ViewSet):
     def accept(self, request: Request, offer_id: UUID) -> Response:
         user = current_user(request)
         sale = negotiation.accept_offer(actor=user, offer_id=offer_id)
-        return Response(accepted_body(sale.offer, user, timezone.now()))
+        return Response(accepted_body(sale.offer, user, database_now()))
 
     @extend_schema(tags=_OFFERS, summary="Decline an offer made to you", request=None, responses=OfferOutput)
     @idempotent
@@ -195,4 +195,4 @@ class TransactionViewSet(ViewSet):
 
 
 def _offer_response(request: Request, offer: Offer, status: int = 200) -> Response:
-    return Response(offer_body(offer, current_user(request), timezone.now()), status=status)
+    return Response(offer_body(offer, current_user(request), database_now()), status=status)

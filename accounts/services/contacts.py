@@ -2,11 +2,10 @@
 
 from uuid import UUID
 
-from django.utils import timezone
-
 from accounts.contacts import CONTACTS, Contact, contact_with, is_confirmed, other_contact
 from accounts.models import User
 from accounts.services import otp
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, DomainError
 
 CONFIRMATION_FIELDS = (
@@ -67,7 +66,7 @@ def confirm_contact(
             drop_contact(user, contact)
             _save_contacts(user)
             return _contact_released(contact)
-        setattr(user, f"{contact}_confirmed_at", timezone.now())
+        setattr(user, f"{contact}_confirmed_at", database_now())
         _set_proven_owner(user, contact, False)
     if is_recovery and not (_has_proven_owner(user, contact) and is_confirmed(user, other)):
         drop_contact(user, other)

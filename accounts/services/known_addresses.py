@@ -3,21 +3,21 @@
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.models import KnownAddress
+from soukloop.core.db.clock import database_now
 from soukloop.core.redis.rate_limits import network_of
 
 
 def is_known_address(identifier: str, ip: str) -> bool:
-    since = timezone.now() - settings.KNOWN_ADDRESS_KEPT_FOR
+    since = database_now() - settings.KNOWN_ADDRESS_KEPT_FOR
     return KnownAddress.objects.filter(pk=_digest(identifier, ip), last_used_at__gt=since).exists()
 
 
 def remember_address(identifiers: Iterable[str], ip: str) -> None:
     """Remember that these normalized identifiers of one person were used from this address just now."""
-    now = timezone.now()
+    now = database_now()
     digests = sorted({_digest(identifier, ip) for identifier in identifiers})  # sorted against deadlocks
     KnownAddress.objects.bulk_create(
         [KnownAddress(digest=digest, last_used_at=now) for digest in digests],
@@ -29,7 +29,7 @@ def remember_address(identifiers: Iterable[str], ip: str) -> None:
 
 def delete_old_addresses() -> int:
     """Delete the addresses that have not been used for KNOWN_ADDRESS_KEPT_FOR; return the number."""
-    cutoff = timezone.now() - settings.KNOWN_ADDRESS_KEPT_FOR
+    cutoff = database_now() - settings.KNOWN_ADDRESS_KEPT_FOR
     return KnownAddress.objects.filter(last_used_at__lt=cutoff).delete()[0]
 
 

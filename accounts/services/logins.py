@@ -8,7 +8,6 @@ from uuid import UUID
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
 from accounts.models import RefreshFamily, User
 from accounts.selectors import user_by_login_identifier
@@ -23,6 +22,7 @@ from accounts.tokens import (
     parse_uuid,
     refresh_token_for,
 )
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden, NotAuthenticated
 from soukloop.realtime.sessions import close_user_sessions_on_commit
 
@@ -66,7 +66,7 @@ def open_login(user: User) -> Login:
 
     Raises NotAuthenticated if the account is closed.
     """
-    now = timezone.now()
+    now = database_now()
     check_account_open(user)
     return _sign_login(create_family(user, now), user)
 
@@ -99,7 +99,7 @@ def untouched_login(*, family_id: object, is_repeated: bool) -> Login:
                 code="registration_replayed",
             )
     user, issued_at = family.user, family.rotated_at
-    age = timezone.now() - issued_at if is_repeated else timedelta(0)
+    age = database_now() - issued_at if is_repeated else timedelta(0)
     expires_in = max(0, int((AccessToken.lifetime - age).total_seconds()))
     access_token = access_token_for(user, family, issued_at)
     return Login(user, access_token, refresh_token_for(family, user), expires_in)
@@ -113,7 +113,7 @@ def refresh_login(*, refresh_token: str) -> Login:
     token counts as stolen, and the family ends. Raises NotAuthenticated.
     """
     claims = decode(RefreshToken, refresh_token)
-    now = timezone.now()
+    now = database_now()
     with transaction.atomic():
         family = _locked_family(claims.get("fam"))
         user = check_token_subject(family.user if family else None, claims["ver"])
@@ -139,7 +139,7 @@ def end_login(*, user_id: UUID, family_id: object) -> None:
 
 def _end_family(user_id: UUID, family_id: UUID, reason: str) -> None:
     families = RefreshFamily.objects.filter(pk=family_id, user_id=user_id, revoked_at=None)
-    if families.update(revoked_at=timezone.now(), end_reason=reason):
+    if families.update(revoked_at=database_now(), end_reason=reason):
         close_user_sessions_on_commit(user_id, reason, family_id=family_id)
 
 
@@ -154,13 +154,13 @@ def end_all_logins(user: User, reason: str) -> None:
     User.objects.filter(pk=user.pk).update(token_version=F("token_version") + 1)
     user.refresh_from_db(fields=["token_version"])
     families = RefreshFamily.objects.filter(user=user, revoked_at=None)
-    families.update(revoked_at=timezone.now(), end_reason=reason)
+    families.update(revoked_at=database_now(), end_reason=reason)
     close_user_sessions_on_commit(user.pk, reason, before_version=user.token_version)
 
 
 def delete_expired_families() -> int:
     """Delete the families whose refresh token has expired; return the number."""
-    cutoff = timezone.now() - RefreshToken.lifetime
+    cutoff = database_now() - RefreshToken.lifetime
     return RefreshFamily.objects.filter(rotated_at__lt=cutoff).delete()[0]
 
 

@@ -5,12 +5,12 @@ from uuid import UUID
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from accounts import hooks
 from accounts.access import lock_user
 from accounts.models import User
 from accounts.services.logins import end_all_logins
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden
 from soukloop.core.staff.history import log_staff_action
 
@@ -27,7 +27,7 @@ def ban_user(*, actor: User, user_id: UUID, reason: str) -> User:
         user = _lock_user(actor, user_id)
         if user.banned_at is not None:
             raise Conflict("This account is already banned.", code="already_banned")
-        user.banned_at = timezone.now()
+        user.banned_at = database_now()
         user.ban_reason = reason
         user.is_active = False
         user.save(update_fields=["banned_at", "ban_reason", "is_active", "updated_at"])

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts import keys, sms
@@ -22,6 +21,7 @@ from accounts.models import OtpChallenge, OtpEvent, User
 from accounts.selectors import user_by_identifier
 from accounts.services import otp_limits, sms_budget
 from accounts.services.known_addresses import remember_address
+from soukloop.core.db.clock import database_now
 from soukloop.core.encryption import InvalidToken, decrypt, encrypt
 from soukloop.core.errors import BadRequest, DomainError
 from soukloop.core.jobs import queue
@@ -54,7 +54,7 @@ def _create_and_enqueue(requester: otp_limits.Requester) -> None:
     identifier = requester.identifier
     with transaction.atomic():
         challenge, is_new = OtpChallenge.objects.select_for_update().get_or_create(
-            identifier=identifier, defaults={"network": requester.network, "expires_at": timezone.now()}
+            identifier=identifier, defaults={"network": requester.network, "expires_at": database_now()}
         )
         otp_limits.check_sends(requester)
         code = None if is_new else _code_of_another_address(challenge, requester)
@@ -64,7 +64,7 @@ def _create_and_enqueue(requester: otp_limits.Requester) -> None:
             challenge.guesses = 0
         challenge.nonce = secrets.token_hex(16)
         challenge.encrypted_code = encrypt(code, purpose=_PURPOSE)
-        challenge.expires_at = timezone.now() + settings.OTP_TTL
+        challenge.expires_at = database_now() + settings.OTP_TTL
         challenge.save()
         otp_limits.record(requester, OtpEvent.Kind.SEND)
         queue.enqueue("accounts.deliver_code", challenge_id=challenge.pk, nonce=challenge.nonce)
@@ -74,7 +74,7 @@ def _create_and_enqueue(requester: otp_limits.Requester) -> None:
 
 def _code_of_another_address(challenge: OtpChallenge, requester: otp_limits.Requester) -> str | None:
     """Return the challenge's code if it is valid and not only this address asked for it."""
-    is_valid = challenge.encrypted_code and challenge.expires_at > timezone.now()
+    is_valid = challenge.encrypted_code and challenge.expires_at > database_now()
     if not is_valid or challenge.network == requester.network:
         return None
     try:
@@ -86,7 +86,7 @@ def _code_of_another_address(challenge: OtpChallenge, requester: otp_limits.Requ
 def deliver_code(*, challenge_id: int, nonce: str) -> None:
     """Send a code, unless no account has the identifier, or the code was replaced, used or has expired."""
     challenge = OtpChallenge.objects.filter(pk=challenge_id, nonce=nonce).first()
-    if challenge is None or not challenge.encrypted_code or challenge.expires_at <= timezone.now():
+    if challenge is None or not challenge.encrypted_code or challenge.expires_at <= database_now():
         return
     if not _may_receive_code(challenge.identifier):
         return
@@ -148,7 +148,7 @@ def _redeem_or_refuse(
     if challenge is None or challenge.guesses >= settings.OTP_MAX_GUESSES:
         return refusal
     otp_limits.check_guesses(requester)
-    if challenge.expires_at <= timezone.now() or otp_limits.has_used_up_the_code(requester):
+    if challenge.expires_at <= database_now() or otp_limits.has_used_up_the_code(requester):
         return refusal
     stored = redis_client().get(keys.otp(identifier))
     if not (
@@ -193,7 +193,7 @@ def void_code(challenge: OtpChallenge) -> None:
 
 def delete_expired_challenges() -> int:
     """Delete the challenges whose code has expired; return the number."""
-    return OtpChallenge.objects.filter(expires_at__lt=timezone.now()).delete()[0]
+    return OtpChallenge.objects.filter(expires_at__lt=database_now()).delete()[0]
 
 
 def _redis_value(identifier: str, code: str) -> str:

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Max, QuerySet
-from django.utils import timezone
 
 from accounts.models import OtpEvent, User
 from accounts.services.known_addresses import is_known_address
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import RateLimited
 from soukloop.core.redis.rate_limits import network_of, subject_of
 
@@ -53,7 +53,7 @@ def record(requester: Requester, kind: OtpEvent.Kind) -> None:
         identifier=requester.identifier,
         network=requester.network,
         is_network_known=requester.is_known,
-        created_at=timezone.now(),
+        created_at=database_now(),
     )
 
 
@@ -61,7 +61,7 @@ def has_used_up_the_code(requester: Requester) -> bool:
     """Return whether this address made all its guesses since it last asked for a code."""
     events = OtpEvent.objects.filter(identifier=requester.identifier, network=requester.network)
     asked = events.filter(kind=OtpEvent.Kind.SEND).aggregate(last=Max("pk"))["last"] or 0
-    since = timezone.now() - settings.OTP_TTL
+    since = database_now() - settings.OTP_TTL
     wrong = events.filter(kind=OtpEvent.Kind.WRONG_GUESS, pk__gt=asked, created_at__gt=since)
     return wrong.count() >= settings.OTP_MAX_GUESSES
 
@@ -78,7 +78,7 @@ def may_still_match(user: User, requester: Requester) -> bool:
 
 def delete_old_events() -> int:
     """Delete the events that no limit counts any more; return the number."""
-    return OtpEvent.objects.filter(created_at__lt=timezone.now() - 2 * _DAY).delete()[0]
+    return OtpEvent.objects.filter(created_at__lt=database_now() - 2 * _DAY).delete()[0]
 
 
 def _check(requester: Requester, kind: OtpEvent.Kind, setting: str, message: str) -> None:
@@ -99,11 +99,11 @@ def _check(requester: Requester, kind: OtpEvent.Kind, setting: str, message: str
 
 
 def _last_day(kind: OtpEvent.Kind) -> QuerySet[OtpEvent]:
-    return OtpEvent.objects.filter(kind=kind, created_at__gt=timezone.now() - _DAY)
+    return OtpEvent.objects.filter(kind=kind, created_at__gt=database_now() - _DAY)
 
 
 def _seconds_until_fewer(events: QuerySet[OtpEvent], limit: int) -> int:
     """Return how long it takes until fewer than `limit` events are left; 0 if it is so now."""
     # The limit-th newest has to leave first.
     times = list(events.order_by("-created_at").values_list("created_at", flat=True)[limit - 1 : limit])
-    return max(1, int((times[0] + _DAY - timezone.now()).total_seconds()) + 1) if times else 0
+    return max(1, int((times[0] + _DAY - database_now()).total_seconds()) + 1) if times else 0

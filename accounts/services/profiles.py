@@ -6,7 +6,6 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from accounts import hooks
 from accounts.access import lock_user
@@ -17,6 +16,7 @@ from accounts.services.contacts import CONFIRMATION_FIELDS, drop_contact, reset_
 from accounts.services.logins import end_all_logins
 from accounts.services.passwords import check_current_password
 from accounts.services.registration import check_available, save_unique
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import NotAuthenticated, ValidationFailed
 from soukloop.core.images import delete_image, store_image
 
@@ -105,7 +105,7 @@ def _anonymise(user: User) -> None:
     user.bio = user.avatar = user.neighborhood = user.ban_reason = ""
     user.location = None
     user.is_active = user.is_staff = user.is_superuser = user.has_verified_badge = False
-    user.deleted_at = timezone.now()
+    user.deleted_at = database_now()
     user.set_unusable_password()
     user.save()
     user.groups.clear()

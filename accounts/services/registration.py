@@ -6,12 +6,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
-from django.utils import timezone
 
 from accounts.models import RefreshFamily, User
 from accounts.reserved_usernames import is_reserved_username
 from accounts.services.logins import create_family
 from accounts.services.passwords import check_new_password
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, ValidationFailed
 
 _MESSAGES = {
@@ -25,7 +25,7 @@ _CONSTRAINTS = {"user_email_once": "email", "user_username_once": "username", "u
 def register(**fields: Any) -> RefreshFamily:
     """Create an account and its first login (contract 1.1); raises as `register_user`."""
     with transaction.atomic():
-        return create_family(register_user(**fields), timezone.now())
+        return create_family(register_user(**fields), database_now())
 
 
 def register_user(

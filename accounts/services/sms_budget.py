@@ -7,9 +7,9 @@ from datetime import time as day_time
 import phonenumbers
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import SmsCount
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import BadRequest, RateLimited
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def check_sms(phone: str) -> None:
     if country not in settings.SMS_COUNTRIES:
         message = "Codes are not sent by text message to this country. Use your email address."
         raise BadRequest(message, code="sms_country_not_served")
-    now = timezone.now()
+    now = database_now()
     if _sent_today(country, now) >= settings.SMS_A_DAY_PER_COUNTRY:
         midnight = datetime.combine(now.date() + timedelta(days=1), day_time.min, now.tzinfo)
         message = "No more text messages can be sent to this country today. Use your email address."
@@ -40,7 +40,7 @@ def take_from_budget(phone: str) -> bool:
     country = _country_of(phone)
     with transaction.atomic():
         today = SmsCount.objects.select_for_update()
-        row, _ = today.get_or_create(country=country, day=timezone.now().date())
+        row, _ = today.get_or_create(country=country, day=database_now().date())
         if country not in settings.SMS_COUNTRIES or row.sent >= settings.SMS_A_DAY_PER_COUNTRY:
             return False
         row.sent += 1
@@ -52,7 +52,7 @@ def take_from_budget(phone: str) -> bool:
 
 def delete_old_counts() -> int:
     """Delete the counts of days before yesterday; return the number."""
-    return SmsCount.objects.filter(day__lt=timezone.now().date() - timedelta(days=1)).delete()[0]
+    return SmsCount.objects.filter(day__lt=database_now().date() - timedelta(days=1)).delete()[0]
 
 
 def _sent_today(country: str, now: datetime) -> int:

@@ -149,6 +149,15 @@ def test_an_access_token_expires_after_thirty_minutes(guest: Any, user: Any) -> 
         assert code_of(me_with(guest, token)) == (401, "token_expired")
 
 
+def test_a_token_of_a_host_whose_clock_is_ahead_is_accepted_elsewhere(guest: Any, user: Any) -> None:
+    with time_machine.travel("2026-02-03T04:00:00Z", tick=False) as clock:
+        clock.shift(timedelta(seconds=55))
+        data = log_in(guest, user.email).json()["data"]
+        clock.shift(timedelta(seconds=-55))
+        assert me_with(guest, data["access_token"]).status_code == 200
+        assert refresh(guest, data["refresh_token"]).status_code == 200
+
+
 def test_access_and_refresh_tokens_are_not_interchangeable(guest: Any, user: Any) -> None:
     data = log_in(guest, user.email).json()["data"]
     assert code_of(me_with(guest, data["refresh_token"])) == (401, "token_wrong_type")

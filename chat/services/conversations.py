@@ -7,7 +7,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from accounts.models import User
 from accounts.selectors import has_confirmed_contact
@@ -18,6 +17,7 @@ from chat.services.messages import inbox_key, post_message
 from listings.access import product_visible_to
 from listings.models import Product
 from notifications.services import mark_read_by_key
+from soukloop.core.db.clock import database_now
 from soukloop.core.db.rows import user_by_id
 from soukloop.core.errors import NotFound, RateLimited, ValidationFailed
 
@@ -68,7 +68,7 @@ def _is_retry(conversation: Conversation, actor: User, content: str) -> bool:
         sender=actor,
         message_type=Message.Type.TEXT,
         content=content,
-        created_at__gt=timezone.now() - RETRY_WINDOW,
+        created_at__gt=database_now() - RETRY_WINDOW,
     ).exists()
 
 
@@ -117,7 +117,7 @@ def _limit_strangers(actor: User, other: User) -> None:
         limit = settings.STRANGERS_CONTACTED_PER_DAY_UNCONFIRMED
     with connection.cursor() as cursor:  # parallel requests of one person count one after the other
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"strangers:{actor.pk}"])
-    now = timezone.now()
+    now = database_now()
     opened = Conversation.objects.filter(opened_by=actor, created_at__gt=now - _DAY).order_by("created_at")
     last_opened = {each.other_id(actor.pk): each.created_at for each in opened}
     if len(last_opened) >= limit:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 
 from accounts.models import User
 from chat import events, typing
@@ -17,6 +16,7 @@ from chat.access import writable_recipient
 from chat.models import Conversation, Message
 from chat.typing import TypingIndicator
 from notifications.services import clear_bodies, notify
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.images import delete_image, store_image
 from soukloop.core.staff.history import log_staff_action
@@ -128,7 +128,7 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
     if message is None:
         raise NotFound("Message not found.", code="message_not_found")
     if message.hidden_at is None:
-        message.hidden_at, message.hidden_by, message.hidden_reason = timezone.now(), actor, reason.strip()
+        message.hidden_at, message.hidden_by, message.hidden_reason = database_now(), actor, reason.strip()
         message.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])
         log_staff_action(actor=actor, row=message, message=f"Hidden: {message.hidden_reason}")
         people = (message.conversation.buyer_id, message.conversation.seller_id)
@@ -234,7 +234,7 @@ def _append_or_find(
 ) -> tuple[Message, _Counters | None]:
     message.id = uuid.uuid4()
     message.conversation_id = conversation_id
-    message.created_at = timezone.now()
+    message.created_at = database_now()
     with connection.cursor() as cursor:
         cursor.execute(
             _APPEND,

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.gis.geos import Point
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.access import lock_user
 from accounts.models import User
@@ -22,6 +21,7 @@ from listings.models import Category, Product
 from listings.services import active_limit
 from listings.services.images import uploaded_image_name
 from listings.services.search_words import add_words
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
 from soukloop.core.jobs.queue import enqueue
 from soukloop.core.staff.history import log_staff_action
@@ -129,7 +129,7 @@ def delete_product(*, actor: User, product_id: UUID) -> None:
     _require_status(product, Product.Status.ACTIVE, Product.Status.INACTIVE, Product.Status.HIDDEN)
     adjust_counts_on_commit(product.category_id, total=-1, active=-int(product.is_listed))
     product.status = Product.Status.DELETED
-    product.deleted_at = timezone.now()
+    product.deleted_at = database_now()
     product.save(update_fields=["status", "deleted_at", "updated_at"])
     hooks.product_withdrawn(product, "deleted")
 
@@ -142,7 +142,7 @@ def mark_sold(*, product: Product) -> None:
     _require_status(product, Product.Status.ACTIVE)
     adjust_counts_on_commit(product.category_id, active=-int(product.is_listed))
     product.status = Product.Status.SOLD
-    product.sold_at = timezone.now()
+    product.sold_at = database_now()
     product.save(update_fields=["status", "sold_at", "updated_at"])
 
 

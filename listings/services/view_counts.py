@@ -7,12 +7,12 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from redis.exceptions import RedisError, ResponseError
 
 from listings import keys
 from listings.models import ViewBatch
+from soukloop.core.db.clock import database_now
 from soukloop.core.redis.client import redis_client
 from soukloop.core.redis.rate_limits import network_of
 
@@ -78,7 +78,7 @@ def flush_views() -> int:
 
 def delete_old_batches() -> None:
     """Delete the records of batches that were added over a week ago."""
-    ViewBatch.objects.filter(applied_at__lt=timezone.now() - _BATCHES_KEPT_FOR).delete()
+    ViewBatch.objects.filter(applied_at__lt=database_now() - _BATCHES_KEPT_FOR).delete()
 
 
 def _digest(text: str) -> str:

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
+
+from soukloop.core.db.clock import database_now
 
 
 def new_public_id() -> str:
@@ -122,7 +123,7 @@ class Stream(models.Model):
         """How many whole seconds the stream has been, or was, live."""
         if self.started_at is None:
             return 0
-        return max(0, int(((self.ended_at or timezone.now()) - self.started_at).total_seconds()))
+        return max(0, int(((self.ended_at or database_now()) - self.started_at).total_seconds()))
 
 
 class StreamProduct(models.Model):

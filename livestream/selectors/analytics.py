@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Sum
-from django.utils import timezone
 
 from accounts.models import Follow
 from chat.models import Conversation
@@ -16,6 +15,7 @@ from livestream.models import Stream, StreamProduct, ViewerSession
 from livestream.selectors.reactions import saved_reactions
 from livestream.selectors.viewers import viewer_stats
 from offers.models import Offer, Transaction
+from soukloop.core.db.clock import database_now
 
 NEIGHBORHOODS_MAX = 10
 
@@ -39,7 +39,7 @@ def end_stats(stream: Stream) -> dict[str, Any]:
 def stream_analytics(stream: Stream) -> dict[str, Any]:
     """Return the analytics of a stream in any status (contract 4.9); those of a live stream are as of now."""
     since = stream.started_at
-    until = stream.ended_at or timezone.now()
+    until = stream.ended_at or database_now()
     stats = viewer_stats(stream)
     reactions = _reactions(stream)
     sales = _sales(stream)

@@ -7,9 +7,9 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Count, DateTimeField, F, Max, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest
-from django.utils import timezone
 
 from livestream.models import Stream, ViewerSample, ViewerSession
+from soukloop.core.db.clock import database_now
 
 # A person's overlapping sessions on several devices are merged first, because they are one viewer. The peak
 # is a running sum over joins (+1) and leaves (-1) by time; at the same instant, joins count before leaves.
@@ -40,7 +40,7 @@ class ViewerStats(NamedTuple):
 def viewer_stats(stream: Stream) -> ViewerStats:
     """Return a stream's peak, unique viewers and average watch time; for a live stream, as of now."""
     with connection.cursor() as cursor:
-        cursor.execute(_VIEWER_STATS, {"stream": stream.pk, "now": stream.ended_at or timezone.now()})
+        cursor.execute(_VIEWER_STATS, {"stream": stream.pk, "now": stream.ended_at or database_now()})
         peak, unique, seconds = cursor.fetchone()
     return ViewerStats(int(peak), unique, round(float(seconds) / unique) if unique else None)
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
-from django.utils import timezone
 
 from livestream import access, events
 from livestream.media import recordings, stream_keys
@@ -15,6 +14,7 @@ from livestream.media.server import MediaServerBadResponse, MediaServerUnavailab
 from livestream.models import PublisherConnection, Stream
 from livestream.services.replays import enqueue_replay
 from livestream.services.streams import end_abandoned_stream
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def authorize_publisher(*, key: str, client_id: str) -> str:
         open_connections = stream.publisher_connections.filter(lost_at=None)
         if is_publishing or (is_publishing is None and open_connections.exists()):
             raise Conflict("Another encoder is publishing this stream.", code="already_publishing")
-        now = timezone.now()
+        now = database_now()
         open_connections.update(lost_at=now)
         PublisherConnection.objects.create(stream=stream, client_id=client_id, connected_at=now)
         events.publish_stream_resumed(stream)
@@ -108,7 +108,7 @@ def _reconcile_stream(stream: Stream, publishing_clients: set[str]) -> None:
         return
     last = connections[-1]
     if last.lost_at is None and last.client_id not in publishing_clients:
-        if timezone.now() - last.connected_at > _STATISTICS_LAG:
+        if database_now() - last.connected_at > _STATISTICS_LAG:
             _mark_disconnected(stream.pk, client_id=last.client_id)
     elif last.lost_at is not None and last.client_id in publishing_clients:
         _mark_connected_again(stream.pk, last.pk)
@@ -117,7 +117,7 @@ def _reconcile_stream(stream: Stream, publishing_clients: set[str]) -> None:
 @transaction.atomic
 def _mark_disconnected(stream_id: UUID, *, client_id: str) -> None:
     stream = access.lock_stream(stream_id)
-    now = timezone.now()
+    now = database_now()
     lost = stream.publisher_connections.filter(client_id=client_id, lost_at=None).update(lost_at=now)
     if lost and stream.is_live:
         events.publish_stream_interrupted(stream, now + settings.STREAM_RECONNECT_WINDOW)
@@ -134,7 +134,7 @@ def _mark_connected_again(stream_id: UUID, connection_id: int) -> None:
 
 
 def _end_abandoned_streams() -> None:
-    now = timezone.now()
+    now = database_now()
     window_start = now - settings.STREAM_RECONNECT_WINDOW
     publishers = PublisherConnection.objects.filter(stream=OuterRef("pk"))
     publisher_gone = Stream.objects.live().filter(

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 from redis.exceptions import RedisError
 
 from accounts.models import User
@@ -16,6 +15,7 @@ from livestream import access, events, live_counts, states
 from livestream.models import ChatMessage, Stream, StreamModerator, StreamMute
 from livestream.selectors.chat import chat_payload, newest_messages
 from soukloop.core import jsonlib
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden, NotFound, RateLimited, ValidationFailed
 from soukloop.core.redis.action_limits import counted_action
 from soukloop.core.staff.history import log_staff_action
@@ -76,7 +76,7 @@ def _insert_message(stream: Stream, actor: User, text: str, client_message_id: s
         user=actor,
         message=text,
         client_message_id=client_message_id,
-        created_at=timezone.now(),
+        created_at=database_now(),
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -201,7 +201,7 @@ def remove_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
 def _delete(stream: Stream, message: ChatMessage, actor: User) -> None:
     if message.deleted_at is not None:
         return
-    message.deleted_at = timezone.now()
+    message.deleted_at = database_now()
     message.deleted_by = actor
     message.save(update_fields=["deleted_at", "deleted_by"])
     stream.chat_count -= 1
@@ -243,7 +243,7 @@ def _check_slow_mode(stream: Stream, actor: User) -> None:
     )
     if last is None:
         return
-    wait = stream.slow_mode_seconds - (timezone.now() - last).total_seconds()
+    wait = stream.slow_mode_seconds - (database_now() - last).total_seconds()
     if wait > 0:
         raise RateLimited(retry_after=int(wait) + 1)
 

@@ -5,13 +5,13 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max
-from django.utils import timezone
 
 from accounts.models import User
 from listings.models import Product
 from listings.services.products import clear_live_stream, set_live_stream
 from livestream import access, events, states
 from livestream.models import ProductClick, ProductTag, Stream, StreamProduct
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict
 
 
@@ -56,7 +56,7 @@ def remove_product(*, actor: User, stream_id: UUID, product_id: UUID) -> Stream:
     if not stream.is_live:
         stream_product.delete()
         return stream
-    stream_product.removed_at = timezone.now()
+    stream_product.removed_at = database_now()
     stream_product.save(update_fields=["removed_at"])
     clear_live_stream(stream_id=stream.pk, product_ids=[stream_product.product_id])
     events.publish_product_untagged(stream.pk, stream_product.product_id, "removed")
@@ -77,7 +77,7 @@ def tag_product(
     stream_product = access.stream_product(stream, product_id, lock=True)
     stream_product.tag_x, stream_product.tag_y = x, y
     stream_product.tag_timestamp_seconds = timestamp_seconds
-    stream_product.first_tagged_at = stream_product.first_tagged_at or timezone.now()
+    stream_product.first_tagged_at = stream_product.first_tagged_at or database_now()
     stream_product.save(update_fields=["tag_x", "tag_y", "tag_timestamp_seconds", "first_tagged_at"])
     tag = ProductTag.objects.create(
         stream_product=stream_product, x=x, y=y, timestamp_seconds=timestamp_seconds

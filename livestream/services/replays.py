@@ -11,13 +11,13 @@ from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from livestream import events
 from livestream.media import addresses, ffmpeg, recordings
 from livestream.media.server import MediaServerBadResponse, MediaServerUnavailable, media_server
 from livestream.models import Replay, Stream
 from notifications.services import notify
+from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue, is_job_pending
 
 logger = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def _is_being_recorded(stream: Stream) -> bool:
 def _may_still_be_recorded(stream: Stream) -> bool:
     """Return whether a stream without a recording had an encoder and ended within _RECORDING_TIMEOUT."""
     was_published = stream.publisher_connections.exists()
-    return was_published and not (stream.ended_at and timezone.now() - stream.ended_at > _RECORDING_TIMEOUT)
+    return was_published and not (stream.ended_at and database_now() - stream.ended_at > _RECORDING_TIMEOUT)
 
 
 def _run_steps(replay: Replay) -> None:

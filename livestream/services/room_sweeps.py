@@ -8,7 +8,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Greatest
-from django.utils import timezone
 from redis.exceptions import RedisError
 
 from livestream import events, live_counts
@@ -16,6 +15,7 @@ from livestream.models import Stream, ViewerSample, ViewerSession
 from livestream.selectors import viewers
 from livestream.services.reactions import persist_reaction_totals
 from livestream.services.viewers import reliable_count, save_viewer_count
+from soukloop.core.db.clock import database_now
 from soukloop.realtime import presence
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def sweep_room(*, stream_id: UUID) -> int | None:
     Publishes nothing and returns None if Redis is unavailable (then no heartbeats were recorded either), or
     if it has lost its data and hasn't received heartbeats from every process yet.
     """
-    now = timezone.now()
+    now = database_now()
     try:
         heartbeats = live_counts.last_heartbeats(stream_id)
         oldest_allowed = live_counts.server_time() - settings.STREAM_VIEWER_TTL.total_seconds()

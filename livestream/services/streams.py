@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from accounts.models import User
 from listings.models import Category
@@ -22,6 +21,7 @@ from livestream.services.announcements import choose_recipients
 from livestream.services.reactions import save_reactions
 from livestream.services.replays import enqueue_replay
 from livestream.services.room_sweeps import close_viewer_sessions
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
 from soukloop.core.jobs.queue import enqueue
 from soukloop.core.staff.history import log_staff_action
@@ -74,7 +74,7 @@ def go_live(
     if problems := {field: messages for field, messages in missing.items() if messages}:
         raise ValidationFailed(details=problems)
     states.apply_action(stream, "go_live")
-    stream.started_at = timezone.now()
+    stream.started_at = database_now()
     key = stream_keys.new_key()
     stream.key_digest = stream_keys.digest(key)
     try:
@@ -166,13 +166,13 @@ def rotate_key(*, actor: User, stream_id: UUID) -> tuple[Stream, str]:
     stream.key_digest = stream_keys.digest(key)
     stream.save(update_fields=["key_digest", "updated_at"])
     if _disconnect_publisher(stream):
-        events.publish_stream_interrupted(stream, timezone.now() + settings.STREAM_RECONNECT_WINDOW)
+        events.publish_stream_interrupted(stream, database_now() + settings.STREAM_RECONNECT_WINDOW)
     return stream, key
 
 
 def _cancel(stream: Stream) -> Stream:
     states.apply_action(stream, "cancel")
-    stream.cancelled_at = timezone.now()
+    stream.cancelled_at = database_now()
     stream.save(update_fields=["status", "cancelled_at", "updated_at"])
     return stream
 
@@ -180,7 +180,7 @@ def _cancel(stream: Stream) -> Stream:
 def _end(stream: Stream, reason: str, note: str = "") -> Stream:
     """End a live stream whose row is locked, with its viewer sessions, statistics, encoder and replay."""
     states.apply_action(stream, "end")
-    stream.ended_at = timezone.now()
+    stream.ended_at = database_now()
     stream.end_reason, stream.end_note = reason, note
     stream.key_digest = None
     close_viewer_sessions(stream)
@@ -206,6 +206,6 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
 
 def _disconnect_publisher(stream: Stream) -> bool:
     """Mark the encoder as disconnected and enqueue dropping it; return whether there was one."""
-    lost = PublisherConnection.objects.filter(stream=stream, lost_at=None).update(lost_at=timezone.now())
+    lost = PublisherConnection.objects.filter(stream=stream, lost_at=None).update(lost_at=database_now())
     enqueue("livestream.drop_publisher", public_id=stream.public_id)
     return bool(lost)

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from accounts.models import User
 from livestream import access, events, live_counts, states
 from livestream.models import Stream, ViewerSession
 from livestream.selectors import viewers
 from soukloop.core.batching import ThreadBatcher
+from soukloop.core.db.clock import database_now
 
 # While more people than this join or leave a stream in a second, viewers get one `viewer:count` a second, and
 # no `viewer:joined` or `viewer:left`: a thousand people joining a thousand would be a million events.
@@ -71,13 +71,13 @@ def _open_sessions(stream_id: UUID, joins: list[Join]) -> None:
             "INSERT INTO livestream_viewersession"
             " (stream_id, joined_at, last_seen_at, user_id, connection_id, neighborhood)"
             " SELECT %s, %s, %s, * FROM unnest(%s::uuid[], %s::text[], %s::text[]) ON CONFLICT DO NOTHING",
-            [stream_id, now := timezone.now(), now, *map(list, columns)],
+            [stream_id, now := database_now(), now, *map(list, columns)],
         )
 
 
 def leave_stream(*, stream_id: UUID, user_id: UUID, connection_id: str) -> None:
     """Close the session of a connection that left the stream or was lost."""
-    now = timezone.now()
+    now = database_now()
     closed = ViewerSession.objects.filter(stream=stream_id, connection_id=connection_id, left_at=None).update(
         left_at=viewers.not_before_joining(now), last_seen_at=now
     )

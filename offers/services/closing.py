@@ -6,13 +6,13 @@ from uuid import UUID
 from django.conf import settings
 from django.db import OperationalError, transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from accounts.models import User
 from listings.models import Product
 from offers import access, rules
 from offers.models import Offer
 from offers.services import effects
+from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ Reason = Offer.CloseReason
 def expire_due_offers() -> int:
     """Mark due offers as expired and publish the change, one product at a time; return how many."""
     expired = 0
-    due = Offer.objects.due_at(timezone.now())
+    due = Offer.objects.due_at(database_now())
     for product_id in due.order_by("product_id").values_list("product_id", flat=True).distinct():
         try:
             expired += _expire_offers_on(product_id)
@@ -37,7 +37,7 @@ def decline_offers_below_minimum() -> int:
     An offer that meets the seller's minimum price by now stays open, and the seller is notified of it.
     """
     declined = 0
-    due = Offer.objects.auto_declined_by(timezone.now())
+    due = Offer.objects.auto_declined_by(database_now())
     for product_id in due.order_by("product_id").values_list("product_id", flat=True).distinct():
         try:
             declined += _decline_below_minimum_on(product_id)
@@ -48,7 +48,7 @@ def decline_offers_below_minimum() -> int:
 
 def remind_of_expiring_offers() -> int:
     """Notify the recipient once when OFFER_REMINDER_BEFORE is left to answer; return how many offers."""
-    now = timezone.now()
+    now = database_now()
     soon = Offer.objects.open_at(now).filter(
         reminded_at=None, auto_decline_at=None, expires_at__lte=now + settings.OFFER_REMINDER_BEFORE
     )
@@ -74,7 +74,7 @@ def close_offers_of_product(product: Product, reason: str) -> None:
         access.lock_open_offers(product),
         reason=Reason.PRODUCT_UNAVAILABLE,
         actor=None,
-        now=timezone.now(),
+        now=database_now(),
     )
 
 
@@ -104,7 +104,7 @@ def close_offers_for_people(user_id: UUID, other_id: UUID | None = None) -> int:
         with transaction.atomic():
             product = access.lock_product(product_id)
             offers = access.lock_open_offers(product, parties)
-            effects.decline_offers(offers, reason=Reason.PARTY_UNAVAILABLE, actor=None, now=timezone.now())
+            effects.decline_offers(offers, reason=Reason.PARTY_UNAVAILABLE, actor=None, now=database_now())
             closed += len(offers)
     return closed
 
@@ -112,7 +112,7 @@ def close_offers_for_people(user_id: UUID, other_id: UUID | None = None) -> int:
 def _expire_offers_on(product_id: UUID) -> int:
     with transaction.atomic():
         product = access.lock_product(product_id)
-        now = timezone.now()
+        now = database_now()
         due = [offer for offer in access.lock_open_offers(product) if offer.expires_at <= now]
         effects.expire_offers(due, now)
         return len(due)
@@ -122,7 +122,7 @@ def _decline_below_minimum_on(product_id: UUID) -> int:
     declined = 0
     with transaction.atomic():
         product = access.lock_product(product_id)
-        now = timezone.now()
+        now = database_now()
         for offer in access.lock_open_offers(product, Q(auto_decline_at__lte=now)):
             if offer.expires_at <= now:
                 effects.expire_offers([offer], now)

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from accounts.models import User
 from chat.models import Conversation
@@ -19,6 +18,7 @@ from offers.models import Offer, Transaction
 from offers.services import effects
 from offers.services.sales import conclude_sale
 from offers.states import Action, status_after
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import RateLimited
 
 Reason = Offer.CloseReason
@@ -39,7 +39,7 @@ def create_offer(
     the first offer with that id. Raises NotFound, Forbidden (`own_product`), Conflict
     (`product_not_available`, `offers_disabled`), ValidationFailed and RateLimited.
     """
-    now = timezone.now()
+    now = database_now()
     with transaction.atomic():
         seller = access.product_for_offer(actor, product_id).seller
         product = access.lock_product(product_id)
@@ -78,7 +78,7 @@ def counter_offer(
 
     Raises NotFound, Forbidden, Conflict for a closed offer (`offer_…`), and what `create_offer` raises.
     """
-    now = timezone.now()
+    now = database_now()
     with transaction.atomic():
         offer = access.lock_offer_of(actor, offer_id)
         product = offer.product
@@ -111,7 +111,7 @@ def accept_offer(*, actor: User, offer_id: UUID) -> Transaction:
     Raises NotFound, Forbidden, and Conflict for an offer that is closed (`offer_…`) or can no longer be
     fulfilled (`product_not_available`, `price_lowered`, `party_unavailable`).
     """
-    now = timezone.now()
+    now = database_now()
     with transaction.atomic():
         offer = access.lock_offer_of(actor, offer_id)
         status_after(Action.ACCEPT, offer, actor, now)
@@ -120,7 +120,7 @@ def accept_offer(*, actor: User, offer_id: UUID) -> Transaction:
 
 def decline_offer(*, actor: User, offer_id: UUID) -> Offer:
     """Decline an offer made to the actor; raises NotFound, Forbidden, Conflict (`offer_…`)."""
-    now = timezone.now()
+    now = database_now()
     with transaction.atomic():
         offer = access.lock_offer_of(actor, offer_id)
         status_after(Action.DECLINE, offer, actor, now)
@@ -130,7 +130,7 @@ def decline_offer(*, actor: User, offer_id: UUID) -> Offer:
 
 def withdraw_offer(*, actor: User, offer_id: UUID) -> Offer:
     """Withdraw the actor's own offer; raises NotFound, Forbidden, Conflict (`offer_…`)."""
-    now = timezone.now()
+    now = database_now()
     with transaction.atomic():
         offer = access.lock_offer_of(actor, offer_id)
         target = status_after(Action.WITHDRAW, offer, actor, now)

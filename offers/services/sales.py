@@ -4,7 +4,6 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import User
 from listings.fees import fee_and_payout, fee_rate
@@ -13,6 +12,7 @@ from listings.services import mark_sold, put_back_on_sale
 from offers import access, events, fees, rules, states
 from offers.models import Offer, Transaction
 from offers.services import effects
+from soukloop.core.db.clock import database_now
 
 Status, Reason = Offer.Status, Offer.CloseReason
 
@@ -58,7 +58,7 @@ def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -
 
     Raises NotFound, and Conflict (`transaction_cancelled`, `transaction_completed`).
     """
-    now = timezone.now()
+    now = database_now()
     with transaction.atomic():
         sale = access.lock_transaction_of(actor, transaction_id)
         states.require_cancellable(sale)

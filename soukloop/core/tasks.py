@@ -2,9 +2,9 @@
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.retries import task
 from soukloop.core.jobs.stalled import queue_stalled_jobs
 from soukloop.core.models import IdempotencyRecord
@@ -26,5 +26,5 @@ async def reap_stalled_jobs(timestamp: int) -> None:
 async def delete_old_records(timestamp: int) -> None:
     """Delete finished jobs after JOBS_KEPT_FOR and idempotency records after IDEMPOTENCY_TTL."""
     await app.job_manager.delete_old_jobs(nb_hours=int(settings.JOBS_KEPT_FOR.total_seconds() // 3600))
-    expired = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - settings.IDEMPOTENCY_TTL)
+    expired = IdempotencyRecord.objects.filter(created_at__lt=database_now() - settings.IDEMPOTENCY_TTL)
     await sync_to_async(expired.delete)()

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from soukloop.core import jsonlib
 from soukloop.core.batching import AsyncBatcher
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import DomainError
 from soukloop.realtime import presence, session_checks
 from soukloop.realtime.builtin_events import CONNECTED
@@ -78,7 +78,7 @@ def welcome(member: Member) -> None:
             "userId": user.id,
             "username": user.username,
             "connectionId": member.connection_id,
-            "serverTime": jsonlib.isoformat(timezone.now()),
+            "serverTime": jsonlib.isoformat(database_now()),
         },
     )
     member.presence_task = hub.spawn(_add_to_presence(member.session))

@@ -8,10 +8,10 @@ from uuid import UUID
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.utils import timezone
 from redis.exceptions import RedisError
 
 from soukloop.core import jsonlib
+from soukloop.core.db.clock import database_now
 from soukloop.core.hooks import Hook
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime import keys
@@ -170,7 +170,7 @@ def _notify_contacts(event: EventSpec, usernames: Mapping[UUID, str]) -> None:
     """Publish the event about these users (id to username) to their contacts."""
     if not usernames:
         return
-    timestamp = jsonlib.isoformat(timezone.now())
+    timestamp = jsonlib.isoformat(database_now())
     for user_id, contact_id in {pair for pairs in contacts(usernames.keys()) for pair in pairs}:
         if contact_id != user_id:
             data = {"userId": user_id, "username": usernames[user_id], "timestamp": timestamp}

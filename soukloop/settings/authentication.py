@@ -26,6 +26,7 @@ SIMPLE_JWT = {
     "ISSUER": "soukloop",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
+    "LEEWAY": timedelta(seconds=60),  # by which the clocks of two hosts may differ
     "USER_ID_CLAIM": "sub",
     "AUTH_HEADER_TYPES": ("Bearer",),
 }

@@ -9,12 +9,12 @@ import orjson
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
-from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from soukloop.core import jsonlib
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import BadRequest, IdempotencyMismatch
 from soukloop.core.http.requests import client_ip
 from soukloop.core.models import IdempotencyRecord
@@ -60,7 +60,7 @@ def idempotent(handler: Handler) -> Handler:
 
 
 def _get_or_create_record(owner: str, key: str, fingerprint: str) -> tuple[IdempotencyRecord, bool]:
-    cutoff = timezone.now() - settings.IDEMPOTENCY_TTL
+    cutoff = database_now() - settings.IDEMPOTENCY_TTL
     IdempotencyRecord.objects.filter(owner=owner, key=key, created_at__lt=cutoff).delete()
     with connection.cursor() as cursor:
         cursor.execute(

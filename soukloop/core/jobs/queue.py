@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
+from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Forbidden
 from soukloop.core.staff.history import log_staff_action
 
@@ -64,7 +64,7 @@ def _retry_failed_job(actor: Any, job_id: int) -> str | None:
             # Checked under the row lock: Procrastinate itself would also queue a job that is running.
             if job.status != Status.FAILED.value:
                 return f"status {job.status}"
-            app.job_manager.retry_job_by_id(job.pk, timezone.now())
+            app.job_manager.retry_job_by_id(job.pk, database_now())
             log_staff_action(actor=actor, row=job, message="Retried")
     except UniqueViolation:
         # Its next periodic run, or another failed job, is already queued.
