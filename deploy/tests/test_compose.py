@@ -20,7 +20,7 @@ COMPOSE = yaml.safe_load(run.COMPOSE.read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 APPLICATION = ("app", "worker", "migrate", "secrets")
 PUBLISHED = {
-    "app": ["127.0.0.1:8000:8000"],
+    "proxy": ["127.0.0.1:8000:8000"],
     "postgres": ["127.0.0.1:5432:5432"],
     "redis": ["127.0.0.1:6379:6379"],
     "media": ["127.0.0.1:1935:1935", "127.0.0.1:8080:8080"],
@@ -51,9 +51,16 @@ def instructions(path: str) -> dict[str, str]:
 def test_services_are_published_where_everybody_looks_for_them() -> None:
     for name, ports in PUBLISHED.items():
         assert [interpolate(port, {}) for port in SERVICES[name]["ports"]] == ports
-    assert {name for name in SERVICES if "ports" not in SERVICES[name]} == {"worker", "migrate", "secrets"}
-    # It moves with the port that the app listens on.
-    assert interpolate(SERVICES["app"]["ports"][0], {"PORT": "9000"}) == "127.0.0.1:9000:9000"
+    assert {name for name in SERVICES if "ports" not in SERVICES[name]} == {
+        "app",
+        "worker",
+        "migrate",
+        "secrets",
+    }
+    assert interpolate(SERVICES["proxy"]["ports"][0], {"PORT": "9000"}) == "127.0.0.1:9000:8000"
+    # The proxy reaches the app on the port that this listens on.
+    assert interpolate(SERVICES["proxy"]["environment"]["APP_PORT"], {"PORT": "9000"}) == "9000"
+    assert command("app", {"PORT": "9000"})[5] == "9000"
 
 
 @pytest.mark.parametrize("env", [{}, {"PUBLISH_ADDRESS": ""}, {"DEBUG": "true", "PORT": "9000"}])
@@ -63,7 +70,7 @@ def test_nothing_is_published_to_other_machines_unless_an_address_is_set(env: di
             assert interpolate(port, env).startswith("127.0.0.1:")
 
 
-def test_only_the_app_and_the_media_server_can_be_published() -> None:
+def test_only_the_proxy_and_the_media_server_can_be_published() -> None:
     env = {"PUBLISH_ADDRESS": "192.0.2.1"}
     for name, service in SERVICES.items():
         for port in service.get("ports", ()):
@@ -89,11 +96,16 @@ def test_services_wait_for_what_they_need_come_back_and_keep_their_data() -> Non
     for name in ("app", "worker"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
-    for name in ("app", "worker", "postgres", "redis", "media"):
+    for name in ("app", "proxy", "worker", "postgres", "redis", "media"):
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
         assert SERVICES[name]["restart"] == "unless-stopped"
     assert mounted.pop("postgres") == ["postgres:/var/lib/postgresql/data"]
     assert mounted.pop("media") == ["media:/media", "secrets:/secrets:ro"]
+    for mount in mounted.pop("proxy"):
+        source, target, mode = mount.split(":")
+        assert (ROOT / source).is_file()
+        assert target.startswith("/etc/nginx/")
+        assert mode == "ro"
     assert mounted == {name: ["media:/media", "secrets:/secrets"] for name in APPLICATION}
     assert set(COMPOSE["volumes"]) == {"postgres", "media", "secrets"}
 

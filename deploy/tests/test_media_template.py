@@ -80,20 +80,25 @@ def test_viewers_get_what_is_meant_for_them_and_nothing_else(server: MediaServer
     assert headers | expected == headers
 
 
-def test_the_proxy_example_is_valid_and_keeps_a_polling_client_on_one_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["soukloop.conf", "compose.conf.template"])
+def test_a_proxy_is_valid_and_keeps_a_polling_client_on_one_process(tmp_path: Path, name: str) -> None:
     proxy, *ports = (free_port() for _ in range(5))
     # Certificates are the operator's; the rest is as it stands.
-    conf = (ROOT / "deploy/nginx/soukloop.conf").read_text()
+    conf = (ROOT / "deploy/nginx" / name).read_text()
     example = re.sub(r"ssl_\w+ .*;|listen \[::\]:\d+.*;", "", conf)
     example = example.replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
-    example = example.replace("listen 443 ssl http2;", f"listen 127.0.0.1:{proxy};")
-    example = example.replace(
-        "server 127.0.0.1:8000 max_fails=2 fail_timeout=5s;",
-        "".join(f"server 127.0.0.1:{port};" for port in ports),
+    example = re.sub(r"listen (443 ssl http2|8000);", f"listen 127.0.0.1:{proxy};", example)
+    servers = "".join(f"server 127.0.0.1:{port};" for port in ports)
+    example, replaced = re.subn(
+        r"server (127.0.0.1:8000|app:\S+) max_fails=2 fail_timeout=5s;", servers, example
     )
+    assert replaced == 1
+    for included in (ROOT / "deploy/nginx").glob("*.inc"):
+        (tmp_path / included.name).write_text(included.read_text())
     answerers = "".join(
         f"server {{ listen 127.0.0.1:{port}; "
-        f'return 200 "{port} $http_x_forwarded_for $http_x_forwarded_proto $http_connection"; }}'
+        f'return 200 "{port} $http_x_forwarded_for $http_x_forwarded_proto '
+        '$http_connection,$http_upgrade"; }'
         for port in ports
     )
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -114,8 +119,12 @@ def test_the_proxy_example_is_valid_and_keeps_a_polling_client_on_one_process(tm
         assert len({ask(path)[0] for path in session}) == 1
         assert len({ask("/api/v1/categories")[0] for _ in range(40)}) > 1
         assert len({ask("/socket.io/?EIO=4&transport=websocket")[0] for _ in range(40)}) > 1
-        assert ask("/", X_Forwarded_For="6.6.6.6")[1:] == ["6.6.6.6,", "127.0.0.1", "http"]
-        assert ask("/ws/", Upgrade="websocket", Connection="Upgrade")[-1] == "upgrade"
+        assert ask("/", X_Forwarded_For="6.6.6.6")[1:] == ["6.6.6.6,", "127.0.0.1", "http", ","]
+        offer = {"Connection": "Upgrade", "Upgrade": "websocket"}
+        assert ask("/ws/", **offer)[-1] == "upgrade,websocket"
+        assert ask("/socket.io/?EIO=4&transport=websocket", **offer)[-1] == "upgrade,websocket"
+        for path in ("/", "/api/v1/categories", "/wsx/"):
+            assert ask(path, Connection="Upgrade, HTTP2-Settings", Upgrade="h2c")[-1] == ","
         internal = f"http://127.0.0.1:{proxy}/internal/media/publish"
         assert fetch(internal, Host="api.soukloop.example")[0] == 404
     finally:
