@@ -34,7 +34,7 @@ from chat.serializers import (
 )
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_body, page_of
-from soukloop.core.http.validation import validated
+from soukloop.core.http.validation import NoInput, validated, validated_query
 from soukloop.realtime.presence import online_among
 
 _TAGS = ["Conversations"]
@@ -78,7 +78,7 @@ class ConversationViewSet(ViewSet):
         responses=ConversationPageOutput,
     )
     def list(self, request: Request) -> Response:
-        query = validated(ConversationsQuery, request.query_params)
+        query = validated_query(ConversationsQuery, request.query_params)
         user = current_user(request)
 
         page = page_of(request)
@@ -116,10 +116,12 @@ class ConversationViewSet(ViewSet):
         description="A new message unarchives it.",
     )
     def archive(self, request: Request, conversation_id: UUID) -> Response:
+        validated(NoInput, request.data)
         return self._set_archived(request, conversation_id, True)
 
     @extend_schema(tags=_TAGS, summary="Unarchive a conversation", request=None, responses=ArchivedOutput)
     def unarchive(self, request: Request, conversation_id: UUID) -> Response:
+        validated(NoInput, request.data)
         return self._set_archived(request, conversation_id, False)
 
     @extend_schema(tags=_TAGS, summary="Count your unread messages", responses=UnreadCountsOutput)
@@ -169,7 +171,7 @@ class MessageViewSet(ViewSet):
         responses=MessagesOutput,
     )
     def list(self, request: Request, conversation_id: UUID) -> Response:
-        query = validated(MessagesQuery, request.query_params)
+        query = validated_query(MessagesQuery, request.query_params)
         conversation = conversation_of(current_user(request), conversation_id)
         messages, has_more = messages_of(conversation, **query)
         return Response(

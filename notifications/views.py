@@ -17,7 +17,7 @@ from notifications.serializers import (
 )
 from notifications.services import mark_read
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
-from soukloop.core.http.validation import validated
+from soukloop.core.http.validation import validated, validated_query
 
 _TAGS = ["Notifications"]
 
@@ -32,7 +32,7 @@ class NotificationViewSet(ViewSet):
         responses=InboxOutput,
     )
     def list(self, request: Request) -> Response:
-        query = validated(InboxQuery, request.query_params)
+        query = validated_query(InboxQuery, request.query_params)
         user = current_user(request)
         inbox = inbox_of(user, is_unread=query["unread"])
         page = paginate(inbox, page_of(request), lambda rows: [notification_body(row) for row in rows])

@@ -29,7 +29,7 @@ from offers.services import negotiation, sales
 from soukloop.core.db.clock import database_now
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
-from soukloop.core.http.validation import validated
+from soukloop.core.http.validation import NoInput, validated, validated_query
 
 _OFFERS, _TRANSACTIONS = ["Offers"], ["Transactions"]
 
@@ -73,7 +73,7 @@ class OfferViewSet(ViewSet):
     )
     def list(self, request: Request) -> Response:
         user, now = current_user(request), database_now()
-        offers = selectors.offers_of(user, now=now, **validated(OffersQuery, request.query_params))
+        offers = selectors.offers_of(user, now=now, **validated_query(OffersQuery, request.query_params))
         return Response(
             paginate(offers, page_of(request), lambda rows: [offer_body(offer, user, now) for offer in rows])
         )
@@ -106,6 +106,7 @@ class OfferViewSet(ViewSet):
     )
     @idempotent
     def accept(self, request: Request, offer_id: UUID) -> Response:
+        validated(NoInput, request.data)
         user = current_user(request)
         sale = negotiation.accept_offer(actor=user, offer_id=offer_id)
         return Response(accepted_body(sale.offer, user, database_now()))
@@ -113,6 +114,7 @@ class OfferViewSet(ViewSet):
     @extend_schema(tags=_OFFERS, summary="Decline an offer made to you", request=None, responses=OfferOutput)
     @idempotent
     def decline(self, request: Request, offer_id: UUID) -> Response:
+        validated(NoInput, request.data)
         return _offer_response(
             request, negotiation.decline_offer(actor=current_user(request), offer_id=offer_id)
         )
@@ -142,6 +144,7 @@ class OfferViewSet(ViewSet):
     @extend_schema(tags=_OFFERS, summary="Withdraw your own offer", request=None, responses=OfferOutput)
     @idempotent
     def withdraw(self, request: Request, offer_id: UUID) -> Response:
+        validated(NoInput, request.data)
         return _offer_response(
             request, negotiation.withdraw_offer(actor=current_user(request), offer_id=offer_id)
         )
@@ -160,7 +163,7 @@ class TransactionViewSet(ViewSet):
     )
     def list(self, request: Request) -> Response:
         user = current_user(request)
-        rows = selectors.transactions_of(user, **validated(TransactionsQuery, request.query_params))
+        rows = selectors.transactions_of(user, **validated_query(TransactionsQuery, request.query_params))
         return Response(
             paginate(rows, page_of(request), lambda page: [transaction_body(sale, user) for sale in page])
         )

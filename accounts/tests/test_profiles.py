@@ -155,7 +155,9 @@ def test_people_cannot_change_their_own_state(client: Any, user: Any) -> None:
         "has_verified_badge": True,
         "id": "x",
     }
-    assert client.patch(ME, flags | {"bio": "Hi"}).status_code == 200
+    refused = client.patch(ME, flags | {"bio": "Hi"})
+    assert (refused.status_code, set(refused.json()["error"]["details"])) == (400, set(flags))
+    assert not User.objects.filter(pk=user.pk, bio="Hi").exists()
     assert User.objects.filter(
         pk=user.pk, is_verified=True, is_staff=False, is_active=True, has_verified_badge=False
     ).exists()

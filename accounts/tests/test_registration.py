@@ -151,7 +151,10 @@ def test_a_new_account_is_neither_staff_nor_verified(guest: Any) -> None:
         "has_verified_badge": True,
         "id": "1",
     }
-    assert guest.post(URL, BUYER | extra).status_code == 201
+    refused = guest.post(URL, BUYER | extra)
+    assert (refused.status_code, set(refused.json()["error"]["details"])) == (400, set(extra))
+    assert not User.objects.exists()
+    assert guest.post(URL, BUYER).status_code == 201
     row = User.objects.get()
     assert not any([row.is_staff, row.is_superuser, row.is_verified, row.has_verified_badge])
 

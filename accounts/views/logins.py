@@ -26,7 +26,7 @@ from soukloop.core import jsonlib
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.requests import client_ip
-from soukloop.core.http.validation import validated
+from soukloop.core.http.validation import NoInput, validated
 
 _USER = {
     "id": "6f8a4b9e-5c39-4a4f-8f0b-0f6f8f7f3c11",
@@ -186,6 +186,7 @@ class LogOutEverywhere(APIView):
         examples=[OpenApiExample("Logged out", {"message": "Logged out everywhere"}, response_only=True)],
     )
     def post(self, request: Request) -> Response:
+        validated(NoInput, request.data)
         logins.log_out_everywhere(actor=current_user(request))
         return Response({"message": "Logged out everywhere"})
 
@@ -202,6 +203,7 @@ class WsTicket(APIView):
         examples=[OpenApiExample("Ticket", {"ticket": "kPz…", "expires_in": 30}, response_only=True)],
     )
     def post(self, request: Request) -> Response:
+        validated(NoInput, request.data)
         login = read_access_token(str(request.auth)).family_id
         ticket = tickets.issue_ws_ticket(actor=current_user(request), family_id=login)
         return Response({"ticket": ticket, "expires_in": int(settings.WS_TICKET_TTL.total_seconds())})

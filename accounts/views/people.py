@@ -18,6 +18,7 @@ from accounts.serializers.people import PeoplePageOutput, ProfileOutput, listed_
 from accounts.services import relations
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import page_of, paginate
+from soukloop.core.http.validation import NoInput, validated
 
 
 def _profile_response(user: User, viewer: User | None) -> Response:
@@ -39,6 +40,7 @@ class Followed(APIView):
     @extend_schema(summary="Follow a person", tags=["People"], request=None, responses=ProfileOutput)
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
+        validated(NoInput, request.data)
         viewer = current_user(request)
         return _profile_response(relations.follow_user(actor=viewer, user_id=user_id), viewer)
 
@@ -61,6 +63,7 @@ class Blocked(APIView):
     )
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
+        validated(NoInput, request.data)
         relations.block_user(actor=current_user(request), user_id=user_id)
         return Response({"message": "Blocked"})
 

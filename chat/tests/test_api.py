@@ -199,10 +199,9 @@ class TestDoors:
         before = Conversation.objects.values().get()
         url = f"{URL}/{conversation.pk}{path}"
         stranger = client_for(make_user())
-        refused = getattr(stranger, method)(url, {"content": "Hi"} if path == "/messages" else {})
-        missing = getattr(stranger, method)(
-            url.replace(str(conversation.pk), str(UUID(int=0))), {"content": "Hi"}
-        )
+        body = {"content": "Hi"} if path == "/messages" else {}
+        refused = getattr(stranger, method)(url, body)
+        missing = getattr(stranger, method)(url.replace(str(conversation.pk), str(UUID(int=0))), body)
         assert refused.status_code == missing.status_code == 404
         assert refused.json() == missing.json()
         assert getattr(client, method)(url).status_code == 401

@@ -259,7 +259,8 @@ def test_strangers_are_refused_and_their_messages_are_not_delivered(connect: Con
     seller, stranger = connect(conversation.seller), connect(make_user())
     heard_before = len(seller.events)
     for command in ("conversation:join", "message:send", "message:read", "typing:start", "typing:stop"):
-        ack = stranger.call(command, {"conversation_id": str(conversation.pk), "content": "Hi"})
+        text = {"content": "Hi"} if command == "message:send" else {}
+        ack = stranger.call(command, {"conversation_id": str(conversation.pk), **text})
         assert (ack["success"], ack["error"]["code"]) == (False, "conversation_not_found")
     assert not Message.objects.exists()
     assert len(seller.events) == heard_before
@@ -269,8 +270,11 @@ def test_blocked_people_are_refused_both_ways(connect: Connect) -> None:
     conversation = make_conversation()
     block(conversation.seller, conversation.buyer)
     buyer, seller = connect(conversation.buyer), connect(conversation.seller)
-    data = {"conversation_id": str(conversation.pk), "content": "Hi"}
-    for command in ("message:send", "typing:start"):
+    conversation_id = {"conversation_id": str(conversation.pk)}
+    for command, data in (
+        ("message:send", {**conversation_id, "content": "Hi"}),
+        ("typing:start", conversation_id),
+    ):
         refusals = [client.call(command, data) for client in (buyer, seller)]
         assert refusals[0] == refusals[1]
         assert refusals[0]["error"]["code"] == "messaging_unavailable"

@@ -36,7 +36,7 @@ from soukloop.core.db.reads import run
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of
 from soukloop.core.http.requests import client_ip
-from soukloop.core.http.validation import validated, validated_changes
+from soukloop.core.http.validation import NoInput, validated, validated_changes
 from soukloop.core.images import ImageUploadInput
 
 _TAGS = ["Products"]
@@ -165,6 +165,7 @@ class FavoriteViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request, product_id: UUID) -> Response:
+        validated(NoInput, request.data)
         product = favorites.add_favorite(actor=current_user(request), product_id=product_id)
         return Response(_favorite_body(product, True))
 

@@ -69,7 +69,7 @@ def test_an_action_in_the_wrong_status_is_a_conflict(status: str, path: str, cod
         started_at=now if status in ("live", "ended") else None,
         ended_at=now if status == "ended" else None,
     )
-    body = {"camera_ready": True, "checklist_complete": True}
+    body = {"camera_ready": True, "checklist_complete": True} if path == "/go-live" else {}
     response = client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}{path}", body)
     assert (response.status_code, response.json()["error"]["code"]) == (409, code)
     stream.refresh_from_db()

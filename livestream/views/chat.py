@@ -14,7 +14,7 @@ from livestream.selectors.chat import chat_page
 from livestream.serializers.chat import ChatPageOutput, ChatRulesOutput, chat_rules_body
 from livestream.serializers.inputs import ChatQuery, ChatRulesInput, UserIdInput
 from livestream.services import chat
-from soukloop.core.http.validation import validated, validated_changes
+from soukloop.core.http.validation import validated, validated_changes, validated_query
 
 _TAGS = ["Live streams"]
 _VIEWER = OpenApiExample("A viewer", {"user_id": "c0a8d7b2-3c1d-4a55-8f43-0f8f8a7b6c11"}, request_only=True)
@@ -34,7 +34,7 @@ class StreamChatViewSet(ViewSet):
         responses=ChatPageOutput,
     )
     def list(self, request: Request, stream_id: UUID) -> Response:
-        query = validated(ChatQuery, request.query_params)
+        query = validated_query(ChatQuery, request.query_params)
         stream = access.watchable_stream(current_user(request), stream_id)
         items, has_more = chat_page(stream, **query)
         return Response({"items": items, "hasMore": has_more, "lastSeq": stream.last_chat_seq})

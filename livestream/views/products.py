@@ -18,7 +18,7 @@ from livestream.serializers.products import (
 )
 from livestream.services import products
 from soukloop.core.http.idempotency import idempotent
-from soukloop.core.http.validation import validated
+from soukloop.core.http.validation import NoInput, validated
 
 _TAGS = ["Live streams"]
 
@@ -38,6 +38,7 @@ class StreamProductViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
+        validated(NoInput, request.data)
         stream_product = products.add_product(
             actor=current_user(request), stream_id=stream_id, product_id=product_id
         )
@@ -77,6 +78,7 @@ class StreamProductViewSet(ViewSet):
         responses=ClickOutput,
     )
     def click(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
+        validated(NoInput, request.data)
         stream_product = products.click_product(
             actor=current_user(request), stream_id=stream_id, product_id=product_id
         )

@@ -47,7 +47,7 @@ from livestream.services import streams
 from soukloop.core.errors import NotFound
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
-from soukloop.core.http.validation import validated, validated_changes
+from soukloop.core.http.validation import NoInput, validated, validated_changes, validated_query
 
 _TAGS = ["Live streams"]
 
@@ -97,7 +97,7 @@ class StreamViewSet(ViewSet):
         responses=StreamPageOutput,
     )
     def list(self, request: Request) -> Response:
-        query = validated(StreamsQuery, request.query_params)
+        query = validated_query(StreamsQuery, request.query_params)
         return Response(paginate(list_streams(current_user(request), **query), page_of(request), _cards))
 
     @extend_schema(
@@ -108,7 +108,7 @@ class StreamViewSet(ViewSet):
         responses=StreamPageOutput,
     )
     def live(self, request: Request) -> Response:
-        query = validated(LiveQuery, request.query_params)
+        query = validated_query(LiveQuery, request.query_params)
         return Response(paginate(list_live_streams(current_user(request), **query), page_of(request), _cards))
 
     @extend_schema(tags=_TAGS, summary="Show a stream", responses=StreamOutput)
@@ -162,16 +162,19 @@ class StreamViewSet(ViewSet):
         responses=KeyOutput,
     )
     def rotate_key(self, request: Request, stream_id: UUID) -> Response:
+        validated(NoInput, request.data)
         stream, key = streams.rotate_key(actor=current_user(request), stream_id=stream_id)
         return Response(key_body(stream, key), headers={"Cache-Control": "no-store"})
 
     @extend_schema(tags=_TAGS, summary="End a live stream", request=None, responses=EndOutput)
     def end(self, request: Request, stream_id: UUID) -> Response:
+        validated(NoInput, request.data)
         stream = streams.end_stream(actor=current_user(request), stream_id=stream_id)
         return Response(end_body(stream, end_stats(stream)))
 
     @extend_schema(tags=_TAGS, summary="Cancel a scheduled stream", request=None, responses=StreamOutput)
     def cancel(self, request: Request, stream_id: UUID) -> Response:
+        validated(NoInput, request.data)
         stream = streams.cancel_stream(actor=current_user(request), stream_id=stream_id)
         return Response(_detail(current_user(request), stream))
 
@@ -194,7 +197,7 @@ class StreamViewSet(ViewSet):
         responses=ReplayOutput,
     )
     def replay(self, request: Request, stream_id: UUID) -> Response:
-        query = validated(ReplayQuery, request.query_params)
+        query = validated_query(ReplayQuery, request.query_params)
         stream = access.watchable_stream(current_user(request), stream_id)
         replay = replay_of(stream)
         if replay is None or stream.status != Stream.Status.ENDED:

@@ -84,6 +84,7 @@ class PlainTextField(serializers.CharField):
             "longitude": {"type": "number", "format": "double", "minimum": -180, "maximum": 180},
         },
         "required": ["latitude", "longitude"],
+        "additionalProperties": False,
     }
 )
 class LocationField(serializers.Field[Point, Any, dict[str, float], Any]):
@@ -108,6 +109,8 @@ class LocationField(serializers.Field[Point, Any, dict[str, float], Any]):
                 problems[name] = [f"Use a number from {-limit} to {limit}."]
             else:
                 degrees[name] = float(value)
+        if set(data) - {"latitude", "longitude"}:
+            problems["non_field_errors"] = ["A location has a latitude and a longitude, and nothing else."]
         if problems:
             raise serializers.ValidationError(problems)
         return Point(degrees["longitude"], degrees["latitude"], srid=4326)

@@ -70,7 +70,10 @@ class BearerTokenScheme(OpenApiAuthenticationExtension):
 
 
 def wrap_in_envelope(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Wrap schemas and examples of successful responses in the envelope; add the error response."""
+    """Wrap schemas and examples of successful responses in the envelope; add the error response.
+
+    Bodies have no fields but those described, because the views refuse others.
+    """
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Error"] = _ERROR
     components.setdefault("responses", {})["Error"] = {
@@ -82,6 +85,10 @@ def wrap_in_envelope(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
             }
         },
     }
+    schemas = components["schemas"]
+    for name in schemas:
+        if name.endswith("InputRequest"):  # drf-spectacular adds "Request" to the shapes of bodies
+            schemas[name]["additionalProperties"] = False
     for path in result.get("paths", {}).values():
         for operation in path.values():
             is_bare = operation.pop("x-bare", False)
