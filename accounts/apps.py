@@ -4,7 +4,7 @@ from soukloop.core.domain import DomainApp
 class AccountsConfig(DomainApp):
     name = "accounts"
     rate_limits = {
-        "register": (20, 3600),
+        "register": (200, 3600),
         "login_ip": (300, 60),
         # Failures only: of one identifier from one address, of one identifier from all addresses (which
         # refuses only those that it has not logged in from), and of all identifiers from one address.
@@ -14,7 +14,7 @@ class AccountsConfig(DomainApp):
         "otp_send_ip": (120, 600),
         "otp_send_identifier": (3, 600),  # of one identifier from one address
         "otp_verify_ip": (300, 600),
-        "refresh": (120, 60),
+        "refresh": (1200, 60),
         "password": (10, 600),  # failures only
         "ws_ticket": (60, 60),
         "follow": (120, 60),

@@ -195,6 +195,7 @@ def test_a_block_hides_products_whoever_made_it(fast_reads):
 def test_requests_count_towards_the_same_limits_as_djangos(fast_reads, settings):
     settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"search": (2, 60)}
+    settings.RATE_LIMITS_BY_ADDRESS = {}
     routes = fast_reads()
     assert ask(routes, "/api/v1/search")[0] == 200
     assert ask(ASGIHandler(), "/api/v1/search")[0] == 200
@@ -207,6 +208,7 @@ def test_requests_count_towards_the_same_limits_as_djangos(fast_reads, settings)
 def test_a_refusal_is_repeated_from_memory_until_the_wait_is_over(fast_reads, settings, monkeypatch):
     settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"default": (1, 60)}
+    settings.RATE_LIMITS_BY_ADDRESS = {}
     routes = fast_reads()
     assert [ask(routes)[0] for _ in range(2)] == [200, 429]
     redis_client().flushdb()
@@ -229,6 +231,7 @@ def test_a_refusal_is_repeated_from_memory_until_the_wait_is_over(fast_reads, se
 def test_429_comes_before_400(fast_reads, settings):
     settings.RATE_LIMIT_EXEMPT_LOOPBACK = False
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"default": (1, 60)}
+    settings.RATE_LIMITS_BY_ADDRESS = {}
     routes = fast_reads()
     assert [ask(routes, query="page=no")[0] for _ in range(2)] == [400, 429]
 

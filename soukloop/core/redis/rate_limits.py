@@ -79,7 +79,7 @@ def reserve(
     counted: list[str] = []
     try:
         for scope, subject in uses:
-            limit, seconds = limit_of(scope)
+            limit, seconds = limit_of(scope, subject)
             key = keys.rate_limit(scope, subject)
             wait_ms = _count(scope, [HIT_SCRIPT, 1, key, use_id, 1, seconds * 1000, limit])
             if not wait_ms:
@@ -109,8 +109,14 @@ def _give_back(counted: Sequence[str], use_id: str) -> None:
         logger.warning("a use of a rate limit was not given back: %s", error)
 
 
-def limit_of(scope: str) -> tuple[int, int]:
-    """Return (uses, seconds) of a scope: from `settings.RATE_LIMITS`, else as its app declares it."""
+def limit_of(scope: str, subject: str = "") -> tuple[int, int]:
+    """Return (uses, seconds) of a scope: from settings, else as its app declares it.
+
+    An address may have a limit of its own, because thousands of people may share it.
+    """
+    if subject.startswith("ip:") and scope in settings.RATE_LIMITS_BY_ADDRESS:
+        by_address: tuple[int, int] = settings.RATE_LIMITS_BY_ADDRESS[scope]
+        return by_address
     return settings.RATE_LIMITS.get(scope) or declared_limits()[scope]
 
 
@@ -127,7 +133,7 @@ def script_arguments(hits: Sequence[Hit], *, use_id: str = "") -> list[Any]:
     for scopes, subject in hits:
         numbers += [use_id or uuid.uuid4().hex, len(scopes)]
         for scope in scopes:
-            limit, seconds = limit_of(scope)
+            limit, seconds = limit_of(scope, subject)
             logs.append(keys.rate_limit(scope, subject))
             numbers += [seconds * 1000, limit]
     return [HIT_SCRIPT, len(logs), *logs, *numbers]

@@ -42,6 +42,21 @@ def test_a_hit_over_the_limit_is_refused_with_the_time_to_wait() -> None:
     hit("test_scope", "somebody else")
 
 
+def test_an_address_may_have_a_wider_limit_than_a_person(settings: Any) -> None:
+    settings.RATE_LIMITS_BY_ADDRESS = {"test_scope": (5, 60)}
+    for subject, allowed in (("user:1", 3), ("ip:192.0.2.1", 5)):
+        for _ in range(allowed):
+            hit("test_scope", subject)
+        with pytest.raises(RateLimited):
+            hit("test_scope", subject)
+
+
+def test_a_thousand_guests_behind_one_address_may_browse_at_production_defaults(settings: Any) -> None:
+    uses, seconds = rate_limits.limit_of("default", "ip:192.0.2.1")
+    assert (uses / 1000, seconds) == (6, 60)
+    assert rate_limits.limit_of("default", "user:1") == (600, 60)
+
+
 def test_a_refused_hit_does_not_lengthen_the_wait() -> None:
     for _ in range(10):
         with suppress(RateLimited):
