@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
 from django.conf import settings
 from django.test import Client
 
 from soukloop.realtime.commands import COMMANDS
 from soukloop.realtime.documents import asyncapi, events_page
 from soukloop.realtime.events import EVENTS
+
+LASTING = [event for event in EVENTS.values() if event.rooms and not event.ephemeral]
 
 
 def test_the_events_page_is_current() -> None:
@@ -48,3 +51,8 @@ def _references(node: Any) -> list[str]:
     if isinstance(node, list):
         return [found for value in node for found in _references(value)]
     return []
+
+
+@pytest.mark.parametrize("event", LASTING, ids=lambda event: event.name)
+def test_an_event_that_may_arrive_twice_says_what_it_is_about(event: Any) -> None:
+    assert [name for name in event.example if name == "seq" or name.endswith("Id") or name == "room"]
