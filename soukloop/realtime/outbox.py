@@ -5,8 +5,10 @@ and deletes the row. If it is killed before that, if the commit's answer is lost
 the row remains, and the next sweep of any web process publishes it.
 """
 
+import atexit
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -152,3 +154,13 @@ class _Deleter:
 
 
 _deleter = _Deleter()
+
+
+def _finish() -> None:
+    """Publish and delete what is left, so that a process which ends leaves little to be published twice."""
+    publisher.flush()
+    _deleter.flush()
+
+
+atexit.register(_finish)
+os.register_at_fork(after_in_child=_deleter.__init__)  # type: ignore[misc] # threads don't survive a fork
