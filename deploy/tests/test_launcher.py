@@ -134,7 +134,7 @@ def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
         second.process.send_signal(signal.SIGINT)
         code, printed, _ = second.wait()
 
-    assert all(pid_of(processes, word) for word in ("uvicorn", "procrastinate", "nginx", "postgres", "redis"))
+    assert all(pid_of(processes, word) for word in ("uvicorn", "run_worker", "nginx", "postgres", "redis"))
     assert took < 10 or os.getloadavg()[0] > 3  # others keep both cores busy
     assert f"API         http://localhost:{port}/api/v1/" in printed
     assert code == 0

@@ -35,7 +35,7 @@ def start_worker(transactional_db: None) -> Iterator[Callable[[dict[str, str]], 
 
     def start(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
         worker = subprocess.Popen(
-            [sys.executable, "manage.py", "procrastinate", "worker", "--concurrency", "4"],
+            [sys.executable, "manage.py", "run_worker", "--concurrency", "4"],
             cwd=settings.BASE_DIR,
             env={**os.environ, "DATABASE_URL": database_url, "LOG_LEVEL": "WARNING", **environment},
             stderr=subprocess.DEVNULL,
