@@ -32,9 +32,10 @@ from chat.serializers import (
     message_body,
     read_body,
 )
-from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.idempotency import idempotent, idempotent_after
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_body, page_of
 from soukloop.core.http.validation import NoInput, validated, validated_query
+from soukloop.core.images import reencode_uploads
 from soukloop.realtime.presence import online_among
 
 _TAGS = ["Conversations"]
@@ -192,7 +193,7 @@ class ImageMessageViewSet(ViewSet):
     @extend_schema(
         tags=_TAGS,
         summary="Send a picture",
-        description="JPEG, PNG or WebP of at most 10 MB; it is re-encoded without its metadata.",
+        description="JPEG, PNG, WebP or HEIC of at most 10 MB; it is re-encoded without its metadata.",
         request={"multipart/form-data": ImageInput},
         responses={201: MessageOutput},
         examples=[
@@ -204,7 +205,7 @@ class ImageMessageViewSet(ViewSet):
             )
         ],
     )
-    @idempotent
+    @idempotent_after(reencode_uploads)
     def create(self, request: Request, conversation_id: UUID) -> Response:
         data = validated(ImageInput, request.data)
         message = services.send_image(

@@ -33,11 +33,11 @@ from listings.serializers.products import (
 )
 from listings.services import favorites, images, view_counts
 from soukloop.core.db.reads import run
-from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.idempotency import idempotent, idempotent_after
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of
 from soukloop.core.http.requests import client_ip
 from soukloop.core.http.validation import NoInput, validated, validated_changes
-from soukloop.core.images import ImageUploadInput
+from soukloop.core.images import ImageUploadInput, reencode_uploads
 
 _TAGS = ["Products"]
 _COMMUNITY_EXAMPLE = {
@@ -225,7 +225,7 @@ class Images(APIView):
     @extend_schema(
         tags=_TAGS,
         summary="Upload an image",
-        description="Send a JPEG, PNG or WebP of at most 10 MB in the form field `image`, and use the"
+        description="Send a JPEG, PNG, WebP or HEIC of at most 10 MB in the form field `image`, and use the"
         " returned `url` in `image_urls`. The image is encoded again, without metadata such as its location.",
         request={"multipart/form-data": ImageUploadInput},
         responses={201: ImageOutput},
@@ -238,7 +238,7 @@ class Images(APIView):
             )
         ],
     )
-    @idempotent
+    @idempotent_after(reencode_uploads)
     def post(self, request: Request) -> Response:
         data = validated(ImageUploadInput, request.data)
         stored = images.upload_image(actor=current_user(request), upload=data["image"])

@@ -137,3 +137,10 @@ class Unavailable(DomainError):
     status = 503
     code = "unavailable"
     message = "The service is temporarily unavailable. Try again."
+
+
+class Busy(Unavailable):
+    """A bounded waiting line is full; the request was not begun and may be repeated."""
+
+    code = "busy"
+    message = "Too many uploads are waiting. Try again in a moment."

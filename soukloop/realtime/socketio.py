@@ -241,8 +241,8 @@ def _ack(packet_id: str, ack: dict[str, Any]) -> bytes:
 
 async def _read_packets(receive: Any) -> bytes:
     """Return the body of a polling request; raises DomainError unless it is a list of Engine.IO packets."""
-    messages, _ = await read_body(receive, settings.SOCKET_FRAME_MAX_BYTES)
-    body = b"".join(message.get("body", b"") for message in messages)
+    received = await read_body(receive, settings.SOCKET_FRAME_MAX_BYTES)
+    body = b"".join(message["body"] for message in received.messages())
     try:
         packets = body.decode().split("\x1e")
     except UnicodeDecodeError as error:

@@ -33,8 +33,15 @@ REQUEST_HEADERS_MAX_BYTES = 64 * 1024
 BODY_TIMEOUT = timedelta(seconds=env.float("BODY_TIMEOUT_SECONDS", default=20.0))
 BODY_MIN_BYTES_PER_SECOND = 16 * 1024
 UPLOAD_MAX_BYTES = 10 * 1024 * 1024
-IMAGE_MAX_PIXELS = 40_000_000
+IMAGE_MAX_PIXELS = 50_000_000  # phones take pictures of 48 million
+IMAGE_MAX_PIXELS_WEBP = 25_000_000  # its decoder needs 16 bytes for each
 IMAGE_MAX_SIDE = 2048
+# Per process: uploads that are worked on, and that wait for it.
+UPLOADS_AT_ONCE = 2
+UPLOADS_WAITING_MAX = 32
+UPLOADS_WAITING_PER_PERSON = 10
+UPLOAD_WAIT_MAX = timedelta(seconds=20)
 DATA_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_MAX_BYTES + 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # larger bodies are written to a temporary file
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 IDEMPOTENCY_TTL = timedelta(hours=24)

@@ -7,9 +7,10 @@ from soukloop.settings.environment import env
 DATABASES = {
     "default": env.db("DATABASE_URL", default="postgis://soukloop:soukloop@localhost:5432/soukloop")
     | {
-        "ENGINE": "soukloop.core.db.postgis",  # which looks after connections before it lends them
+        "ENGINE": "soukloop.core.db.postgis",  # whose pool survives lost connections
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 10},
+            "pool": {"max_size": env.int("DATABASE_POOL_SIZE", default=20), "timeout": 10},
+            "connect_timeout": 5,
             # A lock that is not had in time is a 503 to one person, not a pile-up for everyone. Requests are
             # many and small: workers and compiled plans for one would be taken from the others.
             "options": "-c lock_timeout=10s -c statement_timeout=30s"

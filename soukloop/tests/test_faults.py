@@ -1,8 +1,10 @@
 """A web process continues to serve after clients disconnect and PostgreSQL closes its connections."""
 
+import itertools
 import json
 import socket
 import struct
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -63,3 +65,69 @@ def test_connections_closed_by_postgresql_fail_no_request(live_server_process: A
         )
         assert len(cursor.fetchall()) >= 2
     assert [status_of(server, path) for path in (DJANGO_PATH, FEED_PATH, DJANGO_PATH, FEED_PATH)] == [200] * 4
+
+
+PATHS = (DJANGO_PATH, FEED_PATH, "/api/v1/categories", "/readyz")
+
+
+class Readers:
+    """Threads that read all paths in turn, and note when each request ended and with what status."""
+
+    def __init__(self, server: Any, count: int) -> None:
+        self.results: list[tuple[float, str, int]] = []
+        self._server = server
+        self._is_over = threading.Event()
+        self._threads = [threading.Thread(target=self._read, args=[number]) for number in range(count)]
+
+    def __enter__(self) -> "Readers":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _read(self, number: int) -> None:
+        for path in itertools.cycle(PATHS[number % 4 :] + PATHS[: number % 4]):
+            if self._is_over.is_set():
+                return
+            status = status_of(self._server, path)
+            self.results.append((time.monotonic(), path, status))
+
+
+@pytest.mark.parametrize("readers", [1, 8])
+def test_ending_all_connections_again_and_again_fails_at_most_one_read(
+    live_server_process: Any, readers: Any
+) -> None:
+    server = start(live_server_process)
+    with Readers(server, readers) as reading:
+        for _ in range(5):
+            time.sleep(0.4)
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            time.sleep(0.4)
+    assert len(reading.results) > 50
+    assert [(path, status) for _, path, status in reading.results if status != 200] == []
+
+
+def test_after_a_crash_of_postgresql_reads_succeed_within_two_seconds(
+    live_server_process: Any, own_postgres: Any
+) -> None:
+    [server] = live_server_process(fresh=True, environment={"DATABASE_URL": own_postgres.url})
+    with Readers(server, 8) as reading:
+        time.sleep(1.5)
+        own_postgres.crash()
+        time.sleep(8)  # so long that waits which grow would be long
+        own_postgres.start()
+        back_at = time.monotonic()
+        time.sleep(4)
+    during = [status for ended_at, _, status in reading.results if ended_at < back_at]
+    late = [status for ended_at, _, status in reading.results if ended_at > back_at + 2]
+    assert 503 in during
+    assert len(late) > 20
+    assert set(late) == {200}

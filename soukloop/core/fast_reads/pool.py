@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from soukloop.core.db.outage import PAUSE, Outage
 from soukloop.core.db.reads import Rows, Statement
 
 # In seconds.
@@ -68,9 +69,10 @@ class AsyncPool:
     def __init__(self, size: int) -> None:
         self._free = asyncio.Semaphore(size)
         self._idle: dict[bool, list[_Link]] = {True: [], False: []}
+        self._outage = Outage()
 
     async def fetch(self, statement: Statement) -> Rows:
-        """Send a statement; again over another connection if an idle one turns out to be dead.
+        """Send a statement; again over another connection if its own was lost.
 
         Raises psycopg.OperationalError, and TimeoutError if there is no connection or no answer in time.
         """
@@ -91,7 +93,13 @@ class AsyncPool:
                 except psycopg.OperationalError:
                     if not link.was_lost:
                         raise
-            return await self._fetch_over(await _connect(statement.has_one_plan), statement)
+            link = await self._connect(statement.has_one_plan)
+            try:
+                return await self._fetch_over(link, statement)
+            except psycopg.OperationalError:
+                if not link.was_lost:
+                    raise
+            return await self._fetch_over(await self._connect(statement.has_one_plan), statement)
         finally:
             self._free.release()
 
@@ -100,6 +108,18 @@ class AsyncPool:
         for idle in self._idle.values():
             while idle:
                 await idle.pop().connection.close()
+
+    async def _connect(self, has_one_plan: bool) -> _Link:
+        while True:
+            try:
+                link = await _connect(has_one_plan)
+            except psycopg.OperationalError:
+                if not self._outage.failed():
+                    raise
+                await asyncio.sleep(PAUSE)
+            else:
+                self._outage.ended()
+                return link
 
     async def _fetch_over(self, link: _Link, statement: Statement) -> Rows:
         is_reusable = False

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import suppress
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from soukloop.core.http.envelope import error_body
 # How much of a refused body is still read, and for how long.
 DRAIN_MAX = 32 * 1024 * 1024
 DRAIN_SECONDS = 10
+_CHUNK = 256 * 1024
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -46,34 +48,70 @@ class BodyLimit:
         try:
             if is_too_large:
                 raise PayloadTooLarge
-            messages, size = await read_body(receive, limit)
+            received = await read_body(receive, limit)
         except PayloadTooLarge as error:
             if b"expect" not in headers:  # with `Expect` the client sends no body first
                 await _drain(receive)
             return await _refuse(send, error)
         except RequestTimeout as error:
             return await _refuse(send, error)
-        return await self.app(with_length(scope, size), _replay(messages, receive), send)
+        try:
+            await self.app(with_length(scope, received.size), _replay(received.messages(), receive), send)
+        finally:
+            received.close()
 
 
-async def read_body(receive: Receive, limit: int) -> tuple[list[Message], int]:
-    """Return the body's messages and its size; raises PayloadTooLarge, RequestTimeout."""
-    messages: list[Message] = []
-    size = 0
+class ReceivedBody:
+    """A body that was received whole, on disk if it is large, and the messages that came with it."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.last: Message = {"type": "http.request", "body": b"", "more_body": False}
+        self._file = SpooledTemporaryFile(max_size=settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115
+
+    def append(self, message: Message) -> None:
+        body = message.get("body", b"")
+        self.size += len(body)
+        self._file.write(body)
+        self.last = message
+
+    def messages(self) -> Iterator[Message]:
+        """Yield the messages again; the last one ends the body, or says that the client disconnected."""
+        self._file.seek(0)
+        while chunk := self._file.read(_CHUNK):
+            yield {"type": "http.request", "body": chunk, "more_body": True}
+        self._file.close()
+        yield {**self.last, "body": b""}
+
+    def close(self) -> None:
+        self._file.close()
+
+
+async def read_body(receive: Receive, limit: int) -> ReceivedBody:
+    """Return the body; raises PayloadTooLarge, RequestTimeout."""
+    received = ReceivedBody()
+    try:
+        await _receive_into(received, receive, limit)
+    except BaseException:
+        received.close()
+        raise
+    return received
+
+
+async def _receive_into(received: ReceivedBody, receive: Receive, limit: int) -> None:
     started = time.monotonic()
     while True:
-        allowed = settings.BODY_TIMEOUT.total_seconds() + size / settings.BODY_MIN_BYTES_PER_SECOND
+        allowed = settings.BODY_TIMEOUT.total_seconds() + received.size / settings.BODY_MIN_BYTES_PER_SECOND
         try:
             async with asyncio.timeout(started + allowed - time.monotonic()):
                 message = await receive()
         except TimeoutError:
             raise RequestTimeout from None
-        messages.append(message)
-        size += len(message.get("body", b""))
-        if size > limit:
+        received.append(message)
+        if received.size > limit:
             raise PayloadTooLarge
         if message["type"] != "http.request" or not message.get("more_body"):
-            return messages, size
+            return
 
 
 def with_length(scope: MutableMapping[str, Any], size: int) -> MutableMapping[str, Any]:
@@ -95,11 +133,9 @@ async def _drain(receive: Receive) -> None:
                     return
 
 
-def _replay(messages: list[Message], receive: Receive) -> Receive:
-    pending = iter(messages)
-
+def _replay(messages: Iterator[Message], receive: Receive) -> Receive:
     async def replayed() -> Message:
-        for message in pending:
+        for message in messages:
             return message
         return await receive()
 

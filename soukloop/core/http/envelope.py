@@ -22,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from soukloop.core import errors, jsonlib
+from soukloop.core.db.outage import is_lost_connection
 
 logger = logging.getLogger("soukloop.errors")
 
@@ -129,7 +130,9 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     elif error.status == 503:
         headers["Retry-After"] = "2"
-    return Response(error_body(error), status=error.status, headers=headers)
+    response = Response(error_body(error), status=error.status, headers=headers)
+    response.lost_connection = is_lost_connection(exc)  # type: ignore[attr-defined]
+    return response
 
 
 def _field_messages(detail: Any) -> dict[str, Any]:
@@ -144,6 +147,17 @@ def _messages(value: Any) -> Any:
     if isinstance(value, list):
         return [_messages(item) for item in value]
     return str(value)
+
+
+def json_error(error: errors.DomainError, status: int | None = None) -> HttpResponse:
+    """Render an error outside of DRF's views."""
+    headers = {"Retry-After": "2"} if error.status == 503 else {}
+    return HttpResponse(
+        jsonlib.dumps(error_body(error)),
+        status=status or error.status,
+        content_type="application/json",
+        headers=headers,
+    )
 
 
 class JsonErrorsMiddleware:
@@ -173,7 +187,7 @@ class JsonErrorsMiddleware:
         if not request.path.startswith("/api/"):
             return None
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            return self._response(errors.BadRequest("NUL characters are not allowed.", code="nul_character"))
+            return json_error(errors.BadRequest("NUL characters are not allowed.", code="nul_character"))
         return None
 
     def _as_json(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -184,14 +198,7 @@ class JsonErrorsMiddleware:
         kind = _BY_STATUS.get(response.status_code)
         if kind is None:
             kind = errors.ServerError if response.status_code >= 500 else errors.BadRequest
-        return self._response(kind(), status=response.status_code)
-
-    def _response(self, error: errors.DomainError, status: int | None = None) -> HttpResponse:
-        return HttpResponse(
-            jsonlib.dumps(error_body(error)),
-            status=status or error.status,
-            content_type="application/json",
-        )
+        return json_error(kind(), status=response.status_code)
 
 
 _BY_STATUS: dict[int, Callable[[], errors.DomainError]] = {

@@ -28,7 +28,18 @@ def idempotent(handler: Handler) -> Handler:
     A concurrent duplicate waits at the unique index until the first has committed, then gets its response. A
     refused request leaves no record, so it may be corrected and sent again with the same key.
     """
+    return _idempotent(handler, None)
 
+
+def idempotent_after(prepare: Callable[[Request], None]) -> Callable[[Handler], Handler]:
+    """Do the same, and call `prepare(request)`, which takes long, before the transaction begins.
+
+    A repeated request is answered without it.
+    """
+    return functools.partial(_idempotent, prepare=prepare)
+
+
+def _idempotent(handler: Handler, prepare: Callable[[Request], None] | None) -> Handler:
     @functools.wraps(handler)
     def wrapper(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         key = request.headers.get("Idempotency-Key")
@@ -39,6 +50,8 @@ def idempotent(handler: Handler) -> Handler:
             raise BadRequest(message, code="bad_idempotency_key")
         owner = f"user:{request.user.pk}" if request.user.is_authenticated else f"ip:{client_ip(request)}"
         fingerprint = _fingerprint(request)
+        if prepare is not None and not IdempotencyRecord.objects.filter(owner=owner, key=key).exists():
+            prepare(request)
         with transaction.atomic():
             record, is_new = _get_or_create_record(owner, key, fingerprint)
             if not is_new:

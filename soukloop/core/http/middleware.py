@@ -13,7 +13,7 @@ from asgiref.sync import (
     sync_to_async,
 )
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
@@ -21,9 +21,14 @@ from django.middleware.security import SecurityMiddleware
 from django.template.response import SimpleTemplateResponse
 from django.urls import ResolverMatch, get_urlconf, resolve
 from django.utils.decorators import sync_and_async_middleware
+from rest_framework.parsers import MultiPartParser
 from servestatic.middleware import ServeStaticMiddleware
 
+from soukloop.core.errors import Busy
 from soukloop.core.http.body_limit import Asgi, Receive, Send
+from soukloop.core.http.envelope import json_error
+from soukloop.core.http.requests import client_ip
+from soukloop.core.http.upload_queue import UploadQueue
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,6 +58,7 @@ class ApiMiddleware:
             markcoroutinefunction(self)
             # More than there are connections to PostgreSQL would only wait for one.
             threads = settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"]
+            self._uploads = UploadQueue()
             self._call_view_in_thread = sync_to_async(
                 _call_view_and_release,
                 thread_sensitive=False,
@@ -73,9 +79,20 @@ class ApiMiddleware:
         match = _match(request)
         if iscoroutinefunction(match.func):
             response: HttpResponse = await match.func(request, *match.args, **match.kwargs)
+        elif _is_upload(match, request):
+            response = await self._upload(match, request)
         else:
             response = await self._call_view_in_thread(match, request)
         return self._with_headers(request, response)
+
+    async def _upload(self, match: ResolverMatch, request: HttpRequest) -> HttpResponse:
+        """Call the view of an upload when it is its turn; each takes seconds of a thread."""
+        try:
+            async with self._uploads.turn(request.headers.get("Authorization") or client_ip(request)):
+                response: HttpResponse = await self._call_view_in_thread(match, request)
+                return response
+        except Busy as error:
+            return json_error(error)
 
     def _redirect(self, request: HttpRequest) -> HttpResponse | None:
         """Send plain HTTP to HTTPS, where it must be; raises DisallowedHost."""
@@ -92,6 +109,11 @@ def _match(request: HttpRequest) -> ResolverMatch:
     return request.resolver_match
 
 
+def _is_upload(match: ResolverMatch, request: HttpRequest) -> bool:
+    view = getattr(match.func, "cls", None)
+    return request.method == "POST" and MultiPartParser in getattr(view, "parser_classes", ())
+
+
 _resolve = lru_cache(maxsize=1024)(resolve)  # Django tries one pattern after the other
 
 
@@ -103,9 +125,17 @@ def _answer(match: ResolverMatch, request: HttpRequest) -> HttpResponse:
 
 
 def _call_view_and_release(match: ResolverMatch, request: HttpRequest) -> HttpResponse:
-    """The same in a thread, which gives its connection to PostgreSQL back."""
+    """The same in a thread, which gives its connection to PostgreSQL back.
+
+    A read whose connection was lost while PostgreSQL worked on it is repeated once, over another one. A write
+    is not: it may have been committed.
+    """
     try:
-        return _answer(match, request)
+        response = _answer(match, request)
+        if request.method in ("GET", "HEAD") and getattr(response, "lost_connection", False):
+            connection.close()
+            response = _answer(match, request)
+        return response
     finally:
         close_old_connections()
 

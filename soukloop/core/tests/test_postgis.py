@@ -1,15 +1,18 @@
-"""Connections to PostgreSQL are checked before they are used again, without a round trip."""
+"""Connections to PostgreSQL: lent, checked without a round trip, replaced when they were lost."""
 
+import threading
+import time
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
-from psycopg_pool import ConnectionPool
+from django.db import connection, connections
+from psycopg_pool import PoolTimeout
 
 from accounts.tests.factories import make_user
-from soukloop.core.db.postgis import base
+from soukloop.core.db.outage import is_lost_connection
+from soukloop.core.db.postgis import pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -17,26 +20,29 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def one_connection() -> Iterator[None]:
     """Begin and end with no connection in use; the pool has one, which is used again and again."""
-    wrapper = cast(base.DatabaseWrapper, connection)
-    for close in (wrapper.close, wrapper.close_pool):
+    for close in (wrapper().close, wrapper().close_pool):
         close()
-    wrapper.pool.open(wait=True)  # otherwise who asks before the first is there makes it open a second one
     yield
-    for close in (wrapper.close, wrapper.close_pool):
+    for close in (wrapper().close, wrapper().close_pool):
         close()
+
+
+def wrapper() -> Any:
+    return connections["default"]
 
 
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Note the connections that are checked by a round trip."""
     checked: list[Any] = []
-    original = ConnectionPool.check_connection
+    original = psycopg.Connection.execute
 
-    def check(link: Any) -> None:
-        checked.append(link)
-        original(link)
+    def execute(link: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        if query == "":
+            checked.append(link)
+        return original(link, query, *args, **kwargs)
 
-    monkeypatch.setattr(ConnectionPool, "check_connection", check)
+    monkeypatch.setattr(psycopg.Connection, "execute", execute)
     return checked
 
 
@@ -75,7 +81,7 @@ def test_a_connection_that_was_idle_for_long_is_asked(
 ) -> None:
     lend()
     checks.clear()
-    monkeypatch.setattr(base, "_CHECK_AFTER", 0.0)
+    monkeypatch.setattr(pool, "_CHECK_AFTER", 0.0)
     lend()
     assert len(checks) == 1
 
@@ -87,3 +93,65 @@ def test_locations_are_read_and_written_over_a_connection_that_was_used_before()
     user = make_user(location=DUBAI_MARINA)
     user.refresh_from_db()
     assert user.location == DUBAI_MARINA
+
+
+def test_a_connection_returned_in_a_transaction_is_rolled_back_and_lent_again() -> None:
+    first = lend()
+    lent = wrapper().pool.getconn()
+    lent.autocommit = False
+    lent.execute("CREATE TABLE left_over ()")
+    wrapper().pool.putconn(lent)
+    lent.autocommit = True
+    assert lend() == first
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('left_over')")
+        assert cursor.fetchone() == (None,)
+
+
+def test_no_more_connections_are_lent_than_allowed_and_a_waiting_thread_gets_the_next() -> None:
+    own = pool.ThreadPool(wrapper()._connect, max_size=2, timeout=0.2)
+    lent = [own.getconn(), own.getconn()]
+    with pytest.raises(PoolTimeout):
+        own.getconn()
+    own._timeout = 5.0
+    threading.Timer(0.1, own.putconn, [lent[0]]).start()
+    assert own.getconn() is lent[0]
+    own.close()
+    for link in lent:
+        own.putconn(link)
+    assert all(link.closed for link in lent)
+
+
+def test_the_first_seconds_of_an_outage_are_waited_for_and_later_requests_fail_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    is_down = True
+
+    def connect() -> Any:
+        if is_down:
+            raise psycopg.OperationalError("the database system is starting up")
+        return wrapper()._connect()
+
+    own = pool.ThreadPool(connect, max_size=2, timeout=1.0)
+    started = time.monotonic()
+    with pytest.raises(psycopg.OperationalError):
+        own.getconn()
+    assert 1.9 < time.monotonic() - started < 3
+    started = time.monotonic()
+    with pytest.raises(psycopg.OperationalError):
+        own.getconn()
+    assert time.monotonic() - started < 0.2
+    is_down = False
+    lent = own.getconn()
+    own.putconn(lent)
+    own.close()
+
+
+def test_only_errors_of_the_connection_count_as_a_lost_one() -> None:
+    assert is_lost_connection(psycopg.OperationalError("server closed the connection unexpectedly"))
+    assert is_lost_connection(psycopg.errors.AdminShutdown())
+    assert is_lost_connection(psycopg.errors.CrashShutdown())
+    assert not is_lost_connection(psycopg.errors.LockNotAvailable())
+    assert not is_lost_connection(psycopg.errors.DiskFull())
+    assert not is_lost_connection(PoolTimeout())
+    assert not is_lost_connection(ValueError())

@@ -63,7 +63,10 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
     "registry.get_serializer": (registry.get_serializer, "format args kwargs"),
     "DatabaseWrapper.get_connection_params": (connection.get_connection_params, ""),
     "DatabaseWrapper._commit": (cast(Any, PostgisWrapper)._commit, "self"),
-    "DatabaseWrapper.get_new_connection": (PostgisWrapper.get_new_connection, "self conn_params"),
+    "DatabaseWrapper._configure_connection": (
+        cast(Any, PostgisWrapper)._configure_connection,
+        "self connection",
+    ),
     "DatabaseWrapper.register_geometry_adapters": (
         PostgisWrapper.register_geometry_adapters,
         "self pg_connection clear_caches",
@@ -195,6 +198,14 @@ async def test_a_redis_pubsub_says_whether_it_is_subscribed() -> None:
     assert pubsub.subscribed
     await pubsub.aclose()
     await client.aclose()
+
+
+def test_djangos_wrapper_takes_connections_from_its_pool_and_returns_them_to_theirs() -> None:
+    assert isinstance(PostgisWrapper.pool, property)
+    assert isinstance(PostgisWrapper._connection_pools, dict)
+    names = cast(Any, PostgisWrapper).get_new_connection.__code__.co_names
+    assert {"pool", "open", "getconn"} <= set(names)
+    assert {"_pool", "putconn"} <= set(cast(Any, PostgisWrapper)._close.__code__.co_names)
 
 
 def test_the_documentation_lists_each_name() -> None:

@@ -1,0 +1,152 @@
+"""Storing uploaded images, re-encoded by a process of their own, and thumbnails of them."""
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from soukloop.core.db.release import release_connection
+from soukloop.core.errors import BadRequest, Busy, PayloadTooLarge, Unavailable
+
+logger = logging.getLogger(__name__)
+
+_DECODER = Path(__file__).with_name("decoder.py")
+_DECODER_TIMEOUT = 60.0  # seconds; its own limit of processor time usually ends it sooner
+_WAIT_MAX = 20.0  # seconds for the decoder to become free
+# One at a time, because a large picture takes 350 MB to decode.
+_decoder_is_free = threading.BoundedSemaphore(1)
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """The re-encoded image: `name` for the database, `url` for clients."""
+
+    name: str
+    url: str
+    width: int
+    height: int
+
+
+class ImageUploadInput(serializers.Serializer[None]):
+    """One image as `multipart/form-data`: JPEG, PNG, WebP or HEIC, at most 10 MB."""
+
+    image = serializers.FileField()
+
+
+@dataclass(frozen=True)
+class EncodedImage:
+    """A re-encoded image that is not stored yet."""
+
+    data: bytes
+    extension: str
+    width: int
+    height: int
+
+
+def store_image(upload: "UploadedFile[Any]", *, folder: str, max_side: int | None = None) -> StoredImage:
+    """Re-encode an image, upright, in sRGB and fitting `max_side` (default IMAGE_MAX_SIDE), and store it.
+
+    The result is a JPEG, or a WebP if the image has transparency. Raises BadRequest (image_invalid) unless it
+    is a valid JPEG, PNG, WebP or HEIC, PayloadTooLarge above UPLOAD_MAX_BYTES, Busy if too many images are
+    waiting, Unavailable if it cannot be stored.
+    """
+    image = getattr(upload, "reencoded", None) or reencode_upload(upload, max_side)
+    name = _save(f"{folder}/{uuid4().hex}.{image.extension}", image.data)
+    return StoredImage(name, default_storage.url(name), image.width, image.height)
+
+
+def reencode_uploads(request: Request) -> None:
+    """Re-encode a request's images before a transaction begins, for `store_image` to store within it."""
+    for upload in request.FILES.values():
+        upload.reencoded = reencode_upload(upload)
+
+
+def reencode_upload(upload: "UploadedFile[Any]", max_side: int | None = None) -> EncodedImage:
+    """Return the image as `store_image` stores it; raises as it does."""
+    if (upload.size or 0) > settings.UPLOAD_MAX_BYTES:
+        raise PayloadTooLarge("The image is too large.")
+    data = upload.read(settings.UPLOAD_MAX_BYTES + 1)
+    if len(data) > settings.UPLOAD_MAX_BYTES:
+        raise PayloadTooLarge("The image is too large.")
+    release_connection()
+    return _reencode(data, max_side or settings.IMAGE_MAX_SIDE)
+
+
+def make_thumbnail(name: str, side: int) -> str:
+    """Store a copy of a stored image that fits a square of `side` pixels; return its name.
+
+    The name is derived from the image's, so a second call finds the same copy.
+    """
+    stem, _, extension = name.rpartition(".")
+    thumbnail = f"{stem}_{side}.{extension}"
+    if default_storage.exists(thumbnail):
+        return thumbnail
+    with default_storage.open(name) as stored:
+        data = stored.read()
+    release_connection()
+    return _save(thumbnail, _reencode(data, side).data)
+
+
+def public_url(name: str) -> str | None:
+    """Return the URL of a stored image, or None for an empty name."""
+    return default_storage.url(name) if name else None
+
+
+def delete_image(name: str) -> None:
+    """Delete a stored image; a missing one is no error."""
+    if name:
+        default_storage.delete(name)
+
+
+def _save(name: str, encoded: bytes) -> str:
+    try:
+        return default_storage.save(name, ContentFile(encoded))
+    except OSError as error:
+        raise Unavailable("Images cannot be stored at the moment. Try again.") from error
+
+
+def _reencode(data: bytes, side: int) -> EncodedImage:
+    limits = {
+        "side": side,
+        "pixels_max": settings.IMAGE_MAX_PIXELS,
+        "webp_pixels_max": settings.IMAGE_MAX_PIXELS_WEBP,
+    }
+    if not _decoder_is_free.acquire(timeout=_WAIT_MAX):
+        raise Busy
+    try:
+        result = subprocess.run(
+            [sys.executable, "-I", str(_DECODER), json.dumps(limits)],
+            input=data,
+            capture_output=True,
+            timeout=_DECODER_TIMEOUT,
+            check=False,
+            env={"MALLOC_ARENA_MAX": "1"},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _invalid("This image takes too long to decode.") from error
+    finally:
+        _decoder_is_free.release()
+    if result.returncode != 0:
+        logger.warning("image decoder ended with %s: %s", result.returncode, result.stderr[-500:])
+        raise _invalid("This image cannot be decoded.")
+    header, _, encoded = result.stdout.partition(b"\n")
+    answer = json.loads(header)
+    if "error" in answer:
+        raise _invalid(answer["error"])
+    return EncodedImage(encoded, answer["extension"], answer["width"], answer["height"])
+
+
+def _invalid(message: str) -> BadRequest:
+    return BadRequest(message, code="image_invalid", details={"image": [message]})
