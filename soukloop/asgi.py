@@ -33,7 +33,8 @@ request_started.disconnect(close_old_connections)
 if not settings.DEBUG:
     request_started.disconnect(reset_queries)
 socketio_application = SocketIoApp(SocketIoServer())
-http_application = FastReads(InlineSignals(BodyLimit(cast(Asgi, django_application))), collect_routes())
+fast_reads = FastReads(InlineSignals(cast(Asgi, django_application)), collect_routes())
+http_application = BodyLimit(fast_reads)
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
@@ -46,7 +47,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
             await send({"type": "lifespan.startup.complete"})
         else:
             await lifecycle.stop()
-            await http_application.close()
+            await fast_reads.close()
             await send({"type": "lifespan.shutdown.complete"})
             return
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import socketio
 from django.conf import settings
@@ -11,7 +11,7 @@ from engineio.payload import Payload
 
 from soukloop.core import jsonlib
 from soukloop.core.errors import BadRequest, DomainError
-from soukloop.core.http.body_limit import read_body, with_length
+from soukloop.core.http.body_limit import Asgi, BodyLimit, read_body, with_length
 from soukloop.core.http.envelope import error_body
 from soukloop.realtime import lifecycle
 from soukloop.realtime.dispatch import dispatch
@@ -168,6 +168,7 @@ class SocketIoApp:
 
     def __init__(self, server: SocketIoServer) -> None:
         self._server = server
+        self._limited = BodyLimit(cast(Asgi, server.handle_request))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await lifecycle.start()
@@ -191,7 +192,7 @@ class SocketIoApp:
                 await _send_error(send, error)
                 return
             scope, receive = dict(with_length(scope, len(body))), _replay_body(body)
-        await self._server.handle_request(scope, receive, send)
+        await self._limited(scope, receive, send)
         if sink is not None:
             sink.poll_finished()
 

@@ -27,8 +27,9 @@ Asgi = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 class BodyLimit:
     """Answer 413 to a body over the limit: at once if it declares its length, otherwise when it gets there.
 
-    Django spools a whole body to disk before any view sees it. A chunked one declares no length, and Django
-    and DRF read a request without one as a request without a body, so its length is added to the headers.
+    Django spools a whole body to disk before any view sees it, that of a GET too. A chunked one declares no
+    length, and Django and DRF read a request without one as a request without a body, so its length is added
+    to the headers.
 
     A body that arrives too slowly is answered with 408: it must be complete after BODY_TIMEOUT, plus the time
     that its bytes take at BODY_MIN_BYTES_PER_SECOND.
@@ -38,7 +39,7 @@ class BodyLimit:
         self.app = app
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        if scope["type"] != "http" or not _may_have_body(scope):
             return await self.app(scope, receive, send)
         headers = dict(scope["headers"])
         is_form = headers.get(b"content-type", b"").startswith(b"multipart/")
@@ -59,6 +60,13 @@ class BodyLimit:
             await self.app(with_length(scope, received.size), _replay(received.messages(), receive), send)
         finally:
             received.close()
+
+
+def _may_have_body(scope: MutableMapping[str, Any]) -> bool:
+    """Return False for a GET, HEAD or OPTIONS that announces no body, as almost all of them."""
+    if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+        return True
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
 
 
 class ReceivedBody:

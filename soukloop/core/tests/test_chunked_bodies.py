@@ -149,3 +149,42 @@ def test_a_body_that_does_not_arrive_is_answered_with_408(impatient: ServerProce
     status, answer = exchange(impatient, request("/api/v1/auth/login", b"5\r\n", length))
     assert (status, answer["error"]["code"]) == (408, "request_timeout")
     assert time.monotonic() - started < 3
+
+
+BODIES_OF_READS = [
+    f"{method} {path}"
+    for method, path in (
+        ("GET", "/healthz"),
+        ("OPTIONS", "/api/v1/auth/login"),
+        ("GET", "/api/v1/auth/me"),
+        ("GET", "/api/v1/feeds/community"),
+        ("GET", "/socket.io/?EIO=4&transport=polling"),
+    )
+]
+
+
+def read_with_body(line: str, body: bytes, length: str) -> bytes:
+    return f"{line} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize("line", BODIES_OF_READS)
+@pytest.mark.parametrize("length", ["Content-Length: 100", CHUNKED])
+def test_the_body_of_a_read_that_does_not_arrive_is_answered_with_408(
+    impatient: ServerProcess, line: str, length: str
+) -> None:
+    status, answer = exchange(impatient, read_with_body(line, b"5\r\n", length), within=5.0)
+    assert (status, answer["error"]["code"]) == (408, "request_timeout")
+
+
+@pytest.mark.parametrize("line", BODIES_OF_READS)
+def test_the_body_of_a_read_over_the_limit_is_refused(
+    server: ServerProcess, line: str, settings: Any
+) -> None:
+    body = b"x" * (settings.JSON_BODY_MAX_BYTES + 1)
+    status, _ = exchange(server, read_with_body(line, chunked(body, 65536), CHUNKED))
+    assert status == 413
+
+
+def test_a_read_with_a_small_body_is_answered_as_one_without(server: ServerProcess) -> None:
+    for length, body in ((CHUNKED, chunked(b"{}")), ("Content-Length: 2", b"{}")):
+        assert exchange(server, read_with_body("GET /healthz", body, length))[0] == 200
