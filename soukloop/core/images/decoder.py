@@ -156,7 +156,7 @@ def _shrunk(picture: Image.Image, side: int) -> Image.Image:
     Large ones are averaged down first, a band of rows at a time, since a converted copy of 48 million pixels
     would take another 190 MB.
     """
-    factor = max(1, max(picture.size) // (2 * side))  # twice the final size leaves the details to Lanczos
+    factor = max(1, int(max(picture.size) / (1.15 * side)))  # the rest is left to a filter of higher quality
     target: Image.Image | None = None
     size = (-(-picture.width // factor), -(-picture.height // factor))
     band = _BAND * factor
