@@ -48,13 +48,11 @@ class BodyLimit:
         is_too_large = declared.isdigit() and int(declared) > limit
         try:
             if is_too_large:
+                if b"expect" not in headers:  # with `Expect` the client sends no body first
+                    await _drain(receive)
                 raise PayloadTooLarge
             received = await read_body(receive, limit)
-        except PayloadTooLarge as error:
-            if b"expect" not in headers:  # with `Expect` the client sends no body first
-                await _drain(receive)
-            return await _refuse(send, error)
-        except RequestTimeout as error:
+        except (PayloadTooLarge, RequestTimeout) as error:
             return await _refuse(send, error)
         try:
             await self.app(with_length(scope, received.size), _replay(received.messages(), receive), send)
@@ -116,9 +114,12 @@ async def _receive_into(received: ReceivedBody, receive: Receive, limit: int) ->
         except TimeoutError:
             raise RequestTimeout from None
         received.append(message)
+        is_last = message["type"] != "http.request" or not message.get("more_body")
         if received.size > limit:
+            if not is_last:
+                await _drain(receive)
             raise PayloadTooLarge
-        if message["type"] != "http.request" or not message.get("more_body"):
+        if is_last:
             return
 
 

@@ -92,7 +92,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _parse_without_offer(self, rest: bytes) -> None:
         """Parse the request once more, without the headers that offer a protocol; `rest` follows them."""
-        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/1.1"]
+        version = self.parser.get_http_version().encode()
+        lines = [self.parser.get_method() + b" " + self.url + b" HTTP/" + version]
         for name, value in self.headers:
             if name == b"connection":
                 tokens = [token.strip() for token in value.split(b",")]
