@@ -12,6 +12,8 @@ from listings.spelling import deletion_variants, edit_distance
 from soukloop.core.db.reads import Reads, Statement
 
 _CORRECTIONS_MAX = 8
+_CATEGORIES_MAX = 2  # in one answer
+_CATEGORY_PREFIX_MIN = 2  # letters
 _TYPED_WORD = re.compile(r"[^\s\"()]+")
 # A word with more uses than this occurs in titles of several sellers, of whom the viewer has hardly blocked
 # all. It is suggested without looking for a visible product. `uses` may be a day old.
@@ -23,20 +25,42 @@ _DASH_RUN = re.compile(r'(?:-(?:[^\w"-]|[\u0621\u0640\u06e5\u06e6])*){2,}')
 
 
 def suggested_texts(text: str, *, viewer: Viewer | None, limit: int = 8) -> Reads[list[str]]:
-    """Return completions of the last word of the text, the most used words first.
+    """Return categories that begin with the text, then completions of its last word, the most used first.
 
     A word or phrase is suggested only if a product that the viewer may see contains it, so not from deleted,
     hidden or renamed products, nor from sellers with whom the viewer has a block.
     """
     head, _, last = text.rpartition(" ")
-    [folded] = yield from _fold([last])
-    if not folded:
+    folded_text, folded_word = yield from _fold([text, last])
+    names = yield from _category_names(folded_text, viewer)
+    words = (yield from _completed_texts(head, folded_word, viewer, limit)) if folded_word else []
+    known = {name.casefold() for name in names}
+    return [*names, *(word for word in words if word.casefold() not in known)][:limit]
+
+
+def _category_names(folded: str, viewer: Viewer | None) -> Reads[list[str]]:
+    """Return names that begin with the text, of categories with a product that the viewer may see."""
+    if len(folded) < _CATEGORY_PREFIX_MIN:
         return []
+    where = listed_for(viewer)
+    rows = yield Statement(
+        "SELECT named.name FROM listings_category c CROSS JOIN LATERAL ("
+        "SELECT name FROM unnest(c.search_names, c.search_keys) AS n(name, key)"
+        " WHERE key LIKE %s ORDER BY length(name) LIMIT 1) named"
+        " WHERE EXISTS (SELECT 1 FROM listings_product p"
+        f" WHERE {where.sql} AND p.category_id = c.slug LIMIT 1) ORDER BY c.position LIMIT {_CATEGORIES_MAX}",
+        [_prefix_pattern(folded), *where.params],
+    )
+    return [name for (name,) in rows]
+
+
+def _completed_texts(head: str, folded: str, viewer: Viewer | None, limit: int) -> Reads[list[str]]:
+    """Return the texts in which the word, folded, is completed or corrected."""
     is_visible, visible_params = _is_visible(viewer)
     words = yield Statement(
         "SELECT display FROM (SELECT word, display, uses FROM listings_searchword WHERE word LIKE %s"
         f" ORDER BY uses DESC, word LIMIT {limit * 3}) known WHERE {is_visible} ORDER BY uses DESC, word",
-        [re.sub(r"([%_\\])", r"\\\1", folded) + "%", *visible_params],
+        [_prefix_pattern(folded), *visible_params],
     )
     completed = [display for (display,) in words]
     if not completed and (corrected := (yield from _corrected_word(folded, viewer))):
@@ -78,6 +102,10 @@ def without_dash_runs(text: str) -> str:
     kinds of dashes.
     """
     return _DASH_RUN.sub(" ", unicodedata.normalize("NFKD", text))
+
+
+def _prefix_pattern(folded: str) -> str:
+    return re.sub(r"([%_\\])", r"\\\1", folded) + "%"
 
 
 def _is_visible(viewer: Viewer | None) -> tuple[str, list[Any]]:

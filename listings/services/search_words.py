@@ -21,10 +21,12 @@ def add_words(text: str) -> None:
         cursor.execute(
             # Of a word such as "zyx-0501234567", each part is displayed alone, because other titles may use
             # it after this one has been deleted.
-            "SELECT word, CASE WHEN listings_fold(written) = word THEN written ELSE word END"
-            " FROM unnest(%s::text[]) AS written,"
-            " unnest(to_tsvector('pg_catalog.simple', listings_split(listings_fold(written)))) AS t(word)",
-            [sorted(written)],
+            # "256 GB" is the word "256gb", so the title is divided as a whole.
+            "SELECT word, coalesce((SELECT max(written) FROM unnest(%s::text[]) AS written"
+            " WHERE listings_fold(written) = word), word)"
+            " FROM unnest(to_tsvector('pg_catalog.simple',"
+            " listings_split(listings_measured(listings_fold(%s))))) AS t(word)",
+            [sorted(written), text],
         )
         displays = {word: text for word, text in cursor.fetchall() if 1 < len(word) <= _WORD_MAX}
     # Sorted, so that two sellers who add the same words at the same time can't deadlock.
@@ -38,7 +40,7 @@ def recount_words() -> int:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute(
             "SELECT word, ndoc FROM ts_stat($$SELECT to_tsvector('pg_catalog.simple',"
-            " listings_split(listings_fold(title))) FROM listings_product"
+            " listings_split(listings_measured(listings_fold(title)))) FROM listings_product"
             " WHERE status = 'active' AND NOT seller_closed$$)"
             " WHERE length(word) BETWEEN 2 AND %s ORDER BY word",
             [_WORD_MAX],

@@ -8,7 +8,7 @@ from django.contrib.gis.geos import Point
 from django.utils import timezone
 
 from accounts.tests.factories import make_seller
-from listings.models import Product
+from listings.models import Category, Product
 from listings.tests.factories import make_product, make_searchable
 from listings.tests.requests import search, search_titles
 
@@ -71,6 +71,107 @@ def test_words_are_found_in_any_spelling(title: Any, typed: Any) -> None:
     make_searchable("Something else entirely", category_id="home_furniture")
     make_searchable(title)
     assert search_titles(q=typed) == [title]
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["iPhone 256GB black", "iPhone 256 gb", "iPhone 256-GB", "iPhone ٢٥٦ جيجا", "آيفون ۲۵۶جيجابايت iphone"],
+)
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "256GB",
+        "256 gb",
+        "256-GB",
+        "٢٥٦ جيجا",
+        "٢٥٦GB",
+        "256 غيغابايت",
+        "256 gigabyte",
+        "iphone 256",
+        '"256 gb"',
+    ],
+)
+def test_a_number_and_its_unit_are_found_however_they_are_typed(title: str, typed: str) -> None:
+    make_searchable("iPhone 64GB", category_id="home_furniture")
+    make_searchable(title)
+    assert search_titles(q=typed) == [title]
+
+
+@pytest.mark.parametrize(
+    ("title", "typed"),
+    [
+        ("TV 55 inch", "55in"),
+        ("شاشة ٥٥ بوصة", "55 inch"),
+        ("TV 55inch", "٥٥ إنش"),
+        ("Oud 100ml", "100 مل"),
+        ("زعفران ٥ غرام", "5g"),
+        ("Dumbbell 10 kg", "١٠ كيلو"),
+        ("سجادة 2 متر", "2 meters"),
+        ("Power bank 20,000mAh", "20,000 mAh"),
+        ("Bulb 60 watts", "60W"),
+        ("Shirt 42, M", "shirt 42 M"),
+        ("Shirt 42 M", "shirt 42"),
+        ("Shirt 42 M", "shirt M"),
+        ("Samsung A14 M", "a14"),
+        ("Set 2 in 1", "set 2 in 1"),
+    ],
+)
+def test_units_of_both_languages_mean_the_same(title: str, typed: str) -> None:
+    make_searchable("Something else entirely", category_id="home_furniture")
+    make_searchable(title)
+    assert search_titles(q=typed) == [title]
+
+
+def test_a_measure_in_the_description_and_the_tags_is_found_however_it_is_typed() -> None:
+    make_searchable("Phone A", description="مع ٢٥٦ جيجابايت")
+    make_searchable("Phone B", tags=["256 gb"])
+    assert sorted(search_titles(q="256GB")) == ["Phone A", "Phone B"]
+    assert sorted(search_titles(q="256")) == ["Phone A", "Phone B"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "category"),
+    [
+        ("أحذية رياضية", "sneakers"),
+        ("احذيه رياضيه", "sneakers"),
+        ("هواتف", "electronics"),
+        ("الهواتف", "electronics"),
+        ("هواتف وإلكترونيات", "electronics"),
+        ("phones", "electronics"),
+        ("Phones & Electronics", "electronics"),
+        ("عطور", "perfumes_oud"),
+        ("أثاث", "home_furniture"),
+        ("ساعات", "watches_jewelry"),
+        ("ألعاب الفيديو", "gaming"),
+    ],
+)
+def test_a_category_is_found_by_its_names_in_both_languages(typed: str, category: str) -> None:
+    make_searchable("Abc", category_id=category)
+    make_searchable("Def", category_id="collectibles_art")
+    assert search_titles(q=typed) == ["Abc"]
+
+
+def test_every_name_of_every_category_finds_its_products() -> None:
+    for category in Category.objects.all():
+        make_searchable("Abc", category_id=category.slug)
+    for category in Category.objects.all():
+        assert {category.name, category.name_ar} <= set(category.search_names)
+        for name in category.search_names:
+            found = {item["category"] for item in search(q=name)["items"]}
+            assert category.slug in found, name
+
+
+def test_a_category_and_another_word_find_that_word_in_the_category() -> None:
+    make_searchable("Samsung Galaxy", category_id="electronics")
+    make_searchable("Samsung fridge", category_id="home_furniture")
+    make_searchable("Nokia 3310", category_id="electronics")
+    assert search_titles(q="هواتف samsung") == ["Samsung Galaxy"]
+
+
+def test_a_title_with_the_word_ranks_above_others_of_the_category() -> None:
+    make_searchable("هواتف مستعملة", category_id="home_furniture")
+    make_searchable("Nokia 3310", category_id="electronics")
+    assert search_titles(q="هواتف") == ["هواتف مستعملة", "Nokia 3310"]
 
 
 def test_corrected_query_is_returned() -> None:

@@ -29,6 +29,28 @@ def test_suggestions_complete_the_last_word() -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "suggested"),
+    [
+        ("هوات", ["هواتف"]),
+        ("الهوات", ["هواتف"]),
+        ("pho", ["Phones"]),
+        ("phones & e", ["Phones & Electronics"]),
+        ("video ga", []),
+        ("p", []),
+    ],
+)
+def test_categories_with_products_are_suggested(typed: str, suggested: list[str]) -> None:
+    make_searchable("Nokia", category_id="electronics")
+    assert suggest(typed) == suggested
+
+
+def test_a_half_typed_measure_is_completed() -> None:
+    make_searchable("iPhone 256 GB", category_id="luxury_fashion")
+    recount_words()
+    assert suggest("256g") == suggest("٢٥٦g") == ["256gb"]
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"status": "deleted"},
@@ -98,9 +120,9 @@ def test_query_count_of_suggestions_does_not_depend_on_the_results(django_assert
     for title in ("Nike Zyxwort", "Nike Zyxwand", "Nike Zyxwing"):
         make_searchable(title)
         make_searchable(title, seller=seller)
-        with django_assert_num_queries(3):  # the folded word, the words, the phrases
+        with django_assert_num_queries(4):  # the folded words, the categories, the words, the phrases
             assert suggest("nike zyxw")
-        with django_assert_num_queries(5):  # and before these the user and their blocks
+        with django_assert_num_queries(6):  # and before these the user and their blocks
             assert suggest("nike zyxw", client)
 
 

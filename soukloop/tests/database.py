@@ -59,10 +59,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 def restore_categories() -> None:
     """Create the 12 categories again after Django's flush."""
     migration = importlib.import_module("listings.migrations.0002_categories")
+    names = importlib.import_module("listings.migrations.0009_measures_and_category_names")
 
     def restore(**kwargs: Any) -> None:
         if not apps.get_model("listings", "Category").objects.exists():
             migration.add(apps, None)
+            names.add_names(apps, None)
 
     post_migrate.connect(restore, sender=apps.get_app_config("listings"), weak=False)
 
