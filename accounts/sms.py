@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from soukloop.core.db.release import release_connection
+
 _TIMEOUT = 10
 
 
@@ -47,5 +49,6 @@ class HttpBackend:
 
 def send(*, to: str, text: str) -> None:
     """Send a text message; raises OSError if the backend fails."""
+    release_connection()
     backend: Backend = import_string(settings.SMS_BACKEND)()
     backend.send(to=to, text=text)

@@ -22,6 +22,7 @@ from accounts.selectors import user_by_identifier
 from accounts.services import otp_limits, sms_budget
 from accounts.services.known_addresses import remember_address
 from soukloop.core.db.clock import database_now
+from soukloop.core.db.release import release_connection
 from soukloop.core.encryption import InvalidToken, decrypt, encrypt
 from soukloop.core.errors import BadRequest, DomainError
 from soukloop.core.jobs import queue
@@ -97,6 +98,7 @@ def deliver_code(*, challenge_id: int, nonce: str) -> None:
         return
     minutes = int(settings.OTP_TTL.total_seconds() // 60)
     text = f"{code} is your Souk Loop code. It expires in {minutes} minutes. Do not share it with anyone."
+    release_connection()
     if "@" in challenge.identifier:
         send_mail("Your Souk Loop code", text, None, [challenge.identifier])
     elif sms_budget.take_from_budget(challenge.identifier):

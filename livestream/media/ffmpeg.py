@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from soukloop.core.db.release import release_connection
+
 _TIMEOUT_SECONDS = 3600
 _SEGMENT_SECONDS = 6
 
@@ -86,6 +88,7 @@ def _write_to(target: Path, *arguments: str) -> None:
 
 
 def _run(*command: str) -> str:
+    release_connection()  # it may run for minutes
     try:
         completed = subprocess.run(
             ["nice", "-n", "10", *command],

@@ -111,6 +111,7 @@ def delete_image(name: str) -> None:
 
 
 def _save(name: str, encoded: bytes) -> str:
+    release_connection()  # a bucket may be slow
     try:
         return default_storage.save(name, ContentFile(encoded))
     except OSError as error:
