@@ -4,6 +4,7 @@ from uuid import UUID
 
 from accounts.blocks import is_blocked_between
 from accounts.models import User
+from accounts.tokens import check_account_open
 from soukloop.core.errors import NotFound
 
 
@@ -24,3 +25,12 @@ def lock_user(user_id: UUID) -> User:
     if user is None:
         raise NotFound("User not found.")
     return user
+
+
+def lock_open_account(user_id: UUID) -> User:
+    """Lock and return the account of a person who changes something of it.
+
+    A request may wait for the lock while the account is deleted or banned, and would then write names into an
+    anonymous row. Raises NotAuthenticated (account_deleted, account_banned).
+    """
+    return check_account_open(lock_user(user_id))

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts import hooks
-from accounts.access import lock_user
+from accounts.access import lock_open_account
 from accounts.contacts import CONTACTS
 from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
 from accounts.services import otp
@@ -17,7 +17,7 @@ from accounts.services.logins import end_all_logins
 from accounts.services.passwords import check_current_password
 from accounts.services.registration import check_available, save_unique
 from soukloop.core.db.clock import database_now
-from soukloop.core.errors import NotAuthenticated, ValidationFailed
+from soukloop.core.errors import ValidationFailed
 from soukloop.core.images import delete_image, store_image
 
 AVATAR_SIDE = 512
@@ -27,10 +27,11 @@ def update_profile(*, actor: User, current_password: str | None, **changes: Any)
     """Change the actor's profile; a new email or phone requires the password and is unconfirmed.
 
     Without the password, a stolen access token would be enough to change the email and then reset the
-    password. Raises ValidationFailed, Conflict (email_taken, username_taken, phone_taken).
+    password. Raises ValidationFailed, Conflict (email_taken, username_taken, phone_taken), and as
+    `lock_open_account` does.
     """
     with transaction.atomic():
-        user = lock_user(actor.pk)
+        user = lock_open_account(actor.pk)
         changed = [field for field, value in changes.items() if getattr(user, field) != value]
         changed_contacts = [contact for contact in CONTACTS if contact in changed]
         if changed_contacts:
@@ -50,9 +51,13 @@ def update_profile(*, actor: User, current_password: str | None, **changes: Any)
 
 
 def set_avatar(*, actor: User, upload: "UploadedFile[Any]") -> User:
-    """Replace the actor's avatar; raises as `store_image`."""
+    """Replace the actor's avatar; raises as `store_image` and `lock_open_account`."""
     image = store_image(upload, folder="avatars", max_side=AVATAR_SIDE)
-    return _replace_avatar(actor, image.name)
+    try:
+        return _replace_avatar(actor, image.name)
+    except Exception:
+        delete_image(image.name)
+        raise
 
 
 def remove_avatar(*, actor: User) -> User:
@@ -61,7 +66,7 @@ def remove_avatar(*, actor: User) -> User:
 
 def _replace_avatar(actor: User, name: str) -> User:
     with transaction.atomic():
-        user = lock_user(actor.pk)
+        user = lock_open_account(actor.pk)
         transaction.on_commit(partial(delete_image, user.avatar), robust=True)
         user.avatar = name
         user.save(update_fields=["avatar", "updated_at"])
@@ -72,15 +77,13 @@ def delete_account(*, actor: User, password: str) -> None:
     """Delete the actor's account.
 
     The row is kept without personal data, because other people's conversations and sales refer to it. Raises
-    ValidationFailed for a wrong password.
+    ValidationFailed for a wrong password, and as `lock_open_account` does.
     """
     with transaction.atomic():
         # Locked before the user's row, in the same order as when a code is redeemed.
         contacts = [actor.email or "", actor.phone or ""]
         challenges = list(OtpChallenge.objects.select_for_update().filter(identifier__in=contacts))
-        user = lock_user(actor.pk)
-        if user.deleted_at is not None:
-            raise NotAuthenticated("This account was deleted.", code="account_deleted")
+        user = lock_open_account(actor.pk)
         check_current_password(user, password, "password")
         for challenge in challenges:
             otp.void_code(challenge)

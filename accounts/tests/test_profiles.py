@@ -12,8 +12,11 @@ from PIL import Image
 
 from accounts import demo, hooks
 from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
+from accounts.services import profiles
+from accounts.services.moderation import ban_user
 from accounts.tests.calls import code_of, log_in
-from accounts.tests.factories import PASSWORD, block, client_for, follow, make_user
+from accounts.tests.factories import PASSWORD, block, client_for, follow, make_staff, make_user
+from soukloop.core.errors import NotAuthenticated
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
@@ -343,3 +346,33 @@ def test_a_banned_person_cannot_delete_the_account(user: Any) -> None:
     client = client_for(user)
     User.objects.filter(pk=user.pk).update(is_active=False, banned_at=timezone.now())
     assert code_of(client.delete(ME, {"password": PASSWORD})) == (401, "account_banned")
+
+
+# As in a request that was authenticated before the account was closed, and then waited for its row.
+_CHANGES_BY_THE_OWNER = {
+    "name": lambda user: profiles.update_profile(actor=user, current_password=None, full_name="Layla"),
+    "username": lambda user: profiles.update_profile(actor=user, current_password=None, username="layla2"),
+    "contact": lambda user: profiles.update_profile(
+        actor=user, current_password=PASSWORD, email="new@example.com"
+    ),
+    "avatar": lambda user: profiles.set_avatar(actor=user, upload=photo()),
+    "no avatar": lambda user: profiles.remove_avatar(actor=user),
+    "deletion": lambda user: profiles.delete_account(actor=user, password=PASSWORD),
+}
+
+
+@pytest.mark.parametrize("change", _CHANGES_BY_THE_OWNER)
+@pytest.mark.parametrize("end", ["deleted", "banned"])
+def test_an_account_that_was_closed_meanwhile_is_not_changed(change: str, end: str, storage: Any) -> None:
+    user = make_user(email="layla@example.com", username="layla", full_name="Layla")
+    same_person = User.objects.get(pk=user.pk)
+    if end == "deleted":
+        profiles.delete_account(actor=same_person, password=PASSWORD)
+    else:
+        ban_user(actor=make_staff(), user_id=user.pk, reason="Counterfeits")
+    before = User.objects.filter(pk=user.pk).values().get()
+    with pytest.raises(NotAuthenticated) as refused:
+        _CHANGES_BY_THE_OWNER[change](user)
+    assert refused.value.code == f"account_{end}"
+    assert User.objects.filter(pk=user.pk).values().get() == before
+    assert [path for path in storage.rglob("*") if path.is_file()] == []

@@ -9,9 +9,8 @@ from django.conf import settings
 from django.contrib.gis.geos import Point
 from django.db import transaction
 
-from accounts.access import lock_user
+from accounts.access import lock_open_account
 from accounts.models import User
-from accounts.tokens import check_account_open
 from listings import hooks
 from listings.access import own_product
 from listings.category_counts import adjust_counts_on_commit, invalidate_counts_on_commit
@@ -85,9 +84,8 @@ def create_product(
         auto_accept_price=auto_accept_price,
     )
     _validate_and_price(product)
-    seller = lock_user(actor.pk)
-    # A ban may have been committed while waiting for the lock; it closed only the existing products.
-    check_account_open(seller)
+    # A ban that was committed while waiting for the lock has closed only the existing products.
+    seller = lock_open_account(actor.pk)
     active_limit.require_room(seller.pk)
     product.save(force_insert=True)
     add_words(product.title)

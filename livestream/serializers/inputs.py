@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from listings.models import Category
+from listings.serializers.fields import CategoryField
 from livestream.models import Stream
 from soukloop.core.http.fields import IdField, PlainTextField
 
@@ -15,12 +15,7 @@ class SettingsInput(serializers.Serializer[None]):
 
     title = PlainTextField(max_length=200, required=False)
     description = PlainTextField(has_lines=True, max_length=5000, required=False, allow_blank=True)
-    category = serializers.PrimaryKeyRelatedField(
-        queryset=Category.objects.all(),
-        required=False,
-        pk_field=serializers.CharField(max_length=40),
-        error_messages={"does_not_exist": "Category not found."},
-    )
+    category = CategoryField(required=False)
     audience = serializers.ChoiceField(choices=Stream.Audience.choices, required=False)
     estimated_duration = serializers.IntegerField(
         min_value=1, max_value=24 * 60, required=False, help_text="Minutes"
@@ -46,11 +41,7 @@ class StreamInput(SettingsInput):
     """A new stream (contract 4.1)."""
 
     title = PlainTextField(max_length=200)
-    category = serializers.PrimaryKeyRelatedField(
-        queryset=Category.objects.all(),
-        pk_field=serializers.CharField(max_length=40),
-        error_messages={"does_not_exist": "Category not found."},
-    )
+    category = CategoryField()
     product_ids = serializers.ListField(
         child=IdField(), max_length=settings.STREAM_PRODUCTS_MAX, required=False, default=list
     )

@@ -76,6 +76,7 @@ def test_the_same_idempotency_key_creates_one_stream() -> None:
         ("title", "x" * 201),
         ("category", "no-such-category"),
         ("category", None),
+        ("category", "sneakers\x00"),
         ("audience", "friends"),
         ("estimated_duration", 0),
         ("estimated_duration", "soon"),
@@ -115,7 +116,13 @@ def test_buyers_and_products_of_other_sellers_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("title", "\u200b"), ("title", "esc \x1b[31m"), ("description", "bell \x07"), ("description", ["x"])],
+    [
+        ("title", "\u200b"),
+        ("title", "esc \x1b[31m"),
+        ("description", "bell \x07"),
+        ("description", ["x"]),
+        ("category", "sneakers\x00"),
+    ],
 )
 def test_unreadable_text_is_refused_in_settings(field: str, value: Any) -> None:
     stream = make_stream()

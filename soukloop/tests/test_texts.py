@@ -1,5 +1,6 @@
 """Stored texts are validated in the same way over REST and in socket commands."""
 
+import pytest
 from rest_framework import serializers
 
 from soukloop.core.http.fields import PlainTextField
@@ -33,3 +34,19 @@ def test_every_text_of_a_request_or_socket_command_takes_pasted_line_ends() -> N
                 assert pasted == expected, f"{shape.__name__}.{name}"
                 names.add(name)
     assert names >= {"title", "description", "full_name", "bio", "content", "message", "reason", "tags"}
+
+
+@pytest.mark.django_db
+def test_no_field_of_a_request_or_socket_command_fails_on_a_null_character() -> None:
+    """PostgreSQL has none in texts: a field that looks up what it was sent must refuse it before."""
+    refused = set()
+    for shape in shapes_of_requests():
+        for name, field in shape().fields.items():
+            one = getattr(field, "child", field)
+            try:
+                value = one.run_validation("sneakers\x00")
+            except serializers.ValidationError:
+                refused.add(name)
+            else:
+                assert "\x00" not in str(value), f"{shape.__name__}.{name}"
+    assert refused >= {"category", "title", "identifier", "password", "product_ids", "seller_id", "image"}
