@@ -113,7 +113,6 @@ def test_discover_product_without_video_is_refused() -> None:
         ("image_urls", "https://example.com/a.jpg"),
         ("video_url", "//example.com/v"),
         ("tags", [5]),
-        ("tags", ["#\u200b"]),
         ("tags", ["a\tb"]),
         ("tags", ["x"] * 21),
         ("tags", ["x" * 41]),
@@ -187,7 +186,7 @@ def test_ordinary_texts_and_addresses_are_accepted() -> None:
     texts = {
         "title": "👨‍👩‍👧 کتاب‌ها – «50%» <new>",
         "description": "One\r\nTwo\n\tThree",
-        "tags": ["#jordan", "#", "ساعة"],
+        "tags": ["#jordan", "#", "#\u200b", "ساعة"],
         "video_url": "https://cdn.example.com:8443/a/%20b.mp4?x=1&y=(2)#t=5",
         "image_urls": [
             "http://localhost:8080/uploads/a.jpg",

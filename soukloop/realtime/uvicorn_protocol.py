@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 EXTENSION = "soukloop.transport"
 FRAGMENTS_MAX = 128
-FLOODER_DRAIN = 1.0  # seconds for which the data of a client that sent too much is read and discarded
+FLOODER_DRAIN = 3.0  # seconds for which the data of a client that sent too much is read and discarded
 CLOSE_TIMEOUT = 5.0  # seconds for a client that reads too slowly to read its close frame
 
 
