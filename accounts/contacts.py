@@ -29,7 +29,8 @@ def accepts_login_by(user: User, identifier: str) -> bool:
     too: a person who registered can log in before the first code, and the first recovery by the real owner of
     an address replaces the password.
     """
-    if identifier.strip().lower() == user.username.lower():
+    name = normalize_identifier(identifier)
+    if name == user.username.lower():
         return True
-    contact = contact_with(user, normalize_identifier(identifier))
+    contact = contact_with(user, name)
     return contact is not None and (is_confirmed(user, contact) or not user.is_verified)

@@ -22,7 +22,17 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(
-    "identifier", ["Layla@Example.com", "layla.m", "+971501234567", "050-123 4567", " layla@example.com "]
+    "identifier",
+    [
+        "Layla@Example.com",
+        "layla.m",
+        "+971501234567",
+        "050-123 4567",
+        " layla@example.com ",
+        "\u200elayla@example.com",
+        "\u200fLayla.M\u200e",
+        "\u2068٠٥٠ ١٢٣ ٤٥٦٧\u2069",
+    ],
 )
 def test_login_by_email_username_or_phone(guest: Any, identifier: Any) -> None:
     layla = make_user(email="layla@example.com", username="Layla.M", phone="+971501234567")
