@@ -17,8 +17,10 @@ LOGGING = {
     },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
+        "django": {"handlers": [], "propagate": True},  # with its own, each line was written twice in DEBUG
         "django.request": {"level": "ERROR"},  # 4xx are logged once, by soukloop.request
-        "django.security.DisallowedHost": {"level": "CRITICAL"},  # a scanner's; the 400 is logged once
+        # With a traceback for each request that a scanner sends: another host, too many fields of a form.
+        "django.security": {"level": "CRITICAL"},
         "django.server": {"level": "WARNING"},
         "uvicorn": {"handlers": [], "propagate": True},
         "uvicorn.error": {"level": env.str("LOG_LEVEL", default="INFO")},

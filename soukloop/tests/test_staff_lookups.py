@@ -164,3 +164,28 @@ def test_the_filters_of_a_screen_still_work(staff: Client, model: type[Model], q
 def test_autocomplete_answers_404(staff: Client, app: str, model: str, field: str) -> None:
     query = f"app_label={app}&model_name={model}&field_name={field}&term=a"
     assert staff.get(f"/admin/autocomplete/?{query}").status_code == 404
+
+
+@pytest.mark.parametrize("model", SCREENS, ids=lambda model: model._meta.model_name)
+def test_a_null_character_in_a_url_of_the_admin_is_refused(staff: Client, model: type[Model]) -> None:
+    screen: Any = SCREENS[model]
+    filters = sorted(filtered_fields(screen) | {*screen.link_lookups})
+    queries = ["q=%00", "%00=1", "o=%00", *(f"{name}__exact=%00" for name in filters)]
+    queries += [f"{name}__exact=%00&{name}__exact=active" for name in filters]
+    for query in queries:
+        assert staff.get(f"{list_url(model)}?{query}").status_code == 400, query
+    for key in ("%00", "_00", "x_00"):
+        for page in ("change", "history", "delete"):
+            assert staff.get(f"{list_url(model)}{key}/{page}/").status_code in (302, 403, 404), (key, page)
+
+
+def test_a_refused_request_of_staff_is_logged_in_one_line_without_a_traceback(
+    staff: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert staff.get(f"{list_url(User)}?password__startswith=a%0Ab").status_code == 400
+    too_many = {f"field{number}": "" for number in range(1001)}
+    assert Client().post("/admin/login/", too_many).status_code == 400
+    [record] = [each for each in caplog.records if each.name.startswith(("soukloop.core.staff", "django"))]
+    assert record.levelname == "WARNING"
+    assert "\n" not in record.getMessage()
+    assert record.exc_info is None

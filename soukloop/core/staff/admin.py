@@ -1,6 +1,7 @@
 """The admin site and the base of its screens: rows are read-only, actions call services."""
 
 import functools
+import logging
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
@@ -12,7 +13,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth import update_session_auth_hash
-from django.core.exceptions import ValidationError
+from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -21,12 +22,15 @@ from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
+from django.views.defaults import bad_request
 from rest_framework import serializers
 
 from soukloop.core.errors import DomainError, RateLimited
 from soukloop.core.hooks import Hook
 from soukloop.core.http.fields import PlainTextField
-from soukloop.core.staff.lookups import DeclaredLookups
+from soukloop.core.staff.lookups import DeclaredLookups, refuse_null_characters
+
+logger = logging.getLogger(__name__)
 
 Moderate = Callable[[Any, HttpRequest, Any, str], None]
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
@@ -87,10 +91,15 @@ class StaffSite(admin.AdminSite):
         @functools.wraps(guarded)
         def in_staff_time(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             with timezone.override(ZoneInfo(settings.STAFF_TIME_ZONE)):
-                response = guarded(request, *args, **kwargs)
-                # Django would render it after this function returns, in another time zone.
-                if isinstance(response, SimpleTemplateResponse):
-                    response.render()
+                try:
+                    refuse_null_characters(request)
+                    response = guarded(request, *args, **kwargs)
+                    # Django would render it after this function returns, in another time zone.
+                    if isinstance(response, SimpleTemplateResponse):
+                        response.render()
+                except SuspiciousOperation as error:
+                    logger.warning("admin request of user %s refused: %r", request.user.pk, str(error))
+                    return bad_request(request, error)
                 return response
 
         return cast(View, in_staff_time)

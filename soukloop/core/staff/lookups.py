@@ -4,13 +4,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, SuspiciousOperation
 from django.db.models import Model
 from django.http import HttpRequest
 
 # What Django's own filters append to the name of a field.
 _FILTER_SUFFIXES = ("exact", "isnull", "isempty", "in", "gte", "lt")
 _DATE_HIERARCHY_SUFFIXES = ("year", "month", "day")
+
+
+def refuse_null_characters(request: HttpRequest) -> None:
+    """Raise SuspiciousOperation if the URL filters by a null character, which PostgreSQL has none of."""
+    for name, values in request.GET.lists():
+        if "\0" in "".join([name, *values]):
+            raise SuspiciousOperation(f"A null character in {name}")
 
 
 class DeclaredLookups(admin.ModelAdmin[Any]):
@@ -24,6 +31,10 @@ class DeclaredLookups(admin.ModelAdmin[Any]):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return lookup in self.link_lookups or lookup in set(self._filter_lookups(request))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Find no row for an id with a null character, which an URL may contain as `%00` or `_00`."""
+        return None if "\0" in object_id else super().get_object(request, object_id, from_field)
 
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Let a popup or a URL name rows by their primary key only."""
