@@ -60,7 +60,12 @@ def own_hosts() -> list[str]:
 
 def of_process(values: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of a process: the person's, the instance's, and `.venv` first on the path."""
-    ours = {"DJANGO_SETTINGS_MODULE": "soukloop.settings", "VIRTUAL_ENV": str(VENV), "PYTHONUNBUFFERED": "1"}
+    ours = {
+        "DJANGO_SETTINGS_MODULE": "soukloop.settings",
+        "VIRTUAL_ENV": str(VENV),
+        "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",
+    }
     return {**os.environ, **ours, **values, "PATH": f"{VENV / 'bin'}:{os.environ['PATH']}"}
 
 

@@ -234,3 +234,8 @@ def test_containers_read_the_secrets_that_were_made_unless_one_is_given(tmp_path
 
 def test_nothing_private_goes_into_an_image() -> None:
     assert {".env", ".git", ".local", ".venv"} <= set((ROOT / ".dockerignore").read_text().split())
+
+
+def test_processes_have_two_heaps_wherever_they_are_started() -> None:
+    assert "MALLOC_ARENA_MAX=2" in (ROOT / "Dockerfile").read_text()
+    assert environment.of_process({})["MALLOC_ARENA_MAX"] == "2"

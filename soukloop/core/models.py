@@ -4,14 +4,18 @@ from django.db import models
 
 
 class IdempotencyRecord(models.Model):
-    """The first response to a request with an Idempotency-Key, stored in the transaction of its effect."""
+    """The first response to a request with an Idempotency-Key, stored in the transaction of its effect.
 
-    owner = models.CharField(max_length=100)
-    key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64)
-    status = models.PositiveSmallIntegerField(null=True)
-    body = models.TextField(default="")  # as rendered, so that a replay is the same byte for byte
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    There are millions of a day, so the columns are digests, in the order that leaves no gaps between them.
+    """
+
+    id = models.UUIDField(primary_key=True)  # a digest of the owner and the key
+    fingerprint = models.UUIDField()  # a keyed digest of the request
+    created_at = models.DateTimeField(auto_now_add=True)
+    status = models.SmallIntegerField()
+    body = (
+        models.BinaryField()
+    )  # as rendered, so that a replay is the same byte for byte; see stored_bodies.py
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["owner", "key"], name="idempotency_once_per_owner"),)
+        indexes = (models.Index(fields=["created_at"], name="idempotency_created_at"),)

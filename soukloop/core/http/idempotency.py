@@ -4,6 +4,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.conf import settings
@@ -17,6 +18,7 @@ from soukloop.core import jsonlib
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import BadRequest, IdempotencyMismatch
 from soukloop.core.http.requests import client_ip
+from soukloop.core.http.stored_bodies import pack_body, unpack_body
 from soukloop.core.models import IdempotencyRecord
 
 Handler = Callable[..., Response]
@@ -25,7 +27,7 @@ Handler = Callable[..., Response]
 def idempotent(handler: Handler) -> Handler:
     """Wrap a view's `post` so that its effect and its response commit together, once per key and owner.
 
-    A concurrent duplicate waits at the unique index until the first has committed, then gets its response. A
+    A concurrent duplicate waits at an advisory lock until the first has committed, then gets its response. A
     refused request leaves no record, so it may be corrected and sent again with the same key.
     """
     return _idempotent(handler, None)
@@ -49,40 +51,59 @@ def _idempotent(handler: Handler, prepare: Callable[[Request], None] | None) -> 
             message = "The Idempotency-Key must have 1 to 255 printable characters."
             raise BadRequest(message, code="bad_idempotency_key")
         owner = f"user:{request.user.pk}" if request.user.is_authenticated else f"ip:{client_ip(request)}"
+        record_id = _record_id(owner, key)
         fingerprint = _fingerprint(request)
-        if prepare is not None and not IdempotencyRecord.objects.filter(owner=owner, key=key).exists():
+        if prepare is not None and _stored(record_id) is None:
             prepare(request)
         with transaction.atomic():
-            record, is_new = _get_or_create_record(owner, key, fingerprint)
-            if not is_new:
+            _lock(record_id)
+            record = _stored(record_id)
+            if record is not None:
                 if record.fingerprint != fingerprint:
                     raise IdempotencyMismatch
                 return Response(
-                    orjson.Fragment(record.body),
+                    orjson.Fragment(unpack_body(record.body)),
                     status=record.status,
                     headers={"Idempotent-Replayed": "true"},
                 )
             response = handler(view, request, *args, **kwargs)
-            record.status = response.status_code
-            record.body = jsonlib.dumps(response.data).decode()
-            record.save(update_fields=["status", "body"])
+            body = pack_body(jsonlib.dumps(response.data))
+            _store(record_id, fingerprint, response.status_code, body)
             return response
 
     wrapper.is_idempotent = True  # type: ignore[attr-defined]
     return wrapper
 
 
-def _get_or_create_record(owner: str, key: str, fingerprint: str) -> tuple[IdempotencyRecord, bool]:
+def _record_id(owner: str, key: str) -> UUID:
+    """Return a digest of the owner and the key; the migration 0002 computes the same."""
+    return UUID(bytes=hashlib.sha256(f"{owner}\n{key}".encode()).digest()[:16])
+
+
+def _lock(record_id: UUID) -> None:
+    """Wait until no other transaction works on a request with this key.
+
+    A row that is inserted first, for others to wait at, would have to be updated with the response: that
+    leaves a dead row for each request.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [(record_id.int >> 64) - (1 << 63)])
+
+
+def _stored(record_id: UUID) -> IdempotencyRecord | None:
     cutoff = database_now() - settings.IDEMPOTENCY_TTL
-    IdempotencyRecord.objects.filter(owner=owner, key=key, created_at__lt=cutoff).delete()
+    return IdempotencyRecord.objects.filter(pk=record_id, created_at__gte=cutoff).first()
+
+
+def _store(record_id: UUID, fingerprint: UUID, status: int, body: bytes) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO core_idempotencyrecord (owner, key, fingerprint, body, created_at)"
-            " VALUES (%s, %s, %s, '', now()) ON CONFLICT (owner, key) DO NOTHING",
-            [owner, key, fingerprint],
+            "INSERT INTO core_idempotencyrecord (id, fingerprint, created_at, status, body)"
+            " VALUES (%s, %s, now(), %s, %s) ON CONFLICT (id) DO UPDATE"  # an expired one
+            " SET (fingerprint, created_at, status, body)"
+            " = (EXCLUDED.fingerprint, EXCLUDED.created_at, EXCLUDED.status, EXCLUDED.body)",
+            [record_id, fingerprint, status, body],
         )
-        is_new = cursor.rowcount == 1
-    return IdempotencyRecord.objects.get(owner=owner, key=key), is_new
 
 
 def _digest(file: "UploadedFile[Any]") -> bytes:
@@ -93,9 +114,9 @@ def _digest(file: "UploadedFile[Any]") -> bytes:
     return digest.digest()
 
 
-def _fingerprint(request: Request) -> str:
+def _fingerprint(request: Request) -> UUID:
     body = jsonlib.dumps(request.data) if isinstance(request.data, dict) else b""
     files = [_digest(file) for file in request.FILES.values()]
     message = b"\0".join([str(request.method).encode(), request.path.encode(), body, *files])
     # Keyed: a body may hold a password, which could be guessed from a plain hash in a copy of the table.
-    return salted_hmac("core.idempotency", message, algorithm="sha256").hexdigest()
+    return UUID(bytes=salted_hmac("core.idempotency", message, algorithm="sha256").digest()[:16])

@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from accounts.tests.factories import client_for, make_seller
 from soukloop.core.models import IdempotencyRecord
+from soukloop.core.tests.urls import EFFECT
 
 pytestmark = [pytest.mark.urls("soukloop.core.tests.urls")]
 
@@ -26,7 +27,7 @@ def create(key: str | None = "key-1", **body: Any) -> Any:
 
 
 def effects() -> int:
-    return IdempotencyRecord.objects.filter(owner="effect").count()
+    return IdempotencyRecord.objects.filter(fingerprint=EFFECT).count()
 
 
 @pytest.mark.django_db
@@ -99,7 +100,7 @@ def test_an_invalid_key_is_refused(key: str) -> None:
 def test_a_key_expires_after_a_day() -> None:
     with time_machine.travel("2026-01-01T10:00:00Z", tick=False) as clock:
         create(a=1)
-        IdempotencyRecord.objects.filter(key="key-1").update(created_at="2026-01-01T10:00:00Z")
+        IdempotencyRecord.objects.update(created_at="2026-01-01T10:00:00Z")
         clock.shift(86_401)
         assert create(a=2).status_code == 201
     assert effects() == 2

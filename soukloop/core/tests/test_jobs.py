@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -24,7 +25,7 @@ from accounts.tests.factories import make_staff, make_user
 from soukloop.core.errors import Forbidden
 from soukloop.core.jobs.queue import RetryResult, enqueue, retry_failed_jobs
 from soukloop.core.models import IdempotencyRecord
-from soukloop.core.tasks import delete_old_records, reap_stalled_jobs
+from soukloop.core.tasks import delete_expired_responses, reap_stalled_jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -196,14 +197,16 @@ def test_only_staff_may_retry_jobs() -> None:
     assert statuses() == ["failed"]
 
 
-def test_old_idempotency_records_are_deleted() -> None:
-    def record(key: str, age: timedelta) -> datetime:
-        made_at = timezone.now() - age
-        row = IdempotencyRecord.objects.create(owner="x", key=key)
-        IdempotencyRecord.objects.filter(pk=row.pk).update(created_at=made_at)
-        return made_at
+def test_expired_responses_are_deleted_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("soukloop.core.tasks._BATCH", 2)
 
-    record("old", timedelta(hours=25))
-    record("new", timedelta(hours=23))
-    async_to_sync(delete_old_records.func)(timestamp=0)
-    assert list(IdempotencyRecord.objects.values_list("key", flat=True)) == ["new"]
+    def record(age: timedelta) -> Any:
+        row = IdempotencyRecord.objects.create(id=uuid4(), fingerprint=uuid4(), status=201, body=b"{}")
+        IdempotencyRecord.objects.filter(pk=row.pk).update(created_at=timezone.now() - age)
+        return row
+
+    for _ in range(5):
+        record(timedelta(hours=25))
+    new = record(timedelta(hours=23))
+    delete_expired_responses.func(timestamp=0)
+    assert list(IdempotencyRecord.objects.all()) == [new]

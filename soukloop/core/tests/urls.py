@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.db import OperationalError
 from django.urls import path
@@ -36,14 +37,17 @@ class Echo(OpenView):
         return Response(serializer.validated_data)
 
 
+EFFECT = UUID(int=1)
+
+
 class Create(OpenView):
-    """Leaves one row an effect, so that effects can be counted."""
+    """Leaves one row per effect, so that effects can be counted."""
 
     @idempotent
     def post(self, request: Request) -> Response:
         if "refuse" in request.data:
             raise Conflict("No.", code="refused")
-        row = IdempotencyRecord.objects.create(owner="effect", key=str(IdempotencyRecord.objects.count()))
+        row = IdempotencyRecord.objects.create(id=uuid4(), fingerprint=EFFECT, status=0, body=b"")
         if "crash" in request.data:
             raise RuntimeError("crash with a secret inside")
         return Response({"id": row.pk, "price": Decimal("850.00")}, 201)

@@ -41,7 +41,7 @@ class ServerProcess:
         self.process = subprocess.Popen(
             [sys.executable, "-m", *COMMANDS[server], str(self.port)],
             cwd=settings.BASE_DIR,
-            env={**os.environ, "DATABASE_URL": database_url, **environment},
+            env={**os.environ, "MALLOC_ARENA_MAX": "2", "DATABASE_URL": database_url, **environment},
             stdout=self.log_path.open("wb"),
             stderr=subprocess.STDOUT,
         )
