@@ -12,8 +12,8 @@ def tune_gc() -> None:
 
     Full collections must still happen: what a request leaves behind in cycles and outlives two collections
     is only found by them. With one in 20 million containers the process grew by 0.8 KB a request; with one
-    in 200,000 it doesn't. Python leaves them out while fewer than a quarter of the containers are new, so that
-    a large room is not scanned again and again.
+    in 200,000 it doesn't. Python leaves them out while fewer than a quarter of the containers are new, so a
+    large room is not scanned again and again.
     """
     gc.collect()
     gc.freeze()

@@ -66,13 +66,14 @@ def vacuum() -> None:
 def test_a_stored_response_takes_few_bytes_and_expired_ones_make_room_for_the_next() -> None:
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE core_idempotencyrecord")
-    first_day = fill()
-    assert first_day / ROWS < BYTES_PER_ROW_MAX
-    for _ in range(3):
+    sizes = [fill()]
+    assert sizes[0] / ROWS < BYTES_PER_ROW_MAX
+    for _ in range(4):
         IdempotencyRecord.objects.all().delete()
         vacuum()  # as autovacuum does after 2 % of the rows were deleted
-        size = fill()
-        assert size < first_day * 1.1
+        sizes.append(fill())
+    assert max(sizes) < 1.4 * sizes[0]  # the index of random ids is less dense once room in it is reused
+    assert sizes[-1] < 1.05 * sizes[1]
     with connection.cursor() as cursor:
         cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'core_idempotencyrecord'")
         options: Any = cursor.fetchone()

@@ -35,6 +35,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._configure_connection(connection)  # type: ignore[attr-defined]
         return connection
 
+    def close(self) -> None:
+        """Return the connection, and forget the statements that DEBUG keeps.
+
+        Django forgets them at the start of a request, but on the event loop, whose thread has none: each
+        view thread kept 9,000 statements with their values, all together 200 MB.
+        """
+        super().close()
+        if not self.force_debug_cursor:  # a test that counts statements
+            self.queries_log.clear()
+
     def _commit(self) -> None:
         # Undocumented names of Django's (test_undocumented_names.py): there is no hook before a commit.
         if self.run_on_commit:
