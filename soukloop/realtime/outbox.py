@@ -19,11 +19,13 @@ from psycopg_pool import PoolTimeout
 
 from soukloop.core import jsonlib
 from soukloop.core.db.commits import before_commit
+from soukloop.core.redis.client import redis_client
 from soukloop.realtime.publisher import Message, Receipt, publisher
 
 logger = logging.getLogger(__name__)
 
 _DELETE_EVERY = 0.1  # seconds; one DELETE for all entries that were published meanwhile
+_REDIS_SETTLES_WITHIN = 3  # seconds; processes try once a second to connect again
 _SWEEP_BATCH = 100  # entries
 _INSERT = """
 INSERT INTO realtime_outboxentry (messages, created_at) VALUES (%s, clock_timestamp()) RETURNING id
@@ -82,6 +84,8 @@ def publish_overdue() -> int:
 
     Entries older than OUTBOX_KEPT_FOR are deleted unpublished: sockets that were open then have been told
     `resync` or have been closed. Raises the channel layer's errors; then everything remains.
+
+    Right after a restart of Redis other processes have not subscribed again, so nothing is published then.
     """
     published = 0
     while True:
@@ -89,7 +93,7 @@ def publish_overdue() -> int:
             after: list[Any] = [settings.OUTBOX_KEPT_FOR, settings.OUTBOX_SWEEP_AFTER, _SWEEP_BATCH]
             cursor.execute(_OVERDUE, after)
             rows = cursor.fetchall()
-            if not rows:
+            if not rows or redis_client().info("server")["uptime_in_seconds"] < _REDIS_SETTLES_WITHIN:
                 return published
             due = [entry for _, entry, is_too_old in rows if not is_too_old]
             publisher.send_now([message for entry in due for message in _decoded(entry)])
