@@ -114,7 +114,7 @@ class IdentifierBackend(ModelBackend):
             if user is None:
                 attempt.keep()
                 return None
-        remember_login(user, username, ip)
+        remember_login(user, ip)
         return user
 
     def _check(self, username: str, password: str) -> User | None:

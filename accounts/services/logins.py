@@ -57,7 +57,7 @@ def log_in(*, identifier: str, password: str, ip: str) -> Login:
             raise _wrong_credentials()
     if user.banned_at is not None:
         raise Forbidden("This account is banned.", code="account_banned")
-    remember_login(user, identifier, ip)
+    remember_login(user, ip)
     return open_login(user)
 
 

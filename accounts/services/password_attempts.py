@@ -42,9 +42,13 @@ def limited_confirmation(user: User) -> Iterator[rate_limits.Reservation]:
         yield attempt
 
 
-def remember_login(user: User, identifier: str, ip: str) -> None:
-    """Remember the address for what the person logged in with, and for the confirmed contacts."""
-    names = {normalize_identifier(identifier), user.username.lower()}
+def remember_login(user: User, ip: str) -> None:
+    """Remember the address for the username and the confirmed contacts of a person who logged in.
+
+    Not for a contact that is not confirmed, even if it was used to log in: it may be somebody else's, whose
+    limits a known address could use up.
+    """
+    names = {user.username.lower()}
     if user.email and user.email_confirmed_at:
         names.add(user.email)
     if user.phone and user.phone_confirmed_at:

@@ -121,6 +121,39 @@ def test_a_stranger_cannot_use_up_the_guesses_of_a_known_address(buyer: User, de
     assert verify(at(HOME), code_in_redis()).status_code == 200
 
 
+@pytest.mark.parametrize("contact", [EMAIL, PHONE])
+def test_an_account_with_an_unconfirmed_contact_makes_no_address_known_for_it(
+    contact: str, debug: Any
+) -> None:
+    make_user(email=EMAIL, phone=PHONE, username="mallory", is_verified=False)
+    assert log_in(at(STRANGER), contact).status_code == 200  # accepted while no contact is confirmed
+    assert not otp_limits.Requester.of(contact, STRANGER).is_known
+    for _ in range(4):
+        send(at(STRANGER), contact)
+        for _ in range(6):
+            wrong_guess(STRANGER, contact)
+        redis_client().flushdb()
+    assert OtpEvent.objects.filter(kind="wrong_guess").count() == 6
+    make_known(contact, HOME)  # the owner's guesses are left
+
+
+def test_a_login_makes_the_address_known_for_the_username_and_confirmed_contacts(
+    quick_hashing: None,
+) -> None:
+    layla = make_user(email="layla@example.com", phone="+971501112233", username="layla.m")
+    assert log_in(at(HOME), layla.email).status_code == 200
+    User.objects.filter(pk=layla.pk).update(phone_confirmed_at=None)
+    assert log_in(at(STRANGER), "layla.m").status_code == 200
+    known = [
+        [
+            otp_limits.Requester.of(name, ip).is_known
+            for name in ("layla@example.com", "+971501112233", "layla.m")
+        ]
+        for ip in (HOME, STRANGER)
+    ]
+    assert known == [[True, True, True], [True, False, True]]
+
+
 def test_a_right_code_counts_as_no_guess(buyer: User, debug: Any) -> None:
     for _ in range(4):
         make_known(EMAIL, HOME)
