@@ -30,6 +30,7 @@ T = TypeVar("T")
 _RETRY_SECONDS = 0.5
 _POLL_SECONDS = 2.0  # jobs that were inserted while the worker was not listening
 _HEARTBEAT_SECONDS = 10.0
+_STOPPING_TIMEOUT = 0.5  # seconds, for a connection
 
 # Gives up an attempt to connect after a second: psycopg_pool's own waits grow to minutes.
 _POOL = {"min_size": 1, "max_size": 6, "timeout": 3.0, "reconnect_timeout": 1.0}
@@ -47,6 +48,12 @@ class PersistentConnector(PsycopgConnector):
         super().__init__(**options)
         self.outages = 0
         self.is_stopping = False
+
+    def stop(self) -> None:
+        """Repeat no query any more, and wait less for a connection, so that the process ends in time."""
+        self.is_stopping = True
+        if self._async_pool is not None:
+            self._async_pool.timeout = _STOPPING_TIMEOUT
 
     async def execute_query_async(self, query: Any, **arguments: Any) -> None:
         await self._persist(lambda: PsycopgConnector.execute_query_async(self, query, **arguments))
@@ -137,7 +144,7 @@ async def run_worker(*, concurrency: int, shutdown_timeout: float) -> None:
     current: list[RecoveringWorker] = []
 
     def stop() -> None:
-        connector.is_stopping = True
+        connector.stop()
         stopping.set()
         for worker in current:
             worker.stop()  # type: ignore[no-untyped-call]
