@@ -1,6 +1,7 @@
 """Authentication: bearer tokens for the API, tokens and tickets for sockets, passwords for the admin."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from accounts.services.password_attempts import limited_login, remember_login
 from accounts.services.tickets import redeem_ws_ticket
 from accounts.services.token_use import record_use, record_uses
 from accounts.tokens import TokenClaims, check_token_subject, read_access_token
+from soukloop.core.db.outage import repeat_if_lost
 from soukloop.core.db.reads import Reads, run
 from soukloop.core.db.rows import user_by_id, users_by_id
 from soukloop.core.errors import NotAuthenticated
@@ -35,7 +37,7 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, str] | None:
         header = request.headers.get("Authorization", "")
-        user = user_from_header(header)
+        user = repeat_if_lost(partial(user_from_header, header))
         if user is None:
             return None
         request._request.authenticated_user_id = user.pk  # type: ignore[attr-defined]  # for the log line

@@ -9,9 +9,14 @@ import time
 import urllib.error
 import urllib.request
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
+
+from accounts.tokens import access_token_for
+from chat.models import Message
+from chat.tests.factories import make_conversation
 
 pytestmark = pytest.mark.faults
 
@@ -105,14 +110,77 @@ def test_ending_all_connections_again_and_again_fails_at_most_one_read(
     with Readers(server, readers) as reading:
         for _ in range(5):
             time.sleep(0.4)
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
+            end_all_connections()
             time.sleep(0.4)
     assert len(reading.results) > 50
     assert [(path, status) for _, path, status in reading.results if status != 200] == []
+
+
+def end_all_connections() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+class Writer(threading.Thread):
+    """Sends messages to a conversation, each with an Idempotency-Key."""
+
+    def __init__(self, server: Any) -> None:
+        super().__init__()
+        conversation = make_conversation()
+        token = access_token_for(conversation.buyer)
+        self.is_over = False
+        self.statuses: list[int] = []
+        self._url = f"{server.url}/api/v1/conversations/{conversation.pk}/messages"
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def run(self) -> None:
+        while not self.is_over:
+            body = json.dumps({"content": f"Message {len(self.statuses)}"}).encode()
+            headers = {**self._headers, "Idempotency-Key": str(uuid4())}
+            message = urllib.request.Request(self._url, body, headers)
+            try:
+                with urllib.request.urlopen(message, timeout=15) as answer:
+                    self.statuses.append(answer.status)
+            except urllib.error.HTTPError as error:
+                self.statuses.append(error.code)
+            time.sleep(0.03)
+
+
+def test_ending_all_connections_fails_no_write_with_an_idempotency_key_and_doubles_none(
+    live_server_process: Any,
+) -> None:
+    server = start(live_server_process)
+    writers = [Writer(server) for _ in range(8)]
+    for writer in writers:
+        writer.start()
+    for _ in range(6):
+        time.sleep(0.6)
+        end_all_connections()
+    time.sleep(0.6)
+    for writer in writers:
+        writer.is_over = True
+        writer.join()
+    statuses = [status for writer in writers for status in writer.statuses]
+    assert len(statuses) > 50
+    assert [status for status in statuses if status not in (201, 429)] == []
+    assert Message.objects.count() == statuses.count(201)
+
+
+def test_ending_all_connections_fails_no_command_of_a_socket_afterwards(
+    live_server_process: Any, bare_client: Any
+) -> None:
+    server = start(live_server_process)
+    conversation = make_conversation()
+    client = bare_client(server, access_token_for(conversation.buyer))
+    for number in range(4):
+        data = {"conversation_id": str(conversation.pk), "content": f"Message {number}"}
+        assert client.call("message:send", data)["success"]
+        end_all_connections()
+        time.sleep(0.1)
+    assert Message.objects.count() == 4
 
 
 def test_after_a_crash_of_postgresql_reads_succeed_within_two_seconds(

@@ -1,10 +1,15 @@
 """How long connecting to PostgreSQL is tried again, and which errors mean that a connection was lost."""
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import psycopg
 from django.db import Error as DjangoDatabaseError
+from django.db import connection
 from psycopg_pool import PoolTimeout
+
+T = TypeVar("T")
 
 PAUSE = 0.05  # seconds between two attempts
 _TRY_FOR = 2.0  # seconds from the first failure; a server that crashed is back within about one
@@ -42,3 +47,14 @@ def is_lost_connection(error: BaseException) -> bool:
         return False
     # libpq's own errors, such as "server closed the connection unexpectedly", have no code.
     return cause.sqlstate is None or cause.sqlstate.startswith(_LOST)
+
+
+def repeat_if_lost(function: Callable[[], T]) -> T:
+    """Call a function, and again if its connection is lost; it must have the same effect twice as once."""
+    try:
+        return function()
+    except DjangoDatabaseError as error:
+        if not is_lost_connection(error) or connection.in_atomic_block:
+            raise
+        connection.close()
+        return function()

@@ -5,11 +5,11 @@ import shutil
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
-from soukloop.core.db.outage import is_lost_connection
+from soukloop.core.db.outage import repeat_if_lost
 from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
 
@@ -51,12 +51,7 @@ async def _run_check(check: Callable[[], None]) -> str:
 def _call_and_close_connections(check: Callable[[], None]) -> None:
     """Run a check; again if its connection was lost, which is not the same as an unavailable PostgreSQL."""
     try:
-        check()
-    except DatabaseError as error:
-        if not is_lost_connection(error):
-            raise
-        connections.close_all()
-        check()
+        repeat_if_lost(check)
     finally:
         connections.close_all()
 

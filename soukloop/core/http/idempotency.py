@@ -16,6 +16,7 @@ from rest_framework.response import Response
 
 from soukloop.core import jsonlib
 from soukloop.core.db.clock import database_now
+from soukloop.core.db.outage import repeat_if_lost
 from soukloop.core.errors import BadRequest, IdempotencyMismatch
 from soukloop.core.http.requests import client_ip
 from soukloop.core.http.stored_bodies import pack_body, unpack_body
@@ -28,7 +29,8 @@ def idempotent(handler: Handler) -> Handler:
     """Wrap a view's `post` so that its effect and its response commit together, once per key and owner.
 
     A concurrent duplicate waits at an advisory lock until the first has committed, then gets its response. A
-    refused request leaves no record, so it may be corrected and sent again with the same key.
+    refused request leaves no record, so it may be corrected and sent again with the same key. If the
+    connection to PostgreSQL is lost meanwhile, the request is carried out again, as if it had been repeated.
     """
     return _idempotent(handler, None)
 
@@ -55,24 +57,31 @@ def _idempotent(handler: Handler, prepare: Callable[[Request], None] | None) -> 
         fingerprint = _fingerprint(request)
         if prepare is not None and _stored(record_id) is None:
             prepare(request)
-        with transaction.atomic():
-            _lock(record_id)
-            record = _stored(record_id)
-            if record is not None:
-                if record.fingerprint != fingerprint:
-                    raise IdempotencyMismatch
-                return Response(
-                    orjson.Fragment(unpack_body(record.body)),
-                    status=record.status,
-                    headers={"Idempotent-Replayed": "true"},
-                )
-            response = handler(view, request, *args, **kwargs)
-            body = pack_body(jsonlib.dumps(response.data))
-            _store(record_id, fingerprint, response.status_code, body)
-            return response
+        call = functools.partial(handler, view, request, *args, **kwargs)
+        # Whether the transaction was committed before its connection was lost is then seen by the record.
+        return repeat_if_lost(functools.partial(_answer_once, record_id, fingerprint, call))
 
     wrapper.is_idempotent = True  # type: ignore[attr-defined]
     return wrapper
+
+
+def _answer_once(record_id: UUID, fingerprint: UUID, call: Callable[[], Response]) -> Response:
+    """Call the view's handler and store its response, or return the one that is stored."""
+    with transaction.atomic():
+        _lock(record_id)
+        record = _stored(record_id)
+        if record is not None:
+            if record.fingerprint != fingerprint:
+                raise IdempotencyMismatch
+            return Response(
+                orjson.Fragment(unpack_body(record.body)),
+                status=record.status,
+                headers={"Idempotent-Replayed": "true"},
+            )
+        response = call()
+        body = pack_body(jsonlib.dumps(response.data))
+        _store(record_id, fingerprint, response.status_code, body)
+        return response
 
 
 def _record_id(owner: str, key: str) -> UUID:
