@@ -1,11 +1,13 @@
 """The current request: its id, its client's address, its log line."""
 
+import ipaddress
 import logging
 import re
 import time
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 logger = logging.getLogger("soukloop.request")
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
+_IP_WITH_PORT = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[0-9.]+))(?::[0-9]+)?")
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -30,10 +33,26 @@ def client_ip(request: HttpRequest) -> str:
 
 
 def forwarded_ip(peer: str, forwarded_for: str) -> str:
-    """Return the address before the last `TRUSTED_PROXIES` hops."""
+    """Return the address before the last `TRUSTED_PROXIES` hops, as `plain_ip` writes it."""
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()] + [peer]
     trusted: int = settings.TRUSTED_PROXIES
-    return hops[max(0, len(hops) - 1 - trusted)]
+    return plain_ip(hops[max(0, len(hops) - 1 - trusted)])
+
+
+@lru_cache(maxsize=1024)
+def plain_ip(text: str) -> str:
+    """Return an address as limits count it: without a port, and IPv4 as such inside IPv6.
+
+    Some proxies send `192.0.2.1:50000` or `::ffff:192.0.2.1`. The one would be another address for each
+    connection, and all of the other are in one /64, so that everybody would share the limits of one address.
+    Other text, such as a socket's path, is returned as it is.
+    """
+    with_port = _IP_WITH_PORT.fullmatch(text)
+    try:
+        address = ipaddress.ip_address(with_port["v6"] or with_port["v4"] if with_port else text)
+    except ValueError:
+        return text
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def bearer_token(header: str) -> str | None:

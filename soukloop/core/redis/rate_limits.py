@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from soukloop.core.domain import domain_apps
 from soukloop.core.errors import RateLimited
+from soukloop.core.http.requests import plain_ip
 from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
 
@@ -157,7 +158,7 @@ def subject_of(user_id: object, ip: str) -> str | None:
 @lru_cache(maxsize=1024)
 def _is_loopback(ip: str) -> bool:
     try:
-        return ipaddress.ip_address(ip).is_loopback
+        return ipaddress.ip_address(plain_ip(ip)).is_loopback
     except ValueError:
         return False
 
@@ -165,6 +166,7 @@ def _is_loopback(ip: str) -> bool:
 @lru_cache(maxsize=1024)
 def network_of(ip: str) -> str:
     """Return an IPv4 address as it is, and the /64 of an IPv6 address: one subscriber has all of that."""
+    ip = plain_ip(ip)
     try:
         address = ipaddress.ip_address(ip)
     except ValueError:

@@ -123,6 +123,38 @@ def test_a_forged_forwarded_header_does_not_change_the_client_address(settings: 
     assert client_ip(request) == "127.0.0.1"
 
 
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("203.0.113.9:50123", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("[::ffff:203.0.113.9]:50123", "203.0.113.9"),
+        ("[2001:DB8::7]:50123", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("unix:", "unix:"),
+        ("203.0.113:1", "203.0.113:1"),
+        ("[]", "[]"),
+    ],
+)
+def test_the_client_address_is_the_same_however_a_proxy_writes_it(
+    settings: Any, rf: Any, sent: str, expected: str
+) -> None:
+    settings.TRUSTED_PROXIES = 1
+    assert client_ip(rf.get("/", headers={"x-forwarded-for": f"1.1.1.1, {sent}"})) == expected
+
+
+def test_ipv4_addresses_inside_ipv6_do_not_share_a_limit(settings: Any) -> None:
+    for _ in range(3):
+        hit_address("test_scope", "::ffff:203.0.113.9")
+    with pytest.raises(RateLimited):
+        hit_address("test_scope", "203.0.113.9")
+    hit_address("test_scope", "::ffff:203.0.113.10")
+    settings.RATE_LIMIT_EXEMPT_LOOPBACK = True
+    assert rate_limits.subject_of(None, "::ffff:127.0.0.1") is None
+
+
 def test_addresses_of_one_ipv6_network_share_a_limit() -> None:
     for last in range(3):
         hit_address("test_scope", f"2001:db8::{last}")
