@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from livestream.models.streams import Stream
+from soukloop.core.db.fields import UpdatedAtField
 
 
 class PublisherConnection(models.Model):
@@ -54,7 +55,7 @@ class Replay(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    updated_at = UpdatedAtField()  # judged by `resume_pending_replays`
 
     class Meta:
         constraints = (

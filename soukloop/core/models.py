@@ -13,9 +13,8 @@ class IdempotencyRecord(models.Model):
     fingerprint = models.UUIDField()  # a keyed digest of the request
     created_at = models.DateTimeField(auto_now_add=True)
     status = models.SmallIntegerField()
-    body = (
-        models.BinaryField()
-    )  # as rendered, so that a replay is the same byte for byte; see stored_bodies.py
+    # As rendered, so that a replay is the same byte for byte; see stored_bodies.py.
+    body = models.BinaryField()
 
     class Meta:
         indexes = (models.Index(fields=["created_at"], name="idempotency_created_at"),)
