@@ -3,18 +3,17 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularJSONAPIView
 
 from soukloop.core.domain import collect_urls
 from soukloop.core.http.health import healthz, readyz
-from soukloop.core.http.views import DocsPage, RedocPage, UnknownUrl
+from soukloop.core.http.views import DocsPage, OpenApiDocument, RedocPage, UnknownUrl
 from soukloop.realtime.views import asyncapi_document
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/docs")),
     path("healthz", healthz),
     path("readyz", readyz),
-    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("openapi.json", OpenApiDocument.as_view(), name="openapi"),
     path("asyncapi.json", asyncapi_document),
     path("docs", DocsPage.as_view(url_name="openapi"), name="docs"),
     path("redoc", RedocPage.as_view(url_name="openapi"), name="redoc"),

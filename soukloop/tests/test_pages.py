@@ -78,3 +78,30 @@ def test_a_crash_gets_the_500_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_bad_request_gets_the_400_page() -> None:
     assert_is_error_page(Client(HTTP_HOST="evil.example").get("/docs"), 400, "Bad request")
+
+
+PAGES = (
+    *("/", "/docs", "/redoc", "/openapi.json", "/asyncapi.json", "/favicon.svg", "/robots.txt", "/media/x"),
+    *("/admin", "/admin/", "/admin/login", "/admin/accounts/user", "/admin/jsi18n", "/internal/", "/ws/"),
+    *("/static/", "/static/nope.css", "/static/%00", "/static/%ff", "/static/..%2f..%2fmanage.py"),
+)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_debugging", [False, True])
+@pytest.mark.parametrize("path", PAGES)
+def test_no_request_of_a_guest_for_a_page_is_a_failure(path: str, is_debugging: bool, settings: Any) -> None:
+    settings.DEBUG = is_debugging
+    client = Client(raise_request_exception=False)
+    for method in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "FOO"):
+        for query in ("", "?version=%00", "?version=a%0d%0ab:c", "?lang=%00&format=x&next=%00"):
+            response = client.generic(method, path + query)
+            assert response.status_code < 500, (method, query)
+            for name, value in response.items():
+                assert value.isprintable(), (name, value)
+
+
+def test_the_openapi_document_has_one_version_whatever_the_url_asks_for() -> None:
+    plain, asked = Client().get("/openapi.json"), Client().get("/openapi.json?version=9%22;x")
+    assert asked.content == plain.content
+    assert asked["Content-Disposition"] == plain["Content-Disposition"]

@@ -14,7 +14,8 @@ from asgiref.sync import (
 )
 from django.conf import settings
 from django.db import close_old_connections, connection
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.security import SecurityMiddleware
@@ -23,6 +24,7 @@ from django.urls import ResolverMatch, get_urlconf, resolve
 from django.utils.decorators import sync_and_async_middleware
 from rest_framework.parsers import MultiPartParser
 from servestatic.middleware import ServeStaticMiddleware
+from servestatic.responders import MissingFileError
 
 from soukloop.core.errors import Busy
 from soukloop.core.http.body_limit import Asgi, Receive, Send
@@ -148,9 +150,19 @@ def static_files_middleware(get_response: Callable[[HttpRequest], Any]) -> Calla
     asynchronously, also where the rest isn't: in Django's test client.
     """
     if iscoroutinefunction(get_response):
-        return cast(Callable[[HttpRequest], Any], ServeStaticMiddleware(get_response))
-    blocking: Callable[[HttpRequest], Any] = async_to_sync(ServeStaticMiddleware(sync_to_async(get_response)))
+        return cast(Callable[[HttpRequest], Any], StaticFiles(get_response))
+    blocking: Callable[[HttpRequest], Any] = async_to_sync(StaticFiles(sync_to_async(get_response)))
     return blocking
+
+
+class StaticFiles(ServeStaticMiddleware):  # type: ignore[misc]  # the library is untyped
+    """ServeStatic's middleware, for which a missing file is an error of the programmer while DEBUG is on."""
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            return cast(HttpResponseBase, await super().__call__(request))
+        except MissingFileError as error:
+            raise Http404("File not found.") from error
 
 
 class InlineSignals:

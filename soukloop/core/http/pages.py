@@ -1,9 +1,20 @@
-"""The content security policy of HTML pages: the admin, the API's documentation, error pages."""
+"""Middleware of HTML pages: the admin, the API's documentation, error pages."""
 
 from django.http import HttpRequest, HttpResponse
+from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
 from soukloop.core.uploads import media_origins
+
+
+class PageCommonMiddleware(CommonMiddleware):
+    """Redirect to the address with a slash at its end only where nothing is sent that would be lost.
+
+    For other methods Django's middleware fails while DEBUG is on.
+    """
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        return request.method in ("GET", "HEAD") and super().should_redirect_with_slash(request)
 
 
 class ContentSecurityPolicyMiddleware(MiddlewareMixin):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,12 +15,23 @@ _CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'; worker-src blob:; frame-ancestors 'none'"
 )
+_METHODS = ["get", "head"]  # the library's answer to OPTIONS has no template
+
+
+class OpenApiDocument(SpectacularJSONAPIView):
+    """The OpenAPI document at `/openapi.json`; there is one version of it."""
+
+    schema = None
+
+    def _get_version_parameter(self, request: Request) -> None:
+        """Ignore `?version=`, which the library would write into the document and a header as it is."""
 
 
 class DocsPage(SpectacularSwaggerView):
     """Swagger UI at `/docs`."""
 
     schema = None
+    http_method_names = _METHODS
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
@@ -32,6 +43,7 @@ class RedocPage(SpectacularRedocView):
     """ReDoc at `/redoc`, with our own template: the library's loads fonts from another server."""
 
     schema = None
+    http_method_names = _METHODS
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
