@@ -99,9 +99,20 @@ def test_a_job_runs_again_only_once_its_worker_is_dead() -> None:
 
 def test_a_job_whose_workers_keep_dying_is_failed() -> None:
     enqueue(WORKER_JOB, number=1)
-    sql("UPDATE procrastinate_jobs SET status = 'doing', attempts = 4")
+    for _ in range(settings.JOBS_ATTEMPTS_MAX - 1):
+        sql("UPDATE procrastinate_jobs SET status = 'doing'")
+        reap()
+        assert job().status == "todo"
+    sql("UPDATE procrastinate_jobs SET status = 'doing'")
     reap()
     assert job().status == "failed"
+
+
+def test_attempts_that_failed_do_not_count_as_deaths_of_a_worker() -> None:
+    enqueue(WORKER_JOB, number=1)
+    sql("UPDATE procrastinate_jobs SET status = 'doing', attempts = 100")
+    reap()
+    assert job().status == "todo"
 
 
 def test_a_stalled_job_whose_queueing_lock_is_queued_again_is_failed() -> None:
