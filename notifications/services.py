@@ -1,5 +1,6 @@
 """Services: every write to notifications."""
 
+import json
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -133,6 +134,35 @@ def clear_bodies(*, user_ids: Iterable[UUID], collapse_key: str, about: dict[str
     """Empty the bodies of notifications whose `data` has these values; for content that staff have hidden."""
     notifications = Notification.objects.filter(user_id__in=set(user_ids), collapse_key=collapse_key)
     notifications.filter(data__contains=about).update(body="")
+
+
+def remove_name(
+    *, name: str, user_ids: Iterable[UUID], about: dict[str, str], kinds_titled_by_name: Sequence[str] = ()
+) -> int:
+    """Write `name` for a deleted person in the titles of others' notifications; return how many.
+
+    Of those whose `data` has these values: where the title begins with a username, and whole titles of
+    `kinds_titled_by_name`. Doing it again changes nothing.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REMOVE_NAME,
+            {
+                "name": name,
+                "user_ids": list(set(user_ids)),
+                "about": json.dumps(about),
+                "kinds": list(kinds_titled_by_name),
+            },
+        )
+        return int(cursor.rowcount)
+
+
+_REMOVE_NAME = """
+UPDATE notifications_notification SET title = CASE
+    WHEN kind = ANY(%(kinds)s) THEN %(name)s
+    ELSE regexp_replace(title, '^@[[:alnum:]._]+', %(name)s) END
+WHERE user_id = ANY(%(user_ids)s) AND data @> %(about)s::jsonb AND (kind = ANY(%(kinds)s) OR title LIKE '@%%')
+"""
 
 
 def _recipients(user_ids: Iterable[UUID], actor_id: UUID | None) -> list[UUID]:

@@ -18,9 +18,11 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 
-from accounts.models import RefreshFamily
+from accounts.models import RefreshFamily, User
 from accounts.services import otp
-from accounts.tests.factories import block, follow, make_seller, make_user
+from accounts.services.profiles import delete_account
+from accounts.tests.factories import PASSWORD, block, follow, make_seller, make_user
+from chat.services import open_conversation
 from listings.models import Product, ViewBatch
 from listings.services import view_counts
 from listings.tests.factories import DUBAI_MARINA, make_product
@@ -51,6 +53,16 @@ def own_job(name: str) -> Arguments:
 def code() -> Arguments:
     otp.send_code(identifier=str(make_user().email), ip="192.0.2.1")
     return own_job("accounts.deliver_code")
+
+
+def deleted_writer() -> Arguments:
+    writer, product = make_user(), make_product()
+    open_conversation(
+        actor=writer, other_user_id=product.seller_id, product_id=product.pk, initial_message="Hello"
+    )
+    delete_account(actor=writer, password=PASSWORD)
+    User.objects.filter(pk=writer.pk).update(password="!")  # random letters otherwise
+    return own_job("chat.remove_name")
 
 
 def old_login() -> Arguments:
@@ -186,6 +198,7 @@ def nothing() -> Arguments:
 # What a task finds: the function makes the rows and returns the job's arguments.
 SCENES: dict[str, Callable[[], Arguments]] = {
     "accounts.deliver_code": code,
+    "chat.remove_name": deleted_writer,
     "accounts.delete_expired_rows": old_login,
     "core.delete_expired_responses": stored_responses,
     "core.delete_old_records": nothing,  # Procrastinate's own statement; see test_jobs.py
@@ -213,6 +226,7 @@ SCENES: dict[str, Callable[[], Arguments]] = {
 # Those that must have changed a row, so that a scene that has become empty is noticed.
 CHANGING = {
     "accounts.delete_expired_rows",
+    "chat.remove_name",
     "core.delete_expired_responses",
     "listings.delete_old_view_batches",
     "listings.flush_views",
