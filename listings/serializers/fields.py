@@ -11,6 +11,7 @@ from rest_framework.fields import empty
 
 from listings.models import Category
 from soukloop.core.http.fields import PlainTextField
+from soukloop.core.typed_text import remove_hidden
 from soukloop.core.uploads import is_own_media
 
 _NOT_IN_ADDRESSES = re.compile(r"[\s\\\"'<>`\x00-\x1f\x7f]")
@@ -36,6 +37,8 @@ def _check_address(address: str) -> None:
         raise serializers.ValidationError(
             "An address can't contain spaces, quotes, backslashes or angle brackets."
         )
+    if remove_hidden(address, has_lines=False) != address:
+        raise serializers.ValidationError("An address can't contain characters that cannot be seen.")
     invalid_host = "The host or port of this address is invalid."
     try:
         parts = urlsplit(address)

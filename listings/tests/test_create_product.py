@@ -152,6 +152,7 @@ def test_location_next_to_zero_is_accepted() -> None:
     assert answer.status_code == 201
 
 
+_HIDDEN_CHARACTERS = "An address can't contain characters that cannot be seen."
 _FORBIDDEN_CHARACTERS = "An address can't contain spaces, quotes, backslashes or angle brackets."
 
 
@@ -172,6 +173,9 @@ _FORBIDDEN_CHARACTERS = "An address can't contain spaces, quotes, backslashes or
         ("http://a.com/'x", _FORBIDDEN_CHARACTERS),
         ("http://a.com/<b>", _FORBIDDEN_CHARACTERS),
         ("http://a.com/a b", _FORBIDDEN_CHARACTERS),
+        ("https://a.com/\u202egpj.exe", _HIDDEN_CHARACTERS),
+        ("https://a.com/a\u200bb.jpg", _HIDDEN_CHARACTERS),
+        ("https://a.com/\u200ea.jpg", _HIDDEN_CHARACTERS),
         ("http://a.com/a\u00a0b", _FORBIDDEN_CHARACTERS),
         ("http://a.com/a\nb", _FORBIDDEN_CHARACTERS),
     ],
