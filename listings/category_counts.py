@@ -42,6 +42,10 @@ def category_counts() -> Counts:
             if time.monotonic() > deadline:  # the process that counts is slow or has died
                 return _count()
         try:
+            # Another process may have counted between the look at the cache and the lock.
+            cached = _parse(client.hgetall(keys.CATEGORY_COUNTS))
+            if cached is not None:
+                return cached
             counts = _count()
             with client.pipeline() as pipe:
                 pipe.delete(keys.CATEGORY_COUNTS)

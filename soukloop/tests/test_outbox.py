@@ -66,6 +66,7 @@ class Scene:
         return answer.status_code == 201
 
 
+@pytest.mark.usefixtures("no_shared_servers")
 @pytest.mark.parametrize("kind", ["message", "offer", "stream chat"])
 def test_events_of_a_process_that_is_killed_before_it_publishes_are_published_by_another(
     live_server_process: Servers, own_redis: RedisProcess, bare_client: Any, kind: str

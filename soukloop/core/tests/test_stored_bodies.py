@@ -73,7 +73,7 @@ def test_a_stored_response_takes_few_bytes_and_expired_ones_make_room_for_the_ne
         vacuum()  # as autovacuum does after 2 % of the rows were deleted
         sizes.append(fill())
     assert max(sizes) < 1.4 * sizes[0]  # the index of random ids is less dense once room in it is reused
-    assert sizes[-1] < 1.05 * sizes[1]
+    assert sizes[-1] < 1.1 * sizes[1]  # a few pages more, or fewer
     with connection.cursor() as cursor:
         cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'core_idempotencyrecord'")
         options: Any = cursor.fetchone()

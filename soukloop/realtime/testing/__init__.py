@@ -95,6 +95,13 @@ def live_server_process(
 
 
 @pytest.fixture
+def no_shared_servers(_shared_servers: dict[Any, ServerProcess]) -> None:
+    """End the session's other web processes, which would sweep this database's outbox into their Redis."""
+    for server in _shared_servers.values():
+        server.terminate()
+
+
+@pytest.fixture
 def own_redis() -> Iterator[RedisProcess]:
     """Return a Redis to kill; start servers with `environment={"REDIS_URL": own_redis.url}`."""
     process = RedisProcess()
