@@ -216,8 +216,7 @@ def test_the_backlog_of_a_client_that_stops_polling_is_bounded(
         pass
     client.post(f'42["probe:join",{{"room":"{STREAM}"}}]'.encode())
     for _ in range(5):
-        command = f'42["probe:publish",{{"room":"{STREAM}","event":"probe:said","count":100}}]'
-        client.post(command.encode())
+        watcher.call("probe:publish", {"room": STREAM, "event": "probe:said", "count": 100})
     wait_until(lambda: len(watcher.named("probe:said")) == 500, "all events at a client that reads")
     assert client.get()[0] == 400
 
