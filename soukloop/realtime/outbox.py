@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections, transaction
 from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
 
 from soukloop.core import jsonlib
 from soukloop.core.db.commits import before_commit
@@ -93,7 +94,7 @@ def publish_overdue() -> int:
             after: list[Any] = [settings.OUTBOX_KEPT_FOR, settings.OUTBOX_SWEEP_AFTER, _SWEEP_BATCH]
             cursor.execute(_OVERDUE, after)
             rows = cursor.fetchall()
-            if not rows or redis_client().info("server")["uptime_in_seconds"] < _REDIS_SETTLES_WITHIN:
+            if not rows or not _has_redis_settled():
                 return published
             due = [entry for _, entry, is_too_old in rows if not is_too_old]
             publisher.send_now([message for entry in due for message in _decoded(entry)])
@@ -101,6 +102,11 @@ def publish_overdue() -> int:
         published += len(due)
         if len(rows) < _SWEEP_BATCH:
             return published
+
+
+def _has_redis_settled() -> bool:
+    """Return whether Redis has run for so long that every process has subscribed again."""
+    return bool(redis_client().info("server")["uptime_in_seconds"] >= _REDIS_SETTLES_WITHIN)
 
 
 def _decoded(entry: str) -> list[tuple[str, Message]]:
@@ -148,10 +154,13 @@ class _Deleter:
                 self._delete(ids)
 
     def _delete(self, ids: list[int]) -> None:
+        """Delete these rows, unless Redis has just started: a sweep then publishes them to all once more."""
         try:
+            if not _has_redis_settled():
+                return
             with connection.cursor() as cursor:
                 cursor.execute("DELETE FROM realtime_outboxentry WHERE id = ANY(%s)", [ids])
-        except (DatabaseError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError, RedisError) as error:
             logger.warning("deleting %s published outbox entries failed: %s", len(ids), error)
         finally:
             connections.close_all()
