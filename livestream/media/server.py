@@ -30,8 +30,12 @@ class MediaServer:
         return self._publishers("live")
 
     def recordings(self) -> set[str]:
-        """Return the public ids of the streams being recorded; raises the errors of `publishers`."""
-        return set(self._publishers("pkg"))
+        """Return the public ids of the streams being recorded, which are those being published.
+
+        The media server closes a publisher's recording before it removes the publisher from its statistics.
+        Raises the errors of `publishers`.
+        """
+        return set(self.publishers())
 
     def drop(self, public_id: str) -> bool:
         """Disconnect a stream's publisher; return whether there was one.

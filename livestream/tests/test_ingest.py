@@ -1,0 +1,77 @@
+"""How the media server takes encoders: what it records, whom it refuses, replaces and disconnects."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accounts.models import User
+from accounts.tests.factories import client_for, make_seller
+from livestream.media import recordings
+from livestream.media.server import media_server
+from livestream.models import Stream
+from livestream.tests.factories import make_stream
+from livestream.tests.media import RATE, SIZE, MediaServerProcess
+from soukloop.realtime.testing.waiting import wait_until
+
+READY = {"camera_ready": True, "checklist_complete": True}
+
+
+@pytest.fixture
+def seller(transactional_db: None) -> User:
+    return make_seller(username="testseller")
+
+
+@pytest.fixture
+def live(media: MediaServerProcess, seller: User) -> tuple[Stream, str]:
+    """A live stream and its key."""
+    stream = make_stream(seller=seller)
+    data = client_for(seller).post(f"/api/v1/streams/{stream.pk}/go-live", READY).json()["data"]
+    stream.refresh_from_db()
+    return stream, data["streamKey"]
+
+
+def film(path: Path, seconds: int) -> Path:
+    """Write a film that begins with a keyframe, with one every second and B-frames."""
+    subprocess.run(
+        [
+            *("ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"testsrc=size={SIZE}:rate={RATE}"),
+            *("-f", "lavfi", "-i", "sine", "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast"),
+            *("-bf", "2", "-g", str(RATE), "-pix_fmt", "yuv420p", "-c:a", "aac", str(path)),
+        ],
+        check=True,
+    )
+    return path
+
+
+def video_packets(path: Path) -> list[dict[str, Any]]:
+    listed = subprocess.run(
+        [
+            *("ffprobe", "-v", "error", "-select_streams", "v", "-of", "json"),
+            *("-show_entries", "packet=flags,size", str(path)),
+        ],
+        capture_output=True,
+        check=True,
+    ).stdout
+    packets: list[dict[str, Any]] = json.loads(listed)["packets"]
+    return packets
+
+
+def test_a_recording_holds_every_frame_from_the_first_keyframe_and_never_the_key(
+    media: MediaServerProcess, live: tuple[Stream, str], tmp_path: Path
+) -> None:
+    stream, key = live
+    sent = film(tmp_path / "film.flv", 2)
+    for number in (1, 2):
+        encoder = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-i", sent, "-c", "copy", "-f", "flv"]
+        subprocess.run([*encoder, f"rtmp://127.0.0.1:{media.rtmp_port}/live/{key}"], check=True, timeout=20)
+        wait_until(lambda number=number: len(recordings.of_stream(stream.public_id)) == number, "recording")
+        wait_until(lambda: stream.public_id not in media_server.recordings(), "closed recording")
+        recording = recordings.of_stream(stream.public_id)[-1]
+        assert video_packets(recording) == video_packets(sent)
+        assert video_packets(recording)[0]["flags"].startswith("K")
+    assert not [path for path in media.root.rglob("*") if key in path.name]
+    assert key.encode() not in b"".join(path.read_bytes() for path in recordings.of_stream(stream.public_id))
+    assert key not in (media.state / "log").read_text()
