@@ -1,6 +1,7 @@
 """Stream keys: the secrets with which encoders publish streams."""
 
 import secrets
+from urllib.parse import unquote
 
 from django.utils.crypto import salted_hmac
 
@@ -12,5 +13,9 @@ def new_key() -> str:
 
 
 def digest(key: str) -> str:
-    """Return the keyed hash under which a stream key is stored and looked up."""
-    return salted_hmac("livestream.stream_key", key, algorithm="sha256").hexdigest()
+    """Return the keyed hash under which a stream key is stored and looked up.
+
+    A space or line break that was pasted with the key is ignored, also one that the encoder has URL-encoded.
+    """
+    pasted = unquote(key[:MAX_LENGTH]).strip()
+    return salted_hmac("livestream.stream_key", pasted, algorithm="sha256").hexdigest()

@@ -1,6 +1,7 @@
 """Encoders of live streams: authorizing and dropping them, and ending the streams they abandoned."""
 
 import logging
+import time
 from datetime import timedelta
 from uuid import UUID
 
@@ -21,38 +22,78 @@ logger = logging.getLogger(__name__)
 
 # A connection younger than this may be newer than the statistics that the media server just returned.
 _STATISTICS_LAG = timedelta(seconds=10)
+# An encoder that was accepted, and isn't listed by the media server after this time, has left.
+_ACCEPTANCE_LAG = timedelta(seconds=5)
 
 
 def authorize_publisher(*, key: str, client_id: str) -> str:
-    """Allow an encoder to publish; return the public id, which replaces the key as the stream's name.
+    """Allow an encoder to publish instead of any other; return the public id that replaces the key.
 
-    Raises Forbidden if no live stream has this key, Conflict while another encoder is publishing the stream.
+    An encoder whose network changed comes back before the loss of its old connection is noticed, so the old
+    connection is dropped. Raises Forbidden if no live stream has this key, Conflict if that fails.
     """
-    digest = stream_keys.digest(key[: stream_keys.MAX_LENGTH])
+    digest = stream_keys.digest(key)
     found = Stream.objects.live().filter(key_digest=digest).values_list("pk", "public_id").first()
     if found is None:
         raise Forbidden("This is not the key of a live stream.", code="stream_key_refused")
     stream_id, public_id = found
-    # The media server hangs if a stream gets two publishers, so its statistics are checked besides the table.
-    # This is done before locking the row, because the response can take seconds.
-    is_publishing = _is_publishing(public_id)
-    with transaction.atomic():
-        stream = access.lock_stream(stream_id)
-        if not stream.is_live or stream.key_digest != digest:
-            raise Forbidden("This is not the key of a live stream.", code="stream_key_refused")
-        open_connections = stream.publisher_connections.filter(lost_at=None)
-        if is_publishing or (is_publishing is None and open_connections.exists()):
-            raise Conflict("Another encoder is publishing this stream.", code="already_publishing")
-        now = database_now()
-        open_connections.update(lost_at=now)
-        PublisherConnection.objects.create(stream=stream, client_id=client_id, connected_at=now)
-        events.publish_stream_resumed(stream)
-    return public_id
+    give_up_at = time.monotonic() + 2 * _ACCEPTANCE_LAG.total_seconds()
+    while time.monotonic() < give_up_at:
+        # Not while the row is locked, because the response can take seconds.
+        dropped = _drop_publishers(public_id)
+        if _replace_connection(stream_id, digest=digest, client_id=client_id, dropped=dropped):
+            return public_id
+        time.sleep(0.05)
+    raise Conflict("Another encoder is connecting to this stream.", code="already_publishing")
+
+
+def _drop_publishers(public_id: str) -> set[str] | None:
+    """Disconnect a stream's encoders and return their client ids; None if the media server doesn't list them.
+
+    Raises Conflict if an encoder can't be disconnected.
+    """
+    try:
+        publishing = media_server.publishers().get(public_id, set())
+    except (MediaServerUnavailable, MediaServerBadResponse) as error:
+        logger.warning("reading the media server's publishers failed: %s", error)
+        return None
+    try:
+        if publishing:
+            media_server.drop(public_id)
+    except (MediaServerUnavailable, MediaServerBadResponse) as error:
+        logger.error("dropping the publisher of %s failed: %s", public_id, error)
+        raise Conflict("Another encoder is publishing this stream.", code="already_publishing") from error
+    return publishing
+
+
+@transaction.atomic
+def _replace_connection(stream_id: UUID, *, digest: str, client_id: str, dropped: set[str] | None) -> bool:
+    """Record an encoder as the stream's only one; return False while another may be about to publish.
+
+    The media server must never get two publishers of a stream: it would record the second one without listing
+    it. An encoder that was accepted a moment ago is not listed by the media server until that has read the
+    acceptance, so it can't be dropped yet.
+    """
+    stream = access.lock_stream(stream_id)
+    if not stream.is_live or stream.key_digest != digest:
+        raise Forbidden("This is not the key of a live stream.", code="stream_key_refused")
+    now = database_now()
+    other = stream.publisher_connections.filter(lost_at=None).exclude(client_id=client_id).first()
+    if other is not None and dropped is None:
+        raise Conflict("Another encoder is publishing this stream.", code="already_publishing")
+    if other is not None and other.client_id not in (dropped or ()):
+        is_settled = now - other.connected_at >= _ACCEPTANCE_LAG
+        if not is_settled:
+            return False
+    stream.publisher_connections.filter(lost_at=None).update(lost_at=now)
+    PublisherConnection.objects.create(stream=stream, client_id=client_id, connected_at=now)
+    events.publish_stream_resumed(stream)
+    return True
 
 
 def publisher_disconnected(*, key: str, client_id: str) -> None:
     """Record that an encoder disconnected; it can reconnect within STREAM_RECONNECT_WINDOW."""
-    digest = stream_keys.digest(key[: stream_keys.MAX_LENGTH])
+    digest = stream_keys.digest(key)
     stream_id = Stream.objects.live().filter(key_digest=digest).values_list("pk", flat=True).first()
     if stream_id is not None:
         _mark_disconnected(stream_id, client_id=client_id)
@@ -149,15 +190,6 @@ def _end_abandoned_streams() -> None:
     ):
         for stream_id in abandoned.values_list("pk", flat=True):
             end_abandoned_stream(stream_id=stream_id, reason=reason, unless_published_since=window_start)
-
-
-def _is_publishing(public_id: str) -> bool | None:
-    """Return whether the media server has a publisher of this stream; None if the request fails."""
-    try:
-        return public_id in media_server.publishers()
-    except (MediaServerUnavailable, MediaServerBadResponse) as error:
-        logger.warning("reading the media server's publishers failed: %s", error)
-        return None
 
 
 def _try_to_drop(public_id: str) -> None:

@@ -12,6 +12,8 @@ from livestream.media.server import MediaServerBadResponse, MediaServerUnavailab
 from livestream.models import PublisherConnection
 from livestream.services import broadcasts
 from livestream.tests.factories import make_live_stream, make_publisher
+from soukloop.core.db.clock import database_now
+from soukloop.core.errors import Conflict
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +28,61 @@ def publishers(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
 
 
 OLD = timedelta(minutes=5)
+
+
+def test_a_new_encoder_replaces_the_old_one_whose_late_callback_changes_nothing(
+    publishers: dict[str, set[str]],
+) -> None:
+    stream = make_live_stream(key="sk_right")
+    old = make_publisher(stream, client_id="1", connected_at=timezone.now() - OLD)
+    publishers[stream.public_id] = {"1"}
+    assert broadcasts.authorize_publisher(key="sk_right", client_id="2") == stream.public_id
+    assert publishers == {}, "the old one is disconnected"
+    broadcasts.publisher_disconnected(key="sk_right", client_id="1")
+    old.refresh_from_db()
+    assert old.lost_at is not None
+    assert stream.publisher_connections.get(lost_at=None).client_id == "2"
+
+
+def test_an_encoder_accepted_a_moment_ago_is_dropped_once_the_media_server_lists_it(
+    publishers: dict[str, set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = make_live_stream(key="sk_right")
+    make_publisher(stream, client_id="1", connected_at=database_now())
+    waits = []
+
+    def list_it(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            publishers[stream.public_id] = {"1"}
+
+    monkeypatch.setattr(broadcasts.time, "sleep", list_it)
+    broadcasts.authorize_publisher(key="sk_right", client_id="2")
+    assert (len(waits), publishers) == (3, {})
+
+
+def test_an_encoder_that_left_before_the_media_server_listed_it_is_replaced(
+    publishers: dict[str, set[str]],
+) -> None:
+    stream = make_live_stream(key="sk_right")
+    make_publisher(stream, client_id="1", connected_at=database_now() - timedelta(seconds=6))
+    broadcasts.authorize_publisher(key="sk_right", client_id="2")
+    assert stream.publisher_connections.get(lost_at=None).client_id == "2"
+
+
+def test_an_encoder_is_refused_if_the_other_one_cannot_be_dropped(
+    publishers: dict[str, set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(public_id: str) -> None:
+        raise MediaServerBadResponse("403")
+
+    monkeypatch.setattr(media_server, "drop", refuses)
+    stream = make_live_stream(key="sk_right")
+    make_publisher(stream, client_id="1", connected_at=timezone.now() - OLD)
+    publishers[stream.public_id] = {"1"}
+    with pytest.raises(Conflict):
+        broadcasts.authorize_publisher(key="sk_right", client_id="2")
+    assert stream.publisher_connections.get(lost_at=None).client_id == "1"
 
 
 def test_a_lost_publisher_has_a_minute_to_reconnect(

@@ -69,6 +69,24 @@ def test_rotating_the_key_interrupts_the_stream_until_the_encoder_uses_the_new_o
 
 
 @pytest.mark.usefixtures("unreachable_media_server")
+@pytest.mark.parametrize("pasted", ["sk_right ", "\n sk_right\r\n", "sk_right%20", "sk_right%0A"])
+def test_a_space_pasted_with_the_key_is_forgiven(client: Any, secret: str, pasted: str) -> None:
+    stream = make_live_stream(key="sk_right")
+    answer = call(client, "publish", secret, name=pasted, clientid="1")
+    assert (answer.status_code, answer["Location"]) == (302, stream.public_id)
+    call(client, "publish_done", secret, name=pasted, clientid="1")
+    assert PublisherConnection.objects.get().lost_at is not None
+
+
+@pytest.mark.usefixtures("unreachable_media_server")
+def test_a_field_that_an_encoder_adds_to_a_callback_makes_it_invalid(client: Any, secret: str) -> None:
+    make_live_stream(key="sk_right")
+    form = {"name": ["sk_wrong", "sk_right"], "clientid": ["1"]}
+    assert client.post(f"/internal/media/publish?secret={secret}", form).status_code == 403
+    assert not PublisherConnection.objects.exists()
+
+
+@pytest.mark.usefixtures("unreachable_media_server")
 @pytest.mark.parametrize("key", ["sk_wrong", "", "x" * 5000, "sk_\x00right", "🔑"])
 def test_a_wrong_key_is_refused(client: Any, secret: str, key: str) -> None:
     make_live_stream(key="sk_right")

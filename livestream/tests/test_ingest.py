@@ -1,7 +1,10 @@
 """How the media server takes encoders: what it records, whom it refuses, replaces and disconnects."""
 
+import contextlib
 import json
 import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,10 @@ from livestream.media import recordings
 from livestream.media.server import media_server
 from livestream.models import Stream
 from livestream.tests.factories import make_stream
-from livestream.tests.media import RATE, SIZE, MediaServerProcess
+from livestream.tests.media import RATE, SIZE, MediaServerProcess, publish
 from soukloop.realtime.testing.waiting import wait_until
 
+Encoder = Callable[..., "subprocess.Popen[bytes]"]
 READY = {"camera_ready": True, "checklist_complete": True}
 
 
@@ -31,6 +35,20 @@ def live(media: MediaServerProcess, seller: User) -> tuple[Stream, str]:
     data = client_for(seller).post(f"/api/v1/streams/{stream.pk}/go-live", READY).json()["data"]
     stream.refresh_from_db()
     return stream, data["streamKey"]
+
+
+@pytest.fixture
+def encoder(media: MediaServerProcess) -> Iterator[Encoder]:
+    """Return `start(key, seconds)`, which starts an encoder; it is stopped after the test."""
+    with contextlib.ExitStack() as started:
+
+        def start(key: str, seconds: int = 30) -> "subprocess.Popen[bytes]":
+            process = publish(f"rtmp://127.0.0.1:{media.rtmp_port}/live", key, seconds)
+            started.callback(process.wait)
+            started.callback(process.kill)
+            return process
+
+        yield start
 
 
 def film(path: Path, seconds: int) -> Path:
@@ -89,3 +107,27 @@ def test_a_recording_holds_every_frame_from_the_first_keyframe_and_never_the_key
     assert not [path for path in media.root.rglob("*") if key in path.name]
     assert key.encode() not in b"".join(path.read_bytes() for path in recordings.of_stream(stream.public_id))
     assert key not in (media.state / "log").read_text()
+
+
+def test_a_new_encoder_replaces_the_old_one_and_of_many_at_once_only_one_stays(
+    media: MediaServerProcess, live: tuple[Stream, str], encoder: Encoder
+) -> None:
+    stream, key = live
+    first = encoder(key)
+    media.wait_recorded(stream.public_id, 1)
+    began = time.monotonic()
+    second = encoder(f"{key}%20")
+    media.wait_recorded(stream.public_id, 1, parts=2)
+    print(f"new encoder started → 1 s of its media recorded: {time.monotonic() - began:.1f} s")
+    assert first.wait(5) != 0
+    assert second.poll() is None
+    crowd = [encoder(key) for _ in range(4)]
+    wait_until(lambda: second.poll() is not None, "end of the second encoder")
+    wait_until(lambda: [one.poll() for one in crowd].count(None) == 1, "a single encoder", 30)
+    (connected,) = stream.publisher_connections.filter(lost_at=None).values_list("client_id", flat=True)
+    assert media_server.publishers() == {stream.public_id: {connected}}
+    sizes = [{path: path.stat().st_size for path in recordings.of_stream(stream.public_id)}]
+    media.wait_recorded(stream.public_id, 2, parts=len(sizes[0]))
+    sizes.append({path: path.stat().st_size for path in recordings.of_stream(stream.public_id)})
+    assert len([path for path in sizes[1] if sizes[1][path] > sizes[0][path]]) == 1
+    assert [one.poll() for one in crowd].count(None) == 1

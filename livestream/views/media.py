@@ -51,6 +51,11 @@ class RecordingFinished(MediaCallback):
 
 
 def _value(request: HttpRequest, name: str) -> str:
-    """Return a form field, or an empty string if it contains a NUL, which PostgreSQL can't store."""
-    value = request.POST.get(name, "")[:500]
+    """Return a form field, or an empty string if it is invalid.
+
+    The media server doesn't escape every `&` of what encoders send, so a field that is there twice may be
+    theirs. PostgreSQL can't store NUL.
+    """
+    values = request.POST.getlist(name)
+    value = values[0][:500] if len(values) == 1 else ""
     return "" if "\x00" in value else value
