@@ -81,10 +81,9 @@ def _replace_connection(stream_id: UUID, *, digest: str, client_id: str, dropped
     other = stream.publisher_connections.filter(lost_at=None).exclude(client_id=client_id).first()
     if other is not None and dropped is None:
         raise Conflict("Another encoder is publishing this stream.", code="already_publishing")
-    if other is not None and other.client_id not in (dropped or ()):
-        is_settled = now - other.connected_at >= _ACCEPTANCE_LAG
-        if not is_settled:
-            return False
+    is_new = other is not None and now - other.connected_at < _ACCEPTANCE_LAG
+    if other is not None and is_new and other.client_id not in (dropped or ()):
+        return False
     stream.publisher_connections.filter(lost_at=None).update(lost_at=now)
     PublisherConnection.objects.create(stream=stream, client_id=client_id, connected_at=now)
     events.publish_stream_resumed(stream)

@@ -56,7 +56,7 @@ def test_an_encoder_accepted_a_moment_ago_is_dropped_once_the_media_server_lists
         if len(waits) == 3:
             publishers[stream.public_id] = {"1"}
 
-    monkeypatch.setattr(broadcasts.time, "sleep", list_it)
+    monkeypatch.setattr("livestream.services.broadcasts.time.sleep", list_it)
     broadcasts.authorize_publisher(key="sk_right", client_id="2")
     assert (len(waits), publishers) == (3, {})
 
