@@ -1,0 +1,70 @@
+"""The encoder's clock, whose jumps are taken out."""
+
+from dataclasses import dataclass
+
+_HALF, _MASK = 1 << 31, (1 << 32) - 1
+_BACK_MS = 1000
+_FORWARD_MS = 2000
+_DEFAULT_STEP_MS = 20
+_LONGEST_STEP_MS = 100
+
+
+@dataclass(slots=True)
+class _Clock:
+    """A recorded time and the repaired time that it stands for; what follows is counted from there."""
+
+    recorded: int
+    repaired: int
+
+
+class RepairedClock:
+    """Turns the timestamps of both tracks into times that start at 0 and never jump.
+
+    Differences are taken modulo 2^32, so any beginning and the overflow of the timestamps are fine. After a
+    jump the other track may still follow the clock before it (or always follow one of its own), so the two
+    latest clocks are known.
+    """
+
+    def __init__(self) -> None:
+        self._clocks: list[_Clock] = []
+        self._last: dict[str, int] = {}
+        self._step = {"video": _DEFAULT_STEP_MS, "audio": _DEFAULT_STEP_MS}
+        self._newest = 0
+
+    def place(self, kind: str, timestamp: int) -> tuple[int, bool]:
+        """Return the repaired time in ms of a frame, and whether the clock jumped before it."""
+        last = self._last.get(kind)
+        # A track that only begins may be sent later than the other.
+        earliest = last - _BACK_MS if last is not None else self._newest - _FORWARD_MS
+        latest = self._newest + _FORWARD_MS
+        for clock in self._clocks:
+            difference = ((timestamp - clock.recorded + _HALF) & _MASK) - _HALF
+            time = clock.repaired + difference
+            if earliest <= time <= latest:
+                if difference > 0:
+                    clock.recorded, clock.repaired = timestamp, time
+                self._note(kind, time, last)
+                return time, False
+        has_jumped = bool(self._clocks)
+        time = max((self._last[kind] + self._step[kind] for kind in self._last), default=0)
+        self._clocks = [_Clock(timestamp, time), *self._clocks[:1]]
+        self._note(kind, time, last)
+        return time, has_jumped
+
+    def shift(self, milliseconds: int) -> None:
+        """Count from another beginning."""
+        for clock in self._clocks:
+            clock.repaired += milliseconds
+        for kind in self._last:
+            self._last[kind] += milliseconds
+        self._newest += milliseconds
+
+    def _note(self, kind: str, time: int, last: int | None) -> None:
+        if last is not None:
+            step = time - last
+            if 0 < step <= _LONGEST_STEP_MS:
+                self._step[kind] = step
+            self._last[kind] = max(time, last)
+        else:
+            self._last[kind] = time
+        self._newest = max(self._newest, time)

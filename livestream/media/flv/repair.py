@@ -1,0 +1,350 @@
+"""One flawless broadcast of what an encoder sent: no jumps of time, picture and sound throughout.
+
+Tags go in as they were recorded, while they arrive or from a file; the result is the same. Memory is
+bounded: at most two seconds of frames wait for the other track.
+"""
+
+import struct
+from collections import Counter, deque
+from dataclasses import replace
+
+from .clock import RepairedClock
+from .codecs import AudioConfig, VideoConfig
+from .fillers import BLACK_PICTURE, BLACK_VIDEO, SILENT_AUDIO, standing_picture
+from .incoming import AudioFrame, Incoming, VideoFrame
+from .sections import Frame, Output, Section
+from .sound import SoundTrack
+from .tags import Tag
+
+__all__ = ["Frame", "Repair", "Section"]
+
+PICTURE_EXPECTED_MS = 1500  # after sound began
+SOUND_EXPECTED_MS = 1000  # after the picture began
+PICTURE_MISSING_MS = 2000  # of sound without a picture
+SOUND_MISSING_MS = 500  # of pictures without sound
+_FILLER_PICTURE_MS = 1000  # between standing pictures
+_KEYFRAME_WAIT_MS = 10_000  # new sound waits this long for a keyframe, at which it can begin
+_MERGE_MS = 500  # sound waits this long for pictures that were sent later
+_LONGEST_SOUND_WAIT_MS = 2000
+_LONGEST_PICTURE_WAIT_MS = 5000
+_SHORTEST_SECTION_MS = 1000
+_MOST_WAITING_FRAMES = 4096
+_MOST_WAITING_BYTES = 32 * 1024 * 1024
+
+
+_CTS = struct.Struct(">I")
+
+
+class Repair:
+    """Repairs a recording: feed it every tag, and finish.
+
+    `start`: where the repaired timeline begins, in ms. `from_keyframe`: what comes before the first keyframe
+    belongs to an earlier reader and is left out.
+    """
+
+    def __init__(self, *, first_section: int = 0, start: int = 0, from_keyframe: bool = False) -> None:
+        self.problems: Counter[str] = Counter()
+        self._start, self._next_number, self._from_keyframe = start, first_section, from_keyframe
+        self._incoming = Incoming(self.problems)
+        self._clock = RepairedClock()
+        self._video: deque[VideoFrame] = deque()
+        self._audio: deque[AudioFrame] = deque()
+        self._waiting_bytes = 0
+        self._newest_video = self._newest_audio = 0
+        self._section: Section | None = None
+        self._out: Output = []
+        self._is_finishing = False
+        # The picture.
+        self._keyframe: bytes = b""
+        self._keyframe_video = BLACK_VIDEO
+        self._last_video = 0  # dts
+        self._picture_is_missing = False
+        self._picture_wait = PICTURE_MISSING_MS
+        self._needs_keyframe = True
+        self._section_wanted = False
+        # The sound.
+        self._sound_source: AudioConfig | None = None  # what the encoder sends in this section
+        self._sound = SoundTrack(self._out)
+        self._sound_is_missing = False
+        self._sound_wait = SOUND_MISSING_MS
+        self._new_sound_since: int | None = None
+
+    def feed(self, tag: Tag) -> Output:
+        """Take the next tag; return the sections and frames that are complete by it."""
+        frame = self._incoming.frame_of(tag)
+        if frame is None:
+            return []
+        self._enqueue(frame, tag)
+        if self._section is None and not self._begin():
+            return []
+        self._drain()
+        return self._take_out()
+
+    def finish(self) -> Output:
+        """Return what was still waiting; there are no more tags."""
+        self._is_finishing = True
+        if self._section is not None or self._begin():
+            self._drain()
+        return self._take_out()
+
+    def _take_out(self) -> Output:
+        out = self._out.copy()
+        self._out.clear()
+        return out
+
+    # Waiting frames
+
+    def _enqueue(self, frame: VideoFrame | AudioFrame, tag: Tag) -> None:
+        if isinstance(frame, VideoFrame):
+            if self._section is None and not self._video and not frame.is_key:
+                self.problems["frames_without_keyframe"] += 1
+                return
+            frame.dts, frame.has_jumped = self._clock.place("video", tag.timestamp)
+            self._newest_video = max(self._newest_video, frame.dts) if self._video else frame.dts
+            self._video.append(frame)
+        else:
+            frame.dts, frame.has_jumped = self._clock.place("audio", tag.timestamp)
+            self._newest_audio = max(self._newest_audio, frame.dts) if self._audio else frame.dts
+            self._audio.append(frame)
+        if frame.has_jumped:
+            self.problems["clock_jumped"] += 1
+        self._waiting_bytes += len(frame.data)
+
+    @property
+    def _is_full(self) -> bool:
+        return (
+            self._waiting_bytes > _MOST_WAITING_BYTES
+            or len(self._video) + len(self._audio) > _MOST_WAITING_FRAMES
+        )
+
+    def _drain(self) -> None:
+        """Pass on waiting frames in the order of their times, as far as it is known."""
+        video, audio = self._video, self._audio
+        while True:
+            if video and (not audio or video[0].dts <= audio[0].dts):
+                if not audio and not self._may_pass_sound():
+                    return
+                picture = video.popleft()
+                self._waiting_bytes -= len(picture.data)
+                self._accept_video(picture)
+            elif audio:
+                if not video and not self._may_pass_picture():
+                    return
+                sound = audio.popleft()
+                self._waiting_bytes -= len(sound.data)
+                self._accept_audio(sound)
+            else:
+                return
+
+    def _may_pass_sound(self) -> bool:
+        """Return whether pictures go on although the sound until then hasn't come."""
+        if self._sound_is_missing or self._is_finishing:
+            return True
+        if self._newest_video - self._sound.end > self._sound_wait:
+            self._sound_is_missing = True
+            return True
+        return self._is_full
+
+    def _may_pass_picture(self) -> bool:
+        return (
+            self._picture_is_missing
+            or self._is_finishing
+            or self._newest_audio - self._last_video > _MERGE_MS
+            or self._is_full
+        )
+
+    # Sections
+
+    def _begin(self) -> bool:
+        """Open the first section once both tracks are there, or one has waited long enough for the other."""
+        video, audio = self._video, self._audio
+        if not video and not audio:
+            return False
+        if video and audio:
+            pass
+        elif not (self._is_finishing or self._is_full):
+            waited = (
+                self._newest_video - video[0].dts - SOUND_EXPECTED_MS
+                if video
+                else self._newest_audio - audio[0].dts - PICTURE_EXPECTED_MS
+            )
+            if waited < 0 and not (video and video[0].config.unsupported):
+                return False
+        if video and self._from_keyframe:
+            while audio and audio[0].dts < video[0].dts:
+                self._waiting_bytes -= len(audio.popleft().data)
+        first = min(queue[0].dts for queue in (video, audio) if queue)
+        shift = self._start - first
+        self._clock.shift(shift)
+        for picture in video:
+            picture.dts += shift
+        for sound in audio:
+            sound.dts += shift
+        self._newest_video += shift
+        self._newest_audio += shift
+        self._last_video = self._start - 1
+        if video and video[0].dts - self._start <= _MERGE_MS:
+            self._open(video[0].config, self._start, video[0].offset, self._next_sound())
+        elif video:  # the first picture comes late: it stands from the beginning on
+            self._keyframe, self._keyframe_video = video[0].data, video[0].config
+            self._open(video[0].config, self._start, audio[0].offset, self._next_sound())
+            self._put_standing_picture(self._start, audio[0].offset)
+            self._needs_keyframe = False
+        else:
+            self._open(BLACK_VIDEO, self._start, audio[0].offset, self._next_sound())
+        return True
+
+    def _next_sound(self) -> AudioConfig | None:
+        return self._audio[0].config if self._audio else self._incoming.audio
+
+    def _open(self, video: VideoConfig, start: int, offset: int, source: AudioConfig | None) -> None:
+        """Begin a section with the sound that the encoder sends from here on."""
+        has_sound = source is not None and not source.unsupported
+        audio = source if source is not None and has_sound else SILENT_AUDIO
+        if source is not None and source.unsupported:
+            audio = replace(SILENT_AUDIO, unsupported=source.unsupported)
+        if self._audio:
+            offset = min(offset, self._audio[0].offset)
+        is_black = video is BLACK_VIDEO
+        self._section = Section(self._next_number, video, audio, not is_black, has_sound, start, offset)
+        self._next_number += 1
+        self._out.append(self._section)
+        self._sound_source = source
+        self._sound.begin_section(audio, start, offset)
+        self._sound_is_missing = not has_sound or not self._sound.can_fill or bool(video.unsupported)
+        self._new_sound_since = None
+        self._section_wanted = False
+        self._picture_is_missing = is_black or bool(video.unsupported)
+        self._needs_keyframe = True
+
+    # Pictures
+
+    def _accept_video(self, frame: VideoFrame) -> None:
+        section = self._section
+        assert section is not None
+        if frame.has_jumped:
+            self._want_section(frame.dts)
+        if frame.config is not section.video and frame.config != section.video:
+            if not frame.is_key:
+                self.problems["frames_without_keyframe"] += 1
+                return
+            self._section_wanted = True
+        if section.video.unsupported and not self._section_wanted:
+            return
+        if self._picture_is_missing and section.has_picture and frame.dts <= self._last_video:
+            # Pictures come later than they were waited for.
+            late = self._last_video - frame.dts
+            self._picture_wait = min(PICTURE_MISSING_MS + late + 100, _LONGEST_PICTURE_WAIT_MS)
+            self._picture_is_missing = False
+            self.problems["late_pictures"] += 1
+            return
+        if frame.is_key:
+            self._keyframe, self._keyframe_video = frame.data, frame.config
+        elif self._needs_keyframe:
+            self.problems["frames_without_keyframe"] += 1
+            self._sound.fill(frame.dts)
+            return
+        dts = max(frame.dts, self._last_video + 1)
+        if frame.is_key and self._section_wanted:
+            self._sound.fill(dts)
+            self._open(frame.config, dts, frame.offset, self._next_sound())
+            if frame.config.unsupported:
+                return
+        self._needs_keyframe = False
+        self._picture_is_missing = False
+        self._last_video = dts
+        data = frame.data
+        delay = _CTS.unpack_from(data, 1)[0] & 0xFFFFFF
+        if delay >= 1 << 23:
+            delay -= 1 << 24
+        if dts != frame.dts:
+            delay = max(0, delay - (dts - frame.dts))
+            data = data[:2] + delay.to_bytes(3, "big") + data[5:]
+        offset = frame.offset
+        if frame.is_key and self._audio:
+            offset = min(offset, self._audio[0].offset)
+        self._out.append(Frame("video", dts, dts + delay, frame.is_key, data, offset, False))
+        if self._sound_is_missing:
+            self._sound.fill(dts)
+
+    def _put_standing_picture(self, dts: int, offset: int) -> None:
+        assert self._section is not None
+        if self._section.has_picture:
+            data = standing_picture(self._keyframe, self._keyframe_video.record)
+        else:
+            data = BLACK_PICTURE
+        self._last_video = dts
+        self._needs_keyframe = True
+        self._out.append(Frame("video", dts, dts, True, data, offset, True))
+
+    def _fill_picture(self, now: int, offset: int) -> None:
+        if not self._picture_is_missing:
+            if now - self._last_video <= self._picture_wait:
+                return
+            self._picture_is_missing = True
+            self.problems["picture_missing"] += 1
+        section = self._section
+        assert section is not None
+        if self._last_video < section.start:
+            self._put_standing_picture(section.start, offset)
+        while self._last_video + _FILLER_PICTURE_MS <= now:
+            self._put_standing_picture(self._last_video + _FILLER_PICTURE_MS, offset)
+
+    # Sound
+
+    def _accept_audio(self, frame: AudioFrame) -> None:
+        section = self._section
+        assert section is not None
+        if frame.has_jumped:
+            self._want_section(frame.dts)
+        if section.video.unsupported:
+            return
+        is_new = frame.config is not self._sound_source and frame.config != self._sound_source
+        has_waited_long = False
+        if is_new:
+            self._section_wanted = True
+            self._new_sound_since = self._new_sound_since or frame.dts
+            has_waited_long = frame.dts - self._new_sound_since > _KEYFRAME_WAIT_MS
+        if self._section_wanted and (self._picture_is_missing or has_waited_long):
+            self._open_without_picture(frame)
+        elif is_new or frame.config.unsupported:
+            self._sound.fill(frame.dts)
+            self._fill_picture(frame.dts, frame.offset)
+            return
+        if self._is_late(frame):
+            self.problems["late_sound"] += 1
+            return
+        gap = frame.dts - self._sound.end
+        if gap > SOUND_MISSING_MS or self._sound_is_missing:
+            self._sound.fill(frame.dts)
+        self._sound_is_missing = not self._sound.can_fill
+        self._fill_picture(self._sound.write(frame), frame.offset)
+
+    def _open_without_picture(self, frame: AudioFrame) -> None:
+        """Begin a section at sound, with the last keyframe or a black picture."""
+        section = self._section
+        assert section is not None
+        start = max(frame.dts, self._last_video + 1)
+        self._sound.fill(start)
+        self._open(section.video, start, frame.offset, frame.config)
+        self._put_standing_picture(start, frame.offset)
+        self._picture_is_missing = True
+
+    def _is_late(self, frame: AudioFrame) -> bool:
+        """Return whether something stands in a frame's place already; wait longer for sound from now on."""
+        assert self._section is not None
+        if self._sound.silence_overlaps(frame):
+            late = self._sound.end - frame.dts
+            self._sound_wait = min(
+                max(self._sound_wait, SOUND_MISSING_MS + late + 100), _LONGEST_SOUND_WAIT_MS
+            )
+            self._sound_is_missing = False
+            return True
+        return frame.dts < self._section.start
+
+    def _want_section(self, now: int) -> None:
+        """Begin a section at the next keyframe, unless the clock jumps all the time."""
+        section = self._section
+        assert section is not None
+        if not section.video.unsupported and now - section.start >= _SHORTEST_SECTION_MS:
+            self._section_wanted = True
