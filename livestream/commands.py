@@ -6,6 +6,7 @@ from uuid import UUID
 from livestream import access
 from livestream.events import CHAT_MESSAGE, STREAM_JOINED, STREAM_LEFT
 from livestream.rooms import STREAM_ROOMS, stream_room
+from livestream.selectors.broadcasts import broadcast_state
 from livestream.selectors.chat import chat_history
 from livestream.serializers.inputs import ChatInput, JoinInput, ReactionInput, StreamIdInput
 from livestream.services import chat, reactions, viewers
@@ -32,6 +33,7 @@ def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
         raise
     # Read after joining the room: later messages arrive as events.
     history = chat_history(stream, after_seq=data["after_seq"])
+    broadcast = broadcast_state(stream)
     joined = {
         "streamId": stream.pk,
         "viewerCount": stream.viewer_count,
@@ -39,6 +41,8 @@ def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
         "history": history.messages,
         "lastSeq": history.last_seq,
         "resync": history.needs_resync,
+        "hasPicture": broadcast.has_picture,
+        "reconnectBy": broadcast.reconnect_by,
     }
     session.emit(STREAM_JOINED.name, joined)
     return joined

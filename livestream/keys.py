@@ -33,6 +33,11 @@ def stream_chat(stream_id: UUID | str) -> str:
     return f"stream:{stream_id}:chat"
 
 
+def stream_health(stream_id: UUID | str) -> str:
+    """JSON, 15 s: the last measurement of what the encoder sends."""
+    return f"stream:{stream_id}:health"
+
+
 def stream_reactions(stream_id: UUID | str) -> str:
     """Hash emoji → count (contract 4.6)."""
     return f"stream:{stream_id}:reactions"

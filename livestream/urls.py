@@ -21,6 +21,7 @@ urlpatterns = [
     path("streams/<uuid:stream_id>/cancel", StreamViewSet.as_view({"post": "cancel"}, **_WRITE)),
     path("streams/<uuid:stream_id>/rotate-key", StreamViewSet.as_view({"post": "rotate_key"}, **_WRITE)),
     path("streams/<uuid:stream_id>/analytics", StreamViewSet.as_view({"get": "analytics"})),
+    path("streams/<uuid:stream_id>/health", StreamViewSet.as_view({"get": "health"})),
     path("streams/<uuid:stream_id>/replay", StreamViewSet.as_view({"get": "replay"})),
     path(
         "streams/<uuid:stream_id>/products/<uuid:product_id>",

@@ -12,6 +12,7 @@ from livestream.events.products import publish_product_tagged, publish_product_u
 from livestream.events.streams import (
     publish_replay_ready,
     publish_stream_ended,
+    publish_stream_health,
     publish_stream_interrupted,
     publish_stream_live,
     publish_stream_resumed,
@@ -38,6 +39,7 @@ __all__ = [
     "publish_reaction",
     "publish_replay_ready",
     "publish_stream_ended",
+    "publish_stream_health",
     "publish_stream_interrupted",
     "publish_stream_live",
     "publish_stream_resumed",

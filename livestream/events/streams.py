@@ -8,7 +8,7 @@ from listings.rooms import product_room
 from livestream.events.examples import EXAMPLE_STREAM_ID, EXAMPLE_USER_ID
 from livestream.models import Stream
 from livestream.rooms import stream_room
-from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
+from soukloop.realtime.events import EventSpec, declare_event, publish, publish_on_commit
 from soukloop.realtime.rooms import user_room
 
 STREAM_LIVE = declare_event(
@@ -50,9 +50,34 @@ STREAM_INTERRUPTED = declare_event(
 STREAM_RESUMED = declare_event(
     EventSpec(
         name="stream:resumed",
-        doc="The encoder connected or reconnected. Video follows within seconds.",
+        doc="The encoder connected or reconnected, and its first segment can be fetched.",
         example={"streamId": EXAMPLE_STREAM_ID},
         rooms=("stream",),
+    )
+)
+STREAM_HEALTH = declare_event(
+    EventSpec(
+        name="stream:health",
+        doc="What the encoder of your stream sends, every 2 s while it is connected. `warnings` are what"
+        " viewers would complain about; docs/going-live.md has their codes. Bit rates are bits a second.",
+        example={
+            "streamId": EXAMPLE_STREAM_ID,
+            "video": {
+                "codec": "h264",
+                "width": 1280,
+                "height": 720,
+                "frameRate": 30.0,
+                "bitrate": 3_100_000,
+                "keyframeDistance": 8.3,
+            },
+            "audio": {"codec": "aac", "sampleRate": 48_000, "channels": 2, "bitrate": 128_000},
+            "droppedFrames": 0,
+            "lastMediaAt": "2025-10-18T10:20:00.120Z",
+            "warnings": [
+                {"code": "keyframes_too_far", "message": "Set the keyframe interval of the encoder to 1 s."}
+            ],
+        },
+        ephemeral=True,
     )
 )
 REPLAY_READY = declare_event(
@@ -99,6 +124,11 @@ def publish_stream_interrupted(stream: Stream, reconnect_by: datetime) -> None:
 
 def publish_stream_resumed(stream: Stream) -> None:
     publish_on_commit(stream_room(stream.pk), STREAM_RESUMED.name, {"streamId": stream.pk})
+
+
+def publish_stream_health(stream: Stream, payload: dict[str, Any]) -> None:
+    """Send a measurement to the seller's devices, now: it depends on no transaction."""
+    publish(user_room(stream.seller_id), STREAM_HEALTH.name, payload)
 
 
 def publish_replay_ready(stream: Stream, *, state: str, vod_url: str | None) -> None:

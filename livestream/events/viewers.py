@@ -21,7 +21,9 @@ STREAM_JOINED = declare_event(
     EventSpec(
         name="stream:joined",
         doc="You joined a stream. `history` contains the last 100 messages, or those after the `afterSeq`"
-        " that you sent. If `resync` is true, you missed too many messages: read them over REST.",
+        " that you sent. If `resync` is true, you missed too many messages: read them over REST."
+        " `hasPicture` is whether the encoder is connected and its video can be fetched. `reconnectBy` is"
+        " when the stream ends unless a lost encoder reconnects.",
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "viewerCount": 235,
@@ -29,6 +31,8 @@ STREAM_JOINED = declare_event(
             "history": [],
             "lastSeq": 456,
             "resync": False,
+            "hasPicture": True,
+            "reconnectBy": None,
         },
         rooms=(),
     )

@@ -14,6 +14,14 @@ class PublisherConnection(models.Model):
     client_id = models.CharField(max_length=32, help_text="The media server's id of the connection")
     connected_at = models.DateTimeField()
     lost_at = models.DateTimeField(null=True, blank=True)
+    first_segment_at = models.DateTimeField(
+        null=True, blank=True, help_text="When viewers could fetch its first segment"
+    )
+    refusal = models.CharField(
+        max_length=30,
+        blank=True,
+        help_text="Code of the reason why it was disconnected: nobody could watch it",
+    )
 
     class Meta:
         constraints = (

@@ -21,6 +21,7 @@ STATUSES = {
     "DELETE /api/v1/streams/<uuid:stream_id>/chat/<uuid:message_id>": (401, 403, 409, 409),
     "POST /api/v1/streams/<uuid:stream_id>/end": (401, 403, 403, 409),
     "POST /api/v1/streams/<uuid:stream_id>/go-live": (401, 403, 403, 200),
+    "GET /api/v1/streams/<uuid:stream_id>/health": (401, 403, 403, 200),
     "POST /api/v1/streams/<uuid:stream_id>/moderators": (401, 400, 400, 400),
     "DELETE /api/v1/streams/<uuid:stream_id>/moderators/<uuid:user_id>": (401, 403, 403, 204),
     "POST /api/v1/streams/<uuid:stream_id>/mutes": (401, 400, 400, 400),

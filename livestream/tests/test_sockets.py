@@ -49,6 +49,8 @@ def test_the_examples_of_the_contract_work_as_written(
         "history": [],
         "lastSeq": 0,
         "resync": False,
+        "hasPicture": False,
+        "reconnectBy": None,
     }
     socket = sio_client(server, access_token_for(viewer)).wait_connected()
     socket.send("stream:join", {"stream_id": str(stream.pk)})

@@ -14,6 +14,7 @@ from accounts.models import User
 from livestream import access
 from livestream.models import Stream
 from livestream.selectors.analytics import end_stats, stream_analytics
+from livestream.selectors.broadcasts import broadcast_state, last_measurement
 from livestream.selectors.replays import replay_of, replay_page
 from livestream.selectors.streams import (
     list_live_streams,
@@ -22,6 +23,7 @@ from livestream.selectors.streams import (
     stream_with_card_fields,
 )
 from livestream.serializers.analytics import AnalyticsOutput
+from livestream.serializers.health import HealthOutput, health_body
 from livestream.serializers.inputs import (
     GoLiveInput,
     LiveQuery,
@@ -187,6 +189,16 @@ class StreamViewSet(ViewSet):
     def analytics(self, request: Request, stream_id: UUID) -> Response:
         stream = access.own_stream(current_user(request), stream_id)
         return Response(stream_analytics(stream))
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Show what the encoder sends",
+        description="For the stream's seller. `stream:health` sends the same every 2 s.",
+        responses=HealthOutput,
+    )
+    def health(self, request: Request, stream_id: UUID) -> Response:
+        stream = access.own_stream(current_user(request), stream_id)
+        return Response(health_body(stream, broadcast_state(stream), last_measurement(stream)))
 
     @extend_schema(
         tags=_TAGS,

@@ -1,0 +1,71 @@
+"""What the packager reports of an encoder: its health, its first segment, a codec nobody could watch."""
+
+import json
+import logging
+from typing import Any
+
+from django.db import transaction
+from redis.exceptions import RedisError
+
+from livestream import access, events, keys
+from livestream.media.health import Health
+from livestream.models import Stream
+from livestream.serializers.health import measurement_body
+from soukloop.core.db.clock import database_now
+from soukloop.core.jobs.queue import enqueue
+from soukloop.core.redis.client import redis_client
+
+logger = logging.getLogger(__name__)
+
+MEASUREMENT_TTL_SECONDS = 15
+
+
+def report_health(*, public_id: str, health: Health) -> None:
+    """Keep a measurement for a few seconds, and send it to the seller's devices (`stream:health`)."""
+    stream = Stream.objects.live().filter(public_id=public_id).first()
+    if stream is None:
+        return
+    measurement = measurement_body(health)
+    try:
+        key = keys.stream_health(stream.pk)
+        redis_client().set(key, json.dumps(measurement), ex=MEASUREMENT_TTL_SECONDS)
+    except RedisError as error:
+        logger.warning("a measurement of %s was not kept: %s", public_id, error)
+    events.publish_stream_health(stream, {"streamId": stream.pk, **measurement})
+
+
+@transaction.atomic
+def report_first_segment(*, public_id: str) -> None:
+    """Record that viewers can fetch the first segment of the newest encoder, and tell the room.
+
+    Reporting it again changes nothing.
+    """
+    stream = _lock_live_stream(public_id)
+    if stream is None:
+        return
+    newest: Any = stream.publisher_connections.order_by("-connected_at").first()
+    if newest is None or newest.first_segment_at is not None:
+        return
+    newest.first_segment_at = database_now()
+    newest.save(update_fields=["first_segment_at"])
+    if newest.lost_at is None:
+        events.publish_stream_resumed(stream)
+
+
+@transaction.atomic
+def refuse_encoder(*, public_id: str, reason: str) -> None:
+    """Disconnect an encoder whose video or sound nobody could watch; `reason` is a code of a warning."""
+    stream = _lock_live_stream(public_id)
+    if stream is None:
+        return
+    if stream.publisher_connections.filter(lost_at=None, refusal="").update(refusal=reason):
+        logger.info("the encoder of %s is refused: %s", public_id, reason)
+        enqueue("livestream.drop_publisher", public_id=public_id)
+
+
+def _lock_live_stream(public_id: str) -> Stream | None:
+    stream_id = Stream.objects.live().filter(public_id=public_id).values_list("pk", flat=True).first()
+    if stream_id is None:
+        return None
+    stream = access.lock_stream(stream_id)
+    return stream if stream.is_live else None
