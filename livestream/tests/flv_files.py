@@ -4,8 +4,10 @@ import subprocess
 import tempfile
 from collections.abc import Iterable
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
+from livestream.media.flv import writer
 from livestream.media.flv.repair import Frame, Repair, Section
 from livestream.media.flv.tags import GrowingRecording, Tag
 
@@ -85,3 +87,41 @@ def media_of(tags: Iterable[Tag], kind: str) -> list[Tag]:
 def moved(tags: Iterable[Tag], milliseconds: int) -> list[Tag]:
     """Return tags as sent at another time of the encoder's clock."""
     return [tag._replace(timestamp=(tag.timestamp + milliseconds) & 0xFFFFFFFF) for tag in tags]
+
+
+def assert_flawless(sections: list[tuple[Section, list[Frame]]], *, decode: bool = True) -> None:
+    """Assert what players rely on: both tracks without holes, in order, from a keyframe on, decodable."""
+    last = {"video": -1, "audio": -1}
+    for index, (section, frames) in enumerate(sections):
+        assert section.number == sections[0][0].number + index
+        if section.video.unsupported:
+            assert frames == []
+            continue
+        end = max(frame.dts for frame in frames)
+        for kind, longest_hole in (("video", 3000), ("audio", 600)):
+            track = [frame for frame in frames if frame.kind == kind]
+            assert track, f"section {section.number} has no {kind}"
+            times = [section.start, *(frame.dts for frame in track), end]
+            assert all(later - earlier <= longest_hole for earlier, later in pairwise(times)), (kind, times)
+            for frame in track:
+                assert frame.dts > last[kind]
+                last[kind] = frame.dts
+            assert track[0].dts >= section.start
+            assert track[0].is_key
+        if decode:
+            errors = decoding_errors(section, frames)
+            assert errors == ""
+
+
+def decoding_errors(section: Section, frames: list[Frame]) -> str:
+    """Return what ffmpeg complains about when it decodes a section from a pipe, as the packager gives it."""
+    content = writer.header(section) + b"".join(writer.tag_bytes(frame) for frame in frames)
+    return subprocess.run(
+        [
+            *("ffmpeg", "-v", "warning", "-nostdin", *writer.FFMPEG_INPUT, "-i", "pipe:0"),
+            *("-map", "0:v", "-map", "0:a", "-f", "null", "-"),
+        ],
+        input=content,
+        capture_output=True,
+        check=False,
+    ).stderr.decode()

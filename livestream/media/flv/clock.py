@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 _HALF, _MASK = 1 << 31, (1 << 32) - 1
-_BACK_MS = 1000
-_FORWARD_MS = 2000
+_JITTER_MS = 250
+_JUMP_BACK_MS = 1000
+_JUMP_FORWARD_MS = 2000
 _DEFAULT_STEP_MS = 20
 _LONGEST_STEP_MS = 100
 
@@ -15,6 +16,9 @@ class _Clock:
 
     recorded: int
     repaired: int
+
+    def time_of(self, timestamp: int) -> int:
+        return self.repaired + ((timestamp - self.recorded + _HALF) & _MASK) - _HALF
 
 
 class RepairedClock:
@@ -32,21 +36,23 @@ class RepairedClock:
         self._newest = 0
 
     def place(self, kind: str, timestamp: int) -> tuple[int, bool]:
-        """Return the repaired time in ms of a frame, and whether the clock jumped before it."""
+        """Return the repaired time in ms of a frame, and whether the clock jumped before it.
+
+        A small step back isn't a jump, but the clock is set right as well.
+        """
         last = self._last.get(kind)
         # A track that only begins may be sent later than the other.
-        earliest = last - _BACK_MS if last is not None else self._newest - _FORWARD_MS
-        latest = self._newest + _FORWARD_MS
+        earliest = last - _JITTER_MS if last is not None else self._newest - _JUMP_FORWARD_MS
+        latest = self._newest + _JUMP_FORWARD_MS
         for clock in self._clocks:
-            difference = ((timestamp - clock.recorded + _HALF) & _MASK) - _HALF
-            time = clock.repaired + difference
+            time = clock.time_of(timestamp)
             if earliest <= time <= latest:
-                if difference > 0:
+                if time > clock.repaired:
                     clock.recorded, clock.repaired = timestamp, time
                 self._note(kind, time, last)
                 return time, False
-        has_jumped = bool(self._clocks)
-        time = max((self._last[kind] + self._step[kind] for kind in self._last), default=0)
+        has_jumped = self._is_jump(last, timestamp)
+        time = max((self._last[track] + self._step[track] for track in self._last), default=0)
         self._clocks = [_Clock(timestamp, time), *self._clocks[:1]]
         self._note(kind, time, last)
         return time, has_jumped
@@ -59,12 +65,18 @@ class RepairedClock:
             self._last[kind] += milliseconds
         self._newest += milliseconds
 
+    def _is_jump(self, last: int | None, timestamp: int) -> bool:
+        if not self._clocks:
+            return False
+        earliest = self._newest - _JUMP_FORWARD_MS if last is None else last - _JUMP_BACK_MS
+        return all(
+            not earliest <= clock.time_of(timestamp) <= self._newest + _JUMP_FORWARD_MS
+            for clock in self._clocks
+        )
+
     def _note(self, kind: str, time: int, last: int | None) -> None:
-        if last is not None:
-            step = time - last
-            if 0 < step <= _LONGEST_STEP_MS:
-                self._step[kind] = step
-            self._last[kind] = max(time, last)
-        else:
+        if last is None or time > last:
+            if last is not None and time - last <= _LONGEST_STEP_MS:
+                self._step[kind] = time - last
             self._last[kind] = time
-        self._newest = max(self._newest, time)
+            self._newest = max(self._newest, time)
