@@ -9,8 +9,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from livestream.media import addresses
-from livestream.models import ChatMessage, Stream
+from livestream.models import ChatMessage, Replay, Stream
 from livestream.selectors.reactions import saved_reactions
+from livestream.selectors.replays import vod_url
 from livestream.services import chat, streams
 from soukloop.core.staff import format
 from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
@@ -30,7 +31,7 @@ class StreamAdmin(ReadOnlyStateAdmin):
         "duration",
     )
     list_select_related = ("seller",)
-    list_filter = ("status", "audience", "end_reason", "record_stream", "category", "started_at")
+    list_filter = ("status", "audience", "end_reason", "replay__state", "category", "started_at")
     link_lookups = ("seller__id__exact",)
     search_fields = ("=id", "=public_id", "title", "seller__username", "seller__email")
     search_help_text = "Stream id, public id, words of the title, username or email of the seller"
@@ -112,10 +113,10 @@ class StreamAdmin(ReadOnlyStateAdmin):
     @admin.display(description="video")
     def video(self, stream: Stream) -> SafeString | str:
         if stream.is_live:
-            address = addresses.hls_url(stream.public_id)
-        elif stream.status == Stream.Status.ENDED and stream.record_stream:
-            address = addresses.vod_url(stream.public_id)
+            address: str | None = addresses.hls_url(stream.public_id)
         else:
+            address = vod_url(stream)
+        if address is None:
             return format.NOTHING
         return format_html('<a href="{0}">{0}</a>', address)
 
@@ -125,8 +126,10 @@ class StreamAdmin(ReadOnlyStateAdmin):
         if replay is None:
             return format.NOTHING
         seconds = f", {replay.duration_seconds:.0f} s" if replay.duration_seconds else ""
+        reason = f", {replay.get_reason_display()}" if replay.reason else ""
+        unchecked = ", not checked" if replay.state == Replay.State.READY and not replay.checked_at else ""
         error = f": {replay.error}" if replay.error else ""
-        return f"{replay.get_state_display()}, {replay.progress} %{seconds}{error}"
+        return f"{replay.get_state_display()}, {replay.progress} %{seconds}{unchecked}{reason}{error}"
 
     @admin.display(description="encoder")
     def encoder(self, stream: Stream) -> SafeString | str:

@@ -1,14 +1,16 @@
 """Registers the functions that live streams call when accounts or listings change or ask for data."""
 
-from accounts.hooks import account_closed, user_blocked, user_unfollowed
+from accounts.hooks import account_closed, account_reopened, user_blocked, user_unfollowed
 from listings import hooks
 from livestream.rooms import room_showing
 from livestream.selectors.streams import live_counts_by_category
 from livestream.services.products import remove_withdrawn_product
 from livestream.services.streams import close_streams_of
 from livestream.services.viewers import remove_blocked_viewers, remove_unfollowed_viewer
+from livestream.services.withdrawn_replays import restore_replays_of
 
 account_closed.register(close_streams_of)
+account_reopened.register(restore_replays_of)
 user_blocked.register(remove_blocked_viewers)
 user_unfollowed.register(remove_unfollowed_viewer)
 hooks.product_withdrawn.register(remove_withdrawn_product)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from livestream.services import announcements, broadcasts, replays, room_sweeps
+from livestream.services import announcements, broadcasts, replays, room_sweeps, withdrawn_replays
 from soukloop.core.jobs.retries import task
 
 # `aliases` are the names of tasks in earlier versions, whose jobs may still be in the queue.
@@ -26,6 +26,12 @@ def drop_publisher(*, public_id: str) -> None:
 def make_replay(*, stream_id: str) -> None:
     """Make the replay of an ended stream."""
     replays.make_replay(stream_id=UUID(stream_id))
+
+
+@task("livestream.hide_replay")
+def hide_replay(*, stream_id: str) -> None:
+    """Move the files of a withdrawn replay out of viewers' reach."""
+    withdrawn_replays.hide_replay(stream_id=UUID(stream_id))
 
 
 @task("livestream.delete_recordings")
@@ -68,6 +74,14 @@ def resume_pending_replays(timestamp: int) -> None:
 def sweep_recordings(timestamp: int) -> None:
     """Delete the recordings that no stream or replay needs."""
     replays.sweep_recordings()
+
+
+@app.periodic(cron="42 * * * *")
+@task("livestream.sweep_withdrawn_replays", queueing_lock="livestream.sweep_withdrawn_replays")
+def sweep_withdrawn_replays(timestamp: int) -> None:
+    """Withdraw the replays that should have been, and delete the files of those withdrawn long ago."""
+    withdrawn_replays.withdraw_missed_replays()
+    withdrawn_replays.delete_withdrawn_files()
 
 
 @app.periodic(cron="43 * * * *")

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from django.conf import settings
 
+# Of an FLV header and the zero that follows it; a message takes more than the rest.
+EMPTY_BYTES_MAX = 13
+
 _PUBLIC_ID = re.compile(r"stream_[0-9a-f]+")
 
 
@@ -21,6 +24,16 @@ def public_id_of(path: str) -> str | None:
     """Return the public id of a recording's stream; None for a file that isn't a recording."""
     found = _PUBLIC_ID.match(Path(path).name)
     return found.group() if found else None
+
+
+def withdrawn_folder(public_id: str) -> Path:
+    """Return the folder, which is not served, of the files of a stream's withdrawn replay."""
+    return Path(settings.MEDIA_ROOT) / "withdrawn" / public_id
+
+
+def work_folder(public_id: str) -> Path:
+    """Return the folder of the temporary files of a stream's replay."""
+    return Path(settings.MEDIA_ROOT) / "work" / public_id
 
 
 def delete(public_id: str) -> None:

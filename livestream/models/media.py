@@ -41,6 +41,7 @@ class Replay(models.Model):
         READY = "ready"
         FAILED = "failed"
         EMPTY = "empty", "nothing was recorded"
+        WITHDRAWN = "withdrawn"
 
     class Step(models.TextChoices):
         """The steps of the processing, in order; `Replay.step` is the last completed one."""
@@ -49,6 +50,21 @@ class Replay(models.Model):
         SEGMENT = "segment", "HLS segments created"
         POSTER = "poster", "poster created"
         PUBLISH = "publish", "files uploaded to the storage"
+        CHECK = "check", "uploaded video decoded from start to end"
+
+    class Reason(models.TextChoices):
+        """Why there is no replay, in words for the seller."""
+
+        UNSUPPORTED_CODEC = (
+            "unsupported_codec",
+            "The encoder sent a format that can't be shown. Set it to H.264 video and AAC audio.",
+        )
+        RECORDING_UNREADABLE = "recording_unreadable", "What the encoder sent can't be read."
+        RECORDING_MISSING = "recording_missing", "The stream could not be recorded."
+        PROCESSING_FAILED = "processing_failed", "The replay could not be made. Our staff have been told."
+        ENDED_BY_STAFF = "ended_by_staff", "Our staff ended this stream, so it has no replay."
+        ACCOUNT_BANNED = "account_banned", "The seller's account is banned."
+        ACCOUNT_DELETED = "account_deleted", "The seller's account was deleted."
 
     stream = models.OneToOneField(Stream, models.CASCADE, related_name="replay", primary_key=True)
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
@@ -59,13 +75,30 @@ class Replay(models.Model):
         default=list,
         help_text="For each recording: the Unix time of its first frame, and its length in seconds",
     )
+    reason = models.CharField(
+        max_length=20, choices=Reason, blank=True, help_text="Why it failed or was withdrawn"
+    )
     has_poster = models.BooleanField(default=False, help_text="False for a recording without a picture")
     attempts = models.PositiveSmallIntegerField(default=0)
-    error = models.TextField(blank=True)
+    error = models.TextField(blank=True, help_text="Of the last attempt, for staff")
+    checked_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the video was found to play; the recordings are kept until then",
+    )
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = UpdatedAtField()  # judged by `resume_pending_replays`
 
     class Meta:
         constraints = (
             models.CheckConstraint(condition=Q(progress__lte=100), name="replay_progress_percent"),
+            models.CheckConstraint(
+                condition=Q(state="withdrawn", withdrawn_at__isnull=False)
+                | (~Q(state="withdrawn") & Q(withdrawn_at=None)),
+                name="replay_withdrawn_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["failed", "withdrawn"]) | Q(reason=""), name="replay_reason_if_none"
+            ),
         )

@@ -18,9 +18,11 @@ def expected_vod_url(stream: Stream) -> str | None:
     """Return the future URL of the replay of a stream that has just ended (contract 4.8).
 
     Even a stream whose encoder never connected gets one, because a recording may still be incomplete. Once
-    the job has found that there is none, `vod_url` returns None.
+    the job has found that there is none, `vod_url` returns None. What staff ended has no replay.
     """
-    return addresses.vod_url(stream.public_id) if stream.record_stream else None
+    if not stream.record_stream or stream.end_reason == Stream.EndReason.STAFF:
+        return None
+    return addresses.vod_url(stream.public_id)
 
 
 def vod_url(stream: Stream) -> str | None:
@@ -28,7 +30,7 @@ def vod_url(stream: Stream) -> str | None:
     replay = replay_of(stream)
     if stream.status != Stream.Status.ENDED or replay is None:
         return None
-    if replay.state in (Replay.State.EMPTY, Replay.State.FAILED):
+    if replay.state in (Replay.State.EMPTY, Replay.State.FAILED, Replay.State.WITHDRAWN):
         return None
     return addresses.vod_url(stream.public_id)
 
@@ -63,6 +65,8 @@ def replay_page(stream: Stream, replay: Replay, *, after_seq: int) -> dict[str, 
     return {
         "streamId": stream.pk,
         "state": replay.state,
+        "reason": replay.reason or None,
+        "message": replay.get_reason_display() if replay.reason else None,
         "progress": replay.progress,
         "vodUrl": addresses.vod_url(public_id) if is_ready else None,
         "mp4Url": addresses.mp4_url(public_id) if is_ready else None,

@@ -21,6 +21,12 @@ class ReplayTagOutput(serializers.Serializer[None]):
 class ReplayOutput(serializers.Serializer[None]):
     streamId = serializers.UUIDField()
     state = serializers.ChoiceField(choices=Replay.State.choices)
+    reason = serializers.ChoiceField(
+        choices=Replay.Reason.choices,
+        allow_null=True,
+        help_text="Why there is no replay, if `failed` or `withdrawn`",
+    )
+    message = serializers.CharField(allow_null=True, help_text="The reason in words for the seller")
     progress = serializers.IntegerField(help_text="Percent")
     vodUrl = serializers.URLField(allow_null=True, help_text="HLS")
     mp4Url = serializers.URLField(allow_null=True)

@@ -21,6 +21,7 @@ from livestream.services.announcements import choose_recipients
 from livestream.services.reactions import save_reactions
 from livestream.services.replays import enqueue_replay
 from livestream.services.room_sweeps import close_viewer_sessions
+from livestream.services.withdrawn_replays import withdraw_replay, withdraw_replays_of
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
 from soukloop.core.jobs.queue import enqueue
@@ -136,7 +137,7 @@ def end_abandoned_stream(
 
 @transaction.atomic
 def close_streams_of(seller: User) -> None:
-    """End the live stream and cancel the scheduled streams of a seller whose account is closed."""
+    """End or cancel the open streams of a seller whose account is closed, and withdraw the replays."""
     open_streams = Stream.objects.of_seller(seller.pk).filter(
         status__in=[Stream.Status.LIVE, Stream.Status.SCHEDULED]
     )
@@ -145,6 +146,7 @@ def close_streams_of(seller: User) -> None:
             _end(stream, Stream.EndReason.ACCOUNT_CLOSED)
         else:
             _cancel(stream)
+    withdraw_replays_of(seller)
 
 
 @transaction.atomic
@@ -195,10 +197,12 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
     stream.save()
     clear_live_stream(stream_id=stream.pk)
     _disconnect_publisher(stream)
-    if stream.record_stream:
-        enqueue_replay(stream)
-    else:
+    if not stream.record_stream:
         enqueue("livestream.delete_recordings", stream_id=str(stream.pk))
+    elif reason == Stream.EndReason.STAFF:
+        withdraw_replay(stream.replay, Replay.Reason.ENDED_BY_STAFF)
+    else:
+        enqueue_replay(stream)
     events.publish_stream_ended(stream, vod_url=expected_vod_url(stream))
     transaction.on_commit(lambda: live_counts.stop_counting(stream.pk), robust=True)
     return stream

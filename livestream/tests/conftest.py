@@ -18,7 +18,7 @@ from accounts.tests.factories import make_user
 from livestream import live_counts
 from livestream.models import Stream
 from livestream.tests.factories import make_live_stream
-from livestream.tests.media import SECRET, MediaServerProcess
+from livestream.tests.media import SECRET, MediaServerProcess, point_replays_at
 from soukloop.realtime.testing.servers import ServerProcess
 
 
@@ -93,13 +93,7 @@ def point_settings_at(settings: Any, server: MediaServerProcess) -> None:
     settings.MEDIA_CONTROL_URL = environment["MEDIA_CONTROL_URL"]
     settings.MEDIA_URL = environment["MEDIA_URL"]
     settings.RTMP_URL = environment["RTMP_URL"]
-    replays = settings.STORAGES["replays"]
-    options = {
-        **replays["OPTIONS"],
-        "location": str(server.root / "vods"),
-        "base_url": f"{environment['MEDIA_URL']}vods/",
-    }
-    settings.STORAGES = {**settings.STORAGES, "replays": {**replays, "OPTIONS": options}}
+    point_replays_at(settings, server.root / "vods", f"{environment['MEDIA_URL']}vods/")
 
 
 def make_redis_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

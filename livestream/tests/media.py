@@ -107,6 +107,25 @@ def publish(url: str, key: str, seconds: int = 30, *, color: str = "testsrc") ->
     )
 
 
+def record(path: Path, seconds: float, *, size: str = SIZE) -> None:
+    """Write a recording as the media server does, with a keyframe every second."""
+    subprocess.run(
+        [
+            *("ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"testsrc=size={size}:rate={RATE}"),
+            *("-f", "lavfi", "-i", "sine", "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast"),
+            *("-g", str(RATE), "-pix_fmt", "yuv420p", "-c:a", "aac", str(path)),
+        ],
+        check=True,
+    )
+
+
+def point_replays_at(settings: Any, folder: Path, base_url: str = "http://localhost/vods/") -> None:
+    """Store replays in a local folder."""
+    replays = settings.STORAGES["replays"]
+    options = {**replays["OPTIONS"], "location": str(folder), "base_url": base_url}
+    settings.STORAGES = {**settings.STORAGES, "replays": {**replays, "OPTIONS": options}}
+
+
 def probe(url: str) -> dict[str, Any]:
     """Return what ffprobe finds: `codecs` of the streams, and `seconds`."""
     output = subprocess.run(

@@ -1,18 +1,23 @@
 """Making replays, and deleting recordings."""
 
+import errno
+import os
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.tests.factories import client_for, make_seller, make_user
-from livestream.media import recordings
-from livestream.models import Replay
+from livestream.media import ffmpeg, recordings
+from livestream.models import Replay, Stream
 from livestream.services import replays, streams
 from livestream.tests.factories import make_live_stream, make_publisher
+from livestream.tests.media import point_replays_at, record
+from notifications.models import Notification
 from soukloop.core.errors import Forbidden
 
 pytestmark = [pytest.mark.django_db, pytest.mark.media]
@@ -37,17 +42,129 @@ def test_a_stream_without_a_publisher_has_an_empty_replay(settings: Any, tmp_pat
     assert data["vodUrl"] is None
 
 
-@pytest.mark.usefixtures("unreachable_media_server")
-def test_an_unreadable_recording_makes_an_empty_replay(settings: Any, tmp_path: Any) -> None:
+@pytest.fixture
+def ended(unreachable_media_server: None, settings: Any, tmp_path: Any) -> Stream:
+    """A stream that had an encoder and was ended by its seller; its folder of recordings is empty."""
     settings.MEDIA_ROOT = tmp_path
+    point_replays_at(settings, tmp_path / "vods")
     stream = make_live_stream()
     make_publisher(stream)
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     recordings.folder().mkdir()
-    (recordings.folder() / f"{stream.public_id}-1.flv").write_bytes(b"FLV\x01 and noise")
-    replays.make_replay(stream_id=stream.pk)
-    assert Replay.objects.get().state == "empty"
-    assert recordings.of_stream(stream.public_id) == []
+    return stream
+
+
+def attempt(stream: Stream, times: int = 1) -> Replay:
+    for _ in range(times):
+        replays.make_replay(stream_id=stream.pk)
+    return Replay.objects.get(stream=stream)
+
+
+def seen_by_seller(stream: Stream) -> dict[str, Any]:
+    data: dict[str, Any] = client_for(stream.seller).get(f"/api/v1/streams/{stream.pk}/replay").json()["data"]
+    return data
+
+
+def test_a_connection_that_sent_nothing_has_an_empty_replay(ended: Stream) -> None:
+    for number, header in enumerate((b"", b"FLV\x01\x05\0\0\0\x09\0\0\0\0")):
+        (recordings.folder() / f"{ended.public_id}-{number}.flv").write_bytes(header)
+    assert attempt(ended).state == "empty"
+    assert recordings.of_stream(ended.public_id) == []
+    assert not Notification.objects.exists()
+
+
+def test_an_unreadable_recording_is_tried_again_then_kept_and_the_seller_is_notified(ended: Stream) -> None:
+    recording = recordings.folder() / f"{ended.public_id}-1.flv"
+    recording.write_bytes(b"FLV\x01 and noise")
+    assert attempt(ended, replays.ATTEMPTS_MAX - 1).state == "waiting"
+    assert not Notification.objects.exists()
+    replay = attempt(ended)
+    assert (replay.state, replay.reason) == ("failed", "recording_unreadable")
+    assert recording.exists()
+    data = seen_by_seller(ended)
+    assert (data["state"], data["reason"]) == ("failed", "recording_unreadable")
+    notification = Notification.objects.get()
+    assert (notification.user_id, notification.kind) == (ended.seller_id, "replay_failed")
+    assert notification.body == data["message"] == "What the encoder sent can't be read."
+    assert replays.sweep_recordings() == 0
+
+
+def test_an_encoder_that_left_no_recording_makes_the_replay_fail(ended: Stream) -> None:
+    assert attempt(ended).state == "waiting"
+    Stream.objects.update(ended_at=timezone.now() - timedelta(minutes=3))
+    replay = attempt(ended)
+    assert (replay.state, replay.reason) == ("failed", "recording_missing")
+    assert Notification.objects.get().kind == "replay_failed"
+
+
+def full_disk(*arguments: Any, **more: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def killed(*arguments: Any, **more: Any) -> None:
+    raise ffmpeg.FfmpegInterrupted("ffmpeg ended with -9")
+
+
+def broken_storage(*arguments: Any, **more: Any) -> None:
+    raise RuntimeError("the bucket is away")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "failure"),
+    [
+        (ffmpeg, "segment", full_disk),
+        (ffmpeg, "mux", killed),
+        (FileSystemStorage, "save", broken_storage),
+        (FileSystemStorage, "save", full_disk),
+    ],
+)
+def test_what_may_pass_is_tried_for_a_day_and_nothing_is_lost(
+    ended: Stream, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, failure: Any
+) -> None:
+    record(recordings.folder() / f"{ended.public_id}-1.flv", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, failure)
+        replay = attempt(ended, replays.ATTEMPTS_MAX + 1)
+    assert replay.state == "waiting"
+    assert replay.error
+    assert len(recordings.of_stream(ended.public_id)) == 1
+    replay = attempt(ended)
+    assert (replay.state, replay.error, replay.reason) == ("ready", "", "")
+    assert replay.checked_at is not None
+    assert recordings.of_stream(ended.public_id) == []
+
+
+def test_a_folder_that_cannot_be_written_loses_no_replay(ended: Stream, tmp_path: Any) -> None:
+    record(recordings.folder() / f"{ended.public_id}-1.flv", 2)
+    (tmp_path / "work").write_text("not a folder")
+    assert attempt(ended, replays.ATTEMPTS_MAX + 1).state == "waiting"
+    (tmp_path / "work").unlink()
+    assert attempt(ended).state == "ready"
+
+
+def test_a_published_video_with_errors_keeps_its_recordings(
+    ended: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(recordings.folder() / f"{ended.public_id}-1.flv", 2)
+    monkeypatch.setattr(ffmpeg, "decode_errors", lambda *arguments, **more: "error while decoding MB 3 4")
+    replay = attempt(ended)
+    assert (replay.state, replay.step, replay.checked_at) == ("ready", "check", None)
+    assert replay.error == "error while decoding MB 3 4"
+    assert len(recordings.of_stream(ended.public_id)) == 1
+    assert replays.sweep_recordings() == 0
+
+
+@pytest.mark.parametrize(
+    ("attempts", "seconds", "is_due"), [(1, 21, 1), (3, 21, 0), (3, 81, 1), (90, 601, 1)]
+)
+def test_each_wait_for_the_next_attempt_is_longer(
+    ended: Stream, attempts: int, seconds: int, is_due: int
+) -> None:
+    set_job_status("failed")
+    Replay.objects.update(attempts=attempts, updated_at=timezone.now() - timedelta(seconds=seconds))
+    before = ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count()
+    replays.resume_pending_replays()
+    assert ProcrastinateJob.objects.filter(task_name="livestream.make_replay").count() == before + is_due
 
 
 def set_job_status(status: str) -> None:
@@ -92,7 +209,7 @@ def test_the_sweep_keeps_only_needed_recordings(settings: Any, tmp_path: Any) ->
     waiting, done = make_live_stream(), make_live_stream()
     for stream in (unwanted, waiting, done):
         streams.end_stream(actor=stream.seller, stream_id=stream.pk)
-    Replay.objects.filter(stream=done).update(state="ready")
+    Replay.objects.filter(stream=done).update(state="ready", checked_at=timezone.now())
     names = [f"{stream.public_id}-1.flv" for stream in (live, waiting, unwanted, done)]
     for name in (*names, "stream_0000-1.flv", "odd.flv"):
         (recordings.folder() / name).write_bytes(b"")

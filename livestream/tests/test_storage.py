@@ -1,7 +1,6 @@
 """Replays in a bucket of a local S3-compatible server."""
 
 import json
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +13,7 @@ from livestream.media import addresses, recordings
 from livestream.models import Replay
 from livestream.services import replays, streams
 from livestream.tests.factories import make_live_stream, make_publisher
-from livestream.tests.media import RATE, SIZE, probe
+from livestream.tests.media import probe, record
 from soukloop.realtime.testing.servers import free_port
 
 pytestmark = [pytest.mark.django_db, pytest.mark.media]
@@ -70,23 +69,10 @@ def bucket(endpoint: str, settings: Any, tmp_path: Any) -> Any:
     return client
 
 
-def record(public_id: str, seconds: int) -> None:
-    """Write a recording as the media server does."""
-    subprocess.run(
-        [
-            *("ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"testsrc=size={SIZE}:rate={RATE}"),
-            *("-f", "lavfi", "-i", "sine", "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast"),
-            *("-g", str(RATE), "-pix_fmt", "yuv420p", "-c:a", "aac"),
-            str(recordings.folder() / f"{public_id}-1700000000.flv"),
-        ],
-        check=True,
-    )
-
-
 def test_a_replay_plays_from_the_bucket(bucket: Any) -> None:
     stream = make_live_stream()
     make_publisher(stream)
-    record(stream.public_id, 8)
+    record(recordings.folder() / f"{stream.public_id}-1700000000.flv", 8)
     streams.end_stream(actor=stream.seller, stream_id=stream.pk)
     replays.make_replay(stream_id=stream.pk)
     assert Replay.objects.get().state == "ready"

@@ -1,5 +1,6 @@
 """Uploads, live video, replays, static files."""
 
+from datetime import timedelta
 from typing import Any
 
 from soukloop.settings.base import DEBUG
@@ -9,6 +10,8 @@ MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(BASE_DIR / ".local" / "media"))
 MEDIA_ROOT = (BASE_DIR / str(MEDIA_ROOT)).resolve()
 # `/readyz` fails below it. Half an hour of one broadcast at 6 Mbit/s takes about 1.3 GB.
 DISK_FREE_MIN_BYTES = env.int("DISK_FREE_MIN_BYTES", default=200 * 2**20)
+# How long the files of a withdrawn replay are kept, out of viewers' reach: a ban may be lifted.
+REPLAY_WITHDRAWN_KEPT = timedelta(days=30)
 MEDIA_URL = env.str("MEDIA_URL", default="http://localhost:8080/").rstrip("/") + "/"
 RTMP_URL = env.str("RTMP_URL", default="rtmp://localhost:1935/live").rstrip("/")
 # Whether products may show pictures and videos of other servers, which learn who looks at them.

@@ -143,6 +143,18 @@ def forgotten_replay() -> Arguments:
     return PERIODIC
 
 
+def withdrawn_replay() -> Arguments:
+    stream = ended_stream()
+    Replay.objects.filter(stream=stream).update(state="withdrawn", withdrawn_at=timezone.now())
+    return {"stream_id": str(stream.pk)}
+
+
+def missed_withdrawal() -> Arguments:
+    stream = ended_stream(end_reason=Stream.EndReason.STAFF)
+    Replay.objects.filter(stream=stream).update(state="ready")
+    return PERIODIC
+
+
 def old_announcement() -> Arguments:
     announced_stream()
     Announcement.objects.update(created_at=timezone.now() - LONG_AGO)
@@ -212,11 +224,13 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "livestream.delete_old_announcements": old_announcement,
     "livestream.delete_recordings": unrecorded_stream,
     "livestream.drop_publisher": lambda: {"public_id": ended_stream().public_id},
+    "livestream.hide_replay": withdrawn_replay,
     "livestream.make_replay": stream_without_recording,  # with a recording: test_replays.py
     "livestream.reconcile_publishers": lost_publisher,
     "livestream.resume_pending_replays": forgotten_replay,
     "livestream.sweep_recordings": nothing,
     "livestream.sweep_rooms": viewers,
+    "livestream.sweep_withdrawn_replays": missed_withdrawal,
     "notifications.write_batch": notification_batch,
     "offers.close_for_people": offers_between_blocked_people,
     "offers.decline_below_minimum": low_offers,
@@ -237,6 +251,7 @@ CHANGING = {
     "livestream.make_replay",
     "livestream.reconcile_publishers",
     "livestream.resume_pending_replays",
+    "livestream.sweep_withdrawn_replays",
     "notifications.write_batch",
     "offers.close_for_people",
     "offers.decline_below_minimum",

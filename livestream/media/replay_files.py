@@ -1,0 +1,119 @@
+"""The stored files of replays: saving, reading, moving them out of viewers' reach, and back."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.core.files import File
+
+from livestream.media import addresses, recordings
+
+_READ_SIZE = 2**18
+_CONTENT_TYPES = {
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".ts": "video/mp2t",
+    ".mp4": "video/mp4",
+    ".jpg": "image/jpeg",
+}
+
+
+class StorageFailed(Exception):
+    """The storage of replays raised an error of its library."""
+
+
+class FinishedFile(File[bytes]):
+    """A local file that Django's file system storage moves instead of copying."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.open("rb"), name=path.name)
+        self.path = path
+        self.content_type = _CONTENT_TYPES[path.suffix]
+
+    def temporary_file_path(self) -> str:
+        return str(self.path)
+
+
+def save(path: Path, name: str) -> None:
+    """Save a finished local file, which is moved if the storage is local. Raises StorageFailed, OSError."""
+    with _errors_of_storage(f"saving {name}"), FinishedFile(path) as content:
+        addresses.replay_storage().save(name, content)
+
+
+def chunks(name: str) -> Iterator[bytes]:
+    """Yield a file's contents. Raises StorageFailed, OSError."""
+    with _errors_of_storage(f"reading {name}"), addresses.replay_storage().open(name) as file:
+        while chunk := file.read(_READ_SIZE):
+            yield chunk
+
+
+def delete(*names: str) -> None:
+    """Delete files that may exist. Raises StorageFailed, OSError."""
+    for name in names:
+        with _errors_of_storage(f"deleting {name}"):
+            addresses.replay_storage().delete(name)
+
+
+def withdraw(public_id: str) -> None:
+    """Move all files of a stream to its withdrawn folder, the playlist first. Raises StorageFailed, OSError.
+
+    Of a file that exists in both places, the stored one is newer.
+    """
+    folder = recordings.withdrawn_folder(public_id)
+    names = [addresses.playlist_name(public_id), *_names_in(public_id)]
+    for name in names:
+        with _errors_of_storage(f"withdrawing {name}"):
+            _move_out(name, folder / name)
+
+
+def restore(public_id: str) -> bool:
+    """Move the files in a stream's withdrawn folder back, the playlist last; return whether there were any.
+
+    Raises StorageFailed, OSError.
+    """
+    folder = recordings.withdrawn_folder(public_id)
+    playlist = folder / addresses.playlist_name(public_id)
+    others = [path for path in folder.rglob("*") if path.is_file() and path != playlist]
+    for path in [*sorted(others), *([playlist] if playlist.exists() else [])]:
+        if path.suffix in _CONTENT_TYPES:
+            save(path, str(path.relative_to(folder)))
+    existed = folder.exists()
+    shutil.rmtree(folder, ignore_errors=True)
+    return existed
+
+
+def _names_in(folder: str) -> list[str]:
+    """Return the names of all files in a folder of the storage and in its folders."""
+    with _errors_of_storage(f"listing {folder}"):
+        storage = addresses.replay_storage()
+        try:
+            folders, files = storage.listdir(folder)
+        except FileNotFoundError:
+            return []
+    names = [f"{folder}/{name}" for name in files if name]
+    return names + [name for inner in folders for name in _names_in(f"{folder}/{inner}")]
+
+
+def _move_out(name: str, target: Path) -> None:
+    storage = addresses.replay_storage()
+    if not storage.exists(name):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(storage.path(name)).replace(target)
+    except NotImplementedError:  # a bucket
+        unfinished = target.with_name(f"{target.name}.unfinished")
+        with unfinished.open("wb") as copy:
+            copy.writelines(chunks(name))
+        unfinished.replace(target)
+        storage.delete(name)
+
+
+@contextmanager
+def _errors_of_storage(action: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, NotImplementedError, StorageFailed):
+        raise
+    except Exception as error:  # each storage's library has its own
+        raise StorageFailed(f"{action}: {error}") from error

@@ -1,0 +1,123 @@
+"""Withdrawing replays: of streams that staff ended, and of sellers whose accounts are closed.
+
+A withdrawn replay's files are moved to a folder that is not served, and deleted after REPLAY_WITHDRAWN_KEPT.
+"""
+
+import logging
+import shutil
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import User
+from livestream.media import recordings, replay_files
+from livestream.models import Replay, Stream
+from notifications.services import notify
+from soukloop.core.db.clock import database_now
+from soukloop.core.jobs.queue import enqueue
+
+logger = logging.getLogger(__name__)
+
+
+def job_lock(stream_id: UUID) -> str:
+    """Return the lock of the jobs on a stream's replay, of which one runs at a time."""
+    return f"livestream.replay:{stream_id}"
+
+
+def withdraw_replay(replay: Replay, reason: Replay.Reason) -> bool:
+    """Withdraw a replay in the caller's transaction, and enqueue hiding its files; False if it has none.
+
+    The seller of a stream that staff ended is notified; the owner of a closed account can't read it.
+    """
+    now = database_now()
+    has_video = ~Q(state__in=[Replay.State.WITHDRAWN, Replay.State.EMPTY])
+    withdrawn = Replay.objects.filter(has_video, pk=replay.pk).update(
+        state=Replay.State.WITHDRAWN, reason=reason, withdrawn_at=now, updated_at=now
+    )
+    if not withdrawn:
+        return False
+    enqueue("livestream.hide_replay", lock=job_lock(replay.pk), stream_id=str(replay.pk))
+    if reason == Replay.Reason.ENDED_BY_STAFF:
+        notify(
+            user_ids=[replay.stream.seller_id],
+            kind="replay_withdrawn",
+            title="Your stream has no replay",
+            body=reason.label,
+            data={"streamId": str(replay.pk), "reason": reason},
+            collapse_key=f"replay:{replay.pk}",
+        )
+    return True
+
+
+def withdraw_replays_of(seller: User) -> None:
+    """Withdraw all replays of a seller whose account was just banned or deleted."""
+    reason = Replay.Reason.ACCOUNT_BANNED if seller.banned_at else Replay.Reason.ACCOUNT_DELETED
+    for replay in Replay.objects.select_related("stream").filter(stream__seller=seller).order_by("pk"):
+        withdraw_replay(replay, reason)
+
+
+def restore_replays_of(seller: User) -> None:
+    """Make the replays of a seller whose ban was lifted public again, if their files are still kept."""
+    kept_since = database_now() - settings.REPLAY_WITHDRAWN_KEPT
+    withdrawn = Replay.objects.filter(
+        stream__seller=seller,
+        state=Replay.State.WITHDRAWN,
+        reason=Replay.Reason.ACCOUNT_BANNED,
+        withdrawn_at__gt=kept_since,
+    )
+    for replay_id in withdrawn.order_by("pk").values_list("pk", flat=True):
+        Replay.objects.filter(pk=replay_id).update(
+            state=Replay.State.WAITING, reason="", withdrawn_at=None, attempts=0, updated_at=database_now()
+        )
+        enqueue("livestream.make_replay", lock=job_lock(replay_id), stream_id=str(replay_id))
+
+
+def hide_replay(*, stream_id: UUID) -> None:
+    """Move the files of a withdrawn replay out of viewers' reach. Raises StorageFailed, OSError.
+
+    Its job has the lock of the job that makes or restores the replay, which does the same when it notices.
+    """
+    replay = Replay.objects.select_related("stream").filter(pk=stream_id).first()
+    if replay is not None and replay.state == Replay.State.WITHDRAWN:
+        replay_files.withdraw(replay.stream.public_id)
+
+
+def withdraw_missed_replays() -> int:
+    """Withdraw the replays that should have been, such as those from before this rule; return how many."""
+    missed = Replay.objects.select_related("stream__seller").exclude(
+        state__in=[Replay.State.WITHDRAWN, Replay.State.EMPTY]
+    )
+    missed = missed.filter(
+        Q(stream__status=Stream.Status.ENDED, stream__end_reason=Stream.EndReason.STAFF)
+        | Q(stream__seller__is_active=False)
+    )
+    count = 0
+    for replay in missed:
+        seller = replay.stream.seller
+        if seller.is_active:
+            reason = Replay.Reason.ENDED_BY_STAFF
+        elif seller.banned_at:
+            reason = Replay.Reason.ACCOUNT_BANNED
+        else:
+            reason = Replay.Reason.ACCOUNT_DELETED
+        with transaction.atomic():
+            count += withdraw_replay(replay, reason)
+    return count
+
+
+def delete_withdrawn_files() -> int:
+    """Delete the withdrawn files that were kept for REPLAY_WITHDRAWN_KEPT; return of how many replays."""
+    root = recordings.withdrawn_folder("")
+    found = {path.name: path for path in root.iterdir()} if root.exists() else {}
+    kept_since = database_now() - settings.REPLAY_WITHDRAWN_KEPT
+    # A replay that is being restored isn't withdrawn any more, and its files are still there.
+    needed = set(
+        Replay.objects.filter(stream__public_id__in=found)
+        .exclude(state=Replay.State.WITHDRAWN, withdrawn_at__lte=kept_since)
+        .values_list("stream__public_id", flat=True)
+    )
+    for public_id in found.keys() - needed:
+        shutil.rmtree(found[public_id], ignore_errors=True)
+    return len(found.keys() - needed)
