@@ -110,13 +110,13 @@ def assert_flawless(sections: list[tuple[Section, list[Frame]]], *, decode: bool
             assert track[0].is_key
         if decode:
             errors = decoding_errors(section, frames)
-            assert errors == ""
+            assert errors == "", errors
 
 
 def decoding_errors(section: Section, frames: list[Frame]) -> str:
     """Return what ffmpeg complains about when it decodes a section from a pipe, as the packager gives it."""
     content = writer.header(section) + b"".join(writer.tag_bytes(frame) for frame in frames)
-    return subprocess.run(
+    errors = subprocess.run(
         [
             *("ffmpeg", "-v", "warning", "-nostdin", *writer.FFMPEG_INPUT, "-i", "pipe:0"),
             *("-map", "0:v", "-map", "0:a", "-f", "null", "-"),
@@ -125,3 +125,4 @@ def decoding_errors(section: Section, frames: list[Frame]) -> str:
         capture_output=True,
         check=False,
     ).stderr.decode()
+    return "\n".join(line for line in errors.splitlines() if "Guessed Channel Layout" not in line)

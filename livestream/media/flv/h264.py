@@ -7,6 +7,7 @@ from .bits import BitReader
 IDR, SPS, PPS, DELIMITER = 5, 7, 8, 9
 # Profiles whose SPS has chroma format and bit depth.
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
+_RARE_PROFILES = {110: "High 10", 122: "High 4:2:2", 244: "High 4:4:4", 44: "CAVLC 4:4:4"}
 _LONGEST_SPS = 1024
 _LARGEST_SIZE = 16384
 
@@ -106,6 +107,8 @@ def _read_sps(bits: BitReader) -> SpsFacts | None:
             unsupported = f"H.264 with {depth} bits a sample"
         elif chroma in (2, 3):
             unsupported = f"H.264 4:{'2:2' if chroma == 2 else '4:4'}"
+        elif profile in _RARE_PROFILES:
+            unsupported = f"H.264 in the profile {_RARE_PROFILES[profile]}"
     bits.read_unsigned()
     order_type = bits.read_unsigned()
     if order_type == 0:

@@ -246,7 +246,8 @@ class Repair:
             return
         dts = max(frame.dts, self._last_video + 1)
         if frame.is_key and self._section_wanted:
-            self._sound.fill(dts)
+            if not section.video.unsupported:
+                self._sound.fill(dts)
             self._open(frame.config, dts, frame.offset, self._next_sound())
             if frame.config.unsupported:
                 return
