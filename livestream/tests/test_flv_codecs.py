@@ -274,3 +274,14 @@ def test_sound_without_a_configuration_is_left_out() -> None:
     [(section, _)] = sections_of(headerless, repair)
     assert not section.has_sound
     assert repair.problems["frames_without_configuration"] == len(media_of(tags, "audio"))
+
+
+def test_a_black_picture_gets_silence_when_sound_changes_to_what_browsers_cannot_play() -> None:
+    tags = list(encode(video=()))
+    tags += [tag_of("audio", b"\x91Opussound")._replace(timestamp=time) for time in range(4100, 6000, 20)]
+    sections = sections_of(tags)
+    assert [(bool(section.audio.unsupported), section.has_sound) for section, _ in sections] == [
+        (False, True),
+        (True, False),
+    ]
+    assert_flawless(sections)

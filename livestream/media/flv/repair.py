@@ -4,14 +4,14 @@ Tags go in as they were recorded, while they arrive or from a file; the result i
 bounded: at most two seconds of frames wait for the other track.
 """
 
-import struct
 from collections import Counter, deque
 from dataclasses import replace
 
 from .clock import RepairedClock
 from .codecs import AudioConfig, VideoConfig
-from .fillers import BLACK_PICTURE, BLACK_VIDEO, SILENT_AUDIO, standing_picture
+from .fillers import BLACK_VIDEO, SILENT_AUDIO
 from .incoming import AudioFrame, Incoming, VideoFrame
+from .picture import PictureTrack
 from .sections import Frame, Output, Section
 from .sound import SoundTrack
 from .tags import Tag
@@ -22,7 +22,6 @@ PICTURE_EXPECTED_MS = 1500  # after sound began
 SOUND_EXPECTED_MS = 1000  # after the picture began
 PICTURE_MISSING_MS = 2000  # of sound without a picture
 SOUND_MISSING_MS = 500  # of pictures without sound
-_FILLER_PICTURE_MS = 1000  # between standing pictures
 _KEYFRAME_WAIT_MS = 10_000  # new sound waits this long for a keyframe, at which it can begin
 _MERGE_MS = 500  # sound waits this long for pictures that were sent later
 _LONGEST_SOUND_WAIT_MS = 2000
@@ -30,9 +29,6 @@ _LONGEST_PICTURE_WAIT_MS = 5000
 _SHORTEST_SECTION_MS = 1000
 _MOST_WAITING_FRAMES = 4096
 _MOST_WAITING_BYTES = 32 * 1024 * 1024
-
-
-_CTS = struct.Struct(">I")
 
 
 class Repair:
@@ -54,17 +50,12 @@ class Repair:
         self._section: Section | None = None
         self._out: Output = []
         self._is_finishing = False
-        # The picture.
-        self._keyframe: bytes = b""
-        self._keyframe_video = BLACK_VIDEO
-        self._last_video = 0  # dts
+        self._section_wanted = False
+        self._picture = PictureTrack(self._out)
         self._picture_is_missing = False
         self._picture_wait = PICTURE_MISSING_MS
-        self._needs_keyframe = True
-        self._section_wanted = False
-        # The sound.
-        self._sound_source: AudioConfig | None = None  # what the encoder sends in this section
         self._sound = SoundTrack(self._out)
+        self._sound_source: AudioConfig | None = None  # what the encoder sends in this section
         self._sound_is_missing = False
         self._sound_wait = SOUND_MISSING_MS
         self._new_sound_since: int | None = None
@@ -142,6 +133,7 @@ class Repair:
             return True
         if self._newest_video - self._sound.end > self._sound_wait:
             self._sound_is_missing = True
+            self.problems["sound_missing"] += 1
             return True
         return self._is_full
 
@@ -149,7 +141,7 @@ class Repair:
         return (
             self._picture_is_missing
             or self._is_finishing
-            or self._newest_audio - self._last_video > _MERGE_MS
+            or self._newest_audio - self._picture.last > _MERGE_MS
             or self._is_full
         )
 
@@ -182,14 +174,14 @@ class Repair:
             sound.dts += shift
         self._newest_video += shift
         self._newest_audio += shift
-        self._last_video = self._start - 1
         if video and video[0].dts - self._start <= _MERGE_MS:
-            self._open(video[0].config, self._start, video[0].offset, self._next_sound())
+            offset = min(queue[0].offset for queue in (video, audio) if queue)
+            self._open(video[0].config, self._start, offset, self._next_sound())
         elif video:  # the first picture comes late: it stands from the beginning on
-            self._keyframe, self._keyframe_video = video[0].data, video[0].config
+            self._picture.remember(video[0])
             self._open(video[0].config, self._start, audio[0].offset, self._next_sound())
-            self._put_standing_picture(self._start, audio[0].offset)
-            self._needs_keyframe = False
+            if not video[0].config.unsupported:
+                self._picture.stand(self._start, audio[0].offset)
         else:
             self._open(BLACK_VIDEO, self._start, audio[0].offset, self._next_sound())
         return True
@@ -203,8 +195,6 @@ class Repair:
         audio = source if source is not None and has_sound else SILENT_AUDIO
         if source is not None and source.unsupported:
             audio = replace(SILENT_AUDIO, unsupported=source.unsupported)
-        if self._audio:
-            offset = min(offset, self._audio[0].offset)
         is_black = video is BLACK_VIDEO
         self._section = Section(self._next_number, video, audio, not is_black, has_sound, start, offset)
         self._next_number += 1
@@ -214,8 +204,8 @@ class Repair:
         self._sound_is_missing = not has_sound or not self._sound.can_fill or bool(video.unsupported)
         self._new_sound_since = None
         self._section_wanted = False
+        self._picture.begin_section(video, start)
         self._picture_is_missing = is_black or bool(video.unsupported)
-        self._needs_keyframe = True
 
     # Pictures
 
@@ -231,65 +221,51 @@ class Repair:
             self._section_wanted = True
         if section.video.unsupported and not self._section_wanted:
             return
-        if self._picture_is_missing and section.has_picture and frame.dts <= self._last_video:
-            # Pictures come later than they were waited for.
-            late = self._last_video - frame.dts
-            self._picture_wait = min(PICTURE_MISSING_MS + late + 100, _LONGEST_PICTURE_WAIT_MS)
-            self._picture_is_missing = False
+        if self._is_late_picture(frame):
             self.problems["late_pictures"] += 1
             return
         if frame.is_key:
-            self._keyframe, self._keyframe_video = frame.data, frame.config
-        elif self._needs_keyframe:
+            self._picture.remember(frame)
+        elif self._picture.needs_keyframe:
             self.problems["frames_without_keyframe"] += 1
             self._sound.fill(frame.dts)
             return
-        dts = max(frame.dts, self._last_video + 1)
-        if frame.is_key and self._section_wanted:
-            if not section.video.unsupported:
-                self._sound.fill(dts)
-            self._open(frame.config, dts, frame.offset, self._next_sound())
-            if frame.config.unsupported:
-                return
-        self._needs_keyframe = False
-        self._picture_is_missing = False
-        self._last_video = dts
-        data = frame.data
-        delay = _CTS.unpack_from(data, 1)[0] & 0xFFFFFF
-        if delay >= 1 << 23:
-            delay -= 1 << 24
-        if dts != frame.dts:
-            delay = max(0, delay - (dts - frame.dts))
-            data = data[:2] + delay.to_bytes(3, "big") + data[5:]
         offset = frame.offset
-        if frame.is_key and self._audio:
-            offset = min(offset, self._audio[0].offset)
-        self._out.append(Frame("video", dts, dts + delay, frame.is_key, data, offset, False))
+        if frame.is_key:
+            if self._audio:
+                offset = min(offset, self._audio[0].offset)
+            if self._section_wanted:
+                self._open_at_keyframe(frame, offset)
+                if frame.config.unsupported:
+                    return
+        self._picture_is_missing = False
+        dts = self._picture.write(frame, offset)
         if self._sound_is_missing:
             self._sound.fill(dts)
 
-    def _put_standing_picture(self, dts: int, offset: int) -> None:
+    def _open_at_keyframe(self, frame: VideoFrame, offset: int) -> None:
         assert self._section is not None
-        if self._section.has_picture:
-            data = standing_picture(self._keyframe, self._keyframe_video.record)
-        else:
-            data = BLACK_PICTURE
-        self._last_video = dts
-        self._needs_keyframe = True
-        self._out.append(Frame("video", dts, dts, True, data, offset, True))
+        start = max(frame.dts, self._picture.last + 1)
+        if not self._section.video.unsupported:
+            self._sound.fill(start)
+        self._open(frame.config, start, offset, self._next_sound())
+
+    def _is_late_picture(self, frame: VideoFrame) -> bool:
+        """Return whether another has taken a picture's place; wait longer for pictures from now on."""
+        assert self._section is not None
+        if not (self._picture_is_missing and self._section.has_picture and frame.dts <= self._picture.last):
+            return False
+        late = self._picture.last - frame.dts
+        self._picture_wait = min(PICTURE_MISSING_MS + late + 100, _LONGEST_PICTURE_WAIT_MS)
+        self._picture_is_missing = False
+        return True
 
     def _fill_picture(self, now: int, offset: int) -> None:
-        if not self._picture_is_missing:
-            if now - self._last_video <= self._picture_wait:
-                return
+        if not self._picture_is_missing and now - self._picture.last > self._picture_wait:
             self._picture_is_missing = True
             self.problems["picture_missing"] += 1
-        section = self._section
-        assert section is not None
-        if self._last_video < section.start:
-            self._put_standing_picture(section.start, offset)
-        while self._last_video + _FILLER_PICTURE_MS <= now:
-            self._put_standing_picture(self._last_video + _FILLER_PICTURE_MS, offset)
+        if self._picture_is_missing:
+            self._picture.fill(now, offset)
 
     # Sound
 
@@ -308,11 +284,12 @@ class Repair:
             has_waited_long = frame.dts - self._new_sound_since > _KEYFRAME_WAIT_MS
         if self._section_wanted and (self._picture_is_missing or has_waited_long):
             self._open_without_picture(frame)
-        elif is_new or frame.config.unsupported:
+            is_new = False
+        if is_new or frame.config.unsupported:
             self._sound.fill(frame.dts)
             self._fill_picture(frame.dts, frame.offset)
             return
-        if self._is_late(frame):
+        if self._is_late_sound(frame):
             self.problems["late_sound"] += 1
             return
         gap = frame.dts - self._sound.end
@@ -325,14 +302,14 @@ class Repair:
         """Begin a section at sound, with the last keyframe or a black picture."""
         section = self._section
         assert section is not None
-        start = max(frame.dts, self._last_video + 1)
+        start = max(frame.dts, self._picture.last + 1)
         self._sound.fill(start)
         self._open(section.video, start, frame.offset, frame.config)
-        self._put_standing_picture(start, frame.offset)
+        self._picture.stand(start, frame.offset)
         self._picture_is_missing = True
 
-    def _is_late(self, frame: AudioFrame) -> bool:
-        """Return whether something stands in a frame's place already; wait longer for sound from now on."""
+    def _is_late_sound(self, frame: AudioFrame) -> bool:
+        """Return whether silence has taken a frame's place; wait longer for sound from now on."""
         assert self._section is not None
         if self._sound.silence_overlaps(frame):
             late = self._sound.end - frame.dts
