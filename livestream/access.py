@@ -31,6 +31,16 @@ def watchable_streams(user: User) -> StreamQuerySet:
     )
 
 
+def playable_streams(viewer_id: UUID | None) -> StreamQuerySet:
+    """Return the streams whose video the holder of a media address may watch; None is everybody."""
+    if viewer_id is None:
+        return Stream.objects.filter(audience=Stream.Audience.EVERYONE, seller__is_active=True)
+    viewer = User.objects.filter(pk=viewer_id, is_active=True).first()
+    if viewer is None:
+        return Stream.objects.none()
+    return Stream.objects.all() if viewer.is_staff else watchable_streams(viewer)
+
+
 def stream_visible_to(user: User, stream_id: UUID | str) -> Stream:
     """Return a stream with its seller and category; raises NotFound."""
     stream = visible_streams(user).select_related("seller", "category").filter(pk=stream_id).first()

@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from livestream.media import addresses
 from livestream.models import ChatMessage, Replay, Stream
+from livestream.selectors.playback import media_addresses
 from livestream.selectors.reactions import saved_reactions
 from livestream.selectors.replays import vod_url
 from livestream.services import chat, streams
@@ -77,6 +77,11 @@ class StreamAdmin(ReadOnlyStateAdmin):
     )
     readonly_fields = ("video", "replay_state", "encoder", "reactions", "chat_link", "products")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Stream]:
+        """Add who reads the page: the address of a followers-only video names them."""
+        streams: QuerySet[Stream] = super().get_queryset(request)
+        return streams.annotate(reader_id=Value(request.user.pk))
+
     @admin.display(description="title", ordering="title")
     def short_title(self, stream: Stream) -> str:
         return format.truncate(stream.title, 40)
@@ -113,9 +118,10 @@ class StreamAdmin(ReadOnlyStateAdmin):
     @admin.display(description="video")
     def video(self, stream: Stream) -> SafeString | str:
         if stream.is_live:
-            address: str | None = addresses.hls_url(stream.public_id)
+            live_video = media_addresses(stream, stream.reader_id)  # type: ignore[attr-defined]
+            address = live_video.hls if live_video else None
         else:
-            address = vod_url(stream)
+            address = vod_url(stream, stream.reader_id)  # type: ignore[attr-defined]
         if address is None:
             return format.NOTHING
         return format_html('<a href="{0}">{0}</a>', address)

@@ -171,8 +171,9 @@ def test_the_media_server_gets_all_that_it_needs_and_finds_the_app() -> None:
     (listed,) = re.findall(r"envsubst '([^']+)'", (ROOT / "deploy/media/start.sh").read_text())
 
     assert {name.removeprefix("$") for name in listed.split()} == wanted
-    # The last is found at start, in /etc/resolv.conf.
-    assert {*re.findall(r"(\w+)=", image), *server, "RESOLVER"} - {"SECRETS_DIR"} == wanted
+    # Two are made at start: of /etc/resolv.conf, and of REPLAY_URL.
+    given = {*re.findall(r"(\w+)=", image), *server} - {"SECRETS_DIR", "REPLAY_URL"}
+    assert given | {"RESOLVER", "REPLAY_SOURCE"} == wanted
     assert server["MEDIA_SECRET"] == app["MEDIA_SECRET"]
     assert interpolate(server["CALLBACK_URL"], {}) == "http://app:8000"
     assert app["MEDIA_CONTROL_URL"] == "http://media:8081"

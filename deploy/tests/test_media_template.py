@@ -60,7 +60,7 @@ def test_control_and_statistics_want_the_secret(server: MediaServerProcess) -> N
 
 
 def test_viewers_get_what_is_meant_for_them_and_nothing_else(server: MediaServerProcess) -> None:
-    meant = ["uploads/a/x.jpg", "vods/stream-1.m3u8"]
+    meant = ["uploads/a/x.jpg", "uploads/a/y.webp"]
     hidden = ["uploads/.hidden", "recordings/x.flv", "dash/x.mpd", "private"]
     for name in (*meant, *hidden):
         (server.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -70,10 +70,10 @@ def test_viewers_get_what_is_meant_for_them_and_nothing_else(server: MediaServer
     url = f"http://127.0.0.1:{server.media_port}/"
     headers = dict(urllib.request.urlopen(url + meant[1], timeout=5).headers)
     expected = {
-        "Content-Type": "application/vnd.apple.mpegurl",
+        "Content-Type": "image/webp",
         "Access-Control-Allow-Origin": "*",
         "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-cache",
+        "Cache-Control": "public, max-age=31536000, immutable",
     }
     assert [fetch(url + path)[0] for path in asked] == [200, 200, 403, *[404] * 7]
     assert fetch(url + meant[1], method="POST")[0] == 405

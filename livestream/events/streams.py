@@ -27,7 +27,8 @@ STREAM_LIVE = declare_event(
 STREAM_ENDED = declare_event(
     EventSpec(
         name="stream:ended",
-        doc="The stream has ended. `reason`: owner, staff, publisher_gone, never_published, account_closed.",
+        doc="The stream has ended. `reason`: owner, staff, publisher_gone, never_published, account_closed."
+        " `vodUrl` is null if nothing was recorded, and in a followers-only stream: ask for the replay.",
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "status": "ended",
@@ -83,7 +84,8 @@ STREAM_HEALTH = declare_event(
 REPLAY_READY = declare_event(
     EventSpec(
         name="stream:replay_ready",
-        doc="The replay of a stream can be watched.",
+        doc="The replay of a stream can be watched. `vodUrl` is null for a followers-only stream: ask for the"
+        " replay.",
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "state": "ready",

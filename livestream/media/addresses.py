@@ -1,23 +1,56 @@
 """URLs at which encoders publish and viewers watch, all derived from settings."""
 
+from uuid import UUID
+
 from django.conf import settings
 from django.core.files.storage import Storage, storages
+
+from livestream.media.playback_tokens import make_token
 
 
 def rtmp_url() -> str:
     return str(settings.RTMP_URL)
 
 
-def hls_url(public_id: str) -> str:
-    return f"{settings.MEDIA_URL}live/{public_id}/index.m3u8"
+class MediaAddresses:
+    """The addresses of one stream's video, for one viewer or, without `viewer_id`, for everybody.
 
+    Each begins with a playback token. Playlists name their files relative to themselves, so that players send
+    the token with every request.
+    """
 
-def dash_url(public_id: str) -> str:
-    return f"{settings.MEDIA_URL}live/{public_id}/manifest.mpd"
+    def __init__(self, public_id: str, *, viewer_id: UUID | None) -> None:
+        self._public_id = public_id
+        self._base = f"{settings.MEDIA_URL}{make_token(public_id, viewer_id=viewer_id)}/"
+
+    @property
+    def hls(self) -> str:
+        return f"{self._base}live/{self._public_id}/index.m3u8"
+
+    @property
+    def dash(self) -> str:
+        return f"{self._base}live/{self._public_id}/manifest.mpd"
+
+    @property
+    def still(self) -> str:
+        """Return the address of the newest still of a live stream."""
+        return f"{self._base}live/{self._public_id}/still.jpg"
+
+    @property
+    def vod(self) -> str:
+        return f"{self._base}vods/{playlist_name(self._public_id)}"
+
+    @property
+    def mp4(self) -> str:
+        return f"{self._base}vods/{mp4_name(self._public_id)}"
+
+    @property
+    def poster(self) -> str:
+        return f"{self._base}vods/{poster_name(self._public_id)}"
 
 
 def replay_storage() -> Storage:
-    """Return the storage of replays: a folder that the media server serves, or a bucket."""
+    """Return the storage of replays: a folder of the media server, or a bucket that it reads."""
     return storages["replays"]
 
 
@@ -31,15 +64,3 @@ def mp4_name(public_id: str) -> str:
 
 def poster_name(public_id: str) -> str:
     return f"{public_id}/poster.jpg"
-
-
-def vod_url(public_id: str) -> str:
-    return replay_storage().url(playlist_name(public_id))
-
-
-def mp4_url(public_id: str) -> str:
-    return replay_storage().url(mp4_name(public_id))
-
-
-def poster_url(public_id: str) -> str:
-    return replay_storage().url(poster_name(public_id))

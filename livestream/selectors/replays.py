@@ -2,37 +2,41 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
-from livestream.media import addresses
 from livestream.models import ProductTag, Replay, Stream
 from livestream.selectors.chat import chat_payload, visible_messages
+from livestream.selectors.playback import media_addresses
 
 
 def replay_of(stream: Stream) -> Replay | None:
     return getattr(stream, "replay", None)
 
 
-def expected_vod_url(stream: Stream) -> str | None:
+def expected_vod_url(stream: Stream, viewer_id: UUID | None) -> str | None:
     """Return the future URL of the replay of a stream that has just ended (contract 4.8).
 
     Even a stream whose encoder never connected gets one, because a recording may still be incomplete. Once
-    the job has found that there is none, `vod_url` returns None. What staff ended has no replay.
+    the job has found that there is none, `vod_url` returns None. What staff ended has no replay. Without a
+    viewer, as in an event for a room, a followers-only stream has none.
     """
     if not stream.record_stream or stream.end_reason == Stream.EndReason.STAFF:
         return None
-    return addresses.vod_url(stream.public_id)
+    addresses = media_addresses(stream, viewer_id)
+    return addresses.vod if addresses else None
 
 
-def vod_url(stream: Stream) -> str | None:
+def vod_url(stream: Stream, viewer_id: UUID | None) -> str | None:
     """Return the URL of the replay that exists or is being made; None if there won't be one."""
     replay = replay_of(stream)
     if stream.status != Stream.Status.ENDED or replay is None:
         return None
     if replay.state in (Replay.State.EMPTY, Replay.State.FAILED, Replay.State.WITHDRAWN):
         return None
-    return addresses.vod_url(stream.public_id)
+    addresses = media_addresses(stream, viewer_id)
+    return addresses.vod if addresses else None
 
 
 class ReplayClock:
@@ -55,22 +59,22 @@ class ReplayClock:
         return round(position, 3)
 
 
-def replay_page(stream: Stream, replay: Replay, *, after_seq: int) -> dict[str, Any]:
+def replay_page(stream: Stream, replay: Replay, *, viewer_id: UUID, after_seq: int) -> dict[str, Any]:
     """Return a stream's replay with all its tags and up to CATCH_UP_MAX chat messages after a seq."""
     is_ready = replay.state == Replay.State.READY
     clock = ReplayClock(replay.parts)
     later = visible_messages(stream.pk).filter(seq__gt=after_seq).order_by("seq")
     messages = list(later[: settings.CATCH_UP_MAX + 1])
-    public_id = stream.public_id
+    addresses = media_addresses(stream, viewer_id) if is_ready else None
     return {
         "streamId": stream.pk,
         "state": replay.state,
         "reason": replay.reason or None,
         "message": replay.get_reason_display() if replay.reason else None,
         "progress": replay.progress,
-        "vodUrl": addresses.vod_url(public_id) if is_ready else None,
-        "mp4Url": addresses.mp4_url(public_id) if is_ready else None,
-        "posterUrl": addresses.poster_url(public_id) if is_ready and replay.has_poster else None,
+        "vodUrl": addresses.vod if addresses else None,
+        "mp4Url": addresses.mp4 if addresses else None,
+        "posterUrl": addresses.poster if addresses and replay.has_poster else None,
         "durationSeconds": replay.duration_seconds,
         "tags": _tags(stream, clock) if is_ready else [],
         "chat": [

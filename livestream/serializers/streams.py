@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
 from accounts.serializers.people import person_payload
 from livestream.media import addresses
 from livestream.models import Stream, StreamProduct
+from livestream.selectors.playback import media_addresses
 from livestream.selectors.replays import expected_vod_url, vod_url
 from livestream.serializers.products import StreamProductOutput, stream_product_body
 from soukloop.core.http.pagination import PageOutput
@@ -105,9 +107,9 @@ def seller_body(stream: Stream) -> dict[str, Any]:
     return person_payload(stream.seller) | {"isVerified": stream.seller.is_verified}
 
 
-def card_body(stream: Stream, *, can_watch: bool = True) -> dict[str, Any]:
-    """Return a stream loaded with `with_card_fields`, without video URLs unless the reader `can_watch`."""
-    has_live_video = stream.is_live and can_watch
+def card_body(stream: Stream, *, viewer_id: UUID, can_watch: bool = True) -> dict[str, Any]:
+    """Return a stream loaded with `with_card_fields`, without video URLs unless the viewer `can_watch`."""
+    live_video = media_addresses(stream, viewer_id) if stream.is_live and can_watch else None
     return {
         "streamId": stream.pk,
         "title": stream.title,
@@ -122,18 +124,20 @@ def card_body(stream: Stream, *, can_watch: bool = True) -> dict[str, Any]:
         "totalLikes": stream.total_likes,
         "chatMessages": stream.chat_count,
         "seller": seller_body(stream),
-        "hlsUrl": addresses.hls_url(stream.public_id) if has_live_video else None,
-        "dashUrl": addresses.dash_url(stream.public_id) if has_live_video else None,
-        "vodUrl": vod_url(stream) if can_watch else None,
+        "hlsUrl": live_video.hls if live_video else None,
+        "dashUrl": live_video.dash if live_video else None,
+        "vodUrl": vod_url(stream, viewer_id) if can_watch else None,
         "createdAt": stream.created_at,
         "startedAt": stream.started_at,
         "endedAt": stream.ended_at,
     }
 
 
-def stream_body(stream: Stream, products: list[StreamProduct], *, can_watch: bool = True) -> dict[str, Any]:
+def stream_body(
+    stream: Stream, products: list[StreamProduct], *, viewer_id: UUID, can_watch: bool = True
+) -> dict[str, Any]:
     return {
-        **card_body(stream, can_watch=can_watch),
+        **card_body(stream, viewer_id=viewer_id, can_watch=can_watch),
         "notifyFollowers": stream.notify_followers,
         "notifyNeighborhood": stream.notify_neighborhood,
         "enableChat": stream.enable_chat,
@@ -152,19 +156,21 @@ def end_body(stream: Stream, stats: Mapping[str, Any]) -> dict[str, Any]:
         "status": stream.status,
         "duration": stream.duration_seconds,
         "stats": stats,
-        "vodUrl": expected_vod_url(stream),
+        "vodUrl": expected_vod_url(stream, stream.seller_id),
         "endedAt": stream.ended_at,
     }
 
 
 def live_body(stream: Stream, key: str) -> dict[str, Any]:
+    """Return the response to going live, with the video's addresses for the seller."""
+    video = media_addresses(stream, stream.seller_id)
     return {
         "streamId": stream.pk,
         "status": stream.status,
         "rtmpUrl": addresses.rtmp_url(),
         "streamKey": key,
-        "hlsUrl": addresses.hls_url(stream.public_id),
-        "dashUrl": addresses.dash_url(stream.public_id),
+        "hlsUrl": video.hls if video else None,
+        "dashUrl": video.dash if video else None,
         "startedAt": stream.started_at,
         "notificationsSent": stream.notifications_sent,
     }

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from livestream import events
 from livestream.media import addresses, ffmpeg, recordings, replay_files
 from livestream.models import Replay
+from livestream.selectors.replays import expected_vod_url
 from notifications.services import notify
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.release import release_connection
@@ -97,7 +98,7 @@ def publish(replay: Replay, folder: Path) -> None:
             replay, state=Replay.State.READY, step=Replay.Step.PUBLISH, progress=100, error="", attempts=0
         )
         stream = replay.stream
-        events.publish_replay_ready(stream, state=replay.state, vod_url=addresses.vod_url(stream.public_id))
+        events.publish_replay_ready(stream, state=replay.state, vod_url=expected_vod_url(stream, None))
         notify(
             user_ids=[stream.seller_id],
             kind="replay_ready",

@@ -203,7 +203,7 @@ def _end(stream: Stream, reason: str, note: str = "") -> Stream:
         withdraw_replay(stream.replay, Replay.Reason.ENDED_BY_STAFF)
     else:
         enqueue_replay(stream)
-    events.publish_stream_ended(stream, vod_url=expected_vod_url(stream))
+    events.publish_stream_ended(stream, vod_url=expected_vod_url(stream, None))
     transaction.on_commit(lambda: live_counts.stop_counting(stream.pk), robust=True)
     return stream
 

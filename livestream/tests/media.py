@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
+from livestream.media.playback_tokens import make_token
 from soukloop.realtime.testing.servers import free_port
 from soukloop.realtime.testing.waiting import wait_until
 
@@ -39,7 +40,7 @@ class MediaServerProcess:
             "RTMP_URL": f"rtmp://127.0.0.1:{self.rtmp_port}/live",
         }
 
-    def start(self, callback_url: str) -> None:
+    def start(self, callback_url: str, *, replay_url: str = "") -> None:
         for directory in (*(self.root / name for name in ("live", "dash", "recordings", "vods")), self.state):
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(0o777)  # nginx workers run as another user if the tests run as root
@@ -53,6 +54,7 @@ class MediaServerProcess:
             "MEDIA_SECRET": SECRET,
             "MEDIA_ROOT": str(self.root),
             "STATE_DIR": str(self.state),
+            "REPLAY_URL": replay_url,
         }
         self.process = subprocess.Popen(
             ["sh", START], env={**os.environ, **values}, stderr=(self.state / "log").open("ab")
@@ -66,6 +68,10 @@ class MediaServerProcess:
                 return bytes(answer.read())
         except OSError:
             return None
+
+    def get_video(self, public_id: str, path: str) -> bytes | None:
+        """Fetch a file of a stream that everyone may watch."""
+        return self.get(f"/{make_token(public_id, viewer_id=None)}/{path}")
 
     def wait_recorded(self, public_id: str, seconds: float, *, parts: int = 1) -> None:
         """Wait until a stream has this many recordings and the latest is this long."""

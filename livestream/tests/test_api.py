@@ -14,6 +14,7 @@ from accounts.services.moderation import ban_user
 from accounts.tests.factories import block, client_for, follow, make_seller, make_staff, make_user
 from listings.tests.factories import make_product
 from livestream.media import stream_keys
+from livestream.media.addresses import MediaAddresses
 from livestream.models import Stream, StreamProduct, ViewerSession
 from livestream.tests.factories import make_live_stream, make_publisher, make_stream
 
@@ -181,12 +182,13 @@ def test_response_to_going_live_is_as_in_the_contract_and_counts_the_people_to_n
     stream.refresh_from_db()
     product.refresh_from_db()
     key = data.pop("streamKey")
+    video = MediaAddresses(stream.public_id, viewer_id=None)
     assert data == {
         "streamId": str(stream.pk),
         "status": "live",
         "rtmpUrl": configured.RTMP_URL,
-        "hlsUrl": f"{configured.MEDIA_URL}live/{stream.public_id}/index.m3u8",
-        "dashUrl": f"{configured.MEDIA_URL}live/{stream.public_id}/manifest.mpd",
+        "hlsUrl": video.hls,
+        "dashUrl": video.dash,
         "startedAt": data["startedAt"],
         "notificationsSent": 3,
     }
@@ -257,7 +259,7 @@ def test_response_to_ending_a_stream_is_as_in_the_contract() -> None:
             "productsTagged": 1,
             "clicksOnProducts": 7,
         },
-        "vodUrl": f"{configured.MEDIA_URL}vods/{stream.public_id}.m3u8",
+        "vodUrl": MediaAddresses(stream.public_id, viewer_id=None).vod,
         "endedAt": data["endedAt"],
     }
     assert (stream.status, stream.end_reason, stream.key_digest) == ("ended", "owner", None)

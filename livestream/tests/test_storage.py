@@ -1,6 +1,7 @@
 """Replays in a bucket of a local S3-compatible server."""
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -9,14 +10,15 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from livestream.media import addresses, recordings
+from livestream.media import recordings
+from livestream.media.addresses import MediaAddresses
 from livestream.models import Replay
 from livestream.services import replays, streams
 from livestream.tests.factories import make_live_stream, make_publisher
-from livestream.tests.media import probe, record
-from soukloop.realtime.testing.servers import free_port
+from livestream.tests.media import MediaServerProcess, probe, record
+from soukloop.realtime.testing.servers import ServerProcess, free_port
 
-pytestmark = [pytest.mark.django_db, pytest.mark.media]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.media]
 
 BUCKET = "soukloop-test"
 CREDENTIALS = {"region_name": "me-central-1", "access_key": "test", "secret_key": "test"}
@@ -69,7 +71,9 @@ def bucket(endpoint: str, settings: Any, tmp_path: Any) -> Any:
     return client
 
 
-def test_a_replay_plays_from_the_bucket(bucket: Any) -> None:
+def test_a_replay_plays_from_the_bucket(
+    web: ServerProcess, media_process: MediaServerProcess, bucket: Any, endpoint: str
+) -> None:
     stream = make_live_stream()
     make_publisher(stream)
     record(recordings.folder() / f"{stream.public_id}-1700000000.flv", 8)
@@ -86,9 +90,24 @@ def test_a_replay_plays_from_the_bucket(bucket: Any) -> None:
     types = {name: bucket.head_object(Bucket=BUCKET, Key=name)["ContentType"] for name in names}
     assert types[f"vods/{stream.public_id}.m3u8"] == "application/vnd.apple.mpegurl"
     assert types[f"vods/{stream.public_id}/00000.ts"] == "video/mp2t"
-    played = probe(addresses.vod_url(stream.public_id))
+    # Viewers get it from the media server, which checks whether they may.
+    media_process.stop()
+    media_process.start(web.url, replay_url=f"{endpoint}/{BUCKET}/vods/")
+    video = MediaAddresses(stream.public_id, viewer_id=None)
+    played = probe(video.vod)
     assert played["codecs"] == ["aac", "h264"]
     assert played["seconds"] == pytest.approx(8, abs=0.5)
-    with urllib.request.urlopen(addresses.poster_url(stream.public_id)) as answer:
+    with urllib.request.urlopen(video.poster) as answer:
         assert answer.read(2) == b"\xff\xd8"
+        assert answer.headers.get_all("Cache-Control") == ["public, max-age=300"]
+    part = urllib.request.Request(video.mp4, headers={"Range": "bytes=4-7"})
+    with urllib.request.urlopen(part) as answer:
+        assert (answer.status, answer.read()) == (206, b"ftyp")
+    for missing in (
+        video.mp4.replace("video.mp4", "none.mp4"),
+        f"{media_process.environment['MEDIA_URL']}vods/",
+    ):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(missing)
+        assert refused.value.headers["Cache-Control"] == "no-store"
     assert recordings.of_stream(stream.public_id) == []

@@ -16,6 +16,7 @@ from accounts.tests.factories import client_for, make_seller, make_staff, make_u
 from accounts.tokens import access_token_for
 from listings.tests.factories import make_product
 from livestream.media import ffmpeg, recordings
+from livestream.media.addresses import MediaAddresses
 from livestream.media.server import media_server
 from livestream.models import ProductTag, PublisherConnection, Replay, Stream
 from livestream.services import broadcasts, replays, streams
@@ -58,7 +59,7 @@ def wait_until_playable(media: MediaServerProcess, stream: Stream) -> float:
     """Wait for a segment that can be played, and return how long it took."""
 
     def is_playable() -> bool:
-        playlist = media.get(f"/live/{stream.public_id}/index.m3u8")
+        playlist = media.get_video(stream.public_id, f"live/{stream.public_id}/index.m3u8")
         return playlist is not None and b".ts" in playlist
 
     return wait_until(is_playable, "playable segment", 15)
@@ -90,7 +91,7 @@ def test_a_stream_from_encoder_to_replay(
 
     data = client_for(make_user()).get(f"/api/v1/streams/{stream.pk}").json()["data"]
     assert probe(data["hlsUrl"])["codecs"] == ["aac", "h264"]
-    wait_until(lambda: media.get(f"/live/{stream.public_id}/manifest.mpd"), "DASH")
+    wait_until(lambda: media.get_video(stream.public_id, f"live/{stream.public_id}/manifest.mpd"), "DASH")
     assert probe(data["dashUrl"])["codecs"] == ["aac", "h264"]
     names = [str(path) for path in media.root.rglob("*")]
     assert names
@@ -125,10 +126,10 @@ def test_a_stream_from_encoder_to_replay(
         assert played["codecs"] == ["aac", "h264"]
         # A part begins with audio; its first keyframe is up to a second later.
         assert played["seconds"] == pytest.approx(replay["durationSeconds"], abs=1.5)
-    mp4 = media.get(f"/vods/{stream.public_id}/video.mp4")
+    mp4 = media.get_video(stream.public_id, f"vods/{stream.public_id}/video.mp4")
     assert mp4 is not None
     assert mp4.index(b"moov") < mp4.index(b"mdat"), "faststart: it plays while loading"
-    poster = media.get(f"/vods/{stream.public_id}/poster.jpg")
+    poster = media.get_video(stream.public_id, f"vods/{stream.public_id}/poster.jpg")
     assert poster is not None
     assert poster.startswith(b"\xff\xd8")
     assert recordings.of_stream(stream.public_id) == []
@@ -291,4 +292,4 @@ def test_a_killed_replay_job_resumes_at_the_next_step(
         replays.make_replay(stream_id=stream.pk)
     replay.refresh_from_db()
     assert (replay.state, replay.step) == ("ready", "check")
-    assert probe(f"{media.environment['MEDIA_URL']}vods/{stream.public_id}.m3u8")["seconds"] > 2
+    assert probe(MediaAddresses(stream.public_id, viewer_id=None).vod)["seconds"] > 2

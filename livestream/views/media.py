@@ -1,4 +1,6 @@
-"""Views of the media server's callbacks: form posts with a shared secret, not reachable publicly."""
+"""Views of the media server's callbacks, which have a shared secret and are not reachable publicly."""
+
+from datetime import timedelta
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -7,8 +9,19 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
+from livestream.selectors.playback import is_playable
 from livestream.services import broadcasts
 from soukloop.core.http.envelope import domain_error
+
+# Requests that come while the media server asks again still get the previous response.
+PLAYBACK_CACHING = ", ".join(
+    f"{name}={int(duration.total_seconds())}"
+    for name, duration in (
+        ("max-age", settings.STREAM_PLAYBACK_CHECKED_EVERY),
+        ("stale-while-revalidate", timedelta(seconds=20)),
+        ("stale-if-error", settings.STREAM_PLAYBACK_UNCHECKED_MAX),
+    )
+)
 
 
 @method_decorator(csrf_exempt, name="dispatch")
@@ -48,6 +61,21 @@ class RecordingFinished(MediaCallback):
     def post(self, request: HttpRequest) -> HttpResponse:
         broadcasts.recording_finished(path=_value(request, "path"))
         return HttpResponse()
+
+
+class PlaybackCheck(MediaCallback):
+    """Responds to the media server whether a viewer may have a file: 204 or 403.
+
+    The response says how long it may be used, so that there is one request per viewer in that time.
+    """
+
+    http_method_names = ["get"]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        names = ("token", "kind", "stream")
+        token, kind, public_id = (request.GET.get(name, "") for name in names)
+        allowed = is_playable(token=token, kind=kind, public_id=public_id)
+        return HttpResponse(status=204 if allowed else 403, headers={"Cache-Control": PLAYBACK_CACHING})
 
 
 def _value(request: HttpRequest, name: str) -> str:

@@ -1,6 +1,6 @@
 """Views of streams: create, list, change, go live, end, analytics, replay."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -100,7 +100,8 @@ class StreamViewSet(ViewSet):
     )
     def list(self, request: Request) -> Response:
         query = validated_query(StreamsQuery, request.query_params)
-        return Response(paginate(list_streams(current_user(request), **query), page_of(request), _cards))
+        user = current_user(request)
+        return Response(paginate(list_streams(user, **query), page_of(request), _cards_for(user)))
 
     @extend_schema(
         tags=_TAGS,
@@ -111,7 +112,8 @@ class StreamViewSet(ViewSet):
     )
     def live(self, request: Request) -> Response:
         query = validated_query(LiveQuery, request.query_params)
-        return Response(paginate(list_live_streams(current_user(request), **query), page_of(request), _cards))
+        user = current_user(request)
+        return Response(paginate(list_live_streams(user, **query), page_of(request), _cards_for(user)))
 
     @extend_schema(tags=_TAGS, summary="Show a stream", responses=StreamOutput)
     def retrieve(self, request: Request, stream_id: UUID) -> Response:
@@ -214,16 +216,18 @@ class StreamViewSet(ViewSet):
         replay = replay_of(stream)
         if replay is None or stream.status != Stream.Status.ENDED:
             raise NotFound("This stream has no replay.", code="replay_not_found")
-        return Response(replay_page(stream, replay, **query))
+        viewer_id = current_user(request).pk
+        return Response(replay_page(stream, replay, viewer_id=viewer_id, **query))
 
 
-def _cards(rows: Sequence[Stream]) -> list[Any]:
-    return [card_body(stream) for stream in rows]
+def _cards_for(user: User) -> Callable[[Sequence[Stream]], list[Any]]:
+    return lambda rows: [card_body(stream, viewer_id=user.pk) for stream in rows]
 
 
 def _detail(user: User, stream: Stream) -> dict[str, Any]:
     return stream_body(
         stream_with_card_fields(stream.pk),
         products_in_stream(stream),
+        viewer_id=user.pk,
         can_watch=access.can_watch(user, stream),
     )

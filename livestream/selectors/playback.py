@@ -1,0 +1,54 @@
+"""Reads of who may watch a stream's video: the addresses that are handed out, and the check of their use."""
+
+from uuid import UUID
+
+from django.conf import settings
+
+from livestream import access
+from livestream.media.addresses import MediaAddresses
+from livestream.media.playback_tokens import read_token
+from livestream.models import Replay, Stream
+from soukloop.core.db.clock import database_now
+
+
+def media_addresses(stream: Stream, viewer_id: UUID | None) -> MediaAddresses | None:
+    """Return the addresses of a stream's video for a viewer, who is allowed to watch it.
+
+    Those of a stream for everyone are the same for all viewers, so that a CDN can cache the video. Without a
+    viewer, as in an event for a room, there are none for a followers-only stream.
+    """
+    if stream.audience == Stream.Audience.EVERYONE:
+        return MediaAddresses(stream.public_id, viewer_id=None)
+    return MediaAddresses(stream.public_id, viewer_id=viewer_id) if viewer_id else None
+
+
+def is_playable(*, token: str, kind: str, public_id: str) -> bool:
+    """Return whether the media server may serve files of a stream to the holder of a token.
+
+    `kind` is `live` or `vods`. The live files of an ended stream are served for as long as they are kept, so
+    that players come to the end, unless staff ended it.
+    """
+    found = read_token(token, public_id)
+    if found is None:
+        return False
+    streams = access.playable_streams(found.viewer_id).select_related("replay")
+    stream = streams.filter(public_id=public_id).first()
+    if stream is None:
+        return False
+    return _has_live_files(stream) if kind == "live" else _has_replay(stream)
+
+
+def _has_live_files(stream: Stream) -> bool:
+    if stream.is_live:
+        return True
+    return (
+        stream.ended_at is not None
+        and stream.end_reason not in (Stream.EndReason.STAFF, Stream.EndReason.ACCOUNT_CLOSED)
+        and database_now() - stream.ended_at < settings.STREAM_FILES_KEPT_FOR
+    )
+
+
+def _has_replay(stream: Stream) -> bool:
+    replay = getattr(stream, "replay", None)
+    is_ready = replay is not None and replay.state == Replay.State.READY
+    return is_ready and stream.end_reason != Stream.EndReason.STAFF
