@@ -136,11 +136,11 @@ def test_the_first_seconds_of_an_outage_are_waited_for_and_later_requests_fail_a
     started = time.monotonic()
     with pytest.raises(psycopg.OperationalError):
         own.getconn()
-    assert 1.9 < time.monotonic() - started < 3
+    assert 1.9 < time.monotonic() - started < 5
     started = time.monotonic()
     with pytest.raises(psycopg.OperationalError):
         own.getconn()
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 1  # not the 2 s again
     is_down = False
     lent = own.getconn()
     own.putconn(lent)

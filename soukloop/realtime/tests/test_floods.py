@@ -72,8 +72,9 @@ def test_the_oldest_of_too_many_sockets_of_one_person_are_closed(
 
 
 def test_sockets_that_send_large_frames_all_the_time_are_closed_and_slow_nobody_else(
-    server: ServerProcess, bare_client: Any
+    server: ServerProcess, live_server_process: Servers, bare_client: Any
 ) -> None:
+    [_, calm] = live_server_process(2, environment=PROBE)
     frame = jsonlib.dumps({"event": "probe:whoami", "data": {"n": [0] * 30_000}}).decode()
     assert 60_000 < len(frame) < 65_536
     people = [access_token_for(make_user()) for _ in range(50)]
@@ -89,7 +90,7 @@ def test_sockets_that_send_large_frames_all_the_time_are_closed_and_slow_nobody_
         except ConnectionClosed:
             pass
 
-    with bystander(server, 4.0) as took:
+    with bystander(server, 4.0) as took, bystander(calm, 4.0) as took_calm:
         threads = [threading.Thread(target=flood, args=(number,)) for number in range(len(flooders))]
         for thread in threads:
             thread.start()
@@ -99,9 +100,14 @@ def test_sockets_that_send_large_frames_all_the_time_are_closed_and_slow_nobody_
     ends = [flooder.wait_closed() for flooder in flooders]
     assert set(ends) <= {(4429, FLOODING), (1006, "")}
     assert ends.count((4429, FLOODING)) > 25
-    p99 = statistics.quantiles(took, n=100)[98]
-    print(f"bystander p99 {p99 * 1000:.0f} ms of {len(took)}; {sum(sent)} frames sent")
-    assert p99 < 0.5
+    p99, p99_calm = (statistics.quantiles(times, n=100)[98] for times in (took, took_calm))
+    print(
+        f"bystander p99 {p99 * 1000:.0f} ms of {len(took)}, {p99_calm * 1000:.0f} ms at a server that is left"
+        f" alone; {sum(sent)} frames sent"
+    )
+    # About 0.1 s on a quiet machine; the bounds leave room for what else keeps it busy.
+    assert statistics.median(took) < 0.5
+    assert p99 < max(2.0, 4 * p99_calm)
 
 
 def test_a_socket_that_sends_hundreds_of_small_frames_a_second_is_closed(
