@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from livestream.media.flv.h264 import parse_record
 from livestream.media.flv.repair import Frame, Repair, Section
 from livestream.media.flv.tags import Tag
 from livestream.tests.flv_files import (
@@ -134,10 +135,9 @@ def test_parameter_sets_inside_of_a_keyframe_begin_another_section() -> None:
     second = encode(size="90x160", audio=())
     [header] = [tag for tag in second if tag.kind == "video" and tag.payload[1] == 0 and len(tag.payload) > 5]
     record = header.payload[5:]
-    sps = record[6 : 8 + int.from_bytes(record[6:8], "big")]
-    pps = record[9 + len(sps) - 2 + 2 - 2 :][: 2 + int.from_bytes(record[9 + len(sps) - 2 :][:2], "big")]
-    inside = b"".join(len(unit[2:]).to_bytes(4, "big") + unit[2:] for unit in (sps, record[7 + len(sps) :]))
-    assert pps
+    parsed = parse_record(record)
+    assert parsed is not None
+    inside = b"".join(len(unit).to_bytes(4, "big") + unit for unit in (*parsed.sps, *parsed.pps))
     turned = []
     for tag in moved(media_of(second, "video"), 4000):
         payload = tag.payload

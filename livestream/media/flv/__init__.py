@@ -11,5 +11,6 @@ A reader that was killed goes on from a keyframe that it has noted (`Section.off
     with GrowingRecording(path, offset) as recording:
         ...
 
-`start` is that keyframe's time, `number` that of the section which begins there now.
+`start` is that keyframe's time, `number` that of the section which begins there now. If the keyframe was a
+filler, `from_keyframe` is left out: there was no keyframe of the encoder's.
 """
