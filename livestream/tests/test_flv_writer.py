@@ -12,8 +12,10 @@ from soukloop.realtime.testing.waiting import wait_until
 
 pytestmark = pytest.mark.media
 
-COPY = (*("ffmpeg", "-v", "error", "-nostdin"), *writer.FFMPEG_INPUT, "-i", "pipe:0")
-COPY = (*COPY, "-map", "0:v", "-map", "0:a", "-c", "copy", "-copyts")
+COPY = (
+    *("ffmpeg", "-v", "error", "-nostdin", *writer.FFMPEG_INPUT, "-i", "pipe:0"),
+    *("-map", "0:v", "-map", "0:a", "-c", "copy", "-copyts"),
+)
 
 
 @pytest.mark.parametrize("start", [0, 90_000_000])
