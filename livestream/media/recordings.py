@@ -20,6 +20,20 @@ def of_stream(public_id: str) -> list[Path]:
     return sorted(folder().glob(f"{public_id}-*.flv"))
 
 
+def by_stream() -> dict[str, list[Path]]:
+    """Return public id → its recordings, oldest first."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder().glob("*.flv")):
+        if public_id := public_id_of(path.name):
+            found.setdefault(public_id, []).append(path)
+    return found
+
+
+def started_at(recording: Path) -> float:
+    """Return the Unix time at which a recording began, to the second."""
+    return float(recording.stem.rpartition("-")[2])
+
+
 def public_id_of(path: str) -> str | None:
     """Return the public id of a recording's stream; None for a file that isn't a recording."""
     found = _PUBLIC_ID.match(Path(path).name)

@@ -102,7 +102,7 @@ def run(
     release_connection()  # it may run for minutes
     try:
         process = subprocess.Popen(
-            [*_confined(limits), program, *arguments],
+            [*confined(limits), program, *arguments],
             cwd=folder,
             stdin=subprocess.DEVNULL if feed is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -173,7 +173,7 @@ def _write(pipe: IO[bytes] | None, feed: Iterable[bytes]) -> None:
             pipe.close()
 
 
-def _confined(limits: Limits) -> tuple[str, ...]:
+def confined(limits: Limits, *, niceness: int = 10) -> tuple[str, ...]:
     """Return the start of the command: programs that set limits and rights, then become the next one.
 
     They are not set between fork and exec, because Python code there can deadlock in a process with threads.
@@ -190,7 +190,7 @@ def _confined(limits: Limits) -> tuple[str, ...]:
         ),
         *(f"--fsize={limits.file_bytes}", f"--nofile={limits.open_files}"),
         *("setpriv", *as_account, "--no-new-privs", "--pdeathsig", "KILL"),
-        *("nice", "-n", "10"),
+        *("nice", "-n", str(niceness)),
     )
 
 

@@ -1,5 +1,6 @@
 """Uploads, live video, replays, static files."""
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,10 @@ MEDIA_ROOT = (BASE_DIR / str(MEDIA_ROOT)).resolve()
 DISK_FREE_MIN_BYTES = env.int("DISK_FREE_MIN_BYTES", default=200 * 2**20)
 # How long the files of a withdrawn replay are kept, out of viewers' reach: a ban may be lifted.
 REPLAY_WITHDRAWN_KEPT = timedelta(days=30)
+# How many broadcasts have smaller renditions at the same time: each takes about a third of a core.
+VIDEO_TRANSCODERS = env.int("VIDEO_TRANSCODERS", default=(os.cpu_count() or 1) // 2)
+# How long the playlists and segments of an ended broadcast are kept for those who still watch it.
+BROADCAST_KEPT_AFTER_END = timedelta(minutes=5)
 MEDIA_URL = env.str("MEDIA_URL", default="http://localhost:8080/").rstrip("/") + "/"
 RTMP_URL = env.str("RTMP_URL", default="rtmp://localhost:1935/live").rstrip("/")
 # Whether products may show pictures and videos of other servers, which learn who looks at them.

@@ -8,6 +8,8 @@ from livestream.media.packaging.broadcast import SOUND, SOURCE, Broadcast, Segme
 
 # Version 7 is what players require for segments of fragmented MP4.
 _HEADER = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+# Lengths are rounded to the nearest second before they are compared with the target duration.
+_MARGIN_SECONDS = 0.4
 
 
 def target_duration(seconds: float) -> int:
@@ -15,11 +17,16 @@ def target_duration(seconds: float) -> int:
 
     It must not change afterwards, and players begin three times as long behind the newest segment, so the
     first distance of keyframes decides instead of the longest that is allowed. Later segments aren't longer:
-    stream.py cuts them between keyframes, because players give up when a playlist doesn't change for longer.
+    section.py cuts them between keyframes, because players give up when a playlist doesn't change for longer.
     Two seconds are the least, because encoders that place keyframes where the scene changes often begin with
     a shorter distance.
     """
-    return max(2, round(seconds))
+    return max(2, math.ceil(seconds - _MARGIN_SECONDS))
+
+
+def longest_segment(target: int) -> int:
+    """Return how many ms of picture fit a target duration: also with the frame of sound that ends later."""
+    return target * 1000 + round(_MARGIN_SECONDS * 1000)
 
 
 def master(broadcast: Broadcast, *, prefix: str = "") -> str:
