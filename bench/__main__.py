@@ -12,6 +12,7 @@ BENCHES = {
     "messages": "bench.messages",
     "streams": "bench.streams",
     "going_live": "bench.going_live",
+    "video": "bench.video",
 }
 COMPARABLE = ("api", "feeds")  # with the server of another checkout
 

@@ -18,6 +18,7 @@ from livestream.media import recordings
 from livestream.media.packaging.renditions import Transcoders
 from livestream.media.packaging.store import JOURNAL, BroadcastFolder
 from livestream.media.packaging.stream import Hooks, StreamPackager
+from livestream.packager_reports import PackagerReports
 from livestream.selectors.packaging import closed_broadcasts
 
 logger = logging.getLogger(__name__)
@@ -179,12 +180,16 @@ class Packager:
 
 async def run_packager() -> None:
     """Package until the process is told to end."""
-    packager = asyncio.create_task(Packager().run())
+    reports = PackagerReports()
+    reports.start()
+    hooks = Hooks(on_tag=reports.on_tag, on_first_segment=reports.on_first_segment)
+    packager = asyncio.create_task(Packager(hooks).run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, packager.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await packager
+    await asyncio.to_thread(reports.stop)
 
 
 def _closed_broadcasts(public_ids: list[str]) -> dict[str, bool]:

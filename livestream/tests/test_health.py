@@ -1,22 +1,27 @@
 """What the seller reads of an encoder: measured from messages, kept in Redis, sent to the devices."""
 
 import struct
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.tests.factories import client_for, make_seller, make_user
 from livestream import keys
 from livestream.media.flv.tags import Tag
 from livestream.media.health import HealthMeter
 from livestream.models import PublisherConnection, Stream
+from livestream.packager_reports import PackagerReports
 from livestream.selectors.broadcasts import broadcast_state
 from livestream.services import health
 from livestream.tests.factories import make_live_stream
 from soukloop.core.redis.client import redis_client
+from soukloop.realtime.testing.waiting import wait_until
 
 START = 1_700_000_000.0
 # What ffmpeg's x264 announces for 160 × 90 at 25 frames a second, and its AAC encoder for stereo at 44.1 kHz.
@@ -216,6 +221,69 @@ def test_an_encoder_nobody_could_watch_is_disconnected_and_the_seller_reads_why(
     [warning] = health_of(stream)["warnings"]
     assert warning["code"] == "unsupported_codec"
     assert "H.264" in warning["message"]
+
+
+@pytest.fixture
+def reports(transactional_db: None, tmp_path: Any, settings: Any) -> Iterator[PackagerReports]:
+    settings.MEDIA_ROOT = tmp_path
+    reports = PackagerReports()
+    reports.start()
+    yield reports
+    reports.stop()
+
+
+def test_the_packager_reports_the_newest_connection_until_it_is_closed(
+    reports: PackagerReports, captured_events: list[Any], settings: Any
+) -> None:
+    settings.DISK_FREE_MIN_BYTES = 2**60
+    stream = make_live_stream()
+    connect(stream)
+    now = time.time()
+    for tag in (AVC_HEADER, AAC_HEADER, video(0, key=True), audio(20)):
+        reports.on_tag(stream.public_id, "old.flv", tag, now - 60)
+    for tag in (AVC_HEADER, AAC_HEADER, video(0, key=True), video(40), audio(40)):
+        reports.on_tag(stream.public_id, "new.flv", tag, now)
+    reports.on_first_segment(stream.public_id)
+    wait_until(lambda: health_of(stream)["video"], "measurement", 20)
+    data = health_of(stream)
+    assert (data["hasPicture"], data["droppedFrames"]) == (True, 0)
+    assert "storage_full" in [warning["code"] for warning in data["warnings"]]
+    assert [event for _, event, _ in captured_events][:2] == ["stream:resumed", "stream:health"]
+    assert list(reports._connections) == ["new.flv"]
+
+
+def test_the_packager_has_an_encoder_disconnected_that_nobody_could_watch(reports: PackagerReports) -> None:
+    stream = make_live_stream()
+    connection = connect(stream)
+    hevc = Tag("video", 0, b"\x90hvc1" + bytes(23), 0, 0)
+    for tag in (hevc, hevc._replace(payload=b"\x91hvc1" + bytes(99))):
+        reports.on_tag(stream.public_id, "a.flv", tag, time.time())
+
+    def is_refused() -> bool:
+        connection.refresh_from_db()
+        return connection.refusal == "unsupported_codec"
+
+    wait_until(is_refused, "refusal", 20)
+    assert ProcrastinateJob.objects.filter(task_name="livestream.drop_publisher", status="todo").count() == 1
+
+
+def test_a_first_segment_that_could_not_be_reported_is_reported_later(
+    reports: PackagerReports, captured_events: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = make_live_stream()
+    connect(stream)
+    report, attempts = health.report_first_segment, []
+
+    def fail_at_first(*, public_id: str) -> None:
+        attempts.append(public_id)
+        if len(attempts) < 3:
+            raise OperationalError("the database system is starting up")
+        report(public_id=public_id)
+
+    monkeypatch.setattr(health, "report_first_segment", fail_at_first)
+    reports.on_first_segment(stream.public_id)
+    wait_until(lambda: broadcast_state(stream).has_picture, "first segment", 20)
+    assert attempts == [stream.public_id] * 3
 
 
 @pytest.mark.parametrize("public_id", ["stream_0000", ""])

@@ -6,7 +6,6 @@ the row remains, and the next sweep of any web process publishes it.
 """
 
 import atexit
-import contextlib
 import logging
 import os
 import threading
@@ -149,9 +148,14 @@ class _Deleter:
                 if not ids:
                     self._thread = None
                     return
-            # A row that cannot be deleted is published a second time, which clients tolerate.
-            with contextlib.suppress(PoolTimeout):
+            # A row that cannot be deleted is published a second time, which clients tolerate. Whatever the
+            # reason is, this thread goes on: another one is started only after it has returned.
+            try:
                 self._delete(ids)
+            except PoolTimeout:
+                continue
+            except Exception:
+                logger.exception("deleting %s published outbox entries failed", len(ids))
 
     def _delete(self, ids: list[int]) -> None:
         """Delete these rows, unless Redis has just started: a sweep then publishes them to all once more."""

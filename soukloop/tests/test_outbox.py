@@ -15,6 +15,7 @@ from accounts.tokens import access_token_for
 from chat.tests.factories import make_conversation
 from listings.tests.factories import make_product
 from livestream.tests.factories import make_live_stream
+from soukloop.realtime import outbox
 from soukloop.realtime.models import OutboxEntry
 from soukloop.realtime.testing.redis_process import RedisProcess
 from soukloop.realtime.testing.servers import ServerProcess
@@ -126,3 +127,20 @@ def test_published_events_leave_nothing_in_the_outbox(live_server_process: Serve
     took = wait_until(lambda: not OutboxEntry.objects.exists(), "empty outbox", 3)
     assert took < 3
     assert len(reader.named("message:new")) == 10
+
+
+def test_an_unexpected_error_does_not_end_the_deletion_of_published_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deleter, deleted = outbox._Deleter(), []
+
+    def fail_at_first(ids: list[int]) -> None:
+        deleted.append(ids)
+        if len(deleted) == 1:
+            raise RuntimeError("unexpected")
+
+    monkeypatch.setattr(deleter, "_delete", fail_at_first)
+    deleter.add(1)
+    wait_until(lambda: deleted == [[1]], "first deletion", 20)
+    deleter.add(2)
+    wait_until(lambda: deleted == [[1], [2]], "second deletion", 20)

@@ -1,0 +1,83 @@
+"""An encoder whose picture has the time in it, so that a viewer's picture says how old it is."""
+
+import subprocess
+import threading
+import time
+
+WIDTH, HEIGHT, RATE = 640, 360, 30
+_BLOCK, _BITS = 16, 40  # 32 bits of milliseconds, 8 of their checksum
+_WHITE, _BLACK = bytes([235]) * _BLOCK, bytes([16]) * _BLOCK
+
+
+def clock_now() -> int:
+    """Return the milliseconds that the picture shows: Unix time modulo 2^32."""
+    return int(time.time() * 1000) & 0xFFFFFFFF
+
+
+class ClockEncoder:
+    """ffmpeg publishing a moving picture with a clock; `start` to `kill` or `stop`."""
+
+    def __init__(
+        self, address: str, *, gop_seconds: float = 1.0, bitrate: str = "2500k", noise: int = 12
+    ) -> None:
+        self.command = [
+            *("ffmpeg", "-nostdin", "-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p"),
+            *(
+                "-s",
+                f"{WIDTH}x{HEIGHT}",
+                "-r",
+                str(RATE),
+                "-i",
+                "pipe:0",
+                "-f",
+                "lavfi",
+                "-i",
+                "sine=r=48000",
+            ),
+            *("-vf", f"noise=alls={noise}:allf=t", "-c:v", "libx264", "-preset", "ultrafast"),
+            *(
+                "-tune",
+                "zerolatency",
+                "-g",
+                str(round(RATE * gop_seconds)),
+                "-b:v",
+                bitrate,
+                "-maxrate",
+                bitrate,
+            ),
+            *("-bufsize", "1M", "-c:a", "aac", "-b:a", "96k", "-f", "flv", address),
+        ]
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.started_at = time.time()
+        threading.Thread(target=self._draw, daemon=True).start()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def _draw(self) -> None:
+        """Write frames in real time until the process ends."""
+        assert self.process.stdin is not None
+        rest = bytes(range(40, 200)) * (WIDTH * (HEIGHT - _BLOCK) // 160)
+        colors = bytes([128]) * (WIDTH * HEIGHT // 2)
+        due = time.monotonic()
+        try:
+            while self.process.poll() is None:
+                shift = int(due * 60) % 160
+                self.process.stdin.write(_clock_rows(clock_now()))
+                self.process.stdin.write(rest[shift:] + rest[:shift])
+                self.process.stdin.write(colors)
+                self.process.stdin.flush()
+                due += 1 / RATE
+                time.sleep(max(0.0, due - time.monotonic()))
+        except (BrokenPipeError, ValueError):
+            return
+
+
+def _clock_rows(value: int) -> bytes:
+    check = (value + (value >> 8) + (value >> 16) + (value >> 24)) & 255
+    bits = f"{value:032b}{check:08b}"
+    row = b"".join(_WHITE if bit == "1" else _BLACK for bit in bits)
+    return row * _BLOCK
