@@ -12,7 +12,7 @@ help:  ## list the commands
 	@echo '  PORT, RTMP_PORT and MEDIA_PORT move the ports of `make run`: PORT=9000 make run.'
 	@echo '  DATABASE_URL and REDIS_URL replace its private servers.'
 	@echo '  ARGS goes to pytest, or to the benchmarks: make test ARGS="-k offers -x -n 0".'
-run:  ## start everything: web, worker, media server, PostgreSQL, Redis, demo data
+run:  ## start everything: web, worker, packager, media server, PostgreSQL, Redis, demo data
 	@$(LAUNCHER) run
 stop:  ## end what `make run` started
 	@$(LAUNCHER) stop

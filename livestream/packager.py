@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 from django.db import Error, connections
@@ -27,6 +29,8 @@ _SCAN_SECONDS, _ASK_SECONDS = 0.1, 1.0
 _ANSWER_SECONDS = 3.0
 # A recording that hasn't grown for longer belongs to a broadcast that ended while no packager ran.
 _RECENT_SECONDS = 120.0
+# Two packagers would write the same files: the second one waits until the first has ended.
+_LOCK = "packager.lock"
 STATUS = "packager.json"
 
 
@@ -50,6 +54,11 @@ class Packager:
     async def run(self) -> None:
         """Package until the task is cancelled; whatever was not finished, another packager goes on with."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / _LOCK).open("a") as lock:
+            await _wait_for(lock)
+            await self._run()
+
+    async def _run(self) -> None:
         asking = asyncio.create_task(self._ask_for_ever())
         try:
             for journal in self.folder.glob(f"*/{JOURNAL}"):
@@ -159,6 +168,7 @@ class Packager:
 
     def _write_status(self) -> None:
         """Tell the health check and staff that this process is alive, and how it is."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(self.folder).free
         is_full = free < settings.DISK_FREE_MIN_BYTES
         if is_full and not self._is_disk_known_full:
@@ -180,6 +190,7 @@ class Packager:
 
 async def run_packager() -> None:
     """Package until the process is told to end."""
+    os.umask(0o022)  # the media server reads the files as another user
     reports = PackagerReports()
     reports.start()
     hooks = Hooks(on_tag=reports.on_tag, on_first_segment=reports.on_first_segment)
@@ -190,6 +201,15 @@ async def run_packager() -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await packager
     await asyncio.to_thread(reports.stop)
+
+
+async def _wait_for(lock: IO[str]) -> None:
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            await asyncio.sleep(_SCAN_SECONDS)
 
 
 def _closed_broadcasts(public_ids: list[str]) -> dict[str, bool]:

@@ -17,6 +17,8 @@ from deploy.local.stores import Stores
 from deploy.local.supervise import Supervisor, owned, unreachable
 
 COMPOSE = ROOT / "docker-compose.yml"
+# The services of the compose file whose commands are run here, too.
+APPLICATION = ("app", "worker", "packager")
 SUMMARY = Path(__file__).with_name("summary.txt")
 
 
@@ -35,7 +37,9 @@ def main(name: str, argv: list[str]) -> int:
             stores.wait(supervisor)
             with step("migrations", "bringing the tables up to date") as done:
                 done(f"applied {_manage(instance, env, 'migrate').count(' Applying ')}")
-            with step("processes", "starting web, worker and media server, adding demo data") as done:
+            with step(
+                "processes", "starting web, worker, packager and media server, adding demo data"
+            ) as done:
                 supervisor.rpc.startProcessGroup("app", False)
                 demo = _manage(instance, env, "seed_demo").strip("\n")
                 for program, port in (("web", values["PORT"]), ("media", values["MEDIA_PORT"])):
@@ -48,9 +52,9 @@ def main(name: str, argv: list[str]) -> int:
 
 
 def commands() -> dict[str, str]:
-    """Read the commands of the web process and the worker from the compose file, for a shell to run."""
+    """Read the commands of our own processes from the compose file, for a shell to run."""
     services = yaml.safe_load(COMPOSE.read_text())["services"]
-    return {f"LOCAL_{name.upper()}_COMMAND": services[name]["command"] for name in ("app", "worker")}
+    return {f"LOCAL_{name.upper()}_COMMAND": services[name]["command"] for name in APPLICATION}
 
 
 def prepare_media(instance: Instance, root: Path) -> None:
@@ -59,7 +63,7 @@ def prepare_media(instance: Instance, root: Path) -> None:
     shutil.copytree(ROOT / "deploy" / "media", state, dirs_exist_ok=True)
     for directory in (root / "vods", root / "uploads"):
         directory.mkdir(parents=True, exist_ok=True)
-    for directory in (state, root / "live", root / "dash", root / "recordings"):
+    for directory in (state, root / "live", root / "recordings"):
         directory.mkdir(exist_ok=True)
         if user:
             shutil.chown(directory, user, user)
@@ -72,7 +76,7 @@ def _manage(instance: Instance, env: Mapping[str, str], command: str) -> str:
 
 def _watch(instance: Instance, supervisor: Supervisor) -> None:
     """Show what the processes print from now on, until somebody interrupts us or one of them keeps dying."""
-    logs = [instance.log(name) for name in ("supervisord", "web", "worker")]
+    logs = [instance.log(name) for name in ("supervisord", "web", "worker", "packager")]
     tail = subprocess.Popen([*ending_with_parent("TERM"), "tail", "-n", "0", "-F", *logs])
     try:
         while True:

@@ -24,7 +24,7 @@ fi
 export REPLAY_SOURCE
 
 umask 022
-mkdir -p "$MEDIA_ROOT/live" "$MEDIA_ROOT/dash" "$MEDIA_ROOT/recordings" "$MEDIA_ROOT/vods" "$MEDIA_ROOT/uploads"
+mkdir -p "$MEDIA_ROOT/live" "$MEDIA_ROOT/recordings" "$MEDIA_ROOT/vods" "$MEDIA_ROOT/uploads"
 (
     umask 077 # the file contains the secret
     envsubst '$RTMP_PORT $MEDIA_PORT $CONTROL_LISTEN $CALLBACK_URL $RELAY_LISTEN $RESOLVER

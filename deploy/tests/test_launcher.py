@@ -23,7 +23,8 @@ WEB, WORKER = "python -m http.server $PORT", "sh -c 'sleep 62 & sleep 63'"
 WITHOUT_APPLICATION = (
     "from deploy.local import run",
     "run._manage = lambda instance, env, command: ''",
-    f"run.commands = lambda: {{'LOCAL_APP_COMMAND': {WEB!r}, 'LOCAL_WORKER_COMMAND': WORKER}}",
+    f"run.commands = lambda: {{'LOCAL_APP_COMMAND': {WEB!r}, 'LOCAL_WORKER_COMMAND': WORKER, "
+    "'LOCAL_PACKAGER_COMMAND': 'sleep 61'}",
 )
 
 
@@ -134,7 +135,10 @@ def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
         second.process.send_signal(signal.SIGINT)
         code, printed, _ = second.wait()
 
-    assert all(pid_of(processes, word) for word in ("uvicorn", "run_worker", "nginx", "postgres", "redis"))
+    assert all(
+        pid_of(processes, word)
+        for word in ("uvicorn", "run_worker", "run_packager", "nginx", "postgres", "redis")
+    )
     assert took < 10 or os.getloadavg()[0] > 3  # others keep both cores busy
     assert f"API         http://localhost:{port}/api/v1/" in printed
     assert code == 0

@@ -52,12 +52,13 @@ def viewer() -> User:
 
 
 @pytest.fixture(scope="session")
-def media_process() -> Iterator[MediaServerProcess]:
+def media_process(django_db_setup: None) -> Iterator[MediaServerProcess]:
     root = Path(tempfile.mkdtemp(prefix="media-root-"))
     root.chmod(0o755)
     server = MediaServerProcess(root)
     yield server
     server.stop()
+    server.kill_packager()
     shutil.rmtree(root)
     shutil.rmtree(server.state)
 
@@ -72,13 +73,16 @@ def web(
 
 
 @pytest.fixture
-def media(media_process: MediaServerProcess, web: ServerProcess) -> MediaServerProcess:
-    """The media server, running, without publishers or files."""
+def media(media_process: MediaServerProcess, web: ServerProcess) -> Iterator[MediaServerProcess]:
+    """The media server and the packager, running, without publishers or files."""
     media_process.stop()
-    for name in ("live", "dash", "recordings", "vods", "work"):
+    for name in ("live", "recordings", "vods", "work"):
         shutil.rmtree(media_process.root / name, ignore_errors=True)
     media_process.start(web.url)
-    return media_process
+    media_process.start_packager()
+    yield media_process
+    # The tables are emptied after this, without a reader in between.
+    media_process.pause_packager()
 
 
 @pytest.fixture

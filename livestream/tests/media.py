@@ -2,13 +2,17 @@
 
 import json
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db import connection
 
 from livestream.media.playback_tokens import make_token
 from soukloop.realtime.testing.servers import free_port
@@ -27,6 +31,7 @@ class MediaServerProcess:
         self.rtmp_port, self.media_port = free_port(), free_port()
         self.control_port, self.relay_port = free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        self.packager: subprocess.Popen[bytes] | None = None
         self.state = Path(tempfile.mkdtemp(prefix="media-"))
 
     @property
@@ -41,7 +46,7 @@ class MediaServerProcess:
         }
 
     def start(self, callback_url: str, *, replay_url: str = "") -> None:
-        for directory in (*(self.root / name for name in ("live", "dash", "recordings", "vods")), self.state):
+        for directory in (*(self.root / name for name in ("live", "recordings", "vods")), self.state):
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(0o777)  # nginx workers run as another user if the tests run as root
         values = {
@@ -60,6 +65,30 @@ class MediaServerProcess:
             ["sh", START], env={**os.environ, **values}, stderr=(self.state / "log").open("ab")
         )
         wait_until(lambda: self.get("/healthz") == b"ok\n", "media server")
+
+    def start_packager(self) -> None:
+        """Start the packager, or let the paused one go on."""
+        if self.packager is not None and self.packager.poll() is None:
+            self.packager.send_signal(signal.SIGCONT)
+            return
+        url = urlsplit(os.environ["DATABASE_URL"])
+        database_url = url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+        self.packager = subprocess.Popen(
+            [sys.executable, "manage.py", "run_packager"],
+            cwd=settings.BASE_DIR,
+            env={**os.environ, **self.environment, "DATABASE_URL": database_url},
+            stderr=(self.state / "packager.log").open("ab"),
+        )
+
+    def pause_packager(self) -> None:
+        if self.packager is not None:
+            self.packager.send_signal(signal.SIGSTOP)
+
+    def kill_packager(self) -> None:
+        if self.packager is not None:
+            self.packager.kill()
+            self.packager.wait()
+            self.packager = None
 
     def get(self, path: str) -> bytes | None:
         """Fetch a file as viewers do; None when there is none."""

@@ -360,6 +360,26 @@ def test_a_small_step_back_keeps_the_order() -> None:
     assert length(sections) == pytest.approx(4000, abs=80)
 
 
+@pytest.mark.parametrize(("sound", "picture"), [(AUDIO, FEW_KEYFRAMES), (AUDIO, ()), ((), FEW_KEYFRAMES)])
+def test_time_goes_on_when_the_media_server_records_none(
+    sound: tuple[str, ...], picture: tuple[str, ...]
+) -> None:
+    tags = encode(seconds=8, audio=sound, video=picture)
+    # The encoder's clock goes back behind the beginning at 3 s, and is past it again at 6 s.
+    stopped = [
+        tag._replace(timestamp=tag.timestamp if tag.timestamp < 3000 else max(0, tag.timestamp - 6000))
+        for tag in tags
+    ]
+    sections = repaired(stopped)
+    original = sections_of(tags)
+    assert length(sections) == pytest.approx(8000, abs=120)
+    for kind in ("video", "audio"):
+        frames = of_kind(sections, kind, is_filler=False)
+        assert len(frames) == len(of_kind(original, kind, is_filler=False))
+        for frame, expected in zip(frames, of_kind(original, kind, is_filler=False), strict=True):
+            assert frame.dts == pytest.approx(expected.dts, abs=130)
+
+
 def test_a_clock_that_jumps_all_the_time_makes_few_sections() -> None:
     tags = encode(video=(*VIDEO, "-g", "1"))
     wild = [tag._replace(timestamp=index * 7_000_000 % (1 << 32)) for index, tag in enumerate(tags)]

@@ -1,4 +1,4 @@
-"""Real video from the encoder to the replay: ffmpeg publishes, nginx packages, ffprobe reads."""
+"""Real video from the encoder to the replay: ffmpeg publishes, the packager packages, ffprobe reads."""
 
 import contextlib
 import subprocess
@@ -60,7 +60,7 @@ def wait_until_playable(media: MediaServerProcess, stream: Stream) -> float:
 
     def is_playable() -> bool:
         playlist = media.get_video(stream.public_id, f"live/{stream.public_id}/index.m3u8")
-        return playlist is not None and b".ts" in playlist
+        return playlist is not None and b"EXT-X-STREAM-INF" in playlist
 
     return wait_until(is_playable, "playable segment", 15)
 
@@ -250,9 +250,10 @@ def test_broadcasts_continue_without_the_web_process_and_their_end_is_detected_l
     process = encoder(key)
     wait_until_playable(media, stream)
     fresh.kill()
-    before = (media.root / "live" / stream.public_id / "index.m3u8").read_bytes()
+    playlist = media.root / "live" / stream.public_id / "video.m3u8"
+    before = playlist.read_bytes()
     wait_until(
-        lambda: (media.root / "live" / stream.public_id / "index.m3u8").read_bytes() != before,
+        lambda: playlist.read_bytes() != before,
         "new segment",
         10,
     )

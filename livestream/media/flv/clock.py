@@ -8,6 +8,7 @@ _JUMP_BACK_MS = 1000
 _JUMP_FORWARD_MS = 2000
 _DEFAULT_STEP_MS = 20
 _LONGEST_STEP_MS = 100
+_FOLLOWING_MS = 100
 
 
 @dataclass(slots=True)
@@ -27,6 +28,10 @@ class RepairedClock:
     Differences are taken modulo 2^32, so any beginning and the overflow of the timestamps are fine. After a
     jump the other track may still follow the clock before it (or always follow one of its own), so the two
     latest clocks are known.
+
+    Timestamps may also stand still: the media server records 0 for all that an encoder sends after its clock
+    went back behind the time at which the recording began. Then sound takes as long as it sounds, and
+    pictures follow the sound.
     """
 
     def __init__(self) -> None:
@@ -34,12 +39,34 @@ class RepairedClock:
         self._last: dict[str, int] = {}
         self._step = {"video": _DEFAULT_STEP_MS, "audio": _DEFAULT_STEP_MS}
         self._newest = 0
+        self._recorded: dict[str, int] = {}
+        self._sound_end = self._sound_length = 0.0
 
-    def place(self, kind: str, timestamp: int) -> tuple[int, bool]:
-        """Return the repaired time in ms of a frame, and whether the clock jumped before it.
+    def place_audio(self, timestamp: int, milliseconds: float) -> tuple[int, bool]:
+        """Return the repaired time in ms of a piece of sound, and whether the clock jumped before it."""
+        if timestamp == self._recorded.get("audio"):
+            self._sound_end += self._sound_length
+            placed = self._note("audio", int(self._sound_end)), False
+        else:
+            placed = self._place("audio", timestamp)
+            self._sound_end = placed[0]
+        self._sound_length = milliseconds
+        return placed
 
-        A small step back isn't a jump, but the clock is set right as well.
-        """
+    def place_video(self, timestamp: int) -> tuple[int, bool]:
+        """Return the repaired time in ms of a picture, and whether the clock jumped before it."""
+        if timestamp != self._recorded.get("video"):
+            return self._place("video", timestamp)
+        time = self._last["video"] + self._step["video"]
+        lag = self._last.get("audio", time) - time
+        if lag > _FOLLOWING_MS:
+            time += lag
+        elif lag < -_FOLLOWING_MS:
+            time = self._last["video"] + 1
+        return self._note("video", time), False
+
+    def _place(self, kind: str, timestamp: int) -> tuple[int, bool]:
+        self._recorded[kind] = timestamp
         last = self._last.get(kind)
         # A track that only begins may be sent later than the other.
         earliest = last - _JITTER_MS if last is not None else self._newest - _JUMP_FORWARD_MS
@@ -49,13 +76,11 @@ class RepairedClock:
             if earliest <= time <= latest:
                 if time > clock.repaired:
                     clock.recorded, clock.repaired = timestamp, time
-                self._note(kind, time, last)
-                return time, False
+                return self._note(kind, time), False
         has_jumped = self._is_jump(last, timestamp)
         time = max((self._last[track] + self._step[track] for track in self._last), default=0)
         self._clocks = [_Clock(timestamp, time), *self._clocks[:1]]
-        self._note(kind, time, last)
-        return time, has_jumped
+        return self._note(kind, time), has_jumped
 
     def shift(self, milliseconds: int) -> None:
         """Count from another beginning."""
@@ -64,6 +89,7 @@ class RepairedClock:
         for kind in self._last:
             self._last[kind] += milliseconds
         self._newest += milliseconds
+        self._sound_end += milliseconds
 
     def _is_jump(self, last: int | None, timestamp: int) -> bool:
         if not self._clocks:
@@ -74,9 +100,11 @@ class RepairedClock:
             for clock in self._clocks
         )
 
-    def _note(self, kind: str, time: int, last: int | None) -> None:
+    def _note(self, kind: str, time: int) -> int:
+        last = self._last.get(kind)
         if last is None or time > last:
             if last is not None and time - last <= _LONGEST_STEP_MS:
                 self._step[kind] = time - last
             self._last[kind] = time
             self._newest = max(self._newest, time)
+        return time

@@ -27,6 +27,16 @@ class AudioFrame:
         self.config, self.data, self.offset = config, data, offset
         self.dts, self.has_jumped = 0, False
 
+    @property
+    def milliseconds(self) -> float:
+        """How long the frame sounds, as far as that is known."""
+        config = self.config
+        samples = config.frame_samples
+        if not samples:
+            bytes_a_sample = config.channels * (2 if config.codec == "pcm" and config.flv_format & 2 else 1)
+            samples = (len(self.data) - 1) // (bytes_a_sample or 1)
+        return samples * 1000 / config.sample_rate if config.sample_rate else 20
+
 
 class Incoming:
     """Tells frames from configurations, and remembers the latter."""

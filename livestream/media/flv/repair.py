@@ -90,11 +90,11 @@ class Repair:
             if self._section is None and not self._video and not frame.is_key:
                 self.problems["frames_without_keyframe"] += 1
                 return
-            frame.dts, frame.has_jumped = self._clock.place("video", tag.timestamp)
+            frame.dts, frame.has_jumped = self._clock.place_video(tag.timestamp)
             self._newest_video = max(self._newest_video, frame.dts) if self._video else frame.dts
             self._video.append(frame)
         else:
-            frame.dts, frame.has_jumped = self._clock.place("audio", tag.timestamp)
+            frame.dts, frame.has_jumped = self._clock.place_audio(tag.timestamp, frame.milliseconds)
             self._newest_audio = max(self._newest_audio, frame.dts) if self._audio else frame.dts
             self._audio.append(frame)
         if frame.has_jumped:

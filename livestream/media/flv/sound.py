@@ -31,7 +31,7 @@ class SoundTrack:
         """Write a frame of the encoder's; return when it begins."""
         dts = max(frame.dts, self._last + 1)
         self._last = dts
-        self._end_at(dts + _milliseconds_of(frame))
+        self._end_at(dts + int(frame.milliseconds))
         self._out.append(Frame("audio", dts, dts, True, frame.data, frame.offset, False))
         return dts
 
@@ -55,13 +55,3 @@ class SoundTrack:
     def _end_at(self, milliseconds: int) -> None:
         self.end = self._silence_start = milliseconds
         self._silent_frames = 0
-
-
-def _milliseconds_of(frame: AudioFrame) -> int:
-    """Return how long a frame sounds, about."""
-    config = frame.config
-    samples = config.frame_samples
-    if not samples:
-        bytes_a_sample = config.channels * (2 if config.codec == "pcm" and config.flv_format & 2 else 1)
-        samples = (len(frame.data) - 1) // bytes_a_sample
-    return samples * 1000 // config.sample_rate if config.sample_rate else 20

@@ -133,6 +133,7 @@ class SectionPackager:
             )
             self._feeder = asyncio.create_task(self._feed_transcoder(self._transcoder))
             self._waiting.put_nowait(header)
+            self._waiting_bytes += len(header)
 
     async def feed(self, frame: Frame) -> None:
         """Take the next frame; raises FfmpegFailed, TranscoderFailed, TranscoderTooSlow, OSError."""
@@ -140,8 +141,9 @@ class SectionPackager:
         if frame.kind == "video":
             self._plan(frame)
         data = writer.tag_bytes(frame)
-        if self._transcoder is not None and frame.kind == "video":
+        if self._transcoder is not None:
             self._check_transcoder(frame)
+            # With the sound, for which it would wait before it begins.
             self._waiting.put_nowait(data)
             self._waiting_bytes += len(data)
         await self._copier.write(data)

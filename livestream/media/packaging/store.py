@@ -63,6 +63,7 @@ class BroadcastFolder:
         self.next_section = 0
         self._clock_url = clock_url
         self._master = ""
+        self.expected: set[str] = set()  # smaller renditions that are being made
         self._from_start: dict[str, str] = {}
         self._listed: dict[str, int] = {}
         self._written_bytes: dict[str, int] = {}
@@ -82,6 +83,10 @@ class BroadcastFolder:
     @property
     def next_number(self) -> int:
         return len(self.broadcast.segments.get(SOURCE, []))
+
+    @property
+    def can_be_watched(self) -> bool:
+        return bool(self._master)
 
     @property
     def newest(self) -> Segment | None:
@@ -177,7 +182,9 @@ class BroadcastFolder:
             self._write(f"{rendition}.m3u8", playlists.media(broadcast, window).encode())
             self._publish_from_start(rendition)
         master = playlists.master(broadcast)
-        if master != self._master:
+        # Players read it once, so it waits a moment for the first segments of smaller renditions.
+        is_complete = self.expected <= set(broadcast.smaller) or self.next_number > 1
+        if master != self._master and is_complete:
             self._write("index.m3u8", master.encode())
             self._write("dvr.m3u8", playlists.master(broadcast, prefix=_FROM_START).encode())
             self._master = master

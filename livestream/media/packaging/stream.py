@@ -228,6 +228,7 @@ class StreamPackager:
         if section.has_picture and self._may_transcode and (wanted := renditions.smaller_than(section.video)):
             self._has_place = self._has_place or self.transcoders.take()
             smaller = wanted if self._has_place else []
+        folder.expected = {rendition.name for rendition in smaller}
         early: list[FinishedSegment] = []
 
         def on_source(picture: FinishedSegment, sound: FinishedSegment, cut: Cut) -> None:
@@ -244,13 +245,11 @@ class StreamPackager:
                 sound=NewSegment(_sound_track(section, sound), sound.init, sound.samples),
                 position=Position(reader.path.name, cut.offset, time_ms),
             )
-            if reader.is_new:
-                reader.is_new = False
-                self.hooks.on_first_segment(self.public_id)
             if not smaller:
                 folder.fill_smaller()
             while early and first + early[0].index < folder.next_number:
                 on_smaller(early.pop(0))
+            announce()
 
         def on_smaller(finished: FinishedSegment) -> None:
             if first + finished.index >= folder.next_number:
@@ -264,6 +263,12 @@ class StreamPackager:
             )
             new = NewSegment(track, finished.init, finished.samples)
             folder.add_smaller(finished.rendition, number, first + finished.index, new)
+            announce()
+
+        def announce() -> None:
+            if reader.is_new and folder.can_be_watched:
+                reader.is_new = False
+                self.hooks.on_first_segment(self.public_id)
 
         target = folder.broadcast.target_duration
         packager = SectionPackager(
