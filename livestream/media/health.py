@@ -106,9 +106,13 @@ class HealthMeter:
             return
         track = self._tracks[tag.kind]
         jumped = self._note_jump(tag, track, received_at)
+        # The media server records 0 for what comes after a clock went back behind its beginning.
+        has_time = tag.timestamp != track.last_timestamp
         if isinstance(frame, VideoFrame):
             self._count_frame(tag, track, is_key=frame.is_key, jumped=jumped)
         track.add(tag, received_at)
+        if not has_time:
+            return
         delay = received_at - tag.timestamp / 1000
         if jumped or self._earliest_delay is None:
             self._earliest_delay = delay
@@ -140,6 +144,8 @@ class HealthMeter:
         return jumped
 
     def _count_frame(self, tag: Tag, track: _Track, *, is_key: bool, jumped: bool) -> None:
+        if track.last_timestamp is not None and tag.timestamp - track.last_timestamp > _JUMP_FORWARD:
+            self._keyframe_timestamps.clear()  # a pause doesn't tell how far apart they are
         if is_key:
             self._keyframe_timestamps.append(tag.timestamp)
         if track.last_timestamp is None or jumped:
@@ -199,7 +205,7 @@ class HealthMeter:
             found += [
                 warning
                 for kind, warning in (("video", HealthWarning.NO_PICTURE), ("audio", HealthWarning.NO_SOUND))
-                if now - (self._tracks[kind].last_at or self._started_at) > _MISSING_AFTER
+                if (last_media or now) - (self._tracks[kind].last_at or self._started_at) > _MISSING_AFTER
             ]
         if (self._keyframe_distance() or 0) > _KEYFRAME_DISTANCE_MAX:
             found.append(HealthWarning.KEYFRAMES_TOO_FAR)

@@ -119,7 +119,8 @@ def decoding_errors(section: Section, frames: list[Frame]) -> str:
     errors = subprocess.run(
         [
             *("ffmpeg", "-v", "warning", "-nostdin", *writer.FFMPEG_INPUT, "-i", "pipe:0"),
-            *("-map", "0:v", "-map", "0:a", "-f", "null", "-"),
+            *("-map", "0:v", "-map", "0:a", "-fps_mode", "passthrough", "-enc_time_base:v", "-1"),
+            *("-f", "null", "-"),
         ],
         input=content,
         capture_output=True,
