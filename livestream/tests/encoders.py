@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from livestream.media.flv.tags import Tag
 from livestream.media.health import HealthWarning
@@ -63,13 +64,11 @@ def sending(tags: Callable[[], Iterable[Tag]]) -> Callable[[], list[Connection]]
     return lambda: [Connection(paced(tags()))]
 
 
-def plain(seconds: float = SECONDS, **options: object) -> tuple[Tag, ...]:
-    return encode(
-        **{"seconds": seconds, "rate": str(FRAME_RATE), "video": video(), **options}  # type: ignore[arg-type]
-    )
+def plain(seconds: float = SECONDS, **options: Any) -> tuple[Tag, ...]:
+    return encode(**{"seconds": seconds, "rate": str(FRAME_RATE), "video": video(), **options})
 
 
-def encoded(**options: object) -> Callable[[], list[Connection]]:
+def encoded(**options: Any) -> Callable[[], list[Connection]]:
     return sending(lambda: plain(**options))
 
 
@@ -200,7 +199,7 @@ def as_recorded(tags: Iterable[Tag]) -> list[Tag]:
     for tag in tags:
         if tag.kind == "script" or len(tag.payload) < 2:
             continue
-        is_picture = tag.kind == "video" and (tag.payload[0] & 0x80 or tag.payload[1] != 0)
+        is_picture = tag.kind == "video" and (tag.payload[0] >= 0x80 or tag.payload[1] != 0)
         has_keyframe = has_keyframe or (is_picture and tag.payload[0] >> 4 == 1)
         if is_picture and not has_keyframe:
             continue
