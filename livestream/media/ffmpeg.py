@@ -3,87 +3,127 @@
 import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from livestream.media import sandbox
 from livestream.media.sandbox import FfmpegError, FfmpegInterrupted
 
 __all__ = [
+    "AudioTarget",
     "FfmpegError",
     "FfmpegInterrupted",
-    "Probe",
+    "VideoTarget",
     "decode_errors",
-    "join",
+    "encode",
     "mux",
-    "probe",
     "save_poster",
     "segment",
+    "track_lengths",
 ]
 
 _SEGMENT_SECONDS = 6
 _COMMAND = ("-nostdin", "-v", "error", "-y")
 
 
-@dataclass(frozen=True)
-class Probe:
-    seconds: float
-    has_video: bool
-    has_audio: bool
+class VideoTarget(NamedTuple):
+    """The file and format of video that is encoded again."""
+
+    path: Path
+    width: int
+    height: int
+    profile: str
+    parameter_set_id: int  # of its SPS and PPS
 
 
-def probe(path: Path) -> Probe:
-    """Return an MP4's duration and which tracks it has; raises FfmpegError."""
+class AudioTarget(NamedTuple):
+    """The file and format of sound that is encoded again, in AAC-LC."""
+
+    path: Path
+    sample_rate: int
+    channels: int
+
+
+def track_lengths(path: Path) -> dict[str, float]:
+    """Return the seconds of each kind of track of an MP4; raises FfmpegError."""
     with sandbox.working_folder(path.parent, path) as folder:
         output, _ = sandbox.run(
             "ffprobe",
             (
-                *("-v", "error", "-of", "json", "-show_entries", "format=duration:stream=codec_type"),
+                *("-v", "error", "-of", "json", "-show_entries", "stream=codec_type,duration"),
                 *sandbox.input_options("mov"),
                 *("-i", path.name),
             ),
             folder=folder,
         )
-    probed = json.loads(output)
-    kinds = {stream.get("codec_type") for stream in probed.get("streams", [])}
-    if not kinds & {"video", "audio"}:
-        raise FfmpegError(f"{path.name}: neither video nor audio")
-    return Probe(float(probed["format"].get("duration", 0)), "video" in kinds, "audio" in kinds)
+    tracks = json.loads(output).get("streams", [])
+    return {track["codec_type"]: float(track.get("duration", 0)) for track in tracks}
 
 
-def mux(flv: Iterable[bytes], target: Path) -> None:
-    """Make an MP4 that can play while loading from FLV; nothing is re-encoded. Raises FfmpegError."""
+def mux(flv: Iterable[bytes], target: Path, *, seconds: float) -> None:
+    """Make an MP4 that can play while loading from repaired FLV; nothing is re-encoded."""
     with sandbox.working_folder(target.parent) as folder:
         sandbox.run(
             "ffmpeg",
             (
                 *_COMMAND[1:],
                 *sandbox.input_options("flv"),
-                *("-i", "pipe:0", "-map", "0:v?", "-map", "0:a?", "-c", "copy"),
+                *("-analyzeduration", "0", "-fpsprobesize", "0", "-copyts", "-i", "pipe:0"),
+                *("-map", "0:v", "-map", "0:a", "-c", "copy", "-bsf:v", "setts=pts=PTS:dts=DTS:duration=40"),
                 *("-movflags", "+faststart", "-f", "mp4", "video.mp4"),
             ),
             folder=folder,
             feed=flv,
+            limits=sandbox.Limits(cpu_seconds=int(300 + seconds)),
         )
         sandbox.take(folder / "video.mp4", target)
 
 
-def join(sources: list[Path], target: Path) -> None:
-    """Concatenate MP4s of the same folder; raises FfmpegError."""
-    with sandbox.working_folder(target.parent, *sources) as folder:
-        # The names consist of letters and numbers, so nothing in them needs escaping.
-        (folder / "list.txt").write_text("".join(f"file {source.name}\n" for source in sources))
+def encode(
+    flv: Iterable[bytes], *, video: VideoTarget | None, audio: AudioTarget | None, seconds: float
+) -> None:
+    """Encode the video of repaired FLV to FLV, its sound to ADTS, or both; times stay as they are.
+
+    A picture of another shape gets black bars. The sound is exactly as long as `seconds`.
+    """
+    outputs: tuple[str, ...] = ()
+    targets = [target.path for target in (video, audio) if target]
+    if video:
+        size = f"{video.width}:{video.height}"
+        scale = f"scale={size}:force_original_aspect_ratio=decrease:force_divisible_by=2"
+        outputs += (
+            *("-map", "0:v", "-vf", f"{scale},pad={size}:(ow-iw)/2:(oh-ih)/2,setsar=1"),
+            *("-c:v", "libx264", "-preset", "veryfast", "-crf", "21", "-bf", "0", "-pix_fmt", "yuv420p"),
+            *("-maxrate", "6M", "-bufsize", "12M", "-profile:v", video.profile, "-threads", "2"),
+            *("-x264-params", f"sps-id={video.parameter_set_id}"),
+            *("-force_key_frames", "expr:gte(t,n_forced*2)", "-enc_time_base", "1/1000", "-fps_mode", "vfr"),
+            *("-f", "flv", "video.flv"),
+        )
+    if audio:
+        outputs += (
+            *("-map", "0:a", "-af"),
+            f"aresample={audio.sample_rate}:async=1:first_pts=0,apad=whole_dur={seconds},atrim=end={seconds}",
+            *("-ac", str(audio.channels), "-c:a", "aac", "-b:a", f"{64 * audio.channels}k"),
+            *("-f", "adts", "sound.aac"),
+        )
+    limit = int(60 + 10 * seconds)
+    with sandbox.working_folder(targets[0].parent) as folder:
         sandbox.run(
             "ffmpeg",
             (
-                *_COMMAND,
-                *sandbox.input_options("concat,mov")[:2],
-                *("-format_whitelist", "concat,mov", "-f", "concat", "-safe", "1", "-i", "list.txt"),
-                *("-map", "0", "-c", "copy", "-movflags", "+faststart", "-f", "mp4", "video.mp4"),
+                *_COMMAND[1:],
+                *sandbox.input_options("flv"),
+                *("-analyzeduration", "0", "-fpsprobesize", "0", "-copyts", "-i", "pipe:0"),
+                *outputs,
             ),
             folder=folder,
+            feed=flv,
+            limits=sandbox.Limits(cpu_seconds=limit, wall_seconds=4 * limit),
         )
-        sandbox.take(folder / "video.mp4", target)
+        if video:
+            sandbox.take(folder / "video.flv", video.path)
+        if audio:
+            sandbox.take(folder / "sound.aac", audio.path)
 
 
 def segment(source: Path, target: Path, *, prefix: str) -> None:
@@ -136,7 +176,7 @@ def decode_errors(video: Iterable[bytes], *, folder: Path, seconds: float) -> st
                 (
                     *_COMMAND[1:],
                     *("-threads", "2", *sandbox.input_options("mov"), "-i", "pipe:0"),
-                    *("-fps_mode", "passthrough", "-f", "null", "-"),
+                    *("-fps_mode", "passthrough", "-enc_time_base", "1/90000", "-f", "null", "-"),
                 ),
                 folder=empty,
                 feed=video,

@@ -5,9 +5,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-# Of an FLV header and the zero that follows it; a message takes more than the rest.
-EMPTY_BYTES_MAX = 13
-
 _PUBLIC_ID = re.compile(r"stream_[0-9a-f]+")
 
 

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ _PIXELS_MAX = 4096 * 4096
 _ERROR_BYTES_MAX = 4000
 _OUTPUT_BYTES_MAX = 2**20
 _PASSED_ON = ("PATH",)
+_STOPPED_BY_SIGNAL = 255  # how ffmpeg ends after SIGTERM, and also after SIGXCPU
 _READ_SIZE = 2**16
 
 
@@ -111,6 +113,7 @@ def run(
         )
     except OSError as error:
         raise FfmpegError(f"{program}: {error}") from error
+    began_at = time.monotonic()
     has_timed_out = threading.Event()
 
     def time_out() -> None:
@@ -132,7 +135,11 @@ def run(
     if has_timed_out.is_set():
         raise FfmpegError(f"{program} took longer than {limits.wall_seconds} s")
     if process.returncode:
-        kind = FfmpegInterrupted if _may_succeed_later(process.returncode, problems) else FfmpegError
+        # The earliest that all cores together can have used the CPU time up.
+        earliest = limits.cpu_seconds / (os.cpu_count() or 1)
+        was_stopped = process.returncode == _STOPPED_BY_SIGNAL and time.monotonic() - began_at < earliest
+        is_interruption = was_stopped or _may_succeed_later(process.returncode, problems)
+        kind = FfmpegInterrupted if is_interruption else FfmpegError
         raise kind(problems.strip() or f"{program} ended with {process.returncode}")
     return text, problems
 

@@ -1,5 +1,6 @@
 """The steps in which a replay is made: join the recordings, cut HLS, take a poster, publish, check."""
 
+import json
 import logging
 import shutil
 import time
@@ -11,7 +12,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from livestream import events
-from livestream.media import addresses, ffmpeg, recordings, replay_files
+from livestream.media import addresses, ffmpeg, recordings, replay_files, replay_video
+from livestream.media.replay_sections import read_contents
 from livestream.models import Replay
 from livestream.selectors.replays import expected_vod_url
 from notifications.services import notify
@@ -21,6 +23,7 @@ from soukloop.core.db.release import release_connection
 logger = logging.getLogger(__name__)
 
 VIDEO = "video.mp4"
+_NOTES = "notes.json"  # of the first step for the later ones
 _WITHDRAWN_CHECK_SECONDS = 2.0
 
 
@@ -46,37 +49,20 @@ def save_progress(replay: Replay, **changes: Any) -> None:
 
 
 def join_recordings(replay: Replay, folder: Path) -> None:
-    """Join the recordings to one MP4, and save the start and length of each. Raises UnusableRecordings."""
-    usable: list[Path] = []
-    parts = []
-    errors = []
-    found = recordings.of_stream(replay.stream.public_id)
-    for number, recording in enumerate(found):
-        if recording.stat().st_size <= recordings.EMPTY_BYTES_MAX:
-            continue
-        part = folder / f"part-{number}.mp4"
-        try:
-            ffmpeg.mux(_chunks(recording), part)
-            seconds = ffmpeg.probe(part).seconds
-        except ffmpeg.FfmpegInterrupted:
-            raise
-        except ffmpeg.FfmpegError as error:
-            errors.append(f"{recording.name}: {error}")
-            continue
-        usable.append(part)
-        # The media server writes each frame as it arrives, so the file was modified at its last frame.
-        parts.append({"startedAt": round(recording.stat().st_mtime - seconds, 3), "seconds": seconds})
-    if errors:
-        raise UnusableRecordings(Replay.Reason.RECORDING_UNREADABLE, "\n".join(errors))
-    if not usable:
+    """Join the recordings to one MP4, and save when each part was broadcast. Raises UnusableRecordings."""
+    release_connection()
+    contents = read_contents(recordings.of_stream(replay.stream.public_id))
+    if not contents.pieces:
+        if contents.unsupported:
+            raise UnusableRecordings(Replay.Reason.UNSUPPORTED_CODEC, ", ".join(contents.unsupported))
+        if contents.broken:
+            raise UnusableRecordings(Replay.Reason.RECORDING_UNREADABLE, "\n".join(contents.broken))
         save_progress(replay, state=Replay.State.EMPTY, progress=100)
         return
-    video = folder / VIDEO
-    if len(usable) == 1:
-        usable[0].replace(video)
-    else:
-        ffmpeg.join(usable, video)
-    save_progress(replay, parts=parts, duration_seconds=ffmpeg.probe(video).seconds)
+    replay_video.join(contents.pieces, folder / VIDEO)
+    notes = {"pictureAt": contents.picture_at, "problems": contents.broken + contents.unsupported}
+    (folder / _NOTES).write_text(json.dumps(notes))
+    save_progress(replay, parts=contents.parts, duration_seconds=contents.milliseconds / 1000)
 
 
 def create_segments(replay: Replay, folder: Path) -> None:
@@ -84,9 +70,10 @@ def create_segments(replay: Replay, folder: Path) -> None:
 
 
 def create_poster(replay: Replay, folder: Path) -> None:
-    video = folder / VIDEO
-    if ffmpeg.probe(video).has_video:
-        ffmpeg.save_poster(video, folder / "poster.jpg", at=min(3.0, (replay.duration_seconds or 0) / 2))
+    """Save a picture of the video, unless the encoder sent none."""
+    picture_at = _notes(folder)["pictureAt"]
+    if picture_at is not None:
+        ffmpeg.save_poster(folder / VIDEO, folder / "poster.jpg", at=picture_at)
         save_progress(replay, has_poster=True)
 
 
@@ -132,7 +119,8 @@ def check_video(replay: Replay, folder: Path) -> None:
     """Decode the published video from start to end; if there are errors, the recordings are kept."""
     name = addresses.mp4_name(replay.stream.public_id)
     video = _until_withdrawn(replay, replay_files.chunks(name))
-    errors = ffmpeg.decode_errors(video, folder=folder, seconds=replay.duration_seconds or 0)
+    found = ffmpeg.decode_errors(video, folder=folder, seconds=replay.duration_seconds or 0)
+    errors = "\n".join([*_notes(folder)["problems"], *([found] if found else [])])
     if errors:
         logger.error("replay of %s has errors, its recordings are kept: %s", replay.stream.public_id, errors)
         save_progress(replay, error=errors[:2000])
@@ -163,7 +151,8 @@ def _raise_if_withdrawn(replay: Replay) -> None:
         raise ReplayWithdrawn
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(2**18):
-            yield chunk
+def _notes(folder: Path) -> dict[str, Any]:
+    """Return what joining the recordings noted; nothing if the folder is a new one."""
+    path = folder / _NOTES
+    notes: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"problems": []}
+    return notes
