@@ -57,9 +57,13 @@ def init_name(rendition: str, section: int) -> str:
 class BitRate:
     """A rendition's bits a second, over the segments that are long enough to say something."""
 
-    peak: float = 0.0
+    highest: float = 0.0
     bits: float = 0.0
     seconds: float = 0.0
+
+    @property
+    def peak(self) -> float:
+        return max(self.highest, self.average)
 
     @property
     def average(self) -> float:
@@ -69,8 +73,8 @@ class BitRate:
         self.bits += size * 8
         self.seconds += seconds
         # RFC 8216 4.3.4.2 looks at stretches of at least half of the target duration.
-        if seconds >= target_duration / 2 or not self.peak:
-            self.peak = max(self.peak, size * 8 / seconds)
+        if seconds >= target_duration / 2:
+            self.highest = max(self.highest, size * 8 / seconds)
 
 
 @dataclass(slots=True)

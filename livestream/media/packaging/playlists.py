@@ -41,8 +41,8 @@ def master(broadcast: Broadcast, *, prefix: str = "") -> str:
     ]
     # Some players begin with the first that is listed, so that is one for phones, if there is one.
     for rendition in (*broadcast.smaller, SOURCE):
-        track = section.tracks.get(rendition) or section.tracks[SOURCE]
-        rate = broadcast.bit_rates.get(rendition) or broadcast.bit_rates[SOURCE]
+        own = rendition if rendition in section.tracks else SOURCE  # smaller ones may have been given up
+        track, rate = section.tracks[own], broadcast.bit_rates[own]
         lines += [
             f"#EXT-X-STREAM-INF:BANDWIDTH={math.ceil(rate.peak + sound_rate.peak)},"
             f"AVERAGE-BANDWIDTH={math.ceil(rate.average + sound_rate.average)},"

@@ -228,6 +228,7 @@ class StreamPackager:
         if section.has_picture and self._may_transcode and (wanted := renditions.smaller_than(section.video)):
             self._has_place = self._has_place or self.transcoders.take()
             smaller = wanted if self._has_place else []
+        folder.fill_smaller()
         folder.expected = {rendition.name for rendition in smaller}
         early: list[FinishedSegment] = []
 
