@@ -66,9 +66,8 @@ const start = {
       manifest: { retryParameters: { maxAttempts: 50 }, dash: { ignoreMinBufferTime: true }, defaultPresentationDelay: 2 },
     });
     one.addEventListener("error", (event) => {
-      const { severity, code, category, data } = event.detail;
-      const severe = severity === shaka.util.Error.Severity.CRITICAL;
-      note(severe ? report.fatal : report.errors, `shaka ${category} ${code} ${data ?? event.detail}`);
+      const severe = event.detail.severity === shaka.util.Error.Severity.CRITICAL;
+      note(severe ? report.fatal : report.errors, `shaka ${event.detail.code}`);
     });
     await one.load(url);
     window.instance = one;

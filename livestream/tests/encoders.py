@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from livestream.media.flv.repair import Section
 from livestream.media.flv.tags import Tag
 from livestream.media.health import HealthWarning
 from livestream.tests.flv_files import AUDIO, VIDEO, encode, moved
@@ -97,7 +98,7 @@ def sound_changes_back() -> list[Tag]:
 
 
 def picture_pauses() -> list[Tag]:
-    return [tag for tag in plain() if tag.kind != "video" or not 1500 < tag.timestamp < 5900]
+    return [tag for tag in plain() if tag.kind != "video" or not 1500 < tag.timestamp < 6900]
 
 
 def turned() -> list[Tag]:
@@ -279,7 +280,7 @@ CASES: tuple[Encoder, ...] = (
     Encoder(
         "late-sound",
         "sound begins late",
-        sending(lambda: together(track("video"), track("audio", 4.5))),
+        sending(lambda: together(track("video"), track("audio", 5.4))),
         "silence until the keyframe after the sound's beginning",
         "complete, silence at the start",
         told(HealthWarning.NO_SOUND),
@@ -288,7 +289,7 @@ CASES: tuple[Encoder, ...] = (
     Encoder(
         "late-picture",
         "the picture begins late",
-        sending(lambda: together(track("audio"), track("video", 4.9))),
+        sending(lambda: together(track("audio"), track("video", 5.9))),
         "a black picture until then",
         "complete, black at the start",
         told(HealthWarning.NO_PICTURE),
@@ -350,7 +351,7 @@ CASES: tuple[Encoder, ...] = (
         "hevc",
         "HEVC under a number of its own (older encoders)",
         sending(lambda: as_codec(12)),
-        "nothing",
+        "nothing; the encoder is disconnected",
         "`failed`, `unsupported_codec`",
         told(HealthWarning.UNSUPPORTED_CODEC),
         (Shows.NOTHING,),
@@ -369,7 +370,7 @@ CASES: tuple[Encoder, ...] = (
         "444",
         "H.264 4:4:4, 4:2:2 or with 10 bits",
         encoded(video=video("-pix_fmt", "yuv444p")),
-        "nothing",
+        "nothing; the encoder is disconnected",
         "`failed`, `unsupported_codec`",
         told(HealthWarning.UNSUPPORTED_CODEC),
         (Shows.NOTHING,),
@@ -452,13 +453,21 @@ CASES: tuple[Encoder, ...] = (
     Encoder(
         "reconnects",
         "five reconnects",
-        reconnecting(5, Ends.KILLED, pause=1),
+        reconnecting(5, Ends.KILLED, pause=0.5, seconds=1),
         "players wait each time, and go on",
         "complete, without the pauses",
         sections=(Shows.ALL,) * 6,
-        seconds=12,
+        seconds=6,
     ),
 )
+
+
+def shows(section: Section) -> Shows:
+    if section.video.unsupported:
+        return Shows.NOTHING
+    if section.has_picture:
+        return Shows.ALL if section.has_sound else Shows.PICTURE
+    return Shows.SOUND
 
 
 def as_table(cases: Iterable[Encoder] = CASES) -> str:

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from livestream.media.flv.repair import Frame, Repair, Section
 from livestream.media.health import HealthMeter, HealthWarning
-from livestream.tests.encoders import CASES, Encoder, Ends, Shows, as_recorded, as_table
+from livestream.tests.encoders import CASES, Encoder, Ends, as_recorded, as_table, shows
 from livestream.tests.flv_files import assert_flawless, sections_of
 
 pytestmark = pytest.mark.media
@@ -24,14 +24,6 @@ def all_sections(case: Encoder) -> list[tuple[Section, list[Frame]]]:
         tags = as_recorded(message.tag for message in connection.messages)
         found += sections_of(tags, Repair(first_section=len(found), start=start))
     return found
-
-
-def shows(section: Section) -> Shows:
-    if section.video.unsupported:
-        return Shows.NOTHING
-    if section.has_picture:
-        return Shows.ALL if section.has_sound else Shows.PICTURE
-    return Shows.SOUND
 
 
 def warnings_of(case: Encoder) -> set[HealthWarning]:
