@@ -35,6 +35,7 @@ class Packaged:
         self.from_start = HlsValidator(self.fetch, "http://host/live/dvr.m3u8")
         self.packager: StreamPackager | None = None
         self.task: asyncio.Task[None] | None = None
+        self.killed: set[int] = set()
         self._number = FIRST_RECORDING - 1
 
     def start(self) -> None:
@@ -120,10 +121,18 @@ class Packaged:
             found += [item for item in items if isinstance(item, Sample)]
         return found
 
-    def kill_ffmpeg(self, word: str) -> None:
-        """Kill our ffmpeg whose command contains a word, as if it had crashed."""
-        (process,) = [pid for pid, command in _children(os.getpid()) if word in command]
-        os.kill(process, signal.SIGKILL)
+    async def kill_ffmpeg(self, word: str) -> None:
+        """Kill our ffmpeg whose command contains a word, as if it had crashed, once there is one."""
+        found: list[int] = []
+
+        def is_there() -> bool:
+            found[:] = [pid for pid, command in _children(os.getpid()) if word in command]
+            return bool(set(found) - self.killed)
+
+        await self.wait(is_there)
+        for process in found:
+            self.killed.add(process)
+            os.kill(process, signal.SIGKILL)
 
 
 def pictures(tags: Iterable[Tag]) -> list[bytes]:

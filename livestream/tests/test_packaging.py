@@ -94,7 +94,7 @@ async def test_nothing_is_lost_when_the_copying_ffmpeg_is_killed(make: Make, tim
         if index < times:
             await packaged.wait_for_segments(index * 8 // (times + 1) + 1)
             packaged.check()
-            packaged.kill_ffmpeg("copy")
+            await packaged.kill_ffmpeg("copy")
     await packaged.end()
 
     assert [sample.data for sample in packaged.samples()] == pictures(tags)
@@ -266,14 +266,14 @@ async def test_smaller_renditions_have_the_same_segments(make: Make) -> None:
 async def test_smaller_renditions_begin_again_and_end_after_three_deaths(make: Make) -> None:
     packaged, tags = make(transcoders=1), encode(seconds=8, size="640x480")
     path = packaged.connect()
-    packaged.record(path, tags[: len(tags) // 4])
+    quarter = len(tags) // 4
+    packaged.record(path, tags[:quarter])
     for death in range(3):
         await packaged.wait_for_segments(death + 1, "360p")
         packaged.check()
-        packaged.kill_ffmpeg("libx264")
-        part = len(tags) // 4 * (death + 1)
-        packaged.record(path, tags[part : part + len(tags) // 4])
-    packaged.record(path, tags[len(tags) // 4 * 4 :])
+        await packaged.kill_ffmpeg("libx264")
+        packaged.record(path, tags[quarter * (death + 1) : quarter * (death + 2)])
+    packaged.record(path, tags[quarter * 4 :])
     await packaged.wait_for_segments(7, "360p")
     packaged.check()
     await packaged.end()

@@ -114,6 +114,8 @@ class PipedFfmpeg:
             self._process.kill()
         await asyncio.gather(*self._readers, return_exceptions=True)
         await self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     async def _read(self, name: str, descriptor: int) -> None:
         reader, loop = asyncio.StreamReader(limit=_MEGABYTE), asyncio.get_running_loop()
