@@ -32,7 +32,8 @@ tune_gc()
 request_started.disconnect(close_old_connections)
 if not settings.DEBUG:
     request_started.disconnect(reset_queries)
-socketio_application = SocketIoApp(SocketIoServer())
+socketio_server = SocketIoServer()
+socketio_application = SocketIoApp(socketio_server)
 fast_reads = FastReads(InlineSignals(cast(Asgi, django_application)), collect_routes())
 http_application = BodyLimit(fast_reads)
 
@@ -43,7 +44,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await lifecycle.start()
-            shutdown.announce_on_signals()
+            shutdown.announce_on_signals(socketio_server.end_without_logins)
             await send({"type": "lifespan.startup.complete"})
         else:
             await lifecycle.stop()

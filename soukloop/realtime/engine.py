@@ -19,8 +19,13 @@ from soukloop.realtime.uvicorn_protocol import EXTENSION, TransportSink
 logger = logging.getLogger("soukloop.socket")
 
 QUEUE_MAX = 64  # packets in Engine.IO's queue; further events wait in the member's backlog
-# The packets that a client may send: close, ping (the probe), pong, message, upgrade, noop.
-PACKET_TYPES = frozenset("123456")
+UPGRADE_TIMEOUT = 10.0  # seconds for each of the two packets with which a client changes to a WebSocket
+# The packets that a client may send: close, pong and message; on a WebSocket also ping (the probe), upgrade
+# and noop. Engine.IO ends a session that polls with one of the latter.
+POLLING_PACKET_TYPES = frozenset("134")
+WEBSOCKET_PACKET_TYPES = frozenset("123456")
+# Stands for a binary packet (an attachment). No command takes one, so its content goes no further.
+BINARY_PACKET = "4binary"
 _SOCKETIO_DISCONNECT = b"41"
 
 
@@ -32,6 +37,9 @@ class PacketQueue(asyncio.Queue[Any]):
     def put_nowait(self, item: Any) -> None:
         self.unsent += 1
         super().put_nowait(item)
+
+    async def join(self) -> None:
+        """Return at once. Engine.IO would wait here for a client that may never fetch its last packets."""
 
 
 class EngineSink:
@@ -95,9 +103,12 @@ class EngineSink:
             self._closing = asyncio.get_running_loop().create_task(self.end())
 
     async def end(self) -> None:
-        """Close the Engine.IO session without waiting for the client, as its own `disconnect` would."""
-        await self._session.close(wait=False)
-        self._session.queue.put_nowait(None)  # ends the writer task, which then closes an open WebSocket
+        """Close the Engine.IO session."""
+        await self._session.close()
+
+    def release(self) -> None:
+        """Let go of a session that is closed, whoever closed it: what waits for its packets ends."""
+        self._session.queue.put_nowait(None)  # ends a poll, or the writer task, which closes the WebSocket
         self._session.server.sockets.pop(self._session.sid, None)
 
     def packet_sent(self) -> None:
@@ -108,7 +119,9 @@ class EngineSink:
 
     def poll_finished(self) -> None:
         """Record that a polling request has been answered."""
-        if not self._session.upgraded:
+        if self._session.closed:
+            self._session.queue.put_nowait(None)  # for the next one, if the client polled several times
+        elif not self._session.upgraded:
             self.recount()
             self._resume()
 
@@ -133,20 +146,29 @@ class EngineWebSocket:
         self._send = send
         self._transport: TransportSink | None = scope.get("extensions", {}).get(EXTENSION)
         self._sink: EngineSink | None = None
+        self._is_upgrading = False
 
     def attach(self, sink: EngineSink, *, is_upgrade: bool) -> None:
         """Set the sink of the session, which uses this WebSocket now, or once its upgrade is complete."""
         self._sink = sink
+        self._is_upgrading = is_upgrade
         if not is_upgrade and self._transport is not None:
             sink.use_transport(self._transport)
 
     async def receive(self) -> dict[str, Any]:
-        message: dict[str, Any] = await self._receive()
+        message: dict[str, Any] = await self._receive_in_time()
         if message["type"] == "websocket.receive":
             text = message.get("text")
-            if not text or text[0] not in PACKET_TYPES or len(text) > settings.SOCKET_FRAME_MAX_BYTES:
+            if message.get("bytes") is not None and self._sink is not None and self._sink.member is not None:
+                message = {"type": "websocket.receive", "text": BINARY_PACKET}
+            elif (
+                not text
+                or text[0] not in WEBSOCKET_PACKET_TYPES
+                or len(text) > settings.SOCKET_FRAME_MAX_BYTES
+            ):
                 message = await self._refuse(text)
-            elif text[0] == "5" and self._sink is not None:  # the upgrade is complete
+            elif text[0] == "5" and self._is_upgrading and self._sink is not None:  # the upgrade is complete
+                self._is_upgrading = False
                 self._sink.recount()
                 if self._transport is not None:
                     self._sink.use_transport(self._transport)
@@ -158,6 +180,15 @@ class EngineWebSocket:
         await self._send(message)
         if message["type"] == "websocket.send" and self._sink is not None:
             self._sink.packet_sent()
+
+    async def _receive_in_time(self) -> Any:
+        """Receive the next message; ends an upgrade that the client leaves unfinished."""
+        try:
+            return await asyncio.wait_for(self._receive(), UPGRADE_TIMEOUT if self._is_upgrading else None)
+        except TimeoutError:
+            reason = "The upgrade was not completed in time."
+            await self._send({"type": "websocket.close", "code": 4408, "reason": reason})
+            return {"type": "websocket.disconnect", "code": 4408}
 
     async def _refuse(self, text: str | None) -> dict[str, Any]:
         code, reason = 4400, "Invalid Engine.IO packet."

@@ -15,9 +15,10 @@ from soukloop.realtime.hub import hub
 CLOSE_RESTARTING = 1012  # WebSocket's "service restart"
 
 
-def announce_on_signals() -> None:
+def announce_on_signals(end_handshakes: Callable[[], None]) -> None:
     """Call `announce` when the process is asked to stop, before the server closes its connections.
 
+    `end_handshakes` is called too: it ends the connections that have no member yet.
     The server says nothing to an application until all connections are closed, so its signal handlers are
     wrapped; called once it has set them.
     """
@@ -27,15 +28,18 @@ def announce_on_signals() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         handler = signal.getsignal(number)
         if callable(handler):
-            signal.signal(number, _announcing(loop, handler))
+            signal.signal(number, _announcing(loop, handler, end_handshakes))
 
 
 def _announcing(
-    loop: asyncio.AbstractEventLoop, handler: Callable[[int, FrameType | None], object]
+    loop: asyncio.AbstractEventLoop,
+    handler: Callable[[int, FrameType | None], object],
+    end_handshakes: Callable[[], None],
 ) -> Callable[[int, FrameType | None], None]:
     def handle(number: int, frame: FrameType | None) -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(announce)
+            loop.call_soon_threadsafe(end_handshakes)
         handler(number, frame)
 
     return handle

@@ -15,7 +15,13 @@ from soukloop.core.http.body_limit import Asgi, BodyLimit, read_body, with_lengt
 from soukloop.core.http.envelope import error_body
 from soukloop.realtime import lifecycle
 from soukloop.realtime.dispatch import dispatch
-from soukloop.realtime.engine import PACKET_TYPES, EngineSink, EngineWebSocket, PacketQueue
+from soukloop.realtime.engine import (
+    BINARY_PACKET,
+    POLLING_PACKET_TYPES,
+    EngineSink,
+    EngineWebSocket,
+    PacketQueue,
+)
 from soukloop.realtime.handshake import identify_user, is_trusted_origin, query_value
 from soukloop.realtime.members import FLOODING, Member
 
@@ -30,7 +36,7 @@ _SESSION = "soukloop.session"  # key in Engine.IO's environ
 
 # Socket.IO's packets (protocol 5): type, namespace, acknowledgement id, JSON.
 _PACKET = re.compile(r"([0-6])(/[^,]*)?,?([0-9]{1,15})?(.*)", re.DOTALL)
-_EVENT_WITH_ID = re.compile(r"2([0-9]{1,15})\[")
+_EVENT_WITH_ID = re.compile(r"(?:2|5[0-9]{1,15}-)([0-9]{1,15})\[")
 CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR = range(5)
 
 Payload.max_decode_packets = PACKETS_PER_POST
@@ -84,6 +90,11 @@ class SocketIoServer:
     def sink(self, session_id: str | None) -> EngineSink | None:
         return self._sinks.get(session_id or "")
 
+    def end_without_logins(self) -> None:
+        """End the sessions that have not logged in; called when the server stops."""
+        for sink in list(self._sinks.values()):
+            self._end_without_login(sink)
+
     async def handle_request(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await self._server.handle_request(scope, receive, send)
 
@@ -102,7 +113,10 @@ class SocketIoServer:
 
     async def _engine_disconnected(self, session_id: str, reason: str) -> None:
         await self._library_handlers["disconnect"](session_id, reason)
-        self._sinks.pop(session_id, None)
+        sink = self._sinks.pop(session_id, None)
+        if sink is not None:
+            # Once Engine.IO has closed the session, which it does when this function has returned.
+            asyncio.get_running_loop().call_soon(sink.release)
 
     async def _engine_message(self, session_id: str, text: Any) -> None:
         sink = self._sinks.get(session_id)
@@ -182,9 +196,11 @@ class SocketIoApp:
             return
         if scope["method"] == "POST":
             try:
-                body = await _read_packets(receive)
+                body = await _read_body(receive)
                 if sink is not None and not sink.budget.take(len(body), frames=body.count(b"\x1e") + 1):
                     raise BadRequest(FLOODING, code="flooding")
+                is_logged_in = sink is not None and sink.member is not None
+                body = _check_packets(body, is_logged_in=is_logged_in)
             except DomainError as error:
                 logger.info("bad polling request: %s", error.code)
                 if sink is not None:
@@ -202,6 +218,8 @@ def _is_trusted(origin: str, environ: dict[str, Any]) -> bool:
 
 
 def _parse(text: Any) -> Packet:
+    if text == BINARY_PACKET[1:]:
+        raise ValueError("no event takes binary data")
     found = _PACKET.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise ValueError("not a Socket.IO packet")
@@ -240,17 +258,27 @@ def _ack(packet_id: str, ack: dict[str, Any]) -> bytes:
     return b"43" + packet_id.encode() + b"[" + jsonlib.dumps(ack) + b"]"
 
 
-async def _read_packets(receive: Any) -> bytes:
-    """Return the body of a polling request; raises DomainError unless it is a list of Engine.IO packets."""
+async def _read_body(receive: Any) -> bytes:
     received = await read_body(receive, settings.SOCKET_FRAME_MAX_BYTES)
-    body = b"".join(message["body"] for message in received.messages())
+    return b"".join(message["body"] for message in received.messages())
+
+
+def _check_packets(body: bytes, *, is_logged_in: bool) -> bytes:
+    """Return the packets for Engine.IO; raises DomainError if the body has one that clients cannot send.
+
+    Binary packets are answered with an error as any invalid message is, once there is somebody to answer.
+    """
     try:
         packets = body.decode().split("\x1e")
     except UnicodeDecodeError as error:
         raise BadRequest("The body must be UTF-8.", code="bad_frame") from error
-    if len(packets) > PACKETS_PER_POST or not all(packet and packet[0] in PACKET_TYPES for packet in packets):
+    if is_logged_in:
+        packets = [BINARY_PACKET if packet.startswith("b") else packet for packet in packets]
+    if len(packets) > PACKETS_PER_POST or not all(
+        packet and packet[0] in POLLING_PACKET_TYPES for packet in packets
+    ):
         raise BadRequest("Invalid Engine.IO packets.", code="bad_frame")
-    return body
+    return "\x1e".join(packets).encode()
 
 
 def _replay_body(body: bytes) -> Any:

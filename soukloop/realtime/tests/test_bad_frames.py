@@ -12,7 +12,7 @@ import pytest
 from soukloop.realtime.testing.clients import BareClient
 from soukloop.realtime.testing.servers import ServerProcess
 from soukloop.realtime.tests.conftest import PROBE
-from soukloop.realtime.tests.raw import CONTINUATION, PING, Polling, RawSocket, frame
+from soukloop.realtime.tests.raw import BINARY, CONTINUATION, PING, Polling, RawSocket, frame
 from soukloop.realtime.tests.rooms import STREAM
 
 
@@ -304,6 +304,24 @@ def test_an_event_before_the_handshake_closes_the_connection(server: ServerProce
     client.send(b'42["probe:whoami"]')
     client.close_code()
     assert b"probe" not in client.received
+
+
+def test_a_binary_event_is_answered_in_its_acknowledgement_and_its_attachment_with_an_error(
+    logged_in: RawSocket,
+) -> None:
+    logged_in.send(b'451-7["probe:whoami",{"_placeholder":true,"num":0}]')
+    logged_in.until(b'437[{"success":false,"error":{"code":"bad_frame"')
+    logged_in.send(b"\x00\x01", opcode=BINARY)
+    logged_in.until(b'42["error",{"code":"bad_frame"')
+    logged_in.send(b'428["probe:whoami"]')
+    logged_in.until(b'438[{"success":true')
+
+
+def test_a_client_that_keeps_sending_attachments_is_closed_after_ten(logged_in: RawSocket) -> None:
+    for _ in range(10):
+        logged_in.send(b"\x00\x01", opcode=BINARY)
+    assert logged_in.close_code() in (None, 1000, 4400)
+    assert logged_in.received.count(b'"bad_frame"') == 10
 
 
 def test_polling_continues_after_a_failed_upgrade(server: ServerProcess, token: str) -> None:

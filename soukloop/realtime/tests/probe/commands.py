@@ -1,6 +1,8 @@
 """Commands for tests."""
 
+import asyncio
 import time
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 from uuid import UUID
@@ -12,6 +14,7 @@ from rest_framework import serializers
 from soukloop.core.errors import Conflict
 from soukloop.realtime.commands import command
 from soukloop.realtime.events import publish, publish_on_commit
+from soukloop.realtime.hub import hub
 from soukloop.realtime.presence import contacts
 from soukloop.realtime.rooms import ROOM_KINDS
 from soukloop.realtime.sessions import Session
@@ -108,3 +111,10 @@ def publish_left(session: Session, room: str) -> None:
 def all_users(user_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
     others = list(get_user_model().objects.values_list("pk", flat=True)[:100])
     return [(user_id, other) for user_id in user_ids for other in others]
+
+
+@command("probe:tasks", input=None, example={})
+def tasks(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Count the server's tasks by the names of their coroutines."""
+    coroutines = [task.get_coro() for task in asyncio.all_tasks(hub.loop)]
+    return {"tasks": Counter(getattr(coroutine, "__qualname__", "") for coroutine in coroutines)}
