@@ -5,12 +5,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.blocks import blocked_between, blocked_between_sql
 from accounts.models import Follow, User
 from listings.models import Product
-from livestream.models import Stream, StreamProduct, StreamQuerySet
+from livestream.models import Clip, Replay, Stream, StreamProduct, StreamQuerySet
 from soukloop.core.db.rows import columns_of, one_row
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 
@@ -137,6 +137,25 @@ def can_watch(user: User, stream: Stream) -> bool:
     if stream.audience == Stream.Audience.EVERYONE or stream.seller_id == user.pk:
         return True
     return Follow.objects.filter(follower=user, followed=stream.seller_id).exists()
+
+
+def clip_of(stream: Stream, clip_id: UUID | str, *, user: User) -> Clip:
+    """Return a clip of a stream that this person may watch; raises NotFound, also while it isn't ready."""
+    clip = clips_of(stream, user=user).filter(pk=clip_id).first()
+    if clip is None:
+        raise NotFound("Clip not found.", code="clip_not_found")
+    return clip
+
+
+def clips_of(stream: Stream, *, user: User) -> QuerySet[Clip]:
+    """Return the clips that this person may see of a stream that they may watch; its seller sees all."""
+    replay = getattr(stream, "replay", None)
+    clips = Clip.objects.filter(stream=stream).order_by("-created_at", "-pk")
+    if stream.seller_id == user.pk:
+        return clips
+    if replay is None or replay.state == Replay.State.WITHDRAWN:
+        return clips.none()
+    return clips.filter(state=Clip.State.READY)
 
 
 def moderated_stream(user: User, stream_id: UUID | str) -> Stream:

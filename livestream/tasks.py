@@ -4,7 +4,7 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from livestream.services import announcements, broadcasts, replays, room_sweeps, withdrawn_replays
+from livestream.services import announcements, broadcasts, clips, replays, room_sweeps, withdrawn_replays
 from soukloop.core.jobs.retries import task
 
 # `aliases` are the names of tasks in earlier versions, whose jobs may still be in the queue.
@@ -26,6 +26,18 @@ def drop_publisher(*, public_id: str) -> None:
 def make_replay(*, stream_id: str) -> None:
     """Make the replay of an ended stream."""
     replays.make_replay(stream_id=UUID(stream_id))
+
+
+@task("livestream.make_clip")
+def make_clip(*, clip_id: str) -> None:
+    """Cut a clip out of a stream's recordings or of its replay."""
+    clips.make_clip(clip_id=UUID(clip_id))
+
+
+@task("livestream.delete_clip_files")
+def delete_clip_files(*, public_id: str, clip_id: str) -> None:
+    """Delete the files of a deleted clip."""
+    clips.delete_clip_files(public_id=public_id, clip_id=UUID(clip_id))
 
 
 @task("livestream.hide_replay")
@@ -65,8 +77,9 @@ def reconcile_publishers(timestamp: int) -> None:
 @app.periodic(cron="* * * * * */10")
 @task("livestream.resume_pending_replays", queueing_lock="livestream.resume_pending_replays")
 def resume_pending_replays(timestamp: int) -> None:
-    """Enqueue the unfinished replays whose job was lost."""
+    """Enqueue the unfinished replays and clips whose job was lost."""
     replays.resume_pending_replays()
+    clips.resume_pending_clips()
 
 
 @app.periodic(cron="41 * * * *")

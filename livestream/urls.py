@@ -3,6 +3,7 @@
 from django.urls import path
 
 from livestream.views.chat import StreamChatViewSet
+from livestream.views.clips import ClipViewSet
 from livestream.views.products import StreamProductViewSet
 from livestream.views.streams import StreamViewSet
 
@@ -22,6 +23,14 @@ urlpatterns = [
     path("streams/<uuid:stream_id>/rotate-key", StreamViewSet.as_view({"post": "rotate_key"}, **_WRITE)),
     path("streams/<uuid:stream_id>/analytics", StreamViewSet.as_view({"get": "analytics"})),
     path("streams/<uuid:stream_id>/health", StreamViewSet.as_view({"get": "health"})),
+    path(
+        "streams/<uuid:stream_id>/clips",
+        ClipViewSet.as_view({"get": "list", "post": "create"}, rate_scope={"POST": "stream_write"}),
+    ),
+    path(
+        "streams/<uuid:stream_id>/clips/<uuid:clip_id>",
+        ClipViewSet.as_view({"get": "retrieve", "delete": "destroy"}, rate_scope={"DELETE": "stream_write"}),
+    ),
     path("streams/<uuid:stream_id>/replay", StreamViewSet.as_view({"get": "replay"})),
     path(
         "streams/<uuid:stream_id>/products/<uuid:product_id>",

@@ -79,6 +79,7 @@ def server(web: Web) -> Iterator[MediaServerProcess]:
             folder.mkdir(parents=True)
             for file in FILES:
                 (folder / file).write_text("#EXTM3U" * 100)
+        (server.root / "vods/stream_1/clip-1.mp4").write_text("clip")
         (server.root / "vods/stream_1.m3u8").write_text("#EXTM3U" * 100)
         server.start(web.url)
         yield server
@@ -105,13 +106,14 @@ def statuses(server: MediaServerProcess, *paths: str) -> list[int]:
 def test_only_addresses_with_a_valid_token_are_served_and_refusals_are_never_cached(
     server: MediaServerProcess,
 ) -> None:
-    for tail in (PLAYLIST, "vods/stream_1.m3u8", "vods/stream_1/video.mp4"):
+    for tail in (PLAYLIST, "vods/stream_1.m3u8", "vods/stream_1/video.mp4", "clips/stream_1/clip-1.mp4"):
         assert statuses(server, f"/good/{tail}", f"/{tail}", f"/wrong/{tail}") == [200, 403, 403]
         for path in (f"/{tail}", f"/wrong/{tail}", f"/good/x/{tail}", f"/g%20d/{tail}"):
             status, headers = ask(server, path)
             assert status in (403, 404)
             assert headers["Cache-Control"] == "no-store"
             assert headers["Access-Control-Allow-Origin"] == "*"
+    assert statuses(server, "/good/clips/stream_1/video.mp4") == [403], "only clips, also without a replay"
     hidden = ("live/stream_1/journal.jsonl", "live/stream_1/", "recordings/stream_1-1.flv")
     assert not {200, 206} & set(statuses(server, *(f"/good/{path}" for path in hidden)))
     status, headers = ask(server, "/good/vods/stream_1/none.mp4")

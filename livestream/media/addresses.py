@@ -48,6 +48,12 @@ class MediaAddresses:
     def poster(self) -> str:
         return f"{self._base}vods/{poster_name(self._public_id)}"
 
+    def clip(self, clip_id: UUID) -> str:
+        return f"{self._base}clips/{clip_name(self._public_id, clip_id)}"
+
+    def clip_poster(self, clip_id: UUID) -> str:
+        return f"{self._base}clips/{clip_poster_name(self._public_id, clip_id)}"
+
 
 def replay_storage() -> Storage:
     """Return the storage of replays: a folder of the media server, or a bucket that it reads."""
@@ -64,3 +70,11 @@ def mp4_name(public_id: str) -> str:
 
 def poster_name(public_id: str) -> str:
     return f"{public_id}/poster.jpg"
+
+
+def clip_name(public_id: str, clip_id: UUID) -> str:
+    return f"{public_id}/clip-{clip_id.hex}.mp4"
+
+
+def clip_poster_name(public_id: str, clip_id: UUID) -> str:
+    return f"{public_id}/clip-{clip_id.hex}.jpg"

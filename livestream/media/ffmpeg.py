@@ -14,6 +14,7 @@ __all__ = [
     "FfmpegError",
     "FfmpegInterrupted",
     "VideoTarget",
+    "cut",
     "decode_errors",
     "encode",
     "mux",
@@ -124,6 +125,35 @@ def encode(
             sandbox.take(folder / "video.flv", video.path)
         if audio:
             sandbox.take(folder / "sound.aac", audio.path)
+
+
+def cut(
+    target: Path,
+    *,
+    skip: float,
+    seconds: float,
+    source: Path | None = None,
+    segments: Iterable[bytes] | None = None,
+) -> None:
+    """Encode a part of an MP4, or of HLS segments, as an MP4 that begins exactly after `skip` seconds."""
+    sources = [source] if source else []
+    demuxer, name = ("mov", source.name) if source else ("mpegts", "pipe:0")
+    with sandbox.working_folder(target.parent, *sources) as folder:
+        sandbox.run(
+            "ffmpeg",
+            (
+                *_COMMAND[1:],
+                *sandbox.input_options(demuxer),
+                *("-i", name, "-ss", f"{skip:.3f}", "-t", f"{seconds:.3f}", "-map", "0:v:0", "-map", "0:a:0"),
+                *("-c:v", "libx264", "-preset", "veryfast", "-crf", "21", "-pix_fmt", "yuv420p"),
+                *("-maxrate", "6M", "-bufsize", "12M", "-threads", "2", "-c:a", "aac", "-b:a", "128k"),
+                *("-movflags", "+faststart", "-f", "mp4", "clip.mp4"),
+            ),
+            folder=folder,
+            feed=segments,
+            limits=sandbox.Limits(cpu_seconds=1200, wall_seconds=2400),
+        )
+        sandbox.take(folder / "clip.mp4", target)
 
 
 def segment(source: Path, target: Path, *, prefix: str) -> None:

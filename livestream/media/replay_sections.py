@@ -24,6 +24,8 @@ class Piece:
     section: Section
     milliseconds: int
     position: int  # ms from the start of the replay
+    keyframes: tuple[int, ...] = ()  # ms from the start of the section
+    begin: int = 0  # ms from the start of the section, at a keyframe
 
 
 @dataclass
@@ -138,7 +140,7 @@ def _read_recording(path: Path, contents: Contents) -> None:
     position = start = contents.milliseconds
     for one, following in zip_longest(usable, usable[1:]):
         milliseconds = one.length(following)
-        contents.pieces.append(Piece(path, one.section, milliseconds, position))
+        contents.pieces.append(Piece(path, one.section, milliseconds, position, tuple(one.keyframes)))
         position += milliseconds
     if position > start:
         contents.parts += _parts(path, position - start, reader.jumps)
@@ -150,6 +152,7 @@ class _Found:
     def __init__(self, section: Section) -> None:
         self.section = section
         self.has_frames = False
+        self.keyframes: list[int] = []
         self._video_end = self._video_dts = self._audio_end = section.start
         samples, rate = section.audio.frame_samples, section.audio.sample_rate
         self._sound_ms = round(samples * 1000 / rate) if rate and samples else 20
@@ -159,6 +162,8 @@ class _Found:
         if frame.kind == "video":
             self._video_end = frame.dts + min(_PICTURE_MS_MAX, max(40, frame.dts - self._video_dts))
             self._video_dts = frame.dts
+            if frame.is_key:
+                self.keyframes.append(frame.dts - self.section.start)
         else:
             self._audio_end = frame.dts + self._sound_ms
 

@@ -124,11 +124,15 @@ def _frames_of(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Iterator[Frame]
     for path in dict.fromkeys(piece.recording for piece in pieces):
         for section, frames in sections_of(path):
             if piece := wanted.get((path, section.number)):
-                start = section.start
-                yield (
-                    piece,
-                    (frame._replace(dts=frame.dts - start, pts=frame.pts - start) for frame in frames),
-                )
+                yield piece, _within(piece, frames)
+
+
+def _within(piece: Piece, frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Yield the frames of a piece, moved to its beginning."""
+    start = piece.section.start + piece.begin
+    for frame in frames:
+        if start <= frame.dts < start + piece.milliseconds:
+            yield frame._replace(dts=frame.dts - start, pts=frame.pts - start)
 
 
 class _Encoder:

@@ -2,6 +2,7 @@
 
 from livestream.models.announcements import Announcement
 from livestream.models.chat import ChatMessage, ReactionTotal, StreamModerator, StreamMute
+from livestream.models.clips import Clip
 from livestream.models.media import PublisherConnection, Replay
 from livestream.models.streams import ProductClick, ProductTag, Stream, StreamProduct, StreamQuerySet
 from livestream.models.viewers import ViewerSample, ViewerSession
@@ -9,6 +10,7 @@ from livestream.models.viewers import ViewerSample, ViewerSession
 __all__ = [
     "Announcement",
     "ChatMessage",
+    "Clip",
     "ProductClick",
     "ProductTag",
     "PublisherConnection",

@@ -25,8 +25,8 @@ def media_addresses(stream: Stream, viewer_id: UUID | None) -> MediaAddresses | 
 def is_playable(*, token: str, kind: str, public_id: str) -> bool:
     """Return whether the media server may serve files of a stream to the holder of a token.
 
-    `kind` is `live` or `vods`. The live files of an ended stream are served for as long as they are kept, so
-    that players come to the end, unless staff ended it.
+    `kind` is `live`, `vods` or `clips`. The live files of an ended stream are served for as long as they are
+    kept, so that players come to the end, unless staff ended it.
     """
     found = read_token(token, public_id)
     if found is None:
@@ -35,7 +35,12 @@ def is_playable(*, token: str, kind: str, public_id: str) -> bool:
     stream = streams.filter(public_id=public_id).first()
     if stream is None:
         return False
-    return _has_live_files(stream) if kind == "live" else _has_replay(stream)
+    match kind:
+        case "live":
+            return _has_live_files(stream)
+        case "clips":
+            return _may_have_clips(stream)
+    return _has_replay(stream)
 
 
 def _has_live_files(stream: Stream) -> bool:
@@ -52,3 +57,9 @@ def _has_replay(stream: Stream) -> bool:
     replay = getattr(stream, "replay", None)
     is_ready = replay is not None and replay.state == Replay.State.READY
     return is_ready and stream.end_reason != Stream.EndReason.STAFF
+
+
+def _may_have_clips(stream: Stream) -> bool:
+    """Return whether a stream's clips may be watched: as soon as they are made, unless it was withdrawn."""
+    replay = getattr(stream, "replay", None)
+    return replay is not None and replay.state != Replay.State.WITHDRAWN

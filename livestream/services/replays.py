@@ -138,8 +138,9 @@ def _attempt(replay: Replay) -> None:
 def _run_steps(replay: Replay) -> None:
     folder = recordings.work_folder(replay.stream.public_id)
     folder.mkdir(parents=True, exist_ok=True)
+    replay_files.restore(replay.stream.public_id)  # if a withdrawal was lifted
     if replay.step in (Replay.Step.PUBLISH, Replay.Step.CHECK):
-        _restore_files(replay)
+        save_progress(replay, state=Replay.State.READY, progress=100)
     elif replay.step and not (folder / replay_steps.VIDEO).exists():
         save_progress(replay, step="", progress=0)  # another machine's worker made it
     done = _NAMES.index(Replay.Step(replay.step)) + 1 if replay.step else 0
@@ -149,12 +150,6 @@ def _run_steps(replay: Replay) -> None:
             break
         save_progress(replay, step=step, progress=progress)
     replay_steps.delete_temporary_files(replay, folder)
-
-
-def _restore_files(replay: Replay) -> None:
-    """Move the files of a replay whose withdrawal was lifted back, and make it public again."""
-    replay_files.restore(replay.stream.public_id)
-    save_progress(replay, state=Replay.State.READY, progress=100)
 
 
 def _retry_or_fail(replay: Replay, error: Exception, reason: str) -> None:

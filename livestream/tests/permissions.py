@@ -5,7 +5,7 @@ from typing import Any
 from django.utils import timezone
 
 from listings.tests.factories import make_product
-from livestream.models import ChatMessage
+from livestream.models import ChatMessage, Clip
 from livestream.tests.factories import make_stream
 from soukloop.tests.people import People
 
@@ -19,6 +19,10 @@ STATUSES = {
     "GET /api/v1/streams/<uuid:stream_id>/chat": (401, 200, 200, 200),
     "PATCH /api/v1/streams/<uuid:stream_id>/chat": (401, 403, 403, 200),
     "DELETE /api/v1/streams/<uuid:stream_id>/chat/<uuid:message_id>": (401, 403, 409, 409),
+    "GET /api/v1/streams/<uuid:stream_id>/clips": (401, 200, 200, 200),
+    "POST /api/v1/streams/<uuid:stream_id>/clips": (401, 403, 403, 409),
+    "DELETE /api/v1/streams/<uuid:stream_id>/clips/<uuid:clip_id>": (401, 403, 403, 204),
+    "GET /api/v1/streams/<uuid:stream_id>/clips/<uuid:clip_id>": (401, 404, 404, 200),
     "POST /api/v1/streams/<uuid:stream_id>/end": (401, 403, 403, 409),
     "POST /api/v1/streams/<uuid:stream_id>/go-live": (401, 403, 403, 200),
     "GET /api/v1/streams/<uuid:stream_id>/health": (401, 403, 403, 200),
@@ -38,6 +42,7 @@ STATUSES = {
 BODIES = {
     "PATCH /api/v1/streams/<uuid:stream_id>/chat": '{"slow_mode_seconds": 0}',
     "PATCH /api/v1/streams/<uuid:stream_id>/settings": '{"audience": "followers"}',
+    "POST /api/v1/streams/<uuid:stream_id>/clips": '{"start_seconds": 0, "end_seconds": 10}',
     "POST /api/v1/streams/<uuid:stream_id>/go-live": '{"camera_ready": true, "checklist_complete": true}',
     "POST /api/v1/streams/<uuid:stream_id>/products/<uuid:product_id>/tag": (
         '{"x": 0.5, "y": 0.5, "timestamp_seconds": 1}'
@@ -46,15 +51,17 @@ BODIES = {
 
 
 def make_rows(people: People) -> dict[str, Any]:
-    """Create a scheduled stream of the seller with a product, and a chat message of the buyer."""
+    """Create a scheduled stream of the seller with a product, a message of the buyer and a clip."""
     product = make_product(seller=people.seller)
     stream = make_stream(seller=people.seller, products=[product])
     message = ChatMessage.objects.create(
         stream=stream, user=people.buyer, seq=1, message="Salam", created_at=timezone.now()
     )
+    clip = Clip.objects.create(stream=stream, start_seconds=0, end_seconds=10)
     return {
         "stream_id": stream.pk,
         "product_id": product.pk,
         "message_id": message.pk,
+        "clip_id": clip.pk,
         "user_id": people.buyer.pk,
     }

@@ -27,7 +27,7 @@ from listings.models import Product, ViewBatch
 from listings.services import view_counts
 from listings.tests.factories import DUBAI_MARINA, make_product
 from livestream.media import server as media_server
-from livestream.models import Announcement, Replay, Stream, ViewerSample
+from livestream.models import Announcement, Clip, Replay, Stream, ViewerSample
 from livestream.services import streams
 from livestream.tests.factories import make_live_stream, make_publisher, make_stream
 from offers.models import Offer
@@ -155,6 +155,12 @@ def missed_withdrawal() -> Arguments:
     return PERIODIC
 
 
+def clip_without_video() -> Arguments:
+    stream = ended_stream()
+    Replay.objects.filter(stream=stream).update(state="withdrawn", withdrawn_at=timezone.now())
+    return {"clip_id": str(Clip.objects.create(stream=stream, start_seconds=0, end_seconds=5).pk)}
+
+
 def old_announcement() -> Arguments:
     announced_stream()
     Announcement.objects.update(created_at=timezone.now() - LONG_AGO)
@@ -224,7 +230,9 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "livestream.delete_old_announcements": old_announcement,
     "livestream.delete_recordings": unrecorded_stream,
     "livestream.drop_publisher": lambda: {"public_id": ended_stream().public_id},
+    "livestream.delete_clip_files": lambda: {"public_id": ended_stream().public_id, "clip_id": str(uuid4())},
     "livestream.hide_replay": withdrawn_replay,
+    "livestream.make_clip": clip_without_video,
     "livestream.make_replay": stream_without_recording,  # with a recording: test_replays.py
     "livestream.reconcile_publishers": lost_publisher,
     "livestream.resume_pending_replays": forgotten_replay,
@@ -248,6 +256,7 @@ CHANGING = {
     "listings.put_waiting_on_sale",
     "livestream.announce_stream",
     "livestream.delete_old_announcements",
+    "livestream.make_clip",
     "livestream.make_replay",
     "livestream.reconcile_publishers",
     "livestream.resume_pending_replays",
