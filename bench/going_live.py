@@ -1,13 +1,10 @@
-"""Going live: the response time with very many people to notify, and the time until video plays."""
+"""Going live: the response time with very many people to notify."""
 
 import json
 import os
-import shutil
 import statistics
-import tempfile
 import time
 import urllib.request
-from pathlib import Path
 from typing import Any
 
 from bench.streams import ENVIRONMENT
@@ -16,8 +13,6 @@ FOLLOWERS = int(os.environ.get("BENCH_FOLLOWERS", "150000"))
 NEIGHBOURS = int(os.environ.get("BENCH_NEIGHBOURS", "100000"))
 TIMES = 5
 LIMIT_MS = 300
-SEGMENTS = 3
-LIMIT_FIRST_SEGMENT = 4.0
 # Copies of the first person's row, which is much faster than creating people one by one.
 _COPY_PEOPLE = """
 INSERT INTO accounts_user ({columns}) SELECT {columns_of_person}
@@ -41,7 +36,6 @@ def main() -> None:
     from bench.database import bench_database  # noqa: PLC0415 - Django must be set up first
 
     with bench_database() as database_url:
-        _first_segments(database_url)
         _large_audience(database_url)
 
 
@@ -87,50 +81,6 @@ def _large_audience(database_url: str) -> None:
         f"go live before {live['notificationsSent']:,} people: answered in {statistics.median(waits):.0f} ms,"
         f" the middle of {TIMES}, at most {max(waits):.0f} (to reach: {LIMIT_MS} ms)",
         flush=True,
-    )
-
-
-def _first_segments(database_url: str) -> None:
-    """Go live, publish immediately, and wait for a playlist that a player can start with."""
-    from accounts.tests.factories import make_seller  # noqa: PLC0415
-    from accounts.tokens import access_token_for  # noqa: PLC0415
-    from livestream.tests.factories import make_stream  # noqa: PLC0415
-    from livestream.tests.media import MediaServerProcess, publish  # noqa: PLC0415
-    from soukloop.realtime.testing.servers import ServerProcess  # noqa: PLC0415
-    from soukloop.realtime.testing.waiting import wait_until  # noqa: PLC0415
-
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    root = Path(tempfile.mkdtemp(prefix="bench-media-"))
-    root.chmod(0o755)
-    media = MediaServerProcess(root)
-    web = ServerProcess("uvicorn", database_url, {**ENVIRONMENT, **media.environment})
-    waits = []
-    try:
-        web.wait_until_ready()
-        media.start(web.url)
-        for _ in range(SEGMENTS):
-            seller = make_seller()
-            stream = make_stream(seller=seller)
-            started = time.perf_counter()
-            live = _post(f"{web.url}/api/v1/streams/{stream.pk}/go-live", access_token_for(seller))
-            answered = time.perf_counter() - started
-            encoder = publish(live["rtmpUrl"], live["streamKey"], 30)
-            path = live["hlsUrl"].split(f":{media.media_port}")[1]
-            wait_until(lambda path=path: b".ts" in (media.get(path) or b""), "segment", 30)
-            waits.append(time.perf_counter() - started)
-            encoder.kill()
-            encoder.wait()
-            print(
-                f"  go live answered in {answered * 1000:.0f} ms, playable after {waits[-1]:.1f} s",
-                flush=True,
-            )
-    finally:
-        media.stop()
-        web.terminate()
-        shutil.rmtree(root, ignore_errors=True)
-    print(
-        f"go live → first playable segment: {statistics.median(waits):.1f} s, the middle of {SEGMENTS}"
-        f" (to reach: {LIMIT_FIRST_SEGMENT:g} s)"
     )
 
 

@@ -28,6 +28,11 @@ class MediaAddresses:
         return f"{self._base}live/{self._public_id}/index.m3u8"
 
     @property
+    def dvr(self) -> str:
+        """Return the address of the HLS playlist that goes back to the stream's start."""
+        return f"{self._base}live/{self._public_id}/dvr.m3u8"
+
+    @property
     def dash(self) -> str:
         return f"{self._base}live/{self._public_id}/manifest.mpd"
 

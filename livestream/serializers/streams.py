@@ -40,6 +40,14 @@ class StreamCardOutput(serializers.Serializer[None]):
     seller = StreamSellerOutput()
     hlsUrl = serializers.URLField(allow_null=True, help_text="While live")
     dashUrl = serializers.URLField(allow_null=True, help_text="While live")
+    dvrUrl = serializers.URLField(
+        allow_null=True, help_text="While live: HLS from the stream's start, for players that rewind"
+    )
+    thumbnailUrl = serializers.URLField(
+        allow_null=True,
+        help_text="While live: a still that changes every 10 s, 404 before the first picture."
+        " Later the replay's poster, if there is one",
+    )
     vodUrl = serializers.URLField(allow_null=True, help_text="After the end, unless nothing was recorded")
     createdAt = serializers.DateTimeField()
     startedAt = serializers.DateTimeField(allow_null=True)
@@ -126,11 +134,19 @@ def card_body(stream: Stream, *, viewer_id: UUID, can_watch: bool = True) -> dic
         "seller": seller_body(stream),
         "hlsUrl": live_video.hls if live_video else None,
         "dashUrl": live_video.dash if live_video else None,
+        "dvrUrl": live_video.dvr if live_video else None,
+        "thumbnailUrl": live_video.still if live_video else _poster_url(stream, viewer_id, can_watch),
         "vodUrl": vod_url(stream, viewer_id) if can_watch else None,
         "createdAt": stream.created_at,
         "startedAt": stream.started_at,
         "endedAt": stream.ended_at,
     }
+
+
+def _poster_url(stream: Stream, viewer_id: UUID, can_watch: bool) -> str | None:
+    has_poster = can_watch and vod_url(stream, viewer_id) is not None and stream.replay.has_poster
+    found = media_addresses(stream, viewer_id) if has_poster else None
+    return found.poster if found else None
 
 
 def stream_body(

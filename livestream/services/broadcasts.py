@@ -85,8 +85,8 @@ def _replace_connection(stream_id: UUID, *, digest: str, client_id: str, dropped
     if other is not None and is_new and other.client_id not in (dropped or ()):
         return False
     stream.publisher_connections.filter(lost_at=None).update(lost_at=now)
+    # Viewers are told once its first segment can be fetched: services.health.report_first_segment.
     PublisherConnection.objects.create(stream=stream, client_id=client_id, connected_at=now)
-    events.publish_stream_resumed(stream)
     return True
 
 
@@ -169,8 +169,10 @@ def _mark_connected_again(stream_id: UUID, connection_id: int) -> None:
     stream = access.lock_stream(stream_id)
     if not stream.is_live or stream.publisher_connections.filter(lost_at=None).exists():
         return
-    stream.publisher_connections.filter(pk=connection_id).update(lost_at=None)
-    events.publish_stream_resumed(stream)
+    connections = stream.publisher_connections.filter(pk=connection_id)
+    connections.update(lost_at=None)
+    if connections.exclude(first_segment_at=None).exists():
+        events.publish_stream_resumed(stream)
 
 
 def _end_abandoned_streams() -> None:

@@ -28,6 +28,26 @@ def test_a_followers_stream_shows_its_video_to_followers_only() -> None:
         assert client_for(follower).get(path).json()["data"]["total"] == 1
 
 
+def test_cards_have_a_still_while_live_and_the_poster_of_the_replay_later() -> None:
+    viewer, live = client_for(make_user()), make_live_stream()
+    [card] = viewer.get("/api/v1/streams/live").json()["data"]["items"]
+    assert card["streamId"] == str(live.pk)
+    assert card["thumbnailUrl"].endswith(f"/live/{live.public_id}/still.jpg")
+    assert card["dvrUrl"].endswith(f"/live/{live.public_id}/dvr.m3u8")
+    ended = make_stream(status="ended", started_at=timezone.now(), ended_at=timezone.now())
+    replay = Replay.objects.create(stream=ended, state="ready", has_poster=True)
+
+    def thumbnail() -> Any:
+        data = viewer.get(f"/api/v1/streams/{ended.pk}").json()["data"]
+        assert data["dvrUrl"] is None
+        return data["thumbnailUrl"]
+
+    assert thumbnail().endswith(f"/vods/{ended.public_id}/poster.jpg")
+    for change in ({"state": "failed"}, {"state": "ready", "has_poster": False}):
+        Replay.objects.filter(pk=replay.pk).update(**change)
+        assert thumbnail() is None
+
+
 def test_lists_filter_and_omit_blocked_cancelled_and_banned_streams() -> None:
     viewer = make_user()
     live = make_live_stream(category_id="trading_cards", viewer_count=3)

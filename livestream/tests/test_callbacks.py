@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from livestream.models import PublisherConnection
-from livestream.services import streams
+from livestream.services import health, streams
 from livestream.tests.factories import make_live_stream, make_publisher
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +65,9 @@ def test_rotating_the_key_interrupts_the_stream_until_the_encoder_uses_the_new_o
     assert abs(reconnect_by - before - settings.STREAM_RECONNECT_WINDOW) < timedelta(seconds=5)
     with django_capture_on_commit_callbacks(execute=True):
         assert call(client, "publish", secret, name=key, clientid="2").status_code == 302
+    assert captured_events[1:] == [], "there is no picture yet"
+    with django_capture_on_commit_callbacks(execute=True):
+        health.report_first_segment(public_id=stream.public_id)
     assert captured_events[1:] == [(room, "stream:resumed", {"streamId": str(stream.pk)})]
 
 

@@ -166,7 +166,7 @@ def test_a_stream_that_is_not_recorded_leaves_no_files(
     streams.end_stream(actor=seller, stream_id=stream.pk)
     run_jobs()
     wait_until_recorded(stream)
-    wait_until(lambda: not list((media.root / "recordings").iterdir()), "empty folder")
+    wait_until(lambda: not list((media.root / "recordings").glob("*.flv")), "empty folder")
     assert list((media.root / "vods").iterdir()) == []
     assert not Replay.objects.exists()
 
