@@ -118,6 +118,7 @@ def _lost_encoder(site: Site, browser: Browser) -> None:
 
 def _slow_connection(site: Site, browser: Browser) -> None:
     """Print for how long the picture stands still at 1 Mbit/s, with 2.5 Mbit/s published."""
+    time.sleep(15)  # until the transcoder of the broadcast before is free again
     broadcast = site.go_live()
     encoder = ClockEncoder(broadcast.publish_to)
     encoder.start()
@@ -181,7 +182,10 @@ def _frozen_seconds(samples: list[dict[str, Any]]) -> float:
 
 def _errors(browser: Browser, name: str) -> str:
     last = browser.samples[name][-1] if browser.samples[name] else {"errors": [], "fatal": ["no sample"]}
-    return f"{len(last['fatal'])} fatal errors {last['fatal'][:3] or ''}, {len(last['errors'])} others"
+    kinds = ", ".join(sorted(set(last["fatal"] + last["errors"]))[:4])
+    return f"{len(last['fatal'])} fatal errors, {len(last['errors'])} others" + (
+        f": {kinds}" if kinds else ""
+    )
 
 
 def _listed(waits: list[float]) -> str:

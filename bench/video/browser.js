@@ -29,6 +29,7 @@ async function command(browser, { open, close, address, throttle, screenshot, pa
       await session.send("Network.emulateNetworkConditions",
         { offline: false, latency: 20, downloadThroughput: throttle, uploadThroughput: throttle });
     }
+    if (process.env.VERBOSE) page.on("console", (message) => console.error(open, message.text()));
     await page.goto(address);
     pages.set(open, page);
   } else if (close) {

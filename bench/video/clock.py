@@ -4,7 +4,7 @@ import subprocess
 import threading
 import time
 
-WIDTH, HEIGHT, RATE = 640, 360, 30
+WIDTH, HEIGHT, RATE = 640, 360, 30  # as drawn; published as 1280 × 720
 _BLOCK, _BITS = 16, 40  # 32 bits of milliseconds, 8 of their checksum
 _WHITE, _BLACK = bytes([235]) * _BLOCK, bytes([16]) * _BLOCK
 
@@ -20,32 +20,15 @@ class ClockEncoder:
     def __init__(
         self, address: str, *, gop_seconds: float = 1.0, bitrate: str = "2500k", noise: int = 12
     ) -> None:
+        drawn = f"{WIDTH}x{HEIGHT}"
+        larger = f"scale=1280:720:flags=neighbor,noise=alls={noise}:allf=t"
         self.command = [
-            *("ffmpeg", "-nostdin", "-v", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p"),
-            *(
-                "-s",
-                f"{WIDTH}x{HEIGHT}",
-                "-r",
-                str(RATE),
-                "-i",
-                "pipe:0",
-                "-f",
-                "lavfi",
-                "-i",
-                "sine=r=48000",
-            ),
-            *("-vf", f"noise=alls={noise}:allf=t", "-c:v", "libx264", "-preset", "ultrafast"),
-            *(
-                "-tune",
-                "zerolatency",
-                "-g",
-                str(round(RATE * gop_seconds)),
-                "-b:v",
-                bitrate,
-                "-maxrate",
-                bitrate,
-            ),
-            *("-bufsize", "1M", "-c:a", "aac", "-b:a", "96k", "-f", "flv", address),
+            *("ffmpeg", "-nostdin", "-v", "error"),
+            *("-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", drawn, "-r", str(RATE), "-i", "pipe:0"),
+            *("-f", "lavfi", "-i", "sine=r=48000", "-vf", larger),
+            *("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"),
+            *("-g", str(round(RATE * gop_seconds)), "-b:v", bitrate, "-maxrate", bitrate, "-bufsize", "1M"),
+            *("-c:a", "aac", "-b:a", "96k", "-f", "flv", address),
         ]
 
     def start(self) -> None:

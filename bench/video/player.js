@@ -66,8 +66,9 @@ const start = {
       manifest: { retryParameters: { maxAttempts: 50 }, dash: { ignoreMinBufferTime: true }, defaultPresentationDelay: 2 },
     });
     one.addEventListener("error", (event) => {
-      const severe = event.detail.severity === shaka.util.Error.Severity.CRITICAL;
-      note(severe ? report.fatal : report.errors, `shaka ${event.detail.code}`);
+      const { severity, code, category, data } = event.detail;
+      const severe = severity === shaka.util.Error.Severity.CRITICAL;
+      note(severe ? report.fatal : report.errors, `shaka ${category} ${code} ${data ?? event.detail}`);
     });
     await one.load(url);
     window.instance = one;

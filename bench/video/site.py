@@ -41,6 +41,7 @@ class Site:
             **ENVIRONMENT,
             **self.media.environment,
             "DATABASE_URL": database_url,
+            "DEBUG": "true",  # with the secret of tests
             "RATE_LIMIT_EXEMPT_LOOPBACK": "true",
         }
         command = [sys.executable, "-m", "uvicorn", "soukloop.asgi:application"]

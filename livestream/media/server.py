@@ -8,6 +8,9 @@ from xml.etree import ElementTree as ET
 from django.conf import settings
 
 _TIMEOUT_SECONDS = 3.0
+_PROBE_TIMEOUT_SECONDS = 1.0
+# nginx answers 409 for a missing folder, 500 for one without permission, 507 for a full disk.
+_CANNOT_WRITE = (409, 500, 507)
 _INVALID_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -45,6 +48,20 @@ class MediaServer:
         path = f"/control/drop/publisher?app=live&name={quote(public_id)}"
         return self._request("POST", path).strip() not in (b"", b"0")
 
+    def can_record(self) -> bool:
+        """Return whether the media server can write recordings, by letting it write a few bytes.
+
+        Raises MediaServerUnavailable, and MediaServerBadResponse if it can't tell.
+        """
+        status, _ = self._send(
+            "PUT", "/recordings/.writable", body=b"writable", timeout=_PROBE_TIMEOUT_SECONDS
+        )
+        if status in (201, 204):
+            return True
+        if status in _CANNOT_WRITE:
+            return False
+        raise MediaServerBadResponse(f"writing a recording: {status}")
+
     def _publishers(self, application_name: str) -> dict[str, set[str]]:
         text = self._request("GET", "/stat").decode("utf-8", errors="replace")
         try:
@@ -67,22 +84,28 @@ class MediaServer:
         return found
 
     def _request(self, method: str, path: str) -> bytes:
+        status, body = self._send(method, path)
+        if status != 200:
+            raise MediaServerBadResponse(f"{path}: {status}")
+        return body
+
+    def _send(
+        self, method: str, path: str, *, body: bytes | None = None, timeout: float = _TIMEOUT_SECONDS
+    ) -> tuple[int, bytes]:
         base = urlsplit(settings.MEDIA_CONTROL_URL)
         connection_class = (
             http.client.HTTPSConnection if base.scheme == "https" else http.client.HTTPConnection
         )
-        connection = connection_class(base.hostname or "", base.port, timeout=_TIMEOUT_SECONDS)
+        connection = connection_class(base.hostname or "", base.port, timeout=timeout)
+        headers = {"X-Media-Secret": settings.MEDIA_SECRET}
         try:
-            connection.request(method, base.path + path, headers={"X-Media-Secret": settings.MEDIA_SECRET})
+            connection.request(method, base.path + path, body=body, headers=headers)
             response = connection.getresponse()
-            body = response.read()
+            return response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             raise MediaServerUnavailable(str(error) or type(error).__name__) from error
         finally:
             connection.close()
-        if response.status != 200:
-            raise MediaServerBadResponse(f"{path}: {response.status}")
-        return body
 
 
 media_server = MediaServer()

@@ -19,6 +19,7 @@ from livestream.selectors.replays import expected_vod_url
 from livestream.selectors.viewers import highest_sample, viewer_stats
 from livestream.services.announcements import choose_recipients
 from livestream.services.reactions import save_reactions
+from livestream.services.recording_checks import require_recordable
 from livestream.services.replays import enqueue_replay
 from livestream.services.room_sweeps import close_viewer_sessions
 from livestream.services.withdrawn_replays import withdraw_replay, withdraw_replays_of
@@ -65,7 +66,7 @@ def go_live(
     """Start a scheduled stream; return it with its stream key, which is never shown again (contract 4.3).
 
     Chooses and counts the people to notify; a job notifies them. Raises ValidationFailed if the camera or
-    the checklist isn't ready, Conflict (`stream_not_scheduled`, `already_live`).
+    the checklist isn't ready, Conflict (`stream_not_scheduled`, `already_live`), and as `require_recordable`.
     """
     stream = access.own_stream(actor, stream_id, lock=True)
     missing = {
@@ -75,6 +76,7 @@ def go_live(
     if problems := {field: messages for field, messages in missing.items() if messages}:
         raise ValidationFailed(details=problems)
     states.apply_action(stream, "go_live")
+    require_recordable()
     stream.started_at = database_now()
     key = stream_keys.new_key()
     stream.key_digest = stream_keys.digest(key)
