@@ -13,6 +13,7 @@ BENCHES = {
     "streams": "bench.streams",
     "going_live": "bench.going_live",
     "video": "bench.video",
+    "encoders": "bench.encoders",
 }
 COMPARABLE = ("api", "feeds")  # with the server of another checkout
 

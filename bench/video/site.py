@@ -66,6 +66,10 @@ class Site:
         """Make a seller with a live stream."""
         return Broadcast(self)
 
+    def get(self, path: str, user: Any) -> Any:
+        """Return the data of an API's answer."""
+        return _get(self.url, path, user)
+
     def page(self, player: str, url: str) -> str:
         return f"{self.pages}/player.html?{urlencode({'player': player, 'url': url})}"
 

@@ -1,6 +1,8 @@
 """What encoders really send, and what becomes of it: the table of docs/going-live.md, as cases of tests."""
 
+import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -9,7 +11,7 @@ from livestream.media.flv.repair import Section
 from livestream.media.flv.tags import Tag
 from livestream.media.health import HealthWarning
 from livestream.tests.flv_files import AUDIO, VIDEO, encode, moved
-from livestream.tests.rtmp import Message, paced
+from livestream.tests.rtmp import Message, RtmpPublisher, paced
 
 SECONDS = 8
 FRAME_RATE = 24
@@ -29,7 +31,8 @@ class Ends(StrEnum):
 
     STOPPED = "the encoder is stopped"
     KILLED = "the encoder is killed"
-    SILENT = "nothing arrives any more"
+    SILENT = "it stays connected, and sends nothing"
+    GONE = "the network is gone, without a last packet"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Connection:
 
     messages: list[Message]
     ends: Ends = Ends.STOPPED
-    pause: float = 0  # seconds until the next connection
+    pause: float = 0  # seconds afterwards, until the next connection
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Encoder:
     warnings: frozenset[HealthWarning] = frozenset()
     sections: tuple[Shows, ...] = (Shows.ALL,)
     seconds: float = SECONDS  # of the replay; 0 if there is none
+    ends_stream: bool = False  # nobody else has to
 
 
 def video(*options: str, keyframe_seconds: float = 1, rate: int = FRAME_RATE) -> tuple[str, ...]:
@@ -208,6 +212,26 @@ def as_recorded(tags: Iterable[Tag]) -> list[Tag]:
         since = (tag.timestamp - first + (1 << 31)) % (1 << 32) - (1 << 31)
         recorded.append(tag._replace(timestamp=max(0, since)))
     return recorded
+
+
+def publish(connections: Iterable[Connection], url: str, key: str) -> None:
+    """Be the encoder: make each connection, and end it as it says."""
+    lost: list[RtmpPublisher] = []
+    for connection in connections:
+        publisher = RtmpPublisher(url, key)
+        lost.append(publisher)
+        with suppress(OSError):  # an encoder that is refused is disconnected while it sends
+            publisher.send_at_times(connection.messages)
+            if connection.ends == Ends.STOPPED:
+                publisher.close()
+            elif connection.ends == Ends.KILLED:
+                publisher.abort()
+            elif connection.ends == Ends.SILENT:
+                publisher.wait(connection.pause)
+        if connection.ends != Ends.SILENT:
+            time.sleep(connection.pause)
+    for publisher in lost:
+        publisher.abort()
 
 
 def told(*warnings: HealthWarning) -> frozenset[HealthWarning]:
@@ -417,16 +441,17 @@ CASES: tuple[Encoder, ...] = (
     Encoder(
         "stall-70",
         "nothing is sent for 70 s",
-        lambda: [Connection(paced(plain(4)), Ends.SILENT)],
+        lambda: [Connection(paced(plain(4)), Ends.SILENT, pause=25)],
         "the stream ends 60 s after the connection was cut (`publisher_gone`)",
         "what came before",
         told(HealthWarning.NO_MEDIA),
         seconds=4,
+        ends_stream=True,
     ),
     Encoder(
         "nothing",
         "nothing at all, once connected",
-        lambda: [Connection([], Ends.SILENT)],
+        lambda: [Connection([], Ends.SILENT, pause=25)],
         "nothing; the connection is cut after 20 s",
         "`empty`",
         told(HealthWarning.NO_MEDIA),
@@ -444,7 +469,7 @@ CASES: tuple[Encoder, ...] = (
     Encoder(
         "no-fin",
         "a network that disappears, and another one after 5 s",
-        reconnecting(1, Ends.SILENT, pause=5, seconds=4),
+        reconnecting(1, Ends.GONE, pause=5, seconds=4),
         "players wait, and go on within 4 s: the new connection replaces the old one",
         "complete, without the pause",
         told(HealthWarning.NO_MEDIA),

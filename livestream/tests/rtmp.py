@@ -98,8 +98,9 @@ class RtmpPublisher:
 
     def abort(self) -> None:
         """End the connection with a reset, as the kernel does for a killed encoder with unread data."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._socket.close()
+        if self._socket.fileno() >= 0:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._socket.close()
 
     def _shake_hands(self) -> None:
         self._socket.sendall(b"\x03" + bytes(8) + os.urandom(1528))

@@ -40,7 +40,7 @@ def warnings_of(case: Encoder) -> set[HealthWarning]:
                 told |= set(meter.measure(START + asked).warnings)
                 asked += 1
             meter.feed(tag, START + at)
-        end = max(times, default=0) + (CUT_AFTER - 1 if connection.ends == Ends.SILENT else 0)
+        end = max(times, default=0) + (CUT_AFTER - 1 if connection.ends in (Ends.SILENT, Ends.GONE) else 0)
         while asked <= end:
             told |= set(meter.measure(START + asked).warnings)
             asked += 1

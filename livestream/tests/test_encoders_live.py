@@ -1,6 +1,5 @@
 """A dozen kinds of encoders at once, through the media server and the packager to their replays."""
 
-import contextlib
 import threading
 import time
 from dataclasses import dataclass, field
@@ -17,12 +16,11 @@ from livestream.media.server import media_server
 from livestream.models import Replay, Stream
 from livestream.services import replays
 from livestream.tests.dash_validator import DashValidator
-from livestream.tests.encoders import CASES, Connection, Encoder, Ends, Shows, as_recorded, shows
+from livestream.tests.encoders import CASES, Connection, Encoder, Shows, as_recorded, publish, shows
 from livestream.tests.factories import make_stream
 from livestream.tests.flv_files import media_of, read_tags, sections_of
 from livestream.tests.hls_validator import HlsValidator
 from livestream.tests.media import MediaServerProcess
-from livestream.tests.rtmp import RtmpPublisher
 from soukloop.realtime.testing.waiting import wait_until
 
 pytestmark = pytest.mark.media
@@ -52,18 +50,6 @@ class Run:
     @property
     def is_shown(self) -> bool:
         return self.case.sections != (Shows.NOTHING,)
-
-    def publish(self, url: str) -> None:
-        for connection in self.connections:
-            publisher = RtmpPublisher(url, self.key)
-            # An encoder that is refused is disconnected while it sends.
-            with contextlib.suppress(OSError):
-                publisher.send_at_times(connection.messages)
-                if connection.ends == Ends.STOPPED:
-                    publisher.close()
-                    continue
-            publisher.abort()
-            time.sleep(connection.pause)
 
     def ask(self) -> None:
         """Read what the seller is told, and check what players get."""
@@ -101,7 +87,8 @@ def _start(media: MediaServerProcess, case: Encoder) -> Run:
 def test_viewers_and_sellers_get_what_the_table_says(media: MediaServerProcess, runs: list[Run]) -> None:
     assert {run.case.key for run in runs} == KEYS
     for run in runs:
-        run.thread = threading.Thread(target=run.publish, args=[media.environment["RTMP_URL"]])
+        url = media.environment["RTMP_URL"]
+        run.thread = threading.Thread(target=publish, args=[run.connections, url, run.key])
         run.thread.start()
     while any(run.thread and run.thread.is_alive() for run in runs):
         for run in runs:
