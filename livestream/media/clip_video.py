@@ -1,5 +1,6 @@
 """Cutting a clip out of growing recordings, or out of a replay's HLS segments."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -58,8 +59,11 @@ def cut_replay(public_id: str, target: Path, *, start: float, end: float) -> Non
         position += seconds
     if not names:
         raise OutOfRange(f"the replay is {position:.1f} s long")
-    segments = (chunk for name in names for chunk in replay_files.chunks(name))
-    ffmpeg.cut(target, segments=segments, skip=skip, seconds=end - start)
+    initialization = re.findall('#EXT-X-MAP:URI="([^"]+)"', playlist)
+    chunks = (chunk for name in [*initialization, *names] for chunk in replay_files.chunks(name))
+    # Earlier versions made transport streams.
+    demuxer = "mov" if initialization else "mpegts"
+    ffmpeg.cut(target, segments=chunks, demuxer=demuxer, skip=skip, seconds=end - start)
 
 
 def _segments(playlist: str) -> Iterator[tuple[float, str]]:

@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 _SEGMENT_SECONDS = 6
+_INIT, _PLAYLIST = "init.mp4", "index.m3u8"
 _COMMAND = ("-nostdin", "-v", "error", "-y")
 
 
@@ -134,10 +135,11 @@ def cut(
     seconds: float,
     source: Path | None = None,
     segments: Iterable[bytes] | None = None,
+    demuxer: str = "mov",
 ) -> None:
     """Encode a part of an MP4, or of HLS segments, as an MP4 that begins exactly after `skip` seconds."""
     sources = [source] if source else []
-    demuxer, name = ("mov", source.name) if source else ("mpegts", "pipe:0")
+    name = source.name if source else "pipe:0"
     with sandbox.working_folder(target.parent, *sources) as folder:
         sandbox.run(
             "ffmpeg",
@@ -157,7 +159,10 @@ def cut(
 
 
 def segment(source: Path, target: Path, *, prefix: str) -> None:
-    """Cut an MP4 into HLS segments in the folder `target`; `index.m3u8` lists them with the prefix."""
+    """Cut an MP4 into HLS segments in the folder `target`; `index.m3u8` lists them with the prefix.
+
+    They are fragments of MP4: of transport streams hls.js keeps one SPS and PPS, and a replay may have more.
+    """
     with sandbox.working_folder(source.parent, source) as folder:
         sandbox.run(
             "ffmpeg",
@@ -166,15 +171,19 @@ def segment(source: Path, target: Path, *, prefix: str) -> None:
                 *sandbox.input_options("mov"),
                 *("-i", source.name, "-c", "copy", "-f", "hls", "-hls_time", str(_SEGMENT_SECONDS)),
                 *("-hls_playlist_type", "vod", "-hls_flags", "independent_segments"),
-                *("-hls_base_url", prefix, "-hls_segment_filename", "%05d.ts", "index.m3u8"),
+                *("-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", _INIT),
+                *("-hls_base_url", prefix, "-hls_segment_filename", "%05d.m4s", _PLAYLIST),
             ),
             folder=folder,
         )
         unfinished = target.with_name(f"{target.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        for path in (*folder.glob("*.ts"), folder / "index.m3u8"):
+        for path in (*folder.glob("*.m4s"), folder / _INIT, folder / _PLAYLIST):
             sandbox.take(path, unfinished / path.name)
+        playlist = unfinished / _PLAYLIST
+        # ffmpeg puts the prefix before the segments only.
+        playlist.write_text(playlist.read_text().replace(f'URI="{_INIT}"', f'URI="{prefix}{_INIT}"'))
         shutil.rmtree(target, ignore_errors=True)
         unfinished.rename(target)
 

@@ -12,7 +12,8 @@ from livestream.media import addresses, recordings
 _READ_SIZE = 2**18
 _CONTENT_TYPES = {
     ".m3u8": "application/vnd.apple.mpegurl",
-    ".ts": "video/mp2t",
+    ".m4s": "video/iso.segment",
+    ".ts": "video/mp2t",  # of replays made by earlier versions
     ".mp4": "video/mp4",
     ".jpg": "image/jpeg",
 }

@@ -102,7 +102,8 @@ def _upload_files(replay: Replay, folder: Path) -> None:
     Local storage moves the files, so a job that resumes saves only the remaining ones.
     """
     public_id = replay.stream.public_id
-    files = [(path, f"{public_id}/{path.name}") for path in sorted((folder / "hls").glob("*.ts"))]
+    segments = sorted(path for path in (folder / "hls").glob("*") if path.suffix != ".m3u8")
+    files = [(path, f"{public_id}/{path.name}") for path in segments]
     files += [
         (folder / VIDEO, addresses.mp4_name(public_id)),
         (folder / "poster.jpg", addresses.poster_name(public_id)),

@@ -217,9 +217,15 @@ def test_every_segment_begins_with_a_keyframe_and_its_parameters(
     recorded.add([*WIDE, *moved(TURNED, 3040), *moved(encode(seconds=9), 6080)])
     video, _ = recorded.join()
     ffmpeg.segment(video, tmp_path / "hls", prefix="x/")
-    segments = sorted((tmp_path / "hls").glob("*.ts"))
+    segments = sorted((tmp_path / "hls").glob("*.m4s"))
     assert len(segments) > 1
-    for segment in segments:
+    playlist = (tmp_path / "hls" / "index.m3u8").read_text()
+    assert '#EXT-X-MAP:URI="x/init.mp4"' in playlist
+    assert [line for line in playlist.splitlines() if line[0] != "#"] == [f"x/{one.name}" for one in segments]
+    initialization = (tmp_path / "hls" / "init.mp4").read_bytes()
+    segment = tmp_path / "alone.mp4"
+    for path in segments:
+        segment.write_bytes(initialization + path.read_bytes())
         first = subprocess.run(
             [
                 *("ffprobe", "-v", "error", "-select_streams", "v", "-read_intervals", "%+#1"),

@@ -83,13 +83,13 @@ def test_a_replay_plays_from_the_bucket(
     names = {one["Key"] for one in bucket.list_objects_v2(Bucket=BUCKET)["Contents"]}
     assert names >= {
         f"vods/{stream.public_id}.m3u8",
-        f"vods/{stream.public_id}/00000.ts",
+        f"vods/{stream.public_id}/00000.m4s",
         f"vods/{stream.public_id}/video.mp4",
         f"vods/{stream.public_id}/poster.jpg",
     }
     types = {name: bucket.head_object(Bucket=BUCKET, Key=name)["ContentType"] for name in names}
     assert types[f"vods/{stream.public_id}.m3u8"] == "application/vnd.apple.mpegurl"
-    assert types[f"vods/{stream.public_id}/00000.ts"] == "video/mp2t"
+    assert types[f"vods/{stream.public_id}/00000.m4s"] == "video/iso.segment"
     # Viewers get it from the media server, which checks whether they may.
     media_process.stop()
     media_process.start(web.url, replay_url=f"{endpoint}/{BUCKET}/vods/")
