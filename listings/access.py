@@ -1,7 +1,10 @@
 """Which products a user may see or change."""
 
+from collections.abc import Iterable
 from functools import cache
 from uuid import UUID
+
+from django.db import connection
 
 from accounts.blocks import blocked_between_sql
 from accounts.models import User
@@ -46,6 +49,28 @@ def product_visible_to(user: User | None, product_id: UUID | str) -> Product:
     if not is_visible or product.seller_closed or is_blocked:
         raise _product_not_found()
     return product
+
+
+_NO_LONGER_VISIBLE = f"""
+SELECT product.id, watcher.id
+FROM unnest(%(products)s::uuid[], %(watchers)s::uuid[]) AS watched (product_id, watcher_id)
+JOIN listings_product AS product ON product.id = watched.product_id
+JOIN accounts_user AS watcher ON watcher.id = watched.watcher_id
+WHERE product.status = 'deleted' OR product.seller_id <> watcher.id AND (
+  product.status = 'hidden' OR product.seller_closed
+  OR {blocked_between_sql("product.seller_id", "watcher.id")})
+"""  # noqa: S608 - contains no client input
+
+
+def no_longer_visible(watched: Iterable[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+    """Return those pairs of product and watcher in which the watcher must no longer follow the product.
+
+    Who watches a product that is sold or inactive may go on: it may be on sale again.
+    """
+    products, watchers = zip(*watched, strict=True) if (watched := list(watched)) else ((), ())
+    with connection.cursor() as cursor:
+        cursor.execute(_NO_LONGER_VISIBLE, {"products": list(products), "watchers": list(watchers)})
+        return set(cursor.fetchall())
 
 
 def own_product(user: User, product_id: UUID | str, *, lock: bool = False) -> Product:

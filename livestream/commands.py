@@ -28,8 +28,10 @@ def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
         session.state.setdefault(_HOSTED_ROOMS, set()).add(stream_room(stream_id))
     try:
         session.join(stream_room(stream_id))
+        # Again, because nobody in the room was told of a change between the first check and the joining.
+        viewers.check_may_join(session.user, stream_id)
     except Exception:
-        on_stream_left(session, stream_room(stream_id))
+        _leave(session, stream_room(stream_id))
         raise
     # Read after joining the room: later messages arrive as events.
     history = chat_history(stream, after_seq=data["after_seq"])
@@ -52,6 +54,14 @@ def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 def leave(session: Session, data: dict[str, Any]) -> None:
     """Leave a stream."""
     session.leave(stream_room(data["stream_id"]))
+
+
+def _leave(session: Session, room: str) -> None:
+    """Undo a join, whether or not the connection has entered the room."""
+    if room in session.rooms:
+        session.leave(room)
+    else:
+        on_stream_left(session, room)
 
 
 @command(

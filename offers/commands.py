@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from listings.access import product_visible_to
-from listings.rooms import product_room
+from listings.access import no_longer_visible, product_visible_to
+from listings.events import PRODUCT_LEFT
+from listings.rooms import PRODUCT_ROOMS, product_room
 from offers.events import OFFER_EXAMPLE, closed_example, offer_payload
 from offers.serializers import ACCEPTED_MESSAGE, CounterInput, OfferIdInput, OfferInput, ProductIdInput
 from offers.services import negotiation
@@ -91,6 +92,12 @@ def join_product(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Watch a product: receive the prices offered for it (`offer:feed`) and its sale (`product:sold`)."""
     product = product_visible_to(session.user, data["product_id"])
     session.join(product_room(product.pk))
+    try:
+        # Again, because nobody in the room was told of a change between the first check and the joining.
+        product_visible_to(session.user, product.pk)
+    except Exception:
+        session.leave(product_room(product.pk))
+        raise
     return {"productId": product.pk}
 
 
@@ -101,3 +108,15 @@ def leave_product(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Stop watching a product."""
     session.leave(product_room(data["product_id"]))
     return {"productId": data["product_id"]}
+
+
+@PRODUCT_ROOMS.heartbeat.register
+def remove_disallowed_watchers(members: dict[str, list[Session]]) -> None:
+    """Remove the connections whose users may no longer see the product that they watch."""
+    watching = [(PRODUCT_ROOMS.row_id(room), session) for room in members for session in members[room]]
+    gone = no_longer_visible({(product_id, session.user_id) for product_id, session in watching})
+    for product_id, session in watching:
+        room = product_room(product_id)
+        if (product_id, session.user_id) in gone and room in session.rooms:
+            session.leave(room)
+            session.emit(PRODUCT_LEFT.name, {"productId": product_id, "reason": "product_not_found"})

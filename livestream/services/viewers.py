@@ -23,13 +23,19 @@ def join_stream(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
 
     The host isn't counted as a viewer. Raises NotFound, Forbidden (`followers_only`), Conflict.
     """
-    stream = access.watchable_stream(actor, stream_id)
-    states.require_allowed(stream, "join")
+    stream = check_may_join(actor, stream_id)
     if stream.seller_id == actor.pk:
         return stream
     count = _join_batched(stream.pk, Join(actor, connection_id))
     if count is not None:
         stream.viewer_count = count
+    return stream
+
+
+def check_may_join(actor: User, stream_id: UUID) -> Stream:
+    """Return a stream that this person may join now; raises the errors of `join_stream`."""
+    stream = access.watchable_stream(actor, stream_id)
+    states.require_allowed(stream, "join")
     return stream
 
 

@@ -159,6 +159,8 @@ class Hub:
         self.loop: asyncio.AbstractEventLoop | None = None
         # Removes a connection from a room when another process requests it. Set by `lifecycle`.
         self.remove_from_room: Callable[[Member, dict[str, Any]], Coroutine[Any, Any, None]] | None = None
+        # Checks whether connections may still be in their rooms of a kind. Set by `lifecycle`.
+        self.check_rooms: Callable[[list[Member], str], Coroutine[Any, Any, None]] | None = None
         self._started: asyncio.Future[None] | None = None
         self._channel = ""
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -279,6 +281,8 @@ class Hub:
         elif message["type"] == "leave" and self.remove_from_room is not None:
             for member in list(room.members.values()):
                 self.spawn(self.remove_from_room(member, message))
+        elif message["type"] == "check" and self.check_rooms is not None:
+            self.spawn(self.check_rooms(list(room.members.values()), message["kind"]))
 
     def end_session(self, member: Member, reason: str) -> None:
         """Close a connection whose user has been banned or logged out, with the reason."""

@@ -36,6 +36,7 @@ async def start() -> None:
     """Start the hub and its heartbeats, unless they run already."""
     if await hub.start():
         hub.remove_from_room = _remove_from_room
+        hub.check_rooms = _check_rooms
         hub.spawn(_heartbeat_loop())
         hub.spawn(_outbox_loop())
         hub.spawn(session_checks.check_forever())
@@ -126,6 +127,16 @@ async def _remove_from_room(member: Member, message: dict[str, Any]) -> None:
         await run_in_thread(partial(run_leave_hooks, member.session, [room]))
 
 
+async def _check_rooms(members: list[Member], kind: str) -> None:
+    """Call the heartbeat hook of a kind of room early, because a person may have lost access to a room."""
+    for start in range(0, len(members), HEARTBEAT_BATCH):
+        sessions = [member.session for member in members[start : start + HEARTBEAT_BATCH]]
+        try:
+            await run_in_thread(partial(_call_heartbeat_hooks, sessions, kind))
+        except Exception:
+            logger.exception("checking rooms failed")
+
+
 async def _heartbeat_loop() -> None:
     while True:
         await asyncio.sleep(settings.SOCKET_HEARTBEAT.total_seconds())
@@ -166,11 +177,15 @@ async def heartbeat() -> None:
 def _renew_sessions(sessions: list[Session]) -> None:
     """Renew these connections and call the apps' hooks."""
     presence.renew_connections(sessions)
+    _call_heartbeat_hooks(sessions)
+
+
+def _call_heartbeat_hooks(sessions: list[Session], only: str | None = None) -> None:
     members: dict[RoomKind, dict[str, list[Session]]] = {}
     for session in sessions:
         for room in session.rooms:
             kind = kind_of(room)
-            if kind is not None:
+            if kind is not None and only in (None, kind.name):
                 members.setdefault(kind, {}).setdefault(room, []).append(session)
     for kind, rooms in members.items():
         kind.heartbeat.call_robust(rooms)

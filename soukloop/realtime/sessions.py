@@ -145,3 +145,12 @@ def remove_from_room_on_commit(user_id: UUID | str, room: str, event: str, data:
     own_room = user_room(user_id)
     message = {"type": "leave", "room": own_room, "from": room, "event": event, "data": jsonlib.dumps(data)}
     send_on_commit(own_room, message)
+
+
+def check_rooms_on_commit(room: str, kind: str) -> None:
+    """Call a room kind's heartbeat hook for the connections in `room`, once the transaction has committed.
+
+    In every process, for their rooms of that kind: the hook removes connections that may no longer be in one.
+    If the message is lost, the next heartbeat does it.
+    """
+    send_on_commit(room, {"type": "check", "room": room, "kind": kind})
