@@ -9,6 +9,9 @@ from pathlib import Path
 
 from deploy.local.instance import ROOT, VENV, Instance, public_port, write_private
 
+# Each can be chosen for `make run`.
+PORTS = {"PORT": 8000, "RTMP_PORT": 1935, "RTMPS_PORT": 1936, "MEDIA_PORT": 8080}
+
 
 def asked() -> dict[str, str]:
     """What the person set: the environment over `.env`; an empty value counts as none."""
@@ -17,8 +20,7 @@ def asked() -> dict[str, str]:
 
 def of_run(instance: Instance, person: Mapping[str, str], urls: Mapping[str, str]) -> dict[str, str]:
     """Build the environment of `make run`: the usual ports, and what the person set wins."""
-    usual = {"PORT": 8000, "RTMP_PORT": 1935, "MEDIA_PORT": 8080}
-    ports = {variable: public_port(variable, person, port) for variable, port in usual.items()}
+    ports = {variable: public_port(variable, person, port) for variable, port in PORTS.items()}
     values = _values(instance, urls, "localhost", ports)
     values["ALLOWED_HOSTS"] = ",".join([values["ALLOWED_HOSTS"], *own_hosts()])
     values |= {name: person[name] for name in values if name in person}
@@ -29,7 +31,7 @@ def of_run(instance: Instance, person: Mapping[str, str], urls: Mapping[str, str
 
 def of_private(instance: Instance, urls: Mapping[str, str]) -> dict[str, str]:
     """Build the environment of tests and benchmarks: private ports, whatever the person set."""
-    ports = {name: instance.private_port(name) for name in ("PORT", "RTMP_PORT", "MEDIA_PORT")}
+    ports = {name: instance.private_port(name) for name in PORTS}
     return _values(instance, urls, "127.0.0.1", ports)
 
 
@@ -43,6 +45,7 @@ def _values(
         "TRUSTED_ORIGINS": f"http://127.0.0.1:{ports['PORT']}",
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1],10.0.2.2",
         "RTMP_URL": f"rtmp://{host}:{ports['RTMP_PORT']}/live",
+        "RTMPS_URL": f"rtmps://{host}:{ports['RTMPS_PORT']}/live",
         "MEDIA_URL": f"http://{host}:{ports['MEDIA_PORT']}/",
         "MEDIA_ROOT": str(instance.data / "media"),
         "MEDIA_SECRET": instance.secret("MEDIA_SECRET"),

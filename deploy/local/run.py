@@ -42,8 +42,10 @@ def main(name: str, argv: list[str]) -> int:
             ) as done:
                 supervisor.rpc.startProcessGroup("app", False)
                 demo = _manage(instance, env, "seed_demo").strip("\n")
-                for program, port in (("web", values["PORT"]), ("media", values["MEDIA_PORT"])):
-                    supervisor.wait_until(program, partial(unreachable, f"http://127.0.0.1:{port}"))
+                listening = {"web": "PORT", "ingest": "RTMP_PORT", "media": "MEDIA_PORT"}
+                for program, port in listening.items():
+                    address = f"http://127.0.0.1:{values[port]}"
+                    supervisor.wait_until(program, partial(unreachable, address))
                 done("started, demo data are there")
             sockets = values["BASE_URL"].replace("http", "ws", 1)
             say(SUMMARY.read_text().format(**values, sockets=sockets, demo=demo))

@@ -103,6 +103,7 @@ class Supervisor:
             "LOCAL_DATA": str(instance.data),
             "LOCAL_LOGS": str(instance.log("").parent),
             "LOCAL_AS_MEDIA": shlex.join(ending_with_parent("TERM", server_user("www-data"))),
+            "LOCAL_RTMP_PORT": str(instance.private_port("media-rtmp")),
             "LOCAL_CONTROL_PORT": str(instance.private_port("media-control")),
             "LOCAL_RELAY_PORT": str(instance.private_port("media-relay")),
             "LOCAL_SUPERVISOR_PORT": str(port),

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from deploy.local import environment
 from deploy.local.instance import ROOT, Instance
 from deploy.local.supervise import stop
 from soukloop.realtime.testing.waiting import wait_until
@@ -31,7 +32,7 @@ class Launcher:
 
     def __init__(self, instance: Instance, *code: str, **env: str) -> None:
         named = ("DATABASE_URL", "REDIS_URL", "BASE_URL", "RTMP_URL", "MEDIA_URL", "MEDIA_ROOT")
-        ports = {name: str(instance.private_port(name)) for name in ("PORT", "RTMP_PORT", "MEDIA_PORT")}
+        ports = {name: str(instance.private_port(name)) for name in environment.PORTS}
         kept = {name: value for name, value in os.environ.items() if name not in named}
         start = "from deploy.local import cli; sys.exit(cli.main(['run', sys.argv[1]]))"
         self.printed, self.complained = instance.directory / "printed", instance.directory / "complained"

@@ -23,7 +23,8 @@ PUBLISHED = {
     "proxy": ["127.0.0.1:8000:8000"],
     "postgres": ["127.0.0.1:5432:5432"],
     "redis": ["127.0.0.1:6379:6379"],
-    "media": ["127.0.0.1:1935:1935", "127.0.0.1:8080:8080"],
+    "ingest": ["127.0.0.1:1935:1935", "127.0.0.1:1936:1936"],
+    "media": ["127.0.0.1:8080:8080"],
 }
 STORES = ("postgres", "redis")
 
@@ -89,7 +90,7 @@ def test_the_containers_get_every_setting_that_the_example_explains_and_no_other
     for value, shown in (("https://a.example", "https://a.example"), ("", "http://localhost:8000")):
         assert interpolate(base, {"BASE_URL": value}) == shown
     # What `make run` writes exists, too.
-    assert set(written) - {"PORT", "RTMP_PORT", "MEDIA_PORT"} <= explained
+    assert set(written) - set(environment.PORTS) <= explained
 
 
 def test_services_wait_for_what_they_need_come_back_and_keep_their_data() -> None:
@@ -97,11 +98,12 @@ def test_services_wait_for_what_they_need_come_back_and_keep_their_data() -> Non
     for name in ("app", "worker", "packager"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
-    for name in ("app", "proxy", "worker", "packager", "postgres", "redis", "media"):
+    for name in ("app", "proxy", "worker", "packager", "postgres", "redis", "ingest", "media"):
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
         assert SERVICES[name]["restart"] == "unless-stopped"
     assert mounted.pop("postgres") == ["postgres:/var/lib/postgresql/data"]
-    assert mounted.pop("media") == ["media:/media", "secrets:/secrets:ro"]
+    for name in ("ingest", "media"):
+        assert mounted.pop(name) == ["media:/media", "secrets:/secrets:ro"]
     for mount in mounted.pop("proxy"):
         source, target, mode = mount.split(":")
         assert (ROOT / source).is_file()
@@ -167,18 +169,21 @@ def test_health_checks_ask_for_pages_that_exist_by_a_name_that_the_app_answers_t
 
 
 def test_the_media_server_gets_all_that_it_needs_and_finds_the_app() -> None:
-    app, server = SERVICES["app"]["environment"], SERVICES["media"]["environment"]
+    app, ingest, http = (SERVICES[name]["environment"] for name in ("app", "ingest", "media"))
     image = instructions("deploy/media/Dockerfile")["ENV"]
-    wanted = set(re.findall(r"\$\{([A-Z_]+)\}", (ROOT / "deploy/media/nginx.conf.template").read_text()))
+    templates = [(ROOT / f"deploy/media/{role}.conf.template").read_text() for role in ("ingest", "http")]
+    wanted = set(re.findall(r"\$\{([A-Z_]+)\}", "".join(templates)))
     (listed,) = re.findall(r"envsubst '([^']+)'", (ROOT / "deploy/media/start.sh").read_text())
 
     assert {name.removeprefix("$") for name in listed.split()} == wanted
-    # Two are made at start: of /etc/resolv.conf, and of REPLAY_URL.
-    given = {*re.findall(r"(\w+)=", image), *server} - {"SECRETS_DIR", "REPLAY_URL"}
-    assert given | {"RESOLVER", "REPLAY_SOURCE"} == wanted
-    assert server["MEDIA_SECRET"] == app["MEDIA_SECRET"]
-    assert interpolate(server["CALLBACK_URL"], {}) == "http://app:8000"
-    assert app["MEDIA_CONTROL_URL"] == "http://media:8081"
+    # Three are made at start: of /etc/resolv.conf, of REPLAY_URL, and by default.
+    given = {*re.findall(r"(\w+)=", image), *ingest, *http} - {"SECRETS_DIR", "REPLAY_URL"}
+    assert given | {"RESOLVER", "REPLAY_SOURCE", "ENCODER_TIMEOUT"} == wanted
+    for server in (ingest, http):
+        assert server["MEDIA_SECRET"] == app["MEDIA_SECRET"]
+        assert interpolate(server["CALLBACK_URL"], {}) == "http://app:8000"
+    assert SERVICES["ingest"]["command"][2:] == ["ingest"]
+    assert app["MEDIA_CONTROL_URL"] == "http://ingest:8081"
     assert "CONTROL_LISTEN=8081" in image
 
 

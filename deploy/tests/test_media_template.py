@@ -45,7 +45,7 @@ def fetch(url: str, *, method: str = "GET", **headers: str) -> tuple[int, str]:
 
 
 def test_nobody_publishes_past_the_key() -> None:
-    template = (ROOT / "deploy/media/nginx.conf.template").read_text()
+    template = (ROOT / "deploy/media/ingest.conf.template").read_text()
     assert re.findall(r"application (\w+) \{", template) == ["live"]
     assert "on_publish http://" in template
 

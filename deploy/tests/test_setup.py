@@ -165,7 +165,7 @@ def test_the_environment_file_reads_the_same_in_a_shell_and_in_python(tmp_path: 
 
 
 def test_what_the_person_set_wins_in_make_run_and_nowhere_else(instance: Instance) -> None:
-    ports = {name: str(instance.private_port(name)) for name in ("PORT", "RTMP_PORT", "MEDIA_PORT")}
+    ports = {name: str(instance.private_port(name)) for name in environment.PORTS}
     urls = {"DATABASE_URL": "postgis://ours", "REDIS_URL": "redis://ours"}
     person = ports | {"BASE_URL": "https://tunnel.example", "DATABASE_URL": "postgis://theirs"}
 

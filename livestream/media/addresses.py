@@ -12,6 +12,11 @@ def rtmp_url() -> str:
     return str(settings.RTMP_URL)
 
 
+def rtmps_url() -> str:
+    """Return the encrypted address for encoders; empty if there is none."""
+    return str(settings.RTMPS_URL)
+
+
 class MediaAddresses:
     """The addresses of one stream's video, for one viewer or, without `viewer_id`, for everybody.
 

@@ -77,6 +77,7 @@ class LiveOutput(serializers.Serializer[None]):
     streamId = serializers.UUIDField()
     status = serializers.CharField()
     rtmpUrl = serializers.CharField()
+    rtmpsUrl = serializers.CharField(required=False, help_text="The same, encrypted, if that is offered")
     streamKey = serializers.CharField(help_text="Shown only once, and only to the seller")
     hlsUrl = serializers.URLField()
     dashUrl = serializers.URLField()
@@ -87,6 +88,7 @@ class LiveOutput(serializers.Serializer[None]):
 class KeyOutput(serializers.Serializer[None]):
     streamId = serializers.UUIDField()
     rtmpUrl = serializers.CharField()
+    rtmpsUrl = serializers.CharField(required=False, help_text="The same, encrypted, if that is offered")
     streamKey = serializers.CharField(help_text="Shown only once, and only to the seller")
 
 
@@ -183,8 +185,7 @@ def live_body(stream: Stream, key: str) -> dict[str, Any]:
     return {
         "streamId": stream.pk,
         "status": stream.status,
-        "rtmpUrl": addresses.rtmp_url(),
-        "streamKey": key,
+        **_ingest_body(key),
         "hlsUrl": video.hls if video else None,
         "dashUrl": video.dash if video else None,
         "startedAt": stream.started_at,
@@ -193,4 +194,10 @@ def live_body(stream: Stream, key: str) -> dict[str, Any]:
 
 
 def key_body(stream: Stream, key: str) -> dict[str, Any]:
-    return {"streamId": stream.pk, "rtmpUrl": addresses.rtmp_url(), "streamKey": key}
+    return {"streamId": stream.pk, **_ingest_body(key)}
+
+
+def _ingest_body(key: str) -> dict[str, str]:
+    """Return where an encoder publishes, and with which key."""
+    encrypted = {"rtmpsUrl": addresses.rtmps_url()} if addresses.rtmps_url() else {}
+    return {"rtmpUrl": addresses.rtmp_url(), **encrypted, "streamKey": key}

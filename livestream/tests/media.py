@@ -24,13 +24,13 @@ SIZE, RATE = "160x90", 12
 
 
 class MediaServerProcess:
-    """nginx with the project's configuration, on free ports."""
+    """The two nginx of the media server with the project's configuration, on free ports."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.rtmp_port, self.media_port = free_port(), free_port()
-        self.control_port, self.relay_port = free_port(), free_port()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.rtmp_port, self.rtmps_port, self.media_port = free_port(), free_port(), free_port()
+        self.control_port, self.relay_port, self.module_port = free_port(), free_port(), free_port()
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.packager: subprocess.Popen[bytes] | None = None
         self.state = Path(tempfile.mkdtemp(prefix="media-"))
 
@@ -45,12 +45,15 @@ class MediaServerProcess:
             "RTMP_URL": f"rtmp://127.0.0.1:{self.rtmp_port}/live",
         }
 
-    def start(self, callback_url: str, *, replay_url: str = "") -> None:
+    def start(self, callback_url: str, **variables: str) -> None:
+        """Start it; `variables` are those of deploy/media/start.sh."""
         for directory in (*(self.root / name for name in ("live", "recordings", "vods")), self.state):
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(0o777)  # nginx workers run as another user if the tests run as root
         values = {
             "RTMP_PORT": str(self.rtmp_port),
+            "RTMPS_PORT": str(self.rtmps_port),
+            "RTMP_LISTEN": f"127.0.0.1:{self.module_port}",
             "MEDIA_PORT": str(self.media_port),
             "CONTROL_LISTEN": f"127.0.0.1:{self.control_port}",
             "CALLBACK_URL": callback_url,
@@ -59,12 +62,20 @@ class MediaServerProcess:
             "MEDIA_SECRET": SECRET,
             "MEDIA_ROOT": str(self.root),
             "STATE_DIR": str(self.state),
-            "REPLAY_URL": replay_url,
+            **variables,
         }
-        self.process = subprocess.Popen(
-            ["sh", START], env={**os.environ, **values}, stderr=(self.state / "log").open("ab")
-        )
-        wait_until(lambda: self.get("/healthz") == b"ok\n", "media server")
+        for role in ("ingest", "http"):
+            self.processes[role] = subprocess.Popen(
+                ["sh", START, role], env={**os.environ, **values}, stderr=(self.state / "log").open("ab")
+            )
+        try:
+            wait_until(
+                lambda: self.get("/healthz", self.control_port) == b"ok\n", "media server for encoders"
+            )
+            wait_until(lambda: self.get("/healthz") == b"ok\n", "media server for viewers")
+        except AssertionError:
+            self.stop()
+            raise
 
     def start_packager(self) -> None:
         """Start the packager, or let the paused one go on."""
@@ -90,10 +101,11 @@ class MediaServerProcess:
             self.packager.wait()
             self.packager = None
 
-    def get(self, path: str) -> bytes | None:
+    def get(self, path: str, port: int | None = None) -> bytes | None:
         """Fetch a file as viewers do; None when there is none."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.media_port}{path}", timeout=5) as answer:
+            url = f"http://127.0.0.1:{port or self.media_port}{path}"
+            with urllib.request.urlopen(url, timeout=5) as answer:
                 return bytes(answer.read())
         except OSError:
             return None
@@ -111,22 +123,22 @@ class MediaServerProcess:
 
         wait_until(is_long_enough, "recording of that length")
 
-    def kill(self) -> None:
-        """Kill all processes, the master first so that it can't start another worker."""
-        if self.process is None:
-            return
-        workers = _children(self.process.pid)
-        self.process.kill()
-        self.process.wait()
-        for pid in workers:
-            subprocess.run(["kill", "-9", str(pid)], check=False)
-        self.process = None
+    def kill(self, *roles: str) -> None:
+        """Kill `ingest` or `http`, or both; the master first so that it can't start another worker."""
+        for role in roles or tuple(self.processes):
+            process = self.processes.pop(role)
+            workers = _children(process.pid)
+            process.kill()
+            process.wait()
+            for pid in workers:
+                subprocess.run(["kill", "-9", str(pid)], check=False)
 
     def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(timeout=10)
-            self.process = None
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.wait(timeout=10)
+        self.processes = {}
 
 
 def publish(url: str, key: str, seconds: int = 30, *, color: str = "testsrc") -> "subprocess.Popen[bytes]":

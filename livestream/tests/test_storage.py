@@ -92,7 +92,7 @@ def test_a_replay_plays_from_the_bucket(
     assert types[f"vods/{stream.public_id}/00000.m4s"] == "video/iso.segment"
     # Viewers get it from the media server, which checks whether they may.
     media_process.stop()
-    media_process.start(web.url, replay_url=f"{endpoint}/{BUCKET}/vods/")
+    media_process.start(web.url, REPLAY_URL=f"{endpoint}/{BUCKET}/vods/")
     video = MediaAddresses(stream.public_id, viewer_id=None)
     played = probe(video.vod)
     assert played["codecs"] == ["aac", "h264"]

@@ -19,6 +19,7 @@ VIDEO_TRANSCODERS = env.int("VIDEO_TRANSCODERS", default=(os.cpu_count() or 1) /
 BROADCAST_KEPT_AFTER_END = timedelta(minutes=5)
 MEDIA_URL = env.str("MEDIA_URL", default="http://localhost:8080/").rstrip("/") + "/"
 RTMP_URL = env.str("RTMP_URL", default="rtmp://localhost:1935/live").rstrip("/")
+RTMPS_URL = env.str("RTMPS_URL", default="").rstrip("/")
 # Whether products may show pictures and videos of other servers, which learn who looks at them.
 EXTERNAL_MEDIA_ALLOWED = env.bool("EXTERNAL_MEDIA_ALLOWED", default=True)
 MEDIA_SECRET = secret("MEDIA_SECRET")
