@@ -96,9 +96,9 @@ def together(*tracks: Iterable[Tag]) -> list[Tag]:
     return sorted((tag for each in tracks for tag in each), key=lambda tag: tag.timestamp)
 
 
-def sound_changes_back() -> list[Tag]:
+def sound_stops() -> list[Tag]:
     """Return sound that stops for a while; its configuration isn't sent again."""
-    return [tag for tag in plain() if tag.kind != "audio" or not 2000 < tag.timestamp < 6000]
+    return [tag for tag in plain() if tag.kind != "audio" or not 2000 < tag.timestamp < 7400]
 
 
 def picture_pauses() -> list[Tag]:
@@ -246,30 +246,32 @@ CASES: tuple[Encoder, ...] = (
         "obs-defaults",
         "OBS with its defaults: keyframes “auto” (every 8.3 s), B-frames",
         encoded(
-            video=video("-x264-params", "bframes=2", keyframe_seconds=8.3, rate=30), rate="30", seconds=10
+            video=video("-x264-params", "bframes=2", keyframe_seconds=8.3, rate=30), rate="30", seconds=25
         ),
         "video and sound, up to 20 s late",
         COMPLETE,
         told(HealthWarning.KEYFRAMES_TOO_FAR),
-        seconds=10,
+        seconds=25,
     ),
     Encoder("gop-1", "keyframes every 1 s", encoded(), LIVE, COMPLETE),
     Encoder("gop-2", "keyframes every 2 s", encoded(video=video(keyframe_seconds=2)), LIVE, COMPLETE),
     Encoder(
         "gop-4",
         "keyframes every 4 s",
-        encoded(video=video(keyframe_seconds=4)),
+        encoded(seconds=16, video=video(keyframe_seconds=4)),
         "video and sound, up to 10 s late",
         COMPLETE,
         told(HealthWarning.KEYFRAMES_TOO_FAR),
+        seconds=16,
     ),
     Encoder(
         "one-keyframe",
         "no keyframe after the first",
-        encoded(video=video(keyframe_seconds=1000)),
-        "the video from its beginning on, for who was there; sound for who joins",
+        encoded(seconds=25, video=video(keyframe_seconds=1000)),
+        "video and sound, 10 s late or more; who joins later sees no picture",
         COMPLETE,
         told(HealthWarning.KEYFRAMES_TOO_FAR),
+        seconds=25,
     ),
     Encoder("portrait", "portrait", encoded(size="90x160"), "upright video and sound", COMPLETE),
     Encoder("60-fps", "60 frames a second", encoded(rate="60", video=video(rate=60)), LIVE, COMPLETE),
@@ -340,7 +342,7 @@ CASES: tuple[Encoder, ...] = (
     Encoder(
         "sound-stops",
         "sound stops and comes back",
-        sending(sound_changes_back),
+        sending(sound_stops),
         "silence for the time between",
         "complete, with that silence",
         told(HealthWarning.NO_SOUND),
