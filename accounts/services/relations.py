@@ -15,7 +15,7 @@ def follow_user(*, actor: User, user_id: UUID) -> User:
     """Follow a user, or leave an existing follow unchanged; raises NotFound, BadRequest (not_yourself)."""
     _refuse_self(actor, user_id)
     with transaction.atomic():
-        _lock_pair(actor.pk, user_id)
+        lock_pair(actor.pk, user_id)
         user = visible_user(actor, user_id)
         Follow.objects.get_or_create(follower=actor, followed=user)
         return user
@@ -34,7 +34,7 @@ def block_user(*, actor: User, user_id: UUID) -> None:
     """Hide two people from each other and end their follows; raises NotFound, BadRequest (not_yourself)."""
     _refuse_self(actor, user_id)
     with transaction.atomic():
-        _lock_pair(actor.pk, user_id)
+        lock_pair(actor.pk, user_id)
         if not User.objects.filter(pk=user_id, deleted_at=None).exists():
             raise NotFound("User not found.")
         Block.objects.get_or_create(blocker=actor, blocked_id=user_id)
@@ -54,8 +54,8 @@ def _refuse_self(actor: User, user_id: UUID) -> None:
         raise BadRequest("You cannot follow or block yourself.", code="not_yourself")
 
 
-def _lock_pair(a_id: UUID, b_id: UUID) -> None:
-    """Serialize the follows and blocks of two users for the rest of the transaction.
+def lock_pair(a_id: UUID, b_id: UUID) -> None:
+    """Serialize what two people's blocks forbid, for the rest of the transaction.
 
     Without this, a follow could be committed at the same time as a block that forbids it. Locking the users'
     rows would make all followers of a popular seller wait for each other.

@@ -10,7 +10,9 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from redis.exceptions import RedisError
 
+from accounts.blocks import is_blocked_between
 from accounts.models import User
+from accounts.services.relations import lock_pair
 from livestream import access, events, live_counts, states
 from livestream.models import ChatMessage, Stream, StreamModerator, StreamMute
 from livestream.selectors.chat import chat_payload, newest_messages
@@ -177,10 +179,16 @@ def unmute_viewer(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
 
 @transaction.atomic
 def add_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
-    """Make a user a moderator of the stream. Raises NotFound, Forbidden, ValidationFailed, Conflict."""
+    """Make a user a moderator of the stream. Raises NotFound, Forbidden, ValidationFailed, Conflict.
+
+    A person in a block with the host is not found.
+    """
     stream = access.own_stream(actor, stream_id, lock=True)
     states.require_allowed(stream, "moderate")
+    lock_pair(actor.pk, user_id)
     user = _active_user(user_id)
+    if is_blocked_between(actor.pk, user.pk):
+        raise NotFound("User not found.", code="user_not_found")
     if user.pk == actor.pk:
         raise ValidationFailed(details={"user_id": ["The host is already a moderator."]})
     if stream.moderators.count() >= settings.STREAM_MODERATORS_MAX:
@@ -196,6 +204,12 @@ def remove_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
     stream = access.own_stream(actor, stream_id, lock=True)
     states.require_allowed(stream, "moderate")
     StreamModerator.objects.filter(stream=stream, user=user_id).delete()
+
+
+def remove_blocked_moderators(blocker_id: UUID, blocked_id: UUID) -> None:
+    """End each person's role as a moderator of the other's streams; unblocking doesn't give it back."""
+    for host_id, user_id in ((blocker_id, blocked_id), (blocked_id, blocker_id)):
+        StreamModerator.objects.filter(stream__seller=host_id, user=user_id).delete()
 
 
 def _delete(stream: Stream, message: ChatMessage, actor: User) -> None:

@@ -7,14 +7,15 @@ import time_machine
 from django.db import OperationalError
 
 from accounts.models import User
+from accounts.services import relations
 from accounts.tests.factories import make_user
 from livestream.models import ChatMessage, Stream, StreamModerator
 from livestream.selectors.chat import chat_history
 from livestream.services import chat
 from livestream.tests.conftest import make_redis_unavailable
-from livestream.tests.factories import post_chat_message
+from livestream.tests.factories import make_live_stream, post_chat_message
 from soukloop.core import jsonlib
-from soukloop.core.errors import Forbidden, RateLimited
+from soukloop.core.errors import Forbidden, NotFound, RateLimited
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
@@ -143,6 +144,31 @@ def test_moderators_delete_messages_and_mute_viewers(stream: Stream, viewer: Use
     chat.remove_moderator(actor=stream.seller, stream_id=stream.pk, user_id=moderator.pk)
     with pytest.raises(Forbidden):
         chat.unmute_viewer(actor=moderator, stream_id=stream.pk, user_id=viewer.pk)
+
+
+@pytest.mark.parametrize("who_blocks", ["host", "moderator"])
+def test_a_block_ends_the_role_of_a_moderator_and_unblocking_does_not_return_it(
+    stream: Stream, viewer: User, who_blocks: str
+) -> None:
+    moderator, other_host, other_moderator = make_user(), make_live_stream(key="sk_other"), make_user()
+    chat.add_moderator(actor=stream.seller, stream_id=stream.pk, user_id=moderator.pk)
+    chat.add_moderator(actor=stream.seller, stream_id=stream.pk, user_id=other_moderator.pk)
+    chat.add_moderator(actor=other_host.seller, stream_id=other_host.pk, user_id=moderator.pk)
+    people = (stream.seller, moderator) if who_blocks == "host" else (moderator, stream.seller)
+    relations.block_user(actor=people[0], user_id=people[1].pk)
+    assert set(StreamModerator.objects.values_list("stream", "user")) == {
+        (stream.pk, other_moderator.pk),
+        (other_host.pk, moderator.pk),
+    }
+    with pytest.raises(NotFound) as error:
+        chat.add_moderator(actor=stream.seller, stream_id=stream.pk, user_id=moderator.pk)
+    assert error.value.code == "user_not_found"
+    relations.unblock_user(actor=people[0], user_id=people[1].pk)
+    with pytest.raises(Forbidden) as refused:
+        chat.mute_viewer(actor=moderator, stream_id=stream.pk, user_id=viewer.pk)
+    assert refused.value.code == "not_a_moderator"
+    chat.add_moderator(actor=stream.seller, stream_id=stream.pk, user_id=moderator.pk)
+    chat.mute_viewer(actor=moderator, stream_id=stream.pk, user_id=viewer.pk)
 
 
 def test_a_deleted_message_is_hidden_but_kept(

@@ -3,12 +3,14 @@
 import urllib.request
 from typing import Any
 
+import pytest
 import time_machine
 from django.db import transaction
 
 from accounts.models import User
 from accounts.services.tickets import issue_ws_ticket
 from accounts.tokens import access_token_for
+from soukloop.realtime.handshake import is_trusted_origin
 from soukloop.realtime.publisher import publisher
 from soukloop.realtime.sessions import close_user_sessions_on_commit
 from soukloop.realtime.testing.servers import ServerProcess
@@ -88,6 +90,70 @@ def test_a_page_of_another_site_is_refused(
     for transport in ("polling", "websocket"):
         client = sio_client(server, token, transports=[transport], **extra)
         assert client.wait_refused()["message"] in ("xhr poll error", "websocket error")
+        assert client.connected == 0
+
+
+@pytest.mark.parametrize("is_debugging", [True, False])
+def test_only_an_origin_with_the_right_scheme_host_and_port_is_trusted(
+    settings: Any, is_debugging: bool
+) -> None:
+    settings.DEBUG = is_debugging
+    settings.TRUSTED_ORIGINS = ["https://shop.example", "http://10.0.0.5:3000"]
+    host = "api.example:8000"
+    for origin in (
+        "https://shop.example",
+        "https://shop.example:443",
+        "wss://SHOP.example",
+        "http://10.0.0.5:3000",
+        "http://api.example:8000",
+        "https://api.example:8000",
+    ):
+        assert is_trusted_origin(origin, host), origin
+    for origin in (
+        "http://shop.example",
+        "https://shop.example:8443",
+        "https://shop.example.evil.com",
+        "https://evilshop.example",
+        "https://shop.example@evil.com",
+        "https://shop.example/path",
+        "http://10.0.0.5:3000.evil.com",
+        "http://10.0.0.5:30001",
+        "http://api.example",
+        "http://api.example:8000.evil.com",
+        "http://evil.com#http://api.example:8000",
+        "http://evil.com\\@api.example:8000",
+        "http://localhost:8200.evil.com",
+        "http://localhost.evil.com",
+        "http://127.0.0.1:8200.evil.com",
+        "http://[::1].evil.com",
+        "http://[::1]:8200.evil.com",
+        "http://localhost:8200,http://evil.com",
+        "http://localhost:8200 http://evil.com",
+        "http://user@localhost:8200",
+        "null",
+        "file://localhost",
+        "localhost",
+        "http://",
+    ):
+        assert not is_trusted_origin(origin, host), origin
+    for own in ("http://localhost:5173", "http://127.0.0.1", "http://[::1]:8000"):
+        assert is_trusted_origin(own, host) is is_debugging
+    assert is_trusted_origin("https://api.example", "api.example")
+    assert is_trusted_origin("https://api.example", "api.example:443")
+    assert not is_trusted_origin("http://api.example", "api.example.evil.com")
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_the_own_address_with_more_after_its_port_is_refused(
+    uvicorn: ServerProcess, bare_client: Any, sio_client: Any, token: str, transport: str
+) -> None:
+    # daphne refuses such an origin itself, before our code sees the handshake.
+    for host in ("localhost", "127.0.0.1"):
+        origin = f"http://{host}:{uvicorn.port}.evil.com"
+        assert bare_client(uvicorn, token, origin=origin).expect("error")["code"] == "origin_not_allowed"
+        extra = {"extraHeaders": {"Origin": origin}, "reconnection": False}
+        client = sio_client(uvicorn, token, transports=[transport], **extra)
+        client.wait_refused()
         assert client.connected == 0
 
 
