@@ -11,10 +11,12 @@ from django.utils.safestring import SafeString
 from livestream.models import ChatMessage, Replay, Stream
 from livestream.selectors.playback import media_addresses
 from livestream.selectors.reactions import saved_reactions
-from livestream.selectors.replays import vod_url
-from livestream.services import chat, streams
+from livestream.selectors.replays import replay_of, vod_url
+from livestream.services import chat, streams, withdrawn_replays
 from soukloop.core.staff import format
 from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
+
+_WITHOUT_REPLAY = (Replay.State.EMPTY, Replay.State.WITHDRAWN)
 
 
 @admin.register(Stream)
@@ -37,7 +39,7 @@ class StreamAdmin(ReadOnlyStateAdmin):
     search_help_text = "Stream id, public id, words of the title, username or email of the seller"
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
-    actions = ("end_now",)
+    actions = ("end_now", "withdraw_replay", "make_replay_again")
     fieldsets = (
         (None, {"fields": ("id", "title", "description", "seller", "category", "status")}),
         ("End", {"fields": ("end_reason", "end_note")}),
@@ -109,11 +111,28 @@ class StreamAdmin(ReadOnlyStateAdmin):
         return str(stream.ended_at - stream.started_at).split(".")[0]
 
     def is_offered(self, action: str, row: Any) -> bool:
-        return row.is_live if action == "end_now" else super().is_offered(action, row)
+        replay = replay_of(row)
+        match action:
+            case "end_now":
+                return bool(row.is_live)
+            case "withdraw_replay":
+                is_there = replay is not None and replay.state not in _WITHOUT_REPLAY
+                return is_there and row.status == Stream.Status.ENDED
+            case "make_replay_again":
+                return replay is not None and withdrawn_replays.is_repeatable(replay)
+        return super().is_offered(action, row)
 
     @reason_action(description="End now", done="ended")
     def end_now(self, request: HttpRequest, stream: Stream, reason: str) -> None:
         streams.end_stream_by_staff(actor=request.user, stream_id=stream.pk, reason=reason)  # type: ignore[arg-type]
+
+    @reason_action(description="Withdraw the replay", done="without a replay")
+    def withdraw_replay(self, request: HttpRequest, stream: Stream, reason: str) -> None:
+        withdrawn_replays.withdraw_replay_by_staff(actor=request.user, stream_id=stream.pk, reason=reason)  # type: ignore[arg-type]
+
+    @reason_action(description="Make the replay again", done="about to have a replay again")
+    def make_replay_again(self, request: HttpRequest, stream: Stream, reason: str) -> None:
+        withdrawn_replays.make_replay_again(actor=request.user, stream_id=stream.pk, reason=reason)  # type: ignore[arg-type]
 
     @admin.display(description="video")
     def video(self, stream: Stream) -> SafeString | str:

@@ -46,7 +46,7 @@ def cut_recordings(paths: Sequence[Path], target: Path, *, start: float, end: fl
 def cut_replay(public_id: str, target: Path, *, start: float, end: float) -> None:
     """Cut out what is between two times, in seconds; only the HLS segments that are needed are read.
 
-    Raises OutOfRange, FfmpegError, StorageFailed, OSError.
+    Raises OutOfRange, FfmpegError, OSError.
     """
     playlist = b"".join(replay_files.chunks(addresses.playlist_name(public_id))).decode()
     names: list[str] = []

@@ -19,8 +19,8 @@ _CONTENT_TYPES = {
 }
 
 
-class StorageFailed(Exception):
-    """The storage of replays raised an error of its library."""
+class StorageFailed(OSError):
+    """The storage of replays raised an error of its library; the job may succeed later."""
 
 
 class FinishedFile(File[bytes]):
@@ -36,27 +36,27 @@ class FinishedFile(File[bytes]):
 
 
 def save(path: Path, name: str) -> None:
-    """Save a finished local file, which is moved if the storage is local. Raises StorageFailed, OSError."""
+    """Save a finished local file, which is moved if the storage is local. Raises OSError."""
     with _errors_of_storage(f"saving {name}"), FinishedFile(path) as content:
         addresses.replay_storage().save(name, content)
 
 
 def chunks(name: str) -> Iterator[bytes]:
-    """Yield a file's contents. Raises StorageFailed, OSError."""
+    """Yield a file's contents. Raises OSError."""
     with _errors_of_storage(f"reading {name}"), addresses.replay_storage().open(name) as file:
         while chunk := file.read(_READ_SIZE):
             yield chunk
 
 
 def delete(*names: str) -> None:
-    """Delete files that may exist. Raises StorageFailed, OSError."""
+    """Delete files that may exist. Raises OSError."""
     for name in names:
         with _errors_of_storage(f"deleting {name}"):
             addresses.replay_storage().delete(name)
 
 
 def withdraw(public_id: str) -> None:
-    """Move all files of a stream to its withdrawn folder, the playlist first. Raises StorageFailed, OSError.
+    """Move all files of a stream to its withdrawn folder, the playlist first. Raises OSError.
 
     Of a file that exists in both places, the stored one is newer.
     """
@@ -70,7 +70,7 @@ def withdraw(public_id: str) -> None:
 def restore(public_id: str) -> bool:
     """Move the files in a stream's withdrawn folder back, the playlist last; return whether there were any.
 
-    Raises StorageFailed, OSError.
+    Raises OSError.
     """
     folder = recordings.withdrawn_folder(public_id)
     playlist = folder / addresses.playlist_name(public_id)
@@ -114,7 +114,7 @@ def _move_out(name: str, target: Path) -> None:
 def _errors_of_storage(action: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, NotImplementedError, StorageFailed):
+    except (OSError, NotImplementedError):
         raise
     except Exception as error:  # each storage's library has its own
         raise StorageFailed(f"{action}: {error}") from error

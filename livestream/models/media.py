@@ -63,6 +63,7 @@ class Replay(models.Model):
         RECORDING_MISSING = "recording_missing", "The stream could not be recorded."
         PROCESSING_FAILED = "processing_failed", "The replay could not be made. Our staff have been told."
         ENDED_BY_STAFF = "ended_by_staff", "Our staff ended this stream, so it has no replay."
+        REMOVED_BY_STAFF = "removed_by_staff", "Our staff removed this replay."
         ACCOUNT_BANNED = "account_banned", "The seller's account is banned."
         ACCOUNT_DELETED = "account_deleted", "The seller's account was deleted."
 
@@ -73,12 +74,12 @@ class Replay(models.Model):
     duration_seconds = models.FloatField(null=True, blank=True)
     parts = models.JSONField(
         default=list,
-        help_text="For each recording: the Unix time of its first frame, and its length in seconds",
+        help_text="Of what was sent without a pause: the Unix time of its first frame, its length in seconds",
     )
     reason = models.CharField(
         max_length=20, choices=Reason, blank=True, help_text="Why it failed or was withdrawn"
     )
-    has_poster = models.BooleanField(default=False, help_text="False for a recording without a picture")
+    has_poster = models.BooleanField(default=False, help_text="False if the encoder sent no picture")
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True, help_text="Of the last attempt, for staff")
     checked_at = models.DateTimeField(

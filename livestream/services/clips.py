@@ -22,6 +22,7 @@ from soukloop.core.jobs.queue import enqueue, is_job_pending
 logger = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 3  # of a clip that fails by itself
+INTERRUPTED_ATTEMPTS_MAX = 60  # of one without space, or whose storage fails: about an hour
 _RETRY_AFTER = timedelta(minutes=1)
 
 
@@ -86,29 +87,25 @@ def make_clip(*, clip_id: UUID) -> Clip | None:
     folder = Path(settings.MEDIA_ROOT) / "work" / f"clip-{clip.pk.hex}"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        seconds = _make_files(clip, folder)
+        _publish(clip, folder, _make_files(clip, folder))
     except clip_video.OutOfRange as error:
         _save(clip, state=Clip.State.FAILED, error=str(error))
-    except ffmpeg.FfmpegInterrupted:
-        raise
-    except ffmpeg.FfmpegError as error:
-        logger.error(
-            "clip %s of %s, attempt %s: %s", clip.pk, clip.stream.public_id, clip.attempts + 1, error
-        )
-        is_last = clip.attempts + 1 >= ATTEMPTS_MAX
+    except (ffmpeg.FfmpegError, OSError) as error:
+        attempts = clip.attempts + 1
+        logger.error("clip %s of %s, attempt %s: %s", clip.pk, clip.stream.public_id, attempts, error)
+        may_pass = isinstance(error, (ffmpeg.FfmpegInterrupted, OSError))
+        is_last = attempts >= (INTERRUPTED_ATTEMPTS_MAX if may_pass else ATTEMPTS_MAX)
         state = Clip.State.FAILED if is_last else Clip.State.WAITING
-        _save(clip, attempts=clip.attempts + 1, state=state, error=str(error)[:2000])
+        _save(clip, attempts=attempts, state=state, error=str(error)[:2000])
         if not is_last:
             raise
-    else:
-        _publish(clip, folder, seconds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return clip
 
 
 def delete_clip_files(*, public_id: str, clip_id: UUID) -> None:
-    """Delete the files of a deleted clip. Raises StorageFailed, OSError."""
+    """Delete the files of a deleted clip. Raises OSError."""
     names = addresses.clip_name(public_id, clip_id), addresses.clip_poster_name(public_id, clip_id)
     replay_files.delete(*names)
     for name in names:

@@ -12,7 +12,6 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from livestream.media import ffmpeg, recordings, replay_files
-from livestream.media.replay_files import StorageFailed
 from livestream.media.server import MediaServerBadResponse, MediaServerUnavailable, media_server
 from livestream.models import Replay, Stream
 from livestream.services import replay_steps
@@ -131,7 +130,7 @@ def _attempt(replay: Replay) -> None:
             _fail(replay, error.reason, str(error))
         else:
             _retry_or_fail(replay, error, error.reason)
-    except (ffmpeg.FfmpegError, OSError, StorageFailed) as error:
+    except (ffmpeg.FfmpegError, OSError) as error:
         _retry_or_fail(replay, error, Replay.Reason.PROCESSING_FAILED)
 
 
@@ -154,7 +153,7 @@ def _run_steps(replay: Replay) -> None:
 
 def _retry_or_fail(replay: Replay, error: Exception, reason: str) -> None:
     logger.error("replay of %s, attempt %s: %s", replay.stream.public_id, replay.attempts, error)
-    is_interruption = isinstance(error, (ffmpeg.FfmpegInterrupted, OSError, StorageFailed))
+    is_interruption = isinstance(error, (ffmpeg.FfmpegInterrupted, OSError))
     attempts_max = INTERRUPTED_ATTEMPTS_MAX if is_interruption else ATTEMPTS_MAX
     if replay.state == Replay.State.READY:  # its video is public; only the check failed
         step = Replay.Step.CHECK if replay.attempts >= attempts_max else replay.step

@@ -12,11 +12,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import User
+from livestream import access
 from livestream.media import recordings, replay_files
 from livestream.models import Replay, Stream
 from notifications.services import notify
 from soukloop.core.db.clock import database_now
+from soukloop.core.errors import Conflict, Forbidden
 from soukloop.core.jobs.queue import enqueue
+from soukloop.core.staff.history import log_staff_action
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ def withdraw_replay(replay: Replay, reason: Replay.Reason) -> bool:
     if not withdrawn:
         return False
     enqueue("livestream.hide_replay", lock=job_lock(replay.pk), stream_id=str(replay.pk))
-    if reason == Replay.Reason.ENDED_BY_STAFF:
+    if reason in (Replay.Reason.ENDED_BY_STAFF, Replay.Reason.REMOVED_BY_STAFF):
         notify(
             user_ids=[replay.stream.seller_id],
             kind="replay_withdrawn",
@@ -49,6 +52,54 @@ def withdraw_replay(replay: Replay, reason: Replay.Reason) -> bool:
             collapse_key=f"replay:{replay.pk}",
         )
     return True
+
+
+@transaction.atomic
+def withdraw_replay_by_staff(*, actor: User, stream_id: UUID, reason: str) -> None:
+    """Withdraw the replay of an ended stream as staff; the reason is logged.
+
+    Raises Forbidden, Conflict (`no_replay_to_withdraw`).
+    """
+    if not actor.is_staff:
+        raise Forbidden
+    stream = access.lock_stream(stream_id)
+    replay = Replay.objects.filter(stream=stream, stream__status=Stream.Status.ENDED).first()
+    if replay is None or not withdraw_replay(replay, Replay.Reason.REMOVED_BY_STAFF):
+        raise Conflict("There is no replay to withdraw.", code="no_replay_to_withdraw")
+    log_staff_action(actor=actor, row=stream, message=f"Replay withdrawn: {reason}")
+
+
+@transaction.atomic
+def make_replay_again(*, actor: User, stream_id: UUID, reason: str) -> None:
+    """Restore a replay that staff removed, or repeat one that failed or has errors; the reason is logged.
+
+    Raises Forbidden, Conflict (`replay_not_repeatable`).
+    """
+    if not actor.is_staff:
+        raise Forbidden
+    stream = access.lock_stream(stream_id)
+    replay = Replay.objects.filter(stream=stream).first()
+    if replay is None or not is_repeatable(replay):
+        raise Conflict("This replay can't be made again.", code="replay_not_repeatable")
+    changes = {"state": Replay.State.WAITING, "reason": "", "withdrawn_at": None, "attempts": 0, "error": ""}
+    if replay.state != Replay.State.WITHDRAWN:
+        changes |= {"step": "", "progress": 0}
+    Replay.objects.filter(pk=replay.pk).update(**changes, updated_at=database_now())
+    enqueue("livestream.make_replay", lock=job_lock(replay.pk), stream_id=str(replay.pk))
+    log_staff_action(actor=actor, row=stream, message=f"Replay made again: {reason}")
+
+
+def is_repeatable(replay: Replay) -> bool:
+    """Return whether staff can have a replay made again: what is needed for it is still kept."""
+    state = Replay.State
+    if replay.state == state.WITHDRAWN:
+        return replay.reason == Replay.Reason.REMOVED_BY_STAFF and _is_kept(replay)
+    return replay.state == state.FAILED or (replay.state == state.READY and replay.checked_at is None)
+
+
+def _is_kept(replay: Replay) -> bool:
+    withdrawn_at = replay.withdrawn_at
+    return withdrawn_at is not None and database_now() - withdrawn_at < settings.REPLAY_WITHDRAWN_KEPT
 
 
 def withdraw_replays_of(seller: User) -> None:
@@ -75,7 +126,7 @@ def restore_replays_of(seller: User) -> None:
 
 
 def hide_replay(*, stream_id: UUID) -> None:
-    """Move the files of a withdrawn replay out of viewers' reach. Raises StorageFailed, OSError.
+    """Move the files of a withdrawn replay out of viewers' reach. Raises OSError.
 
     Its job has the lock of the job that makes or restores the replay, which does the same when it notices.
     """

@@ -13,9 +13,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.tests.factories import client_for, make_seller, make_user
 from livestream.media import ffmpeg, recordings
+from livestream.media.flv.tags import Tag
 from livestream.models import Replay, Stream
 from livestream.services import replays, streams
 from livestream.tests.factories import make_live_stream, make_publisher
+from livestream.tests.flv_files import flv_bytes
 from livestream.tests.media import point_replays_at, record
 from notifications.models import Notification
 from soukloop.core.errors import Forbidden
@@ -87,6 +89,19 @@ def test_an_unreadable_recording_is_tried_again_then_kept_and_the_seller_is_noti
     assert (notification.user_id, notification.kind) == (ended.seller_id, "replay_failed")
     assert notification.body == data["message"] == "What the encoder sent can't be read."
     assert replays.sweep_recordings() == 0
+
+
+def test_a_codec_that_cannot_be_shown_fails_at_once_and_the_seller_reads_what_to_do(ended: Stream) -> None:
+    recording = recordings.folder() / f"{ended.public_id}-1.flv"
+    frames = [Tag("video", 40 * number, b"\x91hvc1" + bytes(100), 0, 0) for number in range(50)]
+    recording.write_bytes(flv_bytes([Tag("video", 0, b"\x90hvc1" + bytes(30), 0, 0), *frames]))
+    replay = attempt(ended)
+    assert (replay.state, replay.reason) == ("failed", "unsupported_codec")
+    assert "hevc" in replay.error
+    assert recording.exists()
+    data = seen_by_seller(ended)
+    assert (data["reason"], data["vodUrl"]) == ("unsupported_codec", None)
+    assert "H.264" in Notification.objects.get().body
 
 
 def test_an_encoder_that_left_no_recording_makes_the_replay_fail(ended: Stream) -> None:

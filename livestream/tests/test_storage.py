@@ -1,5 +1,6 @@
 """Replays in a bucket of a local S3-compatible server."""
 
+import contextlib
 import json
 import urllib.error
 import urllib.request
@@ -10,6 +11,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from accounts.services.moderation import ban_user, unban_user
+from accounts.tests.factories import make_staff
 from livestream.media import recordings
 from livestream.media.addresses import MediaAddresses
 from livestream.models import Replay
@@ -43,9 +46,10 @@ def bucket(endpoint: str, settings: Any, tmp_path: Any) -> Any:
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
-    client.create_bucket(
-        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": CREDENTIALS["region_name"]}
-    )
+    with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):  # by an earlier test
+        client.create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": CREDENTIALS["region_name"]}
+        )
     readable = {
         "Effect": "Allow",
         "Principal": "*",
@@ -111,3 +115,26 @@ def test_a_replay_plays_from_the_bucket(
             urllib.request.urlopen(missing)
         assert refused.value.headers["Cache-Control"] == "no-store"
     assert recordings.of_stream(stream.public_id) == []
+
+
+def test_a_withdrawn_replay_leaves_the_bucket_and_comes_back(bucket: Any, run_jobs: Any) -> None:
+    stream = make_live_stream()
+    make_publisher(stream)
+    record(recordings.folder() / f"{stream.public_id}-1700000000.flv", 2)
+    streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    run_jobs()
+
+    def names() -> set[str]:
+        found = bucket.list_objects_v2(Bucket=BUCKET, Prefix=f"vods/{stream.public_id}")
+        return {one["Key"] for one in found.get("Contents", [])}
+
+    before = names()
+    assert len(before) >= 5
+    staff = make_staff()
+    ban_user(actor=staff, user_id=stream.seller_id, reason="Fraud")
+    run_jobs()
+    assert names() == set()
+    unban_user(actor=staff, user_id=stream.seller_id, reason="A mistake")
+    run_jobs()
+    assert names() == before
+    assert Replay.objects.get().state == "ready"

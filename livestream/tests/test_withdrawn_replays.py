@@ -16,6 +16,7 @@ from livestream.services import replays, streams, withdrawn_replays
 from livestream.tests.factories import make_live_stream, make_publisher
 from livestream.tests.media import point_replays_at, record
 from notifications.models import Notification
+from soukloop.core.errors import Conflict, Forbidden
 
 pytestmark = [pytest.mark.django_db, pytest.mark.media]
 
@@ -134,3 +135,44 @@ def test_the_sweep_withdraws_what_should_have_been(ready: Stream, vods: Path, ru
     run_jobs()
     assert files_in(vods) == set()
     assert withdrawn_replays.withdraw_missed_replays() == 0
+
+
+def test_staff_withdraw_a_replay_and_restore_it(ready: Stream, vods: Path, run_jobs: Any) -> None:
+    before = files_in(vods)
+    staff = make_staff()
+    with pytest.raises(Forbidden):
+        withdrawn_replays.withdraw_replay_by_staff(actor=ready.seller, stream_id=ready.pk, reason="Mine")
+    withdrawn_replays.withdraw_replay_by_staff(actor=staff, stream_id=ready.pk, reason="Counterfeits")
+    run_jobs()
+    assert files_in(vods) == set()
+    assert Notification.objects.filter(kind="replay_withdrawn", user=ready.seller).exists()
+    with pytest.raises(Conflict):
+        withdrawn_replays.withdraw_replay_by_staff(actor=staff, stream_id=ready.pk, reason="Twice")
+    with pytest.raises(Forbidden):
+        withdrawn_replays.make_replay_again(actor=ready.seller, stream_id=ready.pk, reason="Mine")
+    withdrawn_replays.make_replay_again(actor=staff, stream_id=ready.pk, reason="A mistake")
+    run_jobs()
+    assert files_in(vods) == before
+    assert Replay.objects.get().state == "ready"
+    with pytest.raises(Conflict):
+        withdrawn_replays.make_replay_again(actor=staff, stream_id=ready.pk, reason="Again")
+
+
+def test_staff_have_a_failed_replay_made_again(recorded: Stream, run_jobs: Any) -> None:
+    streams.end_stream(actor=recorded.seller, stream_id=recorded.pk)
+    Replay.objects.update(state="failed", reason="processing_failed", attempts=5)
+    withdrawn_replays.make_replay_again(
+        actor=make_staff(), stream_id=recorded.pk, reason="There is space now"
+    )
+    run_jobs()
+    replay = Replay.objects.get()
+    assert (replay.state, replay.reason, replay.step) == ("ready", "", "check")
+
+
+def test_staff_cannot_make_a_replay_again_whose_files_are_gone(ready: Stream) -> None:
+    staff = make_staff()
+    withdrawn_replays.withdraw_replay_by_staff(actor=staff, stream_id=ready.pk, reason="Counterfeits")
+    Replay.objects.update(withdrawn_at=timezone.now() - timedelta(days=31))
+    with pytest.raises(Conflict):
+        withdrawn_replays.make_replay_again(actor=staff, stream_id=ready.pk, reason="Too late")
+    assert Replay.objects.get().state == "withdrawn"

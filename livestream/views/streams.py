@@ -206,7 +206,8 @@ class StreamViewSet(ViewSet):
         tags=_TAGS,
         summary="Show the replay",
         description="Returns the video, with chat messages and tags at their positions in it. `state` is"
-        " `waiting`, `processing`, `ready`, `failed` or `empty`. 404 if the stream wasn't to be recorded.",
+        " `waiting`, `processing`, `ready`, `failed`, `empty` or `withdrawn`. 404 if the stream wasn't to be"
+        " recorded.",
         parameters=[ReplayQuery],
         responses=ReplayOutput,
     )
