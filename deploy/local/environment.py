@@ -7,10 +7,13 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy.local.console import SetupError
 from deploy.local.instance import ROOT, VENV, Instance, public_port, write_private
 
 # Each can be chosen for `make run`.
 PORTS = {"PORT": 8000, "RTMP_PORT": 1935, "RTMPS_PORT": 1936, "MEDIA_PORT": 8080}
+# Where those ports listen: on this machine alone, or for everybody who can reach it.
+LOOPBACK, ALL_ADDRESSES = "127.0.0.1", "0.0.0.0"  # noqa: S104 - only if the person asks for it
 
 
 def asked() -> dict[str, str]:
@@ -19,10 +22,19 @@ def asked() -> dict[str, str]:
 
 
 def of_run(instance: Instance, person: Mapping[str, str], urls: Mapping[str, str]) -> dict[str, str]:
-    """Build the environment of `make run`: the usual ports, and what the person set wins."""
+    """Build the environment of `make run`: the usual ports, and what the person set wins.
+
+    Its logins are published, so that other machines reach it only if the person says so.
+    """
+    address = person.get("LISTEN_ADDRESS", LOOPBACK)
+    if address not in (LOOPBACK, ALL_ADDRESSES):
+        raise SetupError(f"LISTEN_ADDRESS={address} must be {LOOPBACK} or {ALL_ADDRESSES}.")
     ports = {variable: public_port(variable, person, port) for variable, port in PORTS.items()}
-    values = _values(instance, urls, "localhost", ports)
-    values["ALLOWED_HOSTS"] = ",".join([values["ALLOWED_HOSTS"], *own_hosts()])
+    if address == LOOPBACK:
+        values = _values(instance, urls, "localhost", ports)
+    else:
+        values = _values(instance, urls, own_address(), ports)
+        values["ALLOWED_HOSTS"] = ",".join([values["ALLOWED_HOSTS"], *own_hosts()])
     values |= {name: person[name] for name in values if name in person}
     # Where the media server calls the web process, and we ask it whether it is ready.
     values["ALLOWED_HOSTS"] += ",127.0.0.1"
@@ -41,6 +53,7 @@ def _values(
     return {
         **urls,
         **{name: str(port) for name, port in ports.items()},
+        "LISTEN_ADDRESS": LOOPBACK,
         "BASE_URL": f"http://{host}:{ports['PORT']}",
         "TRUSTED_ORIGINS": f"http://127.0.0.1:{ports['PORT']}",
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1],10.0.2.2",
@@ -59,6 +72,11 @@ def own_hosts() -> list[str]:
     """List this machine's name and addresses, by which phones on the same network reach it."""
     listed = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
     return [socket.gethostname(), *(f"[{address}]" if ":" in address else address for address in listed)]
+
+
+def own_address() -> str:
+    """Return the first IPv4 address by which phones on the same network reach this machine."""
+    return next((host for host in own_hosts()[1:] if ":" not in host), "localhost")
 
 
 def of_process(values: Mapping[str, str]) -> dict[str, str]:

@@ -48,15 +48,24 @@ def main(name: str, argv: list[str]) -> int:
                     supervisor.wait_until(program, partial(unreachable, address))
                 done("started, demo data are there")
             sockets = values["BASE_URL"].replace("http", "ws", 1)
-            say(SUMMARY.read_text().format(**values, sockets=sockets, demo=demo))
+            say(SUMMARY.read_text().format(**values, sockets=sockets, demo=demo, phones=phones(values)))
             _watch(instance, supervisor)
     return 0
+
+
+def phones(values: Mapping[str, str]) -> str:
+    """Say who reaches this instance, and how to change it."""
+    if values["LISTEN_ADDRESS"] == environment.LOOPBACK:
+        return f"not let in: `LISTEN_ADDRESS={environment.ALL_ADDRESSES} make run` lets in this network"
+    return f"everybody on this network reaches this, with the logins below: {values['BASE_URL']}"
 
 
 def commands() -> dict[str, str]:
     """Read the commands of our own processes from the compose file, for a shell to run."""
     services = yaml.safe_load(COMPOSE.read_text())["services"]
-    return {f"LOCAL_{name.upper()}_COMMAND": services[name]["command"] for name in APPLICATION}
+    read = {f"LOCAL_{name.upper()}_COMMAND": services[name]["command"] for name in APPLICATION}
+    # In a container it listens on all addresses; of two options, uvicorn takes the last.
+    return read | {"LOCAL_APP_COMMAND": f'{read["LOCAL_APP_COMMAND"]} --host "$LISTEN_ADDRESS"'}
 
 
 def prepare_media(instance: Instance, root: Path) -> None:

@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg
@@ -131,11 +132,13 @@ def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
         first = Launcher(instance)
         first.wait_until_ready()
         processes = first.family()
+        values = environment.read(instance.env_file)
+        on_loopback = listening_addresses(values)
         first.process.kill()
         wait_until(lambda: not still_running(processes), "the end of everything", 60)
-        second = Launcher(instance)
+        second = Launcher(instance, LISTEN_ADDRESS=environment.ALL_ADDRESSES)
         took = second.wait_until_ready()
-        port = environment.read(instance.env_file)["PORT"]
+        on_all, base_url = listening_addresses(values), environment.read(instance.env_file)["BASE_URL"]
         second.process.send_signal(signal.SIGINT)
         code, printed, _ = second.wait()
 
@@ -144,5 +147,23 @@ def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
         for word in ("uvicorn", "run_worker", "run_packager", "nginx", "postgres", "redis")
     )
     assert took < 10 or os.getloadavg()[0] > 3  # others keep both cores busy
-    assert f"API         http://localhost:{port}/api/v1/" in printed
+    assert on_loopback == {name: {environment.LOOPBACK} for name in environment.PORTS}
+    assert on_all == {name: {environment.ALL_ADDRESSES} for name in environment.PORTS}
+    assert base_url == f"http://{environment.own_address()}:{values['PORT']}"
+    assert f"API         {base_url}/api/v1/" in printed
+    assert "everybody on this network reaches this" in printed
     assert code == 0
+
+
+def listening_addresses(values: Mapping[str, str]) -> dict[str, set[str]]:
+    """Read from the kernel on which addresses somebody listens on each public port."""
+    found: dict[str, set[str]] = {name: set() for name in environment.PORTS}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            address, port = line.split()[1].split(":")
+            for name in found:
+                if line.split()[3] == "0A" and int(port, 16) == int(values[name]):
+                    family = socket.AF_INET if table == "tcp" else socket.AF_INET6
+                    words = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
+                    found[name].add(socket.inet_ntop(family, b"".join(words)))
+    return found

@@ -176,9 +176,26 @@ def test_what_the_person_set_wins_in_make_run_and_nowhere_else(instance: Instanc
     assert run["REDIS_URL"] == "redis://ours"
     assert private["DATABASE_URL"] == "postgis://ours"
     assert private["BASE_URL"] == f"http://127.0.0.1:{private['PORT']}"
+
+
+def test_other_machines_reach_make_run_only_if_the_person_says_so(instance: Instance) -> None:
+    ports = {name: str(instance.private_port(name)) for name in environment.PORTS}
+    run = environment.of_run(instance, ports, {})
+    assert run["LISTEN_ADDRESS"] == "127.0.0.1"
+    assert set(run["ALLOWED_HOSTS"].split(",")) == {"localhost", "127.0.0.1", "[::1]", "10.0.2.2"}
+    assert run["BASE_URL"] == f"http://localhost:{ports['PORT']}"
+
+    opened = environment.of_run(instance, ports | {"LISTEN_ADDRESS": environment.ALL_ADDRESSES}, {})
+    assert opened["LISTEN_ADDRESS"] == environment.ALL_ADDRESSES
     # Phones on the same network reach it by these.
-    hosts = environment.of_run(instance, ports, urls)["ALLOWED_HOSTS"].split(",")
-    assert {"localhost", "127.0.0.1", "10.0.2.2", socket.gethostname(), *environment.own_hosts()} < set(hosts)
+    hosts = {"localhost", "127.0.0.1", "10.0.2.2", socket.gethostname(), *environment.own_hosts()}
+    assert hosts < set(opened["ALLOWED_HOSTS"].split(","))
+    assert opened["MEDIA_URL"] == f"http://{environment.own_address()}:{ports['MEDIA_PORT']}/"
+    # Nothing of tests and benchmarks is open, whatever the person set.
+    assert environment.of_private(instance, {})["LISTEN_ADDRESS"] == "127.0.0.1"
+    for address in ("192.0.2.1", "localhost", "*"):
+        with pytest.raises(SetupError, match="LISTEN_ADDRESS"):
+            environment.of_run(instance, ports | {"LISTEN_ADDRESS": address}, {})
 
 
 def test_each_instance_keeps_its_own_secrets_ports_and_data(
