@@ -94,6 +94,7 @@ def sweep_recordings(timestamp: int) -> None:
 def sweep_withdrawn_replays(timestamp: int) -> None:
     """Withdraw the replays that should have been, and delete the files of those withdrawn long ago."""
     withdrawn_replays.withdraw_missed_replays()
+    withdrawn_replays.withdraw_deleted_streams()
     withdrawn_replays.delete_withdrawn_files()
 
 

@@ -55,6 +55,17 @@ def delete(*names: str) -> None:
             addresses.replay_storage().delete(name)
 
 
+def public_ids() -> set[str]:
+    """Return the streams that have files. Raises OSError."""
+    with _errors_of_storage("listing replays"):
+        try:
+            folders, files = addresses.replay_storage().listdir("")
+        except FileNotFoundError:
+            return set()
+    names = {*folders, *(name.removesuffix(".m3u8") for name in files)}
+    return {name for name in names if recordings.public_id_of(name) == name}
+
+
 def withdraw(public_id: str) -> None:
     """Move all files of a stream to its withdrawn folder, the playlist first. Raises OSError.
 

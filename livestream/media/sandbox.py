@@ -29,6 +29,7 @@ _ERROR_BYTES_MAX = 4000
 _OUTPUT_BYTES_MAX = 2**20
 _PASSED_ON = ("PATH",)
 _STOPPED_BY_SIGNAL = 255  # how ffmpeg ends after SIGTERM, and also after SIGXCPU
+_NO_SPACE = os.strerror(errno.ENOSPC)
 _READ_SIZE = 2**16
 
 
@@ -134,6 +135,10 @@ def run(
         text, problems = output.text(), errors.text()
     if has_timed_out.is_set():
         raise FfmpegError(f"{program} took longer than {limits.wall_seconds} s")
+    if (
+        not process.returncode and _NO_SPACE in problems
+    ):  # ffmpeg says so, and ends as if nothing had happened
+        raise FfmpegInterrupted(problems.strip())
     if process.returncode:
         # The earliest that all cores together can have used the CPU time up.
         earliest = limits.cpu_seconds / (os.cpu_count() or 1)
@@ -145,7 +150,7 @@ def run(
 
 
 def _may_succeed_later(returncode: int, errors: str) -> bool:
-    return returncode in (-signal.SIGKILL, -signal.SIGTERM) or os.strerror(errno.ENOSPC) in errors
+    return returncode in (-signal.SIGKILL, -signal.SIGTERM) or _NO_SPACE in errors
 
 
 class _Reader(threading.Thread):

@@ -20,6 +20,7 @@ from livestream.services.withdrawn_replays import hide_replay, job_lock
 from notifications.services import notify
 from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue, is_job_pending
+from soukloop.core.jobs.retries import is_temporary
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +132,11 @@ def _attempt(replay: Replay) -> None:
         else:
             _retry_or_fail(replay, error, error.reason)
     except (ffmpeg.FfmpegError, OSError) as error:
+        _retry_or_fail(replay, error, Replay.Reason.PROCESSING_FAILED)
+    except Exception as error:
+        if isinstance(error, ReplayWithdrawn) or is_temporary(error):  # the job is repeated
+            raise
+        logger.exception("making the replay of %s failed", replay.stream.public_id)
         _retry_or_fail(replay, error, Replay.Reason.PROCESSING_FAILED)
 
 

@@ -158,6 +158,15 @@ def withdraw_missed_replays() -> int:
     return count
 
 
+def withdraw_deleted_streams() -> int:
+    """Withdraw the files of streams whose rows are gone; return of how many streams."""
+    stored = replay_files.public_ids()
+    known = set(Stream.objects.filter(public_id__in=stored).values_list("public_id", flat=True))
+    for public_id in stored - known:
+        replay_files.withdraw(public_id)
+    return len(stored - known)
+
+
 def delete_withdrawn_files() -> int:
     """Delete the withdrawn files that were kept for REPLAY_WITHDRAWN_KEPT; return of how many replays."""
     root = recordings.withdrawn_folder("")

@@ -15,7 +15,7 @@ from accounts.tests.factories import client_for, make_seller, make_user
 from livestream.media import ffmpeg, recordings
 from livestream.media.flv.tags import Tag
 from livestream.models import Replay, Stream
-from livestream.services import replays, streams
+from livestream.services import replay_steps, replays, streams
 from livestream.tests.factories import make_live_stream, make_publisher
 from livestream.tests.flv_files import flv_bytes
 from livestream.tests.media import point_replays_at, record
@@ -122,6 +122,20 @@ def killed(*arguments: Any, **more: Any) -> None:
 
 def broken_storage(*arguments: Any, **more: Any) -> None:
     raise RuntimeError("the bucket is away")
+
+
+def test_an_error_of_our_own_is_tried_again_and_then_told(
+    ended: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: Any) -> None:
+        raise IndexError("a mistake")
+
+    record(recordings.folder() / f"{ended.public_id}-1.flv", 1)
+    monkeypatch.setattr(replay_steps, "read_contents", broken)
+    assert attempt(ended, replays.ATTEMPTS_MAX - 1).state == "waiting"
+    replay = attempt(ended)
+    assert (replay.state, replay.reason, replay.error) == ("failed", "processing_failed", "a mistake")
+    assert len(recordings.of_stream(ended.public_id)) == 1
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,16 @@ def test_the_sweep_withdraws_what_should_have_been(ready: Stream, vods: Path, ru
     assert withdrawn_replays.withdraw_missed_replays() == 0
 
 
+def test_the_files_of_a_deleted_stream_are_deleted(ready: Stream, vods: Path, tmp_path: Path) -> None:
+    assert withdrawn_replays.withdraw_deleted_streams() == 0
+    assert files_in(vods)
+    ready.delete()
+    assert withdrawn_replays.withdraw_deleted_streams() == 1
+    withdrawn_replays.delete_withdrawn_files()
+    assert files_in(vods) == set()
+    assert files_in(tmp_path / "withdrawn") == set()
+
+
 def test_staff_withdraw_a_replay_and_restore_it(ready: Stream, vods: Path, run_jobs: Any) -> None:
     before = files_in(vods)
     staff = make_staff()
