@@ -163,7 +163,8 @@ def test_settings_can_only_be_changed_while_scheduled() -> None:
     assert stream.estimated_duration == 45
 
 
-def test_response_to_going_live_is_as_in_the_contract_and_counts_the_people_to_notify() -> None:
+def test_response_to_going_live_is_as_in_the_contract_and_counts_the_people_to_notify(settings: Any) -> None:
+    settings.RTMPS_URL = ""
     seller = make_seller()
     for _ in range(3):
         follow(make_user(), seller)
@@ -292,6 +293,17 @@ def test_rotating_the_key_replaces_the_old_one() -> None:
     data = client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}/rotate-key").json()["data"]
     stream.refresh_from_db()
     assert stream.key_digest == stream_keys.digest(data["streamKey"]) != old
+
+
+def test_the_encrypted_address_for_encoders_is_given_where_there_is_one(settings: Any) -> None:
+    settings.RTMPS_URL = "rtmps://live.soukloop.example:1936/live"
+    stream = make_stream()
+    url = f"/api/v1/streams/{stream.pk}"
+    for answer in (
+        client_for(stream.seller).post(f"{url}/go-live", READY),
+        client_for(stream.seller).post(f"{url}/rotate-key"),
+    ):
+        assert answer.json()["data"]["rtmpsUrl"] == settings.RTMPS_URL
 
 
 def test_banning_a_seller_ends_and_cancels_their_streams() -> None:
