@@ -1,8 +1,8 @@
-"""The feeds and search as fast reads; the views of the same URLs are in `listings.views.browse`."""
+"""The feeds, search and suggestions as fast reads; `listings.views.browse` has the views of the same URLs."""
 
 from accounts.authentication import user_with_blocks_from_header
 from listings import queries
-from listings.selectors import feeds, search
+from listings.selectors import feeds, search, suggestions
 from listings.selectors.cards import Viewer
 from soukloop.core.db.reads import Reads
 from soukloop.core.fast_reads.routes import FastRoute
@@ -21,4 +21,7 @@ ROUTES = {
     "/api/v1/feeds/discover": FastRoute(queries.discover_query, feeds.discover_feed, viewer_from_header),
     "/api/v1/feeds/community": FastRoute(queries.community_query, feeds.community_feed, viewer_from_header),
     "/api/v1/search": FastRoute(queries.search_query, search.search_products, viewer_from_header, "search"),
+    "/api/v1/search/suggest": FastRoute(
+        queries.suggestions_query, suggestions.suggestions, viewer_from_header, "search"
+    ),
 }

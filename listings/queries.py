@@ -74,6 +74,14 @@ def community_query(params: QueryDict) -> ListQuery:
     return query
 
 
+def suggestions_query(params: QueryDict) -> str:
+    """Read the text to complete (contract 2.5), as it was typed; raises ValidationFailed."""
+    text: str = params.get("q", "")
+    if len(text) > settings.SEARCH_QUERY_MAX_LENGTH:
+        raise ValidationFailed(details={"q": [f"At most {settings.SEARCH_QUERY_MAX_LENGTH} characters."]})
+    return text
+
+
 def search_query(params: QueryDict) -> ListQuery:
     """Read a search's parameters (contract 2.5); raises ValidationFailed."""
     reader = _Reader(params)

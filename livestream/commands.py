@@ -86,7 +86,11 @@ def send_chat_message(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     ack_example={"streamId": _EXAMPLE["stream_id"], "emoji": "❤️", "total": 450},
 )
 def send_reaction(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Send one of the allowed emoji. `total` counts how often it was sent in this stream."""
+    """Send one of the allowed emoji. `total` counts how often it was sent in this stream.
+
+    An acknowledged reaction is counted, but not stored at once as a message is: if Redis loses its memory,
+    those of the last 5 seconds are not in the totals.
+    """
     total = reactions.send_reaction(actor=session.user, **data)
     return {"streamId": data["stream_id"], "emoji": data["emoji"], "total": total}
 

@@ -24,6 +24,11 @@ _WORD_QUERY = r"('''' || replace(replace(word, '\', '\\'), '''', '''''') || ''''
 _DASH_RUN = re.compile(r'(?:-(?:[^\w"-]|[\u0621\u0640\u06e5\u06e6])*){2,}')
 
 
+def suggestions(text: str, *, viewer: Viewer | None) -> Reads[dict[str, Any]]:
+    """Return the texts to suggest for what somebody is typing, as the answer has them."""
+    return {"items": (yield from suggested_texts(text, viewer=viewer))}
+
+
 def suggested_texts(text: str, *, viewer: Viewer | None, limit: int = 8) -> Reads[list[str]]:
     """Return categories that begin with the text, then completions of its last word, the most used first.
 

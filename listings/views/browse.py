@@ -17,7 +17,6 @@ from listings.selectors import categories, feeds, search, suggestions
 from listings.selectors.cards import viewer_for
 from listings.serializers.lists import CardPageOutput, CategoryOutput, SearchOutput, SuggestionsOutput
 from soukloop.core.db.reads import Reads, run
-from soukloop.core.errors import ValidationFailed
 from soukloop.core.http.pagination import PAGE_PARAMETERS
 
 _TAGS = ["Browse"]
@@ -48,7 +47,7 @@ class Feed(APIView):
     """A public list."""
 
     permission_classes = (AllowAny,)
-    parse: Callable[..., queries.ListQuery]
+    parse: Callable[..., Any]
     select: Callable[..., Reads[dict[str, Any]]]
 
     def answer(self, request: Request) -> Response:
@@ -113,9 +112,10 @@ class Search(Feed):
         return self.answer(request)
 
 
-class Suggestions(APIView):
-    permission_classes = (AllowAny,)
+class Suggestions(Feed):
     rate_scope = "search"
+    parse = queries.suggestions_query
+    select = suggestions.suggestions
 
     @extend_schema(
         tags=_TAGS,
@@ -124,11 +124,7 @@ class Suggestions(APIView):
         responses=SuggestionsOutput,
     )
     def get(self, request: Request) -> Response:
-        text = request.query_params.get("q", "")
-        if len(text) > settings.SEARCH_QUERY_MAX_LENGTH:
-            raise ValidationFailed(details={"q": [f"At most {settings.SEARCH_QUERY_MAX_LENGTH} characters."]})
-        viewer = viewer_for(current_user_or_none(request))
-        return Response({"items": run(suggestions.suggested_texts(text, viewer=viewer))})
+        return self.answer(request)
 
 
 class Categories(APIView):

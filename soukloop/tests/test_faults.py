@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from chat.tests.factories import make_conversation
 
 pytestmark = pytest.mark.faults
 
-DJANGO_PATH = "/api/v1/search/suggest?q=nike"
+DJANGO_PATH = "/api/v1/categories/sneakers"
 FEED_PATH = "/api/v1/feeds/discover"
 POOL = 3
 
@@ -30,9 +31,9 @@ def start(live_server_process: Any) -> Any:
     return server
 
 
-def status_of(server: Any, path: Any) -> Any:
+def status_of(server: Any, path: Any, *, within: float = 15) -> Any:
     try:
-        with urllib.request.urlopen(server.url + path, timeout=15) as answer:
+        with urllib.request.urlopen(server.url + path, timeout=within) as answer:
             json.load(answer)
             return answer.status
     except urllib.error.HTTPError as error:
@@ -199,3 +200,21 @@ def test_after_a_crash_of_postgresql_reads_succeed_within_two_seconds(
     assert 503 in during
     assert len(late) > 20
     assert set(late) == {200}
+
+
+def test_feeds_searches_and_suggestions_are_refused_in_time_while_postgresql_hangs(
+    live_server_process: Any, own_postgres: Any
+) -> None:
+    [server] = live_server_process(fresh=True, environment={"DATABASE_URL": own_postgres.url})
+    paths = [
+        FEED_PATH,
+        "/api/v1/feeds/community?latitude=25&longitude=55",
+        "/api/v1/search?q=nike",
+        "/api/v1/search/suggest?q=ni",
+    ]
+    assert [status_of(server, path) for path in paths] == [200] * 4
+    with own_postgres.stopped(), ThreadPoolExecutor(len(paths)) as pool:
+        started = time.monotonic()
+        assert list(pool.map(lambda path: status_of(server, path, within=25), paths)) == [503] * 4
+        assert time.monotonic() - started < 20  # 10 s, on a busy machine
+    assert [status_of(server, path) for path in paths] == [200] * 4

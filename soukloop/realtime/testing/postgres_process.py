@@ -1,11 +1,13 @@
 """A PostgreSQL server for one test, which may kill it."""
 
+import contextlib
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -61,6 +63,22 @@ class PostgresProcess:
         """End the server at once, without telling its clients or writing anything."""
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait()
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the server and its backends, so that they keep their connections and answer nothing."""
+        # It first, so that it starts no further backend.
+        self.process.send_signal(signal.SIGSTOP)
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        backends = [int(child) for child in children]
+        try:
+            for backend in backends:
+                os.kill(backend, signal.SIGSTOP)
+            yield
+        finally:
+            for stopped in [*backends, self.process.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(stopped, signal.SIGCONT)
 
     def execute(self, sql: str, *params: object) -> list[tuple[object, ...]]:
         """Execute a statement on a connection of its own, and return its rows."""
