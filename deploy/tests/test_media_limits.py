@@ -1,8 +1,10 @@
 """What one address can do to the media server, with real nginx."""
 
+import re
 import shutil
 import socket
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -54,18 +56,32 @@ def test_half_open_connections_of_one_address_stop_neither_other_encoders_nor_vi
         assert other.recv(1) == b"\x03", "the server's part of the handshake"
 
 
-def test_a_flood_of_requests_is_refused(server: MediaServerProcess) -> None:
-    request = b"GET /uploads/none.jpg HTTP/1.1\r\nHost: media\r\n\r\n"
-    refused = found = 0
-    for _ in range(5):
+def flood(server: MediaServerProcess) -> Counter[str]:
+    """Ask 4,500 times for a file that isn't there, for five viewers; return the statuses."""
+    statuses: Counter[str] = Counter()
+    for viewer in range(5):
+        request = f"GET /uploads/none.jpg HTTP/1.1\r\nHost: media\r\nX-Forwarded-For: 192.0.2.{viewer}\r\n"
         with connect(server.media_port) as connection:
-            connection.sendall(request * 900 + request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-            answer = b"".join(iter(lambda c=connection: c.recv(65536), b""))  # type: ignore[misc]
-            refused += answer.count(b"HTTP/1.1 429")
-            found += answer.count(b"HTTP/1.1 404")
-    assert refused + found == 5 * 901
-    assert found >= 2000, "a burst is served"
-    assert refused
+            connection.sendall(
+                f"{request}\r\n".encode() * 899 + f"{request}Connection: close\r\n\r\n".encode()
+            )
+            answer = b""
+            while received := connection.recv(65536):
+                answer += received
+        statuses.update(re.findall(r"HTTP/1.1 (\d+)", answer.decode()))
+    return statuses
+
+
+def test_a_flood_of_requests_is_refused(server: MediaServerProcess) -> None:
+    statuses = flood(server)
+    assert statuses["404"] >= 2000, "a burst is served"
+    assert statuses["429"] == 4500 - statuses["404"] > 0
+
+
+def test_viewers_behind_a_known_proxy_are_counted_one_by_one(server: MediaServerProcess) -> None:
+    server.stop()
+    server.start("http://127.0.0.1:9", MEDIA_PROXIES="192.0.2.99 127.0.0.0/8")
+    assert flood(server) == {"404": 4500}
 
 
 def test_nobody_gets_past_the_limits_to_the_rtmp_module(server: MediaServerProcess) -> None:

@@ -164,5 +164,9 @@ def test_headers_let_a_cdn_and_browsers_cache_what_never_changes(server: MediaSe
     assert (compressed["Content-Encoding"], compressed["Vary"]) == ("gzip", "Accept-Encoding")
     status, headers = ask(server, "/good/vods/stream_1/video.mp4", Range="bytes=10-19")
     assert (status, headers["Content-Range"]) == (206, "bytes 10-19/700")
+    tag = headers["ETag"]
+    assert ask(server, "/good/vods/stream_1/video.mp4", If_None_Match=tag)[0] == 304
+    assert ask(server, "/good/vods/stream_1/video.mp4", method="HEAD")[0] == 200
+    assert ask(server, "/wrong/vods/stream_1/video.mp4", method="HEAD")[0] == 403
     status, headers = ask(server, f"/good/{PLAYLIST}", method="OPTIONS", Origin="https://shop.example")
     assert (status, headers["Access-Control-Allow-Headers"]) == (204, "Range")

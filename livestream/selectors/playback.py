@@ -49,7 +49,7 @@ def _has_live_files(stream: Stream) -> bool:
     return (
         stream.ended_at is not None
         and stream.end_reason not in (Stream.EndReason.STAFF, Stream.EndReason.ACCOUNT_CLOSED)
-        and database_now() - stream.ended_at < settings.STREAM_FILES_KEPT_FOR
+        and database_now() - stream.ended_at < settings.BROADCAST_KEPT_AFTER_END
     )
 
 

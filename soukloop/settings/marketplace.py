@@ -47,7 +47,6 @@ STREAM_CHAT_HISTORY = 100
 STREAM_REACTIONS = ["❤️", "🔥", "👍", "😂", "😮", "👏", "🎉", "💎"]
 STREAM_RECONNECT_WINDOW = timedelta(seconds=60)
 STREAM_NEVER_PUBLISHED_AFTER = timedelta(minutes=30)  # a live stream without any encoder ends after this time
-STREAM_FILES_KEPT_FOR = timedelta(minutes=5)  # the live files of a stream that has ended
 # How long the media server uses the answer whether a viewer may watch, and how long while it gets no other.
 STREAM_PLAYBACK_CHECKED_EVERY = timedelta(seconds=30)
 STREAM_PLAYBACK_UNCHECKED_MAX = timedelta(minutes=10)
