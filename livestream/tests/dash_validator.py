@@ -41,6 +41,7 @@ class DashValidator:
 
     fetch: Fetch
     url: str
+    longest_hole: float = 0.25  # seconds between periods in which nothing is shown
     started: str = ""
     is_static: bool = False
     starts: dict[str, float] = field(default_factory=dict)
@@ -66,6 +67,10 @@ class DashValidator:
             periods[number] = period = self._period(element, number)
             expect(self.starts.setdefault(number, period.start) == period.start, f"period {number} moved")
             expect(period.start >= end - 0.2, f"period {number} begins before the one before it ends")
+            hole = period.start - end
+            expect(
+                len(periods) == 1 or hole < self.longest_hole, f"a hole of {hole} s before period {number}"
+            )
             end = max(period.ends.values())
         expect(bool(periods), "no period")
         if self.is_static:

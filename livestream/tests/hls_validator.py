@@ -42,6 +42,7 @@ class HlsValidator:
 
     fetch: Fetch
     url: str
+    longest_hole: float = 0.25  # seconds between sections in which nothing is shown
     history: dict[str, dict[int, Entry]] = field(default_factory=dict)
     latest: dict[str, Playlist] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
@@ -54,7 +55,7 @@ class HlsValidator:
         self._check_master(self._text(self.url))
         playlists = {}
         for url in self.variants:
-            playlist = parse_media(self._text(url), url)
+            playlist = parse_media(self._text(url), url, self.longest_hole)
             self._check_over_time(url, playlist)
             for number, entry in playlist.entries.items():
                 self._check_bytes(entry.init_url)
@@ -145,7 +146,7 @@ class HlsValidator:
         return content.decode()
 
 
-def parse_media(text: str, url: str) -> Playlist:
+def parse_media(text: str, url: str, longest_hole: float = 0.25) -> Playlist:
     """Read and check a media playlist; raises InvalidPlaylist."""
     lines = _lines(text, url)
     expect("#EXT-X-INDEPENDENT-SEGMENTS" in lines, f"no INDEPENDENT-SEGMENTS: {url}")
@@ -174,8 +175,9 @@ def parse_media(text: str, url: str) -> Playlist:
             if previous is not None:
                 ends_at = previous.starts_at + previous.seconds
                 expect(entry.starts_at > ends_at - 0.15, f"{line} begins before the one before it ends")
-                if entry.discontinuity == previous.discontinuity:
-                    expect(abs(entry.starts_at - ends_at) < 0.15, f"a gap before {line}")
+                is_continued = entry.discontinuity == previous.discontinuity
+                hole = entry.starts_at - ends_at
+                expect(hole < (0.15 if is_continued else longest_hole), f"a hole of {hole} s before {line}")
             entries[number] = previous = entry
             number, seconds, starts_at = number + 1, 0.0, 0.0
     expect(bool(entries), f"no segments: {url}")

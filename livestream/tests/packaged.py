@@ -1,6 +1,7 @@
 """A broadcast packaged in the test's own process, from recordings that the test writes."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -17,17 +18,17 @@ from livestream.tests.flv_files import FILE_HEADER, tag_as_bytes
 from livestream.tests.hls_validator import HlsValidator
 
 PUBLIC_ID = "stream_0123456789abcdef"
-FIRST_RECORDING = 1_800_000_000
 
 
 class Packaged:
     """A broadcast's recordings, its packager, and what players see."""
 
-    def __init__(self, root: Path, *, transcoders: int = 0) -> None:
+    def __init__(self, root: Path, *, transcoders: int = 0, longest_interruption: float = 0.0) -> None:
         self.recordings = root / "recordings"
         self.recordings.mkdir(parents=True, exist_ok=True)
         self.path = root / "live" / PUBLIC_ID
         self.transcoders = Transcoders(transcoders)
+        self.longest_interruption = longest_interruption
         self.first_segments = 0
         self.tags = 0
         self.hls = HlsValidator(self.fetch, "http://host/live/index.m3u8")
@@ -36,7 +37,7 @@ class Packaged:
         self.packager: StreamPackager | None = None
         self.task: asyncio.Task[None] | None = None
         self.killed: set[int] = set()
-        self._number = FIRST_RECORDING - 1
+        self._number = int(time.time()) - 100
 
     def start(self) -> None:
         def on_first_segment(public_id: str) -> None:
@@ -53,6 +54,7 @@ class Packaged:
             self.transcoders,
             lambda: recordings.of_stream(PUBLIC_ID),
             Hooks(on_tag=on_tag, on_first_segment=on_first_segment),
+            self.longest_interruption,
         )
         self.task = asyncio.create_task(self.packager.run())
 
@@ -77,6 +79,19 @@ class Packaged:
         path = self.recordings / f"{PUBLIC_ID}-{self._number}.flv"
         path.write_bytes(FILE_HEADER)
         return path
+
+    async def record_live(self, path: Path, tags: Iterable[Tag]) -> None:
+        """Record tags at the times that they say, and check what players see meanwhile."""
+        tags = list(tags)
+        began = time.monotonic() - tags[0].timestamp / 1000
+        while tags:
+            now = (time.monotonic() - began) * 1000
+            due = [tag for tag in tags if tag.timestamp <= now]
+            del tags[: len(due)]
+            self.record(path, due)
+            await asyncio.sleep(0.1)
+            if (self.path / "index.m3u8").exists():
+                self.check()
 
     def record(self, path: Path, tags: Iterable[Tag]) -> None:
         with path.open("ab") as recording:
@@ -147,7 +162,8 @@ def sounds(tags: Iterable[Tag]) -> list[bytes]:
 def _children(pid: int) -> list[tuple[int, str]]:
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            found.append((int(child), command))
+        with contextlib.suppress(OSError):  # a thread or process that has ended meanwhile
+            for child in (task / "children").read_text().split():
+                command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                found.append((int(child), command))
     return found

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest_asyncio
 from livestream.media.packaging import store
 from livestream.media.packaging.playlists import longest_segment
 from livestream.tests.flv_files import VIDEO, encode, moved
-from livestream.tests.packaged import PUBLIC_ID, Packaged, pictures, sounds
+from livestream.tests.packaged import Packaged, pictures, sounds
 
 pytestmark = pytest.mark.media
 
@@ -220,8 +221,7 @@ async def test_sound_alone_has_a_black_picture_and_pictures_alone_have_silence(m
         assert packaged.samples()
         assert packaged.samples("audio")
         await packaged.stop()
-        packaged.recordings.joinpath(f"{PUBLIC_ID}-1800000000.flv").unlink()
-        for path in packaged.path.iterdir():
+        for path in (*packaged.recordings.iterdir(), *packaged.path.iterdir()):
             path.unlink()
 
 
@@ -337,3 +337,88 @@ async def test_a_broken_recording_is_packaged_up_to_the_broken_place(make: Make)
     await packaged.wait_for_segments(5)
     await packaged.end()
     assert [sample.data for sample in packaged.samples()] == pictures(tags) * 2
+
+
+async def test_the_last_picture_stands_in_for_an_encoder_that_is_lost(make: Make) -> None:
+    packaged, tags = make(longest_interruption=60), encode(seconds=3)
+    began = time.time()
+    await packaged.record_live(packaged.connect(), tags)
+    for _ in range(40):
+        await asyncio.sleep(0.1)
+        packaged.check()
+    standing = len(packaged.names())
+    assert standing >= 5, "segments go on without an encoder"
+    await packaged.record_live(packaged.connect(), tags)
+    await packaged.end()
+
+    shown = [sample.data for sample in packaged.samples()]
+    sent = pictures(tags)
+    assert shown[: len(sent)] == sent
+    assert shown[-len(sent) :] == sent
+    assert packaged.text("manifest.mpd").count("<Period ") == 2
+    entries = packaged.from_start.history["http://host/live/dvr-video.m3u8"].values()
+    seconds = sum(entry.seconds for entry in entries)
+    assert seconds == pytest.approx(time.time() - began, abs=3), "as long as it took"
+    assert packaged.first_segments == 2
+
+
+async def test_an_encoder_that_pauses_goes_on_at_its_next_keyframe(make: Make) -> None:
+    packaged, tags = make(longest_interruption=60), encode(seconds=6)
+    path = packaged.connect()
+    before = [tag for tag in tags if tag.timestamp < 2500]
+    await packaged.record_live(path, before)
+    for _ in range(35):
+        await asyncio.sleep(0.1)
+        packaged.check()
+    # The encoder goes on where it was, with pictures until the next keyframe that nobody can decode.
+    await packaged.record_live(path, tags[len(before) :])
+    await packaged.end()
+
+    shown, sent = [sample.data for sample in packaged.samples()], pictures(tags)
+    assert shown[:62] == sent[:62]
+    assert shown[-75:] == sent[-75:]
+    assert packaged.text("manifest.mpd").count("<Period ") == 2
+
+
+async def test_what_had_to_wait_for_the_network_is_not_shown_later(make: Make) -> None:
+    packaged, tags = make(longest_interruption=60), encode(seconds=8)
+    path = packaged.connect()
+    began = time.time()
+    before = [tag for tag in tags if tag.timestamp < 2000]
+    await packaged.record_live(path, before)
+    for _ in range(40):
+        await asyncio.sleep(0.1)
+        packaged.check()
+    late = [tag for tag in tags[len(before) :] if tag.timestamp < 6000]
+    packaged.record(path, late)
+    await packaged.record_live(path, [tag for tag in tags if tag.timestamp >= 6000])
+    await packaged.end()
+
+    entries = packaged.from_start.history["http://host/live/dvr-video.m3u8"].values()
+    assert sum(entry.seconds for entry in entries) <= time.time() - began + 1
+    assert [sample.data for sample in packaged.samples()][-25:] == pictures(tags)[-25:]
+
+
+async def test_another_packager_goes_on_after_an_interruption(make: Make) -> None:
+    packaged, tags = make(longest_interruption=60), encode(seconds=3)
+    await packaged.record_live(packaged.connect(), tags)
+    await packaged.wait_for_segments(5)
+    await packaged.stop()
+    packaged.start()
+    packaged.hls.longest_hole = packaged.dash.longest_hole = packaged.from_start.longest_hole = 15
+    await packaged.record_live(packaged.connect(), tags)
+    await packaged.end()
+    shown, sent = [sample.data for sample in packaged.samples()], pictures(tags)
+    assert shown[: len(sent)] == sent
+    assert shown[-len(sent) :] == sent
+
+
+async def test_nothing_stands_in_for_longer_than_a_stream_waits_for_its_encoder(make: Make) -> None:
+    packaged, tags = make(longest_interruption=3), encode(seconds=2)
+    await packaged.record_live(packaged.connect(), tags)
+    await packaged.wait_for_segments(3)
+    await asyncio.sleep(3)
+    count = len(packaged.names())
+    await asyncio.sleep(1.5)
+    assert len(packaged.names()) == count
+    await packaged.end()

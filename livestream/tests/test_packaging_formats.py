@@ -74,10 +74,10 @@ class Site:
         ).encode()
 
     def hls(self) -> HlsValidator:
-        return HlsValidator(self.fetch, "http://host/live/index.m3u8")
+        return HlsValidator(self.fetch, "http://host/live/index.m3u8", longest_hole=9)
 
     def dash(self) -> DashValidator:
-        return DashValidator(self.fetch, "http://host/live/manifest.mpd")
+        return DashValidator(self.fetch, "http://host/live/manifest.mpd", longest_hole=9)
 
     def fetch(self, url: str) -> bytes | None:
         return self.files.get(url.removeprefix("http://host/live/"))

@@ -29,8 +29,8 @@ def manifest(broadcast: Broadcast, *, window: float, now: float, clock_url: str)
             f'type="dynamic" availabilityStartTime="{_date(broadcast.started_at)}" '
             f'publishTime="{_date(now)}" minimumUpdatePeriod="PT1S" '
             f'timeShiftBufferDepth="{_duration(window)}" '
-            # Long enough for a segment to be complete, and a second more for its way.
-            f'suggestedPresentationDelay="{_duration(broadcast.target_duration + 1)}"'
+            # Long enough for a segment to be complete, and on its way.
+            f'suggestedPresentationDelay="{_duration(broadcast.target_duration)}"'
         )
         timing = f'<UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-head:2014" value="{clock_url}"/>\n'
     return (

@@ -79,6 +79,8 @@ class PipedFfmpeg:
         self.raise_if_failed()
         stdin = self._process.stdin
         assert stdin is not None
+        if stdin.transport.is_closing():
+            raise FfmpegFailed(f"{self.name}: has ended: {self._error_text()}")
         stdin.write(data)
         if stdin.transport.get_write_buffer_size() > _BUFFERED_BYTES:
             try:

@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from livestream.media.flv import writer
 from livestream.media.flv.sections import Frame, Section
@@ -18,6 +18,7 @@ from livestream.media.packaging.renditions import Rendition
 # Keyframes that follow each other faster don't begin a segment.
 _SHORTEST_SEGMENT_MS = 450
 _LONGEST_FIRST_SEGMENT_MS = 10_000
+_END = 1 << 62  # later than any frame
 _COPY_MEMORY_MB, _TRANSCODE_MEMORY_MB = 1024, 3072
 # A transcoder that is this far behind for as long is too slow. A restarted one may catch up.
 _TOO_SLOW_MS, _TOO_SLOW_SECONDS = 4000, 4.0
@@ -156,12 +157,15 @@ class SectionPackager:
                 raise TranscoderFailed(str(error))
             raise error
 
-    async def finish(self, offset: int) -> None:
-        """Store what is left, after which reading goes on at `offset`; raises what `feed` does."""
+    async def finish(self, offset: int, *, end: int) -> None:
+        """Store what is left, up to `end` in ms, after which reading goes on at `offset`.
+
+        Raises what `feed` does.
+        """
         self.raise_if_failed()
         await self._copier.finish()
-        end = Cut(1 << 62, 1 << 62, offset, is_key=True)
-        self._cut(end)
+        self._stretch(SOURCE, end)
+        self._cut(Cut(_END, _END, offset, is_key=True))
         if self._transcoder is not None and self._feeder is not None:
             # Its last seconds are worth no waiting: the source's segments stand in for them.
             with contextlib.suppress(FfmpegFailed, TimeoutError):
@@ -169,6 +173,7 @@ class SectionPackager:
                     await self._waiting.join()
                     await self._transcoder.finish()
                 for name in self._tracks.keys() - {SOURCE, SOUND}:
+                    self._stretch(name, end)
                     self._advance(name, is_last=True)
             self._feeder.cancel()
             await self._transcoder.kill()
@@ -208,7 +213,7 @@ class SectionPackager:
 
     def _cut(self, cut: Cut) -> None:
         self._cuts.append(cut)
-        is_last = cut.decode == 1 << 62
+        is_last = cut.decode == _END
         for rendition in list(self._tracks):
             if not is_last or rendition in (SOURCE, SOUND):
                 self._advance(rendition, is_last=is_last)
@@ -244,6 +249,15 @@ class SectionPackager:
             self._hand_over(FinishedSegment(rendition, track.index, track.init, track.samples[:count]))
             del track.samples[:count]
             track.index += 1
+
+    def _stretch(self, rendition: str, end: int) -> None:
+        """Let the last picture last until the end, for which ffmpeg takes the length of the one before."""
+        track = self._tracks[rendition]
+        if track.init is not None and track.samples:
+            last = track.samples[-1]
+            duration = end * track.init.timescale // 1000 - last.decode
+            if duration > 0:
+                track.samples[-1] = replace(last, duration=duration)
 
     def _hand_over(self, finished: FinishedSegment) -> None:
         if finished.rendition not in self._finished:

@@ -5,39 +5,36 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from livestream.media import recordings
-from livestream.media.flv.repair import Repair
 from livestream.media.flv.sections import Frame, Section
-from livestream.media.flv.tags import GrowingRecording, NotFlv, Tag, sequence_headers_before
-from livestream.media.packaging import playlists, renditions
-from livestream.media.packaging.broadcast import SOURCE, Track, init_name
+from livestream.media.flv.tags import NotFlv, Tag
+from livestream.media.packaging import renditions
+from livestream.media.packaging.assembly import Assembly
+from livestream.media.packaging.interruption import Interruption
 from livestream.media.packaging.process import FfmpegFailed
+from livestream.media.packaging.reading import RecordingReader
 from livestream.media.packaging.renditions import Transcoders
-from livestream.media.packaging.section import (
-    Cut,
-    FinishedSegment,
-    SectionPackager,
-    TranscoderFailed,
-    TranscoderTooSlow,
-)
-from livestream.media.packaging.stills import still_of
-from livestream.media.packaging.store import BroadcastFolder, NewSegment, Position
+from livestream.media.packaging.section import SectionPackager, TranscoderFailed, TranscoderTooSlow
+from livestream.media.packaging.stills import make_stills
+from livestream.media.packaging.store import BroadcastFolder, Position
 
 logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.04
+_ITEMS_AT_ONCE = 50
 # Room before the first frame, because an encoder for sound begins a little earlier than what it is given.
 _TIMELINE_START_MS = 10_000
 # What an encoder had sent when its stream ended is recorded by then.
 _QUIET_SECONDS, _LONGEST_END_SECONDS = 1.0, 10.0
-_STILL_EVERY_SECONDS = 10.0
 _RETRY_SECONDS = (0.1, 0.5, 2.0)
 _TRANSCODER_DEATHS, _WITHIN_SECONDS = 3, 60.0
-# Frames that come so much later than expected by the time of the one before them follow a pause.
-_PAUSE_SECONDS = 1.5
+# What stands in for an encoder is this far behind the time of day, as an encoder's frames are.
+_BEHIND_SECONDS = 1.0
+# A packager that was away for longer doesn't make up for it: players jump over the hole.
+_LONGEST_FILLED_SECONDS = 10.0
 
 
 def _ignore(*arguments: object) -> None:
@@ -55,18 +52,6 @@ class Hooks:
 
 
 @dataclass
-class _Reader:
-    """A recording that is being read."""
-
-    path: Path
-    recording: GrowingRecording
-    repair: Repair
-    is_new: bool  # no segment has been made of it
-    first_tag: Tag | None = None
-    last_tag: Tag | None = None
-
-
-@dataclass
 class StreamPackager:
     """One broadcast, from its first recording to the end of its stream."""
 
@@ -76,24 +61,38 @@ class StreamPackager:
     transcoders: Transcoders
     find_recordings: Callable[[], list[Path]]
     hooks: Hooks = field(default_factory=Hooks)
+    longest_interruption: float = 70.0  # seconds: the stream has ended by then
 
     def __post_init__(self) -> None:
+        self.folder: BroadcastFolder | None = None
         self._ends_at: float | None = None
-        self._read_at = 0.0
         self._section: SectionPackager | None = None
         self._announced: Section | None = None
         self._has_place = False
         self._may_transcode = True
         self._deaths: deque[float] = deque(maxlen=_TRANSCODER_DEATHS)
+        # The timeline in ms, where each track has got to on it, and the Unix time of its beginning.
+        self._timeline = _TIMELINE_START_MS
+        self._track_ends = {"video": 0, "audio": 0}
+        self._zero = 0.0
+        # What stands in for the encoder, of which keyframe, and where reading goes on after it.
+        self._interruption: Interruption | None = None
+        self._keyframe: Frame | None = None
+        self._section_end = 0
+        self._read_at = 0.0
 
     def end(self) -> None:
         """Finish with what has been recorded: the stream has ended."""
         self._ends_at = self._ends_at or time.monotonic()
 
+    def has_picture(self) -> bool:
+        """Return whether a section is being made whose picture is the encoder's."""
+        return self._section is not None and self._section.section.has_picture
+
     async def run(self) -> None:
         """Package until the stream has ended; cancel it to stop earlier, and another one can go on."""
         failures = 0
-        stills = asyncio.create_task(self._make_stills())
+        stills = asyncio.create_task(make_stills(self.public_id, lambda: self.folder, self.has_picture))
         try:
             while True:
                 began = time.monotonic()
@@ -112,68 +111,57 @@ class StreamPackager:
                 await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS)) - 1])
         finally:
             stills.cancel()
-            if self._has_place:
-                self._has_place = False
-                self.transcoders.give_back()
+            self._give_place_back()
 
     async def _package(self) -> None:
-        self._folder = folder = BroadcastFolder(self.path, clock_url=self.clock_url)
+        self.folder = folder = BroadcastFolder(self.path, clock_url=self.clock_url)
         if folder.broadcast.is_ended:
             return
-        self._timeline = folder.position.time if folder.position else _TIMELINE_START_MS
+        if folder.position is not None:
+            self._timeline = folder.position.time
+            assert folder.newest is not None
+            end = folder.broadcast.starts_at(folder.newest) + folder.broadcast.seconds(folder.newest)
+            self._zero = end - self._timeline / 1000
         reader = await self._open_first(folder.position)
         try:
             while True:
                 if reader is not None and await self._read(reader):
                     continue
-                following = self._following(reader)
+                following = self._following(folder, reader)
                 if following is not None or self._is_over(reader):
                     if reader is not None:
                         await self._finish(reader)
-                        reader.recording.close()
-                        reader = None
                     if following is None:
+                        await self._finish_section(self._section_end)
                         folder.end()
                         return
-                    reader = self._open(following)
-                    continue
-                if self._section is not None:
+                    reader = RecordingReader(following)
+                elif self._section is not None:
                     self._section.raise_if_failed()
+                    if reader is not None:
+                        await self._stand_in(reader)
                 await asyncio.sleep(_POLL_SECONDS)
         finally:
             if reader is not None:
-                reader.recording.close()
+                reader.close()
 
     # Recordings
 
-    async def _open_first(self, position: Position | None) -> _Reader | None:
+    async def _open_first(self, position: Position | None) -> RecordingReader | None:
         """Open the recording in which the last segment ended, at its end; None if there is none any more."""
         if position is None:
             return None
-        path = recordings.folder() / position.recording
         try:
-            headers = await asyncio.to_thread(sequence_headers_before, path, position.offset)
-            recording = GrowingRecording(path, position.offset)
+            return await RecordingReader.resume(recordings.folder() / position.recording, position.offset)
         except (OSError, NotFlv):
             return None
-        repair = Repair(start=position.time, from_keyframe=True)
-        for tag in headers:
-            repair.feed(tag)
-        return _Reader(path, recording, repair, is_new=False)
 
-    def _open(self, path: Path) -> _Reader:
-        repair = Repair(start=self._timeline)
-        return _Reader(path, GrowingRecording(path), repair, is_new=True)
-
-    def _following(self, reader: _Reader | None) -> Path | None:
+    def _following(self, folder: BroadcastFolder, reader: RecordingReader | None) -> Path | None:
         """Return the recording after the one that is being read: the encoder has connected again."""
-        paths = self.find_recordings()
-        if reader is not None:
-            return next((path for path in paths if path.name > reader.path.name), None)
-        position = self._folder.position
-        return next((path for path in paths if position is None or path.name > position.recording), None)
+        known = reader.path.name if reader else folder.position.recording if folder.position else ""
+        return next((path for path in self.find_recordings() if path.name > known), None)
 
-    def _is_over(self, reader: _Reader | None) -> bool:
+    def _is_over(self, reader: RecordingReader | None) -> bool:
         """Return whether the stream has ended, and nothing of it is still to come."""
         if self._ends_at is None:
             return False
@@ -182,130 +170,162 @@ class StreamPackager:
             return True
         return now - max(self._ends_at, self._read_at) > _QUIET_SECONDS
 
-    async def _read(self, reader: _Reader) -> bool:
+    async def _read(self, reader: RecordingReader) -> bool:
         """Package what was recorded since the last time; return whether there was anything."""
         try:
-            tags = reader.recording.read()
+            tags = reader.read()
         except NotFlv as error:
             logger.warning("recording %s is broken: %s", reader.path.name, error)
             return False
-        if not tags:
-            return False
-        self._read_at = time.monotonic()
-        now = time.time()
-        for tag in tags:
-            self.hooks.on_tag(self.public_id, reader.path.name, tag, now)
-            reader.first_tag, reader.last_tag = reader.first_tag or tag, tag
-            for item in reader.repair.feed(tag):
-                await self._take(reader, item)
-        return True
-
-    async def _finish(self, reader: _Reader) -> None:
-        """Package what the repair still kept, up to the recording's last frame."""
-        for item in reader.repair.finish():
+        if tags:
+            self._read_at, now = time.monotonic(), time.time()
+            for tag in tags:
+                self.hooks.on_tag(self.public_id, reader.path.name, tag, now)
+        for index, item in enumerate(reader.repaired(tags, timeline=self._timeline)):
             await self._take(reader, item)
-        await self._finish_section(reader.recording.position)
+            if index % _ITEMS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # other broadcasts are in a hurry, too
+        return bool(tags) and self._interruption is None
+
+    async def _finish(self, reader: RecordingReader) -> None:
+        """Package what the repair still kept, up to the recording's last frame."""
+        for item in reader.finish():
+            await self._take(reader, item)
+        self._section_end = reader.position
+        reader.close()
 
     # Sections
 
-    async def _take(self, reader: _Reader, item: Section | Frame) -> None:
+    async def _take(self, reader: RecordingReader, item: Section | Frame) -> None:
         if isinstance(item, Section):
-            await self._finish_section(item.offset)
-            self._announced = item
+            if reader.shift is None:
+                await self._join(reader)
+                reader.shift = self._timeline - item.start
+                self._section_end = item.offset if self._section is None else self._section_end
+            else:
+                self._section_end = item.offset
+            await self._finish_section(self._section_end)
+            self._announced = replace(item, start=item.start + reader.shift)
             return
+        if reader.shift:
+            item = item._replace(dts=item.dts + reader.shift, pts=item.pts + reader.shift)
         if self._section is None:
             assert self._announced is not None
             await self._begin_section(reader, self._announced)
-        assert self._section is not None
-        self._timeline = max(self._timeline, item.dts + _usual_length(item))
-        await self._section.feed(item)
+        await self._feed(item)
 
-    async def _begin_section(self, reader: _Reader, section: Section) -> None:
-        folder = self._folder
-        started_at = self._starts_at(reader, section)
-        number, first = folder.begin_section(started_at=started_at), folder.next_number
+    async def _feed(self, frame: Frame) -> None:
+        assert self._section is not None
+        if frame.kind == "video" and frame.is_key:
+            self._keyframe = frame
+        self._track_ends[frame.kind] = frame.dts + self._length(frame)
+        self._timeline = max(self._timeline, self._track_ends[frame.kind])
+        await self._section.feed(frame)
+
+    def _length(self, frame: Frame) -> int:
+        """Return about how many ms a frame lasts."""
+        assert self._section is not None
+        sound = self._section.section.audio
+        if frame.kind == "audio" and sound.frame_samples and sound.sample_rate:
+            return sound.frame_samples * 1000 // sound.sample_rate
+        return 20 if frame.kind == "audio" else 33
+
+    async def _begin_section(self, reader: RecordingReader, section: Section) -> None:
+        assert self.folder is not None
+        started_at = self._starts_at(self.folder, reader, section)
+        self._zero = started_at - section.start / 1000
         smaller = []
         if section.has_picture and self._may_transcode and (wanted := renditions.smaller_than(section.video)):
             self._has_place = self._has_place or self.transcoders.take()
             smaller = wanted if self._has_place else []
-        folder.fill_smaller()
-        folder.expected = {rendition.name for rendition in smaller}
-        early: list[FinishedSegment] = []
-
-        def on_source(picture: FinishedSegment, sound: FinishedSegment, cut: Cut) -> None:
-            broadcast = folder.broadcast
-            broadcast.target_duration = (
-                broadcast.target_duration
-                or packager.target_duration
-                or playlists.target_duration(picture.seconds)
-            )
-            time_ms = min(cut.decode, self._timeline)
-            folder.add_source(
-                number,
-                picture=NewSegment(_picture_track(section, picture), picture.init, picture.samples),
-                sound=NewSegment(_sound_track(section, sound), sound.init, sound.samples),
-                position=Position(reader.path.name, cut.offset, time_ms),
-            )
-            if not smaller:
-                folder.fill_smaller()
-            while early and first + early[0].index < folder.next_number:
-                on_smaller(early.pop(0))
-            announce()
-
-        def on_smaller(finished: FinishedSegment) -> None:
-            if first + finished.index >= folder.next_number:
-                early.append(finished)  # the source's sound isn't complete
-                return
-            rendition = next(one for one in smaller if one.name == finished.rendition)
-            width, height = renditions.size_of(rendition, section.video)
-            source = folder.broadcast.sections[number].tracks[SOURCE]
-            track = Track(
-                finished.init.codec_string, finished.init.timescale, width, height, source.frame_rate
-            )
-            new = NewSegment(track, finished.init, finished.samples)
-            folder.add_smaller(finished.rendition, number, first + finished.index, new)
-            announce()
-
-        def announce() -> None:
-            if reader.is_new and folder.can_be_watched:
-                reader.is_new = False
-                self.hooks.on_first_segment(self.public_id)
-
-        target = folder.broadcast.target_duration
-        packager = SectionPackager(
-            section, target_duration=target, on_source=on_source, on_smaller=on_smaller
+        assembly = Assembly(
+            self.folder,
+            section,
+            smaller=smaller,
+            recording=reader.path.name,
+            started_at=started_at,
+            timeline=lambda: self._timeline,
+            on_stored=lambda: self._announce(reader),
         )
-        self._section = packager
-        await packager.start(smaller)
+        self._section = SectionPackager(
+            section,
+            target_duration=self.folder.broadcast.target_duration,
+            on_source=assembly.store_source,
+            on_smaller=assembly.store_smaller,
+        )
+        await self._section.start(smaller)
 
-    def _starts_at(self, reader: _Reader, section: Section) -> float:
-        """Return the Unix time of a section's first frame, which is never before the end of the last one."""
-        newest = self._folder.newest
-        broadcast = self._folder.broadcast
-        continuous = broadcast.starts_at(newest) + broadcast.seconds(newest) if newest else 0.0
-        first, last = reader.first_tag, reader.last_tag
-        assert first is not None
-        assert last is not None
-        recorded = (last.timestamp - first.timestamp & 0xFFFFFFFF) / 1000
-        is_read_as_it_comes = reader.recording.position >= reader.path.stat().st_size - 65_536
-        if reader.is_new and not is_read_as_it_comes:
-            measured = recordings.started_at(reader.path)
-        elif reader.is_new:
-            measured = time.time() - (recorded if recorded < 30 else 0)
-        else:
-            measured = time.time() if is_read_as_it_comes else continuous
-        is_paused = reader.is_new or measured - continuous > _PAUSE_SECONDS + 2
-        return max(continuous, measured) if is_paused else continuous
+    def _announce(self, reader: RecordingReader) -> None:
+        if reader.is_new and self.folder is not None and self.folder.can_be_watched:
+            reader.is_new = False
+            self.hooks.on_first_segment(self.public_id)
+
+    def _starts_at(self, folder: BroadcastFolder, reader: RecordingReader, section: Section) -> float:
+        """Return the Unix time of a section's first frame: the last one's end, unless that was long ago."""
+        measured = reader.started_at() or 0.0
+        if folder.newest is None:
+            return measured
+        end = self._zero + section.start / 1000
+        return measured if measured - end > _LONGEST_FILLED_SECONDS else end
 
     async def _finish_section(self, offset: int) -> None:
+        self._interruption = None
         if self._section is not None:
-            await self._section.finish(offset)
+            await self._section.finish(offset, end=self._timeline)
             self._section = None
 
     async def _abort_section(self) -> None:
         section, self._section = self._section, None
+        self._interruption = None
         if section is not None:
             await section.abort()
+
+    # Interruptions
+
+    async def _stand_in(self, reader: RecordingReader) -> None:
+        """Go on with the last picture and silence while the encoder of a running stream sends nothing."""
+        silent_for = time.monotonic() - self._read_at
+        if self._ends_at is not None or silent_for > self.longest_interruption:
+            return
+        if self._interruption is None:
+            if silent_for < reader.patience:
+                return
+            if reader.shift is not None:  # else nothing of this recording has been packaged
+                for item in reader.finish():
+                    await self._take(reader, item)
+                self._section_end = reader.position
+                await reader.interrupt(timeline=self._timeline)
+            self._interrupt()
+        await self._fill(time.time() - _BEHIND_SECONDS)
+
+    async def _join(self, reader: RecordingReader) -> None:
+        """Stand in up to the time at which the encoder began to send again."""
+        started_at = reader.started_at()
+        if self._section is not None and self._ends_at is None and started_at is not None:
+            if self._interruption is None:
+                self._interrupt()
+            await self._fill(started_at)
+
+    def _interrupt(self) -> None:
+        assert self._section is not None
+        assert self._keyframe is not None
+        self._interruption = Interruption(
+            self._section.section,
+            keyframe=self._keyframe,
+            picture_end=self._track_ends["video"],
+            sound_end=self._track_ends["audio"],
+            offset=self._section_end,
+        )
+
+    async def _fill(self, unix_time: float) -> None:
+        """Stand in up to a time of day."""
+        assert self._interruption is not None
+        until = round((unix_time - self._zero) * 1000)
+        if until - self._timeline <= _LONGEST_FILLED_SECONDS * 1000:
+            for frame in self._interruption.until(until):
+                await self._feed(frame)
+
+    # Transcoders
 
     def _note_transcoder(self, error: Exception) -> None:
         """Go on without smaller renditions once they are too slow, or died too often."""
@@ -317,50 +337,10 @@ class StreamPackager:
             return
         logger.warning("%s goes on without smaller renditions: %s", self.public_id, error)
         self._may_transcode = False
+        self._give_place_back()
+        self.transcoders.dropped += 1
+
+    def _give_place_back(self) -> None:
         if self._has_place:
             self._has_place = False
             self.transcoders.give_back()
-        self.transcoders.dropped += 1
-
-    # Stills
-
-    async def _make_stills(self) -> None:
-        last = None
-        while True:
-            await asyncio.sleep(0.5 if last is None else _STILL_EVERY_SECONDS)
-            folder = getattr(self, "_folder", None)
-            section = self._section
-            if folder is None or section is None or not section.section.has_picture:
-                continue
-            rendition = next(reversed(folder.broadcast.smaller), SOURCE)
-            segments = folder.broadcast.segments.get(rendition)
-            if not segments or segments[-1] == last:
-                continue
-            segment = last = segments[-1]
-            try:
-                content = folder.read(init_name(segment.rendition, segment.section)) + folder.read(
-                    segment.name
-                )
-                folder.write_still(await still_of(content))
-            except (FfmpegFailed, OSError) as error:
-                logger.warning("still of %s failed: %s", self.public_id, error)
-
-
-def _picture_track(section: Section, finished: FinishedSegment) -> Track:
-    config = section.video
-    measured = len(finished.samples) / max(finished.seconds, 0.001)
-    stated = config.frame_rate
-    rate = stated if stated and abs(stated - measured) < 0.1 * measured else round(measured, 3)
-    return Track(config.codec_string, finished.init.timescale, config.width, config.height, rate)
-
-
-def _sound_track(section: Section, finished: FinishedSegment) -> Track:
-    config, scale = section.audio, finished.init.timescale
-    if config.needs_transcoding:
-        return Track("mp4a.40.2", scale, sample_rate=scale, channels=min(2, config.channels))
-    return Track(config.codec_string, scale, sample_rate=config.sample_rate, channels=config.channels)
-
-
-def _usual_length(frame: Frame) -> int:
-    """Return about how many ms a frame lasts."""
-    return 33 if frame.kind == "video" else 23
