@@ -31,16 +31,16 @@ def is_playable(*, token: str, kind: str, public_id: str) -> bool:
     found = read_token(token, public_id)
     if found is None:
         return False
-    streams = access.playable_streams(found.viewer_id).select_related("replay")
-    stream = streams.filter(public_id=public_id).first()
-    if stream is None:
+    playable = access.playable_stream(found.viewer_id, public_id)
+    if playable is None:
         return False
+    stream, replay_state = playable
     match kind:
         case "live":
             return _has_live_files(stream)
-        case "clips":
-            return _may_have_clips(stream)
-    return _has_replay(stream)
+        case "clips":  # as soon as they are made
+            return replay_state not in (None, Replay.State.WITHDRAWN)
+    return replay_state == Replay.State.READY and stream.end_reason != Stream.EndReason.STAFF
 
 
 def _has_live_files(stream: Stream) -> bool:
@@ -51,15 +51,3 @@ def _has_live_files(stream: Stream) -> bool:
         and stream.end_reason not in (Stream.EndReason.STAFF, Stream.EndReason.ACCOUNT_CLOSED)
         and database_now() - stream.ended_at < settings.BROADCAST_KEPT_AFTER_END
     )
-
-
-def _has_replay(stream: Stream) -> bool:
-    replay = getattr(stream, "replay", None)
-    is_ready = replay is not None and replay.state == Replay.State.READY
-    return is_ready and stream.end_reason != Stream.EndReason.STAFF
-
-
-def _may_have_clips(stream: Stream) -> bool:
-    """Return whether a stream's clips may be watched: as soon as they are made, unless it was withdrawn."""
-    replay = getattr(stream, "replay", None)
-    return replay is not None and replay.state != Replay.State.WITHDRAWN
