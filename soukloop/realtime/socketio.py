@@ -213,8 +213,8 @@ class SocketIoApp:
             sink.poll_finished()
 
 
-def _is_trusted(origin: str, environ: dict[str, Any]) -> bool:
-    return is_trusted_origin(origin, environ.get("HTTP_HOST", ""))
+def _is_trusted(origin: str | None, environ: dict[str, Any]) -> bool:
+    return is_trusted_origin(origin or "", environ.get("HTTP_HOST", ""))
 
 
 def _parse(text: Any) -> Packet:
