@@ -33,7 +33,11 @@ class StreamAdmin(ReadOnlyStateAdmin):
         "duration",
     )
     list_select_related = ("seller",)
-    list_filter = ("status", "audience", "end_reason", "replay__state", "category", "started_at")
+    list_filter = (
+        *("status", "audience", "end_reason", "replay__state"),
+        ("replay__checked_at", admin.EmptyFieldListFilter),
+        *("category", "started_at"),
+    )
     link_lookups = ("seller__id__exact",)
     search_fields = ("=id", "=public_id", "title", "seller__username", "seller__email")
     search_help_text = "Stream id, public id, words of the title, username or email of the seller"

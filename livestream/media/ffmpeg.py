@@ -214,7 +214,7 @@ def decode_errors(video: Iterable[bytes], *, folder: Path, seconds: float) -> st
                 "ffmpeg",
                 (
                     *_COMMAND[1:],
-                    *("-threads", "2", *sandbox.input_options("mov"), "-i", "pipe:0"),
+                    *(*sandbox.input_options("mov"), "-i", "pipe:0"),
                     *("-fps_mode", "passthrough", "-enc_time_base", "1/90000", "-f", "null", "-"),
                 ),
                 folder=empty,

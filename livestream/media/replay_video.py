@@ -24,6 +24,7 @@ from livestream.media.replay_sections import Piece, sections_of
 _AAC_LC = "mp4a.40.2"
 _AAC_FRAME = 1024
 _RATE_INDEX = {48000: 3, 44100: 4, 32000: 5, 24000: 6, 22050: 7, 16000: 8}
+_ENCODED_PIECES_MAX = 500
 _PARAMETER_SET_IDS = range(31, -1, -1)  # of SPS; those of cameras are small
 
 
@@ -160,6 +161,8 @@ class _Encoder:
         if not needs_video and not needs_audio:
             return _Encoded(None, None)
         self._count += 1
+        if self._count > _ENCODED_PIECES_MAX:
+            raise ffmpeg.FfmpegError("the encoder changed its format too often")
         encoded = _Encoded(
             self._folder / f"piece-{self._count}.flv" if needs_video else None,
             self._folder / f"piece-{self._count}.aac" if needs_audio else None,

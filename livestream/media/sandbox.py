@@ -57,6 +57,7 @@ def input_options(demuxer: str) -> tuple[str, ...]:
     options: tuple[str, ...] = (
         *("-protocol_whitelist", _PROTOCOLS, "-format_whitelist", demuxer, "-f", demuxer),
         *("-max_streams", str(_STREAMS_MAX), "-max_pixels", str(_PIXELS_MAX)),
+        *("-threads", "2"),  # of decoders, which would take memory for each core
     )
     if demuxer == "mov":  # an MP4 may say that its samples are in another file
         options += ("-enable_drefs", "0", "-use_absolute_path", "0")

@@ -129,6 +129,11 @@ def check_video(replay: Replay, folder: Path) -> None:
         save_progress(replay, checked_at=database_now(), error="")
 
 
+def empty_folder(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
 def delete_temporary_files(replay: Replay, folder: Path) -> None:
     """Delete what a finished replay doesn't need: its folder, and the recordings once it was checked."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Making replays: the states, attempts and failures of the job that runs the steps."""
 
 import logging
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -142,12 +143,15 @@ def _attempt(replay: Replay) -> None:
 
 def _run_steps(replay: Replay) -> None:
     folder = recordings.work_folder(replay.stream.public_id)
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     replay_files.restore(replay.stream.public_id)  # if a withdrawal was lifted
     if replay.step in (Replay.Step.PUBLISH, Replay.Step.CHECK):
         save_progress(replay, state=Replay.State.READY, progress=100)
-    elif replay.step and not (folder / replay_steps.VIDEO).exists():
+    elif replay.step and is_new:
         save_progress(replay, step="", progress=0)  # another machine's worker made it
+    if not replay.step:
+        replay_steps.empty_folder(folder)  # an attempt before may have filled the disk
     done = _NAMES.index(Replay.Step(replay.step)) + 1 if replay.step else 0
     for step, progress, run in _STEPS[done:]:
         run(replay, folder)
@@ -175,6 +179,7 @@ def _fail(replay: Replay, reason: str, error: str) -> None:
     """Give up making a replay: its recordings are kept, its seller is notified, and staff see the error."""
     save_progress(replay, state=Replay.State.FAILED, reason=reason, error=error[:2000])
     stream = replay.stream
+    shutil.rmtree(recordings.work_folder(stream.public_id), ignore_errors=True)
     logger.error("replay of %s failed (%s): %s", stream.public_id, reason, error)
     notify(
         user_ids=[stream.seller_id],

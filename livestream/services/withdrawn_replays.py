@@ -133,6 +133,7 @@ def hide_replay(*, stream_id: UUID) -> None:
     replay = Replay.objects.select_related("stream").filter(pk=stream_id).first()
     if replay is not None and replay.state == Replay.State.WITHDRAWN:
         replay_files.withdraw(replay.stream.public_id)
+        shutil.rmtree(recordings.work_folder(replay.stream.public_id), ignore_errors=True)
 
 
 def withdraw_missed_replays() -> int:

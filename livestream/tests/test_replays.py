@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from datetime import timedelta
 from typing import Any
 
@@ -169,6 +170,41 @@ def test_a_folder_that_cannot_be_written_loses_no_replay(ended: Stream, tmp_path
     assert attempt(ended, replays.ATTEMPTS_MAX + 1).state == "waiting"
     (tmp_path / "work").unlink()
     assert attempt(ended).state == "ready"
+
+
+def test_a_worker_on_another_machine_begins_again_and_one_on_this_goes_on(
+    ended: Stream, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    record(recordings.folder() / f"{ended.public_id}-1.flv", 1)
+    save = FileSystemStorage.save
+
+    def away_after_the_video(storage: Any, name: str, *arguments: Any, **more: Any) -> Any:
+        if name.endswith(".jpg"):
+            raise OSError("the bucket is away")
+        return save(storage, name, *arguments, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileSystemStorage, "save", away_after_the_video)
+        assert attempt(ended).step == "poster"
+    with monkeypatch.context() as patch:
+        patch.delattr(ffmpeg, "mux")
+        assert attempt(ended).state == "ready"
+    Replay.objects.update(state="waiting", step="poster", checked_at=None)
+    record(recordings.folder() / f"{ended.public_id}-1.flv", 1)
+    shutil.rmtree(tmp_path / "work" / ended.public_id, ignore_errors=True)
+    replay = attempt(ended)
+    assert (replay.state, replay.step) == ("ready", "check")
+
+
+def test_a_failed_replay_leaves_only_its_recordings(ended: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: Any, **more: Any) -> None:
+        raise ffmpeg.FfmpegError("broken")
+
+    record(recordings.folder() / f"{ended.public_id}-1.flv", 1)
+    monkeypatch.setattr(ffmpeg, "segment", broken)
+    assert attempt(ended, replays.ATTEMPTS_MAX).state == "failed"
+    assert list((recordings.folder().parent / "work").iterdir()) == []
+    assert len(recordings.of_stream(ended.public_id)) == 1
 
 
 def test_a_published_video_with_errors_keeps_its_recordings(
