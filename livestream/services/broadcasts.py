@@ -37,7 +37,8 @@ def authorize_publisher(*, key: str, client_id: str) -> str:
     if found is None:
         raise Forbidden("This is not the key of a live stream.", code="stream_key_refused")
     stream_id, public_id = found
-    give_up_at = time.monotonic() + 2 * _ACCEPTANCE_LAG.total_seconds()
+    # Sooner than the media server, which waits for 10 s.
+    give_up_at = time.monotonic() + _ACCEPTANCE_LAG.total_seconds() + 1
     while time.monotonic() < give_up_at:
         # Not while the row is locked, because the response can take seconds.
         dropped = _drop_publishers(public_id)

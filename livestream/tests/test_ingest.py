@@ -123,11 +123,11 @@ def test_a_new_encoder_replaces_the_old_one_and_of_many_at_once_only_one_stays(
     second = encoder(f"{key}%20")
     media.wait_recorded(stream.public_id, 1, parts=2)
     print(f"new encoder started → 1 s of its media recorded: {time.monotonic() - began:.1f} s")
-    assert first.wait(5) != 0
+    assert first.wait(30) != 0
     assert second.poll() is None
     crowd = [encoder(key) for _ in range(4)]
     wait_until(lambda: second.poll() is not None, "end of the second encoder")
-    wait_until(lambda: [one.poll() for one in crowd].count(None) == 1, "a single encoder", 30)
+    wait_until(lambda: [one.poll() for one in crowd].count(None) == 1, "a single encoder", 60)
     connected = stream.publisher_connections.filter(lost_at=None).values_list("client_id", flat=True)
     wait_until(lambda: media_server.publishers() == {stream.public_id: set(connected.all())}, "publisher")
     assert connected.count() == 1
