@@ -95,7 +95,7 @@ def _problems(
     for player in PLAYERS:
         if fatal[player]:
             yield f"fatal errors in {player}: {', '.join(sorted(set(fatal[player])))}"
-        if case.seconds and watched[player] < case.seconds / 3:
+        if case.is_watchable and watched[player] < case.seconds / 2:
             yield f"{player} showed only {watched[player]:.1f} s"
     wanted = {str(warning) for warning in case.warnings}
     if told - _MAY_BE_TOLD != wanted - _MAY_BE_TOLD:

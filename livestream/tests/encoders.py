@@ -57,6 +57,7 @@ class Encoder:
     sections: tuple[Shows, ...] = (Shows.ALL,)
     seconds: float = SECONDS  # of the replay; 0 if there is none
     ends_stream: bool = False  # nobody else has to
+    is_watchable: bool = True  # in every player, at least half of it
 
 
 def video(*options: str, keyframe_seconds: float = 1, rate: int = FRAME_RATE) -> tuple[str, ...]:
@@ -268,10 +269,11 @@ CASES: tuple[Encoder, ...] = (
         "one-keyframe",
         "no keyframe after the first",
         encoded(seconds=25, video=video(keyframe_seconds=1000)),
-        "video and sound, 10 s late or more; who joins later sees no picture",
+        "hls.js and dash.js show it more than 10 s late; Shaka, and who joins later, have no picture",
         COMPLETE,
         told(HealthWarning.KEYFRAMES_TOO_FAR),
         seconds=25,
+        is_watchable=False,
     ),
     Encoder("portrait", "portrait", encoded(size="90x160"), "upright video and sound", COMPLETE),
     Encoder("60-fps", "60 frames a second", encoded(rate="60", video=video(rate=60)), LIVE, COMPLETE),
@@ -426,7 +428,7 @@ CASES: tuple[Encoder, ...] = (
         "stall-15",
         "nothing is sent for 15 s",
         stalling(15),
-        "players wait, and go on with what comes",
+        "the last picture and silence until something comes",
         "complete, without the pause",
         told(HealthWarning.NO_MEDIA),
         (Shows.ALL, Shows.ALL),
@@ -435,7 +437,7 @@ CASES: tuple[Encoder, ...] = (
         "stall-25",
         "nothing is sent for 25 s",
         reconnecting(1, Ends.SILENT, pause=25, seconds=4),
-        "players wait; the connection is cut after 20 s; they go on when the encoder connects again",
+        "the last picture and silence, cut after 20 s; it goes on when the encoder connects again",
         "complete, without the pause",
         told(HealthWarning.NO_MEDIA),
         (Shows.ALL, Shows.ALL),
@@ -444,7 +446,7 @@ CASES: tuple[Encoder, ...] = (
         "stall-70",
         "nothing is sent for 70 s",
         lambda: [Connection(paced(plain(4)), Ends.SILENT, pause=25)],
-        "the stream ends 60 s after the connection was cut (`publisher_gone`)",
+        "the last picture and silence; the stream ends 60 s after the connection was cut (`publisher_gone`)",
         "what came before",
         told(HealthWarning.NO_MEDIA),
         seconds=4,
@@ -464,7 +466,7 @@ CASES: tuple[Encoder, ...] = (
         "killed",
         "an encoder that crashes, and is back after 8 s",
         reconnecting(1, Ends.KILLED, pause=8, seconds=4),
-        "players wait, and go on within 4 s",
+        "the last picture and silence; it goes on within 4 s",
         "complete, without the pause",
         sections=(Shows.ALL, Shows.ALL),
     ),
@@ -472,7 +474,7 @@ CASES: tuple[Encoder, ...] = (
         "no-fin",
         "a network that disappears, and another one after 5 s",
         reconnecting(1, Ends.GONE, pause=5, seconds=4),
-        "players wait, and go on within 4 s: the new connection replaces the old one",
+        "the last picture and silence; it goes on within 4 s: the new connection replaces the old one",
         "complete, without the pause",
         told(HealthWarning.NO_MEDIA),
         (Shows.ALL, Shows.ALL),
@@ -481,7 +483,7 @@ CASES: tuple[Encoder, ...] = (
         "reconnects",
         "five reconnects",
         reconnecting(5, Ends.KILLED, pause=0.5, seconds=1),
-        "players wait each time, and go on",
+        "the last picture and silence each time",
         "complete, without the pauses",
         sections=(Shows.ALL,) * 6,
         seconds=6,
