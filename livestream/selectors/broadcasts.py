@@ -1,15 +1,18 @@
 """Reads of a stream's encoder: whether it is connected, and what it sends."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.utils import timezone
 from redis.exceptions import RedisError
 
 from livestream import keys
 from livestream.models import PublisherConnection, Stream
 from soukloop.core.redis.client import redis_client
+
+_SILENT_AFTER = timedelta(seconds=5)
 
 
 class BroadcastState(NamedTuple):
@@ -34,6 +37,13 @@ def broadcast_state(stream: Stream) -> BroadcastState:
     if last.lost_at is not None:
         return BroadcastState(False, False, last.lost_at + settings.STREAM_RECONNECT_WINDOW, last.refusal)
     return BroadcastState(True, last.first_segment_at is not None, None, last.refusal)
+
+
+def is_encoder_silent(stream: Stream) -> bool:
+    """Return whether an encoder has been connected for some seconds, and viewers have got nothing of it."""
+    return stream.publisher_connections.filter(
+        lost_at=None, first_segment_at=None, connected_at__lt=timezone.now() - _SILENT_AFTER
+    ).exists()
 
 
 def last_measurement(stream: Stream) -> dict[str, Any] | None:

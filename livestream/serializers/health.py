@@ -91,7 +91,7 @@ def measurement_body(health: Health) -> dict[str, Any]:
 
 
 def health_body(
-    stream: Stream, broadcast: BroadcastState, measurement: dict[str, Any] | None
+    stream: Stream, broadcast: BroadcastState, measurement: dict[str, Any] | None, *, is_silent: bool
 ) -> dict[str, Any]:
     """Return the state of a stream's encoder; `measurement` is the last one, if it is a few seconds old."""
     nothing: dict[str, Any] = {
@@ -99,7 +99,7 @@ def health_body(
         "audio": None,
         "droppedFrames": 0,
         "lastMediaAt": None,
-        "warnings": [],
+        "warnings": [warning_body(HealthWarning.NO_MEDIA)] if is_silent else [],
     }
     body = {
         "streamId": stream.pk,

@@ -186,6 +186,14 @@ def test_the_seller_reads_the_last_measurement_and_gets_it_on_the_devices(
     assert 0 < redis_client().ttl(keys.stream_health(stream.pk)) <= 15
 
 
+def test_an_encoder_that_connects_and_sends_nothing_is_reported(stream: Stream) -> None:
+    connection = connect(stream, seconds_ago=2)
+    assert health_of(stream)["warnings"] == []
+    connection.connected_at -= timedelta(seconds=10)
+    connection.save()
+    assert [warning["code"] for warning in health_of(stream)["warnings"]] == ["no_media"]
+
+
 def test_the_health_of_a_stream_belongs_to_its_seller(stream: Stream) -> None:
     assert client_for(make_user()).get(f"/api/v1/streams/{stream.pk}/health").status_code == 403
 

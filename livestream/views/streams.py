@@ -14,7 +14,7 @@ from accounts.models import User
 from livestream import access
 from livestream.models import Stream
 from livestream.selectors.analytics import end_stats, stream_analytics
-from livestream.selectors.broadcasts import broadcast_state, last_measurement
+from livestream.selectors.broadcasts import broadcast_state, is_encoder_silent, last_measurement
 from livestream.selectors.replays import replay_of, replay_page
 from livestream.selectors.streams import (
     list_live_streams,
@@ -200,7 +200,13 @@ class StreamViewSet(ViewSet):
     )
     def health(self, request: Request, stream_id: UUID) -> Response:
         stream = access.own_stream(current_user(request), stream_id)
-        return Response(health_body(stream, broadcast_state(stream), last_measurement(stream)))
+        body = health_body(
+            stream,
+            broadcast_state(stream),
+            last_measurement(stream),
+            is_silent=is_encoder_silent(stream),
+        )
+        return Response(body)
 
     @extend_schema(
         tags=_TAGS,
