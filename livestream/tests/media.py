@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -154,16 +155,33 @@ def publish(url: str, key: str, seconds: int = 30, *, color: str = "testsrc") ->
     )
 
 
-def record(path: Path, seconds: float, *, size: str = SIZE) -> None:
-    """Write a recording as the media server does, with a keyframe every second."""
-    subprocess.run(
-        [
-            *("ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"testsrc=size={size}:rate={RATE}"),
-            *("-f", "lavfi", "-i", "sine", "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast"),
-            *("-g", str(RATE), "-pix_fmt", "yuv420p", "-c:a", "aac", str(path)),
-        ],
-        check=True,
-    )
+def record(path: Path, seconds: float) -> None:
+    """Write a recording as the media server does, with a keyframe every second; or an MP4, by its name."""
+    path.write_bytes(_recorded(seconds, path.suffix))
+
+
+@cache
+def _recorded(seconds: float, suffix: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"recorded{suffix}"
+        subprocess.run(
+            [
+                *(
+                    "ffmpeg",
+                    "-nostdin",
+                    "-v",
+                    "error",
+                    "-f",
+                    "lavfi",
+                    "-i",
+                    f"testsrc=size={SIZE}:rate={RATE}",
+                ),
+                *("-f", "lavfi", "-i", "sine", "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast"),
+                *("-g", str(RATE), "-pix_fmt", "yuv420p", "-c:a", "aac", str(path)),
+            ],
+            check=True,
+        )
+        return path.read_bytes()
 
 
 def point_replays_at(settings: Any, folder: Path, base_url: str = "http://localhost/vods/") -> None:
