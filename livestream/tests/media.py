@@ -166,16 +166,8 @@ def _recorded(seconds: float, suffix: str) -> bytes:
         path = Path(folder) / f"recorded{suffix}"
         subprocess.run(
             [
-                *(
-                    "ffmpeg",
-                    "-nostdin",
-                    "-v",
-                    "error",
-                    "-f",
-                    "lavfi",
-                    "-i",
-                    f"testsrc=size={SIZE}:rate={RATE}",
-                ),
+                *("ffmpeg", "-nostdin", "-v", "error"),
+                *("-f", "lavfi", "-i", f"testsrc=size={SIZE}:rate={RATE}"),
                 *("-f", "lavfi", "-i", "sine", "-t", str(seconds), "-c:v", "libx264", "-preset", "ultrafast"),
                 *("-g", str(RATE), "-pix_fmt", "yuv420p", "-c:a", "aac", str(path)),
             ],
