@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _SCAN_SECONDS, _ASK_SECONDS = 0.1, 1.0
 _ANSWER_SECONDS = 3.0
+_END_LAG_SECONDS = 15.0  # from the end of the time to reconnect until the job that ends the stream
 # A recording that hasn't grown for longer belongs to a broadcast that ended while no packager ran.
 _RECENT_SECONDS = 120.0
 # Two packagers would write the same files: the second one waits until the first has ended.
@@ -108,6 +109,7 @@ class Packager:
             transcoders=self.transcoders,
             hooks=self.hooks,
             find_recordings=lambda: self.recordings_of(public_id),
+            longest_interruption=settings.STREAM_RECONNECT_WINDOW.total_seconds() + _END_LAG_SECONDS,
         )
         closed = await self._ask([public_id])
         if closed.get(public_id) or (public_id in closed and not (path / JOURNAL).exists()):

@@ -2,18 +2,22 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from django.db import OperationalError
 
+from livestream import packager
 from livestream.media.packaging import store
 from livestream.media.packaging.playlists import longest_segment
-from livestream.tests.flv_files import VIDEO, encode, moved
-from livestream.tests.packaged import Packaged, pictures, sounds
+from livestream.tests.flv_files import VIDEO, encode, flv_bytes, moved
+from livestream.tests.packaged import PUBLIC_ID, Packaged, pictures, sounds
 
 pytestmark = pytest.mark.media
 
@@ -422,3 +426,63 @@ async def test_nothing_stands_in_for_longer_than_a_stream_waits_for_its_encoder(
     await asyncio.sleep(1.5)
     assert len(packaged.names()) == count
     await packaged.end()
+
+
+@pytest.fixture
+def statuses(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> dict[str, bool]:
+    """Return what the packager is told of streams that ended, instead of asking PostgreSQL."""
+    settings.MEDIA_ROOT = tmp_path
+    told: dict[str, bool] = {}
+    monkeypatch.setattr(packager, "closed_broadcasts", lambda asked: {i: told[i] for i in asked if i in told})
+    return told
+
+
+async def wait_for(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - files tell nobody
+            await asyncio.sleep(0.05)
+
+
+async def test_the_process_packages_each_stream_and_removes_what_ended(
+    statuses: dict[str, bool], tmp_path: Path, settings: Any
+) -> None:
+    settings.BROADCAST_KEPT_AFTER_END = timedelta(seconds=2)
+    recordings, live = tmp_path / "recordings", tmp_path / "live"
+    recordings.mkdir()
+    good, bad, withdrawn = "stream_1", "stream_2", "stream_3"
+    content = flv_bytes(encode(seconds=3))
+    process = asyncio.create_task(packager.Packager().run())
+    for public_id in (good, withdrawn):
+        (recordings / f"{public_id}-{int(time.time())}.flv").write_bytes(content)
+    (recordings / f"{bad}-{int(time.time())}.flv").write_bytes(b"no video at all")
+    old = recordings / f"stream_4-{int(time.time()) - 900}.flv"
+    old.write_bytes(content)
+    os.utime(old, (time.time() - 900,) * 2)
+    await wait_for(lambda: all((live / public_id / "index.m3u8").exists() for public_id in (good, withdrawn)))
+    statuses |= {good: False, withdrawn: True}
+    await wait_for(lambda: not (live / withdrawn).exists())
+    await wait_for(lambda: "#EXT-X-ENDLIST" in (live / good / "video.m3u8").read_text())
+    await wait_for(lambda: not (live / good).exists())
+    await asyncio.sleep(1.5)
+    assert not (live / good).exists(), "its recording is still there, and isn't packaged again"
+    assert not (live / "stream_4").exists()
+    assert json.loads((live / packager.STATUS).read_text())["broadcasts"] == [bad]
+    process.cancel()
+    await asyncio.gather(process, return_exceptions=True)
+
+
+async def test_broadcasts_go_on_while_postgresql_is_away(
+    statuses: dict[str, bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(asked: object) -> dict[str, bool]:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(packager, "closed_broadcasts", away)
+    monkeypatch.setattr("livestream.packager.connections.close_all", lambda: None)
+    (tmp_path / "recordings").mkdir()
+    process = asyncio.create_task(packager.Packager().run())
+    path = tmp_path / "recordings" / f"{PUBLIC_ID}-{int(time.time())}.flv"
+    path.write_bytes(flv_bytes(encode(seconds=3)))
+    await wait_for((tmp_path / "live" / PUBLIC_ID / "index.m3u8").exists)
+    process.cancel()
+    await asyncio.gather(process, return_exceptions=True)

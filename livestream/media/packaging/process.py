@@ -110,6 +110,8 @@ class PipedFfmpeg:
     async def kill(self) -> None:
         """End the process at once; its output is taken no more."""
         self._is_finishing = True
+        if not self._readers:  # it could not be started
+            return
         for reader in self._readers:
             reader.cancel()
         with contextlib.suppress(ProcessLookupError):
@@ -121,9 +123,13 @@ class PipedFfmpeg:
 
     async def _read(self, name: str, descriptor: int) -> None:
         reader, loop = asyncio.StreamReader(limit=_MEGABYTE), asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", 0)
-        )
+        with os.fdopen(descriptor, "rb", 0) as pipe:
+            transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+            await self._take_all(name, reader, transport)
+
+    async def _take_all(
+        self, name: str, reader: asyncio.StreamReader, transport: asyncio.BaseTransport
+    ) -> None:
         fragments = FragmentReader()
         try:
             while data := await reader.read(_MEGABYTE):
