@@ -4,6 +4,7 @@ import logging
 import shutil
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -11,7 +12,8 @@ from django.db import DatabaseError, InterfaceError
 from redis.exceptions import RedisError
 
 from livestream.media.flv.tags import Tag
-from livestream.media.health import HealthMeter, HealthWarning
+from livestream.media.health import Health, HealthMeter, HealthWarning
+from livestream.media.server import MediaServerBadResponse, MediaServerUnavailable, media_server
 from livestream.services import health
 from soukloop.core.db.release import release_connection
 
@@ -108,8 +110,25 @@ class PackagerReports:
                 )
                 for public_id, connection in newest.items()
             }
+        for public_id in self._unrecordable(measured):
+            warnings = [one for one in measured[public_id].warnings if one != HealthWarning.NO_PICTURE]
+            measured[public_id] = measured[public_id]._replace(
+                warnings=(HealthWarning.UNSUPPORTED_CODEC, *warnings)
+            )
         for public_id, measurement in measured.items():
             health.report_health(public_id=public_id, health=measurement)
             if HealthWarning.UNSUPPORTED_CODEC in measurement.warnings and not newest[public_id].is_refused:
                 health.refuse_encoder(public_id=public_id, reason=HealthWarning.UNSUPPORTED_CODEC)
                 newest[public_id].is_refused = True
+
+    def _unrecordable(self, measured: Mapping[str, Health]) -> list[str]:
+        """Return the streams without a picture whose encoders do send one, but none that can be recorded."""
+        blind = [each for each, health in measured.items() if HealthWarning.NO_PICTURE in health.warnings]
+        if not blind:
+            return []
+        try:
+            unrecordable = media_server.unrecordable_publishers()
+        except (MediaServerUnavailable, MediaServerBadResponse) as error:
+            logger.warning("asking the media server for codecs failed: %s", error)
+            return []
+        return [public_id for public_id in blind if public_id in unrecordable]

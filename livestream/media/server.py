@@ -2,6 +2,7 @@
 
 import http.client
 import re
+from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree as ET
 
@@ -11,6 +12,8 @@ _TIMEOUT_SECONDS = 3.0
 _PROBE_TIMEOUT_SECONDS = 1.0
 # nginx answers 409 for a missing folder, 500 for one without permission, 507 for a full disk.
 _CANNOT_WRITE = (409, 500, 507)
+# The server takes the kind of an enhanced RTMP packet for the number of a codec. No encoder sends these.
+_CODECS_OF_ENHANCED_RTMP = ("Jpeg", "ScreenVideo")
 _INVALID_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -30,7 +33,27 @@ class MediaServer:
 
         Raises MediaServerUnavailable and MediaServerBadResponse.
         """
-        return self._publishers("live")
+        found: dict[str, set[str]] = {}
+        for stream in self._streams():
+            clients = {
+                client.findtext("id") or ""
+                for client in stream.iter("client")
+                if client.find("publishing") is not None
+            }
+            if clients:
+                found[stream.findtext("name") or ""] = clients
+        return found
+
+    def unrecordable_publishers(self) -> set[str]:
+        """Return the public ids of the streams whose pictures come as enhanced RTMP: HEVC, AV1 or VP9.
+
+        The server records none of these pictures. Raises the errors of `publishers`.
+        """
+        return {
+            stream.findtext("name") or ""
+            for stream in self._streams()
+            if stream.findtext("meta/video/codec") in _CODECS_OF_ENHANCED_RTMP
+        }
 
     def recordings(self) -> set[str]:
         """Return the public ids of the streams being recorded, which are those being published.
@@ -62,26 +85,17 @@ class MediaServer:
             return False
         raise MediaServerBadResponse(f"writing a recording: {status}")
 
-    def _publishers(self, application_name: str) -> dict[str, set[str]]:
+    def _streams(self) -> Iterator[ET.Element]:
+        """Yield the statistics of each stream to which encoders publish."""
         text = self._request("GET", "/stat").decode("utf-8", errors="replace")
         try:
             # Encoders send some of these texts: one invalid character would make all of the XML unreadable.
             statistics = ET.fromstring(_INVALID_IN_XML.sub("", text))  # noqa: S314 - our own media server
         except ET.ParseError as error:
             raise MediaServerBadResponse(f"statistics: {error}") from error
-        found: dict[str, set[str]] = {}
         for application in statistics.iter("application"):
-            if application.findtext("name") != application_name:
-                continue
-            for stream in application.iter("stream"):
-                clients = {
-                    client.findtext("id") or ""
-                    for client in stream.iter("client")
-                    if client.find("publishing") is not None
-                }
-                if clients:
-                    found[stream.findtext("name") or ""] = clients
-        return found
+            if application.findtext("name") == "live":
+                yield from application.iter("stream")
 
     def _request(self, method: str, path: str) -> bytes:
         status, body = self._send(method, path)

@@ -59,10 +59,17 @@ def join_recordings(replay: Replay, folder: Path) -> None:
             raise UnusableRecordings(Replay.Reason.RECORDING_UNREADABLE, "\n".join(contents.broken))
         save_progress(replay, state=Replay.State.EMPTY, progress=100)
         return
+    if contents.picture_at is None and _was_refused(replay):
+        raise UnusableRecordings(Replay.Reason.UNSUPPORTED_CODEC, "only sound could be recorded")
     replay_video.join(contents.pieces, folder / VIDEO)
     notes = {"pictureAt": contents.picture_at, "problems": contents.broken + contents.unsupported}
     (folder / _NOTES).write_text(json.dumps(notes))
     save_progress(replay, parts=contents.parts, duration_seconds=contents.milliseconds / 1000)
+
+
+def _was_refused(replay: Replay) -> bool:
+    refused = Replay.Reason.UNSUPPORTED_CODEC
+    return replay.stream.publisher_connections.filter(refusal=refused).exists()
 
 
 def create_segments(replay: Replay, folder: Path) -> None:

@@ -134,14 +134,14 @@ def as_codec(number: int) -> list[Tag]:
 
 
 def as_enhanced(name: str) -> list[Tag]:
-    """Return pictures as enhanced RTMP sends them."""
+    """Return pictures as enhanced RTMP sends them, for longer than it takes to refuse them."""
     return [
         tag._replace(
             payload=bytes([0x80 | tag.payload[0] & 0x70 | tag.payload[1]]) + name.encode() + tag.payload[2:]
         )
         if tag.kind == "video"
         else tag
-        for tag in plain()
+        for tag in plain(2 * SECONDS)
     ]
 
 
@@ -389,10 +389,11 @@ CASES: tuple[Encoder, ...] = (
         "enhanced",
         "HEVC, AV1 or VP9 (enhanced RTMP)",
         sending(lambda: as_enhanced("hvc1")),
-        "a black picture with the sound: the media server doesn't take in such pictures",
-        "the sound with a black picture",
-        told(HealthWarning.NO_PICTURE),
-        (Shows.SOUND,),
+        "a black picture with the sound for 5 s; then the encoder is disconnected",
+        "`failed`, `unsupported_codec`",
+        told(HealthWarning.UNSUPPORTED_CODEC),
+        (Shows.NOTHING,),
+        seconds=0,
     ),
     Encoder(
         "444",
