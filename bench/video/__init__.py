@@ -3,18 +3,21 @@
 import os
 import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
-from bench.video.clock import ClockEncoder
+from bench.video.clock import ClockEncoder, publish_film, record_film
 from bench.video.site import Broadcast, Browser, Site, running_site
 
 TIMES = int(os.environ.get("BENCH_TIMES", "5"))
 WATCHED = float(os.environ.get("BENCH_SECONDS", "30"))
 PLAYERS = ("hls", "shaka", "dash")
 SLOW_CONNECTION = 125_000  # bytes a second: 1 Mbit/s
+STREAMS = int(os.environ.get("BENCH_STREAMS", "10"))
 GAP = 8.0  # seconds without an encoder
 _FROZEN = 1.0  # seconds without a new picture that a viewer notices
 _LIMIT = 40.0
@@ -36,6 +39,7 @@ def main() -> None:
             _slow_connection(site, browser)
         finally:
             browser.quit()
+        _many_streams(site)
 
 
 def _first_pictures(site: Site, browser: Browser, *, gop_seconds: int) -> None:
@@ -136,6 +140,36 @@ def _slow_connection(site: Site, browser: Browser) -> None:
         flush=True,
     )
     _finish(browser, broadcast, encoder, "slow")
+
+
+def _many_streams(site: Site) -> None:
+    """Print what STREAMS broadcasts at once cost the packager, and how late their newest segment is."""
+    with tempfile.TemporaryDirectory() as folder:
+        film = Path(folder) / "film.flv"
+        record_film(film)
+        broadcasts = [site.go_live() for _ in range(STREAMS)]
+        encoders = [publish_film(film, broadcast.publish_to) for broadcast in broadcasts]
+        try:
+            time.sleep(15)
+            began, used = time.monotonic(), site.packager_seconds()
+            lags = []
+            while time.monotonic() - began < WATCHED:
+                lags += [time.time() - site.newest_end(broadcast) for broadcast in broadcasts]
+                time.sleep(0.5)
+            cores = (site.packager_seconds() - used) / (time.monotonic() - began)
+        finally:
+            for encoder in encoders:
+                encoder.kill()
+                encoder.wait()
+            for broadcast in broadcasts:
+                broadcast.end()
+    lags.sort()
+    print(
+        f"{STREAMS} broadcasts at once, 720p at 2.5 Mbit/s: packager and its ffmpegs {cores:.2f} cores;"
+        f" the newest segment (of 1 s) ended p50 {statistics.median(lags):.2f} s,"
+        f" p99 {lags[int(len(lags) * 0.99)]:.2f} s ago",
+        flush=True,
+    )
 
 
 def _finish(browser: Browser, broadcast: Broadcast, encoder: ClockEncoder, *names: str) -> None:

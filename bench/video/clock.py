@@ -3,6 +3,7 @@
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 WIDTH, HEIGHT, RATE = 640, 360, 30  # as drawn; published as 1280 × 720
 _BLOCK, _BITS = 16, 40  # 32 bits of milliseconds, 8 of their checksum
@@ -57,6 +58,31 @@ class ClockEncoder:
                 time.sleep(max(0.0, due - time.monotonic()))
         except (BrokenPipeError, ValueError):
             return
+
+
+def record_film(target: Path) -> None:
+    """Encode ten seconds of 720p with a keyframe every second, to be published often without encoding."""
+    subprocess.run(
+        [
+            *("ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30"),
+            *("-f", "lavfi", "-i", "sine=r=48000", "-t", "10", "-vf", "noise=alls=12:allf=t"),
+            *("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "30"),
+            *("-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "1M", "-c:a", "aac", "-b:a", "96k"),
+            str(target),
+        ],
+        check=True,
+    )
+
+
+def publish_film(film: Path, address: str) -> "subprocess.Popen[bytes]":
+    """Publish a film again and again, in real time."""
+    return subprocess.Popen(
+        [
+            *("ffmpeg", "-nostdin", "-v", "error", "-re", "-stream_loop", "-1", "-i", str(film)),
+            *("-c", "copy", "-f", "flv", address),
+        ],
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _clock_rows(value: int) -> bytes:

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -72,6 +73,18 @@ class Site:
 
     def page(self, player: str, url: str) -> str:
         return f"{self.pages}/player.html?{urlencode({'player': player, 'url': url})}"
+
+    def packager_seconds(self) -> float:
+        """Return how many seconds of a core the packager and its ffmpegs have used so far."""
+        return sum(map(_processor_seconds, _tree(self.packager.pid)))
+
+    def newest_end(self, broadcast: "Broadcast") -> float:
+        """Return the Unix time of the newest segment's end, by the playlist."""
+        lines = (self.media.root / "live" / broadcast.public_id / "video.m3u8").read_text().splitlines()
+        began = next(line for line in reversed(lines) if line.startswith("#EXT-X-PROGRAM-DATE-TIME:"))
+        length = next(line for line in reversed(lines) if line.startswith("#EXTINF:"))
+        start = datetime.fromisoformat(began.partition(":")[2].replace("Z", "+00:00"))
+        return start.timestamp() + float(length.partition(":")[2].rstrip(","))
 
     def _stop_packager(self) -> None:
         self.packager.terminate()
@@ -160,6 +173,24 @@ class Browser:
 def running_site(database_url: str) -> Iterator[Site]:
     with ExitStack() as stack:
         yield Site(database_url, stack)
+
+
+def _tree(pid: int) -> list[int]:
+    """Return a process and all that it started."""
+    found = [pid]
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in path.read_text().split():
+            found += _tree(int(child))
+    return found
+
+
+def _processor_seconds(pid: int) -> float:
+    """Return the seconds of a core that a process and its ended children have used."""
+    try:
+        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it has just ended, and counts for its parent
+        return 0.0
+    return sum(map(int, times[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _serve_pages(stack: ExitStack) -> str:
