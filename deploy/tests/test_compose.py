@@ -89,8 +89,8 @@ def test_the_containers_get_every_setting_that_the_example_explains_and_no_other
     base = SERVICES["app"]["environment"]["BASE_URL"]
     for value, shown in (("https://a.example", "https://a.example"), ("", "http://localhost:8000")):
         assert interpolate(base, {"BASE_URL": value}) == shown
-    # What `make run` writes exists, too.
-    assert set(written) - set(environment.PORTS) <= explained
+    # What `make run` writes exists, too; containers listen where compose publishes them.
+    assert set(written) - {*environment.PORTS, "LISTEN_ADDRESS"} <= explained
 
 
 def test_services_wait_for_what_they_need_come_back_and_keep_their_data() -> None:
@@ -137,7 +137,8 @@ def test_the_image_starts_the_same_web_process_as_compose_and_make_run() -> None
 
     assert json.loads(image["CMD"]) == command("app", {})
     assert image["EXPOSE"] == "8000"
-    assert run.commands()["LOCAL_APP_COMMAND"] == SERVICES["app"]["command"]
+    # The same, but on the address that the person asked for.
+    assert run.commands()["LOCAL_APP_COMMAND"] == f'{SERVICES["app"]["command"]} --host "$LISTEN_ADDRESS"'
 
 
 @pytest.mark.parametrize("path", ["Dockerfile", "deploy/media/Dockerfile"])
