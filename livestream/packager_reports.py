@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from redis.exceptions import RedisError
 
-from livestream.media.flv.tags import Tag
+from livestream.media import recordings
+from livestream.media.flv.tags import NotFlv, Tag, sequence_headers_before
 from livestream.media.health import Health, HealthMeter, HealthWarning
 from livestream.media.server import MediaServerBadResponse, MediaServerUnavailable, media_server
 from livestream.services import health
@@ -31,6 +32,7 @@ class _Connection:
     public_id: str
     meter: HealthMeter
     last_at: float
+    end: int = 0  # in the recording, of the newest message
     is_refused: bool = False
 
 
@@ -62,7 +64,11 @@ class PackagerReports:
             known = self._connections.get(recording)
             if known is None:
                 known = self._connections[recording] = _Connection(public_id, HealthMeter(at), at)
-            known.last_at = at
+                for header in _headers_before(recording, tag):
+                    known.meter.feed(header, at)
+            if tag.end <= known.end:
+                return  # it was read before: packaging began again further back
+            known.last_at, known.end = at, tag.end
             known.meter.feed(tag, at)
 
     def on_first_segment(self, public_id: str) -> None:
@@ -132,3 +138,11 @@ class PackagerReports:
             logger.warning("asking the media server for codecs failed: %s", error)
             return []
         return [public_id for public_id in blind if public_id in unrecordable]
+
+
+def _headers_before(recording: str, tag: Tag) -> list[Tag]:
+    """Return the configurations that a restarted packager has not read, because it goes on further back."""
+    try:
+        return sequence_headers_before(recordings.folder() / recording, tag.offset)
+    except (OSError, NotFlv):
+        return []

@@ -412,3 +412,16 @@ def test_nothing_but_headers_is_no_section() -> None:
     headers = [tag for tag in encode() if tag.kind == "script" or tag.payload[1] == 0]
     assert sections_of(headers) == []
     assert sections_of([]) == []
+
+
+@pytest.mark.parametrize("sound_only_seconds", [0.4, 1.0, 3.5])
+def test_a_picture_that_stops_before_the_end_stands_until_the_end_of_the_sound(
+    sound_only_seconds: float,
+) -> None:
+    tags = encode(seconds=6)
+    until = 6000 - sound_only_seconds * 1000
+    kept = [tag for tag in tags if tag.kind != "video" or tag.timestamp < until]
+    [(_, frames)] = sections_of(kept)
+    ends = {kind: max(frame.dts for frame in frames if frame.kind == kind) for kind in ("video", "audio")}
+    assert ends["audio"] == pytest.approx(5980, abs=60)
+    assert ends["audio"] - ends["video"] < 600

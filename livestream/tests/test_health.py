@@ -4,6 +4,7 @@ import struct
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +14,14 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.tests.factories import client_for, make_seller, make_user
 from livestream import keys
-from livestream.media.flv.tags import Tag
+from livestream.media.flv.tags import GrowingRecording, Tag
 from livestream.media.health import HealthMeter
 from livestream.models import PublisherConnection, Stream
 from livestream.packager_reports import PackagerReports
 from livestream.selectors.broadcasts import broadcast_state
 from livestream.services import health
 from livestream.tests.factories import make_live_stream
+from livestream.tests.flv_files import encode, flv_bytes
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing.waiting import wait_until
 
@@ -50,6 +52,14 @@ def frames(
     for number, at in enumerate(range(first_ms, last_ms, interval)):
         if number not in skip:
             yield video(at, key=number % gop == 0)
+
+
+def recorded(*tags: Tag, offset: int = 13) -> list[Tag]:
+    """Return messages with their places in a recording, 100 bytes each."""
+    return [
+        tag._replace(offset=offset + 100 * number, end=offset + 100 * (number + 1))
+        for number, tag in enumerate(tags)
+    ]
 
 
 def meter_after(
@@ -247,9 +257,9 @@ def test_the_packager_reports_the_newest_connection_until_it_is_closed(
     stream = make_live_stream()
     connect(stream)
     now = time.time()
-    for tag in (AVC_HEADER, AAC_HEADER, video(0, key=True), audio(20)):
+    for tag in recorded(AVC_HEADER, AAC_HEADER, video(0, key=True), audio(20)):
         reports.on_tag(stream.public_id, "old.flv", tag, now - 60)
-    for tag in (AVC_HEADER, AAC_HEADER, video(0, key=True), video(40), audio(40)):
+    for tag in recorded(AVC_HEADER, AAC_HEADER, video(0, key=True), video(40), audio(40)):
         reports.on_tag(stream.public_id, "new.flv", tag, now)
     reports.on_first_segment(stream.public_id)
     wait_until(lambda: health_of(stream)["video"], "measurement", 20)
@@ -264,7 +274,7 @@ def test_the_packager_has_an_encoder_disconnected_that_nobody_could_watch(report
     stream = make_live_stream()
     connection = connect(stream)
     hevc = Tag("video", 0, b"\x90hvc1" + bytes(23), 0, 0)
-    for tag in (hevc, hevc._replace(payload=b"\x91hvc1" + bytes(99))):
+    for tag in recorded(hevc, hevc._replace(payload=b"\x91hvc1" + bytes(99))):
         reports.on_tag(stream.public_id, "a.flv", tag, time.time())
 
     def is_refused() -> bool:
@@ -302,3 +312,21 @@ def test_reports_about_unknown_or_ended_streams_change_nothing(
     health.report_first_segment(public_id=public_id)
     health.refuse_encoder(public_id=public_id, reason="unsupported_codec")
     assert captured_events == []
+
+
+def test_a_restarted_packager_knows_the_codecs_and_does_not_take_what_it_reads_again_for_a_jump(
+    db: None, tmp_path: Path, settings: Any
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "stream_1-1.flv").write_bytes(flv_bytes(encode(seconds=4)))
+    with GrowingRecording(tmp_path / "recordings" / "stream_1-1.flv") as recording:
+        read = recording.read()
+    reports, now = PackagerReports(), time.time()
+    later = read[len(read) // 2 :]
+    for tag in (*later, *later[-20:]):
+        reports.on_tag("stream_1", "stream_1-1.flv", tag, now + tag.timestamp / 1000)
+    measured = reports._connections["stream_1-1.flv"].meter.measure(now + 4)
+    assert measured.video is not None
+    assert measured.audio is not None
+    assert measured.warnings == ()

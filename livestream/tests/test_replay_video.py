@@ -278,3 +278,11 @@ def test_more_formats_than_there_are_ids_fail_instead_of_being_garbled(
     recorded.add(TURNED)
     with pytest.raises(ffmpeg.FfmpegError, match="too many formats"):
         recorded.join()
+
+
+@pytest.mark.parametrize("sound_only", [1.0, 2.0, 3.0])
+def test_a_picture_that_stops_first_stands_until_the_end(recorded: Recordings, sound_only: float) -> None:
+    tags = encode(seconds=5)
+    recorded.add(tag for tag in tags if tag.kind != "video" or tag.timestamp < 5000 - sound_only * 1000)
+    recorded.add(tag for tag in encode(seconds=4) if tag.kind == "audio")
+    recorded.join()

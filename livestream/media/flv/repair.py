@@ -48,6 +48,7 @@ class Repair:
         self._waiting_bytes = 0
         self._newest_video = self._newest_audio = 0
         self._section: Section | None = None
+        self._newest_sound_offset = 0
         self._out: Output = []
         self._is_finishing = False
         self._section_wanted = False
@@ -76,7 +77,20 @@ class Repair:
         self._is_finishing = True
         if self._section is not None or self._begin():
             self._drain()
+            self._let_picture_last()
         return self._take_out()
+
+    def _let_picture_last(self) -> None:
+        """Write a standing picture at the end of sound that goes on after the last one.
+
+        The last picture of a file has no length, so the picture would be that much shorter than the sound.
+        """
+        assert self._section is not None
+        end = self._sound.end - 1
+        if self._section.video.unsupported:
+            return
+        if end - self._picture.last > _MERGE_MS:
+            self._picture.stand(end, self._newest_sound_offset)
 
     def _take_out(self) -> Output:
         out = self._out.copy()
@@ -292,6 +306,7 @@ class Repair:
         if self._is_late_sound(frame):
             self.problems["late_sound"] += 1
             return
+        self._newest_sound_offset = frame.offset
         gap = frame.dts - self._sound.end
         if gap > SOUND_MISSING_MS or self._sound_is_missing:
             self._sound.fill(frame.dts)
