@@ -9,7 +9,7 @@ LAUNCHER = setpriv --pdeathsig TERM $(PYTHON) -m deploy.local
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo '  PORT, RTMP_PORT and MEDIA_PORT move the ports of `make run`: PORT=9000 make run.'
+	@echo '  PORT, RTMP_PORT, RTMPS_PORT and MEDIA_PORT move the ports of `make run`: PORT=9000 make run.'
 	@echo '  LISTEN_ADDRESS=0.0.0.0 make run lets phones and others on this network in.'
 	@echo '  DATABASE_URL and REDIS_URL replace its private servers.'
 	@echo '  ARGS goes to pytest, or to the benchmarks: make test ARGS="-k offers -x -n 0".'

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.utils import timezone
 from redis.exceptions import RedisError
 
 from livestream import keys
 from livestream.models import PublisherConnection, Stream
+from soukloop.core.db.clock import database_now
 from soukloop.core.redis.client import redis_client
 
 _SILENT_AFTER = timedelta(seconds=5)
@@ -42,7 +42,7 @@ def broadcast_state(stream: Stream) -> BroadcastState:
 def is_encoder_silent(stream: Stream) -> bool:
     """Return whether an encoder has been connected for some seconds, and viewers have got nothing of it."""
     return stream.publisher_connections.filter(
-        lost_at=None, first_segment_at=None, connected_at__lt=timezone.now() - _SILENT_AFTER
+        lost_at=None, first_segment_at=None, connected_at__lt=database_now() - _SILENT_AFTER
     ).exists()
 
 

@@ -44,6 +44,7 @@ class PublishOnCommit:
         self.room = room
         self.message = message
         self.receipt: Receipt | None = None
+        self.__qualname__ = f"publishing to {room}"  # Django logs it with an error
 
     def __call__(self) -> None:
         if self.receipt is None:

@@ -34,7 +34,9 @@ def captured_events(monkeypatch: pytest.MonkeyPatch) -> Captured:
         if message["type"] == "event":
             captured.append((room, message["event"], jsonlib.loads(message["data"])))
         else:
-            captured.append((room, message["type"], {"reason": message["reason"]}))
+            details: dict[str, Any] = {}
+            details |= {name: message[name] for name in ("reason", "kind") if name in message}
+            captured.append((room, message["type"], details))
 
     monkeypatch.setattr(publisher, "send", send)
     return captured

@@ -9,6 +9,7 @@ from listings.models import Product
 from offers.models import Offer, Transaction
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
+from soukloop.realtime.testing.waiting import wait_until
 from soukloop.tests.contract.people import JORDAN, App, Connect, moment
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,7 +53,7 @@ def test_phase_3_messaging_and_offers(
     # 3.3: connect
     buying = sio_client(server, buyer.token).wait_connected()
     buying.expect("connected")
-    assert buyer.user["id"].encode() in redis_client().smembers("online_users")
+    wait_until(lambda: buyer.user["id"].encode() in redis_client().smembers("online_users"), "presence")
     selling = sio_client(server, seller.token).wait_connected()
     buying.expect("user:online", userId=seller.user["id"])
 
