@@ -11,7 +11,7 @@ window.report = { errors: [], fatal: [], waiting: 0 };
 
 // The settings that docs/going-live.md publishes.
 const HLS = {
-  liveSyncDuration: 1.5, liveMaxLatencyDuration: 6, maxLiveSyncPlaybackRate: 1.1,
+  liveSyncDuration: 1.5, liveMaxLatencyDuration: 6, maxLiveSyncPlaybackRate: 1.1, liveSyncOnStallIncrease: 0,
   manifestLoadPolicy: retry(1000), playlistLoadPolicy: retry(500), fragLoadPolicy: retry(300),
 };
 
