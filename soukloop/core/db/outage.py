@@ -12,6 +12,7 @@ from psycopg_pool import PoolTimeout
 T = TypeVar("T")
 
 PAUSE = 0.05  # seconds between two attempts
+_REPETITIONS_MAX = 2
 _TRY_FOR = 2.0  # seconds from the first failure; a server that crashed is back within about one
 # The server ends this connection, or all of them, or does not accept any yet.
 _LOST = ("57P01", "57P02", "57P03", "57P05", "25P03", "08")
@@ -50,11 +51,15 @@ def is_lost_connection(error: BaseException) -> bool:
 
 
 def repeat_if_lost(function: Callable[[], T]) -> T:
-    """Call a function, and again if its connection is lost; it must have the same effect twice as once."""
-    try:
-        return function()
-    except DjangoDatabaseError as error:
-        if not is_lost_connection(error) or connection.in_atomic_block:
-            raise
-        connection.close()
-        return function()
+    """Call a function, and up to twice more if its connection is lost.
+
+    It must have the same effect twice as once. Twice: a slow machine may lose the second connection, too.
+    """
+    for _ in range(_REPETITIONS_MAX):
+        try:
+            return function()
+        except DjangoDatabaseError as error:
+            if not is_lost_connection(error) or connection.in_atomic_block:
+                raise
+            connection.close()
+    return function()
