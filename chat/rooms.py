@@ -4,7 +4,9 @@ from uuid import UUID
 
 from soukloop.realtime.rooms import declare_room_kind
 
-CONVERSATION_ROOMS = declare_room_kind("conversation", "everyone who has the conversation open")
+CONVERSATION_ROOMS = declare_room_kind(
+    "conversation", "everyone who has the conversation open", tracks_attention=True
+)
 
 
 def conversation_room(conversation_id: UUID | str) -> str:

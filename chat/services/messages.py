@@ -14,6 +14,7 @@ from accounts.models import User
 from chat import events, typing
 from chat.access import writable_recipient
 from chat.models import Conversation, Message
+from chat.rooms import conversation_room
 from chat.typing import TypingIndicator
 from notifications.services import clear_bodies, notify
 from soukloop.core.db.clock import database_now
@@ -21,7 +22,7 @@ from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.images import delete_image, store_image
 from soukloop.core.staff.history import log_staff_action
 from soukloop.core.uploads import own_upload
-from soukloop.realtime.presence import online_among
+from soukloop.realtime.attention import attentive_among
 
 # Other types (offers, system messages) are added by the server, and their own app notifies people.
 WRITTEN_BY_PEOPLE = (Message.Type.TEXT, Message.Type.IMAGE)
@@ -218,7 +219,9 @@ def _append(
     `other_id` is the recipient, or None for messages of the platform, which both people receive.
     """
     is_for_inbox = (
-        other_id is not None and message.message_type in WRITTEN_BY_PEOPLE and not online_among([other_id])
+        other_id is not None
+        and message.message_type in WRITTEN_BY_PEOPLE
+        and not attentive_among([(other_id, conversation_room(conversation_id))])
     )
     # A transaction, because the event is committed with the message (soukloop.realtime.outbox).
     append = transaction.atomic(partial(_append_or_find, conversation_id, message, is_for_inbox=is_for_inbox))
@@ -269,7 +272,7 @@ def _append_or_find(
 
 
 def _notify_recipient(message: Message, sender: User, other_id: UUID, unread: int) -> None:
-    """Notify a recipient who is offline: one notification per conversation until it is read."""
+    """Notify a recipient who doesn't see the message: one notification per conversation until it is read."""
     notify(
         user_ids=[other_id],
         kind="message_new",

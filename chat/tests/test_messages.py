@@ -9,11 +9,12 @@ from django.utils import timezone
 from accounts.tests.factories import block, make_seller, make_staff, make_user
 from chat import keys, services, typing
 from chat.models import Message
-from chat.tests.factories import counts, go_online, make_conversation, make_message
+from chat.tests.factories import counts, go_online, look_at, make_conversation, make_message, session_of
 from chat.typing import TypingIndicator
 from notifications.models import Notification
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.redis.client import redis_client
+from soukloop.realtime import attention
 from soukloop.realtime.rooms import user_room
 from soukloop.realtime.testing import Captured
 
@@ -127,7 +128,7 @@ class TestSending:
     ) -> None:
         conversation = make_conversation()
         buyer, seller_id = conversation.buyer, conversation.seller_id
-        go_online(conversation.seller)
+        look_at(conversation, conversation.seller)
         typing.start(TypingIndicator(conversation.pk, buyer.pk, buyer.username, seller_id))
         key = keys.typing(conversation.pk, buyer.pk)
         assert redis_client().exists(key)
@@ -161,9 +162,21 @@ class TestNotifying:
         make_message(conversation, content="Three")
         assert Notification.objects.filter(read_at=None).get().body == "Three"
 
-    def test_an_online_recipient_gets_no_notification(self) -> None:
+    def test_a_recipient_who_is_merely_connected_gets_a_notification(self) -> None:
         conversation = make_conversation()
         go_online(conversation.seller)
+        make_message(conversation)
+        assert Notification.objects.get().user_id == conversation.seller_id
+
+    def test_a_recipient_who_has_the_conversation_open_gets_no_notification(self) -> None:
+        conversation = make_conversation()
+        look_at(conversation, conversation.seller)
+        make_message(conversation)
+        assert not Notification.objects.exists()
+
+    def test_a_recipient_whose_app_is_in_the_foreground_gets_no_notification(self) -> None:
+        conversation = make_conversation()
+        attention.set_foreground(session_of(conversation.seller), is_foreground=True)
         make_message(conversation)
         assert not Notification.objects.exists()
 

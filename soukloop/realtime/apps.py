@@ -8,4 +8,4 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         autodiscover_modules("rooms", "events", "commands")
-        from soukloop.realtime import builtin_events  # noqa: F401, PLC0415 - the import declares them
+        from soukloop.realtime import builtin_commands, builtin_events  # noqa: F401, PLC0415 - declares them

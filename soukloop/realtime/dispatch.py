@@ -12,6 +12,7 @@ from django.db import connections
 from soukloop.core.errors import BadRequest, DomainError, ServerError, Unavailable, ValidationFailed
 from soukloop.core.http.envelope import domain_error, error_body
 from soukloop.core.redis.action_limits import count_action
+from soukloop.realtime import attention
 from soukloop.realtime.commands import COMMANDS, Command
 from soukloop.realtime.events import EVENTS
 from soukloop.realtime.hub import Hub, hub
@@ -118,10 +119,10 @@ class ThreadConnection:
 
     def join(self, room: str) -> None:
         assert self._hub.loop is not None
-        if self._hub.join_if_subscribed(self._member, room):
-            return
-        joined = asyncio.run_coroutine_threadsafe(self._hub.join(self._member, room), self._hub.loop)
-        joined.result(JOIN_TIMEOUT)
+        if not self._hub.join_if_subscribed(self._member, room):
+            joined = asyncio.run_coroutine_threadsafe(self._hub.join(self._member, room), self._hub.loop)
+            joined.result(JOIN_TIMEOUT)
+        attention.enter(self._member.session, room)
 
     def leave(self, room: str) -> None:
         assert self._hub.loop is not None
@@ -138,8 +139,9 @@ class ThreadConnection:
 
 
 def run_leave_hooks(session: Session, rooms: list[str]) -> None:
-    """Call the apps' hooks for rooms that a connection has left."""
+    """Call the apps' hooks for rooms that a connection has left, and record that it has."""
     for room in rooms:
+        attention.leave(session, room)
         kind = kind_of(room)
         if kind is not None:
             kind.left.call_robust(session, room)

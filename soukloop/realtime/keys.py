@@ -1,4 +1,4 @@
-"""Redis keys of presence."""
+"""Redis keys of presence and attention."""
 
 from uuid import UUID
 
@@ -9,3 +9,8 @@ PRESENCE = "presence"  # sorted set of user ids, by the time of the last heartbe
 def presence(user_id: UUID | str) -> str:
     """Sorted set of the user's open connections, by the time of each one's last heartbeat."""
     return f"presence:{user_id}"
+
+
+def attention(connection_id: str) -> str:
+    """Hash, PRESENCE_TTL, renewed by heartbeats: a field for each room that the connection has open."""
+    return f"attention:{connection_id}"

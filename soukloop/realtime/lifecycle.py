@@ -12,7 +12,7 @@ from soukloop.core import jsonlib
 from soukloop.core.batching import AsyncBatcher
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import DomainError
-from soukloop.realtime import presence, session_checks
+from soukloop.realtime import attention, presence, session_checks
 from soukloop.realtime.builtin_events import CONNECTED
 from soukloop.realtime.dispatch import ThreadConnection, run_in_thread, run_leave_hooks
 from soukloop.realtime.frames import Batch, Frame
@@ -112,6 +112,7 @@ async def disconnect(member: Member) -> None:
 
 
 def _leave_rooms_and_presence(session: Session, rooms: list[str]) -> None:
+    attention.end(session)  # of all rooms at once
     run_leave_hooks(session, rooms)
     presence.remove_connection(session)
 
@@ -177,6 +178,7 @@ async def heartbeat() -> None:
 def _renew_sessions(sessions: list[Session]) -> None:
     """Renew these connections and call the apps' hooks."""
     presence.renew_connections(sessions)
+    attention.renew(sessions)
     _call_heartbeat_hooks(sessions)
 
 

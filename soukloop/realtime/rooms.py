@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 class RoomKind:
     """A kind of room: how its rooms are named, and hooks for the app that declares it.
 
-    `description` says who is in such a room; docs/events.md shows it after "To:".
+    `description` says who is in such a room; docs/events.md shows it after "To:". With `tracks_attention`,
+    Redis knows who is in such a room (`attention`).
     """
 
-    def __init__(self, name: str, description: str) -> None:
+    def __init__(self, name: str, description: str, *, tracks_attention: bool = False) -> None:
         self.name = name
         self.description = description
+        self.tracks_attention = tracks_attention
 
         self.left: Hook[[Session, str], None] = Hook()
         """`callback(session, room)`: a connection has left a room of this kind, or was closed.
@@ -45,11 +47,11 @@ class RoomKind:
 ROOM_KINDS: dict[str, RoomKind] = {}
 
 
-def declare_room_kind(name: str, description: str) -> RoomKind:
+def declare_room_kind(name: str, description: str, *, tracks_attention: bool = False) -> RoomKind:
     """Add a kind of room to the registry; called in an app's `rooms.py`."""
     if name in ROOM_KINDS:
         raise ValueError(f"The room kind {name} is declared twice")
-    kind = ROOM_KINDS[name] = RoomKind(name, description)
+    kind = ROOM_KINDS[name] = RoomKind(name, description, tracks_attention=tracks_attention)
     return kind
 
 

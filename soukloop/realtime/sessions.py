@@ -34,6 +34,15 @@ class SocketUser:
 
 
 @dataclass(frozen=True)
+class Attention:
+    """What a connection's user has on the screen; `version` grows with each change (see `attention`)."""
+
+    version: int = 0
+    is_foreground: bool = False
+    rooms: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Credentials:
     """The credentials of a handshake: an access token or a one-use ticket."""
 
@@ -65,6 +74,7 @@ class Session:
         self.socket_user = socket_user
         self.user_id = socket_user.id
         self.state: dict[str, Any] = {}  # for apps, while the connection is open
+        self.attention = Attention()
         self._connection = connection
         self._user: Any = socket_user.row
         self._fresh_until = time.monotonic() + USER_FRESH_SECONDS
