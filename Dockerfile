@@ -7,6 +7,9 @@ RUN python -m venv /venv
 COPY requirements.txt .
 # Everything that is pinned comes as a wheel; a package that would need a compiler is refused here.
 RUN /venv/bin/pip install --only-binary :all: --requirement requirements.txt
+RUN apt-get update && apt-get install --yes --no-install-recommends gettext && rm -rf /var/lib/apt/lists/*
+COPY locale /locale
+RUN msgfmt -o /locale/ar/LC_MESSAGES/django.mo /locale/ar/LC_MESSAGES/django.po
 
 FROM python:3.11-slim-bookworm
 # GeoDjango loads GDAL, GEOS and PROJ; the worker makes replays with ffmpeg; health checks ask with curl.
@@ -22,6 +25,7 @@ COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2
 WORKDIR /app
 COPY . .
+COPY --from=build /locale /app/locale
 # The key is for this command only, and is in no layer.
 RUN SECRET_KEY=for-the-build-only DEBUG=true python manage.py collectstatic --noinput \
     && python -m compileall -q /app

@@ -36,6 +36,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         BUYER = "buyer"
         SELLER = "seller"
 
+    class Language(models.TextChoices):
+        EN = "en", "English"
+        AR = "ar", "العربية"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # NULL, for a contact that the account does not have, instead of an empty string, because it is unique.
     email = models.EmailField(max_length=254, null=True, blank=True)  # noqa: DJ001
@@ -47,6 +51,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     phone_has_proven_owner = models.BooleanField(default=False, help_text=PROVEN_OWNER)
     full_name = models.CharField(max_length=150, blank=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.BUYER)
+    language = models.CharField(
+        max_length=2, choices=Language, default=Language.EN, help_text="Of notifications and emails"
+    )
     bio = models.CharField(max_length=500, blank=True)
     avatar = models.CharField(max_length=255, blank=True, help_text="Name in the media storage")
     neighborhood = models.CharField(max_length=100, blank=True)
@@ -215,6 +222,20 @@ class Follow(models.Model):
             models.CheckConstraint(condition=~Q(follower=models.F("followed")), name="follow_somebody_else"),
         )
         indexes = (models.Index(fields=["followed", "-created_at"]),)
+
+
+class Mute(models.Model):
+    """The muter gets no notification that the muted person causes; the muted person isn't told."""
+
+    muter = models.ForeignKey(User, models.CASCADE, related_name="mutes_made")
+    muted = models.ForeignKey(User, models.CASCADE, related_name="mutes_received")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["muter", "muted"], name="mute_once"),
+            models.CheckConstraint(condition=~Q(muter=models.F("muted")), name="mute_somebody_else"),
+        )
 
 
 class Block(models.Model):

@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from notifications.models import Notification
+from notifications.texts import render
 from soukloop.core.staff import format
 from soukloop.core.staff.admin import ReadOnlyStateAdmin
 
@@ -16,13 +17,34 @@ class NotificationAdmin(ReadOnlyStateAdmin):
     search_fields = ("=user__id", "=user__username", "=user__email")
     search_help_text = "Id, username or email of the owner"
     fieldsets = (
-        (None, {"fields": ("id", "user", "kind", "title", "body", "data", "collapse_key")}),
+        (
+            None,
+            {
+                "fields": (
+                    "id",
+                    "user",
+                    "actor",
+                    "kind",
+                    "short_title",
+                    "body",
+                    "params",
+                    "data",
+                    "collapse_key",
+                )
+            },
+        ),
         ("Times", {"fields": ("created_at", "read_at")}),
     )
 
-    @admin.display(description="title", ordering="title")
+    readonly_fields = ("short_title", "body")
+
+    @admin.display(description="title")
     def short_title(self, notification: Notification) -> str:
-        return format.truncate(notification.title, 48)
+        return format.truncate(render(notification.kind, notification.params, "en").title, 48)
+
+    @admin.display(description="body")
+    def body(self, notification: Notification) -> str:
+        return render(notification.kind, notification.params, "en").body
 
     @admin.display(description="to", ordering="user__username")
     def owner_link(self, notification: Notification) -> str:

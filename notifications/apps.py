@@ -1,3 +1,5 @@
+from django.utils.module_loading import autodiscover_modules
+
 from soukloop.core.domain import DomainApp
 
 
@@ -6,3 +8,7 @@ class NotificationsConfig(DomainApp):
     api_tags = {
         "Notifications": "The notifications in your inbox.",
     }
+
+    def ready(self) -> None:
+        super().ready()
+        autodiscover_modules("notification_kinds")

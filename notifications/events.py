@@ -3,6 +3,7 @@
 from typing import Any
 
 from notifications.models import Notification
+from notifications.texts import link_of, render
 from soukloop.core import jsonlib
 from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
 from soukloop.realtime.rooms import user_room
@@ -17,6 +18,7 @@ NOTIFICATION_NEW = declare_event(
             "title": "testbuyer",
             "body": "Hi! Is this item still available?",
             "data": {"conversation_id": "0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa"},
+            "link": "soukloop://conversations/0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa",
             "timestamp": "2025-10-18T10:00:00Z",
         },
         rooms=("user",),
@@ -24,17 +26,21 @@ NOTIFICATION_NEW = declare_event(
 )
 
 
-def publish_notification_new(notification: Notification) -> None:
+def publish_notification_new(notification: Notification, language: str) -> None:
     """Publish to the owner's connections when the transaction commits."""
-    publish_on_commit(user_room(notification.user_id), NOTIFICATION_NEW.name, _payload(notification))
+    publish_on_commit(
+        user_room(notification.user_id), NOTIFICATION_NEW.name, _payload(notification, language)
+    )
 
 
-def _payload(notification: Notification) -> dict[str, Any]:
+def _payload(notification: Notification, language: str) -> dict[str, Any]:
+    text = render(notification.kind, notification.params, language)
     return {
         "notificationId": notification.pk,
         "kind": notification.kind,
-        "title": notification.title,
-        "body": notification.body,
+        "title": text.title,
+        "body": text.body,
         "data": notification.data,
+        "link": link_of(notification),
         "timestamp": jsonlib.isoformat(notification.created_at),
     }

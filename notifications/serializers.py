@@ -4,7 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from notifications.kinds import app_link, web_link
 from notifications.models import Notification
+from notifications.texts import path_of, render
 from soukloop.core.http.fields import IdField
 from soukloop.core.http.pagination import PageOutput
 
@@ -35,6 +37,8 @@ class NotificationOutput(serializers.Serializer[None]):
     title = serializers.CharField()
     body = serializers.CharField()
     data = serializers.DictField(help_text="Ids of the rows to open")  # type: ignore[assignment]
+    link = serializers.CharField(help_text="Opens the app where the notification leads")
+    web_link = serializers.CharField(help_text="The same for a browser")
     is_read = serializers.BooleanField()
     read_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
@@ -53,14 +57,17 @@ class MarkReadOutput(UnreadCountOutput):
     marked = serializers.IntegerField(help_text="Number of notifications that changed from unread to read")
 
 
-def notification_body(notification: Notification) -> dict[str, Any]:
-    """Return a NotificationOutput."""
+def notification_body(notification: Notification, language: str) -> dict[str, Any]:
+    """Return a NotificationOutput in this language."""
+    text, path = render(notification.kind, notification.params, language), path_of(notification)
     return {
         "id": notification.pk,
         "kind": notification.kind,
-        "title": notification.title,
-        "body": notification.body,
+        "title": text.title,
+        "body": text.body,
         "data": notification.data,
+        "link": app_link(path),
+        "web_link": web_link(path),
         "is_read": notification.read_at is not None,
         "read_at": notification.read_at,
         "created_at": notification.created_at,

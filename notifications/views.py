@@ -15,7 +15,7 @@ from notifications.serializers import (
     UnreadCountOutput,
     notification_body,
 )
-from notifications.services import mark_read
+from notifications.services.inbox import mark_read
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 from soukloop.core.http.validation import validated, validated_query
 
@@ -35,7 +35,9 @@ class NotificationViewSet(ViewSet):
         query = validated_query(InboxQuery, request.query_params)
         user = current_user(request)
         inbox = inbox_of(user, is_unread=query["unread"])
-        page = paginate(inbox, page_of(request), lambda rows: [notification_body(row) for row in rows])
+        page = paginate(
+            inbox, page_of(request), lambda rows: [notification_body(row, user.language) for row in rows]
+        )
         return Response(page | {"unread_count": unread_count(user)})
 
     @extend_schema(tags=_TAGS, summary="Count your unread notifications", responses=UnreadCountOutput)

@@ -285,7 +285,16 @@ def test_a_deleted_account_leaves_an_anonymous_row(
     assert (answer.status_code, answer.json()["data"]) == (200, {"message": "Account deleted"})
 
     row = User.objects.filter(pk=user.pk).values().get()
-    kept = {"id", "role", "is_verified", "created_at", "updated_at", "last_login_at", "token_version"}
+    kept = {
+        "id",
+        "role",
+        "language",
+        "is_verified",
+        "created_at",
+        "updated_at",
+        "last_login_at",
+        "token_version",
+    }
     assert {key: value for key, value in row.items() if key not in kept} | {"deleted_at": None} == {
         "email": f"{user.pk.hex}@deleted.invalid",
         "username": f"deleted_{user.pk.hex[:22]}",

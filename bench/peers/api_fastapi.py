@@ -406,11 +406,13 @@ SELECT id FROM notifications_notification
 WHERE user_id = $1 AND collapse_key = $2 AND read_at IS NULL FOR UPDATE
 """
 RENEW = """
-UPDATE notifications_notification SET title = $2, body = $3, data = $4::jsonb, created_at = $5 WHERE id = $1
+UPDATE notifications_notification
+SET params = $2::jsonb, data = $3::jsonb, created_at = $4, version = version + 1 WHERE id = $1
 """
 NOTIFY = """
-INSERT INTO notifications_notification (id, user_id, kind, title, body, data, collapse_key, created_at)
-VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8) ON CONFLICT DO NOTHING
+INSERT INTO notifications_notification
+    (id, user_id, actor_id, kind, params, data, collapse_key, created_at, version, is_in_inbox)
+VALUES ($1, $2, $3, $4, $5::jsonb, $6::jsonb, $7, $8, 1, TRUE) ON CONFLICT DO NOTHING
 """
 
 
@@ -427,15 +429,16 @@ async def notify(
     if (await link.exec_driver_sql(RECIPIENT, (user_id, actor_id))).first() is None:
         return []
     now, encoded = datetime.now(UTC), orjson.dumps(data).decode()
+    params = orjson.dumps({"title": title, "body": body}).decode()
     unread = None
     if collapse_key:
         unread = (await link.exec_driver_sql(UNREAD, (user_id, collapse_key))).first()
     if unread:
         notification_id = unread.id
-        await link.exec_driver_sql(RENEW, (notification_id, title, body, encoded, now))
+        await link.exec_driver_sql(RENEW, (notification_id, params, encoded, now))
     else:
         notification_id = uuid.uuid4()
-        row = (notification_id, user_id, kind, title, body, encoded, collapse_key, now)
+        row = (notification_id, user_id, actor_id, kind, params, encoded, collapse_key, now)
         await link.exec_driver_sql(NOTIFY, row)
     payload = {
         "notificationId": notification_id,

@@ -16,7 +16,7 @@ from chat.models import Conversation, Message
 from chat.services.messages import inbox_key, post_message
 from listings.access import product_visible_to
 from listings.models import Product
-from notifications.services import mark_read_by_key
+from notifications.services.inbox import mark_read_by_key
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.rows import user_by_id
 from soukloop.core.errors import NotFound, RateLimited, ValidationFailed

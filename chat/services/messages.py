@@ -14,9 +14,11 @@ from accounts.models import User
 from chat import events, typing
 from chat.access import writable_recipient
 from chat.models import Conversation, Message
+from chat.notification_kinds import MESSAGE_NEW
 from chat.rooms import conversation_room
 from chat.typing import TypingIndicator
-from notifications.services import clear_bodies, notify
+from notifications.services.inbox import clear_text
+from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.images import delete_image, store_image
@@ -133,7 +135,7 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
         message.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])
         log_staff_action(actor=actor, row=message, message=f"Hidden: {message.hidden_reason}")
         people = (message.conversation.buyer_id, message.conversation.seller_id)
-        clear_bodies(
+        clear_text(
             user_ids=people,
             collapse_key=inbox_key(message.conversation_id),
             about={"message_id": str(message.pk)},
@@ -152,7 +154,7 @@ def _own_picture(actor: User, address: str) -> str:
 
 def inbox_key(conversation_id: UUID) -> str:
     """Return the collapse key with which a conversation has at most one unread notification per person."""
-    return f"conversation:{conversation_id}"
+    return MESSAGE_NEW.key_for({"conversation_id": conversation_id})
 
 
 @dataclass(frozen=True)
@@ -275,14 +277,16 @@ def _notify_recipient(message: Message, sender: User, other_id: UUID, unread: in
     """Notify a recipient who doesn't see the message: one notification per conversation until it is read."""
     notify(
         user_ids=[other_id],
-        kind="message_new",
-        title=sender.full_name or sender.username,
-        body=message.content or "Sent a picture",
+        kind=MESSAGE_NEW,
+        params={
+            "actor": sender.full_name or sender.username,
+            "text": message.content or {"label": "picture"},
+        },
         data={
             "conversation_id": str(message.conversation_id),
             "message_id": str(message.pk),
+            "seq": message.seq,
             "unread_count": unread,
         },
         actor_id=sender.pk,
-        collapse_key=inbox_key(message.conversation_id),
     )

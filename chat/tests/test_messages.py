@@ -12,6 +12,7 @@ from chat.models import Message
 from chat.tests.factories import counts, go_online, look_at, make_conversation, make_message, session_of
 from chat.typing import TypingIndicator
 from notifications.models import Notification
+from notifications.tests.factories import text_of
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime import attention
@@ -149,18 +150,19 @@ class TestNotifying:
             make_message(conversation, content=content)
         notification = Notification.objects.get()
         assert notification.user_id == conversation.seller_id
-        assert (notification.kind, notification.title) == ("message_new", conversation.buyer.full_name)
-        assert notification.body == "Two"
+        assert notification.kind == "message_new"
+        assert text_of(notification) == (conversation.buyer.full_name, "Two")
         assert notification.data == {
             "conversation_id": str(conversation.pk),
             "message_id": str(conversation.messages.get(seq=2).pk),
+            "seq": 2,
             "unread_count": 2,
         }
         services.mark_read(actor=conversation.seller, conversation_id=conversation.pk)
         notification.refresh_from_db()
         assert notification.read_at is not None
         make_message(conversation, content="Three")
-        assert Notification.objects.filter(read_at=None).get().body == "Three"
+        assert text_of(Notification.objects.filter(read_at=None).get()).body == "Three"
 
     def test_a_recipient_who_is_merely_connected_gets_a_notification(self) -> None:
         conversation = make_conversation()
@@ -206,7 +208,7 @@ class TestHiding:
         message = make_message(conversation, content="rude")
         other = make_message(make_conversation(seller=conversation.seller), content="kind")
         services.hide_message(actor=make_staff(), message_id=message.pk, reason="Abuse")
-        bodies = {row.data["message_id"]: row.body for row in Notification.objects.all()}
+        bodies = {row.data["message_id"]: text_of(row).body for row in Notification.objects.all()}
         assert bodies == {str(message.pk): "", str(other.pk): "kind"}
 
     def test_only_staff_hide_messages_and_only_with_a_reason(self) -> None:

@@ -69,6 +69,7 @@ def _set_up(name: str, argv: list[str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         setup.install_packages(named, node=name in SCRIPTS)
         setup.install_python(development=name != "run")
+        setup.compile_texts()
         if name in SCRIPTS:
             setup.install_node(SCRIPTS[name])
     command = [str(setup.PYTHON), "-m", "deploy.local", name, *argv]

@@ -14,13 +14,16 @@ from deploy.local.console import SetupError, finish_first, interrupt, on_interru
 from deploy.local.instance import LOCAL, ROOT, VENV
 
 INSTALLER = Path(__file__).with_name("install-packages.sh")
-PACKAGES_LOG, PYTHON_LOG, NPM_LOG = (LOCAL / "log" / f"{name}.log" for name in ("packages", "python", "npm"))
+PACKAGES_LOG, PYTHON_LOG, NPM_LOG, TEXTS_LOG = (
+    LOCAL / "log" / f"{name}.log" for name in ("packages", "python", "npm", "texts")
+)
 PYTHON, UV = VENV / "bin" / "python", VENV / "bin" / "uv"
 # Debian's packages, and the program or file that each brings.
 PACKAGES = {
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
     "ffmpeg": "ffprobe",
     "gdal-bin": "/usr/lib/*/libgdal.so.*",
+    "gettext": "msgfmt",
     "gettext-base": "envsubst",
     "libnginx-mod-rtmp": "/usr/lib/nginx/modules/ngx_rtmp_module.so",
     "libnginx-mod-stream": "/usr/lib/nginx/modules/ngx_stream_module.so",
@@ -120,6 +123,15 @@ def uv_settings(pip_config: str) -> dict[str, str]:
                 words = str(ast.literal_eval(value)).split()
                 settings[variable] = ("," if name == "find-links" else " ").join(words)
     return settings
+
+
+def compile_texts() -> None:
+    """Compile the translations that have changed, as `manage.py compilemessages` does."""
+    for source in (ROOT / "locale").glob("*/LC_MESSAGES/*.po"):
+        compiled = source.with_suffix(".mo")
+        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
+            argv = ["msgfmt", "--check-format", "-o", str(compiled), str(source)]
+            run_logged(argv, log=TEXTS_LOG, failure=f"The texts of {source.relative_to(ROOT)} have an error.")
 
 
 def requirements() -> int:

@@ -8,7 +8,8 @@ from django.db import OperationalError, connection, transaction
 
 from listings.category_counts import adjust_counts_on_commit
 from listings.models import Product
-from notifications.services import notify
+from listings.notification_kinds import PRODUCT_ON_SALE_AGAIN
+from notifications.services.notify import notify
 from soukloop.core.errors import Conflict
 
 logger = logging.getLogger(__name__)
@@ -74,9 +75,8 @@ def _put_on_sale_if_room(product_id: UUID, seller_id: UUID) -> bool:
         adjust_counts_on_commit(product.category_id, active=int(product.is_listed))
         notify(
             user_ids=[seller_id],
-            kind="product_on_sale_again",
-            title="Your product is on sale again",
-            body=product.title,
+            kind=PRODUCT_ON_SALE_AGAIN,
+            params={"product": product.title},
             data={"product_id": str(product.pk)},
         )
         return True

@@ -8,10 +8,10 @@ from django.db.models.functions import Now
 
 from livestream import access
 from livestream.models import Announcement, Stream
+from livestream.notification_kinds import STREAM_LIVE
 from livestream.selectors.announcements import recipients_of
-from notifications.services import BATCH_SIZE, notify
+from notifications.services.notify import BATCH_SIZE, notify
 
-KIND = "stream_live"
 _SAVE_ANNOUNCEMENT = """
 WITH followers AS MATERIALIZED (SELECT ARRAY({followers}) AS ids)
 INSERT INTO livestream_announcement (stream_id, seller_id, location, recipient_ids, follower_count,
@@ -90,12 +90,11 @@ def _notify_batch(stream_id: UUID) -> int | None:
         return None
     notified = notify(
         user_ids=batch,
-        kind=KIND,
-        title=f"@{stream.seller.username} is live",
-        body=stream.title,
+        kind=STREAM_LIVE,
+        params={"actor": f"@{stream.seller.username}", "stream": stream.title},
         data={
-            "streamId": str(stream.pk),
-            "sellerId": str(stream.seller_id),
+            "stream_id": str(stream.pk),
+            "seller_id": str(stream.seller_id),
             "category": stream.category_id,
         },
         actor_id=stream.seller_id,

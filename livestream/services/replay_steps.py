@@ -15,8 +15,9 @@ from livestream import events
 from livestream.media import addresses, ffmpeg, recordings, replay_files, replay_video
 from livestream.media.replay_sections import read_contents
 from livestream.models import Replay
+from livestream.notification_kinds import REPLAY_READY
 from livestream.selectors.replays import expected_vod_url
-from notifications.services import notify
+from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.release import release_connection
 
@@ -95,11 +96,9 @@ def publish(replay: Replay, folder: Path) -> None:
         events.publish_replay_ready(stream, state=replay.state, vod_url=expected_vod_url(stream, None))
         notify(
             user_ids=[stream.seller_id],
-            kind="replay_ready",
-            title="Your replay is ready",
-            body=stream.title,
-            data={"streamId": str(stream.pk)},
-            collapse_key=f"replay:{stream.pk}",
+            kind=REPLAY_READY,
+            params={"stream": stream.title},
+            data={"stream_id": str(stream.pk)},
         )
 
 

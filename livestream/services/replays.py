@@ -15,10 +15,11 @@ from django.db.models.functions import Now
 from livestream.media import ffmpeg, recordings, replay_files
 from livestream.media.server import MediaServerBadResponse, MediaServerUnavailable, media_server
 from livestream.models import Replay, Stream
+from livestream.notification_kinds import REPLAY_FAILED
 from livestream.services import replay_steps
 from livestream.services.replay_steps import ReplayWithdrawn, UnusableRecordings, save_progress
 from livestream.services.withdrawn_replays import hide_replay, job_lock
-from notifications.services import notify
+from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue, is_job_pending
 from soukloop.core.jobs.retries import is_temporary
@@ -183,11 +184,9 @@ def _fail(replay: Replay, reason: str, error: str) -> None:
     logger.error("replay of %s failed (%s): %s", stream.public_id, reason, error)
     notify(
         user_ids=[stream.seller_id],
-        kind="replay_failed",
-        title="Your replay could not be made",
-        body=Replay.Reason(reason).label,
-        data={"streamId": str(stream.pk), "reason": reason},
-        collapse_key=f"replay:{stream.pk}",
+        kind=REPLAY_FAILED,
+        params={"reason": {"label": reason}},
+        data={"stream_id": str(stream.pk), "reason": reason},
     )
 
 

@@ -15,7 +15,8 @@ from accounts.models import User
 from livestream import access
 from livestream.media import recordings, replay_files
 from livestream.models import Replay, Stream
-from notifications.services import notify
+from livestream.notification_kinds import REPLAY_WITHDRAWN
+from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden
 from soukloop.core.jobs.queue import enqueue
@@ -45,11 +46,9 @@ def withdraw_replay(replay: Replay, reason: Replay.Reason) -> bool:
     if reason in (Replay.Reason.ENDED_BY_STAFF, Replay.Reason.REMOVED_BY_STAFF):
         notify(
             user_ids=[replay.stream.seller_id],
-            kind="replay_withdrawn",
-            title="Your stream has no replay",
-            body=reason.label,
-            data={"streamId": str(replay.pk), "reason": reason},
-            collapse_key=f"replay:{replay.pk}",
+            kind=REPLAY_WITHDRAWN,
+            params={"reason": {"label": reason}},
+            data={"stream_id": str(replay.pk), "reason": reason},
         )
     return True
 

@@ -17,7 +17,8 @@ from livestream.models import Announcement, Stream
 from livestream.services import announcements, streams
 from livestream.tests.factories import make_stream
 from notifications.models import Notification
-from notifications.services import notify
+from notifications.services.notify import notify
+from notifications.tests.factories import text_of
 
 pytestmark = pytest.mark.django_db
 FAR_AWAY = Point(55.2708, 25.2048, srid=4326)
@@ -46,7 +47,7 @@ def test_followers_and_neighbours_are_notified_once_each_and_counted_exactly(run
     assert run_jobs() == ["livestream.announce_stream"]
     notifications = Notification.objects.all()
     assert {one.user_id for one in notifications} == {neighbour.pk, follower_next_door.pk, follower.pk}
-    assert {(one.kind, one.title, one.data["streamId"]) for one in notifications} == {
+    assert {(one.kind, text_of(one).title, one.data["stream_id"]) for one in notifications} == {
         ("stream_live", f"@{seller.username} is live", str(stream.pk))
     }
     assert announcements.announce_stream(stream_id=stream.pk) == 0

@@ -21,6 +21,7 @@ from livestream.tests.factories import make_live_stream, make_publisher
 from livestream.tests.flv_files import flv_bytes
 from livestream.tests.media import point_replays_at, record
 from notifications.models import Notification
+from notifications.tests.factories import text_of
 from soukloop.core.errors import Forbidden
 
 pytestmark = [pytest.mark.django_db, pytest.mark.media]
@@ -88,7 +89,7 @@ def test_an_unreadable_recording_is_tried_again_then_kept_and_the_seller_is_noti
     assert (data["state"], data["reason"]) == ("failed", "recording_unreadable")
     notification = Notification.objects.get()
     assert (notification.user_id, notification.kind) == (ended.seller_id, "replay_failed")
-    assert notification.body == data["message"] == "What the encoder sent can't be read."
+    assert text_of(notification).body == data["message"] == "What the encoder sent can't be read."
     assert replays.sweep_recordings() == 0
 
 
@@ -102,7 +103,7 @@ def test_a_codec_that_cannot_be_shown_fails_at_once_and_the_seller_reads_what_to
     assert recording.exists()
     data = seen_by_seller(ended)
     assert (data["reason"], data["vodUrl"]) == ("unsupported_codec", None)
-    assert "H.264" in Notification.objects.get().body
+    assert "H.264" in text_of(Notification.objects.get()).body
 
 
 def test_an_encoder_that_left_no_recording_makes_the_replay_fail(ended: Stream) -> None:

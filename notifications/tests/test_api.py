@@ -9,17 +9,17 @@ from django.test import Client
 from accounts.tests.factories import client_for, make_staff, make_user
 from notifications.models import Notification
 from notifications.serializers import NotificationOutput
-from notifications.services import notify
+from notifications.tests.factories import make_notification
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_kinds")]
 URL = "/api/v1/notifications"
 
 
 def test_the_inbox_lists_the_users_notifications_latest_first_in_pages() -> None:
     me, other = make_user(), make_user()
     for n in range(3):
-        notify(user_ids=[me.pk], kind="test", title=str(n), data={"n": n})
-    notify(user_ids=[other.pk], kind="test", title="other's")
+        make_notification(me, str(n), n=n)
+    make_notification(other, "other's")
     client = client_for(me)
     data = client.get(f"{URL}?per_page=2").json()["data"]
     assert [item["title"] for item in data["items"]] == ["2", "1"]
@@ -32,7 +32,7 @@ def test_the_inbox_lists_the_users_notifications_latest_first_in_pages() -> None
 def test_some_and_then_all_notifications_are_marked_read() -> None:
     me = make_user()
     for n in range(3):
-        notify(user_ids=[me.pk], kind="test", title=str(n))
+        make_notification(me, str(n))
     client = client_for(me)
     first = client.get(URL).json()["data"]["items"][0]["id"]
     assert client.post(f"{URL}/read", {"ids": [first]}).json()["data"] == {"marked": 1, "unread_count": 2}
@@ -57,7 +57,7 @@ def test_some_and_then_all_notifications_are_marked_read() -> None:
 )
 def test_an_invalid_request_marks_nothing_as_read(body: dict[str, Any]) -> None:
     me = make_user()
-    notify(user_ids=[me.pk], kind="test", title="T")
+    make_notification(me, "T")
     response = client_for(me).post(f"{URL}/read", body)
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "validation_error"
@@ -66,7 +66,7 @@ def test_an_invalid_request_marks_nothing_as_read(body: dict[str, Any]) -> None:
 
 def test_other_peoples_notifications_are_ignored() -> None:
     other = make_user()
-    notify(user_ids=[other.pk], kind="test", title="T")
+    make_notification(other, "T")
     row = Notification.objects.get()
     data = client_for(make_user()).post(f"{URL}/read", {"ids": [str(row.pk)]}).json()["data"]
     assert data == {"marked": 0, "unread_count": 0}
@@ -84,14 +84,14 @@ def test_listing_takes_a_constant_number_of_queries(django_assert_num_queries: A
     client = client_for(me)
     for count in (1, 19):
         for n in range(count):
-            notify(user_ids=[me.pk], kind="test", title=str(n))
+            make_notification(me, str(n))
         with django_assert_num_queries(4):  # the caller, the count, the page, the unread
             client.get(URL)
 
 
 def test_staff_view_inboxes_and_cannot_change_them() -> None:
     me = make_user()
-    notify(user_ids=[me.pk], kind="test", title="A title")
+    make_notification(me, "A title")
     browser = Client()
     browser.force_login(make_staff())
     page = browser.get(f"/admin/notifications/notification/?q={me.username}")

@@ -9,14 +9,26 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from accounts.tests.factories import block, make_user
-from notifications import services, tasks
+from notifications import tasks
 from notifications.models import Notification
+from notifications.services import inbox
+from notifications.services import notify as writing
+from notifications.services.notify import notify, write_batch
+from notifications.tests.factories import PLAIN, REPLACING, make_notification, text_of
 from soukloop.realtime.rooms import user_room
 from soukloop.realtime.testing import Captured
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_kinds")]
 
-CONTENT: dict[str, Any] = {"kind": "test", "title": "Title", "body": "", "data": {}, "collapse_key": None}
+CONTENT: dict[str, Any] = {
+    "kind": "test",
+    "params": {"heading": "Title", "text": "Text"},
+    "data": {"n": 1},
+    "actor_id": None,
+}
+
+
+TEXTS: dict[str, Any] = {"params": CONTENT["params"], "data": CONTENT["data"]}
 
 
 def make_people(count: int) -> list[User]:
@@ -30,12 +42,11 @@ def test_each_person_gets_a_notification_and_an_event(
 ) -> None:
     a, b = make_user(), make_user()
     with django_capture_on_commit_callbacks(execute=True):
-        notified = services.notify(
+        notified = notify(
             user_ids=[a.pk, b.pk, a.pk],
-            kind="offer_new",
-            title="New offer",
-            body="AED 750",
-            data={"offer_id": "x"},
+            kind=PLAIN,
+            params={"heading": "New offer", "text": "AED 750"},
+            data={"n": 7},
         )
     assert notified == 2
     rows = {row.user_id: row for row in Notification.objects.all()}
@@ -45,10 +56,11 @@ def test_each_person_gets_a_notification_and_an_event(
     assert event == "notification:new"
     assert data == {
         "notificationId": str(rows[a.pk].pk),
-        "kind": "offer_new",
+        "kind": "test",
         "title": "New offer",
         "body": "AED 750",
-        "data": {"offer_id": "x"},
+        "data": {"n": 7},
+        "link": "soukloop://tests/7",
         "timestamp": data["timestamp"],
     }
 
@@ -59,22 +71,28 @@ def test_the_actor_blocked_people_and_closed_accounts_are_left_out() -> None:
     block(actor, blocked)
     block(blocker, actor)
     people = [actor, friend, blocked, blocker, banned]
-    notified = services.notify(
-        user_ids=[each.pk for each in people] + [uuid4()], kind="test", title="Hi", actor_id=actor.pk
+    notified = notify(
+        user_ids=[each.pk for each in people] + [uuid4()], kind=PLAIN, actor_id=actor.pk, **TEXTS
     )
     assert notified == 1
     assert Notification.objects.get().user_id == friend.pk
 
 
 def test_notifying_no_people_does_nothing() -> None:
-    assert services.notify(user_ids=[], kind="test", title="Hi") == 0
+    assert notify(user_ids=[], kind=PLAIN, **TEXTS) == 0
     assert not Notification.objects.exists()
 
 
-def test_long_texts_are_truncated_to_the_columns_length() -> None:
-    services.notify(user_ids=[make_user().pk], kind="test", title="T" * 300, body="ب" * 4000)
+def test_long_texts_are_shortened() -> None:
+    make_notification(make_user(), title="T" * 300, text="ب" * 4000)
     row = Notification.objects.get()
-    assert (len(row.title), len(row.body), row.body[-1]) == (200, 500, "…")
+    title, body = text_of(row)
+    assert (len(title), len(body), title[-1], body[-1]) == (199, 500, "…", "…")
+    assert len(row.params["text"]) == 500
+
+
+def replace(user: User, text: str, n: int = 1) -> None:
+    notify(user_ids=[user.pk], kind=REPLACING, params={"actor": "Layla", "text": text}, data={"n": n})
 
 
 class TestCollapsing:
@@ -83,10 +101,10 @@ class TestCollapsing:
     ) -> None:
         me = make_user()
         with django_capture_on_commit_callbacks(execute=True):
-            for body in ("One", "Two"):
-                services.notify(user_ids=[me.pk], kind="test", title="T", body=body, collapse_key="k")
+            for text in ("One", "Two"):
+                replace(me, text)
         row = Notification.objects.get()
-        assert row.body == "Two"
+        assert (text_of(row).body, row.version) == ("Two", 2)
         assert [(data["notificationId"], data["body"]) for _, _, data in captured_events] == [
             (str(row.pk), "One"),
             (str(row.pk), "Two"),
@@ -94,26 +112,25 @@ class TestCollapsing:
 
     def test_a_notification_that_was_read_is_not_replaced(self) -> None:
         me = make_user()
-        services.notify(user_ids=[me.pk], kind="test", title="T", body="One", collapse_key="k")
-        services.mark_read_by_key(user_id=me.pk, collapse_key="k")
-        services.notify(user_ids=[me.pk], kind="test", title="T", body="Two", collapse_key="k")
-        rows = Notification.objects.order_by("body")
-        assert [(row.body, row.read_at is None) for row in rows] == [("One", False), ("Two", True)]
+        replace(me, "One")
+        inbox.mark_read_by_key(user_id=me.pk, collapse_key="test:1")
+        replace(me, "Two")
+        rows = Notification.objects.order_by("params__text")
+        assert [(text_of(row).body, row.read_at is None) for row in rows] == [("One", False), ("Two", True)]
 
     def test_collapse_keys_are_separate_per_person(self) -> None:
         a, b = make_user(), make_user()
-        for key in ("k", "l"):
-            services.notify(user_ids=[a.pk, b.pk], kind="test", title="T", collapse_key=key)
+        for n in (1, 2):
+            replace(a, "One", n)
+            replace(b, "One", n)
         assert Notification.objects.count() == 4
 
 
 class TestLargeAudiences:
     def test_more_than_a_batch_is_written_by_jobs(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(services, "BATCH_SIZE", 10)
+        monkeypatch.setattr(writing, "BATCH_SIZE", 10)
         people = make_people(25)
-        notified = services.notify(
-            user_ids=[each.pk for each in people], kind="test", title="T", data={"a": 1}
-        )
+        notified = notify(user_ids=[each.pk for each in people], kind=PLAIN, **TEXTS)
         assert notified == 25
         assert not Notification.objects.exists()
         jobs = list(ProcrastinateJob.objects.filter(task_name="notifications.write_batch"))
@@ -122,7 +139,7 @@ class TestLargeAudiences:
             tasks.write_batch(**job.args)
         assert Notification.objects.count() == 25
         assert Notification.objects.values("user").distinct().count() == 25
-        assert Notification.objects.all()[0].data == {"a": 1}
+        assert Notification.objects.all()[0].data == {"n": 1}
 
     def test_a_batch_that_runs_twice_notifies_each_person_once(
         self, captured_events: Captured, django_capture_on_commit_callbacks: Any
@@ -130,15 +147,15 @@ class TestLargeAudiences:
         me, batch = make_user(), uuid4()
         with django_capture_on_commit_callbacks(execute=True):
             for _ in range(2):
-                services.write_batch(batch_id=batch, user_ids=[me.pk], content=CONTENT)
+                write_batch(batch_id=batch, user_ids=[me.pk], content=CONTENT)
         assert Notification.objects.count() == len(captured_events) == 1
 
     def test_notifying_a_thousand_people_takes_few_queries(
         self, django_assert_max_num_queries: Any, captured_events: Captured
     ) -> None:
         ids = [each.pk for each in make_people(1000)]
-        with django_assert_max_num_queries(7):  # four of them savepoints
-            services.notify(user_ids=ids, kind="test", title="T")
+        with django_assert_max_num_queries(8):  # four of them savepoints
+            notify(user_ids=ids, kind=PLAIN, **TEXTS)
         assert Notification.objects.count() == 1000
 
 
@@ -146,11 +163,11 @@ class TestReading:
     def test_some_or_all_of_the_users_notifications_are_marked_read(self) -> None:
         me, other = make_user(), make_user()
         for user in (me, me, me, other):
-            services.notify(user_ids=[user.pk], kind="test", title="T")
+            make_notification(user)
         mine = list(Notification.objects.filter(user=me))
         others = Notification.objects.get(user=other)
-        assert services.mark_read(actor=me, ids=[mine[0].pk, others.pk, uuid4()]) == 1
-        assert services.mark_read(actor=me, ids=[mine[0].pk]) == 0
-        assert services.mark_read(actor=me, ids=None) == 2
+        assert inbox.mark_read(actor=me, ids=[mine[0].pk, others.pk, uuid4()]) == 1
+        assert inbox.mark_read(actor=me, ids=[mine[0].pk]) == 0
+        assert inbox.mark_read(actor=me, ids=None) == 2
         others.refresh_from_db()
         assert others.read_at is None

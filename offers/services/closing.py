@@ -10,6 +10,7 @@ from django.db.models import Q
 from accounts.models import User
 from listings.models import Product
 from offers import access, rules
+from offers import notification_kinds as kinds
 from offers.models import Offer
 from offers.services import effects
 from soukloop.core.db.clock import database_now
@@ -61,8 +62,7 @@ def remind_of_expiring_offers() -> int:
             effects.notify_users(
                 offer,
                 [offer.recipient],
-                kind="offer_expiring",
-                title=f"The offer of {effects.format_amount(offer)} expires soon",
+                kind=kinds.OFFER_EXPIRING,
             )
             reminded += 1
     return reminded

@@ -13,8 +13,10 @@ from accounts.models import User
 from chat.models import Conversation, Message
 from chat.services import post_message
 from listings.models import Product
-from notifications.services import notify
+from notifications.kinds import Kind
+from notifications.services.notify import notify
 from offers import access, events, fees
+from offers import notification_kinds as kinds
 from offers.models import Offer, OfferEvent, Transaction
 
 Reason = Offer.CloseReason
@@ -105,8 +107,7 @@ def expire_offers(offers: Sequence[Offer], now: datetime) -> None:
         notify_users(
             offer,
             [offer.made_by],
-            kind="offer_expired",
-            title=f"Your offer of {format_amount(offer)} has expired",
+            kind=kinds.OFFER_EXPIRED,
         )
 
 
@@ -123,9 +124,8 @@ def decline_offers(
     product = still_open[0].product
     notify(
         user_ids=[offer.buyer_id for offer in still_open],
-        kind="offer_declined",
-        title="Your offer was closed: the product is no longer available",
-        body=product.title,
+        kind=kinds.OFFER_CLOSED,
+        params={"product": product.title},
         data={"product_id": str(product.pk)},
     )
 
@@ -146,10 +146,8 @@ def notify_of_new_offer(offer: Offer) -> None:
     notify_users(
         offer,
         [offer.recipient],
-        kind="offer_countered" if offer.parent_id else "offer_new",
-        title=f"@{offer.made_by.username} offers {format_amount(offer)}",
+        kind=kinds.OFFER_COUNTERED if offer.parent_id else kinds.OFFER_NEW,
         actor=offer.made_by,
-        replaces_unread=True,
     )
 
 
@@ -165,8 +163,7 @@ def decline_by_recipient(
     notify_users(
         offer,
         [offer.made_by],
-        kind="offer_declined",
-        title=f"Your offer of {format_amount(offer)} was declined",
+        kind=kinds.OFFER_DECLINED,
         actor=offer.recipient,
     )
 
@@ -175,28 +172,24 @@ def notify_users(
     offer: Offer,
     users: Sequence[User],
     *,
-    kind: str,
-    title: str,
+    kind: Kind,
     actor: User | None = None,
-    replaces_unread: bool = False,
 ) -> None:
-    """Notify users about the offer.
-
-    With `replaces_unread`, in place of an unread notification about an earlier offer for the same product
-    between the same two people.
-    """
+    """Notify users about the offer."""
     notify(
         user_ids=[user.pk for user in users],
         kind=kind,
-        title=title,
-        body=offer.product.title,
+        params={
+            **({"actor": f"@{actor.username}"} if actor else {}),
+            "price": {"amount": str(offer.offered_price), "currency": offer.currency},
+            "product": offer.product.title,
+        },
         data={
             "offer_id": str(offer.pk),
             "product_id": str(offer.product_id),
             "conversation_id": str(offer.conversation_id),
         },
         actor_id=actor.pk if actor else None,
-        collapse_key=f"offer:{offer.product_id}:{offer.buyer_id}" if replaces_unread else None,
     )
 
 

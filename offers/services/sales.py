@@ -10,6 +10,7 @@ from listings.fees import fee_and_payout, fee_rate
 from listings.models import Product
 from listings.services import mark_sold, put_back_on_sale
 from offers import access, events, fees, rules, states
+from offers import notification_kinds as kinds
 from offers.models import Offer, Transaction
 from offers.services import effects
 from soukloop.core.db.clock import database_now
@@ -44,8 +45,7 @@ def conclude_sale(offer: Offer, *, actor: User | None, now: datetime) -> Transac
     effects.notify_users(
         offer,
         recipients,
-        kind="offer_accepted",
-        title=f"Offer of {effects.format_amount(offer)} accepted",
+        kind=kinds.OFFER_ACCEPTED,
         actor=actor,
     )
     return sale
@@ -81,16 +81,14 @@ def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -
         effects.notify_users(
             offer,
             [other],
-            kind="sale_cancelled",
-            title=f"Sale for {effects.format_amount(offer)} cancelled",
+            kind=kinds.SALE_CANCELLED,
             actor=None,
         )
         if sale.product.status == Product.Status.INACTIVE:
             effects.notify_users(
                 offer,
                 [sale.seller],
-                kind="product_inactive",
-                title="Your product waits: you have as many active products as allowed",
+                kind=kinds.PRODUCT_INACTIVE,
             )
         return sale
 

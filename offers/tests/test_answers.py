@@ -12,6 +12,7 @@ from listings.models import Product
 from listings.services import update_product
 from listings.tests.factories import make_product
 from notifications.models import Notification
+from notifications.tests.factories import text_of
 from offers.models import Offer
 from offers.services import negotiation, sales
 from offers.tests.conftest import CommitAndCapture, all_rows, history, offer_events
@@ -68,7 +69,7 @@ def test_accepting_declines_other_offers_and_notifies_all_sides(commit_and_captu
     for declined in (other_offer, countered):
         declined.refresh_from_db()
         assert (declined.status, declined.close_reason) == (Status.DECLINED, Reason.ANOTHER_ACCEPTED)
-        assert Notification.objects.filter(user=declined.buyer, kind="offer_declined").count() == 1
+        assert Notification.objects.filter(user=declined.buyer, kind="offer_closed").count() == 1
     received = offer_events(events)
     assert received.count((f"user.{product.seller_id}", "offer:declined")) == 2
     assert received[:2] == [
@@ -85,9 +86,8 @@ def test_accepting_declines_other_offers_and_notifies_all_sides(commit_and_captu
     assert set(sold) == {"productId", "streamId", "price", "currency", "timestamp"}
     last = accepted_offer.conversation.messages.order_by("-seq")[0]
     assert (last.message_type, last.content) == ("system", "Offer accepted: AED 750.00")
-    assert Notification.objects.get(user=accepted_offer.buyer, kind="offer_accepted").title == (
-        "Offer of AED 750.00 accepted"
-    )
+    notification = Notification.objects.get(user=accepted_offer.buyer, kind="offer_accepted")
+    assert text_of(notification).title == "Offer of AED 750.00 accepted"
 
 
 def test_accepting_expires_other_offers_past_their_expiry_time() -> None:

@@ -77,7 +77,7 @@ def test_offer_below_the_minimum_is_declined_after_10_to_60_minutes(
             list(offer.conversation.messages.values_list("message_type", "sender", "content")),
             list(
                 Notification.objects.filter(user=buyer, data__offer_id=str(offer.pk)).values_list(
-                    "kind", "title"
+                    "kind", "params__actor"
                 )
             ),
         )

@@ -84,7 +84,10 @@ def test_contract_3_8_with_the_standard_socketio_client(
     assert str(buyer.pk) not in json.dumps(feed)
     message = as_seller.expect("message:new", messageType="offer")
     assert message["data"]["offer_id"] == created["offerId"]
-    assert as_seller.expect("notification:new", kind="offer_new")["title"] == "@testbuyer offers AED 700.00"
+    assert (
+        as_seller.expect("notification:new", kind="offer_new")["title"]
+        == "\u2068@testbuyer\u2069 offers \u2068AED 700.00\u2069"
+    )
 
 
 def test_scenario_1_a_complete_purchase(servers: Any, sio_client: Any, buyer: User, seller: User) -> None:

@@ -13,12 +13,15 @@ SECRET_KEY = secret("SECRET_KEY")
 PUBLISH_ADDRESS = env.str("PUBLISH_ADDRESS", default="")  # where compose publishes the ports
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 BASE_URL = env.str("BASE_URL", default="http://localhost:8000").rstrip("/")
+WEB_URL = (env.str("WEB_URL", default="") or BASE_URL).rstrip("/")  # of the pages that notifications link to
 TRUSTED_ORIGINS = [urlsplit(BASE_URL)._replace(path="").geturl(), *env.list("TRUSTED_ORIGINS", default=[])]
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 ROOT_URLCONF = "soukloop.urls"
 ASGI_APPLICATION = "soukloop.asgi.application"
-LANGUAGE_CODE = "en"
+LANGUAGE_CODE = "en"  # of pages and errors; notifications are in their reader's language
+LANGUAGES = [("en", "English"), ("ar", "العربية")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = "soukloop.formats"
 TIME_ZONE = "UTC"
 STAFF_TIME_ZONE = "Asia/Dubai"  # what the admin shows

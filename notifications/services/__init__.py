@@ -1,0 +1,1 @@
+"""Services: every write to notifications, devices, pushes and people's settings."""

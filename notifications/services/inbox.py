@@ -1,0 +1,92 @@
+"""Changes to notifications that were written: reading them, removing what must not be shown any more."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from accounts.models import User
+from notifications.models import Notification
+from soukloop.core.db.clock import database_now
+from soukloop.core.jobs.queue import enqueue
+
+_NAMES_BATCH = 5000  # rows that one statement changes
+
+
+@transaction.atomic
+def mark_read(*, actor: User, ids: Sequence[UUID] | None) -> int:
+    """Mark the actor's notifications with these ids (None: all) as read; return the number that changed."""
+    unread = Notification.objects.of(actor.pk).unread()
+    if ids is not None:
+        unread = unread.filter(pk__in=ids)
+    # Locked in a fixed order, so that requests of two devices cannot deadlock.
+    locked = list(unread.order_by("pk").select_for_update().values_list("pk", flat=True))
+    return Notification.objects.filter(pk__in=locked).update(read_at=database_now())
+
+
+def mark_read_by_key(*, user_id: UUID, collapse_key: str) -> None:
+    """Mark a user's notifications with this key as read, because they have seen the content elsewhere."""
+    Notification.objects.of(user_id).unread().filter(collapse_key=collapse_key).update(read_at=database_now())
+
+
+def clear_text(
+    *, user_ids: Iterable[UUID], collapse_key: str, about: dict[str, Any], param: str = "text"
+) -> None:
+    """Empty this value of notifications whose `data` has these values; for content that staff have hidden."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CLEAR_TEXT,
+            {
+                "user_ids": list(set(user_ids)),
+                "key": collapse_key,
+                "about": json.dumps(about),
+                "param": param,
+            },
+        )
+
+
+# Those that were written before there were templates have the text as `body`.
+_CLEAR_TEXT = """
+UPDATE notifications_notification
+SET params = CASE WHEN params ? 'body' THEN params || '{"body": ""}'
+    ELSE jsonb_set(params, ARRAY[%(param)s], '""') END
+WHERE user_id = ANY(%(user_ids)s) AND collapse_key = %(key)s AND data @> %(about)s::jsonb
+"""
+
+
+def enqueue_removing_name(user: User) -> None:
+    """Enqueue a job that removes the name of a deleted account from other people's notifications."""
+    enqueue("notifications.remove_name", user_id=str(user.pk))
+
+
+def remove_name(*, user_id: UUID) -> int:
+    """Write a deleted account's new name in the notifications that it caused; return how many.
+
+    Does nothing for a banned account, nor when it is done again. In batches that commit by themselves.
+    """
+    user = User.objects.filter(pk=user_id, deleted_at__isnull=False).first()
+    if user is None:
+        return 0
+    changed: int = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_REMOVE_NAME, {"user_id": user_id, "name": user.full_name, "batch": _NAMES_BATCH})
+            changed += cursor.rowcount
+            if cursor.rowcount < _NAMES_BATCH:
+                return changed
+
+
+# Those that were written before there were templates begin with the name, or are the name.
+_REMOVE_NAME = """
+UPDATE notifications_notification SET actor_id = NULL, params = CASE
+    WHEN params ? 'actor' THEN jsonb_set(params, '{actor}', to_jsonb(%(name)s::text))
+    WHEN params ? 'title' AND kind = 'message_new' THEN jsonb_set(params, '{title}', to_jsonb(%(name)s::text))
+    WHEN params ? 'title' THEN jsonb_set(
+        params, '{title}', to_jsonb(regexp_replace(params->>'title', '^@[[:alnum:]._]+', %(name)s::text)))
+    ELSE params END
+WHERE id IN (
+    SELECT id FROM notifications_notification WHERE actor_id = %(user_id)s ORDER BY id LIMIT %(batch)s
+)
+"""

@@ -1,0 +1,223 @@
+"""Writing notifications, and a push for each device of their recipients."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+from psycopg.types.json import Jsonb
+
+from accounts.blocks import blocked_ids_sql
+from accounts.models import User
+from notifications import events
+from notifications.kinds import KINDS, Kind
+from notifications.models import Notification, Push
+from notifications.texts import shorten_params
+from soukloop.core.db.clock import database_now
+from soukloop.core.jobs.queue import enqueue
+
+BATCH_SIZE = 1000
+
+
+class Recipient(NamedTuple):
+    """A person to notify: the language, and whether this kind is shown in the inbox."""
+
+    id: UUID
+    language: str
+    has_inbox: bool
+
+
+@transaction.atomic(savepoint=False)
+def notify(
+    *,
+    user_ids: Iterable[UUID],
+    kind: Kind,
+    params: Mapping[str, Any],
+    data: Mapping[str, Any],
+    actor_id: UUID | None = None,
+) -> int:
+    """Notify each of these people once, and return the number of people.
+
+    Closed accounts are left out, and people who switched both inbox and pushes off for this kind; with an
+    `actor_id`, so are the actor, all people who blocked the actor or are blocked by the actor, and those who
+    muted the actor. Up to BATCH_SIZE rows are written in the caller's transaction, more by jobs.
+    """
+    content = {
+        "kind": kind.name,
+        "params": shorten_params(params),
+        "data": dict(data),
+        "actor_id": str(actor_id) if actor_id else None,
+    }
+    recipients = _recipients(user_ids, kind, actor_id)
+    if len(recipients) <= BATCH_SIZE:
+        _write(uuid.uuid4(), recipients, content)
+    else:
+        for start in range(0, len(recipients), BATCH_SIZE):
+            enqueue(
+                "notifications.write_batch",
+                batch_id=str(uuid.uuid4()),
+                user_ids=[str(recipient.id) for recipient in recipients[start : start + BATCH_SIZE]],
+                content=content,
+            )
+    return len(recipients)
+
+
+@transaction.atomic(savepoint=False)
+def write_batch(*, batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, Any]) -> None:
+    """Write, publish and push one notification per person, unless this batch was written before.
+
+    The ids are derived from the batch and the person, so that a job that runs twice writes them once.
+    """
+    ids = [_notification_id(batch_id, user_id) for user_id in user_ids]
+    if Notification.objects.filter(pk__in=ids).exists():
+        return
+    actor_id = UUID(content["actor_id"]) if content["actor_id"] else None
+    if actor_id is not None and not User.objects.filter(pk=actor_id, is_active=True).exists():
+        return  # closed since then
+    _write(batch_id, _recipients(user_ids, KINDS[content["kind"]], actor_id), content)
+
+
+def _write(batch_id: UUID, recipients: Sequence[Recipient], content: dict[str, Any]) -> None:
+    kind, now = KINDS[content["kind"]], database_now()
+    key = kind.key_for(content["data"]) if kind.replaces_unread else None
+    written = _replace_unread(recipients, content, key, now) if key else {}
+    new = [
+        Notification(
+            id=_notification_id(batch_id, recipient.id),
+            user_id=recipient.id,
+            collapse_key=key,
+            is_in_inbox=recipient.has_inbox,
+            created_at=now,
+            **content,
+        )
+        for recipient in recipients
+        if recipient.id not in written
+    ]
+    if new:
+        # Conflicts are ignored because another transaction may just have written an unread one with this key.
+        Notification.objects.bulk_create(new, batch_size=BATCH_SIZE, ignore_conflicts=key is not None)
+    written |= {notification.user_id: notification for notification in new}
+    _queue_pushes(kind, [notification.pk for notification in written.values()], now)
+    for recipient in recipients:
+        if recipient.has_inbox:
+            events.publish_notification_new(written[recipient.id], recipient.language)
+
+
+# One statement: the ORM takes two, and builds them more slowly than PostgreSQL executes them. Every message
+# to somebody who is offline needs it (bench/api).
+_REPLACE_UNREAD = """
+UPDATE notifications_notification AS notification
+SET kind = %(kind)s, params = %(params)s, data = %(data)s, actor_id = %(actor_id)s,
+    created_at = %(created_at)s, version = version + 1
+FROM (
+    SELECT id FROM notifications_notification
+    WHERE user_id = ANY(%(user_ids)s) AND collapse_key = %(collapse_key)s AND read_at IS NULL
+    ORDER BY user_id FOR UPDATE
+) AS unread
+WHERE notification.id = unread.id
+RETURNING notification.id, notification.user_id
+"""
+
+
+def _replace_unread(
+    recipients: Sequence[Recipient], content: dict[str, Any], key: str, now: datetime
+) -> dict[UUID, Notification]:
+    """Update the unread notifications with this key, and return them by their owners."""
+    with connection.cursor() as cursor:
+        params = content | {
+            "params": Jsonb(content["params"]),
+            "data": Jsonb(content["data"]),
+            "user_ids": [recipient.id for recipient in recipients],
+            "collapse_key": key,
+            "created_at": now,
+        }
+        cursor.execute(_REPLACE_UNREAD, params)
+        return {
+            user_id: Notification(id=pk, user_id=user_id, created_at=now, **content)
+            for pk, user_id in cursor.fetchall()
+        }
+
+
+# In quiet hours a push waits for their end, unless it would have expired by then. `AT TIME ZONE` knows the
+# days on which clocks change. A push that an earlier version of the notification had is due again.
+_QUEUE_PUSHES = """
+INSERT INTO notifications_push AS push
+    (device_id, notification_id, version, status, priority, not_before, expires_at, attempts, error)
+SELECT device.id, notification.id, notification.version, 'pending', %(priority)s, due.at, %(expires_at)s,
+    0, ''
+FROM notifications_notification AS notification
+JOIN notifications_device AS device ON device.user_id = notification.user_id
+LEFT JOIN notifications_notificationsettings AS settings ON settings.user_id = notification.user_id
+CROSS JOIN LATERAL (
+    SELECT %(not_before)s AT TIME ZONE coalesce(settings.time_zone, 'UTC') AS time,
+        settings.quiet_from AS starts, settings.quiet_until AS ends
+) AS local
+CROSS JOIN LATERAL (
+    SELECT CASE
+        WHEN %(ignores_quiet_hours)s OR local.starts IS NULL THEN FALSE
+        WHEN local.starts < local.ends THEN local.time::time >= local.starts AND local.time::time < local.ends
+        ELSE local.time::time >= local.starts OR local.time::time < local.ends
+    END AS is_quiet
+) AS quiet
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN quiet.is_quiet THEN
+        (date_trunc('day', local.time) + local.ends
+            + CASE WHEN local.time::time >= local.ends THEN interval '1 day' ELSE interval '0' END
+        ) AT TIME ZONE settings.time_zone
+    ELSE %(not_before)s END AS at
+) AS due
+WHERE notification.id = ANY(%(ids)s) AND due.at < %(expires_at)s
+    AND NOT %(switch)s = ANY(coalesce(settings.off, '{}'))
+ORDER BY device.id
+ON CONFLICT (notification_id, device_id) DO UPDATE SET
+    version = excluded.version, status = 'pending', not_before = excluded.not_before,
+    expires_at = excluded.expires_at, attempts = 0, claimed_at = NULL, finished_at = NULL, error = ''
+"""
+
+
+def _queue_pushes(kind: Kind, ids: Sequence[UUID], now: datetime) -> None:
+    """Insert a pending push for each device of the owners, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _QUEUE_PUSHES,
+            {
+                "ids": list(ids),
+                "priority": Push.Priority.HIGH if kind.is_urgent else Push.Priority.NORMAL,
+                "not_before": now + kind.push_delay,
+                "expires_at": now + kind.expires_after,
+                "ignores_quiet_hours": kind.ignores_quiet_hours,
+                "switch": f"push:{kind.name}",
+            },
+        )
+
+
+def _notification_id(batch_id: UUID, user_id: UUID) -> UUID:
+    return uuid.uuid5(batch_id, str(user_id))
+
+
+def _recipients(user_ids: Iterable[UUID], kind: Kind, actor_id: UUID | None) -> list[Recipient]:
+    # In a fixed order, so that two batches for the same people cannot deadlock.
+    sql = f"""
+        SELECT person.id, person.language, NOT %(inbox)s = ANY(coalesce(settings.off, '{{}}'))
+        FROM accounts_user AS person
+        LEFT JOIN notifications_notificationsettings AS settings ON settings.user_id = person.id
+        WHERE person.id = ANY(%(user_ids)s) AND person.is_active
+            AND NOT coalesce(settings.off, '{{}}') @> ARRAY[%(inbox)s, %(push)s]::varchar[]
+            AND (%(actor)s::uuid IS NULL OR person.id <> %(actor)s
+                AND person.id NOT IN ({blocked_ids_sql("%(actor)s")})
+                AND person.id NOT IN (SELECT muter_id FROM accounts_mute WHERE muted_id = %(actor)s))
+        ORDER BY person.id
+    """  # noqa: S608 - no value of a client
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql,
+            {
+                "user_ids": list(set(user_ids)),
+                "actor": actor_id,
+                "inbox": f"inbox:{kind.name}",
+                "push": f"push:{kind.name}",
+            },
+        )
+        return [Recipient(*row) for row in cursor.fetchall()]
