@@ -1,6 +1,6 @@
 """Reads of conversations: lists, messages, unread counts, chat partners."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from accounts.models import User
 from chat.models import Conversation, ConversationQuerySet, Message
 from chat.rooms import conversation_room
 from listings.models import Product
+from notifications.kinds import PendingPush
 from soukloop.core.db.rows import columns_of, take_instance
 from soukloop.core.http.pagination import Page
 from soukloop.realtime.attention import attentive_among
@@ -141,6 +142,16 @@ def attended_among(messages: Collection[tuple[UUID, UUID, int]]) -> set[tuple[UU
     rooms = {each: (each[0], conversation_room(each[1])) for each in asked if each not in attended}
     attentive = attentive_among(set(rooms.values()))
     return attended | {each for each, pair in rooms.items() if pair in attentive}
+
+
+def attended_pushes(pushes: Sequence[PendingPush]) -> set[int]:
+    """Return the ids of the pushes of messages whose recipients don't need them."""
+    messages: dict[tuple[UUID, UUID, int], list[int]] = {}
+    for push in pushes:
+        if "seq" in push.data:  # not in notifications of earlier versions
+            message = (push.user_id, UUID(push.data["conversation_id"]), int(push.data["seq"]))
+            messages.setdefault(message, []).append(push.id)
+    return {push_id for message in attended_among(messages) for push_id in messages[message]}
 
 
 # One statement for all users, because hundreds of viewers may join a live stream at the same time.

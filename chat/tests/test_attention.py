@@ -14,6 +14,8 @@ from chat import services
 from chat.models import Conversation
 from chat.selectors import attended_among
 from chat.tests.factories import go_online, look_at, make_conversation, make_message, session_of
+from notifications import kinds
+from notifications.kinds import PendingPush
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime import attention, keys
 from soukloop.realtime.testing import ServerFactory
@@ -112,6 +114,20 @@ class TestAttendedMessages:
     def test_nothing_is_asked_about_no_messages(self, django_assert_num_queries: Any) -> None:
         with django_assert_num_queries(0):
             assert attended_among([]) == set()
+
+
+@pytest.mark.django_db
+def test_pushes_of_attended_messages_are_not_needed_on_any_device() -> None:
+    conversation, other = make_conversation(), make_conversation()
+    look_at(conversation, conversation.seller)
+
+    def push(number: int, about: Conversation, **data: Any) -> PendingPush:
+        return PendingPush(number, about.seller_id, {"conversation_id": str(about.pk)} | data)
+
+    pushes = [push(1, conversation, seq=3), push(2, conversation, seq=3), push(3, other, seq=3)]
+    assert kinds.attended_among("message_new", pushes) == {1, 2}
+    assert kinds.attended_among("message_new", [push(4, conversation)]) == set(), "of an earlier version"
+    assert kinds.attended_among("offer_new", pushes) == set()
 
 
 class TestHeartbeats:
