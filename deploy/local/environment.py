@@ -4,6 +4,7 @@ import os
 import shlex
 import socket
 import subprocess
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -63,9 +64,15 @@ def _values(
         "MEDIA_ROOT": str(instance.data / "media"),
         "MEDIA_SECRET": instance.secret("MEDIA_SECRET"),
         "MEDIA_CONTROL_URL": f"http://127.0.0.1:{instance.private_port('media-control')}",
+        "VAPID_PRIVATE_KEY": vapid_private_key(instance),
         "DEBUG": "true",
         "SECRET_KEY": instance.secret("SECRET_KEY"),
     }
+
+
+def vapid_private_key(instance: Instance) -> str:
+    """Return the key that browsers' subscriptions are bound to: 32 random bytes, as base64url."""
+    return urlsafe_b64encode(bytes.fromhex(instance.secret("VAPID_PRIVATE_KEY"))).decode().rstrip("=")
 
 
 def own_hosts() -> list[str]:

@@ -1,7 +1,61 @@
+"""Kinds that only tests have, push services on loopback, and what a sender needs to trust them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from notifications.kinds import KINDS
 from notifications.tests.factories import PLAIN, REPLACING
+from notifications.tests.fake_fcm import FakeFcm
+from notifications.tests.fake_web_push import FakeWebPush
+from notifications.tests.http2_server import make_certificate
+
+
+@pytest.fixture
+def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let this process, and those that it starts, trust a certificate of localhost; return its directory."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(make_certificate(tmp_path / "tls")))
+    return tmp_path / "tls"
+
+
+@pytest.fixture
+def fcm(certificates: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeFcm]:
+    with FakeFcm(certificates) as server:
+        values = {"FCM_CREDENTIALS": server.credentials, "FCM_URL": server.server.url}
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+            setattr(settings, name, value)
+        settings.PUSH_CHANNELS |= {"fcm": "notifications.push.fcm.FcmChannel"}
+        yield server
+        assert server.problems == []
+
+
+def vapid_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+@pytest.fixture
+def vapid_key(settings: Any, monkeypatch: pytest.MonkeyPatch) -> ec.EllipticCurvePrivateKey:
+    key = ec.generate_private_key(ec.SECP256R1())
+    settings.VAPID_PRIVATE_KEY = vapid_pem(key)
+    settings.WEBPUSH_HOSTS = ["localhost"]
+    settings.PUSH_CHANNELS |= {"webpush": "notifications.push.web_push.WebPushChannel"}
+    monkeypatch.setenv("VAPID_PRIVATE_KEY", vapid_pem(key).replace("\n", "\\n"))
+    monkeypatch.setenv("WEBPUSH_HOSTS", "localhost")
+    return key
+
+
+@pytest.fixture
+def web_push(certificates: Path, vapid_key: ec.EllipticCurvePrivateKey) -> Iterator[FakeWebPush]:
+    with FakeWebPush(certificates, vapid_key) as server:
+        yield server
+        assert server.problems == []
 
 
 @pytest.fixture

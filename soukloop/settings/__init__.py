@@ -9,5 +9,6 @@ from soukloop.settings.logs import *
 from soukloop.settings.mail import *
 from soukloop.settings.marketplace import *
 from soukloop.settings.media import *
+from soukloop.settings.push import *
 from soukloop.settings.security import *
 from soukloop.settings.stores import *

@@ -28,6 +28,7 @@ LOGGING = {
         "daphne": {"level": "WARNING"},
         "procrastinate": {"level": "WARNING"},
         "botocore": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
         "PIL": {"level": "WARNING"},
     },
 }
