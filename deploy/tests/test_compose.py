@@ -27,6 +27,7 @@ PUBLISHED = {
     "media": ["127.0.0.1:8080:8080"],
 }
 STORES = ("postgres", "redis")
+from notifications.vapid import read_private_key
 
 
 def interpolate(text: str, env: dict[str, str]) -> str:
@@ -202,7 +203,7 @@ def test_the_defaults_of_the_compose_file_are_refused_in_production() -> None:
 
 
 def test_no_secret_of_the_compose_file_is_published_with_it() -> None:
-    for name in ("SECRET_KEY", "MEDIA_SECRET"):
+    for name in ("SECRET_KEY", "MEDIA_SECRET", "VAPID_PRIVATE_KEY"):
         for service in SERVICES.values():
             assert interpolate(str(service.get("environment", {}).get(name, "")), {}) == ""
     assert SERVICES["migrate"]["depends_on"]["secrets"]["condition"] == "service_completed_successfully"
@@ -217,9 +218,10 @@ def test_secrets_are_made_at_the_first_start_and_kept(tmp_path: Path) -> None:
         return {path.name: path.read_text() for path in tmp_path.iterdir()}
 
     made = start()
-    assert set(made) == {"SECRET_KEY", "MEDIA_SECRET"}
-    assert len(set(made.values())) == 2
-    assert {len(value) for value in made.values()} == {64}
+    assert set(made) == {"SECRET_KEY", "MEDIA_SECRET", "VAPID_PRIVATE_KEY"}
+    assert len(set(made.values())) == 3
+    assert len(made["SECRET_KEY"]) == len(made["MEDIA_SECRET"]) == 64
+    assert read_private_key(made["VAPID_PRIVATE_KEY"]).public_key.curve.name == "secp256r1"
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
     (tmp_path / "MEDIA_SECRET").unlink()
     assert start()["SECRET_KEY"] == made["SECRET_KEY"]

@@ -11,7 +11,6 @@ from django.conf import settings
 from pywebpush import WebPusher, WebPushException
 
 from notifications.push.channels import Busy, Lost, Message, Outcome, Refused, Sent, Target, Unregistered
-from notifications.web_push_hosts import is_allowed_endpoint
 from notifications.push.http2 import (
     STREAMS_MAX,
     Answer,
@@ -23,6 +22,7 @@ from notifications.push.http2 import (
 from notifications.push.payloads import ttl, web_push_payload, web_push_topic
 from notifications.push.retry_after import retry_after
 from notifications.vapid import read_private_key
+from notifications.web_push_hosts import is_allowed_endpoint
 
 logger = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ from notifications.push.access_token import AccessToken
 from notifications.push.channels import Busy, Lost, Message, Refused, Sent, Target, Unregistered
 from notifications.push.console import ConsoleChannel
 from notifications.push.fcm import FcmChannel
-from notifications.vapid import public_key
 from notifications.push.web_push import WebPushChannel
 from notifications.tests.fake_fcm import FakeFcm, error, unregistered
 from notifications.tests.fake_web_push import FakeWebPush, Subscription, b64, raw_public_key
 from notifications.tests.http2_server import Reply
+from notifications.vapid import public_key
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.api
