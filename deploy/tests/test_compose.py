@@ -15,6 +15,7 @@ from uvicorn.main import main as uvicorn_command
 from deploy.local import environment, run
 from deploy.local.instance import ROOT
 from deploy.tests.instances import temporary_instance
+from notifications.vapid import read_private_key
 
 COMPOSE = yaml.safe_load(run.COMPOSE.read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -27,7 +28,6 @@ PUBLISHED = {
     "media": ["127.0.0.1:8080:8080"],
 }
 STORES = ("postgres", "redis")
-from notifications.vapid import read_private_key
 
 
 def interpolate(text: str, env: dict[str, str]) -> str:
