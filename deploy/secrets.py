@@ -3,10 +3,11 @@
 import secrets
 import sys
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 # 32 random bytes are a private key of the curve P-256.
-MAKERS = {
+MAKERS: dict[str, Callable[[], str]] = {
     "SECRET_KEY": lambda: secrets.token_hex(32),
     "MEDIA_SECRET": lambda: secrets.token_hex(32),
     "VAPID_PRIVATE_KEY": lambda: urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="),
