@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ import pytest_asyncio
 from django.db import OperationalError
 
 from livestream import packager
-from livestream.media.packaging import store
+from livestream.media.packaging import store, transcoding
 from livestream.media.packaging.playlists import longest_segment
+from livestream.media.packaging.renditions import Transcoders
+from livestream.media.packaging.section import TranscoderTooSlow
 from livestream.tests.flv_files import VIDEO, encode, flv_bytes, moved
 from livestream.tests.packaged import PUBLIC_ID, Packaged, pictures, sounds
 
@@ -303,6 +306,49 @@ async def test_smaller_renditions_that_are_too_slow_are_given_up(
     await packaged.end()
     assert [sample.data for sample in packaged.samples()] == pictures(tags)
     assert packaged.transcoders.dropped == 1
+
+
+async def test_smaller_renditions_that_were_given_up_come_back_in_a_later_section(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcoding, "_DEATHS", 1)
+    packaged, tags = make(transcoders=1), encode(seconds=3, size="640x480")
+    path = packaged.connect()
+    packaged.record(path, tags)
+    await packaged.wait(lambda: "360p-0-0.m4s" in packaged.names("360p"))
+    await packaged.kill_ffmpeg("libx264")
+    await packaged.wait(lambda: packaged.transcoders.dropped == 1)
+    assert packaged.transcoders.free == 1
+    packaged.record(packaged.connect(), tags)
+    await packaged.wait_for_segments(4)
+    assert packaged.transcoders.free == 1, "it is too early"
+
+    monkeypatch.setattr(transcoding, "_GIVEN_UP_SECONDS", 0.0)
+    packaged.record(packaged.connect(), tags)
+    await packaged.wait(lambda: packaged.names("360p")[-1].startswith("360p-"))
+    packaged.check()
+    await packaged.end()
+    made = {name.split("-")[1] for name in packaged.names("360p") if name.startswith("360p-")}
+    assert len(made) == 2, "the first section, and the last one"
+    assert packaged.transcoders.free == 1
+
+
+def test_smaller_renditions_that_are_given_up_five_times_do_not_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(transcoding, "time", SimpleNamespace(monotonic=lambda: now))
+    transcoders = Transcoders(1)
+    one = transcoding.Transcoding("stream_1", transcoders)
+    for _ in range(5):
+        assert one.take_place()
+        one.note_failure(TranscoderTooSlow())
+        now += 59
+        assert not one.take_place()
+        now += 2
+    now += 3600
+    assert not one.take_place()
+    assert (transcoders.free, transcoders.dropped) == (1, 5)
 
 
 async def test_broadcasts_without_a_free_transcoder_have_the_source_alone(make: Make) -> None:

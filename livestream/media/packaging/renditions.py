@@ -29,7 +29,7 @@ class Transcoders:
 
     def __init__(self, limit: int) -> None:
         self.free = limit
-        self.dropped = 0  # broadcasts that lost theirs
+        self.dropped = 0  # how often a broadcast lost its place
 
     def take(self) -> bool:
         if self.free <= 0:

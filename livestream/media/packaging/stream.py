@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from livestream.media.packaging.renditions import Transcoders
 from livestream.media.packaging.section import SectionPackager, TranscoderFailed, TranscoderTooSlow
 from livestream.media.packaging.stills import make_stills
 from livestream.media.packaging.store import BroadcastFolder, Position
+from livestream.media.packaging.transcoding import Transcoding
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _TIMELINE_START_MS = 10_000
 # What an encoder had sent when its stream ended is recorded by then.
 _QUIET_SECONDS, _LONGEST_END_SECONDS = 1.0, 10.0
 _RETRY_SECONDS = (0.1, 0.5, 2.0)
-_TRANSCODER_DEATHS, _WITHIN_SECONDS = 3, 60.0
+_FAILURES_FORGOTTEN_SECONDS = 60.0
 # What stands in for an encoder is this far behind the time of day, as an encoder's frames are.
 _BEHIND_SECONDS = 1.0
 # A packager that was away for longer doesn't make up for it: players jump over the hole.
@@ -68,9 +68,7 @@ class StreamPackager:
         self._ends_at: float | None = None
         self._section: SectionPackager | None = None
         self._announced: Section | None = None
-        self._has_place = False
-        self._may_transcode = True
-        self._deaths: deque[float] = deque(maxlen=_TRANSCODER_DEATHS)
+        self._transcoding = Transcoding(self.public_id, self.transcoders)
         # The timeline in ms, where each track has got to on it, and the Unix time of its beginning.
         self._timeline = _TIMELINE_START_MS
         self._track_ends = {"video": 0, "audio": 0}
@@ -100,18 +98,18 @@ class StreamPackager:
                     await self._package()
                     return
                 except (TranscoderFailed, TranscoderTooSlow) as error:
-                    self._note_transcoder(error)
+                    self._transcoding.note_failure(error)
                 except (FfmpegFailed, OSError) as error:
                     logger.warning("packaging %s failed and goes on: %s", self.public_id, error)
                 except Exception:
                     logger.exception("packaging %s failed and goes on", self.public_id)
                 finally:
                     await self._abort_section()
-                failures = 0 if time.monotonic() - began > _WITHIN_SECONDS else failures + 1
+                failures = 0 if time.monotonic() - began > _FAILURES_FORGOTTEN_SECONDS else failures + 1
                 await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS)) - 1])
         finally:
             stills.cancel()
-            self._give_place_back()
+            self._transcoding.give_place_back()
 
     async def _package(self) -> None:
         self.folder = folder = BroadcastFolder(self.path, clock_url=self.clock_url)
@@ -234,10 +232,9 @@ class StreamPackager:
         assert self.folder is not None
         started_at = self._starts_at(self.folder, reader, section)
         self._zero = started_at - section.start / 1000
-        smaller = []
-        if section.has_picture and self._may_transcode and (wanted := renditions.smaller_than(section.video)):
-            self._has_place = self._has_place or self.transcoders.take()
-            smaller = wanted if self._has_place else []
+        smaller = renditions.smaller_than(section.video) if section.has_picture else []
+        if smaller and not self._transcoding.take_place():
+            smaller = []
         assembly = Assembly(
             self.folder,
             section,
@@ -324,23 +321,3 @@ class StreamPackager:
         if until - self._timeline <= _LONGEST_FILLED_SECONDS * 1000:
             for frame in self._interruption.until(until):
                 await self._feed(frame)
-
-    # Transcoders
-
-    def _note_transcoder(self, error: Exception) -> None:
-        """Go on without smaller renditions once they are too slow, or died too often."""
-        now = time.monotonic()
-        self._deaths.append(now)
-        is_hopeless = len(self._deaths) == _TRANSCODER_DEATHS and now - self._deaths[0] < _WITHIN_SECONDS
-        if not (isinstance(error, TranscoderTooSlow) or is_hopeless):
-            logger.warning("smaller renditions of %s begin again: %s", self.public_id, error)
-            return
-        logger.warning("%s goes on without smaller renditions: %s", self.public_id, error)
-        self._may_transcode = False
-        self._give_place_back()
-        self.transcoders.dropped += 1
-
-    def _give_place_back(self) -> None:
-        if self._has_place:
-            self._has_place = False
-            self.transcoders.give_back()
