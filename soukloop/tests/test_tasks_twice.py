@@ -30,6 +30,7 @@ from livestream.media import server as media_server
 from livestream.models import Announcement, Clip, Replay, Stream, ViewerSample
 from livestream.services import streams
 from livestream.tests.factories import make_live_stream, make_publisher, make_stream
+from notifications.kinds import KINDS
 from offers.models import Offer
 from offers.tests.factories import make_offer
 from soukloop.core.models import IdempotencyRecord
@@ -62,7 +63,7 @@ def deleted_writer() -> Arguments:
     )
     delete_account(actor=writer, password=PASSWORD)
     User.objects.filter(pk=writer.pk).update(password="!")  # random letters otherwise
-    return own_job("chat.remove_name")
+    return own_job("notifications.remove_name")
 
 
 def old_login() -> Arguments:
@@ -168,7 +169,13 @@ def old_announcement() -> Arguments:
 
 
 def notification_batch() -> Arguments:
-    content = {"kind": "test", "title": "T", "body": "", "data": {}, "collapse_key": ""}
+    kind = KINDS["product_on_sale_again"]
+    content = {
+        "kind": kind.name,
+        "params": dict(kind.example_params),
+        "data": dict(kind.example_data),
+        "actor_id": None,
+    }
     people = [str(make_user().pk) for _ in range(5)]
     return {"batch_id": str(uuid4()), "user_ids": people, "content": content}
 
@@ -216,7 +223,6 @@ def nothing() -> Arguments:
 # What a task finds: the function makes the rows and returns the job's arguments.
 SCENES: dict[str, Callable[[], Arguments]] = {
     "accounts.deliver_code": code,
-    "chat.remove_name": deleted_writer,
     "accounts.delete_expired_rows": old_login,
     "core.delete_expired_responses": stored_responses,
     "core.delete_old_records": nothing,  # Procrastinate's own statement; see test_jobs.py
@@ -239,6 +245,7 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "livestream.sweep_recordings": nothing,
     "livestream.sweep_rooms": viewers,
     "livestream.sweep_withdrawn_replays": missed_withdrawal,
+    "notifications.remove_name": deleted_writer,
     "notifications.write_batch": notification_batch,
     "offers.close_for_people": offers_between_blocked_people,
     "offers.decline_below_minimum": low_offers,
@@ -248,7 +255,6 @@ SCENES: dict[str, Callable[[], Arguments]] = {
 # Those that must have changed a row, so that a scene that has become empty is noticed.
 CHANGING = {
     "accounts.delete_expired_rows",
-    "chat.remove_name",
     "core.delete_expired_responses",
     "listings.delete_old_view_batches",
     "listings.flush_views",
@@ -261,6 +267,7 @@ CHANGING = {
     "livestream.reconcile_publishers",
     "livestream.resume_pending_replays",
     "livestream.sweep_withdrawn_replays",
+    "notifications.remove_name",
     "notifications.write_batch",
     "offers.close_for_people",
     "offers.decline_below_minimum",
