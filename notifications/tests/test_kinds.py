@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ def texts_of(kind: Kind, language: str) -> list[Text]:
     return [render(kind.name, params, language) for params in _variants(kind)]
 
 
-def _variants(kind: Kind) -> list[Mapping[str, Any]]:
+def _variants(kind: Kind) -> list[dict[str, Any]]:
     variants: list[dict[str, Any]] = [{}]
     for name, value in kind.example_params.items():
         match value:
