@@ -19,7 +19,12 @@ from soukloop.tests.examples import TIMES_IN_FULL
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["soukloop.realtime.testing", "soukloop.tests.database", "soukloop.tests.connections"]
+pytest_plugins = [
+    "soukloop.realtime.testing",
+    "soukloop.tests.database",
+    "soukloop.tests.jobs",
+    "soukloop.tests.connections",
+]
 
 # One machine has one clock, and tests that travel in time move it for both.
 database_clock.is_measured = False

@@ -1,7 +1,9 @@
-"""Hooks through which upper apps react to accounts that are closed or reopened, blocks and unfollows."""
+"""Hooks through which upper apps react to changes of accounts, follows and blocks."""
 
+from typing import Literal
 from uuid import UUID
 
+from accounts.contacts import Contact
 from accounts.models import User
 from soukloop.core.hooks import Hook
 
@@ -14,6 +16,21 @@ account_reopened: Hook[[User], None] = Hook()
 
 user_blocked: Hook[[UUID, UUID], None] = Hook()
 """`callback(blocker_id, blocked_id)`"""
+
+password_changed: Hook[[User], None] = Hook()
+"""`callback(user)`: a new password was set, by its owner or with a one-time code."""
+
+ContactChange = Literal["added", "confirmed", "removed"]
+
+contact_changed: Hook[[User, Contact, str, ContactChange], None] = Hook()
+"""`callback(user, contact, address, change)`: an email or phone was added to an account, confirmed as a
+second one, or removed. Not called for what an account registers with, nor when it is deleted."""
+
+badge_given: Hook[[User], None] = Hook()
+"""`callback(user)`: staff gave the badge for a verified identity."""
+
+user_followed: Hook[[UUID, UUID], None] = Hook()
+"""`callback(follower_id, followed_id)`: not called again while the follow lasts."""
 
 user_unfollowed: Hook[[UUID, UUID], None] = Hook()
 """`callback(follower_id, followed_id)`"""

@@ -183,3 +183,19 @@ class NotificationSettings(models.Model):
 
     def __str__(self) -> str:
         return f"Settings of {self.user_id}"
+
+
+class FollowNotice(models.Model):
+    """A person was notified of this follower; kept for a day, so that following again tells nothing new."""
+
+    follower = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False
+    )  # covered by the constraint's index
+    followed = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["follower", "followed"], name="follow_notice_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.follower_id} follows {self.followed_id}"

@@ -1,6 +1,11 @@
 """How notifications react to changes in accounts."""
 
-from accounts.hooks import account_closed
-from notifications.services.inbox import enqueue_removing_name
+from accounts import hooks
+from notifications.services import account_notices, followers, inbox
 
-account_closed.register(enqueue_removing_name)
+hooks.account_closed.register(inbox.enqueue_removing_name)
+hooks.account_reopened.register(account_notices.notify_of_reopening)
+hooks.password_changed.register(account_notices.notify_of_new_password)
+hooks.contact_changed.register(account_notices.notify_of_contact)
+hooks.badge_given.register(account_notices.notify_of_badge)
+hooks.user_followed.register(followers.enqueue_notifying_of_follower)

@@ -3,7 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from notifications.services import inbox, notify
+from procrastinate.contrib.django import app
+
+from notifications.services import followers, inbox, notify
 from soukloop.core.jobs.retries import task
 
 
@@ -19,3 +21,16 @@ def write_batch(*, batch_id: str, user_ids: list[str], content: dict[str, Any]) 
 def remove_name(user_id: str) -> None:
     """Remove the name of a deleted account from other people's notifications."""
     inbox.remove_name(user_id=UUID(user_id))
+
+
+@task("notifications.notify_of_follower")
+def notify_of_follower(follower_id: str, followed_id: str) -> None:
+    """Notify a person of a new follower."""
+    followers.notify_of_follower(follower_id=UUID(follower_id), followed_id=UUID(followed_id))
+
+
+@app.periodic(cron="44 3 * * *")
+@task("notifications.delete_old_follow_notices", queueing_lock="notifications.delete_old_follow_notices")
+def delete_old_follow_notices(timestamp: int) -> None:
+    """Delete the records of followers whom people were notified of over a day ago."""
+    followers.delete_old_notices()

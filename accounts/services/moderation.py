@@ -64,6 +64,8 @@ def set_verified_badge(*, actor: User, user_id: UUID, is_given: bool, reason: st
             raise Conflict(f"This account {state}.", code="badge_unchanged")
         user.has_verified_badge = is_given
         user.save(update_fields=["has_verified_badge", "updated_at"])
+        if is_given:
+            hooks.badge_given(user)
         verb = "given" if is_given else "removed"
         log_staff_action(actor=actor, row=user, message=f"Verified badge {verb}: {reason}")
         return user

@@ -4,6 +4,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts import hooks
 from accounts.access import lock_user
 from accounts.models import User
 from accounts.services import otp
@@ -61,3 +62,4 @@ def _set_password(user: User, password: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password", "updated_at"])
     end_all_logins(user, PASSWORD_CHANGED)
+    hooks.password_changed(user)

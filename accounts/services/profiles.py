@@ -34,6 +34,7 @@ def update_profile(*, actor: User, current_password: str | None, **changes: Any)
         user = lock_open_account(actor.pk)
         changed = [field for field, value in changes.items() if getattr(user, field) != value]
         changed_contacts = [contact for contact in CONTACTS if contact in changed]
+        earlier = {contact: getattr(user, contact) for contact in changed_contacts}
         if changed_contacts:
             if current_password is None:
                 message = "Enter your current password to change email or phone."
@@ -47,6 +48,11 @@ def update_profile(*, actor: User, current_password: str | None, **changes: Any)
         if changed:
             save_unique(user, update_fields=[*changed, *CONFIRMATION_FIELDS, "updated_at"])
             user.refresh_from_db(fields=["is_verified"])
+        for contact in changed_contacts:
+            if earlier[contact]:
+                hooks.contact_changed(user, contact, earlier[contact], "removed")
+            if address := getattr(user, contact):
+                hooks.contact_changed(user, contact, address, "added")
         return user
 
 

@@ -17,7 +17,9 @@ def follow_user(*, actor: User, user_id: UUID) -> User:
     with transaction.atomic():
         lock_pair(actor.pk, user_id)
         user = visible_user(actor, user_id)
-        Follow.objects.get_or_create(follower=actor, followed=user)
+        _, is_new = Follow.objects.get_or_create(follower=actor, followed=user)
+        if is_new:
+            hooks.user_followed(actor.pk, user_id)
         return user
 
 

@@ -30,7 +30,7 @@ from livestream.media import server as media_server
 from livestream.models import Announcement, Clip, Replay, Stream, ViewerSample
 from livestream.services import streams
 from livestream.tests.factories import make_live_stream, make_publisher, make_stream
-from notifications.kinds import KINDS
+from notifications.models import FollowNotice
 from offers.models import Offer
 from offers.tests.factories import make_offer
 from soukloop.core.models import IdempotencyRecord
@@ -169,15 +169,21 @@ def old_announcement() -> Arguments:
 
 
 def notification_batch() -> Arguments:
-    kind = KINDS["product_on_sale_again"]
-    content = {
-        "kind": kind.name,
-        "params": dict(kind.example_params),
-        "data": dict(kind.example_data),
-        "actor_id": None,
-    }
+    content: Arguments = {"kind": "badge_given", "params": {}, "data": {}, "actor_id": None}
     people = [str(make_user().pk) for _ in range(5)]
     return {"batch_id": str(uuid4()), "user_ids": people, "content": content}
+
+
+def new_follower() -> Arguments:
+    follower, followed = make_user(), make_user()
+    follow(follower, followed)
+    return {"follower_id": str(follower.pk), "followed_id": str(followed.pk)}
+
+
+def old_follow_notice() -> Arguments:
+    created_at = timezone.now() - LONG_AGO
+    FollowNotice.objects.create(follower=make_user(), followed=make_user(), created_at=created_at)
+    return PERIODIC
 
 
 def due_offers() -> Arguments:
@@ -245,6 +251,8 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "livestream.sweep_recordings": nothing,
     "livestream.sweep_rooms": viewers,
     "livestream.sweep_withdrawn_replays": missed_withdrawal,
+    "notifications.delete_old_follow_notices": old_follow_notice,
+    "notifications.notify_of_follower": new_follower,
     "notifications.remove_name": deleted_writer,
     "notifications.write_batch": notification_batch,
     "offers.close_for_people": offers_between_blocked_people,
@@ -267,6 +275,8 @@ CHANGING = {
     "livestream.reconcile_publishers",
     "livestream.resume_pending_replays",
     "livestream.sweep_withdrawn_replays",
+    "notifications.delete_old_follow_notices",
+    "notifications.notify_of_follower",
     "notifications.remove_name",
     "notifications.write_batch",
     "offers.close_for_people",
