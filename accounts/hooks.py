@@ -1,4 +1,4 @@
-"""Hooks through which upper apps react to changes of accounts, follows and blocks."""
+"""Hooks through which upper apps react to changes of accounts, logins, follows and blocks."""
 
 from typing import Literal
 from uuid import UUID
@@ -13,6 +13,9 @@ account_closed: Hook[[User], None] = Hook()
 
 account_reopened: Hook[[User], None] = Hook()
 """`callback(user)`: a ban is lifted."""
+
+logins_ended: Hook[[UUID, UUID | None], None] = Hook()
+"""`callback(user_id, family_id)`: a person's login has ended; all of them where `family_id` is None."""
 
 user_blocked: Hook[[UUID, UUID], None] = Hook()
 """`callback(blocker_id, blocked_id)`"""

@@ -1,4 +1,4 @@
-"""Reads of users: by identifier, with their blocks, and their follows."""
+"""Reads of users: by identifier, with their blocks, follows and mutes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from django.db.models.lookups import Exact
 from accounts.blocks import blocked_between, blocked_ids_sql
 from accounts.contacts import accepts_login_by
 from accounts.identifiers import normalize_email, normalize_identifier, normalize_phone
-from accounts.models import Follow, User
+from accounts.models import Follow, Mute, User
 from soukloop.core.db.reads import Reads, Statement, fetch
 
 
@@ -133,3 +133,9 @@ def _visible_follows(viewer: User, follows: QuerySet[Follow], other: str) -> Que
         .annotate(is_following=Exists(Follow.objects.filter(follower=viewer, followed=OuterRef(other))))
         .order_by("-created_at", "-pk")
     )
+
+
+def mutes_made_by(user: User) -> QuerySet[Mute]:
+    """Return the people whom this user muted, newest first, without deleted accounts."""
+    mutes = Mute.objects.filter(muter=user, muted__deleted_at=None).select_related("muted")
+    return mutes.order_by("-created_at", "-pk")

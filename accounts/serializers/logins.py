@@ -15,6 +15,11 @@ class RegisterInput(serializers.Serializer[None]):
     phone = PhoneField(required=False, default=None)
     full_name = PlainTextField(max_length=150, required=False, allow_blank=True, default="")
     role = serializers.ChoiceField(choices=User.Role.choices, required=False, default=User.Role.BUYER)
+    language = serializers.ChoiceField(
+        choices=User.Language.choices,
+        required=False,
+        help_text="Of notifications and emails. Default: what `Accept-Language` prefers, else en",
+    )
 
 
 class LoginInput(serializers.Serializer[None]):

@@ -59,6 +59,10 @@ class BlockedPageOutput(PageOutput):
     items = PersonOutput(many=True)
 
 
+class MutedPageOutput(PageOutput):
+    items = PersonOutput(many=True)
+
+
 def person_card_body(*, user_id: UUID, username: str, avatar: str, is_verified: bool) -> Body:
     """Return a PersonCardOutput from single columns, because feeds do not load whole users."""
     return {

@@ -15,6 +15,9 @@ class ProfileInput(serializers.Serializer[None]):
     phone = PhoneField(required=False)
     username = UsernameField(required=False)
     full_name = PlainTextField(max_length=150, required=False, allow_blank=True)
+    language = serializers.ChoiceField(
+        choices=User.Language.choices, required=False, help_text="Of notifications and emails"
+    )
     bio = PlainTextField(has_lines=True, max_length=500, required=False, allow_blank=True)
     role = serializers.ChoiceField(choices=User.Role.choices, required=False)
     neighborhood = PlainTextField(max_length=100, required=False, allow_blank=True)
@@ -37,6 +40,7 @@ class MeOutput(serializers.Serializer[None]):
     is_phone_confirmed = serializers.BooleanField()
     full_name = serializers.CharField()
     role = serializers.ChoiceField(choices=User.Role.choices)
+    language = serializers.ChoiceField(choices=User.Language.choices, help_text="Of notifications and emails")
     bio = serializers.CharField()
     avatar_url = serializers.URLField(allow_null=True)
     neighborhood = serializers.CharField()
@@ -59,6 +63,7 @@ def me_body(user: User) -> dict[str, Any]:
         "is_phone_confirmed": user.phone_confirmed_at is not None,
         "full_name": user.full_name,
         "role": user.role,
+        "language": user.language,
         "bio": user.bio,
         "avatar_url": public_url(user.avatar),
         "neighborhood": user.neighborhood,

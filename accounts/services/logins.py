@@ -9,6 +9,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import F
 
+from accounts import hooks
 from accounts.models import RefreshFamily, User
 from accounts.selectors import user_by_login_identifier
 from accounts.services.password_attempts import limited_login, remember_login
@@ -141,6 +142,7 @@ def _end_family(user_id: UUID, family_id: UUID, reason: str) -> None:
     families = RefreshFamily.objects.filter(pk=family_id, user_id=user_id, revoked_at=None)
     if families.update(revoked_at=database_now(), end_reason=reason):
         close_user_sessions_on_commit(user_id, reason, family_id=family_id)
+        hooks.logins_ended(user_id, family_id)
 
 
 def log_out_everywhere(*, actor: User) -> None:
@@ -156,6 +158,7 @@ def end_all_logins(user: User, reason: str) -> None:
     families = RefreshFamily.objects.filter(user=user, revoked_at=None)
     families.update(revoked_at=database_now(), end_reason=reason)
     close_user_sessions_on_commit(user.pk, reason, before_version=user.token_version)
+    hooks.logins_ended(user.pk, None)
 
 
 def delete_expired_families() -> int:

@@ -10,7 +10,7 @@ from django.db.models import Q
 from accounts import hooks
 from accounts.access import lock_open_account
 from accounts.contacts import CONTACTS
-from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
+from accounts.models import Block, Follow, Mute, OtpChallenge, RefreshFamily, User
 from accounts.services import otp
 from accounts.services.contacts import CONFIRMATION_FIELDS, drop_contact, reset_confirmation
 from accounts.services.logins import end_all_logins
@@ -102,6 +102,7 @@ def delete_account(*, actor: User, password: str) -> None:
         RefreshFamily.objects.filter(user=user).delete()
         Follow.objects.filter(Q(follower=user) | Q(followed=user)).delete()
         Block.objects.filter(Q(blocker=user) | Q(blocked=user)).delete()
+        Mute.objects.filter(Q(muter=user) | Q(muted=user)).delete()
         end_all_logins(user, "This account was deleted.")
 
 

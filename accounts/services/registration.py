@@ -29,13 +29,22 @@ def register(**fields: Any) -> RefreshFamily:
 
 
 def register_user(
-    *, email: str, username: str, password: str, phone: str | None, full_name: str, role: str
+    *,
+    email: str,
+    username: str,
+    password: str,
+    phone: str | None,
+    full_name: str,
+    role: str,
+    language: str = User.Language.EN,
 ) -> User:
     """Create an account; email and phone must be normalized.
 
     Raises ValidationFailed for a weak password, Conflict (email_taken, username_taken, phone_taken).
     """
-    user = User(email=email, username=username, phone=phone, full_name=full_name, role=role)
+    user = User(
+        email=email, username=username, phone=phone, full_name=full_name, role=role, language=language
+    )
     check_new_password(password, user)
     check_available(user, ["email", "username", "phone"])
     user.set_password(password)

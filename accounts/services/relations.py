@@ -1,4 +1,4 @@
-"""Follows and blocks."""
+"""Follows, blocks and mutes."""
 
 from uuid import UUID
 
@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from accounts import hooks
 from accounts.access import visible_user
-from accounts.models import Block, Follow, User
+from accounts.models import Block, Follow, Mute, User
 from soukloop.core.errors import BadRequest, NotFound
 
 
@@ -51,9 +51,25 @@ def unblock_user(*, actor: User, user_id: UUID) -> None:
     Block.objects.filter(blocker=actor, blocked_id=user_id).delete()
 
 
+def mute_user(*, actor: User, user_id: UUID) -> User:
+    """Notify the actor of nothing that this user causes any more; raises NotFound, BadRequest (not_yourself).
+
+    The other person isn't told, and sees no difference.
+    """
+    _refuse_self(actor, user_id)
+    user = visible_user(actor, user_id)
+    Mute.objects.get_or_create(muter=actor, muted=user)
+    return user
+
+
+def unmute_user(*, actor: User, user_id: UUID) -> None:
+    """Notify the actor again; it is no error if this user wasn't muted."""
+    Mute.objects.filter(muter=actor, muted_id=user_id).delete()
+
+
 def _refuse_self(actor: User, user_id: UUID) -> None:
     if actor.pk == user_id:
-        raise BadRequest("You cannot follow or block yourself.", code="not_yourself")
+        raise BadRequest("You cannot follow, block or mute yourself.", code="not_yourself")
 
 
 def lock_pair(a_id: UUID, b_id: UUID) -> None:

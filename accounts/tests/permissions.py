@@ -8,6 +8,7 @@ from soukloop.tests.people import People
 # A visitor, a stranger, the buyer, the seller.
 STATUSES = {
     "GET /api/v1/auth/blocks": (401, 200, 200, 200),
+    "GET /api/v1/auth/mutes": (401, 200, 200, 200),
     "POST /api/v1/auth/change-password": (401, 400, 400, 400),
     "POST /api/v1/auth/login": (400, 400, 400, 400),
     "POST /api/v1/auth/logout": (401, 200, 200, 200),
@@ -26,6 +27,8 @@ STATUSES = {
     "GET /api/v1/users/<uuid:user_id>": (200, 200, 200, 200),
     "DELETE /api/v1/users/<uuid:user_id>/block": (401, 200, 200, 200),
     "POST /api/v1/users/<uuid:user_id>/block": (401, 200, 200, 200),
+    "DELETE /api/v1/users/<uuid:user_id>/mute": (401, 200, 200, 200),
+    "POST /api/v1/users/<uuid:user_id>/mute": (401, 200, 200, 200),
     "DELETE /api/v1/users/<uuid:user_id>/follow": (401, 200, 200, 200),
     "POST /api/v1/users/<uuid:user_id>/follow": (401, 200, 200, 200),
     "GET /api/v1/users/<uuid:user_id>/followers": (401, 200, 200, 200),

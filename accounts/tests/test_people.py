@@ -7,7 +7,7 @@ import pytest
 from django.contrib.gis.geos import Point
 from django.utils import timezone
 
-from accounts.models import Block, Follow
+from accounts.models import Block, Follow, Mute
 from accounts.tests.calls import code_of
 from accounts.tests.factories import block, client_for, follow, make_seller, make_user
 
@@ -182,3 +182,24 @@ def test_lists_have_a_constant_number_of_queries(
 def test_a_profile_takes_six_queries(client: Any, seller: Any, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(6):
         client.get(url(seller))
+
+
+def test_muting_is_repeatable_reversible_and_hidden_from_the_other_person(
+    client: Any, user: Any, seller: Any
+) -> None:
+    before = client_for(seller).get(url(user)).json()["data"]
+    for _ in range(2):
+        assert client.post(url(seller, "mute")).json()["data"] == {"message": "Muted"}
+    [muted] = client.get("/api/v1/auth/mutes").json()["data"]["items"]
+    assert muted["username"] == "layla"
+    assert client_for(seller).get("/api/v1/auth/mutes").json()["data"]["items"] == []
+    assert client_for(seller).get(url(user)).json()["data"] == before
+    for _ in range(2):
+        assert client.delete(url(seller, "mute")).json()["data"] == {"message": "Unmuted"}
+    assert not Mute.objects.exists()
+
+
+def test_nobody_mutes_himself_or_a_person_who_is_not_there(client: Any, user: Any) -> None:
+    assert code_of(client.post(url(user, "mute"))) == (400, "not_yourself")
+    assert client.post(f"/api/v1/users/{uuid.uuid4()}/mute").status_code == 404
+    assert not Mute.objects.exists()

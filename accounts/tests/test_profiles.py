@@ -144,8 +144,8 @@ def test_a_change_without_a_known_field_is_refused(client: Any, body: Any) -> No
     assert code_of(answer) == (400, "validation_error")
     assert answer.json()["error"]["details"] == {
         "non_field_errors": [
-            "Nothing to change. Send at least one of these fields: email, phone, username, full_name, bio,"
-            " role, neighborhood, location, current_password."
+            "Nothing to change. Send at least one of these fields: email, phone, username, full_name,"
+            " language, bio, role, neighborhood, location, current_password."
         ]
     }
 

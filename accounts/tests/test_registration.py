@@ -250,3 +250,29 @@ def test_a_registration_from_before_an_upgrade_is_not_repeated(guest: Any) -> No
 def test_a_stale_token_in_the_header_does_not_prevent_registration(guest: Any) -> None:
     guest.credentials(HTTP_AUTHORIZATION="Bearer stale")
     assert guest.post(URL, BUYER).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("fields", "accept_language", "language"),
+    [
+        ({}, "", "en"),
+        ({}, "ar-AE,ar;q=0.9,en;q=0.8", "ar"),
+        ({}, "fr, en;q=0.5, ar;q=0.7", "ar"),
+        ({}, "en-GB,ar;q=0.9", "en"),
+        ({}, "ar;q=x,;;,*,\u0660", "en"),
+        ({"language": "en"}, "ar", "en"),
+        ({"language": "ar"}, "en", "ar"),
+    ],
+)
+def test_the_language_is_asked_for_or_the_one_that_the_app_prefers(
+    guest: Any, fields: Any, accept_language: str, language: str
+) -> None:
+    answer = guest.post(URL, BUYER | fields, headers={"Accept-Language": accept_language})
+    assert answer.json()["data"]["user"]["language"] == language
+
+
+def test_the_language_can_be_changed_and_must_be_one_of_ours(client: Any, user: Any) -> None:
+    assert client.patch("/api/v1/auth/me", {"language": "ar"}).json()["data"]["language"] == "ar"
+    assert client.patch("/api/v1/auth/me", {"language": "fr"}).status_code == 400
+    user.refresh_from_db()
+    assert user.language == "ar"

@@ -18,4 +18,5 @@ urlpatterns = [
     path("me", profiles.Me.as_view()),
     path("me/avatar", profiles.Avatar.as_view()),
     path("blocks", profiles.Blocks.as_view()),
+    path("mutes", profiles.Mutes.as_view()),
 ]

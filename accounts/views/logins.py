@@ -25,6 +25,7 @@ from accounts.tokens import AccessToken, decode, read_access_token
 from soukloop.core import jsonlib
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.languages import preferred_language
 from soukloop.core.http.requests import client_ip
 from soukloop.core.http.validation import NoInput, validated
 
@@ -101,6 +102,7 @@ class Register(AnonymousView):
     @idempotent
     def _create(self, request: Request) -> Response:
         data = validated(RegisterInput, request.data)
+        data.setdefault("language", preferred_language(request.headers.get("Accept-Language", "")))
         return Response({"family": registration.register(**data).pk}, status=201)
 
 

@@ -1,4 +1,4 @@
-"""REST views of other people: profiles, follows, blocks."""
+"""REST views of other people: profiles, follows, blocks, mutes."""
 
 from typing import Any
 from uuid import UUID
@@ -71,6 +71,28 @@ class Blocked(APIView):
     def delete(self, request: Request, user_id: UUID) -> Response:
         relations.unblock_user(actor=current_user(request), user_id=user_id)
         return Response({"message": "Unblocked"})
+
+
+class Muted(APIView):
+    rate_scope = "follow"
+
+    @extend_schema(
+        summary="Mute a person",
+        description="You get no notifications of what this person does. Messages and offers still arrive.",
+        tags=["People"],
+        request=None,
+        responses=ConfirmationOutput,
+    )
+    @idempotent
+    def post(self, request: Request, user_id: UUID) -> Response:
+        validated(NoInput, request.data)
+        relations.mute_user(actor=current_user(request), user_id=user_id)
+        return Response({"message": "Muted"})
+
+    @extend_schema(summary="Unmute a person", tags=["People"], request=None, responses=ConfirmationOutput)
+    def delete(self, request: Request, user_id: UUID) -> Response:
+        relations.unmute_user(actor=current_user(request), user_id=user_id)
+        return Response({"message": "Unmuted"})
 
 
 class Followers(APIView):

@@ -8,8 +8,9 @@ from rest_framework.views import APIView
 
 from accounts.authentication import current_user
 from accounts.blocks import blocks_made_by
+from accounts.selectors import mutes_made_by
 from accounts.serializers.logins import ConfirmationOutput
-from accounts.serializers.people import BlockedPageOutput, person_body
+from accounts.serializers.people import BlockedPageOutput, MutedPageOutput, person_body
 from accounts.serializers.profiles import DeleteAccountInput, MeOutput, ProfileInput, me_body
 from accounts.services import profiles
 from soukloop.core.http.pagination import page_of, paginate
@@ -24,6 +25,7 @@ _ME = OpenApiExample(
         "username": "testbuyer",
         "full_name": "Test Buyer",
         "role": "buyer",
+        "language": "en",
         "is_verified": True,
         "is_active": True,
         "created_at": "2025-10-18T10:00:00Z",
@@ -101,4 +103,13 @@ class Blocks(APIView):
         rows = blocks_made_by(current_user(request))
         return Response(
             paginate(rows, page_of(request), lambda blocks: [person_body(block.blocked) for block in blocks])
+        )
+
+
+class Mutes(APIView):
+    @extend_schema(summary="List the people you have muted", tags=["Account"], responses=MutedPageOutput)
+    def get(self, request: Request) -> Response:
+        rows = mutes_made_by(current_user(request))
+        return Response(
+            paginate(rows, page_of(request), lambda mutes: [person_body(mute.muted) for mute in mutes])
         )
