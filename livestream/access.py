@@ -25,15 +25,21 @@ def visible_streams(user: User) -> StreamQuerySet:
 
 
 def watchable_streams(user: User) -> StreamQuerySet:
-    """Return the visible streams whose audience includes this person."""
+    """Return the visible streams whose audience includes this person: all of them for staff."""
+    if user.is_staff:
+        return visible_streams(user)
     return visible_streams(user).filter(
         Q(audience=Stream.Audience.EVERYONE) | Q(seller=user) | _follows(user, "seller_id")
     )
 
 
 def stream_visible_to(user: User, stream_id: UUID | str) -> Stream:
-    """Return a stream with its seller and category; raises NotFound."""
-    stream = visible_streams(user).select_related("seller", "category").filter(pk=stream_id).first()
+    """Return a stream with its seller and category; raises NotFound.
+
+    Staff see those of blocked and banned sellers, too.
+    """
+    streams = Stream.objects.all() if user.is_staff else visible_streams(user)
+    stream = streams.select_related("seller", "category").filter(pk=stream_id).first()
     if stream is None:
         raise NotFound("Stream not found.", code="stream_not_found")
     return stream
@@ -73,22 +79,27 @@ SELECT {columns},
   EXISTS (SELECT FROM livestream_streammute
           WHERE stream_id = stream.id AND user_id = %(user)s) AS is_muted
 FROM livestream_stream AS stream JOIN accounts_user AS seller ON seller.id = stream.seller_id
-WHERE stream.id = %(stream)s AND seller.is_active
+WHERE stream.id = %(stream)s AND (%(is_staff)s OR (
+  seller.is_active
   AND (stream.status <> 'cancelled' OR stream.seller_id = %(user)s)
-  AND NOT {is_blocked}
+  AND NOT {is_blocked}))
 """
 
 
 def stream_access(user: User, stream_id: UUID | str) -> StreamAccess:
-    """Return a stream with this person's rights in it. Raises NotFound, Forbidden (`followers_only`)."""
+    """Return a stream with this person's rights in it. Raises NotFound, Forbidden (`followers_only`).
+
+    Staff may watch every stream.
+    """
     sql = _STREAM_ACCESS.format(
         columns=columns_of(Stream, "stream"), is_blocked=blocked_between_sql("stream.seller_id", "%(user)s")
     )
-    found = one_row(Stream, sql, {"user": user.pk, "stream": stream_id})
+    found = one_row(Stream, sql, {"user": user.pk, "is_staff": user.is_staff, "stream": stream_id})
     if found is None:
         raise NotFound("Stream not found.", code="stream_not_found")
     stream, (is_follower, is_moderator, is_muted) = found
-    if not (stream.audience == Stream.Audience.EVERYONE or stream.seller_id == user.pk or is_follower):
+    is_for_everyone = stream.audience == Stream.Audience.EVERYONE
+    if not (is_for_everyone or stream.seller_id == user.pk or is_follower or user.is_staff):
         raise Forbidden("Only followers may watch this stream.", code="followers_only")
     return StreamAccess(stream, stream.seller_id == user.pk or is_moderator, is_muted)
 
@@ -131,7 +142,8 @@ _IS_BLOCKED = blocked_between_sql("stream.seller_id", "viewer")
 _NO_LONGER_ALLOWED = f"""
 SELECT viewer, stream.audience = 'followers' AND NOT {_IS_BLOCKED}
 FROM livestream_stream AS stream, unnest(%(viewers)s::uuid[]) AS viewer
-WHERE stream.id = %(stream)s AND (
+WHERE stream.id = %(stream)s
+  AND NOT EXISTS (SELECT FROM accounts_user WHERE id = viewer AND is_staff AND is_active) AND (
   {_IS_BLOCKED}
   OR stream.audience = 'followers' AND NOT EXISTS (
     SELECT FROM accounts_follow WHERE follower_id = viewer AND followed_id = stream.seller_id))
@@ -158,7 +170,7 @@ def watchable_stream(user: User, stream_id: UUID | str) -> Stream:
 
 def can_watch(user: User, stream: Stream) -> bool:
     """Return whether this person, who may see the stream, may also watch it."""
-    if stream.audience == Stream.Audience.EVERYONE or stream.seller_id == user.pk:
+    if stream.audience == Stream.Audience.EVERYONE or stream.seller_id == user.pk or user.is_staff:
         return True
     return Follow.objects.filter(follower=user, followed=stream.seller_id).exists()
 

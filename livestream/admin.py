@@ -126,7 +126,7 @@ class StreamAdmin(ReadOnlyStateAdmin):
                 return replay is not None and withdrawn_replays.is_repeatable(replay)
         return super().is_offered(action, row)
 
-    @reason_action(description="End now", done="ended")
+    @reason_action(description="End now", done="ended", help_text="The seller reads it.")
     def end_now(self, request: HttpRequest, stream: Stream, reason: str) -> None:
         streams.end_stream_by_staff(actor=request.user, stream_id=stream.pk, reason=reason)  # type: ignore[arg-type]
 

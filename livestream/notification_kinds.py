@@ -73,14 +73,28 @@ REPLAY_WITHDRAWN = declare_kind(
     Kind(
         name="replay_withdrawn",
         label=_("Withdrawn replays"),
-        when="Staff ended your stream or removed its replay",
+        when="Staff removed the replay of your stream",
         title=_("Your stream has no replay"),
-        body="%(reason)s",
+        body="%(stream)s: %(reason)s",
         link="streams/{stream_id}",
         collapse_key="replay:{stream_id}",
         labels=_REPLAY_REASONS,
         replaces_unread=True,
-        example_params={"reason": {"label": "ended_by_staff"}},
+        example_params={"stream": "Friday sneaker drop", "reason": {"label": "removed_by_staff"}},
+        example_data=_DATA | {"reason": "removed_by_staff"},
+    )
+)
+STREAM_ENDED_BY_STAFF = declare_kind(
+    Kind(
+        name="stream_ended_by_staff",
+        label=_("Streams ended by our staff"),
+        when="Staff ended your stream, which has no replay then",
+        title=_("Our staff ended your stream"),
+        body="%(stream)s: %(reason)s",
+        link="streams/{stream_id}",
+        collapse_key="replay:{stream_id}",
+        replaces_unread=True,
+        example_params={"stream": "Friday sneaker drop", "reason": "Counterfeit products"},
         example_data=_DATA | {"reason": "ended_by_staff"},
     )
 )

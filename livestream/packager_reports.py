@@ -126,6 +126,7 @@ class PackagerReports:
             if HealthWarning.UNSUPPORTED_CODEC in measurement.warnings and not newest[public_id].is_refused:
                 health.refuse_encoder(public_id=public_id, reason=HealthWarning.UNSUPPORTED_CODEC)
                 newest[public_id].is_refused = True
+        health.report_silent_encoders(measured=measured.keys())
 
     def _unrecordable(self, measured: Mapping[str, Health]) -> list[str]:
         """Return the streams without a picture whose encoders do send one, but none that can be recorded."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from redis.exceptions import RedisError
 
 from livestream import keys
@@ -12,7 +13,7 @@ from livestream.models import PublisherConnection, Stream
 from soukloop.core.db.clock import database_now
 from soukloop.core.redis.client import redis_client
 
-_SILENT_AFTER = timedelta(seconds=5)
+_SILENT_AFTER = timedelta(seconds=3)
 
 
 class BroadcastState(NamedTuple):
@@ -44,6 +45,17 @@ def is_encoder_silent(stream: Stream) -> bool:
     return stream.publisher_connections.filter(
         lost_at=None, first_segment_at=None, connected_at__lt=database_now() - _SILENT_AFTER
     ).exists()
+
+
+def silent_streams() -> list[Stream]:
+    """Return the live streams of which `is_encoder_silent` is true."""
+    connections = PublisherConnection.objects.filter(
+        stream=OuterRef("pk"),
+        lost_at=None,
+        first_segment_at=None,
+        connected_at__lt=database_now() - _SILENT_AFTER,
+    )
+    return list(Stream.objects.live().filter(Exists(connections)))
 
 
 def last_measurement(stream: Stream) -> dict[str, Any] | None:

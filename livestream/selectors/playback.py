@@ -22,6 +22,13 @@ def media_addresses(stream: Stream, viewer_id: UUID | None) -> MediaAddresses | 
     return MediaAddresses(stream.public_id, viewer_id=viewer_id) if viewer_id else None
 
 
+def is_video_withdrawn(stream: Stream) -> bool:
+    """Return whether nobody may watch a stream's video: it was withdrawn, or staff ended the stream."""
+    replay = getattr(stream, "replay", None)
+    has_withdrawn_replay = replay is not None and replay.state == Replay.State.WITHDRAWN
+    return has_withdrawn_replay or stream.end_reason == Stream.EndReason.STAFF
+
+
 def is_playable(*, token: str, kind: str, public_id: str) -> bool:
     """Return whether the media server may serve files of a stream to the holder of a token.
 
@@ -39,6 +46,8 @@ def is_playable(*, token: str, kind: str, public_id: str) -> bool:
         case "live":
             return _has_live_files(stream)
         case "clips":  # as soon as they are made
+            if stream.end_reason == Stream.EndReason.STAFF:
+                return False
             return replay_state not in (None, Replay.State.WITHDRAWN)
     return replay_state == Replay.State.READY and stream.end_reason != Stream.EndReason.STAFF
 

@@ -8,10 +8,11 @@ from rest_framework import serializers
 
 from livestream.models import Clip, Stream
 from livestream.models.clips import CLIP_SECONDS_MAX
-from livestream.selectors.playback import media_addresses
+from livestream.selectors.playback import is_video_withdrawn, media_addresses
 from soukloop.core.http.fields import PlainTextField
 
 _WEEK = 7 * 24 * 3600
+_WITHDRAWN = ("withdrawn", "nobody may see it")
 
 
 class SecondsField(serializers.FloatField):
@@ -46,7 +47,9 @@ class ClipOutput(serializers.Serializer[None]):
     clipId = serializers.UUIDField()
     streamId = serializers.UUIDField()
     title = serializers.CharField()
-    state = serializers.ChoiceField(choices=Clip.State.choices)
+    state = serializers.ChoiceField(
+        choices=[*Clip.State.choices, _WITHDRAWN], help_text="`withdrawn` with the replay, which says why"
+    )
     startSeconds = serializers.FloatField(help_text="Position in the replay")
     endSeconds = serializers.FloatField()
     durationSeconds = serializers.FloatField(allow_null=True, help_text="Once it is ready")
@@ -62,12 +65,14 @@ class ClipListOutput(serializers.Serializer[None]):
 
 def clip_body(clip: Clip, stream: Stream, *, viewer_id: UUID) -> dict[str, Any]:
     """Return a clip as clients receive it."""
-    addresses = media_addresses(stream, viewer_id) if clip.state == Clip.State.READY else None
+    is_withdrawn = is_video_withdrawn(stream)
+    is_ready = clip.state == Clip.State.READY and not is_withdrawn
+    addresses = media_addresses(stream, viewer_id) if is_ready else None
     return {
         "clipId": clip.pk,
         "streamId": stream.pk,
         "title": clip.title,
-        "state": clip.state,
+        "state": _WITHDRAWN[0] if is_withdrawn else clip.state,
         "startSeconds": clip.start_seconds,
         "endSeconds": clip.end_seconds,
         "durationSeconds": clip.duration_seconds,

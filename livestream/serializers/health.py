@@ -22,6 +22,14 @@ MESSAGES = {
     HealthWarning.STORAGE_FULL: "The server is running out of space. The recording may be incomplete.",
 }
 
+_NOTHING: dict[str, Any] = {
+    "video": None,
+    "audio": None,
+    "droppedFrames": 0,
+    "lastMediaAt": None,
+    "warnings": [],
+}
+
 
 class VideoHealthOutput(serializers.Serializer[None]):
     codec = serializers.CharField()
@@ -90,23 +98,21 @@ def measurement_body(health: Health) -> dict[str, Any]:
     }
 
 
+def silence_body() -> dict[str, Any]:
+    """Return what is said of an encoder that is connected and has sent nothing."""
+    return {**_NOTHING, "warnings": [warning_body(HealthWarning.NO_MEDIA)]}
+
+
 def health_body(
     stream: Stream, broadcast: BroadcastState, measurement: dict[str, Any] | None, *, is_silent: bool
 ) -> dict[str, Any]:
     """Return the state of a stream's encoder; `measurement` is the last one, if it is a few seconds old."""
-    nothing: dict[str, Any] = {
-        "video": None,
-        "audio": None,
-        "droppedFrames": 0,
-        "lastMediaAt": None,
-        "warnings": [warning_body(HealthWarning.NO_MEDIA)] if is_silent else [],
-    }
     body = {
         "streamId": stream.pk,
         "isConnected": broadcast.has_encoder,
         "hasPicture": broadcast.has_picture,
         "reconnectBy": broadcast.reconnect_by,
-        **(measurement or nothing),
+        **(measurement or (silence_body() if is_silent else _NOTHING)),
     }
     if broadcast.refusal and not any(warning["code"] == broadcast.refusal for warning in body["warnings"]):
         body["warnings"] = [*body["warnings"], warning_body(broadcast.refusal)]

@@ -63,7 +63,9 @@ class StreamOutput(StreamCardOutput):
     enableComments = serializers.BooleanField()
     recordStream = serializers.BooleanField()
     slowModeSeconds = serializers.IntegerField()
-    canWatch = serializers.BooleanField(help_text="False if only followers may watch and you don't follow")
+    canWatch = serializers.BooleanField(
+        help_text="False if only followers may watch and you don't follow, and once the video was withdrawn"
+    )
     products = StreamProductOutput(many=True)
 
 

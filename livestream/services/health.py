@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
@@ -10,7 +11,8 @@ from redis.exceptions import RedisError
 from livestream import access, events, keys
 from livestream.media.health import Health
 from livestream.models import Stream
-from livestream.serializers.health import measurement_body
+from livestream.selectors.broadcasts import silent_streams
+from livestream.serializers.health import measurement_body, silence_body
 from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
 from soukloop.core.redis.client import redis_client
@@ -32,6 +34,16 @@ def report_health(*, public_id: str, health: Health) -> None:
     except RedisError as error:
         logger.warning("a measurement of %s was not kept: %s", public_id, error)
     events.publish_stream_health(stream, {"streamId": stream.pk, **measurement})
+
+
+def report_silent_encoders(*, measured: Collection[str]) -> None:
+    """Tell the sellers whose encoders are connected and have sent nothing, so that there is no measurement.
+
+    `measured` are the public ids of the streams that have one.
+    """
+    for stream in silent_streams():
+        if stream.public_id not in measured:
+            events.publish_stream_health(stream, {"streamId": stream.pk, **silence_body()})
 
 
 @transaction.atomic

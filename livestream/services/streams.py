@@ -14,6 +14,7 @@ from listings.services.products import clear_live_stream, set_live_stream
 from livestream import access, events, live_counts, states
 from livestream.media import stream_keys
 from livestream.models import PublisherConnection, Replay, Stream, StreamProduct
+from livestream.notification_kinds import STREAM_ENDED_BY_STAFF
 from livestream.selectors.reactions import total_likes
 from livestream.selectors.replays import expected_vod_url
 from livestream.selectors.viewers import highest_sample, viewer_stats
@@ -23,6 +24,7 @@ from livestream.services.recording_checks import require_recordable
 from livestream.services.replays import enqueue_replay
 from livestream.services.room_sweeps import close_viewer_sessions
 from livestream.services.withdrawn_replays import withdraw_replay, withdraw_replays_of
+from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
 from soukloop.core.jobs.queue import enqueue
@@ -111,12 +113,18 @@ def end_stream(*, actor: User, stream_id: UUID) -> Stream:
 
 @transaction.atomic
 def end_stream_by_staff(*, actor: User, stream_id: UUID, reason: str) -> Stream:
-    """End any live stream as staff; the reason is logged. Raises Forbidden, Conflict."""
+    """End any live stream as staff; the seller is told the reason. Raises Forbidden, Conflict."""
     if not actor.is_staff:
         raise Forbidden
     stream = access.lock_stream(stream_id)
     _end(stream, Stream.EndReason.STAFF, note=reason)
     log_staff_action(actor=actor, row=stream, message=f"Ended: {reason}")
+    notify(
+        user_ids=[stream.seller_id],
+        kind=STREAM_ENDED_BY_STAFF,
+        params={"stream": stream.title, "reason": reason},
+        data={"stream_id": str(stream.pk), "reason": Replay.Reason.ENDED_BY_STAFF},
+    )
     return stream
 
 

@@ -33,7 +33,8 @@ def job_lock(stream_id: UUID) -> str:
 def withdraw_replay(replay: Replay, reason: Replay.Reason) -> bool:
     """Withdraw a replay in the caller's transaction, and enqueue hiding its files; False if it has none.
 
-    The seller of a stream that staff ended is notified; the owner of a closed account can't read it.
+    The seller of a replay that staff removed is notified; one whose stream staff ended was notified of that,
+    and the owner of a closed account can't read it.
     """
     now = database_now()
     has_video = ~Q(state__in=[Replay.State.WITHDRAWN, Replay.State.EMPTY])
@@ -43,11 +44,11 @@ def withdraw_replay(replay: Replay, reason: Replay.Reason) -> bool:
     if not withdrawn:
         return False
     enqueue("livestream.hide_replay", lock=job_lock(replay.pk), stream_id=str(replay.pk))
-    if reason in (Replay.Reason.ENDED_BY_STAFF, Replay.Reason.REMOVED_BY_STAFF):
+    if reason == Replay.Reason.REMOVED_BY_STAFF:
         notify(
             user_ids=[replay.stream.seller_id],
             kind=REPLAY_WITHDRAWN,
-            params={"reason": {"label": reason}},
+            params={"stream": replay.stream.title, "reason": {"label": reason}},
             data={"stream_id": str(replay.pk), "reason": reason},
         )
     return True

@@ -165,6 +165,28 @@ def test_a_withdrawn_stream_has_no_clips_until_the_ban_is_lifted(
 
 
 @pytest.mark.media
+def test_the_clips_of_a_stream_that_staff_ended_are_withdrawn_also_for_its_seller(
+    live: Stream, vods: Path, run_jobs: Any, client: Any
+) -> None:
+    record(live, grey(60))
+    clip_id = request_clip(live, 0, 2).json()["data"]["clipId"]
+    run_jobs()
+    address = f"/api/v1/streams/{live.pk}/clips"
+    [ready] = client_for(live.seller).get(address).json()["data"]["items"]
+    assert ready["state"] == "ready"
+    streams.end_stream_by_staff(actor=make_staff(), stream_id=live.pk, reason="Counterfeits")
+    token = ready["mp4Url"].removeprefix(project_settings.MEDIA_URL).split("/")[0]
+    query = {"secret": "shared-by-tests", "token": token, "kind": "clips", "stream": live.public_id}
+    assert client.get("/internal/media/playback", query).status_code == 403
+    run_jobs()
+    [shown] = client_for(live.seller).get(address).json()["data"]["items"]
+    assert (shown["state"], shown["mp4Url"], shown["posterUrl"]) == ("withdrawn", None, None)
+    assert client_for(live.seller).get(f"{address}/{clip_id}").json()["data"]["state"] == "withdrawn"
+    assert client_for(make_user()).get(address).json()["data"]["items"] == []
+    assert [path for path in vods.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.media
 def test_a_deleted_clip_leaves_no_files(live: Stream, vods: Path, run_jobs: Any) -> None:
     record(live, grey(60))
     clip_id = request_clip(live, 0, 2).json()["data"]["clipId"]

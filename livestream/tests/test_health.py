@@ -204,6 +204,35 @@ def test_an_encoder_that_connects_and_sends_nothing_is_reported(stream: Stream) 
     assert [warning["code"] for warning in health_of(stream)["warnings"]] == ["no_media"]
 
 
+def test_the_seller_of_a_silent_encoder_is_told_on_the_devices_within_five_seconds(
+    reports: PackagerReports, captured_events: list[Any]
+) -> None:
+    quiet, measured, lost = (make_live_stream() for _ in range(3))
+    connect(quiet, seconds_ago=0)
+    connect(measured, seconds_ago=9)
+    connect(lost, seconds_ago=9, lost_seconds_ago=5)
+    for tag in recorded(AVC_HEADER, AAC_HEADER, video(0, key=True), audio(20)):
+        reports.on_tag(measured.public_id, "a.flv", tag, time.time())
+    began = time.monotonic()
+
+    def told() -> list[Any]:
+        return [sent for room, _, sent in captured_events if room == f"user.{quiet.seller_id}"]
+
+    wait_until(told, "stream:health of the silent encoder", 20)
+    assert time.monotonic() - began > 2
+    [warning] = told()[0]["warnings"]
+    assert (warning["code"], told()[0]["video"], told()[0]["streamId"]) == ("no_media", None, str(quiet.pk))
+    assert told()[0] == {
+        name: value
+        for name, value in health_of(quiet).items()
+        if name not in ("isConnected", "hasPicture", "reconnectBy")
+    }
+    of_others = [sent for room, event, sent in captured_events if room == f"user.{measured.seller_id}"]
+    assert of_others
+    assert all(sent["video"] for sent in of_others)
+    assert not [sent for room, _, sent in captured_events if room == f"user.{lost.seller_id}"]
+
+
 def test_the_health_of_a_stream_belongs_to_its_seller(stream: Stream) -> None:
     assert client_for(make_user()).get(f"/api/v1/streams/{stream.pk}/health").status_code == 403
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Follow, User
 from accounts.tests.factories import block, client_for, follow, make_seller, make_staff, make_user
+from livestream.access import no_longer_allowed
 from livestream.events import publish_stream_ended
 from livestream.media.playback_tokens import make_token, read_token
 from livestream.models import Replay, Stream
@@ -107,6 +108,32 @@ def test_staff_get_the_video_of_a_followers_stream_in_the_admin(client: Any) -> 
     assert found is not None
     assert found.viewer_id == staff.pk
     assert may_play(client, token, stream)
+
+
+def test_staff_get_the_video_of_every_stream_over_the_api(client: Any) -> None:
+    staff, stream = make_staff(), make_live_stream(audience="followers")
+    block(stream.seller, staff)
+    data = client_for(staff).get(f"/api/v1/streams/{stream.pk}").json()["data"]
+    assert data["canWatch"] is True
+    token = token_of(data["hlsUrl"])
+    found = read_token(token, stream.public_id)
+    assert found is not None
+    assert found.viewer_id == staff.pk
+    assert may_play(client, token, stream)
+    assert client_for(staff).get(f"/api/v1/streams/{stream.pk}/clips").status_code == 200
+    with_replay(stream)
+    replay = client_for(staff).get(f"/api/v1/streams/{stream.pk}/replay").json()["data"]
+    assert may_play(client, token_of(replay["vodUrl"]), stream, "vods")
+    User.objects.filter(pk=staff.pk).update(is_staff=False)
+    assert not may_play(client, token, stream, "vods")
+
+
+def test_staff_find_followers_streams_in_lists_and_stay_in_their_rooms() -> None:
+    staff, stranger, stream = make_staff(), make_user(), make_live_stream(audience="followers")
+    [card] = client_for(staff).get("/api/v1/streams/live").json()["data"]["items"]
+    assert card["hlsUrl"]
+    assert client_for(stranger).get("/api/v1/streams/live").json()["data"]["items"] == []
+    assert no_longer_allowed(stream.pk, [staff.pk, stranger.pk]) == {stranger.pk: "followers_only"}
 
 
 def test_live_video_can_be_fetched_for_five_minutes_after_the_end(client: Any) -> None:

@@ -65,13 +65,17 @@ def test_a_stream_ended_by_staff_has_no_replay_and_its_seller_reads_why(
     assert (data["state"], data["reason"], data["vodUrl"]) == ("withdrawn", "ended_by_staff", None)
     assert data["message"] == "Our staff ended this stream, so it has no replay."
     kinds = [notification.kind for notification in Notification.objects.filter(user=recorded.seller)]
-    assert kinds == ["replay_withdrawn"]
+    assert kinds == ["stream_ended_by_staff"]
+    inbox = client_for(recorded.seller).get("/api/v1/notifications").json()["data"]["items"]
+    assert inbox[0]["title"] == "Our staff ended your stream"
+    for words in (recorded.title, "Counterfeits"):
+        assert words in inbox[0]["body"]
     ended = [data for _, event, data in captured_events if event == "stream:ended"]
     assert ended
     assert all(data["vodUrl"] is None for data in ended)
     assert "stream:replay_ready" not in {event for _, event, _ in captured_events}
     stream = client_for(make_user()).get(f"/api/v1/streams/{recorded.pk}").json()["data"]
-    assert stream["vodUrl"] is None
+    assert (stream["vodUrl"], stream["canWatch"]) == (None, False)
     assert len(recordings.of_stream(recorded.public_id)) == 1, "kept, where nobody can fetch it"
 
 
@@ -155,7 +159,8 @@ def test_staff_withdraw_a_replay_and_restore_it(ready: Stream, vods: Path, run_j
     withdrawn_replays.withdraw_replay_by_staff(actor=staff, stream_id=ready.pk, reason="Counterfeits")
     run_jobs()
     assert files_in(vods) == set()
-    assert Notification.objects.filter(kind="replay_withdrawn", user=ready.seller).exists()
+    notice = Notification.objects.get(kind="replay_withdrawn", user=ready.seller)
+    assert notice.params["stream"] == ready.title
     with pytest.raises(Conflict):
         withdrawn_replays.withdraw_replay_by_staff(actor=staff, stream_id=ready.pk, reason="Twice")
     with pytest.raises(Forbidden):

@@ -15,6 +15,7 @@ from livestream import access
 from livestream.models import Stream
 from livestream.selectors.analytics import end_stats, stream_analytics
 from livestream.selectors.broadcasts import broadcast_state, is_encoder_silent, last_measurement
+from livestream.selectors.playback import is_video_withdrawn
 from livestream.selectors.replays import replay_of, replay_page
 from livestream.selectors.streams import (
     list_live_streams,
@@ -232,9 +233,10 @@ def _cards_for(user: User) -> Callable[[Sequence[Stream]], list[Any]]:
 
 
 def _detail(user: User, stream: Stream) -> dict[str, Any]:
+    stream = stream_with_card_fields(stream.pk)
     return stream_body(
-        stream_with_card_fields(stream.pk),
+        stream,
         products_in_stream(stream),
         viewer_id=user.pk,
-        can_watch=access.can_watch(user, stream),
+        can_watch=access.can_watch(user, stream) and not is_video_withdrawn(stream),
     )
