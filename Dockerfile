@@ -19,7 +19,7 @@ RUN apt-get update \
     # The same numbers as in the media image: both write to the volume at /media.
     && groupadd --gid 10001 soukloop \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin soukloop \
-    && install --directory --owner 10001 --group 10001 /media /secrets
+    && install --directory --owner 10001 --group 10001 /media /secrets /metrics
 COPY --from=build /venv /venv
 # Threads that take turns with 16 heaps leave holes in each.
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2

@@ -16,6 +16,7 @@ from typing import IO
 from django.conf import settings
 from django.db import Error, connections
 
+from livestream import metrics
 from livestream.media import recordings
 from livestream.media.packaging.renditions import Transcoders
 from livestream.media.packaging.store import JOURNAL, BroadcastFolder
@@ -51,6 +52,7 @@ class Packager:
         self._database = ThreadPoolExecutor(1, thread_name_prefix="database")
         self._is_database_known_unavailable = False
         self._is_disk_known_full = False
+        self._counted_dropped = 0
 
     async def run(self) -> None:
         """Package until the task is cancelled; whatever was not finished, another packager goes on with."""
@@ -97,6 +99,7 @@ class Packager:
         self._tasks.pop(public_id, None)
         self._streams.pop(public_id, None)
         if not task.cancelled() and (error := task.exception()):
+            metrics.GIVEN_UP.inc()
             logger.error("packaging %s was given up", public_id, exc_info=error)
 
     async def _package(self, public_id: str) -> None:
@@ -176,6 +179,11 @@ class Packager:
         if is_full and not self._is_disk_known_full:
             logger.error("only %d MiB are free for recordings and segments", free // 2**20)
         self._is_disk_known_full = is_full
+        metrics.PACKAGED.set(len(self._streams))
+        metrics.TRANSCODERS_FREE.set(self.transcoders.free)
+        metrics.DISK_FREE.set(free)
+        metrics.RENDITIONS_GIVEN_UP.inc(self.transcoders.dropped - self._counted_dropped)
+        self._counted_dropped = self.transcoders.dropped
         status = {
             "time": time.time(),
             "process": os.getpid(),

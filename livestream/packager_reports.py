@@ -4,6 +4,7 @@ import logging
 import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from redis.exceptions import RedisError
 
+from livestream import metrics
 from livestream.media import recordings
 from livestream.media.flv.tags import NotFlv, Tag, sequence_headers_before
 from livestream.media.health import Health, HealthMeter, HealthWarning
@@ -121,6 +123,10 @@ class PackagerReports:
             measured[public_id] = measured[public_id]._replace(
                 warnings=(HealthWarning.UNSUPPORTED_CODEC, *warnings)
             )
+        metrics.BROADCASTS.set(len(measured))
+        warned = Counter(warning for measurement in measured.values() for warning in measurement.warnings)
+        for warning in HealthWarning:
+            metrics.WARNINGS.labels(warning.value).set(warned[warning])
         for public_id, measurement in measured.items():
             health.report_health(public_id=public_id, health=measurement)
             if HealthWarning.UNSUPPORTED_CODEC in measurement.warnings and not newest[public_id].is_refused:

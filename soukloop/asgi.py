@@ -23,6 +23,7 @@ from soukloop.core.http.body_limit import Asgi, BodyLimit  # noqa: E402
 from soukloop.core.http.disconnects import IgnoreDisconnects  # noqa: E402
 from soukloop.core.http.middleware import InlineSignals  # noqa: E402
 from soukloop.core.memory import tune_gc  # noqa: E402
+from soukloop.core.metrics.processes import process_sampler  # noqa: E402
 from soukloop.realtime import lifecycle, shutdown  # noqa: E402
 from soukloop.realtime.routing import websocket_application  # noqa: E402
 from soukloop.realtime.socketio import PATH, SocketIoApp, SocketIoServer  # noqa: E402
@@ -44,6 +45,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await lifecycle.start()
+            process_sampler.start("web")
             shutdown.announce_on_signals(socketio_server.end_without_logins)
             await send({"type": "lifespan.startup.complete"})
         else:

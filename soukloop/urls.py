@@ -7,12 +7,14 @@ from django.views.generic import RedirectView
 from soukloop.core.domain import collect_urls
 from soukloop.core.http.health import healthz, readyz
 from soukloop.core.http.views import DocsPage, OpenApiDocument, RedocPage, UnknownUrl
+from soukloop.core.metrics.page import metrics
 from soukloop.realtime.views import asyncapi_document
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/docs")),
     path("healthz", healthz),
     path("readyz", readyz),
+    path("metrics", metrics),
     path("openapi.json", OpenApiDocument.as_view(), name="openapi"),
     path("asyncapi.json", asyncapi_document),
     path("docs", DocsPage.as_view(url_name="openapi"), name="docs"),

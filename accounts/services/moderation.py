@@ -15,6 +15,7 @@ from soukloop.core.errors import Conflict, Forbidden
 from soukloop.core.staff.history import log_staff_action
 
 _NOT_FOR_MODERATORS = ("admin", "auth", "contenttypes", "sessions", "procrastinate", "core")
+_ON_JOBS = ("view_procrastinatejob", "change_procrastinatejob")  # to see them, and retry those that failed
 
 
 def ban_user(*, actor: User, user_id: UUID, reason: str) -> User:
@@ -103,7 +104,10 @@ def _moderators() -> Group:
     if is_new:
         view_and_change = Q(codename__startswith="view_") | Q(codename__startswith="change_")
         permissions = Permission.objects.filter(view_and_change)
-        group.permissions.set(permissions.exclude(content_type__app_label__in=_NOT_FOR_MODERATORS))
+        group.permissions.set(
+            permissions.exclude(content_type__app_label__in=_NOT_FOR_MODERATORS)
+            | permissions.filter(content_type__app_label="procrastinate", codename__in=_ON_JOBS)
+        )
     return group
 
 

@@ -63,6 +63,7 @@ def _values(
         "MEDIA_URL": f"http://{host}:{ports['MEDIA_PORT']}/",
         "MEDIA_ROOT": str(instance.data / "media"),
         "MEDIA_SECRET": instance.secret("MEDIA_SECRET"),
+        "METRICS_DIR": str(instance.data / "metrics") if instance.name == "run" else "",
         "MEDIA_CONTROL_URL": f"http://127.0.0.1:{instance.private_port('media-control')}",
         "VAPID_PRIVATE_KEY": vapid_private_key(instance),
         "DEBUG": "true",

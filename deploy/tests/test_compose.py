@@ -110,8 +110,12 @@ def test_services_wait_for_what_they_need_come_back_and_keep_their_data() -> Non
         assert (ROOT / source).is_file()
         assert target.startswith("/etc/nginx/")
         assert mode == "ro"
-    assert mounted == {name: ["media:/media", "secrets:/secrets"] for name in APPLICATION}
-    assert set(COMPOSE["volumes"]) == {"postgres", "media", "secrets"}
+    shared = ["media:/media", "secrets:/secrets", "metrics:/metrics"]
+    assert mounted == {name: shared for name in APPLICATION}
+    assert set(COMPOSE["volumes"]) == {"postgres", "media", "secrets", "metrics"}
+    assert (
+        COMPOSE["volumes"]["metrics"]["driver_opts"]["type"] == "tmpfs"
+    )  # a full disk would kill its writers
 
 
 def test_the_web_command_is_one_that_uvicorn_understands_and_believes_no_proxy() -> None:

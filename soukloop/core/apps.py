@@ -6,6 +6,6 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        # They register system checks and an admin screen; both need the models.
+        # They register system checks, an admin screen and metrics; most need the models.
         from soukloop.core import checks  # noqa: F401, PLC0415
-        from soukloop.core.jobs import admin  # noqa: F401, PLC0415
+        from soukloop.core.jobs import admin, metrics  # noqa: F401, PLC0415

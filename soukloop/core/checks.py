@@ -29,6 +29,14 @@ def production_settings(app_configs: Any = None, **kwargs: Any) -> list[Critical
             )
         )
     problems += _weak_secrets()
+    if any(_is_everybody(network) for network in settings.METRICS_ADDRESSES):
+        problems.append(
+            Critical(
+                "METRICS_ADDRESSES names no network, or one that has everybody in it.",
+                hint="List the addresses of Prometheus, or set METRICS_TOKEN instead.",
+                id="soukloop.E005",
+            )
+        )
     if not settings.ALLOWED_HOSTS or any("*" in host for host in settings.ALLOWED_HOSTS):
         problems.append(
             Critical(
@@ -64,6 +72,7 @@ def _weak_secrets() -> list[Critical]:
         and _is_example(database.get("PASSWORD", "")),
         "S3_SECRET_KEY": _is_example(storage.get("OPTIONS", {}).get("secret_key") or ""),
         "SMS_HTTP_TOKEN": _is_example(settings.SMS_HTTP_TOKEN),
+        "METRICS_TOKEN": bool(settings.METRICS_TOKEN) and _is_weak(settings.METRICS_TOKEN, 32),
         "EMAIL_URL": _is_example(settings.EMAIL_HOST_PASSWORD or ""),
     }
     return [
@@ -83,6 +92,13 @@ def _is_example(value: str) -> bool:
 
 def _is_weak(value: str, length: int) -> bool:
     return len(value) < length or len(set(value)) < 10 or _is_example(value)
+
+
+def _is_everybody(network: str) -> bool:
+    try:
+        return ipaddress.ip_network(network, strict=False).prefixlen == 0
+    except ValueError:
+        return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -15,7 +15,7 @@ class DomainApp(AppConfig):
     Modules of the app that are found by name, all optional: `urls` (under `/api/v1/`), `internal_urls`
     (under `/internal/`), `events`, `commands`, `rooms`, `routing` (sockets), `tasks` (background jobs),
     `notification_kinds` (kinds of notification), `demo` (demo data), `fast_reads` (GETs answered beside
-    Django), `receivers` (callbacks that the app registers with hooks of lower apps).
+    Django), `metrics`, `receivers` (callbacks that the app registers with hooks of lower apps).
     """
 
     default = False  # so that Django never picks this base class as an app's config
@@ -34,6 +34,7 @@ class DomainApp(AppConfig):
         cls.default = True
 
     def ready(self) -> None:
+        import_submodule(self, "metrics")
         import_submodule(self, "receivers")
 
 

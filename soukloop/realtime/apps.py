@@ -8,4 +8,5 @@ class RealtimeConfig(AppConfig):
 
     def ready(self) -> None:
         autodiscover_modules("rooms", "events", "commands")
-        from soukloop.realtime import builtin_commands, builtin_events  # noqa: F401, PLC0415 - declares them
+        # Each declares something.
+        from soukloop.realtime import builtin_commands, builtin_events, metrics  # noqa: F401, PLC0415

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -12,7 +13,7 @@ from django.db import connections
 from soukloop.core.errors import BadRequest, DomainError, ServerError, Unavailable, ValidationFailed
 from soukloop.core.http.envelope import domain_error, error_body
 from soukloop.core.redis.action_limits import count_action
-from soukloop.realtime import attention
+from soukloop.realtime import attention, metrics
 from soukloop.realtime.commands import COMMANDS, Command
 from soukloop.realtime.events import EVENTS
 from soukloop.realtime.hub import Hub, hub
@@ -78,6 +79,20 @@ def _call_and_close_connections(function: Callable[[], T]) -> T:
 
 
 def _execute(session: Session, event: Any, data: Any) -> dict[str, Any]:
+    """Run a command, and count it by a name that we know."""
+    name = event if isinstance(event, str) and event in COMMANDS else "unknown"
+    started, result = time.perf_counter(), "ok"
+    try:
+        return _execute_limited(session, event, data)
+    except DomainError as error:
+        result = "failed" if error.status >= 500 else "refused"
+        raise
+    finally:
+        metrics.COMMANDS.labels(name, result).inc()
+        metrics.COMMAND_SECONDS.labels(name).observe(time.perf_counter() - started)
+
+
+def _execute_limited(session: Session, event: Any, data: Any) -> dict[str, Any]:
     action = None
     try:
         command = COMMANDS.get(event) if isinstance(event, str) else None

@@ -54,6 +54,10 @@ class EngineSink:
         self._closing: asyncio.Task[None] | None = None
 
     @property
+    def transport_name(self) -> str:
+        return "socketio_websocket" if self._session.upgraded else "socketio_polling"
+
+    @property
     def is_writable(self) -> bool:
         if not self.is_open:
             return False

@@ -16,6 +16,7 @@ from soukloop.core import jsonlib
 from soukloop.realtime.events import EVENTS, Merge
 from soukloop.realtime.frames import Batch, Frame
 from soukloop.realtime.members import CLOSE_SESSION_ENDED, Member
+from soukloop.realtime.metrics import DELIVERIES
 from soukloop.realtime.publisher import publisher
 from soukloop.realtime.sessions import is_closed_by
 
@@ -77,9 +78,10 @@ class Room:
             return
         self.flush()
         batch = Batch([frame])
-        for member in list(self.members.values()):
-            if excluded_room not in member.rooms:
-                member.deliver(batch)
+        members = [member for member in self.members.values() if excluded_room not in member.rooms]
+        for member in members:
+            member.deliver(batch)
+        DELIVERIES.inc(len(members))
 
     def send(self, frame: Frame) -> None:
         """Send to every member, batched with other events in a big room."""
@@ -109,8 +111,10 @@ class Room:
             return
         frames, self.pending = self.pending, []
         batch = Batch(frames)
-        for member in list(self.members.values()):
+        members = list(self.members.values())
+        for member in members:
             member.deliver(batch)
+        DELIVERIES.inc(len(members) * len(frames))  # once for all members: it takes as long as a delivery
         self.flushed_at = time.monotonic()
 
     def add(self, member: Member) -> None:

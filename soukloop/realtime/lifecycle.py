@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -12,14 +13,16 @@ from soukloop.core import jsonlib
 from soukloop.core.batching import AsyncBatcher
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import DomainError
+from soukloop.core.metrics.processes import sampling
 from soukloop.realtime import attention, presence, session_checks
 from soukloop.realtime.builtin_events import CONNECTED
 from soukloop.realtime.dispatch import ThreadConnection, run_in_thread, run_leave_hooks
 from soukloop.realtime.frames import Batch, Frame
 from soukloop.realtime.hub import hub
 from soukloop.realtime.members import CLOSE_TOO_MANY, Member, Sink
+from soukloop.realtime.metrics import ROOMS, SOCKETS, TRANSPORTS
 from soukloop.realtime.outbox import publish_overdue
-from soukloop.realtime.rooms import RoomKind, kind_of, user_room
+from soukloop.realtime.rooms import ROOM_KINDS, RoomKind, kind_of, user_room
 from soukloop.realtime.sessions import Session, SocketUser
 
 logger = logging.getLogger("soukloop.socket")
@@ -37,9 +40,20 @@ async def start() -> None:
     if await hub.start():
         hub.remove_from_room = _remove_from_room
         hub.check_rooms = _check_rooms
+        sampling.register(_sample_sockets)
         hub.spawn(_heartbeat_loop())
         hub.spawn(_outbox_loop())
         hub.spawn(session_checks.check_forever())
+
+
+def _sample_sockets() -> None:
+    """Count the open sockets by what their events go through, and the rooms."""
+    sockets = Counter(member.sink.transport_name for member in list(hub.members.values()))
+    for transport in TRANSPORTS:
+        SOCKETS.labels(transport).set(sockets[transport])
+    rooms = Counter(kind_of(room) for room in list(hub.rooms))
+    for kind in ROOM_KINDS.values():
+        ROOMS.labels(kind.name).set(rooms[kind])
 
 
 async def stop() -> None:

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from soukloop.core import jsonlib
 from soukloop.realtime.frames import Batch, Frame, WireFormat
+from soukloop.realtime.metrics import EVENTS_DROPPED, SOCKETS_CLOSED
 from soukloop.realtime.sessions import Session
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,10 @@ class Sink(Protocol):
     """Where a member's events are written: what the hub needs of a transport."""
 
     member: "Member | None"
+
+    @property
+    def transport_name(self) -> str:
+        """Return one of TRANSPORTS, for the metrics."""
 
     @property
     def is_writable(self) -> bool:
@@ -99,6 +104,7 @@ class Member:
         if not self.is_closed:
             self.is_closed = True
             self.backlog = None
+            SOCKETS_CLOSED.labels(str(code)).inc()
             self.sink.close(code, reason, reconnect=reconnect)
 
     def _enqueue(self, frames: list[Frame]) -> None:
@@ -107,7 +113,9 @@ class Member:
         for frame in frames:
             if len(self.backlog) < settings.SOCKET_QUEUE_MAX:
                 self.backlog.append(frame)
-            elif not frame.is_ephemeral and not self._drop_ephemeral_for(frame):
+            elif frame.is_ephemeral:
+                EVENTS_DROPPED.inc()
+            elif not self._drop_ephemeral_for(frame):
                 return
 
     def _drop_ephemeral_for(self, frame: Frame) -> bool:
@@ -117,6 +125,7 @@ class Member:
         """
         kept = deque(queued for queued in self.backlog or () if not queued.is_ephemeral)
         if len(kept) < settings.SOCKET_QUEUE_MAX:
+            EVENTS_DROPPED.inc(len(self.backlog or ()) - len(kept))
             self.backlog = kept
             self.backlog.append(frame)
             return True
@@ -134,6 +143,10 @@ class AsgiSink:
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self.member: Member | None = None
+
+    @property
+    def transport_name(self) -> str:
+        return "websocket"
 
     @property
     def is_writable(self) -> bool:

@@ -12,6 +12,8 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
+from soukloop.realtime.metrics import PUBLISHED
+
 logger = logging.getLogger(__name__)
 
 QUEUE_MAX = 10_000
@@ -71,6 +73,7 @@ class Publisher:
         """
         with self._lock:
             if len(self._queue) >= QUEUE_MAX:
+                PUBLISHED.labels("dropped").inc()
                 logger.error("publish queue is full: event for room %s dropped", room)
                 return
             self._queue.append((room, message, receipt))
@@ -120,8 +123,10 @@ class Publisher:
             except Exception as error:
                 rooms = ", ".join(sorted({room for room, _, _ in batch})[:3])
                 reason = error or type(error).__name__
+                PUBLISHED.labels("failed").inc(len(batch))
                 logger.warning("publishing %s events to %s failed: %s", len(batch), rooms, reason)
                 continue
+            PUBLISHED.labels("sent").inc(len(batch))
             for _, _, receipt in batch:
                 if receipt is not None:
                     receipt.sent()

@@ -18,6 +18,7 @@ from soukloop.core.http.connections import open_connections
 from soukloop.realtime.budgets import ByteBudget
 from soukloop.realtime.frames import Batch, WireFormat
 from soukloop.realtime.members import CLOSE_FLOODING, FLOODING, Member
+from soukloop.realtime.metrics import SOCKETS_CLOSED
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,10 @@ class TransportSink:
         self.is_writable = True
         self.wire = WireFormat.WEBSOCKET
         self.member: Member | None = None
+
+    @property
+    def transport_name(self) -> str:
+        return "websocket" if self.wire is WireFormat.WEBSOCKET else "socketio_websocket"
 
     def write(self, batch: Batch) -> None:
         self._protocol.transport.write(batch.raw(self.wire))
@@ -94,6 +99,7 @@ class WebSocketProtocol(WSProtocol):
     def close_flooder(self) -> None:
         """Close a connection that sends more than it may."""
         self.is_flooding = True
+        SOCKETS_CLOSED.labels(str(CLOSE_FLOODING)).inc()
         if self.handshake_complete:
             # Closed later: while there is unread data, the kernel would drop the close frame as well.
             self.fail(CLOSE_FLOODING, FLOODING, after=FLOODER_DRAIN)

@@ -21,7 +21,9 @@ from soukloop.core.fast_reads.pool import AsyncPool
 from soukloop.core.fast_reads.routes import FastRoute
 from soukloop.core.http.body_limit import Asgi, Message, Receive, Send
 from soukloop.core.http.envelope import exception_handler
+from soukloop.core.http.request_metrics import count_request
 from soukloop.core.http.requests import forwarded_ip, log_request, take_request_id
+from soukloop.core.metrics.processes import count_connections, sampling
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class FastReads:
         self.limiter = AsyncRateLimiter()
         self.parse = lru_cache(maxsize=256)(_parse)  # most requests are for the same few pages
         self.pool: AsyncPool | None = None
+        sampling.register(self._sample)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         route = self.routes.get(scope["path"]) if scope["method"] == "GET" else None
@@ -72,15 +75,19 @@ class FastReads:
         }
         await send(start)
         await send({"type": "http.response.body", "body": answer.body})
-        # Logged after the response is sent: uvloop writes to the socket once the loop's ready callbacks ran.
-        log = partial(log_request, took=took, ip=ip, user_id=answer.user_id)
-        asyncio.get_running_loop().call_soon(log, "GET", scope["path"], answer.status)
+        # After the response is sent: uvloop writes to the socket once the loop's ready callbacks ran.
+        log = partial(_log_and_count, took=took, ip=ip, user_id=answer.user_id)
+        asyncio.get_running_loop().call_soon(log, scope["path"], answer.status)
 
     async def close(self) -> None:
         """Close the connections, when the server stops."""
         if self.pool is not None:
             await self.pool.close()
             self.pool = None
+
+    def _sample(self) -> None:
+        if self.pool is not None:
+            count_connections("fast_reads", self.pool)
 
     async def _answer(self, route: FastRoute, query: bytes, headers: Headers, ip: str) -> Answer:
         user_id = None
@@ -111,6 +118,11 @@ class FastReads:
         except (psycopg.OperationalError, TimeoutError) as error:
             logger.warning("feed query failed: %s", error)
             raise Unavailable from error
+
+
+def _log_and_count(path: str, status: int, *, took: float, ip: str, user_id: object) -> None:
+    log_request("GET", path, status, took=took, ip=ip, user_id=user_id)
+    count_request("GET", path, status, took)
 
 
 def _parse(route: FastRoute, query: bytes) -> Any:

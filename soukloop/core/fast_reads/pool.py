@@ -67,6 +67,8 @@ class AsyncPool:
     """
 
     def __init__(self, size: int) -> None:
+        self._size = size
+        self._used = 0
         self._free = asyncio.Semaphore(size)
         self._idle: dict[bool, list[_Link]] = {True: [], False: []}
         self._outage = Outage()
@@ -81,6 +83,7 @@ class AsyncPool:
                 await self._free.acquire()
         else:
             await self._free.acquire()
+        self._used += 1
         try:
             idle = self._idle[statement.has_one_plan]
             while idle:
@@ -101,7 +104,12 @@ class AsyncPool:
                     raise
             return await self._fetch_over(await self._connect(statement.has_one_plan), statement)
         finally:
+            self._used -= 1
             self._free.release()
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return the numbers of connections that are used, that are idle, and that may be used at a time."""
+        return self._used, sum(len(idle) for idle in self._idle.values()), self._size
 
     async def close(self) -> None:
         """Close the idle connections."""

@@ -12,6 +12,7 @@ from django.conf import settings
 from soukloop.core import jsonlib
 from soukloop.core.errors import DomainError, PayloadTooLarge, RequestTimeout
 from soukloop.core.http.envelope import error_body
+from soukloop.core.http.request_metrics import REFUSED, count_request
 
 # How much of a refused body is still read, and for how long.
 DRAIN_MAX = 32 * 1024 * 1024
@@ -41,6 +42,7 @@ class BodyLimit:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _may_have_body(scope):
             return await self.app(scope, receive, send)
+        started = time.perf_counter()
         headers = dict(scope["headers"])
         is_form = headers.get(b"content-type", b"").startswith(b"multipart/")
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_form else settings.JSON_BODY_MAX_BYTES
@@ -53,6 +55,7 @@ class BodyLimit:
                 raise PayloadTooLarge
             received = await read_body(receive, limit)
         except (PayloadTooLarge, RequestTimeout) as error:
+            count_request(scope["method"], REFUSED, error.status, time.perf_counter() - started)
             return await _refuse(send, error)
         try:
             await self.app(with_length(scope, received.size), _replay(received.messages(), receive), send)

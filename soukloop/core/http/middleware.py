@@ -35,8 +35,8 @@ from soukloop.core.http.upload_queue import UploadQueue
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# The API, the media server's callbacks, health checks. Everything else is a page.
-_API_PATHS = ("/api/", "/internal/", "/healthz", "/readyz")
+# The API, the media server's callbacks, health checks, metrics. Everything else is a page.
+_API_PATHS = ("/api/", "/internal/", "/healthz", "/readyz", "/metrics")
 
 
 class ApiMiddleware:

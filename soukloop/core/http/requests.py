@@ -15,6 +15,8 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from soukloop.core.http.request_metrics import count_request, route_of
+
 logger = logging.getLogger("soukloop.request")
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -120,13 +122,15 @@ class RequestMiddleware:
 
     def _finish(self, request: HttpRequest, response: HttpResponse, started: float) -> HttpResponse:
         response["X-Request-ID"] = request_id.get()
-        if request.path in ("/healthz", "/readyz") and response.status_code < 400:
+        took = time.perf_counter() - started
+        count_request(str(request.method), route_of(request), response.status_code, took)
+        if request.path in ("/healthz", "/readyz", "/metrics") and response.status_code < 400:
             return response
         log_request(
             str(request.method),
             request.path,
             response.status_code,
-            took=time.perf_counter() - started,
+            took=took,
             ip=client_ip(request),
             user_id=getattr(request, "authenticated_user_id", None),
         )

@@ -17,6 +17,7 @@ from soukloop.core import jsonlib
 from soukloop.core.errors import DomainError, HeadersTooLarge, RateLimited, RequestTimeout, Unavailable
 from soukloop.core.http.connections import RETRY_SECONDS, open_connections
 from soukloop.core.http.envelope import error_body
+from soukloop.core.metrics import CONNECTIONS_REFUSED
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, error: DomainError) -> None:
         """Answer before there is a request that an application could answer, and close the connection."""
         logger.info("connection refused: %s", error.code)
+        CONNECTIONS_REFUSED.labels(error.code).inc()
         body = jsonlib.dumps(error_body(error))
         lines = [
             f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",

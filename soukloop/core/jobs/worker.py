@@ -21,6 +21,7 @@ from procrastinate.jobs import Job, Status
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
 
+from soukloop.core.jobs.metrics import count_job
 from soukloop.core.jobs.stalled import queue_stalled_jobs
 
 logger = logging.getLogger(__name__)
@@ -129,12 +130,13 @@ class RecoveringWorker(Worker):
         await self.app.job_manager.unregister_worker(old_id)
         await queue_stalled_jobs()
 
-    async def _persist_job_status(self, job: Job, *args: Any, **details: Any) -> None:
+    async def _persist_job_status(self, job: Job, status: Status, *args: Any, **details: Any) -> None:
         try:
-            await super()._persist_job_status(job, *args, **details)
+            await super()._persist_job_status(job, status, *args, **details)
         except UniqueViolation:
             # The next run of this periodic job is queued already, and does what this one could not.
             await self.app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+        count_job(job, status, **details)
 
 
 async def run_worker(*, concurrency: int, shutdown_timeout: float) -> None:

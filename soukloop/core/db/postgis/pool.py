@@ -29,6 +29,7 @@ class ThreadPool:
 
     def __init__(self, connect: Callable[[], Connection[Any]], *, max_size: int, timeout: float) -> None:
         self._connect = connect
+        self._max_size = max_size
         self._timeout = timeout
         self._free = threading.BoundedSemaphore(max_size)
         self._idle: deque[Connection[Any]] = deque()  # used last at the right; appends and pops are atomic
@@ -69,6 +70,11 @@ class ThreadPool:
         self._is_closed = True
         while self._idle:
             self._drop(self._idle.popleft())
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return the numbers of connections that are used, that are idle, and that may be open."""
+        idle = len(self._idle)
+        return max(0, len(self._times) - idle), idle, self._max_size
 
     def _idle_connection(self) -> Connection[Any] | None:
         while True:

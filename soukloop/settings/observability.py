@@ -1,0 +1,19 @@
+"""Metrics, traces and reports of errors; each is off until it is configured."""
+
+from datetime import timedelta
+
+from soukloop.settings.base import DEBUG
+from soukloop.settings.environment import env, secret
+
+# Who may read /metrics: with this bearer token, or from these addresses and networks; with neither, nobody.
+METRICS_TOKEN = secret("METRICS_TOKEN")
+METRICS_ADDRESSES = env.list("METRICS_ADDRESSES", default=["127.0.0.0/8", "::1"] if DEBUG else [])
+# Where the processes of one machine keep their values, on a tmpfs. Empty: /metrics has one web process's.
+METRICS_DIR = env.str("METRICS_DIR", default="")
+METRICS_SAMPLED_EVERY = timedelta(seconds=5)  # what a process measures of itself
+METRICS_CACHED_FOR = timedelta(seconds=5)  # what PostgreSQL is asked at a scrape
+
+# For example http://collector:4318. Empty: no traces.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
+# Empty: errors are only logged.
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
