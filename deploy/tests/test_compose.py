@@ -111,7 +111,7 @@ def test_services_wait_for_what_they_need_come_back_and_keep_their_data() -> Non
         assert target.startswith("/etc/nginx/")
         assert mode == "ro"
     shared = ["media:/media", "secrets:/secrets", "metrics:/metrics"]
-    assert mounted == {name: shared for name in APPLICATION}
+    assert mounted == dict.fromkeys(APPLICATION, shared)
     assert set(COMPOSE["volumes"]) == {"postgres", "media", "secrets", "metrics"}
     assert (
         COMPOSE["volumes"]["metrics"]["driver_opts"]["type"] == "tmpfs"
