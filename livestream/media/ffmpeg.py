@@ -206,7 +206,10 @@ def save_poster(source: Path, target: Path, *, at: float) -> None:
 
 
 def decode_errors(video: Iterable[bytes], *, folder: Path, seconds: float) -> str:
-    """Decode a whole MP4 that plays while loading; return the errors, "" if there are none."""
+    """Decode a whole MP4 that plays while loading; return the errors, "" if there are none.
+
+    Raises FfmpegInterrupted, which says nothing about the video.
+    """
     limit = int(60 + 4 * seconds)  # nothing that can be shown takes as long to decode as to play
     with sandbox.working_folder(folder) as empty:
         try:
@@ -221,6 +224,8 @@ def decode_errors(video: Iterable[bytes], *, folder: Path, seconds: float) -> st
                 feed=video,
                 limits=sandbox.Limits(cpu_seconds=limit, wall_seconds=4 * limit),
             )
+        except FfmpegInterrupted:
+            raise
         except FfmpegError as error:
             return str(error)
     return errors.strip()

@@ -35,11 +35,13 @@ class _Formats:
     video: VideoConfig
     audio: AudioConfig
 
+    copies_nothing: bool = False
+
     def copies_video(self, section: Section) -> bool:
-        return _parameter_sets(section.video) == _parameter_sets(self.video)
+        return not self.copies_nothing and _parameter_sets(section.video) == _parameter_sets(self.video)
 
     def copies_audio(self, section: Section) -> bool:
-        return section.audio == self.audio
+        return not self.copies_nothing and section.audio == self.audio
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,15 @@ class _Encoded:
     audio: Path | None
 
 
-def join(pieces: Sequence[Piece], target: Path) -> None:
-    """Make one MP4 of sections; temporary files are left in its folder. Raises FfmpegError, OSError."""
-    formats = _Formats(_video_target(pieces), _audio_target(pieces))
+def join(pieces: Sequence[Piece], target: Path, *, encodes_all: bool = False) -> None:
+    """Make one MP4 of sections; temporary files are left in its folder. Raises FfmpegError, OSError.
+
+    With `encodes_all` nothing is copied, so that what the encoder damaged is in no frame.
+    """
+    audio = _audio_target(pieces)
+    if encodes_all and audio.codec_string != _AAC_LC:
+        audio = _aac_lc(audio)
+    formats = _Formats(_video_target(pieces), audio, encodes_all)
     encoder = _Encoder(formats, target.parent)
     if all(formats.copies_video(piece.section) and formats.copies_audio(piece.section) for piece in pieces):
         encoded = [_Encoded(None, None)] * len(pieces)
@@ -100,8 +108,13 @@ def _audio_target(pieces: Sequence[Piece]) -> AudioConfig:
     for audio in by_length:
         if audio.codec_string == _AAC_LC and not audio.needs_transcoding and audio != SILENT_AUDIO:
             return audio
-    rate = longest.sample_rate if longest.sample_rate in _RATE_INDEX else 44100
-    channels = min(2, max(1, longest.channels))
+    return _aac_lc(longest)
+
+
+def _aac_lc(audio: AudioConfig) -> AudioConfig:
+    """Return the AAC-LC nearest to a format."""
+    rate = audio.sample_rate if audio.sample_rate in _RATE_INDEX else 44100
+    channels = min(2, max(1, audio.channels))
     return AudioConfig(
         "aac", _AAC_LC, rate, channels, _aac_lc_configuration(rate, channels), frame_samples=_AAC_FRAME
     )

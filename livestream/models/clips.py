@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from livestream.models.streams import Stream
 from soukloop.core.db.fields import UpdatedAtField
 
-CLIP_SECONDS_MAX = 60
+CLIP_SECONDS_MIN, CLIP_SECONDS_MAX = 1, 60
 
 
 class Clip(models.Model):

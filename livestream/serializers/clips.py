@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from livestream.models import Clip, Stream
-from livestream.models.clips import CLIP_SECONDS_MAX
+from livestream.models.clips import CLIP_SECONDS_MAX, CLIP_SECONDS_MIN
 from livestream.selectors.playback import is_video_withdrawn, media_addresses
 from soukloop.core.http.fields import PlainTextField
 
@@ -36,9 +36,13 @@ class ClipInput(serializers.Serializer[None]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         seconds = attrs["end_seconds"] - attrs["start_seconds"]
-        if not 1 <= seconds <= CLIP_SECONDS_MAX:
+        if not CLIP_SECONDS_MIN <= seconds <= CLIP_SECONDS_MAX:
             raise serializers.ValidationError(
-                {"end_seconds": [f"A clip is between 1 and {CLIP_SECONDS_MAX} seconds long."]}
+                {
+                    "end_seconds": [
+                        f"A clip is between {CLIP_SECONDS_MIN} and {CLIP_SECONDS_MAX} seconds long."
+                    ]
+                }
             )
         return attrs
 
@@ -51,7 +55,7 @@ class ClipOutput(serializers.Serializer[None]):
         choices=[*Clip.State.choices, _WITHDRAWN], help_text="`withdrawn` with the replay, which says why"
     )
     startSeconds = serializers.FloatField(help_text="Position in the replay")
-    endSeconds = serializers.FloatField()
+    endSeconds = serializers.FloatField(help_text="Never behind the end of the video, once it is ready")
     durationSeconds = serializers.FloatField(allow_null=True, help_text="Once it is ready")
     mp4Url = serializers.URLField(allow_null=True, help_text="Once it is ready")
     posterUrl = serializers.URLField(allow_null=True, help_text="Once it is ready")

@@ -33,8 +33,12 @@ _NOTHING: dict[str, Any] = {
 
 class VideoHealthOutput(serializers.Serializer[None]):
     codec = serializers.CharField()
-    width = serializers.IntegerField(help_text="Pixels")
-    height = serializers.IntegerField(help_text="Pixels")
+    width = serializers.IntegerField(
+        allow_null=True, help_text="Pixels; null for a codec that isn't supported"
+    )
+    height = serializers.IntegerField(
+        allow_null=True, help_text="Pixels; null for a codec that isn't supported"
+    )
     frameRate = serializers.FloatField(help_text="Frames a second, over 5 s")
     bitrate = serializers.IntegerField(help_text="Bits a second, over 5 s")
     keyframeDistance = serializers.FloatField(allow_null=True, help_text="Seconds; null before two keyframes")
@@ -79,8 +83,8 @@ def measurement_body(health: Health) -> dict[str, Any]:
         "video": video
         and {
             "codec": video.codec,
-            "width": video.width,
-            "height": video.height,
+            "width": video.width or None,
+            "height": video.height or None,
             "frameRate": video.frame_rate,
             "bitrate": video.bitrate,
             "keyframeDistance": video.keyframe_distance,

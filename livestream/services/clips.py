@@ -14,6 +14,7 @@ from accounts.models import User
 from livestream import access
 from livestream.media import addresses, clip_video, ffmpeg, recordings, replay_files
 from livestream.models import Clip, Replay, Stream
+from livestream.models.clips import CLIP_SECONDS_MIN
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.release import release_connection
 from soukloop.core.errors import Conflict, ValidationFailed
@@ -32,8 +33,8 @@ def create_clip(
 ) -> Clip:
     """Enqueue cutting a clip out of the actor's own stream, which is live or has a replay.
 
-    Raises NotFound, Forbidden, Conflict (`no_video_to_clip`, `too_many_clips`), and ValidationFailed for an
-    end behind that of the video.
+    An end that is up to a second behind that of the video is moved to it. Raises NotFound, Forbidden,
+    Conflict (`no_video_to_clip`, `too_many_clips`), and ValidationFailed for one that is further behind it.
     """
     stream = access.own_stream(actor, stream_id, lock=True)
     replay = Replay.objects.filter(stream=stream).first()
@@ -44,8 +45,10 @@ def create_clip(
             code="no_video_to_clip",
         )
     seconds = replay.duration_seconds if is_ready else stream.duration_seconds
-    # A second more, because the video of a replay may be a little shorter than its length says.
-    if end_seconds > (seconds or 0) + 1:
+    # Players round the length of a video.
+    is_behind = end_seconds > (seconds or 0) + 1
+    end_seconds = min(end_seconds, seconds or 0)
+    if is_behind or end_seconds - start_seconds < CLIP_SECONDS_MIN:
         raise ValidationFailed(
             details={"end_seconds": [f"The video is only {seconds or 0:.0f} seconds long."]}
         )
@@ -143,7 +146,10 @@ def _publish(clip: Clip, folder: Path, seconds: float) -> None:
     public_id = clip.stream.public_id
     replay_files.save(folder / "clip.jpg", addresses.clip_poster_name(public_id, clip.pk))
     replay_files.save(folder / "clip.mp4", addresses.clip_name(public_id, clip.pk))
-    if not _save(clip, state=Clip.State.READY, duration_seconds=round(seconds, 3), error=""):
+    # What was sent of a live stream is shorter than the stream by the time without an encoder.
+    end_seconds = min(clip.end_seconds, round(clip.start_seconds + seconds, 3))
+    made = {"duration_seconds": round(seconds, 3), "end_seconds": end_seconds}
+    if not _save(clip, state=Clip.State.READY, error="", **made):
         delete_clip_files(public_id=public_id, clip_id=clip.pk)
     elif _is_withdrawn(clip.stream):
         replay_files.withdraw(public_id)

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 VIDEO = "video.mp4"
 _NOTES = "notes.json"  # of the first step for the later ones
+# In `Replay.error`: the next attempt copies nothing, because a copy would have the same errors.
+VIDEO_HAS_ERRORS = "the video has errors: "
 _WITHDRAWN_CHECK_SECONDS = 2.0
 
 
@@ -38,6 +40,14 @@ class UnusableRecordings(Exception):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class VideoHasErrors(Exception):
+    """The published video doesn't decode without errors, and its recordings are there."""
+
+    def __init__(self, message: str, *, is_encoded_again: bool) -> None:
+        super().__init__(message)
+        self.is_encoded_again = is_encoded_again
 
 
 def save_progress(replay: Replay, **changes: Any) -> None:
@@ -62,8 +72,13 @@ def join_recordings(replay: Replay, folder: Path) -> None:
         return
     if contents.picture_at is None and _was_refused(replay):
         raise UnusableRecordings(Replay.Reason.UNSUPPORTED_CODEC, "only sound could be recorded")
-    replay_video.join(contents.pieces, folder / VIDEO)
-    notes = {"pictureAt": contents.picture_at, "problems": contents.broken + contents.unsupported}
+    encodes_all = replay.error.startswith(VIDEO_HAS_ERRORS)
+    replay_video.join(contents.pieces, folder / VIDEO, encodes_all=encodes_all)
+    notes = {
+        "pictureAt": contents.picture_at,
+        "problems": contents.broken + contents.unsupported,
+        "isEncodedAgain": encodes_all,
+    }
     (folder / _NOTES).write_text(json.dumps(notes))
     save_progress(replay, parts=contents.parts, duration_seconds=contents.milliseconds / 1000)
 
@@ -123,13 +138,20 @@ def _upload_files(replay: Replay, folder: Path) -> None:
 
 
 def check_video(replay: Replay, folder: Path) -> None:
-    """Decode the published video from start to end; if there are errors, the recordings are kept."""
-    name = addresses.mp4_name(replay.stream.public_id)
+    """Decode the published video from start to end; what couldn't be read of recordings is kept.
+
+    Raises VideoHasErrors.
+    """
+    public_id = replay.stream.public_id
+    name = addresses.mp4_name(public_id)
     video = _until_withdrawn(replay, replay_files.chunks(name))
     found = ffmpeg.decode_errors(video, folder=folder, seconds=replay.duration_seconds or 0)
-    errors = "\n".join([*_notes(folder)["problems"], *([found] if found else [])])
+    notes = _notes(folder)
+    if found and recordings.of_stream(public_id):
+        raise VideoHasErrors(found, is_encoded_again=notes.get("isEncodedAgain", False))
+    errors = "\n".join([*notes["problems"], *([found] if found else [])])
     if errors:
-        logger.error("replay of %s has errors, its recordings are kept: %s", replay.stream.public_id, errors)
+        logger.error("replay of %s has errors, its recordings are kept: %s", public_id, errors)
         save_progress(replay, error=errors[:2000])
     else:
         save_progress(replay, checked_at=database_now(), error="")

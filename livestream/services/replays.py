@@ -17,7 +17,13 @@ from livestream.media.server import MediaServerBadResponse, MediaServerUnavailab
 from livestream.models import Replay, Stream
 from livestream.notification_kinds import REPLAY_FAILED
 from livestream.services import replay_steps
-from livestream.services.replay_steps import ReplayWithdrawn, UnusableRecordings, save_progress
+from livestream.services.replay_steps import (
+    VIDEO_HAS_ERRORS,
+    ReplayWithdrawn,
+    UnusableRecordings,
+    VideoHasErrors,
+    save_progress,
+)
 from livestream.services.withdrawn_replays import hide_replay, job_lock
 from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
@@ -133,6 +139,8 @@ def _attempt(replay: Replay) -> None:
             _fail(replay, error.reason, str(error))
         else:
             _retry_or_fail(replay, error, error.reason)
+    except VideoHasErrors as error:
+        _encode_again_or_fail(replay, error)
     except (ffmpeg.FfmpegError, OSError) as error:
         _retry_or_fail(replay, error, Replay.Reason.PROCESSING_FAILED)
     except Exception as error:
@@ -173,6 +181,16 @@ def _retry_or_fail(replay: Replay, error: Exception, reason: str) -> None:
         _fail(replay, reason, str(error))
     else:
         save_progress(replay, state=Replay.State.WAITING, error=str(error)[:2000])
+
+
+def _encode_again_or_fail(replay: Replay, error: VideoHasErrors) -> None:
+    """Take a video with errors back: the next attempt encodes all of it, and is the last one."""
+    message = f"{VIDEO_HAS_ERRORS}{error}"[:2000]
+    if error.is_encoded_again:
+        _fail(replay, Replay.Reason.PROCESSING_FAILED, message)
+        return
+    logger.error("replay of %s is made again: %s", replay.stream.public_id, message)
+    save_progress(replay, state=Replay.State.WAITING, step="", progress=0, error=message)
 
 
 @transaction.atomic

@@ -252,6 +252,24 @@ def test_impossible_times_are_refused(live: Stream, body: dict[str, Any]) -> Non
     assert not Clip.objects.exists()
 
 
+@pytest.mark.media
+def test_a_clip_never_ends_behind_the_video(live: Stream, vods: Path, run_jobs: Any) -> None:
+    record(live, grey(60))
+    request_clip(live, 1, 10)
+    run_jobs()
+    clip = Clip.objects.get()
+    assert clip.state == "ready"
+    assert (clip.end_seconds, clip.duration_seconds) == pytest.approx((3, 2), abs=0.1)
+    streams.end_stream(actor=live.seller, stream_id=live.pk)
+    run_jobs()
+    length = Replay.objects.get().duration_seconds
+    assert length is not None
+    data = request_clip(live, 1, length + 0.9).json()["data"]
+    assert data["endSeconds"] == length
+    assert request_clip(live, length - 0.5, length + 0.6).status_code == 400
+    assert request_clip(live, 1, length + 1.1).status_code == 400
+
+
 def test_only_streams_with_video_have_clips() -> None:
     scheduled = make_stream()
     unrecorded = make_live_stream(record_stream=False)

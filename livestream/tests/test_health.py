@@ -196,6 +196,15 @@ def test_the_seller_reads_the_last_measurement_and_gets_it_on_the_devices(
     assert 0 < redis_client().ttl(keys.stream_health(stream.pk)) <= 15
 
 
+@pytest.mark.parametrize("first", [b"\x90hvc1", b"\x1c\0"])
+def test_the_size_of_a_picture_that_cannot_be_shown_is_unknown(stream: Stream, first: bytes) -> None:
+    connect(stream)
+    measured = meter_after(Tag("video", 0, first + bytes(30), 0, 0)).measure(START + 1)
+    health.report_health(public_id=stream.public_id, health=measured)
+    shown = health_of(stream)["video"]
+    assert (shown["codec"], shown["width"], shown["height"]) == ("hevc", None, None)
+
+
 def test_an_encoder_that_connects_and_sends_nothing_is_reported(stream: Stream) -> None:
     connection = connect(stream, seconds_ago=2)
     assert health_of(stream)["warnings"] == []

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from livestream.media.flv.tags import Tag
 from livestream.models import Replay, Stream
 from livestream.services import replay_steps, replays, streams
 from livestream.tests.factories import make_live_stream, make_publisher
-from livestream.tests.flv_files import flv_bytes
+from livestream.tests.flv_files import encode, flv_bytes
 from livestream.tests.media import point_replays_at, record
 from notifications.models import Notification
 from notifications.tests.factories import text_of
@@ -208,16 +209,50 @@ def test_a_failed_replay_leaves_only_its_recordings(ended: Stream, monkeypatch: 
     assert len(recordings.of_stream(ended.public_id)) == 1
 
 
-def test_a_published_video_with_errors_keeps_its_recordings(
+def test_a_published_video_with_errors_is_made_again_then_fails_and_keeps_its_recordings(
     ended: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(recordings.folder() / f"{ended.public_id}-1.flv", 2)
     monkeypatch.setattr(ffmpeg, "decode_errors", lambda *arguments, **more: "error while decoding MB 3 4")
     replay = attempt(ended)
-    assert (replay.state, replay.step, replay.checked_at) == ("ready", "check", None)
-    assert replay.error == "error while decoding MB 3 4"
+    assert (replay.state, replay.step, replay.checked_at) == ("waiting", "", None)
+    assert seen_by_seller(ended)["vodUrl"] is None
+    replay = attempt(ended)
+    assert (replay.state, replay.reason, replay.checked_at) == ("failed", "processing_failed", None)
+    assert "error while decoding MB 3 4" in replay.error
+    assert Notification.objects.filter(kind="replay_failed", user=ended.seller_id).count() == 1
     assert len(recordings.of_stream(ended.public_id)) == 1
     assert replays.sweep_recordings() == 0
+
+
+def test_a_recording_with_damaged_pictures_becomes_a_replay_without_errors(
+    ended: Stream, tmp_path: Path
+) -> None:
+    tags = [
+        tag._replace(payload=tag.payload[:20] + bytes(len(tag.payload) - 20))
+        if tag.kind == "video" and tag.payload[1] == 1 and number % 40 > 20
+        else tag
+        for number, tag in enumerate(encode(seconds=4))
+    ]
+    (recordings.folder() / f"{ended.public_id}-1.flv").write_bytes(flv_bytes(tags))
+    assert attempt(ended).state == "waiting"
+    replay = attempt(ended)
+    assert (replay.state, replay.error) == ("ready", "")
+    assert replay.checked_at is not None
+    video = tmp_path / "vods" / ended.public_id / "video.mp4"
+    assert ffmpeg.track_lengths(video) == pytest.approx({"video": 4, "audio": 4}, abs=0.5)
+    assert recordings.of_stream(ended.public_id) == []
+
+
+def test_a_check_that_was_killed_is_repeated(ended: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(recordings.folder() / f"{ended.public_id}-1.flv", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(ffmpeg, "decode_errors", killed)
+        replay = attempt(ended, 2)
+    assert (replay.state, replay.step, replay.checked_at) == ("ready", "publish", None)
+    replay = attempt(ended)
+    assert (replay.state, replay.step) == ("ready", "check")
+    assert replay.checked_at is not None
 
 
 @pytest.mark.parametrize(
