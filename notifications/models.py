@@ -135,12 +135,19 @@ class Push(models.Model):
     expires_at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(default=0)
     claimed_at = models.DateTimeField(null=True, blank=True)
+    claimed_version = models.PositiveIntegerField(null=True, blank=True, help_text="What is on its way")
     finished_at = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=200, blank=True)
 
     class Meta:
         verbose_name_plural = "pushes"
-        constraints = (models.UniqueConstraint(fields=["notification", "device"], name="push_once"),)
+        constraints = (
+            models.UniqueConstraint(fields=["notification", "device"], name="push_once"),
+            # What the answer to one says of the device is known before the next one is sent.
+            models.UniqueConstraint(
+                fields=["device"], condition=Q(status="sending"), name="push_one_at_a_time"
+            ),
+        )
         indexes = (
             models.Index(fields=["priority", "not_before"], condition=Q(status="pending"), name="push_due"),
             models.Index(fields=["claimed_at"], condition=Q(status="sending"), name="push_sending"),

@@ -79,10 +79,7 @@ Outcome = Sent | Unregistered | Refused | Lost | Busy
 class Channel(Protocol):
     """A way to the devices of one platform."""
 
-    parallel_max: int  # pushes at a time to one host
-
-    def host_of(self, target: Target) -> str:
-        """Name the server that a push goes to: each is waited for, and paused, apart from others."""
+    parallel_max: int  # pushes at a time to one server
 
     async def send(self, target: Target, message: Message) -> Outcome:
         """Send one push, and say what became of it; raises nothing that has to do with the push service."""

@@ -52,9 +52,6 @@ class FcmChannel:
         self._path = f"{url.path}/v1/projects/{self.token.project_id}/messages:send"
         self._fetching = asyncio.Lock()
 
-    def host_of(self, target: Target) -> str:
-        return "fcm"
-
     async def send(self, target: Target, message: Message) -> Outcome:
         """Send one message, with a new access token once if FCM refuses the one that we have."""
         body = fcm_message(target.token, message, now=datetime.now(UTC))

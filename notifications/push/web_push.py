@@ -47,9 +47,6 @@ class WebPushChannel:
         self._http1 = httpx.AsyncClient(timeout=self._timeout, limits=httpx.Limits(max_connections=50))
         self._signatures: dict[str, tuple[float, str]] = {}
 
-    def host_of(self, target: Target) -> str:
-        return urlsplit(target.token).netloc
-
     async def send(self, target: Target, message: Message) -> Outcome:
         """Encrypt a payload for one subscription, and post it to its push service."""
         if not is_allowed_endpoint(target.token):

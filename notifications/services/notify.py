@@ -141,7 +141,8 @@ def _replace_unread(
 
 
 # In quiet hours a push waits for their end, unless it would have expired by then. `AT TIME ZONE` knows the
-# days on which clocks change. A push that an earlier version of the notification had is due again.
+# days on which clocks change. A push that an earlier version of the notification had is due again; while that
+# one is on its way, only its version changes. Devices are locked, so that one deleted meanwhile is left out.
 _QUEUE_PUSHES = """
 INSERT INTO notifications_push AS push
     (device_id, notification_id, version, status, priority, not_before, expires_at, attempts, error)
@@ -171,9 +172,12 @@ CROSS JOIN LATERAL (
 WHERE notification.id = ANY(%(ids)s) AND due.at < %(expires_at)s
     AND NOT %(switch)s = ANY(coalesce(settings.off, '{}'))
 ORDER BY device.id
+FOR KEY SHARE OF device
 ON CONFLICT (notification_id, device_id) DO UPDATE SET
-    version = excluded.version, status = 'pending', not_before = excluded.not_before,
-    expires_at = excluded.expires_at, attempts = 0, claimed_at = NULL, finished_at = NULL, error = ''
+    version = excluded.version,
+    status = CASE WHEN push.status = 'sending' THEN 'sending' ELSE 'pending' END,
+    not_before = excluded.not_before, expires_at = excluded.expires_at, attempts = 0, finished_at = NULL,
+    error = ''
 """
 
 
