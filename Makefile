@@ -13,7 +13,7 @@ help:  ## list the commands
 	@echo '  LISTEN_ADDRESS=0.0.0.0 make run lets phones and others on this network in.'
 	@echo '  DATABASE_URL and REDIS_URL replace its private servers.'
 	@echo '  ARGS goes to pytest, or to the benchmarks: make test ARGS="-k offers -x -n 0".'
-run:  ## start everything: web, worker, packager, media server, PostgreSQL, Redis, demo data
+run:  ## start everything: web, worker, pusher, packager, media server, PostgreSQL, Redis, demo data
 	@$(LAUNCHER) run
 stop:  ## end what `make run` started
 	@$(LAUNCHER) stop

@@ -18,7 +18,7 @@ from deploy.local.supervise import Supervisor, owned, unreachable
 
 COMPOSE = ROOT / "docker-compose.yml"
 # The services of the compose file whose commands are run here, too.
-APPLICATION = ("app", "worker", "packager")
+APPLICATION = ("app", "worker", "pusher", "packager")
 SUMMARY = Path(__file__).with_name("summary.txt")
 
 
@@ -38,7 +38,7 @@ def main(name: str, argv: list[str]) -> int:
             with step("migrations", "bringing the tables up to date") as done:
                 done(f"applied {_manage(instance, env, 'migrate').count(' Applying ')}")
             with step(
-                "processes", "starting web, worker, packager and media server, adding demo data"
+                "processes", "starting web, worker, pusher, packager and media server, adding demo data"
             ) as done:
                 supervisor.rpc.startProcessGroup("app", False)
                 demo = _manage(instance, env, "seed_demo").strip("\n")
@@ -87,7 +87,7 @@ def _manage(instance: Instance, env: Mapping[str, str], command: str) -> str:
 
 def _watch(instance: Instance, supervisor: Supervisor) -> None:
     """Show what the processes print from now on, until somebody interrupts us or one of them keeps dying."""
-    logs = [instance.log(name) for name in ("supervisord", "web", "worker", "packager")]
+    logs = [instance.log(name) for name in ("supervisord", "web", "worker", "pusher", "packager")]
     tail = subprocess.Popen([*ending_with_parent("TERM"), "tail", "-n", "0", "-F", *logs])
     try:
         while True:

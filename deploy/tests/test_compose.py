@@ -19,7 +19,7 @@ from notifications.vapid import read_private_key
 
 COMPOSE = yaml.safe_load(run.COMPOSE.read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-APPLICATION = ("app", "worker", "packager", "migrate", "secrets")
+APPLICATION = ("app", "worker", "pusher", "packager", "migrate", "secrets")
 PUBLISHED = {
     "proxy": ["127.0.0.1:8000:8000"],
     "postgres": ["127.0.0.1:5432:5432"],
@@ -57,6 +57,7 @@ def test_services_are_published_where_everybody_looks_for_them() -> None:
         "app",
         "worker",
         "packager",
+        "pusher",
         "migrate",
         "secrets",
     }
@@ -86,7 +87,7 @@ def test_the_containers_get_every_setting_that_the_example_explains_and_no_other
     with temporary_instance("selftest-compose") as instance:
         written = environment.of_private(instance, {})
 
-    assert [set(SERVICES[name]["environment"]) for name in APPLICATION] == [explained] * 5
+    assert [set(SERVICES[name]["environment"]) for name in APPLICATION] == [explained] * len(APPLICATION)
     base = SERVICES["app"]["environment"]["BASE_URL"]
     for value, shown in (("https://a.example", "https://a.example"), ("", "http://localhost:8000")):
         assert interpolate(base, {"BASE_URL": value}) == shown
@@ -96,10 +97,10 @@ def test_the_containers_get_every_setting_that_the_example_explains_and_no_other
 
 def test_services_wait_for_what_they_need_come_back_and_keep_their_data() -> None:
     mounted = {name: service["volumes"] for name, service in SERVICES.items() if "volumes" in service}
-    for name in ("app", "worker", "packager"):
+    for name in ("app", "worker", "pusher", "packager"):
         assert SERVICES[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
-    for name in ("app", "proxy", "worker", "packager", "postgres", "redis", "ingest", "media"):
+    for name in ("app", "proxy", "worker", "pusher", "packager", "postgres", "redis", "ingest", "media"):
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
         assert SERVICES[name]["restart"] == "unless-stopped"
     assert mounted.pop("postgres") == ["postgres:/var/lib/postgresql/data"]
@@ -134,6 +135,7 @@ def test_the_other_commands_are_ones_that_django_understands() -> None:
     assert words[:3] == ["python", "manage.py", "run_worker"]
     assert {word for word in words if word.startswith("--")} <= set(re.findall(r"--[\w-]+", shown.stdout))
     assert command("packager", {}) == ["python", "manage.py", "run_packager"]
+    assert command("pusher", {}) == ["python", "manage.py", "run_push_sender"]
     assert command("migrate", {}) == ["python", "manage.py", "migrate", "--noinput"]
 
 

@@ -144,7 +144,7 @@ def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
 
     assert all(
         pid_of(processes, word)
-        for word in ("uvicorn", "run_worker", "run_packager", "nginx", "postgres", "redis")
+        for word in ("uvicorn", "run_worker", "run_packager", "run_push_sender", "nginx", "postgres", "redis")
     )
     assert took < 10 or os.getloadavg()[0] > 3  # others keep both cores busy
     assert on_loopback == {name: {environment.LOOPBACK} for name in environment.PORTS}

@@ -27,7 +27,7 @@ def delivery_of(push: ClaimedPush) -> Delivery:
 
 def message_of(push: ClaimedPush) -> Message:
     """Render what a push says."""
-    text = _render(push.kind, jsonlib.dumps(push.params), push.language, push.time_zone)
+    text = _render(push.kind, push.params, push.language, push.time_zone)
     path = path_of(Notification(kind=push.kind, data=push.data))
     return Message(
         notification_id=push.notification_id,
@@ -53,6 +53,6 @@ def _collapse_key(push: ClaimedPush) -> str:
 
 
 @lru_cache(maxsize=256)
-def _render(kind: str, params: bytes, language: str, time_zone: str | None) -> Text:
+def _render(kind: str, params: str, language: str, time_zone: str | None) -> Text:
     """Render a text once for all who get it."""
     return render(kind, jsonlib.loads(params), language, time_zone=time_zone)

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from notifications.models import Device, Push
+from soukloop.core import jsonlib
 
 # Devices that have a push on its way get no other: what its answer says of the device comes first. Locked are
 # the pushes and their devices, so that of two senders the second takes other ones. A device that others
@@ -120,7 +121,7 @@ class ClaimedPush(NamedTuple):
     notification_id: UUID
     user_id: UUID
     kind: str
-    params: dict[str, Any]
+    params: str  # JSON
     data: dict[str, Any]
     language: str
     time_zone: str | None
@@ -154,7 +155,7 @@ def claim_pushes(*, limit: int, excluded: Sequence[str]) -> list[ClaimedPush]:
         cursor.execute(_CLAIM, {"ids": ids})
         claimed = [push_id for (push_id,) in cursor.fetchall()]
         cursor.execute(_READ_CLAIMED.format(server=_SERVER), {"ids": claimed})
-        return [ClaimedPush(*row) for row in cursor.fetchall()]
+        return [ClaimedPush(*row[:12], jsonlib.loads(row[12]), *row[13:]) for row in cursor.fetchall()]
 
 
 def finish_pushes(finished: Sequence[FinishedPush]) -> set[int]:

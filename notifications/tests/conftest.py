@@ -29,7 +29,7 @@ def fcm(certificates: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> I
         for name, value in values.items():
             monkeypatch.setenv(name, value)
             setattr(settings, name, value)
-        settings.PUSH_CHANNELS |= {"fcm": "notifications.push.fcm.FcmChannel"}
+        settings.PUSH_CHANNELS = settings.PUSH_CHANNELS | {"fcm": "notifications.push.fcm.FcmChannel"}
         yield server
         assert server.problems == []
 
@@ -45,7 +45,8 @@ def vapid_key(settings: Any, monkeypatch: pytest.MonkeyPatch) -> ec.EllipticCurv
     key = ec.generate_private_key(ec.SECP256R1())
     settings.VAPID_PRIVATE_KEY = vapid_pem(key)
     settings.WEBPUSH_HOSTS = ["localhost"]
-    settings.PUSH_CHANNELS |= {"webpush": "notifications.push.web_push.WebPushChannel"}
+    channels = {"webpush": "notifications.push.web_push.WebPushChannel"}
+    settings.PUSH_CHANNELS = settings.PUSH_CHANNELS | channels
     monkeypatch.setenv("VAPID_PRIVATE_KEY", vapid_pem(key).replace("\n", "\\n"))
     monkeypatch.setenv("WEBPUSH_HOSTS", "localhost")
     return key

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0002_devices_pushes_and_templates'),
+        ('notifications', '0003_follow_notices'),
     ]
 
     operations = [
