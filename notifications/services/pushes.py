@@ -155,7 +155,12 @@ def claim_pushes(*, limit: int, excluded: Sequence[str]) -> list[ClaimedPush]:
         cursor.execute(_CLAIM, {"ids": ids})
         claimed = [push_id for (push_id,) in cursor.fetchall()]
         cursor.execute(_READ_CLAIMED.format(server=_SERVER), {"ids": claimed})
-        return [ClaimedPush(*row[:12], jsonlib.loads(row[12]), *row[13:]) for row in cursor.fetchall()]
+        return [_claimed(row) for row in cursor.fetchall()]
+
+
+def _claimed(row: tuple[Any, ...]) -> ClaimedPush:
+    data = ClaimedPush._fields.index("data")
+    return ClaimedPush._make((*row[:data], jsonlib.loads(row[data]), *row[data + 1 :]))
 
 
 def finish_pushes(finished: Sequence[FinishedPush]) -> set[int]:
