@@ -5,8 +5,9 @@ from soukloop.core.domain import DomainApp
 
 class NotificationsConfig(DomainApp):
     name = "notifications"
+    rate_limits = {"device_register": (60, 600)}  # uses, seconds
     api_tags = {
-        "Notifications": "The notifications in your inbox.",
+        "Notifications": "What you are told: your inbox, the devices that pushes go to, and your settings.",
     }
 
     def ready(self) -> None:

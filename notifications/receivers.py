@@ -2,6 +2,7 @@
 
 from accounts import hooks
 from notifications.services import account_notices, followers, inbox
+from notifications.services.devices import delete_devices_of_login
 
 hooks.account_closed.register(inbox.enqueue_removing_name)
 hooks.account_reopened.register(account_notices.notify_of_reopening)
@@ -9,3 +10,4 @@ hooks.password_changed.register(account_notices.notify_of_new_password)
 hooks.contact_changed.register(account_notices.notify_of_contact)
 hooks.badge_given.register(account_notices.notify_of_badge)
 hooks.user_followed.register(followers.enqueue_notifying_of_follower)
+hooks.logins_ended.register(delete_devices_of_login)

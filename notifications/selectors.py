@@ -1,9 +1,9 @@
-"""Reads of notifications: a user's inbox and unread count."""
+"""Reads of notifications: a user's inbox, unread count and devices."""
 
 from django.db.models import QuerySet
 
 from accounts.models import User
-from notifications.models import Notification
+from notifications.models import Device, Notification
 
 
 def inbox_of(user: User, *, is_unread: bool = False) -> QuerySet[Notification]:
@@ -14,3 +14,8 @@ def inbox_of(user: User, *, is_unread: bool = False) -> QuerySet[Notification]:
 
 def unread_count(user: User) -> int:
     return Notification.objects.of(user.pk).in_inbox().unread().count()
+
+
+def devices_of(user: User) -> QuerySet[Device]:
+    """Return a user's devices, the one used last first."""
+    return Device.objects.filter(user=user).order_by("-last_used_at", "pk")

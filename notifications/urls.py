@@ -2,9 +2,15 @@
 
 from django.urls import path
 
-from notifications.views import NotificationViewSet
+from notifications.views.devices import DeviceViewSet, WebPushKey
+from notifications.views.inbox import NotificationViewSet
+
+_DEVICE = {"POST": "device_register"}
 
 urlpatterns = [
+    path("devices", DeviceViewSet.as_view({"get": "list", "post": "create"}, rate_scope=_DEVICE)),
+    path("devices/web-push-key", WebPushKey.as_view()),
+    path("devices/<uuid:device_id>", DeviceViewSet.as_view({"delete": "destroy"})),
     path("notifications", NotificationViewSet.as_view({"get": "list"})),
     path("notifications/unread-count", NotificationViewSet.as_view({"get": "unread"})),
     path("notifications/read", NotificationViewSet.as_view({"post": "read"})),

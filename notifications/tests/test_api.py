@@ -8,7 +8,7 @@ from django.test import Client
 
 from accounts.tests.factories import client_for, make_staff, make_user
 from notifications.models import Notification
-from notifications.serializers import NotificationOutput
+from notifications.serializers.inbox import NotificationOutput
 from notifications.tests.factories import make_notification
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_kinds")]

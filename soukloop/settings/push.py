@@ -31,3 +31,4 @@ PUSH_CHANNELS = {platform: path for platform, path in (("fcm", _fcm), ("webpush"
 # A push that was claimed longer ago belongs to a sender that was killed: it may have gone out, and is lost.
 PUSH_CLAIM_TTL = timedelta(minutes=2)
 PUSH_ANSWER_TIMEOUT = timedelta(seconds=10)
+DEVICES_PER_USER_MAX = 25

@@ -1,4 +1,4 @@
-"""Inputs and outputs of notifications."""
+"""Inputs and outputs of the inbox."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""REST views of notifications."""
+"""REST views of the inbox."""
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
@@ -7,7 +7,7 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.authentication import current_user
 from notifications.selectors import inbox_of, unread_count
-from notifications.serializers import (
+from notifications.serializers.inbox import (
     InboxOutput,
     InboxQuery,
     MarkReadInput,

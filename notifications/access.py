@@ -1,0 +1,16 @@
+"""How a device or notification reaches its owner."""
+
+from uuid import UUID
+
+from accounts.models import User
+from notifications.models import Device
+from soukloop.core.errors import NotFound
+
+
+def own_device(user: User, device_id: UUID, *, lock: bool = False) -> Device:
+    """Return a device of the user's; raises NotFound (device_not_found), also for other people's."""
+    devices = Device.objects.select_for_update() if lock else Device.objects.all()
+    device = devices.filter(pk=device_id, user=user).first()
+    if device is None:
+        raise NotFound("Device not found.", code="device_not_found")
+    return device
