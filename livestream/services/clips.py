@@ -119,11 +119,12 @@ def resume_pending_clips() -> None:
     """Enqueue the waiting clips whose job was lost."""
     waiting = Clip.objects.filter(
         state=Clip.State.WAITING, updated_at__lt=database_now() - _RETRY_AFTER
-    ).values_list("pk", flat=True)
-    for clip_id in waiting:
+    ).values_list("pk", "updated_at")
+    for clip_id, updated_at in waiting:
         with transaction.atomic():
-            if not is_job_pending(lock=_job_lock(clip_id)):
-                Clip.objects.filter(pk=clip_id).update(updated_at=Now())
+            # Of two workers the second one waits for the row, and then finds another time.
+            unchanged = Clip.objects.filter(pk=clip_id, updated_at=updated_at)
+            if not is_job_pending(lock=_job_lock(clip_id)) and unchanged.update(updated_at=Now()):
                 _enqueue_clip(clip_id)
 
 

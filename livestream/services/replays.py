@@ -70,8 +70,10 @@ def resume_pending_replays() -> None:
     for replay in pending.select_related("stream"):
         with transaction.atomic():
             if _is_due(replay, now) and not is_job_pending(lock=job_lock(replay.pk)):
-                Replay.objects.filter(pk=replay.pk).update(updated_at=Now())
-                enqueue_replay(replay.stream)
+                # Of two workers the second one waits here, and then finds another time.
+                unchanged = Replay.objects.filter(pk=replay.pk, updated_at=replay.updated_at)
+                if unchanged.update(updated_at=Now()):
+                    enqueue_replay(replay.stream)
 
 
 def make_replay(*, stream_id: UUID) -> Replay | None:

@@ -88,8 +88,7 @@ def _execute(session: Session, event: Any, data: Any) -> dict[str, Any]:
         result = "failed" if error.status >= 500 else "refused"
         raise
     finally:
-        metrics.COMMANDS.labels(name, result).inc()
-        metrics.COMMAND_SECONDS.labels(name).observe(time.perf_counter() - started)
+        metrics.count_command(name, result, time.perf_counter() - started)
 
 
 def _execute_limited(session: Session, event: Any, data: Any) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Metrics of sockets: how many there are, what they are sent, which are dropped, what waits in the outbox."""
 
+from prometheus_client import Counter, Histogram
+
 from soukloop.core.metrics import counter, gauge, histogram
 from soukloop.core.metrics.database import declare_database_gauge
 
@@ -27,6 +29,19 @@ COMMANDS = counter("souk_socket_commands", "Commands of sockets, by name and res
 COMMAND_SECONDS = histogram(
     "souk_socket_command_duration_seconds", "How long commands of sockets took.", ("command",)
 )
+
+_series: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+
+
+def count_command(name: str, result: str, seconds: float) -> None:
+    """Count a command by a name and a result that are ours, never a client's."""
+    series = _series.get((name, result))
+    if series is None:
+        series = COMMANDS.labels(name, result), COMMAND_SECONDS.labels(name)
+        _series[name, result] = series
+    series[0].inc()
+    series[1].observe(seconds)
+
 
 declare_database_gauge(
     "souk_outbox_entries",

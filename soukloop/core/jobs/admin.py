@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -14,9 +15,20 @@ from procrastinate.jobs import Status
 from soukloop.core import jsonlib
 from soukloop.core.jobs import queue
 from soukloop.core.staff import format
-from soukloop.core.staff.admin import ReadOnlyStateAdmin
+from soukloop.core.staff.admin import Notice, ReadOnlyStateAdmin, start_page_notices
 
 admin.site.unregister(ProcrastinateJob)
+
+
+@start_page_notices.register
+def failed_jobs_notice(request: HttpRequest) -> Notice | None:
+    """Say how many jobs have failed to those who may see them; the link leads to the list of them."""
+    if not request.user.has_perm("procrastinate.view_procrastinatejob"):
+        return None
+    failed = ProcrastinateJob.objects.filter(status=Status.FAILED.value).count()
+    jobs = "1 background job has failed" if failed == 1 else f"{failed} background jobs have failed"
+    url = reverse("admin:procrastinate_procrastinatejob_changelist")
+    return Notice(f"{jobs}.", f"{url}?status={Status.FAILED.value}", is_urgent=failed > 0)
 
 
 class StatusFilter(admin.SimpleListFilter):

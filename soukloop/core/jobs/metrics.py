@@ -8,6 +8,18 @@ from procrastinate.jobs import Job, Status
 from soukloop.core.metrics import JOB_SECONDS, JOB_SUCCEEDED_AT, JOBS
 from soukloop.core.metrics.database import declare_database_gauge
 
+OLDEST_WAITING = """
+SELECT task_name, queue_name, extract(epoch FROM coalesce(clock_timestamp() - least(
+    scheduled_at, (SELECT max(at) FROM procrastinate_events WHERE job_id = first_id)
+), '0'))
+FROM (
+    SELECT task_name, queue_name, min(scheduled_at) AS scheduled_at,
+        min(id) FILTER (WHERE scheduled_at IS NULL) AS first_id
+    FROM procrastinate_jobs
+    WHERE status = 'todo' AND coalesce(scheduled_at, '-infinity') <= now() GROUP BY 1, 2
+) waiting
+"""
+
 # Each of these reads a partial index, which has the unfinished and the failed jobs alone.
 declare_database_gauge(
     "souk_jobs_waiting",
@@ -26,17 +38,7 @@ declare_database_gauge(
 declare_database_gauge(
     "souk_jobs_oldest_waiting_seconds",
     "How long the job that has waited longest could have begun.",
-    """
-    SELECT task_name, queue_name, extract(epoch FROM coalesce(clock_timestamp() - least(
-        scheduled_at, (SELECT max(at) FROM procrastinate_events WHERE job_id = first_id)
-    ), '0'))
-    FROM (
-        SELECT task_name, queue_name, min(scheduled_at) AS scheduled_at,
-            min(id) FILTER (WHERE scheduled_at IS NULL) AS first_id
-        FROM procrastinate_jobs
-        WHERE status = 'todo' AND coalesce(scheduled_at, '-infinity') <= now() GROUP BY 1, 2
-    ) waiting
-    """,
+    OLDEST_WAITING,
     ("task", "queue"),
 )
 declare_database_gauge(

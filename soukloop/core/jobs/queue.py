@@ -42,8 +42,11 @@ class RetryResult(NamedTuple):
 
 
 def retry_failed_jobs(*, actor: Any, job_ids: Iterable[int]) -> RetryResult:
-    """Queue failed jobs again, each in its own transaction; for staff. Raises Forbidden."""
-    if not actor.is_staff:
+    """Queue failed jobs again, each in its own transaction.
+
+    Raises Forbidden, unless the actor is staff with the "change" permission on jobs, as moderators are.
+    """
+    if not (actor.is_staff and actor.has_perm("procrastinate.change_procrastinatejob")):
         raise Forbidden
     result = RetryResult([], {})
     for job_id in sorted(job_ids):

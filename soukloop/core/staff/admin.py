@@ -3,6 +3,7 @@
 import functools
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
@@ -40,6 +41,19 @@ password_changed: Hook[[Any], None] = Hook()
 """`callback(user)`: a person has changed the password in the admin. Called in the change's transaction."""
 
 
+@dataclass(frozen=True)
+class Notice:
+    """A line on the start page that leads to a screen."""
+
+    text: str
+    url: str
+    is_urgent: bool
+
+
+start_page_notices: Hook[[HttpRequest], Notice | None] = Hook()
+"""`callback(request)`: what the start page says to this person, or None."""
+
+
 class StaffLoginForm(AdminAuthenticationForm):
     """The login form of the admin; it says when a limit is reached, and for how long."""
 
@@ -68,6 +82,11 @@ class StaffSite(admin.AdminSite):
         if not issubclass(screen, DeclaredLookups):  # one of a library
             screen = type(screen.__name__, (DeclaredLookups, screen), {"__module__": screen.__module__})
         super().register(model_or_iterable, screen, **options)
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Show the start page, with the notices that are for this person."""
+        notices = [notice for notice in start_page_notices(request) if notice is not None]
+        return super().index(request, {"notices": notices, **(extra_context or {})})
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
