@@ -216,6 +216,49 @@ class Favorite(models.Model):
         indexes = (models.Index(fields=["user", "-created_at"], name="favorite_recent"),)
 
 
+class PriceChange(models.Model):
+    """A product's price was changed; kept for PRICE_HISTORY_KEPT_FOR, to know which price is news."""
+
+    product = models.ForeignKey(
+        Product, models.CASCADE, related_name="price_changes", db_index=False
+    )  # covered by the index price_change_of_product
+    old_price = models.DecimalField(max_digits=9, decimal_places=2)
+    new_price = models.DecimalField(max_digits=9, decimal_places=2)
+    changed_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=~Q(old_price=F("new_price")), name="price_change_is_one"),
+        )
+        indexes = (models.Index(fields=["product", "changed_at"], name="price_change_of_product"),)
+
+    def __str__(self) -> str:
+        return f"{self.old_price} → {self.new_price}"
+
+
+class FavoriteNotice(models.Model):
+    """The people whose favourite a product is were notified of this, so that they aren't a second time."""
+
+    class Kind(models.TextChoices):
+        SOLD = "sold"
+        PRICE_DROP = "price_drop"
+
+    product = models.ForeignKey(
+        Product, models.CASCADE, related_name="favorite_notices", db_index=False
+    )  # covered by the constraint's index
+    kind = models.CharField(max_length=10, choices=Kind)
+    occasion_at = models.DateTimeField(help_text="When it was sold, or its price changed")
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["product", "kind", "occasion_at"], name="favorite_notice_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.product_id}"
+
+
 class ViewBatch(models.Model):
     """A batch of buffered views that was added to the products; recorded so that it isn't added twice."""
 

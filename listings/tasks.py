@@ -1,9 +1,12 @@
-"""Background jobs on products: thumbnails, view counts, search words."""
+"""Background jobs on products: thumbnails, view counts, search words, favourites."""
+
+from datetime import datetime
+from uuid import UUID
 
 from procrastinate.contrib.django import app
 
 from listings.models import Product
-from listings.services import active_limit, images, search_words, view_counts
+from listings.services import active_limit, favorite_notices, images, search_words, view_counts
 from soukloop.core.jobs.retries import task
 
 # `aliases` are the names of tasks in earlier versions, whose jobs may still be in the queue.
@@ -48,3 +51,26 @@ def recount_words(timestamp: int) -> None:
 def delete_old_view_batches(timestamp: int) -> None:
     """Delete the records of view batches that were added over a week ago."""
     view_counts.delete_old_batches()
+
+
+@task("listings.notify_of_sale")
+def notify_of_sale(product_id: str, sold_at: str, without: list[str]) -> None:
+    """Notify the people whose favourite was sold."""
+    favorite_notices.notify_of_sale(
+        product_id=UUID(product_id),
+        sold_at=datetime.fromisoformat(sold_at),
+        without=[UUID(user_id) for user_id in without],
+    )
+
+
+@task("listings.notify_of_price_drop")
+def notify_of_price_drop(product_id: str) -> None:
+    """Notify the people whose favourite costs less, unless its price was raised again."""
+    favorite_notices.notify_of_price_drop(product_id=UUID(product_id))
+
+
+@app.periodic(cron="45 3 * * *")
+@task("listings.delete_old_favorite_notices", queueing_lock="listings.delete_old_favorite_notices")
+def delete_old_favorite_notices(timestamp: int) -> None:
+    """Delete earlier prices and records of notices that are over 30 days old."""
+    favorite_notices.delete_old_notices()

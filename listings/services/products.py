@@ -1,6 +1,6 @@
 """Creating, changing, selling, hiding and deleting products."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,9 +17,11 @@ from listings.category_counts import adjust_counts_on_commit, invalidate_counts_
 from listings.fees import fee_and_payout
 from listings.locations import public_point
 from listings.models import Category, Product
-from listings.services import active_limit
+from listings.notification_kinds import PRODUCT_HIDDEN, PRODUCT_RESTORED
+from listings.services import active_limit, favorite_notices
 from listings.services.images import uploaded_image_name
 from listings.services.search_words import add_words
+from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
 from soukloop.core.jobs.queue import enqueue
@@ -105,10 +107,13 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
     if product.sold_at is not None:  # sold, then hidden
         raise _CONFLICTS[Product.Status.SOLD]()
     title, images, category = product.title, product.image_urls, product.category_id
+    price = product.price
     for name, value in changes.items():
         setattr(product, name, value)
     _validate_and_price(product)
     product.save()
+    if product.price != price:
+        favorite_notices.record_price_change(product, price)
     if product.title != title:
         add_words(product.title)
     if product.image_urls != images:
@@ -132,16 +137,18 @@ def delete_product(*, actor: User, product_id: UUID) -> None:
     hooks.product_withdrawn(product, "deleted")
 
 
-def mark_sold(*, product: Product) -> None:
+def mark_sold(*, product: Product, notified: Collection[UUID] = ()) -> None:
     """Mark a product as sold; the caller has locked its row. Raises Conflict unless it is on sale.
 
-    Doesn't call `hooks.product_withdrawn`, because the caller closes the other offers.
+    The people whose favourite it is are notified, but for those whom the caller has `notified`. Doesn't call
+    `hooks.product_withdrawn`, because the caller closes the other offers.
     """
     _require_status(product, Product.Status.ACTIVE)
     adjust_counts_on_commit(product.category_id, active=-int(product.is_listed))
     product.status = Product.Status.SOLD
     product.sold_at = database_now()
     product.save(update_fields=["status", "sold_at", "updated_at"])
+    favorite_notices.enqueue_notifying_of_sale(product, without=notified)
 
 
 def put_back_on_sale(*, product: Product) -> None:
@@ -191,6 +198,12 @@ def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
     product.hidden_reason = reason
     product.save(update_fields=["status", "hidden_reason", "updated_at"])
     log_staff_action(actor=actor, row=product, message=f"Hidden: {reason}")
+    notify(
+        user_ids=[product.seller_id],
+        kind=PRODUCT_HIDDEN,
+        params={"product": product.title, "reason": reason},
+        data={"product_id": str(product.pk)},
+    )
     hooks.product_withdrawn(product, "hidden")
     return product
 
@@ -211,6 +224,12 @@ def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
     product.save(update_fields=["status", "hidden_reason", "updated_at"])
     adjust_counts_on_commit(product.category_id, active=int(product.is_listed))
     log_staff_action(actor=actor, row=product, message=f"Restored: {reason}")
+    notify(
+        user_ids=[product.seller_id],
+        kind=PRODUCT_RESTORED,
+        params={"product": product.title},
+        data={"product_id": str(product.pk)},
+    )
     return product
 
 

@@ -36,7 +36,7 @@ def conclude_sale(offer: Offer, *, actor: User | None, now: datetime) -> Transac
     )
     others = [other for other in access.lock_open_offers(product) if other.pk != offer.pk]
     effects.decline_offers(others, reason=Reason.ANOTHER_ACCEPTED, actor=actor, now=now)
-    mark_sold(product=product)
+    mark_sold(product=product, notified=[offer.buyer_id, *(other.buyer_id for other in others)])
     events.publish_offer_feed(offer, product, now)
     events.publish_product_sold(product, sale)
 

@@ -24,6 +24,11 @@ THUMBNAIL_SIDE = 480
 CATEGORIES_CACHE_TTL = timedelta(minutes=5)
 PRODUCT_VIEWS_PERIOD = timedelta(days=1)  # a person's views of a product in it are counted once
 PRODUCT_VIEWS_PER_ADDRESS = 50  # browsers of people who aren't logged in, counted per product and address
+# People are notified of a favourite that costs this much less than its lowest price in the time before.
+PRICE_DROP_MIN_PERCENT = 5
+PRICE_HISTORY_KEPT_FOR = timedelta(days=30)
+PRICE_DROP_DELAY = timedelta(minutes=2)  # in which a mistyped price can be corrected
+PRICE_DROP_NOTICE_EVERY = timedelta(days=1)
 OFFER_TTL = timedelta(hours=24)
 # A buyer's new offer on a product pays at least the fee of their earlier offers on it.
 OFFER_FEE_KEPT_FOR = timedelta(days=7)

@@ -23,8 +23,9 @@ from accounts.services import otp
 from accounts.services.profiles import delete_account
 from accounts.tests.factories import PASSWORD, block, follow, make_seller, make_user
 from chat.services import open_conversation
-from listings.models import Product, ViewBatch
-from listings.services import view_counts
+from listings.models import PriceChange, Product, ViewBatch
+from listings.services import mark_sold, update_product, view_counts
+from listings.services.favorites import add_favorite
 from listings.tests.factories import DUBAI_MARINA, make_product
 from livestream.media import server as media_server
 from livestream.models import Announcement, Clip, Replay, Stream, ViewerSample
@@ -92,6 +93,28 @@ def inactive_products() -> Arguments:
 def old_view_batch() -> Arguments:
     ViewBatch.objects.create(id=uuid4())
     ViewBatch.objects.update(applied_at=timezone.now() - LONG_AGO)
+    return PERIODIC
+
+
+def sold_favorite() -> Arguments:
+    product = make_product()
+    for _ in range(3):
+        add_favorite(actor=make_user(), product_id=product.pk)
+    mark_sold(product=Product.objects.get(pk=product.pk))
+    return own_job("listings.notify_of_sale")
+
+
+def cheaper_favorite() -> Arguments:
+    product = make_product(price="100")
+    for _ in range(3):
+        add_favorite(actor=make_user(), product_id=product.pk)
+    update_product(actor=product.seller, product_id=product.pk, changes={"price": Decimal(80)})
+    return own_job("listings.notify_of_price_drop")
+
+
+def old_price() -> Arguments:
+    cheaper_favorite()
+    PriceChange.objects.update(changed_at=timezone.now() - LONG_AGO)
     return PERIODIC
 
 
@@ -236,6 +259,9 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "listings.delete_old_view_batches": old_view_batch,
     "listings.flush_views": views,
     "listings.make_thumbnail": product_without_upload,
+    "listings.delete_old_favorite_notices": old_price,
+    "listings.notify_of_price_drop": cheaper_favorite,
+    "listings.notify_of_sale": sold_favorite,
     "listings.put_waiting_on_sale": inactive_products,
     "listings.recount_words": titles,
     "livestream.announce_stream": announced_stream,
@@ -267,6 +293,9 @@ CHANGING = {
     "listings.delete_old_view_batches",
     "listings.flush_views",
     "listings.recount_words",
+    "listings.delete_old_favorite_notices",
+    "listings.notify_of_price_drop",
+    "listings.notify_of_sale",
     "listings.put_waiting_on_sale",
     "livestream.announce_stream",
     "livestream.delete_old_announcements",
