@@ -79,7 +79,7 @@ class StreamAdmin(ReadOnlyStateAdmin):
                 ),
             },
         ),
-        ("Times", {"fields": ("created_at", "started_at", "ended_at", "cancelled_at")}),
+        ("Times", {"fields": ("created_at", "scheduled_at", "started_at", "ended_at", "cancelled_at")}),
     )
     readonly_fields = ("video", "replay_state", "encoder", "reactions", "chat_link", "products")
 

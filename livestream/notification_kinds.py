@@ -40,6 +40,24 @@ STREAM_LIVE = declare_kind(
         },
     )
 )
+STREAM_SCHEDULED = declare_kind(
+    Kind(
+        name="stream_scheduled",
+        label=_("Planned streams"),
+        when="Somebody you follow plans a stream, or changes its time; of one stream at most once an hour",
+        title=_("%(actor)s goes live: %(time)s"),
+        body="%(stream)s",
+        link="streams/{stream_id}",
+        collapse_key="schedule:{stream_id}",
+        replaces_unread=True,
+        example_params={
+            "actor": "@noura",
+            "stream": "Friday sneaker drop",
+            "time": {"at": "2026-11-27T16:00:00Z"},
+        },
+        example_data=_DATA | {"seller_id": "9d1c7b62-6f0f-4a3b-8d69-3b1f6f0a9b22"},
+    )
+)
 REPLAY_READY = declare_kind(
     Kind(
         name="replay_ready",

@@ -4,7 +4,15 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from livestream.services import announcements, broadcasts, clips, replays, room_sweeps, withdrawn_replays
+from livestream.services import (
+    announcements,
+    broadcasts,
+    clips,
+    replays,
+    room_sweeps,
+    schedules,
+    withdrawn_replays,
+)
 from soukloop.core.jobs.retries import task
 
 # `aliases` are the names of tasks in earlier versions, whose jobs may still be in the queue.
@@ -14,6 +22,12 @@ from soukloop.core.jobs.retries import task
 def announce_stream(*, stream_id: str) -> None:
     """Notify followers and neighbours that a stream is live."""
     announcements.announce_stream(stream_id=UUID(stream_id))
+
+
+@task("livestream.announce_schedule")
+def announce_schedule(*, stream_id: str) -> None:
+    """Notify followers of the time for which a stream is scheduled."""
+    schedules.announce_schedule(stream_id=UUID(stream_id))
 
 
 @task("livestream.drop_publisher", aliases=["livestream.cut_publisher"])

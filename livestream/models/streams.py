@@ -54,6 +54,13 @@ class Stream(models.Model):
 
     audience = models.CharField(max_length=10, choices=Audience, default=Audience.EVERYONE)
     estimated_duration = models.PositiveSmallIntegerField(default=30, help_text="Minutes")
+    scheduled_at = models.DateTimeField(null=True, blank=True, help_text="When it is to begin")
+    schedule_told_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When followers were last notified of its time"
+    )
+    schedule_told_for = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The time that they were notified of"
+    )
     notify_followers = models.BooleanField(default=True)
     notify_neighborhood = models.BooleanField(default=False)
     enable_chat = models.BooleanField(default=True)

@@ -1,5 +1,6 @@
 """Request shapes of streams, over REST and sockets."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -7,6 +8,7 @@ from rest_framework import serializers
 
 from listings.serializers.fields import CategoryField
 from livestream.models import Stream
+from soukloop.core.db.clock import database_now
 from soukloop.core.http.fields import IdField, PlainTextField
 
 
@@ -20,6 +22,11 @@ class SettingsInput(serializers.Serializer[None]):
     estimated_duration = serializers.IntegerField(
         min_value=1, max_value=24 * 60, required=False, help_text="Minutes"
     )
+    scheduled_at = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text="When it is to begin, within 180 days; the followers are notified of it",
+    )
     notify_followers = serializers.BooleanField(required=False)
     notify_neighborhood = serializers.BooleanField(required=False)
     enable_chat = serializers.BooleanField(required=False)
@@ -30,6 +37,15 @@ class SettingsInput(serializers.Serializer[None]):
     slow_mode_seconds = serializers.IntegerField(
         min_value=0, max_value=120, required=False, help_text="0, or 3 to 120"
     )
+
+    def validate_scheduled_at(self, value: datetime | None) -> datetime | None:
+        if value is not None:
+            now = database_now()
+            if value <= now:
+                raise serializers.ValidationError("This time is over. Choose one in the future.")
+            if value > now + settings.STREAM_SCHEDULED_AHEAD_MAX:
+                raise serializers.ValidationError("Choose a time within the next 180 days.")
+        return value
 
     def validate_slow_mode_seconds(self, value: int) -> int:
         if value in (1, 2):

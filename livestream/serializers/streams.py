@@ -49,6 +49,7 @@ class StreamCardOutput(serializers.Serializer[None]):
         " Later the replay's poster, if there is one",
     )
     vodUrl = serializers.URLField(allow_null=True, help_text="After the end, unless nothing was recorded")
+    scheduledAt = serializers.DateTimeField(allow_null=True, help_text="When it is to begin")
     createdAt = serializers.DateTimeField()
     startedAt = serializers.DateTimeField(allow_null=True)
     endedAt = serializers.DateTimeField(allow_null=True)
@@ -141,6 +142,7 @@ def card_body(stream: Stream, *, viewer_id: UUID, can_watch: bool = True) -> dic
         "dvrUrl": live_video.dvr if live_video else None,
         "thumbnailUrl": live_video.still if live_video else _poster_url(stream, viewer_id, can_watch),
         "vodUrl": vod_url(stream, viewer_id) if can_watch else None,
+        "scheduledAt": stream.scheduled_at,
         "createdAt": stream.created_at,
         "startedAt": stream.started_at,
         "endedAt": stream.ended_at,

@@ -23,6 +23,7 @@ from livestream.services.reactions import save_reactions
 from livestream.services.recording_checks import require_recordable
 from livestream.services.replays import enqueue_replay
 from livestream.services.room_sweeps import close_viewer_sessions
+from livestream.services.schedules import enqueue_announcing_schedule
 from livestream.services.withdrawn_replays import withdraw_replay, withdraw_replays_of
 from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
@@ -47,6 +48,8 @@ def create_stream(
         StreamProduct(stream=stream, product=product, position=position)
         for position, product in enumerate(products)
     )
+    if stream.scheduled_at is not None:
+        enqueue_announcing_schedule(stream)
     return stream
 
 
@@ -55,9 +58,12 @@ def update_settings(*, actor: User, stream_id: UUID, changes: Mapping[str, Any])
     """Change some settings of a scheduled stream (contract 4.2). Raises NotFound, Forbidden, Conflict."""
     stream = access.own_stream(actor, stream_id, lock=True)
     states.require_allowed(stream, "change_settings")
+    earlier = stream.scheduled_at, stream.notify_followers
     for name, value in changes.items():
         setattr(stream, name, value)
     stream.save()
+    if stream.scheduled_at is not None and earlier != (stream.scheduled_at, stream.notify_followers):
+        enqueue_announcing_schedule(stream)
     return stream
 
 

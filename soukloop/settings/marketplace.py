@@ -61,6 +61,9 @@ STREAM_NEIGHBORHOOD_RADIUS_KM = 5
 STREAM_FOLLOWERS_NOTIFIED_EVERY = timedelta(minutes=10)  # per seller; a stream within this time notifies none
 STREAM_NEIGHBOURS_NOTIFIED_EVERY = timedelta(hours=12)  # per seller
 STREAM_NEIGHBOUR_NOTICES_PER_DAY = 5  # that one person receives, of all sellers
+STREAM_SCHEDULED_AHEAD_MAX = timedelta(days=180)
+STREAM_SCHEDULE_NOTICE_EVERY = timedelta(hours=1)  # per stream, whose time may be changed more often
+STREAM_SCHEDULES_TOLD_MAX = 3  # streams a day of whose time a seller's followers are notified
 STREAM_ANNOUNCEMENTS_KEPT_FOR = timedelta(days=2)  # at least as long as the three limits above look back
 
 SOCKET_AUTHENTICATOR = "accounts.authentication.authenticate_sockets"

@@ -133,6 +133,13 @@ def announced_stream() -> Arguments:
     return {"stream_id": str(stream.pk)}
 
 
+def scheduled_stream() -> Arguments:
+    stream = make_stream(scheduled_at=timezone.now() + timedelta(days=1))
+    for _ in range(3):
+        follow(make_user(), stream.seller)
+    return {"stream_id": str(stream.pk)}
+
+
 def ended_stream(**fields: Any) -> Stream:
     now = timezone.now()
     stream = make_live_stream(started_at=now - timedelta(hours=2), **fields)
@@ -264,6 +271,7 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "listings.notify_of_sale": sold_favorite,
     "listings.put_waiting_on_sale": inactive_products,
     "listings.recount_words": titles,
+    "livestream.announce_schedule": scheduled_stream,
     "livestream.announce_stream": announced_stream,
     "livestream.delete_old_announcements": old_announcement,
     "livestream.delete_recordings": unrecorded_stream,
@@ -297,6 +305,7 @@ CHANGING = {
     "listings.notify_of_price_drop",
     "listings.notify_of_sale",
     "listings.put_waiting_on_sale",
+    "livestream.announce_schedule",
     "livestream.announce_stream",
     "livestream.delete_old_announcements",
     "livestream.make_clip",
