@@ -20,6 +20,7 @@ from notifications.models import Notification
 from notifications.services import notify
 from notifications.services.inbox import mark_read
 from notifications.tests.factories import text_of
+from notifications.texts import Text
 
 pytestmark = pytest.mark.django_db
 
@@ -34,9 +35,9 @@ def change_price(product: Product, price: str) -> None:
     services.update_product(actor=product.seller, product_id=product.pk, changes={"price": Decimal(price)})
 
 
-def texts_of(user: User, language: str = "en") -> list[tuple[str, str]]:
+def texts_of(user: User, language: str = "en") -> list[Text]:
     rows = Notification.objects.filter(user=user).order_by("created_at")
-    return [tuple(text_of(row, language)) for row in rows]
+    return [text_of(row, language) for row in rows]
 
 
 class TestSold:
