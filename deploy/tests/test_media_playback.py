@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -15,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from livestream.tests.media import SECRET, MediaServerProcess
-from livestream.views.media import PLAYBACK_CACHING
+from livestream.views.media import GRANT_CACHING, REFUSAL_CACHING
 from soukloop.realtime.testing.waiting import wait_until
 
 pytestmark = pytest.mark.media
@@ -32,7 +33,7 @@ class Web(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), WebAnswer)
         self.asked: list[str] = []
         self.revoked: set[str] = set()
-        self.caching = PLAYBACK_CACHING
+        self.caching = {204: GRANT_CACHING, 403: REFUSAL_CACHING}
         Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -52,8 +53,9 @@ class WebAnswer(BaseHTTPRequestHandler):
         token = asked["token"]
         self.server.asked.append(f"{asked['kind']}/{asked['stream']}/{token}")
         allowed = asked["secret"] == SECRET and "good" in token and token not in self.server.revoked
-        self.send_response(204 if allowed else 403)
-        self.send_header("Cache-Control", self.server.caching)
+        status = 204 if allowed else 403
+        self.send_response(status)
+        self.send_header("Cache-Control", self.server.caching[status])
         self.send_header("Vary", "Cookie, Origin")
         self.end_headers()
 
@@ -124,6 +126,7 @@ def test_the_web_process_is_asked_once_per_token_and_stream_however_many_request
     server: MediaServerProcess, web: Web
 ) -> None:
     tokens = ("good", "good2", "wrong")
+    began = time.monotonic()
 
     def watch(number: int) -> int:
         path = f"/{tokens[number % 3]}/{PLAYLIST}"
@@ -132,20 +135,33 @@ def test_the_web_process_is_asked_once_per_token_and_stream_however_many_request
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(watch, range(90)))
     assert answers == [200, 200, 403] * 30
-    assert sorted(web.asked) == [f"live/stream_1/{token}" for token in tokens]
+    asked = Counter(web.asked)
+    assert (asked.pop("live/stream_1/good"), asked.pop("live/stream_1/good2")) == (1, 1)
+    assert 1 <= asked.pop("live/stream_1/wrong") <= 2 + time.monotonic() - began
+    assert not asked
+    web.asked.clear()
     assert statuses(server, "/good/vods/stream_1/video.mp4", "/good/vods/stream_1/poster.jpg") == [200, 200]
-    assert web.asked[3:] == ["vods/stream_1/good"]
+    assert web.asked == ["vods/stream_1/good"]
+
+
+def test_who_is_allowed_again_waits_two_seconds_at_most(server: MediaServerProcess, web: Web) -> None:
+    web.revoked.add("good")
+    assert statuses(server, f"/good/{PLAYLIST}") == [403]
+    web.revoked.clear()
+    time.sleep(2.1)
+    assert statuses(server, f"/good/{PLAYLIST}", f"/good/{PLAYLIST}") == [200, 200]
+    assert len(web.asked) == 2, "a grant is remembered"
 
 
 def test_a_revoked_token_is_refused_once_the_last_answer_is_old(server: MediaServerProcess, web: Web) -> None:
-    web.caching = "max-age=1, stale-while-revalidate=20, stale-if-error=600"
+    web.caching[204] = "max-age=1, stale-while-revalidate=20, stale-if-error=600"
     assert statuses(server, f"/good/{PLAYLIST}") == [200]
     web.revoked.add("good")
     wait_until(lambda: statuses(server, f"/good/{PLAYLIST}") == [403], "refusal", 10)
 
 
 def test_known_viewers_watch_on_while_no_web_process_answers(server: MediaServerProcess, web: Web) -> None:
-    web.caching = "max-age=1, stale-while-revalidate=1, stale-if-error=600"
+    web.caching[204] = "max-age=1, stale-while-revalidate=1, stale-if-error=600"
     known = (f"/good/{PLAYLIST}", f"/wrong/{PLAYLIST}")
     assert statuses(server, *known) == [200, 403]
     web.stop()

@@ -118,6 +118,8 @@ def health_body(
         "reconnectBy": broadcast.reconnect_by,
         **(measurement or (silence_body() if is_silent else _NOTHING)),
     }
+    if not broadcast.has_encoder:
+        body["warnings"] = [one for one in body["warnings"] if one["code"] != HealthWarning.NO_MEDIA]
     if broadcast.refusal and not any(warning["code"] == broadcast.refusal for warning in body["warnings"]):
         body["warnings"] = [*body["warnings"], warning_body(broadcast.refusal)]
     return body

@@ -9,9 +9,9 @@ from django.db import transaction
 from redis.exceptions import RedisError
 
 from livestream import access, events, keys
-from livestream.media.health import Health
+from livestream.media.health import Health, HealthWarning
 from livestream.models import Stream
-from livestream.selectors.broadcasts import silent_streams
+from livestream.selectors.broadcasts import broadcast_state, silent_streams
 from livestream.serializers.health import measurement_body, silence_body
 from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
@@ -27,6 +27,8 @@ def report_health(*, public_id: str, health: Health) -> None:
     stream = Stream.objects.live().filter(public_id=public_id).first()
     if stream is None:
         return
+    if HealthWarning.NO_MEDIA in health.warnings and not broadcast_state(stream).has_encoder:
+        return  # the encoder has disconnected, which `stream:interrupted` tells
     measurement = measurement_body(health)
     try:
         key = keys.stream_health(stream.pk)

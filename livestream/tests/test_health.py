@@ -242,6 +242,21 @@ def test_the_seller_of_a_silent_encoder_is_told_on_the_devices_within_five_secon
     assert not [sent for room, _, sent in captured_events if room == f"user.{lost.seller_id}"]
 
 
+def test_no_media_is_not_said_of_an_encoder_that_disconnected(
+    stream: Stream, captured_events: list[Any]
+) -> None:
+    connection = connect(stream)
+    measured = meter_after(*frames(0, 2_000), *sound(0, 2_000)).measure(START + 9)
+    assert "no_media" in measured.warnings
+    health.report_health(public_id=stream.public_id, health=measured)
+    assert [warning["code"] for warning in health_of(stream)["warnings"]] == ["no_media"]
+    connection.lost_at = timezone.now()
+    connection.save(update_fields=["lost_at"])
+    health.report_health(public_id=stream.public_id, health=measured)
+    assert health_of(stream)["warnings"] == []
+    assert len(captured_events) == 1
+
+
 def test_the_health_of_a_stream_belongs_to_its_seller(stream: Stream) -> None:
     assert client_for(make_user()).get(f"/api/v1/streams/{stream.pk}/health").status_code == 403
 

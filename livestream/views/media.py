@@ -13,14 +13,21 @@ from livestream.selectors.playback import is_playable
 from livestream.services import broadcasts
 from soukloop.core.http.envelope import domain_error
 
-# Requests that come while the media server asks again still get the previous response.
-PLAYBACK_CACHING = ", ".join(
-    f"{name}={int(duration.total_seconds())}"
-    for name, duration in (
-        ("max-age", settings.STREAM_PLAYBACK_CHECKED_EVERY),
-        ("stale-while-revalidate", timedelta(seconds=20)),
-        ("stale-if-error", settings.STREAM_PLAYBACK_UNCHECKED_MAX),
+
+def _caching(**durations: timedelta) -> str:
+    return ", ".join(
+        f"{name.replace('_', '-')}={int(duration.total_seconds())}" for name, duration in durations.items()
     )
+
+
+# Requests that come while the media server asks again still get the previous response, if it was a yes.
+GRANT_CACHING = _caching(
+    max_age=settings.STREAM_PLAYBACK_CHECKED_EVERY,
+    stale_while_revalidate=timedelta(seconds=20),
+    stale_if_error=settings.STREAM_PLAYBACK_UNCHECKED_MAX,
+)
+REFUSAL_CACHING = _caching(
+    max_age=settings.STREAM_PLAYBACK_REFUSAL_KEPT, stale_if_error=settings.STREAM_PLAYBACK_UNCHECKED_MAX
 )
 
 
@@ -66,7 +73,8 @@ class RecordingFinished(MediaCallback):
 class PlaybackCheck(MediaCallback):
     """Responds to the media server whether a viewer may have a file: 204 or 403.
 
-    The response says how long it may be used, so that there is one request per viewer in that time.
+    The response says how long it may be used, so that there is one request per viewer in that time. A refusal
+    holds for 2 s only, since who follows again may watch at once.
     """
 
     http_method_names = ["get"]
@@ -75,7 +83,9 @@ class PlaybackCheck(MediaCallback):
         names = ("token", "kind", "stream")
         token, kind, public_id = (request.GET.get(name, "") for name in names)
         allowed = is_playable(token=token, kind=kind, public_id=public_id)
-        return HttpResponse(status=204 if allowed else 403, headers={"Cache-Control": PLAYBACK_CACHING})
+        if allowed:
+            return HttpResponse(status=204, headers={"Cache-Control": GRANT_CACHING})
+        return HttpResponse(status=403, headers={"Cache-Control": REFUSAL_CACHING})
 
 
 def _value(request: HttpRequest, name: str) -> str:

@@ -54,6 +54,8 @@ STREAM_RECONNECT_WINDOW = timedelta(seconds=60)
 STREAM_NEVER_PUBLISHED_AFTER = timedelta(minutes=30)  # a live stream without any encoder ends after this time
 # How long the media server uses the answer whether a viewer may watch, and how long while it gets no other.
 STREAM_PLAYBACK_CHECKED_EVERY = timedelta(seconds=30)
+# Short, because somebody who follows again expects the video at once. nginx adds up to a second.
+STREAM_PLAYBACK_REFUSAL_KEPT = timedelta(seconds=1)
 STREAM_PLAYBACK_UNCHECKED_MAX = timedelta(minutes=10)
 STREAM_VIEWER_TTL = timedelta(seconds=60)  # a viewer without a heartbeat for this long has disconnected
 STREAM_COUNTERS_KEPT_FOR = timedelta(hours=1)  # in Redis, once the stream is over
