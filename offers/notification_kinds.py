@@ -73,6 +73,20 @@ OFFER_DECLINED = declare_kind(
         example_data=_DATA,
     )
 )
+OFFER_WITHDRAWN = declare_kind(
+    Kind(
+        name="offer_withdrawn",
+        label=_("Withdrawn offers"),
+        when="An offer made to you is withdrawn; it takes the place of the offer's notification",
+        title=_("%(actor)s withdrew the offer of %(price)s"),
+        body="%(product)s",
+        link="conversations/{conversation_id}",
+        collapse_key="offers:{conversation_id}",
+        replaces_unread=True,
+        example_params={"actor": "@omar", "price": _PRICE, "product": _PRODUCT},
+        example_data=_DATA,
+    )
+)
 OFFER_CLOSED = declare_kind(
     Kind(
         name="offer_closed",

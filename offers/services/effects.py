@@ -14,12 +14,14 @@ from chat.models import Conversation, Message
 from chat.services import post_message
 from listings.models import Product
 from notifications.kinds import Kind
+from notifications.services.inbox import mark_read_by_key
 from notifications.services.notify import notify
 from offers import access, events, fees
 from offers import notification_kinds as kinds
 from offers.models import Offer, OfferEvent, Transaction
 
 Reason = Offer.CloseReason
+_ANSWERS = (Reason.ACCEPTED, Reason.DECLINED)  # by the person to whom the offer was made
 
 
 def open_offer(
@@ -98,6 +100,8 @@ def close_offers(
     )
     for offer, entry in zip(offers, entries, strict=True):
         events.publish_offer_event(offer, entry, sale)
+        if actor is not None and reason in _ANSWERS:  # so no push of it is sent any more
+            mark_read_by_key(user_id=actor.pk, collapse_key=kinds.OFFER_NEW.key_for(_data(offer)))
 
 
 def expire_offers(offers: Sequence[Offer], now: datetime) -> None:
@@ -151,6 +155,12 @@ def notify_of_new_offer(offer: Offer) -> None:
     )
 
 
+def notify_of_withdrawal(offer: Offer) -> None:
+    """Notify the other side that an offer was withdrawn, unless it was never notified of the offer."""
+    if offer.auto_decline_at is None:
+        notify_users(offer, [offer.recipient], kind=kinds.OFFER_WITHDRAWN, actor=offer.made_by)
+
+
 def decline_by_recipient(
     offer: Offer, *, reason: Offer.CloseReason, actor: User | None, now: datetime
 ) -> None:
@@ -184,13 +194,17 @@ def notify_users(
             "price": {"amount": str(offer.offered_price), "currency": offer.currency},
             "product": offer.product.title,
         },
-        data={
-            "offer_id": str(offer.pk),
-            "product_id": str(offer.product_id),
-            "conversation_id": str(offer.conversation_id),
-        },
+        data=_data(offer),
         actor_id=actor.pk if actor else None,
     )
+
+
+def _data(offer: Offer) -> dict[str, str]:
+    return {
+        "offer_id": str(offer.pk),
+        "product_id": str(offer.product_id),
+        "conversation_id": str(offer.conversation_id),
+    }
 
 
 def format_amount(offer: Offer) -> str:

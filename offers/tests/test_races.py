@@ -23,6 +23,7 @@ from accounts.tests.factories import make_seller, make_staff, make_user
 from listings.models import Product
 from listings.services import delete_product, hide_product, update_product
 from listings.tests.factories import make_product
+from notifications.models import Notification
 from offers.models import Offer, Transaction
 from offers.services import closing
 from offers.tests.consistency import assert_offers_consistent
@@ -81,6 +82,7 @@ def test_one_of_200_concurrent_accepts_of_one_offer_succeeds(servers: Any, selle
     assert Counter(answers) == {"ok": 1, "offer_accepted": REQUESTS - 1}
     assert_offers_consistent(product)
     assert Transaction.objects.get(product=product).platform_fee == Decimal("37.50")
+    assert Notification.objects.filter(user=offer.buyer, kind="offer_accepted").count() == 1
 
 
 def test_one_of_six_offers_accepted_concurrently_succeeds(servers: Any, seller_and_buyers: Any) -> None:
