@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -95,6 +96,12 @@ class MediaServerProcess:
     def pause_packager(self) -> None:
         if self.packager is not None:
             self.packager.send_signal(signal.SIGSTOP)
+
+    def let_packager_write(self, size: int) -> None:
+        """Limit the size of the files that the packager writes: 0 is like a full disk, for any user."""
+        assert self.packager is not None
+        _, hard = resource.prlimit(self.packager.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.packager.pid, resource.RLIMIT_FSIZE, (size, hard))
 
     def kill_packager(self) -> None:
         if self.packager is not None:

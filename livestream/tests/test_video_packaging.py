@@ -1,6 +1,7 @@
 """The packager as a process between a real media server and players, through kills of everything."""
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -160,6 +161,34 @@ def test_no_picture_is_lost_when_the_packager_is_killed(
     viewer.hls.check()
     viewer.dash.check()
     assert viewer.pictures()[: len(sent)] == sent or was_interrupted(viewer, sections=2)
+
+
+def test_no_picture_is_lost_when_the_disk_is_full_for_some_seconds(
+    media: MediaServerProcess, encoder: Encoder, seller: User, run_jobs: Any
+) -> None:
+    stream, key = go_live(seller)
+    viewer = Viewer(media, stream)
+    encoder(key)
+    viewer.wait_for_segments(2)
+    media.let_packager_write(0)
+    time.sleep(1)
+    before = viewer.names()
+    time.sleep(3)
+    assert viewer.names() == before, "nothing can be written"
+    viewer.hls.check()
+    assert media.packager is not None
+    assert media.packager.poll() is None
+    media.let_packager_write(resource.RLIM_INFINITY)
+    viewer.wait_for_segments(len(before) + 4)
+    (path,) = recordings.of_stream(stream.public_id)
+    sent = recorded_pictures(path)
+    streams.end_stream(actor=seller, stream_id=stream.pk)
+    run_jobs()
+    wait_until(lambda: b"#EXT-X-ENDLIST" in (viewer.fetch("video.m3u8") or b""), "end mark", 30)
+    viewer.hls.check()
+    viewer.dash.check()
+    assert viewer.names()[: len(before)] == before
+    assert contains(viewer.pictures(), sent) or was_interrupted(viewer, sections=3)
 
 
 def was_interrupted(viewer: Viewer, *, sections: int) -> bool:
