@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from accounts.models import User
-from notifications.models import Device
+from notifications.models import Device, Notification
 from soukloop.core.errors import NotFound
 
 
@@ -14,3 +14,12 @@ def own_device(user: User, device_id: UUID, *, lock: bool = False) -> Device:
     if device is None:
         raise NotFound("Device not found.", code="device_not_found")
     return device
+
+
+def own_notification(user: User, notification_id: UUID, *, lock: bool = False) -> Notification:
+    """Return a notification in the user's inbox; raises NotFound (notification_not_found)."""
+    rows = Notification.objects.select_for_update() if lock else Notification.objects.all()
+    notification = rows.filter(pk=notification_id, user=user, is_in_inbox=True).first()
+    if notification is None:
+        raise NotFound("Notification not found.", code="notification_not_found")
+    return notification

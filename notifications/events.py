@@ -1,10 +1,13 @@
 """Events of notifications, sent to the inbox's owner."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from notifications.models import Notification
 from notifications.texts import link_of, render
 from soukloop.core import jsonlib
+from soukloop.core.db.clock import database_now
 from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
 from soukloop.realtime.rooms import user_room
 
@@ -19,6 +22,22 @@ NOTIFICATION_NEW = declare_event(
             "body": "Hi! Is this item still available?",
             "data": {"conversation_id": "0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa"},
             "link": "soukloop://conversations/0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa",
+            "timestamp": "2025-10-18T10:00:00Z",
+        },
+        rooms=("user",),
+    )
+)
+
+
+NOTIFICATION_READ = declare_event(
+    EventSpec(
+        name="notification:read",
+        doc="Notifications were read or deleted on one of your devices, or what they are about was seen. "
+        "`notificationIds` is null where all were; `unreadCount` is the number for the app's badge, of this time.",
+        example={
+            "notificationIds": ["7d2b6d0e-6f0e-4a52-9d0c-0f6f4a9d9c11"],
+            "isDeleted": False,
+            "unreadCount": 2,
             "timestamp": "2025-10-18T10:00:00Z",
         },
         rooms=("user",),
@@ -44,3 +63,16 @@ def _payload(notification: Notification, language: str) -> dict[str, Any]:
         "link": link_of(notification),
         "timestamp": jsonlib.isoformat(notification.created_at),
     }
+
+
+def publish_notification_read(
+    user_id: UUID, ids: Sequence[UUID] | None, unread_count: int, *, is_deleted: bool = False
+) -> None:
+    """Publish to the owner's connections when the transaction commits; `ids` None: all were read."""
+    payload = {
+        "notificationIds": ids,
+        "isDeleted": is_deleted,
+        "unreadCount": unread_count,
+        "timestamp": jsonlib.isoformat(database_now()),
+    }
+    publish_on_commit(user_room(user_id), NOTIFICATION_READ.name, payload)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.functional import Promise
 
 LANGUAGES = ("en", "ar")
+CHANNELS = ("inbox", "push", "email")
 
 Template = str | Promise
 """A text with `%(name)s` for values: `gettext_lazy("…")`, or `ngettext_lazy("…", "…", "count")`."""
@@ -51,6 +52,11 @@ class Kind:
     ignores_quiet_hours: bool = False
     push_delay: timedelta = timedelta(0)
     expires_after: timedelta = timedelta(days=1)
+
+    @property
+    def is_mandatory(self) -> bool:
+        """Whether it can't be switched off: what ignores quiet hours is about the account's safety."""
+        return self.ignores_quiet_hours
 
     def key_for(self, data: Mapping[str, Any]) -> str:
         """Return the collapse key of a notification with this data."""

@@ -4,6 +4,7 @@ from django.urls import path
 
 from notifications.views.devices import DeviceViewSet, WebPushKey
 from notifications.views.inbox import NotificationViewSet
+from notifications.views.settings import NotificationSettings
 
 _DEVICE = {"POST": "device_register"}
 
@@ -14,4 +15,7 @@ urlpatterns = [
     path("notifications", NotificationViewSet.as_view({"get": "list"})),
     path("notifications/unread-count", NotificationViewSet.as_view({"get": "unread"})),
     path("notifications/read", NotificationViewSet.as_view({"post": "read"})),
+    path("notifications/settings", NotificationSettings.as_view()),
+    path("notifications/<uuid:notification_id>", NotificationViewSet.as_view({"delete": "destroy"})),
+    path("notifications/<uuid:notification_id>/read", NotificationViewSet.as_view({"post": "read_one"})),
 ]

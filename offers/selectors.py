@@ -57,3 +57,8 @@ def negotiation_history(offer: Offer) -> list[OfferEvent]:
         .select_related("offer", "actor")
         .order_by("id")
     )
+
+
+def open_offer_count(user: User, now: datetime) -> int:
+    """Count the open offers that wait for this person's answer."""
+    return access.offers_visible_to(user).open_at(now).exclude(made_by=user).count()

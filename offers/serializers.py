@@ -214,3 +214,9 @@ def transaction_body(sale: Transaction, viewer: User) -> dict[str, Any]:
         "product": product_card(sale.product),
         "other_user": other_user_body(sale.seller if viewer.pk == sale.buyer_id else sale.buyer),
     }
+
+
+class BadgesOutput(serializers.Serializer[None]):
+    unread_messages = serializers.IntegerField()
+    unread_notifications = serializers.IntegerField()
+    open_offers = serializers.IntegerField(help_text="Those that wait for your answer")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from offers.views import OfferViewSet, TransactionViewSet
+from offers.views import Badges, OfferViewSet, TransactionViewSet
 
 # The contract says PATCH; a client that can't send it may POST.
 _METHODS = ("patch", "post")
@@ -19,6 +19,7 @@ urlpatterns = [
         OfferViewSet.as_view(dict.fromkeys(_METHODS, "counter"), rate_scope="offer_create"),
     ),
     path("offers/<uuid:offer_id>/withdraw", OfferViewSet.as_view(dict.fromkeys(_METHODS, "withdraw"))),
+    path("badges", Badges.as_view()),
     path("transactions", TransactionViewSet.as_view({"get": "list"})),
     path("transactions/<uuid:transaction_id>", TransactionViewSet.as_view({"get": "retrieve"})),
     path(

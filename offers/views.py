@@ -6,12 +6,16 @@ from uuid import UUID
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from accounts.authentication import current_user
+from chat.selectors import unread_counts
+from notifications.selectors import unread_count
 from offers import access, selectors
 from offers.models import Offer
 from offers.serializers import (
+    BadgesOutput,
     CancelInput,
     OfferInput,
     OfferOutput,
@@ -195,6 +199,25 @@ class TransactionViewSet(ViewSet):
             actor=user, transaction_id=transaction_id, **validated(CancelInput, request.data)
         )
         return Response(transaction_body(sale, user))
+
+
+class Badges(APIView):
+    @extend_schema(
+        tags=["Notifications"],
+        summary="Count what waits for you",
+        description="The numbers on the app's tabs in one answer. The number on its icon, which also comes "
+        "with every push, is `unread_notifications`.",
+        responses=BadgesOutput,
+    )
+    def get(self, request: Request) -> Response:
+        user = current_user(request)
+        return Response(
+            {
+                "unread_messages": unread_counts(user)["unread_count"],
+                "unread_notifications": unread_count(user.pk),
+                "open_offers": selectors.open_offer_count(user, database_now()),
+            }
+        )
 
 
 def _offer_response(request: Request, offer: Offer, status: int = 200) -> Response:

@@ -14,6 +14,9 @@ IDS_MAX = 100
 
 
 class InboxQuery(serializers.Serializer[None]):
+    cursor = serializers.CharField(
+        required=False, default="", max_length=200, help_text="An answer's `next_cursor`, in place of `page`"
+    )
     unread = serializers.BooleanField(required=False, default=False, help_text="Only unread notifications")
 
 
@@ -46,6 +49,7 @@ class NotificationOutput(serializers.Serializer[None]):
 
 class InboxOutput(PageOutput):
     items = NotificationOutput(many=True)
+    next_cursor = serializers.CharField(allow_null=True, help_text="Send it as `cursor` to get the next page")
     unread_count = serializers.IntegerField()
 
 

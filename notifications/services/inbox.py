@@ -8,10 +8,14 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from accounts.models import User
-from notifications.models import Notification
+from notifications import events
+from notifications.access import own_notification
+from notifications.models import Notification, NotificationQuerySet
+from notifications.selectors import unread_count
 from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
 
+_TOLD_MAX = 100  # ids in one event
 _NAMES_BATCH = 5000  # rows that one statement changes
 
 
@@ -19,16 +23,39 @@ _NAMES_BATCH = 5000  # rows that one statement changes
 def mark_read(*, actor: User, ids: Sequence[UUID] | None) -> int:
     """Mark the actor's notifications with these ids (None: all) as read; return the number that changed."""
     unread = Notification.objects.of(actor.pk).unread()
-    if ids is not None:
-        unread = unread.filter(pk__in=ids)
-    # Locked in a fixed order, so that requests of two devices cannot deadlock.
-    locked = list(unread.order_by("pk").select_for_update().values_list("pk", flat=True))
-    return Notification.objects.filter(pk__in=locked).update(read_at=database_now())
+    return len(_mark_read(actor.pk, unread if ids is None else unread.filter(pk__in=ids), is_all=ids is None))
 
 
+@transaction.atomic
+def mark_one_read(*, actor: User, notification_id: UUID) -> Notification:
+    """Mark a notification of the actor's as read, or leave it so. Raises NotFound."""
+    own_notification(actor, notification_id)
+    _mark_read(actor.pk, Notification.objects.of(actor.pk).unread().filter(pk=notification_id))
+    return own_notification(actor, notification_id)
+
+
+@transaction.atomic
 def mark_read_by_key(*, user_id: UUID, collapse_key: str) -> None:
     """Mark a user's notifications with this key as read, because they have seen the content elsewhere."""
-    Notification.objects.of(user_id).unread().filter(collapse_key=collapse_key).update(read_at=database_now())
+    _mark_read(user_id, Notification.objects.of(user_id).unread().filter(collapse_key=collapse_key))
+
+
+def _mark_read(user_id: UUID, unread: NotificationQuerySet, *, is_all: bool = False) -> list[UUID]:
+    """Mark these as read and tell the owner's connections; return the ids of those that changed."""
+    # Locked in a fixed order, so that requests of two devices cannot deadlock.
+    locked = list(unread.order_by("pk").select_for_update().values_list("pk", flat=True))
+    if locked:
+        Notification.objects.filter(pk__in=locked).update(read_at=database_now())
+        is_all = is_all or len(locked) > _TOLD_MAX
+        events.publish_notification_read(user_id, None if is_all else locked, unread_count(user_id))
+    return locked
+
+
+@transaction.atomic
+def delete_notification(*, actor: User, notification_id: UUID) -> None:
+    """Delete a notification of the actor's, with its pushes. Raises NotFound."""
+    own_notification(actor, notification_id, lock=True).delete()
+    events.publish_notification_read(actor.pk, [notification_id], unread_count(actor.pk), is_deleted=True)
 
 
 def clear_text(

@@ -7,9 +7,12 @@ import pytest
 from django.test import Client
 
 from accounts.tests.factories import client_for, make_staff, make_user
-from notifications.models import Notification
+from notifications.models import Notification, NotificationSettings
+from notifications.notification_kinds import PASSWORD_CHANGED
 from notifications.serializers.inbox import NotificationOutput
+from notifications.services.notify import notify
 from notifications.tests.factories import make_notification
+from soukloop.realtime.testing import Captured
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_kinds")]
 URL = "/api/v1/notifications"
@@ -100,3 +103,71 @@ def test_staff_view_inboxes_and_cannot_change_them() -> None:
     assert browser.get(f"/admin/notifications/notification/{row.pk}/change/").status_code == 200
     assert browser.get("/admin/notifications/notification/add/").status_code == 403
     assert browser.post(f"/admin/notifications/notification/{row.pk}/delete/").status_code == 403
+
+
+def test_the_inbox_is_read_by_cursor_while_it_grows() -> None:
+    me = make_user()
+    for n in range(5):
+        make_notification(me, str(n))
+    client = client_for(me)
+    seen, cursor = [], ""
+    while True:
+        data = client.get(f"{URL}?per_page=2&cursor={cursor}").json()["data"]
+        seen += [item["title"] for item in data["items"]]
+        make_notification(me, "newer")
+        if not (cursor := data["next_cursor"]):
+            break
+    assert seen == ["4", "3", "2", "1", "0"]
+    assert data["has_more"] is False
+    assert client.get(f"{URL}?cursor=nonsense").status_code == 400
+    assert client.get(f"{URL}?cursor={'A' * 201}").status_code == 400
+
+
+def test_texts_are_in_the_readers_present_language_with_links() -> None:
+    me = make_user()
+    notify(user_ids=[me.pk], kind=PASSWORD_CHANGED, params={}, data={})
+    client = client_for(me)
+    english = client.get(URL).json()["data"]["items"][0]
+    client.patch("/api/v1/auth/me", {"language": "ar"})
+    arabic = client.get(URL).json()["data"]["items"][0]
+    assert english["title"] == "Your password was changed"
+    assert any("\u0621" <= letter <= "\u064a" for letter in arabic["title"])
+    assert english["link"] == "soukloop://account/security"
+    assert english["web_link"].endswith("/account/security")
+
+
+def test_what_is_switched_off_for_the_inbox_is_not_in_it() -> None:
+    me = make_user()
+    NotificationSettings.objects.create(user=me, off=["inbox:test"])
+    make_notification(me)
+    client = client_for(me)
+    hidden = Notification.objects.get()
+    data = client.get(URL).json()["data"]
+    assert (data["items"], data["unread_count"]) == ([], 0)
+    assert client.post(f"{URL}/{hidden.pk}/read").status_code == 404
+    assert client.delete(f"{URL}/{hidden.pk}").status_code == 404
+
+
+def test_one_is_marked_read_and_deleted_and_the_other_devices_hear_of_it(
+    captured_events: Captured, django_capture_on_commit_callbacks: Any
+) -> None:
+    me = make_user()
+    for n in range(3):
+        make_notification(me, str(n))
+    client, first = client_for(me), Notification.objects.order_by("created_at")[0]
+    with django_capture_on_commit_callbacks(execute=True):
+        for _ in range(2):
+            item = client.post(f"{URL}/{first.pk}/read").json()["data"]
+            assert (item["id"], item["is_read"]) == (str(first.pk), True)
+        assert client.delete(f"{URL}/{first.pk}").status_code == 204
+        assert client.delete(f"{URL}/{first.pk}").json()["error"]["code"] == "notification_not_found"
+        client.post(f"{URL}/read", {"all": True})
+        client.post(f"{URL}/read", {"all": True})
+    told = [data for _, event, data in captured_events if event == "notification:read"]
+    assert all(data.pop("timestamp") for data in told)
+    assert told == [
+        {"notificationIds": [str(first.pk)], "isDeleted": False, "unreadCount": 2},
+        {"notificationIds": [str(first.pk)], "isDeleted": True, "unreadCount": 2},
+        {"notificationIds": None, "isDeleted": False, "unreadCount": 0},
+    ]
+    assert Notification.objects.count() == 2

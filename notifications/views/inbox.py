@@ -1,22 +1,28 @@
 """REST views of the inbox."""
 
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from accounts.authentication import current_user
-from notifications.selectors import inbox_of, unread_count
+from notifications.models import Notification
+from notifications.selectors import inbox_of, older_than, unread_count
 from notifications.serializers.inbox import (
     InboxOutput,
     InboxQuery,
     MarkReadInput,
     MarkReadOutput,
+    NotificationOutput,
     UnreadCountOutput,
     notification_body,
 )
-from notifications.services.inbox import mark_read
-from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
+from notifications.services.inbox import delete_notification, mark_one_read, mark_read
+from soukloop.core.http.pagination import PAGE_PARAMETERS, Page, encode_cursor, page_of, paginate
 from soukloop.core.http.validation import validated, validated_query
 
 _TAGS = ["Notifications"]
@@ -33,16 +39,22 @@ class NotificationViewSet(ViewSet):
     )
     def list(self, request: Request) -> Response:
         query = validated_query(InboxQuery, request.query_params)
-        user = current_user(request)
+        user, cursor = current_user(request), query["cursor"]
         inbox = inbox_of(user, is_unread=query["unread"])
-        page = paginate(
-            inbox, page_of(request), lambda rows: [notification_body(row, user.language) for row in rows]
-        )
-        return Response(page | {"unread_count": unread_count(user)})
+        page, last = Page(1, page_of(request).size) if cursor else page_of(request), ""
+
+        def render(rows: Sequence[Notification]) -> list[Any]:
+            nonlocal last
+            last = encode_cursor(rows[-1].created_at.isoformat(), str(rows[-1].pk)) if rows else ""
+            return [notification_body(row, user.language) for row in rows]
+
+        body = paginate(older_than(inbox, cursor) if cursor else inbox, page, render)
+        body["next_cursor"] = last if body["has_more"] else None
+        return Response(body | {"unread_count": unread_count(user.pk)})
 
     @extend_schema(tags=_TAGS, summary="Count your unread notifications", responses=UnreadCountOutput)
     def unread(self, request: Request) -> Response:
-        return Response({"unread_count": unread_count(current_user(request))})
+        return Response({"unread_count": unread_count(current_user(request).pk)})
 
     @extend_schema(
         tags=_TAGS,
@@ -56,4 +68,17 @@ class NotificationViewSet(ViewSet):
         data = validated(MarkReadInput, request.data)
         user = current_user(request)
         marked = mark_read(actor=user, ids=data["ids"])
-        return Response({"marked": marked, "unread_count": unread_count(user)})
+        return Response({"marked": marked, "unread_count": unread_count(user.pk)})
+
+    @extend_schema(
+        tags=_TAGS, summary="Mark a notification as read", request=None, responses=NotificationOutput
+    )
+    def read_one(self, request: Request, notification_id: UUID) -> Response:
+        user = current_user(request)
+        notification = mark_one_read(actor=user, notification_id=notification_id)
+        return Response(notification_body(notification, user.language))
+
+    @extend_schema(tags=_TAGS, summary="Delete a notification", request=None, responses={204: None})
+    def destroy(self, request: Request, notification_id: UUID) -> Response:
+        delete_notification(actor=current_user(request), notification_id=notification_id)
+        return Response(status=204)

@@ -8,6 +8,7 @@ from soukloop.tests.people import People
 
 # A visitor, a stranger, the buyer, the seller.
 STATUSES = {
+    "GET /api/v1/badges": (401, 200, 200, 200),
     "GET /api/v1/offers": (401, 200, 200, 200),
     "POST /api/v1/offers": (401, 400, 400, 400),
     "GET /api/v1/offers/<uuid:offer_id>": (401, 404, 200, 200),

@@ -55,4 +55,4 @@ def _references(node: Any) -> list[str]:
 
 @pytest.mark.parametrize("event", LASTING, ids=lambda event: event.name)
 def test_an_event_that_may_arrive_twice_says_what_it_is_about(event: Any) -> None:
-    assert [name for name in event.example if name == "seq" or name.endswith("Id") or name == "room"]
+    assert [name for name in event.example if name == "seq" or name.endswith(("Id", "Ids")) or name == "room"]

@@ -1,0 +1,112 @@
+"""Inputs and outputs of a person's settings of notifications."""
+
+import zoneinfo
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import translation
+from rest_framework import serializers
+
+from notifications.kinds import CHANNELS, KINDS
+from notifications.models import NotificationSettings
+from soukloop.core.http.fields import PlainTextField
+from soukloop.core.http.validation import validated_strictly
+
+_TIME = "%H:%M"
+
+
+class QuietHoursInput(serializers.Serializer[None]):
+    """`from` is a Python keyword, so the fields are made by name."""
+
+    def get_fields(self) -> dict[str, Any]:
+        return {
+            "from": serializers.TimeField(input_formats=[_TIME], format=_TIME, help_text="Such as 22:00"),
+            "until": serializers.TimeField(
+                input_formats=[_TIME], format=_TIME, help_text="May be past midnight"
+            ),
+        }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["from"] == attrs["until"]:
+            raise serializers.ValidationError({"until": ["Quiet hours must end at another time."]})
+        return attrs
+
+
+class ChannelsInput(serializers.Serializer[None]):
+    inbox = serializers.BooleanField(required=False)
+    push = serializers.BooleanField(required=False)
+    email = serializers.BooleanField(required=False, help_text="In the daily email of what was not read")
+
+
+class NotificationSettingsInput(serializers.Serializer[None]):
+    time_zone = PlainTextField(required=False, max_length=50, help_text="IANA's name, such as Asia/Dubai")
+    quiet_hours = QuietHoursInput(required=False, allow_null=True)
+    kinds = serializers.DictField(required=False, help_text="By kind: `inbox`, `push`, `email`")
+
+    def validate_time_zone(self, name: str) -> str:
+        if name not in zoneinfo.available_timezones():
+            raise serializers.ValidationError("Use a name of IANA's list, such as Asia/Dubai.")
+        return name
+
+    def validate_kinds(self, kinds: dict[str, Any]) -> dict[str, dict[str, bool]]:
+        valid, problems = {}, {}
+        for name, channels in kinds.items():
+            try:
+                valid[name] = self._channels(name, channels)
+            except serializers.ValidationError as error:
+                problems[name] = error.detail
+        if problems:
+            raise serializers.ValidationError(problems)
+        return valid
+
+    def _channels(self, name: str, channels: Any) -> dict[str, bool]:
+        if name not in KINDS:
+            raise serializers.ValidationError("There is no such kind of notification.")
+        valid = validated_strictly(ChannelsInput(), channels)
+        if KINDS[name].is_mandatory and not all(valid.values()):
+            raise serializers.ValidationError("Notices about your account can't be switched off.")
+        return valid
+
+
+class ChannelsOutput(serializers.Serializer[None]):
+    label = serializers.CharField(  # type: ignore[assignment]
+        help_text="For a person, in the account's language"
+    )
+    is_mandatory = serializers.BooleanField(help_text="It can't be switched off")
+    inbox = serializers.BooleanField()
+    push = serializers.BooleanField()
+    email = serializers.BooleanField()
+
+
+class NotificationSettingsOutput(serializers.Serializer[None]):
+    time_zone = serializers.CharField()
+    quiet_hours = QuietHoursInput(allow_null=True)
+    kinds = serializers.DictField(child=ChannelsOutput(), help_text="By the name of the kind")
+
+
+def settings_body(settings: NotificationSettings, language: str) -> dict[str, Any]:
+    """Return a NotificationSettingsOutput."""
+    quiet_hours = None
+    if settings.quiet_from and settings.quiet_until:
+        quiet_hours = {
+            "from": settings.quiet_from.strftime(_TIME),
+            "until": settings.quiet_until.strftime(_TIME),
+        }
+    return {
+        "time_zone": settings.time_zone,
+        "quiet_hours": quiet_hours,
+        "kinds": _kinds_body(settings, language),
+    }
+
+
+def _kinds_body(settings: NotificationSettings, language: str) -> Mapping[str, Any]:
+    off = set(settings.off)
+    with translation.override(language):
+        return {
+            name: {
+                "label": str(kind.label),
+                "is_mandatory": kind.is_mandatory,
+                **{channel: f"{channel}:{name}" not in off for channel in CHANNELS},
+            }
+            for name, kind in sorted(KINDS.items())
+        }
