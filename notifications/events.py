@@ -33,7 +33,7 @@ NOTIFICATION_READ = declare_event(
     EventSpec(
         name="notification:read",
         doc="Notifications were read or deleted on one of your devices, or what they are about was seen. "
-        "`notificationIds` is null where all were; `unreadCount` is the number for the app's badge, of this time.",
+        "`notificationIds` is null where all were; `unreadCount` is the number on the app's badge then.",
         example={
             "notificationIds": ["7d2b6d0e-6f0e-4a52-9d0c-0f6f4a9d9c11"],
             "isDeleted": False,
