@@ -1,22 +1,27 @@
 """A stream during which the web process, Redis, the worker and the media server are killed in turn."""
 
+import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from django.conf import settings
+from django.conf import settings as project_settings
 from django.db import connection
 
 from accounts.tests.factories import make_seller, make_user
 from accounts.tokens import access_token_for
+from livestream.media import ffmpeg, recordings
 from livestream.models import ChatMessage, PublisherConnection, Replay, Stream, ViewerSession
-from livestream.tests.factories import make_stream
-from livestream.tests.media import MediaServerProcess, publish
+from livestream.services import replays, streams
+from livestream.tests.factories import make_live_stream, make_publisher, make_stream
+from livestream.tests.flv_files import encode, flv_bytes
+from livestream.tests.media import SECRET, MediaServerProcess, point_replays_at, publish
 from soukloop.realtime.testing.redis_process import RedisProcess
 from soukloop.realtime.testing.servers import ServerProcess
 from soukloop.realtime.testing.waiting import wait_until
@@ -36,7 +41,7 @@ def start_worker(transactional_db: None) -> Iterator[Callable[[dict[str, str]], 
     def start(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
         worker = subprocess.Popen(
             [sys.executable, "manage.py", "run_worker", "--concurrency", "4"],
-            cwd=settings.BASE_DIR,
+            cwd=project_settings.BASE_DIR,
             env={**os.environ, "DATABASE_URL": database_url, "LOG_LEVEL": "WARNING", **environment},
             stderr=subprocess.DEVNULL,
         )
@@ -47,6 +52,60 @@ def start_worker(transactional_db: None) -> Iterator[Callable[[dict[str, str]], 
     for worker in workers:
         worker.kill()
         worker.wait()
+
+
+@pytest.mark.usefixtures("unreachable_media_server")
+def test_a_worker_that_is_killed_while_it_joins_recordings_loses_nothing(
+    start_worker: Callable[[dict[str, str]], "subprocess.Popen[bytes]"], settings: Any, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o755)
+    settings.MEDIA_ROOT = tmp_path
+    point_replays_at(settings, tmp_path / "vods")
+    recordings.folder().mkdir()
+    stream = make_live_stream()
+    make_publisher(stream)
+    # Of another size, so that it is encoded again, which takes a while.
+    for number, size in ((1, "320x180"), (2, "640x360")):
+        tags = encode(seconds=8 * number, size=size)
+        path = recordings.folder() / f"{stream.public_id}-{number}.flv"
+        path.write_bytes(flv_bytes(tags))
+    streams.end_stream(actor=stream.seller, stream_id=stream.pk)
+    worker = start_worker(
+        {"MEDIA_ROOT": str(tmp_path), "MEDIA_CONTROL_URL": "http://127.0.0.1:9", "MEDIA_SECRET": SECRET}
+    )
+    ffmpegs: list[int] = []
+
+    def is_joining() -> bool:
+        ffmpegs[:] = processes_of(tmp_path / "work", "ffmpeg")
+        return bool(ffmpegs)
+
+    wait_until(is_joining, "ffmpeg of the worker", 60)
+    worker.kill()
+    worker.wait()
+    assert Replay.objects.values_list("state", "step").get() == ("processing", "")
+    wait_until(lambda: not processes_of(tmp_path / "work", "ffmpeg"), "end of its ffmpeg", 10)
+    assert len(recordings.of_stream(stream.public_id)) == 2
+    assert list((tmp_path / "vods").rglob("*.mp4")) == []
+
+    made = replays.make_replay(stream_id=stream.pk)
+    assert made is not None
+    assert (made.state, made.step, made.error) == ("ready", "check", "")
+    video = tmp_path / "vods" / stream.public_id / "video.mp4"
+    assert ffmpeg.track_lengths(video) == pytest.approx({"video": 24, "audio": 24}, abs=0.5)
+    assert recordings.of_stream(stream.public_id) == []
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def processes_of(folder: Path, program: str) -> list[int]:
+    """Return the running processes of a program that work in a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            is_running = (path / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+            is_there = (path / "cwd").readlink().is_relative_to(folder)
+            if is_running and is_there and (path / "comm").read_text().strip() == program:
+                found.append(int(path.name))
+    return found
 
 
 def test_a_stream_continues_after_each_of_its_processes_was_killed(
