@@ -30,6 +30,7 @@ class Packaged:
         self.transcoders = Transcoders(transcoders)
         self.longest_interruption = longest_interruption
         self.first_segments = 0
+        self.on_tag: Callable[[str, str, Tag, float], None] = lambda *arguments: None
         self.tags = 0
         self.hls = HlsValidator(self.fetch, "http://host/live/index.m3u8")
         self.dash = DashValidator(self.fetch, "http://host/live/manifest.mpd")
@@ -44,8 +45,9 @@ class Packaged:
             assert (self.path / "index.m3u8").exists()
             self.first_segments += 1
 
-        def on_tag(*arguments: object) -> None:
+        def on_tag(public_id: str, recording: str, tag: Tag, at: float) -> None:
             self.tags += 1
+            self.on_tag(public_id, recording, tag, at)
 
         self.packager = StreamPackager(
             PUBLIC_ID,
