@@ -14,6 +14,7 @@ BENCHES = {
     "going_live": "bench.going_live",
     "video": "bench.video",
     "encoders": "bench.encoders",
+    "push": "bench.push",
 }
 COMPARABLE = ("api", "feeds")  # with the server of another checkout
 
