@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from notifications.models import Notification
-from notifications.texts import link_of, render
+from notifications.texts import Text, link_of
 from soukloop.core import jsonlib
 from soukloop.core.db.clock import database_now
 from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
@@ -45,15 +45,12 @@ NOTIFICATION_READ = declare_event(
 )
 
 
-def publish_notification_new(notification: Notification, language: str) -> None:
+def publish_notification_new(notification: Notification, text: Text) -> None:
     """Publish to the owner's connections when the transaction commits."""
-    publish_on_commit(
-        user_room(notification.user_id), NOTIFICATION_NEW.name, _payload(notification, language)
-    )
+    publish_on_commit(user_room(notification.user_id), NOTIFICATION_NEW.name, _payload(notification, text))
 
 
-def _payload(notification: Notification, language: str) -> dict[str, Any]:
-    text = render(notification.kind, notification.params, language)
+def _payload(notification: Notification, text: Text) -> dict[str, Any]:
     return {
         "notificationId": notification.pk,
         "kind": notification.kind,

@@ -42,7 +42,7 @@ _CLAIMED_MAX = 4000  # pushes in memory
 _WRITE_SECONDS = 0.05  # one UPDATE for all that finished meanwhile
 _WRITE_MAX = 2000  # pushes in one UPDATE
 _LOOK_FOR_ABANDONED_SECONDS = 10.0
-_ANSWERS_AFTER_END_SECONDS = 5.0
+_ANSWERS_AFTER_END_SECONDS, _WRITES_AFTER_END_SECONDS = 5.0, 3.0
 _SERVERS_MAX = 200
 HEARTBEAT = Path(tempfile.gettempdir()) / "soukloop-pusher"
 
@@ -62,6 +62,7 @@ class Sender:
         self._claims, self._writes = (
             ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("claims", "writes")
         )
+        self._is_over = False
         self._is_database_known_unavailable = False
 
     def end(self) -> None:
@@ -83,9 +84,10 @@ class Sender:
             for task in self._tasks:
                 task.cancel()  # each writes that its push is lost
             await asyncio.gather(looking, *self._tasks, return_exceptions=True)
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
-            await self._write()
+            # Not cancelled: what it is about to write would be lost.
+            self._is_over = True
+            await writing
+            await self._write_the_rest()
             for channel in self.channels.values():
                 await channel.close()
             for thread in (self._claims, self._writes):
@@ -121,6 +123,9 @@ class Sender:
 
     def _begin(self, delivery: Delivery) -> None:
         push = delivery.push
+        if self._ending.is_set():
+            self._finish(push, "pending", "", "")
+            return
         server = self._servers.get(push.server)
         if server is None:
             channel = self.channels.get(push.platform)
@@ -202,9 +207,16 @@ class Sender:
             count_push(push.platform, counted)
 
     async def _write_for_ever(self) -> None:
-        while True:
+        while not self._is_over:
             await asyncio.sleep(_WRITE_SECONDS)
             await self._write()
+
+    async def _write_the_rest(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WRITES_AFTER_END_SECONDS):
+                while self._finished:
+                    await self._write()
+                    await asyncio.sleep(_WRITE_SECONDS)
 
     async def _write(self) -> None:
         """Write all that finished; what can't be written now is written by the next call."""

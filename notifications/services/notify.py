@@ -1,5 +1,6 @@
 """Writing notifications, and a push for each device of their recipients."""
 
+import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -8,17 +9,22 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
+from redis.exceptions import RedisError
 
 from accounts.blocks import blocked_ids_sql
 from accounts.models import User
 from notifications import events
 from notifications.kinds import KINDS, Kind
 from notifications.models import Notification, Push
-from notifications.texts import shorten_params
+from notifications.texts import Text, render, shorten_params
 from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
+from soukloop.realtime.presence import connected_among
 
-BATCH_SIZE = 1000
+logger = logging.getLogger(__name__)
+
+BATCH_SIZE = 2000
+ALL_TOLD_MAX = 50  # people whose inbox has something new, connected or not
 
 
 class Recipient(NamedTuple):
@@ -83,26 +89,66 @@ def _write(batch_id: UUID, recipients: Sequence[Recipient], content: dict[str, A
     kind, now = KINDS[content["kind"]], database_now()
     key = kind.key_for(content["data"]) if kind.replaces_unread else None
     written = _replace_unread(recipients, content, key, now) if key else {}
-    new = [
-        Notification(
-            id=_notification_id(batch_id, recipient.id),
-            user_id=recipient.id,
-            collapse_key=key,
-            is_in_inbox=recipient.has_inbox,
-            created_at=now,
-            **content,
-        )
-        for recipient in recipients
-        if recipient.id not in written
-    ]
-    if new:
-        # Conflicts are ignored because another transaction may just have written an unread one with this key.
-        Notification.objects.bulk_create(new, batch_size=BATCH_SIZE, ignore_conflicts=key is not None)
-    written |= {notification.user_id: notification for notification in new}
-    _queue_pushes(kind, [notification.pk for notification in written.values()], now)
-    for recipient in recipients:
-        if recipient.has_inbox:
-            events.publish_notification_new(written[recipient.id], recipient.language)
+    written |= _insert(batch_id, [each for each in recipients if each.id not in written], content, key, now)
+    _queue_pushes(kind, list(written.values()), now)
+    _publish(recipients, written, content, now)
+
+
+# One statement for all of them, which PostgreSQL executes in a fifth of the time that the ORM needs to build
+# its own. Another transaction may just have written an unread one with this key: then that one stays.
+_INSERT = """
+INSERT INTO notifications_notification
+    (id, user_id, actor_id, kind, params, data, collapse_key, version, is_in_inbox, created_at)
+SELECT recipient.id, recipient.user_id, %(actor_id)s, %(kind)s, %(params)s, %(data)s, %(collapse_key)s, 1,
+    recipient.has_inbox, %(created_at)s
+FROM unnest(%(ids)s::uuid[], %(user_ids)s::uuid[], %(inboxes)s::boolean[])
+    AS recipient (id, user_id, has_inbox)
+ON CONFLICT (user_id, collapse_key) WHERE read_at IS NULL AND collapse_key IS NOT NULL DO NOTHING
+RETURNING user_id, id
+"""
+
+
+def _insert(
+    batch_id: UUID, recipients: Sequence[Recipient], content: dict[str, Any], key: str | None, now: datetime
+) -> dict[UUID, UUID]:
+    """Insert a notification for each person, and return their ids by their owners."""
+    if not recipients:
+        return {}
+    with connection.cursor() as cursor:
+        params = content | {
+            "params": Jsonb(content["params"]),
+            "data": Jsonb(content["data"]),
+            "ids": [_notification_id(batch_id, recipient.id) for recipient in recipients],
+            "user_ids": [recipient.id for recipient in recipients],
+            "inboxes": [recipient.has_inbox for recipient in recipients],
+            "collapse_key": key,
+            "created_at": now,
+        }
+        cursor.execute(_INSERT, params)
+        return dict(cursor.fetchall())
+
+
+def _publish(
+    recipients: Sequence[Recipient],
+    written: Mapping[UUID, UUID],
+    content: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Publish to those who see this kind in their inbox; of very many only to those who are connected."""
+    told = [each for each in recipients if each.has_inbox and each.id in written]
+    if len(told) > ALL_TOLD_MAX:
+        try:
+            connected = connected_among(each.id for each in told)
+        except RedisError:
+            logger.warning("who is connected can't be told, so all get an event")
+        else:
+            told = [each for each in told if each.id in connected]
+    texts: dict[str, Text] = {}
+    for person in told:
+        if person.language not in texts:
+            texts[person.language] = render(content["kind"], content["params"], person.language)
+        notification = Notification(id=written[person.id], user_id=person.id, created_at=now, **content)
+        events.publish_notification_new(notification, texts[person.language])
 
 
 # One statement: the ORM takes two, and builds them more slowly than PostgreSQL executes them. Every message
@@ -117,14 +163,14 @@ FROM (
     ORDER BY user_id FOR UPDATE
 ) AS unread
 WHERE notification.id = unread.id
-RETURNING notification.id, notification.user_id
+RETURNING notification.user_id, notification.id
 """
 
 
 def _replace_unread(
     recipients: Sequence[Recipient], content: dict[str, Any], key: str, now: datetime
-) -> dict[UUID, Notification]:
-    """Update the unread notifications with this key, and return them by their owners."""
+) -> dict[UUID, UUID]:
+    """Update the unread notifications with this key, and return their ids by their owners."""
     with connection.cursor() as cursor:
         params = content | {
             "params": Jsonb(content["params"]),
@@ -134,10 +180,7 @@ def _replace_unread(
             "created_at": now,
         }
         cursor.execute(_REPLACE_UNREAD, params)
-        return {
-            user_id: Notification(id=pk, user_id=user_id, created_at=now, **content)
-            for pk, user_id in cursor.fetchall()
-        }
+        return dict(cursor.fetchall())
 
 
 # In quiet hours a push waits for their end, unless it would have expired by then. `AT TIME ZONE` knows the

@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -67,6 +68,10 @@ def all_finished() -> bool:
     return not Push.objects.filter(status__in=("pending", "sending")).exists()
 
 
+def has_tried(fcm: FakeFcm, count: int) -> bool:
+    return sum(fcm.requests.values()) >= count or all_finished()
+
+
 def two_minutes_pass() -> None:
     Push.objects.filter(status="sending").update(claimed_at=F("claimed_at") - timedelta(seconds=121))
 
@@ -114,7 +119,7 @@ def test_a_sender_killed_again_and_again_sends_nothing_twice(fcm: FakeFcm) -> No
     for number in range(4):
         with SenderProcess() as killed:
             wanted = 30 * (number + 1)
-            wait_until(lambda wanted=wanted: sum(fcm.requests.values()) >= wanted or all_finished())
+            wait_until(partial(has_tried, fcm, wanted))
             killed.kill()
         two_minutes_pass()
     with RunningSender():
