@@ -17,17 +17,18 @@ from django.conf import settings  # noqa: E402
 from django.core.signals import request_started  # noqa: E402
 from django.db import close_old_connections, reset_queries  # noqa: E402
 
+from soukloop.core import observing  # noqa: E402
 from soukloop.core.fast_reads.application import FastReads  # noqa: E402
 from soukloop.core.fast_reads.routes import collect_routes  # noqa: E402
 from soukloop.core.http.body_limit import Asgi, BodyLimit  # noqa: E402
 from soukloop.core.http.disconnects import IgnoreDisconnects  # noqa: E402
 from soukloop.core.http.middleware import InlineSignals  # noqa: E402
 from soukloop.core.memory import tune_gc  # noqa: E402
-from soukloop.core.metrics.processes import process_sampler  # noqa: E402
 from soukloop.realtime import lifecycle, shutdown  # noqa: E402
 from soukloop.realtime.routing import websocket_application  # noqa: E402
 from soukloop.realtime.socketio import PATH, SocketIoApp, SocketIoServer  # noqa: E402
 
+observing.start("web")
 tune_gc()
 # A thread's connection to PostgreSQL is given back when its request ends: nothing is left for the next one.
 request_started.disconnect(close_old_connections)
@@ -45,7 +46,6 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             await lifecycle.start()
-            process_sampler.start("web")
             shutdown.announce_on_signals(socketio_server.end_without_logins)
             await send({"type": "lifespan.startup.complete"})
         else:

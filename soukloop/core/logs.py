@@ -18,10 +18,11 @@ def redact(text: str) -> str:
 
 
 class RequestFilter(logging.Filter):
-    """Add the request's id to every record."""
+    """Add the current request's id to every record that names no other."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = request_id.get()
+        if not hasattr(record, "request_id"):
+            record.request_id = request_id.get()
         return True
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -10,8 +11,11 @@ from typing import Any, TypeVar
 
 from django.db import connections
 
+from soukloop.core import tracing
+from soukloop.core.error_reports import report_error
 from soukloop.core.errors import BadRequest, DomainError, ServerError, Unavailable, ValidationFailed
 from soukloop.core.http.envelope import domain_error, error_body
+from soukloop.core.http.requests import request_id
 from soukloop.core.redis.action_limits import count_action
 from soukloop.realtime import attention, metrics
 from soukloop.realtime.commands import COMMANDS, Command
@@ -82,12 +86,18 @@ def _execute(session: Session, event: Any, data: Any) -> dict[str, Any]:
     """Run a command, and count it by a name that we know."""
     name = event if isinstance(event, str) and event in COMMANDS else "unknown"
     started, result = time.perf_counter(), "ok"
+    # As a request has: for the log, and for the jobs and events that the command causes.
+    token = request_id.set(uuid.uuid4().hex)
     try:
-        return _execute_limited(session, event, data)
+        with tracing.span(f"command {name}", kind="server") as span:
+            if span is not None:
+                tracing.describe(span, **{"souk.request_id": request_id.get()})
+            return _execute_limited(session, event, data)
     except DomainError as error:
         result = "failed" if error.status >= 500 else "refused"
         raise
     finally:
+        request_id.reset(token)
         metrics.count_command(name, result, time.perf_counter() - started)
 
 
@@ -102,6 +112,7 @@ def _execute_limited(session: Session, event: Any, data: Any) -> dict[str, Any]:
         error = domain_error(exc)
         if error is None:
             logger.exception("command %s failed", event)
+            report_error(exc, command=event if event in COMMANDS else "unknown")
             error = ServerError()
         if action is not None:
             action.refused(error.status)

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from soukloop.core import jsonlib
+from soukloop.core.http.requests import request_id
 from soukloop.realtime.outbox import send_on_commit
 from soukloop.realtime.publisher import publisher
 
@@ -84,4 +85,7 @@ def publish_on_commit(
 def _message(room: str, event: str, data: dict[str, Any]) -> dict[str, Any]:
     if event not in EVENTS:
         raise LookupError(f"The event {event} is not declared")
-    return {"type": "event", "room": room, "event": event, "data": jsonlib.dumps(data)}
+    message = {"type": "event", "room": room, "event": event, "data": jsonlib.dumps(data)}
+    if cause := request_id.get():
+        message["request_id"] = cause  # for logs; clients get the data alone
+    return message

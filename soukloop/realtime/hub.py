@@ -266,7 +266,7 @@ class Hub:
             try:
                 self._handle(message)
             except Exception:
-                logger.exception("event delivery failed")
+                logger.exception("event delivery failed", extra={"request_id": message.get("request_id", "")})
             since_yield += 1
             if since_yield >= MESSAGES_BEFORE_YIELD:
                 since_yield = 0

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 _DELETE_EVERY = 0.1  # seconds; one DELETE for all entries that were published meanwhile
 _REDIS_SETTLES_WITHIN = 3  # seconds; processes try once a second to connect again
 _SWEEP_BATCH = 100  # entries
+_CAUSES_SHOWN = 20  # ids of requests in one line of the log
 _INSERT = """
 INSERT INTO realtime_outboxentry (messages, created_at) VALUES (%s, clock_timestamp()) RETURNING id
 """
@@ -99,6 +100,7 @@ def publish_overdue() -> int:
             due = [entry for _, entry, is_too_old in rows if not is_too_old]
             publisher.send_now([message for entry in due for message in _decoded(entry)])
             cursor.execute("DELETE FROM realtime_outboxentry WHERE id = ANY(%s)", [[row[0] for row in rows]])
+        logger.info("overdue outbox entries published, of requests: %s", _causes(due))
         published += len(due)
         if len(rows) < _SWEEP_BATCH:
             return published
@@ -107,6 +109,13 @@ def publish_overdue() -> int:
 def _has_redis_settled() -> bool:
     """Return whether Redis has run for so long that every process has subscribed again."""
     return bool(redis_client().info("server")["uptime_in_seconds"] >= _REDIS_SETTLES_WITHIN)
+
+
+def _causes(entries: list[str]) -> str:
+    """Return the ids of the requests that some entries are of."""
+    ids = {message.get("request_id", "") for entry in entries for message in jsonlib.loads(entry)} - {""}
+    shown = sorted(ids)[:_CAUSES_SHOWN]
+    return ", ".join(shown) + (f" and {len(ids) - len(shown)} more" if len(ids) > len(shown) else "")
 
 
 def _decoded(entry: str) -> list[tuple[str, Message]]:

@@ -1,5 +1,6 @@
 """Metrics, traces and reports of errors; each is off until it is configured."""
 
+import sys
 from datetime import timedelta
 
 from soukloop.settings.base import DEBUG
@@ -15,5 +16,9 @@ METRICS_CACHED_FOR = timedelta(seconds=5)  # what PostgreSQL is asked at a scrap
 
 # For example http://collector:4318. Empty: no traces.
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
+if not OTEL_EXPORTER_OTLP_ENDPOINT:
+    # redis-py imports the SDK of metrics wherever that is installed, for nothing; None makes the import fail.
+    sys.modules.setdefault("opentelemetry", None)  # type: ignore[arg-type]
+
 # Empty: errors are only logged.
 SENTRY_DSN = env.str("SENTRY_DSN", default="")

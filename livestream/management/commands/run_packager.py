@@ -6,12 +6,12 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from livestream.packager import run_packager
-from soukloop.core.metrics.processes import process_sampler
+from soukloop.core import observing
 
 
 class Command(BaseCommand):
     help = "Package live broadcasts for players. It runs on the media server's machine, once."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        process_sampler.start("packager")
+        observing.start("packager")
         asyncio.run(run_packager())

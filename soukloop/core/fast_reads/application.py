@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import QueryDict
 from django.http.request import split_domain_port, validate_host
 
-from soukloop.core import jsonlib
+from soukloop.core import jsonlib, tracing
 from soukloop.core.db.reads import Rows, Statement, run_async
 from soukloop.core.errors import Unavailable
 from soukloop.core.fast_reads.limiter import AsyncRateLimiter
@@ -22,7 +22,7 @@ from soukloop.core.fast_reads.routes import FastRoute
 from soukloop.core.http.body_limit import Asgi, Message, Receive, Send
 from soukloop.core.http.envelope import exception_handler
 from soukloop.core.http.request_metrics import count_request
-from soukloop.core.http.requests import forwarded_ip, log_request, take_request_id
+from soukloop.core.http.requests import describe_request, forwarded_ip, log_request, take_request_id
 from soukloop.core.metrics.processes import count_connections, sampling
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,10 @@ class FastReads:
         request_id = take_request_id(headers.get(b"x-request-id", b"").decode("latin-1"))
         peer = scope["client"][0] if scope.get("client") else "unknown"
         ip = forwarded_ip(peer, headers.get(b"x-forwarded-for", b"").decode("latin-1"))
-        answer = await self._answer(route, scope["query_string"], headers, ip)
+        with tracing.span("GET", kind="server") as span:
+            answer = await self._answer(route, scope["query_string"], headers, ip)
+            if span is not None:
+                describe_request(span, "GET", scope["path"], answer.status)
         took = time.perf_counter() - started
         start: Message = {
             "type": "http.response.start",

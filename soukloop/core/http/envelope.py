@@ -23,6 +23,7 @@ from rest_framework.response import Response
 
 from soukloop.core import errors, jsonlib
 from soukloop.core.db.outage import is_lost_connection
+from soukloop.core.error_reports import report_error
 
 logger = logging.getLogger("soukloop.errors")
 
@@ -118,6 +119,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     error = domain_error(exc)
     if error is None:
         logger.exception("unhandled error", exc_info=exc)
+        report_error(exc, view=type(context.get("view")).__name__)
         error = errors.ServerError()
     elif error.status >= 500:
         logger.error("%s: %s", error.code, exc)

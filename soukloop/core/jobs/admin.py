@@ -14,6 +14,7 @@ from procrastinate.jobs import Status
 
 from soukloop.core import jsonlib
 from soukloop.core.jobs import queue
+from soukloop.core.jobs.context import ARGUMENT, request_id_of
 from soukloop.core.staff import format
 from soukloop.core.staff.admin import Notice, ReadOnlyStateAdmin, start_page_notices
 
@@ -52,16 +53,16 @@ class JobAdmin(ReadOnlyStateAdmin):
 
     list_display = ("task_name", "number", "state", "attempts", "due", "arguments")
     list_filter = (StatusFilter,)
-    search_fields = ("=id", "task_name", "lock")
-    search_help_text = "A job's number, part of a task's name or of a lock"
+    search_fields = ("=id", "task_name", "lock", "=args___context__request_id")
+    search_help_text = "A job's number, part of a task's name or of a lock, or the id of its request"
     ordering = ("-id",)
     actions = ("retry_failed_jobs",)
     fieldsets = (
-        (None, {"fields": ("id", "task_name", "full_arguments", "state", "attempts")}),
+        (None, {"fields": ("id", "task_name", "full_arguments", "caused_by", "state", "attempts")}),
         ("Queue", {"fields": ("queue_name", "priority", "lock", "queueing_lock", "scheduled_at")}),
         ("History", {"fields": ("history",)}),
     )
-    readonly_fields = ("full_arguments", "state", "history")
+    readonly_fields = ("full_arguments", "caused_by", "state", "history")
 
     @admin.display(description="job", ordering="id")
     def number(self, job: ProcrastinateJob) -> str:
@@ -77,11 +78,15 @@ class JobAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="arguments")
     def arguments(self, job: ProcrastinateJob) -> str:
-        return format.truncate(jsonlib.dumps(job.args).decode(), 34)
+        return format.truncate(_own_arguments(job), 34)
 
     @admin.display(description="arguments")
     def full_arguments(self, job: ProcrastinateJob) -> SafeString:
-        return format_html("<code>{}</code>", jsonlib.dumps(job.args).decode())
+        return format_html("<code>{}</code>", _own_arguments(job))
+
+    @admin.display(description="request")
+    def caused_by(self, job: ProcrastinateJob) -> str:
+        return request_id_of(job.args) or "(none: it runs by itself)"
 
     @admin.display(description="history")
     def history(self, job: ProcrastinateJob) -> SafeString | str:
@@ -101,3 +106,8 @@ class JobAdmin(ReadOnlyStateAdmin):
             skipped_by_reason[reason].append(str(job_id))
         for reason, job_ids in skipped_by_reason.items():
             self.message_user(request, f"Not retried ({reason}): {', '.join(job_ids)}.", messages.WARNING)
+
+
+def _own_arguments(job: ProcrastinateJob) -> str:
+    """Return the arguments that the task gets, as JSON."""
+    return jsonlib.dumps({name: value for name, value in job.args.items() if name != ARGUMENT}).decode()

@@ -12,6 +12,7 @@ from procrastinate.jobs import Status
 
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Forbidden
+from soukloop.core.jobs.context import inherited_arguments
 from soukloop.core.staff.history import log_staff_action
 
 
@@ -22,9 +23,9 @@ def enqueue(
 
     Services name tasks instead of importing them, because tasks import services. Every task must be
     idempotent: its job runs again if the worker dies after the work and before recording it. Jobs with the
-    same `lock` never run at the same time.
+    same `lock` never run at the same time. The job's log lines have the id of the current request.
     """
-    app.configure_task(task, lock=lock, schedule_at=schedule_at).defer(**arguments)
+    app.configure_task(task, lock=lock, schedule_at=schedule_at).defer(**arguments, **inherited_arguments())
 
 
 def is_job_pending(*, lock: str) -> bool:

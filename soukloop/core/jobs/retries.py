@@ -14,6 +14,7 @@ from procrastinate.tasks import Task
 from redis.exceptions import RedisError
 
 from soukloop.core.errors import Unavailable
+from soukloop.core.jobs.context import with_context
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,7 +65,9 @@ def task(name: str, **options: Any) -> Callable[[Callable[P, R]], Task[P, R, P]]
     `options` are those of Procrastinate's `app.task`. The function must be safe to run twice, and to run
     again after it was killed half-way.
     """
-    registered: Callable[[Callable[P, R]], Task[P, R, P]] = app.task(
-        name=name, retry=RETRY_FAILURES, **options
-    )
-    return registered
+    add_task: Callable[[Callable[P, R]], Task[P, R, P]] = app.task(name=name, retry=RETRY_FAILURES, **options)
+
+    def register(function: Callable[P, R]) -> Task[P, R, P]:
+        return add_task(with_context(name, function))
+
+    return register

@@ -17,11 +17,14 @@ from procrastinate.connector import Notify
 from procrastinate.contrib.django import app as django_app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job, Status
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.worker import Worker
 
+from soukloop.core.jobs.context import begin_job, report_failed_job
 from soukloop.core.jobs.metrics import count_job
+from soukloop.core.jobs.retries import RETRY_FAILURES
 from soukloop.core.jobs.stalled import queue_stalled_jobs
 
 logger = logging.getLogger(__name__)
@@ -193,8 +196,20 @@ def _new_worker(app: App, concurrency: int, shutdown_timeout: float) -> Recoveri
         "fetch_job_polling_interval": _POLL_SECONDS,
         "shutdown_graceful_timeout": shutdown_timeout,
         "install_signal_handlers": False,
+        "worker_middleware": [_run_in_context],
     }
     return RecoveringWorker(app, **options)
+
+
+async def _run_in_context(run: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
+    """Run a job, whose log lines have its request's id; report the error for which it is given up."""
+    begin_job(context.job)
+    try:
+        return await run()
+    except Exception as error:
+        if RETRY_FAILURES.get_retry_decision(exception=error, job=context.job) is None:
+            report_failed_job(context.job, error)
+        raise
 
 
 async def _until_done_or_stopped(worker: RecoveringWorker, stopping: asyncio.Event) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from soukloop.core import observing
 from soukloop.core.jobs.worker import run_worker
-from soukloop.core.metrics.processes import process_sampler
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        process_sampler.start("worker")
+        observing.start("worker")
         asyncio.run(
             run_worker(
                 concurrency=options["concurrency"], shutdown_timeout=options["shutdown_graceful_timeout"]
