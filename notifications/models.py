@@ -206,3 +206,16 @@ class FollowNotice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.follower_id} follows {self.followed_id}"
+
+
+class WrittenBatch(models.Model):
+    """A batch of notifications to many people was written, so that its job does nothing if it runs again."""
+
+    id = models.UUIDField(primary_key=True)
+    written_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "written batches"
+
+    def __str__(self) -> str:
+        return str(self.pk)

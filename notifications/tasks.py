@@ -34,3 +34,10 @@ def notify_of_follower(follower_id: str, followed_id: str) -> None:
 def delete_old_follow_notices(timestamp: int) -> None:
     """Delete the records of followers whom people were notified of over a day ago."""
     followers.delete_old_notices()
+
+
+@app.periodic(cron="46 3 * * *")
+@task("notifications.delete_old_batches", queueing_lock="notifications.delete_old_batches")
+def delete_old_batches(timestamp: int) -> None:
+    """Delete the records of batches that were written over a week ago."""
+    notify.delete_old_batches()

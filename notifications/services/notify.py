@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from accounts.blocks import blocked_ids_sql
 from accounts.models import User
 from notifications import events
 from notifications.kinds import KINDS, Kind
-from notifications.models import Notification, Push
+from notifications.models import Notification, Push, WrittenBatch
 from notifications.texts import Text, render, shorten_params
 from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 2000
 ALL_TOLD_MAX = 50  # people whose inbox has something new, connected or not
+_BATCHES_KEPT_FOR = timedelta(days=7)
 
 
 class Recipient(NamedTuple):
@@ -70,14 +71,14 @@ def notify(
     return len(recipients)
 
 
-@transaction.atomic(savepoint=False)
+@transaction.atomic
 def write_batch(*, batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, Any]) -> None:
     """Write, publish and push one notification per person, unless this batch was written before.
 
-    The ids are derived from the batch and the person, so that a job that runs twice writes them once.
+    The batch is recorded, because a second run couldn't tell from notifications that replaced unread ones.
     """
-    ids = [_notification_id(batch_id, user_id) for user_id in user_ids]
-    if Notification.objects.filter(pk__in=ids).exists():
+    _, is_new = WrittenBatch.objects.get_or_create(id=batch_id, defaults={"written_at": database_now()})
+    if not is_new:
         return
     actor_id = UUID(content["actor_id"]) if content["actor_id"] else None
     if actor_id is not None and not User.objects.filter(pk=actor_id, is_active=True).exists():
@@ -238,6 +239,11 @@ def _queue_pushes(kind: Kind, ids: Sequence[UUID], now: datetime) -> None:
                 "switch": f"push:{kind.name}",
             },
         )
+
+
+def delete_old_batches() -> None:
+    """Delete the records of batches whose jobs will not run again."""
+    WrittenBatch.objects.filter(written_at__lt=database_now() - _BATCHES_KEPT_FOR).delete()
 
 
 def _notification_id(batch_id: UUID, user_id: UUID) -> UUID:

@@ -150,6 +150,14 @@ class TestLargeAudiences:
                 write_batch(batch_id=batch, user_ids=[me.pk], content=CONTENT)
         assert Notification.objects.count() == len(captured_events) == 1
 
+    def test_a_batch_that_replaced_unread_notifications_replaces_them_once(self) -> None:
+        me, batch = make_user(), uuid4()
+        content = CONTENT | {"kind": REPLACING.name, "params": {"actor": "Layla", "text": "Hi"}}
+        write_batch(batch_id=uuid4(), user_ids=[me.pk], content=content)
+        for _ in range(2):
+            write_batch(batch_id=batch, user_ids=[me.pk], content=content)
+        assert Notification.objects.get().version == 2
+
     def test_notifying_a_thousand_people_takes_few_queries(
         self, django_assert_max_num_queries: Any, captured_events: Captured
     ) -> None:

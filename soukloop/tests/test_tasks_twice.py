@@ -31,7 +31,7 @@ from livestream.media import server as media_server
 from livestream.models import Announcement, Clip, Replay, Stream, ViewerSample
 from livestream.services import streams
 from livestream.tests.factories import make_live_stream, make_publisher, make_stream
-from notifications.models import FollowNotice
+from notifications.models import FollowNotice, WrittenBatch
 from offers.models import Offer
 from offers.tests.factories import make_offer
 from soukloop.core.models import IdempotencyRecord
@@ -204,6 +204,11 @@ def notification_batch() -> Arguments:
     return {"batch_id": str(uuid4()), "user_ids": people, "content": content}
 
 
+def old_notification_batch() -> Arguments:
+    WrittenBatch.objects.create(id=uuid4(), written_at=timezone.now() - LONG_AGO)
+    return PERIODIC
+
+
 def new_follower() -> Arguments:
     follower, followed = make_user(), make_user()
     follow(follower, followed)
@@ -285,6 +290,7 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "livestream.sweep_recordings": nothing,
     "livestream.sweep_rooms": viewers,
     "livestream.sweep_withdrawn_replays": missed_withdrawal,
+    "notifications.delete_old_batches": old_notification_batch,
     "notifications.delete_old_follow_notices": old_follow_notice,
     "notifications.notify_of_follower": new_follower,
     "notifications.remove_name": deleted_writer,
@@ -313,6 +319,7 @@ CHANGING = {
     "livestream.reconcile_publishers",
     "livestream.resume_pending_replays",
     "livestream.sweep_withdrawn_replays",
+    "notifications.delete_old_batches",
     "notifications.delete_old_follow_notices",
     "notifications.notify_of_follower",
     "notifications.remove_name",
