@@ -65,6 +65,8 @@ class Writer(threading.Thread):
             try:
                 if self._client is None:
                     self._client = BareClient(self.pick(), self.token)
+                    # As an app does; else each message to this person would be a notification as well.
+                    self._client.call("conversation:join", {"conversation_id": self.conversation_id})
                 ack = self._client.call("message:send", data)
             except (OSError, EOFError, WebSocketException, AssertionError):
                 self._disconnect()

@@ -13,9 +13,8 @@ from chat.models import Conversation, Message
 from chat.serializers import (
     MessageOutput,
 )
-from chat.tests.factories import field_names, make_conversation, make_message
-from soukloop.core.redis.client import redis_client
-from soukloop.realtime import keys
+from chat.tests.factories import field_names, look_at, make_conversation, make_message
+from notifications.models import Notification
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/conversations"
@@ -265,9 +264,21 @@ class TestMessages:
 
 def test_sending_a_message_takes_at_most_seven_queries(django_assert_max_num_queries: Any) -> None:
     conversation = make_conversation()
-    redis_client().sadd(keys.ONLINE_USERS, str(conversation.seller_id))
+    look_at(conversation, conversation.seller)
     client = client_for(conversation.buyer)
     # The caller, a savepoint, the locked conversation, whether the other is reachable, insert, update.
     with django_assert_max_num_queries(7):
         client.post(f"{URL}/{conversation.pk}/messages", {"content": "Hi"})
     assert conversation.messages.count() == 1
+
+
+def test_notifying_somebody_who_does_not_see_the_message_takes_at_most_five_more(
+    django_assert_max_num_queries: Any,
+) -> None:
+    conversation = make_conversation()
+    client = client_for(conversation.buyer)
+    # The recipient's settings, an unread notification to replace or a new one, pushes to the devices.
+    for _ in range(2):
+        with django_assert_max_num_queries(12):
+            client.post(f"{URL}/{conversation.pk}/messages", {"content": "Hi"})
+    assert Notification.objects.count() == 1
