@@ -62,8 +62,16 @@ const start = {
     const one = new shaka.Player();
     await one.attach(video);
     one.configure({
-      streaming: { rebufferingGoal: 0.5, bufferingGoal: 6, liveSync: { enabled: true, targetLatency: 2 } },
-      manifest: { retryParameters: { maxAttempts: 50 }, dash: { ignoreMinBufferTime: true }, defaultPresentationDelay: 2 },
+      streaming: {
+        rebufferingGoal: 0.5, bufferingGoal: 6,
+        // Counted from the end of what may be sought, which is defaultPresentationDelay behind the newest segment.
+        liveSync: { enabled: true, targetLatency: 0.5, targetLatencyTolerance: 0.25, minPlaybackRate: 1 },
+      },
+      manifest: {
+        // Else it is the playlist's length at the moment of joining, and on a slow machine all segments are discarded.
+        defaultPresentationDelay: 1.5, availabilityWindowOverride: 60,
+        retryParameters: { maxAttempts: 50 }, dash: { ignoreMinBufferTime: true },
+      },
     });
     one.addEventListener("error", (event) => {
       const { severity, code, category, data } = event.detail;
