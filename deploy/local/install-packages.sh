@@ -30,7 +30,7 @@ apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends --no-up
 
 # Nor do they start by themselves with the machine, unless they were here before.
 if command -v systemctl >/dev/null; then
-    for unit in nginx.service redis-server.service postgresql.service; do
+    for unit in nginx.service redis-server.service postgresql.service prometheus.service; do
         case "$had" in
             *"$unit"*) ;;
             *) systemctl disable "$unit" >/dev/null 2>&1 || true ;;

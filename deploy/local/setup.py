@@ -34,6 +34,7 @@ PACKAGES = {
     "redis-server": "redis-server",
     "nodejs": "node",
     "npm": "npm",
+    "prometheus": "promtool",
 }
 # pip's settings for its registry, and the variables by which uv takes them: it reads none of pip's files.
 UV_SETTINGS = {
@@ -76,7 +77,7 @@ def missing(named: Mapping[str, str], *, node: bool) -> list[str]:
 
     unneeded = {"postgresql", "postgresql-postgis"} if "DATABASE_URL" in named else set()
     unneeded |= {"redis-server"} if "REDIS_URL" in named else set()
-    unneeded |= set() if node else {"nodejs", "npm"}
+    unneeded |= set() if node else {"nodejs", "npm", "prometheus"}
     venv = [] if importlib.util.find_spec("ensurepip") else [f"python3.{sys.version_info.minor}-venv"]
     return venv + [name for name, path in PACKAGES.items() if name not in unneeded and not is_there(path)]
 

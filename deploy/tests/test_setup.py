@@ -92,7 +92,7 @@ def test_what_a_command_does_not_need_is_not_installed(monkeypatch: pytest.Monke
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr(Path, "glob", lambda path, pattern: iter(()))
     named = {"DATABASE_URL": "postgis://theirs", "REDIS_URL": "redis://theirs"}
-    unneeded = {"postgresql", "postgresql-postgis", "redis-server", "nodejs", "npm"}
+    unneeded = {"postgresql", "postgresql-postgis", "redis-server", "nodejs", "npm", "prometheus"}
 
     assert set(setup.missing({}, node=True)) >= set(setup.PACKAGES)
     assert set(setup.PACKAGES) - set(setup.missing(named, node=False)) == unneeded
