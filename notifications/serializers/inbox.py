@@ -61,9 +61,10 @@ class MarkReadOutput(UnreadCountOutput):
     marked = serializers.IntegerField(help_text="Number of notifications that changed from unread to read")
 
 
-def notification_body(notification: Notification, language: str) -> dict[str, Any]:
-    """Return a NotificationOutput in this language."""
-    text, path = render(notification.kind, notification.params, language), path_of(notification)
+def notification_body(notification: Notification, language: str, time_zone: str) -> dict[str, Any]:
+    """Return a NotificationOutput, in this language and with times of this zone."""
+    text = render(notification.kind, notification.params, language, time_zone=time_zone)
+    path = path_of(notification)
     return {
         "id": notification.pk,
         "kind": notification.kind,

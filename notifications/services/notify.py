@@ -29,10 +29,11 @@ _BATCHES_KEPT_FOR = timedelta(days=7)
 
 
 class Recipient(NamedTuple):
-    """A person to notify: the language, and whether this kind is shown in the inbox."""
+    """A person to notify: the language, the time zone, and whether this kind is shown in the inbox."""
 
     id: UUID
     language: str
+    time_zone: str | None
     has_inbox: bool
 
 
@@ -144,12 +145,15 @@ def _publish(
             logger.warning("who is connected can't be told, so all get an event")
         else:
             told = [each for each in told if each.id in connected]
-    texts: dict[str, Text] = {}
+    texts: dict[tuple[str, str | None], Text] = {}
     for person in told:
-        if person.language not in texts:
-            texts[person.language] = render(content["kind"], content["params"], person.language)
+        seen_as = person.language, person.time_zone
+        if seen_as not in texts:
+            texts[seen_as] = render(
+                content["kind"], content["params"], person.language, time_zone=person.time_zone
+            )
         notification = Notification(id=written[person.id], user_id=person.id, created_at=now, **content)
-        events.publish_notification_new(notification, texts[person.language])
+        events.publish_notification_new(notification, texts[seen_as])
 
 
 # One statement: the ORM takes two, and builds them more slowly than PostgreSQL executes them. Every message
@@ -253,7 +257,7 @@ def _notification_id(batch_id: UUID, user_id: UUID) -> UUID:
 def _recipients(user_ids: Iterable[UUID], kind: Kind, actor_id: UUID | None) -> list[Recipient]:
     # In a fixed order, so that two batches for the same people cannot deadlock.
     sql = f"""
-        SELECT person.id, person.language, NOT %(inbox)s = ANY(coalesce(settings.off, '{{}}'))
+        SELECT person.id, person.language, settings.time_zone, NOT %(inbox)s = ANY(coalesce(settings.off, '{{}}'))
         FROM accounts_user AS person
         LEFT JOIN notifications_notificationsettings AS settings ON settings.user_id = person.id
         WHERE person.id = ANY(%(user_ids)s) AND person.is_active

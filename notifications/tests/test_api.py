@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.tests.factories import client_for, make_staff, make_user
+from notifications.kinds import KINDS
 from notifications.models import Notification, NotificationSettings
 from notifications.notification_kinds import PASSWORD_CHANGED
 from notifications.serializers.inbox import NotificationOutput
@@ -88,7 +89,7 @@ def test_listing_takes_a_constant_number_of_queries(django_assert_num_queries: A
     for count in (1, 19):
         for n in range(count):
             make_notification(me, str(n))
-        with django_assert_num_queries(4):  # the caller, the count, the page, the unread
+        with django_assert_num_queries(5):  # the caller, the count, the page, the unread
             client.get(URL)
 
 
@@ -171,3 +172,14 @@ def test_one_is_marked_read_and_deleted_and_the_other_devices_hear_of_it(
         {"notificationIds": None, "isDeleted": False, "unreadCount": 0},
     ]
     assert Notification.objects.count() == 2
+
+
+def test_times_in_texts_are_those_of_the_readers_time_zone() -> None:
+    me = make_user()
+    params = {"actor": "@noura", "stream": "Drop", "time": {"at": "2026-11-27T16:00:00Z"}}
+    data = {"stream_id": str(me.pk), "seller_id": str(me.pk), "category": "sneakers"}
+    notify(user_ids=[me.pk], kind=KINDS["stream_scheduled"], params=params, data=data)
+    client = client_for(me)
+    assert "27 Nov 2026, 20:00" in client.get(URL).json()["data"]["items"][0]["title"]
+    client.patch(f"{URL}/settings", {"time_zone": "Europe/London"})
+    assert "27 Nov 2026, 16:00" in client.get(URL).json()["data"]["items"][0]["title"]

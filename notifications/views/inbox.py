@@ -11,7 +11,7 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.authentication import current_user
 from notifications.models import Notification
-from notifications.selectors import inbox_of, older_than, unread_count
+from notifications.selectors import inbox_of, older_than, settings_of, unread_count
 from notifications.serializers.inbox import (
     InboxOutput,
     InboxQuery,
@@ -40,13 +40,14 @@ class NotificationViewSet(ViewSet):
     def list(self, request: Request) -> Response:
         query = validated_query(InboxQuery, request.query_params)
         user, cursor = current_user(request), query["cursor"]
+        time_zone = settings_of(user).time_zone
         inbox = inbox_of(user, is_unread=query["unread"])
         page, last = Page(1, page_of(request).size) if cursor else page_of(request), ""
 
         def render(rows: Sequence[Notification]) -> list[Any]:
             nonlocal last
             last = encode_cursor(rows[-1].created_at.isoformat(), str(rows[-1].pk)) if rows else ""
-            return [notification_body(row, user.language) for row in rows]
+            return [notification_body(row, user.language, time_zone) for row in rows]
 
         body = paginate(older_than(inbox, cursor) if cursor else inbox, page, render)
         body["next_cursor"] = last if body["has_more"] else None
@@ -76,7 +77,7 @@ class NotificationViewSet(ViewSet):
     def read_one(self, request: Request, notification_id: UUID) -> Response:
         user = current_user(request)
         notification = mark_one_read(actor=user, notification_id=notification_id)
-        return Response(notification_body(notification, user.language))
+        return Response(notification_body(notification, user.language, settings_of(user).time_zone))
 
     @extend_schema(tags=_TAGS, summary="Delete a notification", request=None, responses={204: None})
     def destroy(self, request: Request, notification_id: UUID) -> Response:
