@@ -257,7 +257,8 @@ def _notification_id(batch_id: UUID, user_id: UUID) -> UUID:
 def _recipients(user_ids: Iterable[UUID], kind: Kind, actor_id: UUID | None) -> list[Recipient]:
     # In a fixed order, so that two batches for the same people cannot deadlock.
     sql = f"""
-        SELECT person.id, person.language, settings.time_zone, NOT %(inbox)s = ANY(coalesce(settings.off, '{{}}'))
+        SELECT person.id, person.language, settings.time_zone,
+            NOT %(inbox)s = ANY(coalesce(settings.off, '{{}}'))
         FROM accounts_user AS person
         LEFT JOIN notifications_notificationsettings AS settings ON settings.user_id = person.id
         WHERE person.id = ANY(%(user_ids)s) AND person.is_active

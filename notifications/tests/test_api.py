@@ -89,7 +89,7 @@ def test_listing_takes_a_constant_number_of_queries(django_assert_num_queries: A
     for count in (1, 19):
         for n in range(count):
             make_notification(me, str(n))
-        with django_assert_num_queries(5):  # the caller, the count, the page, the unread
+        with django_assert_num_queries(5):  # the caller, the settings, the count, the page, the unread
             client.get(URL)
 
 
