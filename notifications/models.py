@@ -175,7 +175,12 @@ class NotificationSettings(models.Model):
     time_zone = models.CharField(max_length=50, default="Asia/Dubai", help_text="IANA's name")
     quiet_from = models.TimeField(null=True, blank=True, help_text="No pushes from this time of the day")
     quiet_until = models.TimeField(null=True, blank=True, help_text="… until this one; may be past midnight")
-    digest_on = models.DateField(null=True, blank=True, help_text="The day of the latest email digest")
+    digest_on = models.DateField(
+        null=True, blank=True, help_text="The latest day whose email digest was scheduled, in the time zone"
+    )
+    digest_until = models.DateTimeField(
+        null=True, blank=True, help_text="Up to when notifications were in an email digest"
+    )
 
     class Meta:
         verbose_name_plural = "notification settings"

@@ -1,10 +1,12 @@
 """Reads of notifications: a user's inbox, unread count and devices."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from accounts.models import User
+from accounts.blocks import blocked_between
+from accounts.models import Mute, User
 from notifications.models import Device, Notification, NotificationQuerySet, NotificationSettings
 from soukloop.core.http.pagination import cursor_time, decode_cursor
 
@@ -33,3 +35,29 @@ def settings_of(user: User) -> NotificationSettings:
 def devices_of(user: User) -> QuerySet[Device]:
     """Return a user's devices, the one used last first."""
     return Device.objects.filter(user=user).order_by("-last_used_at", "pk")
+
+
+def unread_for_email(
+    settings: NotificationSettings, *, since: datetime, until: datetime
+) -> QuerySet[Notification]:
+    """Return the unread notifications of this time, latest first, of the kinds whose email isn't off.
+
+    Without those of people who were muted, blocked or banned meanwhile.
+    """
+    off = [name.removeprefix("email:") for name in settings.off if name.startswith("email:")]
+    muted = Mute.objects.filter(muter=settings.user_id).values("muted")
+    return (
+        Notification.objects.of(settings.user_id)
+        .in_inbox()
+        .unread()
+        .filter(created_at__gt=since, created_at__lte=until)
+        .filter(Q(actor=None) | Q(actor__is_active=True) & ~Q(actor__in=muted))
+        .exclude(blocked_between(settings.user_id, "actor_id"))
+        .exclude(kind__in=off)
+        .order_by("-created_at", "-id")
+    )
+
+
+def language_of(user_id: UUID) -> str | None:
+    """Return the language of a person, or None if there is nobody with this id."""
+    return User.objects.filter(pk=user_id).values_list("language", flat=True).first()

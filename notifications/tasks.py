@@ -1,11 +1,12 @@
 """Background jobs that write notifications."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from notifications.services import followers, inbox, notify
+from notifications.services import digests, followers, inbox, notify
 from soukloop.core.jobs.retries import task
 
 
@@ -41,3 +42,19 @@ def delete_old_follow_notices(timestamp: int) -> None:
 def delete_old_batches(timestamp: int) -> None:
     """Delete the records of batches that were written over a week ago."""
     notify.delete_old_batches()
+
+
+@app.periodic(cron="*/5 * * * *")
+@task("notifications.schedule_digests", queueing_lock="notifications.schedule_digests")
+def schedule_digests(timestamp: int) -> None:
+    """Enqueue the daily email of unread notifications for those whose morning has come."""
+    digests.schedule_digests()
+
+
+# After all other jobs: one-time codes don't wait for 200,000 emails.
+@task("notifications.send_digests", priority=-10)
+def send_digests(user_ids: list[str], scheduled_at: str) -> None:
+    """Email a batch of people what they haven't read."""
+    digests.send_digests(
+        user_ids=[UUID(user_id) for user_id in user_ids], scheduled_at=datetime.fromisoformat(scheduled_at)
+    )

@@ -37,7 +37,7 @@ def render(kind_name: str, params: Mapping[str, Any], language: str, *, time_zon
     kind = KINDS.get(kind_name)
     if kind is None or "title" in params:
         return Text(str(params.get("title", "")), str(params.get("body", "")))
-    with translation.override(language), timezone.override(_zone(time_zone)):
+    with translation.override(language), timezone.override(zone_of(time_zone)):
         values = {name: _format(kind, value) for name, value in params.items()}
         return Text(
             truncate(_fill(kind.title, values), TITLE_MAX), truncate(_fill(kind.body, values), BODY_MAX)
@@ -107,5 +107,6 @@ def format_amount(amount: str, currency: str) -> str:
     return template % {"amount": amount, "currency": name}
 
 
-def _zone(name: str | None) -> zoneinfo.ZoneInfo:
+def zone_of(name: str | None) -> zoneinfo.ZoneInfo:
+    """Return a time zone by its IANA name; that of the marketplace for None."""
     return zoneinfo.ZoneInfo(name or settings.STAFF_TIME_ZONE)

@@ -22,5 +22,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include(collect_urls("urls"))),
     path("internal/", include(collect_urls("internal_urls"))),
+    path("", include(collect_urls("page_urls"))),
     re_path(r"^(?:/*)api(/|$)", UnknownUrl.as_view()),
 ]

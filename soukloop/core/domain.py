@@ -13,8 +13,8 @@ class DomainApp(AppConfig):
     """The base of each domain app's config; its attributes declare the app's rate limits and API tags.
 
     Modules of the app that are found by name, all optional: `urls` (under `/api/v1/`), `internal_urls`
-    (under `/internal/`), `events`, `commands`, `rooms`, `routing` (sockets), `tasks` (background jobs),
-    `notification_kinds` (kinds of notification), `demo` (demo data), `fast_reads` (GETs answered beside
+    (under `/internal/`), `page_urls` (HTML pages), `events`, `commands`, `rooms`, `routing` (sockets),
+    `tasks` (background jobs), `notification_kinds`, `demo` (demo data), `fast_reads` (GETs answered beside
     Django), `metrics`, `receivers` (callbacks that the app registers with hooks of lower apps).
     """
 

@@ -31,7 +31,8 @@ from livestream.media import server as media_server
 from livestream.models import Announcement, Clip, Replay, Stream, ViewerSample
 from livestream.services import streams
 from livestream.tests.factories import make_live_stream, make_publisher, make_stream
-from notifications.models import FollowNotice, WrittenBatch
+from notifications.models import FollowNotice, Notification, NotificationSettings, WrittenBatch
+from notifications.services.digests import schedule_digests
 from offers.models import Offer
 from offers.tests.factories import make_offer
 from soukloop.core.models import IdempotencyRecord
@@ -221,6 +222,23 @@ def old_follow_notice() -> Arguments:
     return PERIODIC
 
 
+def unread_for_a_day() -> Arguments:
+    for _ in range(2):
+        reader = make_user(email_confirmed_at=timezone.now())
+        row = Notification.objects.create(user=reader, kind="badge_given", created_at=timezone.now())
+        # It is morning wherever this test runs.
+        hours = (10 - timezone.now().hour + 12) % 24 - 12
+        zone = f"Etc/GMT{-hours:+d}" if hours else "UTC"
+        NotificationSettings.objects.create(user=row.user, time_zone=zone)
+    return PERIODIC
+
+
+def digests_of_two() -> Arguments:
+    unread_for_a_day()
+    schedule_digests()
+    return own_job("notifications.send_digests")
+
+
 def due_offers() -> Arguments:
     for offer in (make_offer(), make_offer()):
         Offer.objects.filter(pk=offer.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
@@ -294,6 +312,8 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "notifications.delete_old_follow_notices": old_follow_notice,
     "notifications.notify_of_follower": new_follower,
     "notifications.remove_name": deleted_writer,
+    "notifications.schedule_digests": unread_for_a_day,
+    "notifications.send_digests": digests_of_two,
     "notifications.write_batch": notification_batch,
     "offers.close_for_people": offers_between_blocked_people,
     "offers.decline_below_minimum": low_offers,
@@ -323,6 +343,8 @@ CHANGING = {
     "notifications.delete_old_follow_notices",
     "notifications.notify_of_follower",
     "notifications.remove_name",
+    "notifications.schedule_digests",
+    "notifications.send_digests",
     "notifications.write_batch",
     "offers.close_for_people",
     "offers.decline_below_minimum",
