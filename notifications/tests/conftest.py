@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from notifications.kinds import KINDS
 from notifications.tests.factories import PLAIN, REPLACING
 from notifications.tests.fake_fcm import FakeFcm
-from notifications.tests.fake_web_push import FakeWebPush
+from notifications.tests.fake_web_push import FakeWebPush, b64
 from notifications.tests.http2_server import make_certificate
 
 
@@ -34,20 +33,14 @@ def fcm(certificates: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> I
         assert server.problems == []
 
 
-def vapid_pem(key: ec.EllipticCurvePrivateKey) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-
-
 @pytest.fixture
 def vapid_key(settings: Any, monkeypatch: pytest.MonkeyPatch) -> ec.EllipticCurvePrivateKey:
     key = ec.generate_private_key(ec.SECP256R1())
-    settings.VAPID_PRIVATE_KEY = vapid_pem(key)
+    settings.VAPID_PRIVATE_KEY = b64(key.private_numbers().private_value.to_bytes(32))
     settings.WEBPUSH_HOSTS = ["localhost"]
     channels = {"webpush": "notifications.push.web_push.WebPushChannel"}
     settings.PUSH_CHANNELS = settings.PUSH_CHANNELS | channels
-    monkeypatch.setenv("VAPID_PRIVATE_KEY", vapid_pem(key).replace("\n", "\\n"))
+    monkeypatch.setenv("VAPID_PRIVATE_KEY", settings.VAPID_PRIVATE_KEY)
     monkeypatch.setenv("WEBPUSH_HOSTS", "localhost")
     return key
 

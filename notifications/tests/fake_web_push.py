@@ -78,6 +78,7 @@ class FakeWebPush:
         self.server = Http2Server(directory, self._answer, protocols=protocols)
         self.vapid = vapid
         self.subscriptions: dict[str, Subscription] = {}  # by path
+        self.unread: set[str] = set()
         self.answers: dict[str, Callable[[], Reply]] = {}
         self.deliveries: dict[str, list[Delivery]] = {}
         self.requests: Counter[str] = Counter()
@@ -96,6 +97,11 @@ class FakeWebPush:
         subscription = self.subscriptions[path] = Subscription(f"{self.server.url}{path}")
         return subscription
 
+    def subscribe_elsewhere(self, path: str) -> str:
+        """Take pushes for a subscription whose keys only a browser has; return its endpoint."""
+        self.unread.add(path)
+        return f"{self.server.url}{path}"
+
     def deliveries_of(self, subscription: Subscription) -> list[Delivery]:
         return list(self.deliveries.get(subscription.endpoint.removeprefix(self.server.url), []))
 
@@ -113,7 +119,7 @@ class FakeWebPush:
             if reply.status != 201:
                 return reply
         subscription = self.subscriptions.get(request.path)
-        if subscription is None:
+        if subscription is None and request.path not in self.unread:
             return Reply(404)
         try:
             self._check_signature(request.headers["authorization"])
@@ -123,7 +129,7 @@ class FakeWebPush:
             assert len(request.headers["topic"]) <= 32
             if len(request.body) > 4096:
                 return Reply(413)
-            payload = subscription.decrypt(request.body)
+            payload = subscription.decrypt(request.body) if subscription else {}
         except (AssertionError, KeyError, ValueError, jwt.InvalidTokenError, http_ece.ECEException) as error:
             self.problems.append(repr(error))
             return Reply(403, str(error).encode())

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from notifications.push.access_token import AccessToken
@@ -309,7 +310,10 @@ async def test_arabic_pushes_say_their_direction(web_push: FakeWebPush, to_brows
     assert (delivery.payload["title"], delivery.payload["direction"]) == ("رسالة جديدة", "rtl")
 
 
-def test_the_public_key_is_the_pair_of_the_private_one(vapid_key: ec.EllipticCurvePrivateKey):
+def test_the_public_key_is_the_pair_of_the_private_one(vapid_key: ec.EllipticCurvePrivateKey, settings: Any):
+    assert public_key() == b64(raw_public_key(vapid_key))
+    pem = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    settings.VAPID_PRIVATE_KEY = vapid_key.private_bytes(*pem).decode()
     assert public_key() == b64(raw_public_key(vapid_key))
 
 
