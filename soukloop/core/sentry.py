@@ -37,7 +37,6 @@ def start(process: str) -> None:
         # Each of them adds something that a person sent.
         default_integrations=False,
         auto_enabling_integrations=False,
-        send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",
         max_breadcrumbs=0,
