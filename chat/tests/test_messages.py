@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import Mute
 from accounts.tests.factories import block, make_seller, make_staff, make_user
 from chat import keys, services, typing
 from chat.models import Message
@@ -180,6 +182,27 @@ class TestNotifying:
         conversation = make_conversation()
         attention.set_foreground(session_of(conversation.seller), is_foreground=True)
         make_message(conversation)
+        assert not Notification.objects.exists()
+
+    def test_a_picture_is_told_of_in_the_reader_s_language(self) -> None:
+        conversation = make_conversation()
+        make_message(conversation, message_type=Message.Type.IMAGE, content="", data={"upload": "a.jpg"})
+        notification = Notification.objects.get()
+        assert text_of(notification) == (conversation.buyer.full_name, "Sent a picture")
+        assert text_of(notification, "ar").body == "أرسل صورة"
+
+    def test_a_message_that_was_rolled_back_makes_no_notification(self) -> None:
+        conversation = make_conversation()
+        with transaction.atomic():
+            make_message(conversation)
+            transaction.set_rollback(True)
+        assert not Notification.objects.exists()
+
+    def test_a_muted_sender_s_message_is_unread_and_makes_no_notification(self) -> None:
+        conversation = make_conversation()
+        Mute.objects.create(muter=conversation.seller, muted=conversation.buyer)
+        make_message(conversation)
+        assert counts(conversation) == (0, 1)
         assert not Notification.objects.exists()
 
     def test_offers_and_messages_of_the_platform_make_no_notification(self) -> None:
