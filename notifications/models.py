@@ -7,6 +7,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+ALL_EMAILS = "email:*"
+"""In `NotificationSettings.off`: no emails, of whatever kind."""
+
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
     def of(self, user_id: uuid.UUID) -> "NotificationQuerySet":

@@ -8,7 +8,7 @@ from django.utils import translation
 from rest_framework import serializers
 
 from notifications.kinds import CHANNELS, KINDS
-from notifications.models import NotificationSettings
+from notifications.models import ALL_EMAILS, NotificationSettings
 from soukloop.core.http.fields import PlainTextField
 from soukloop.core.http.validation import validated_strictly
 
@@ -41,6 +41,7 @@ class ChannelsInput(serializers.Serializer[None]):
 class NotificationSettingsInput(serializers.Serializer[None]):
     time_zone = PlainTextField(required=False, max_length=50, help_text="IANA's name, such as Asia/Dubai")
     quiet_hours = QuietHoursInput(required=False, allow_null=True)
+    daily_email = serializers.BooleanField(required=False, help_text="What was not read, once a day")
     kinds = serializers.DictField(required=False, help_text="By kind: `inbox`, `push`, `email`")
 
     def validate_time_zone(self, name: str) -> str:
@@ -81,6 +82,7 @@ class ChannelsOutput(serializers.Serializer[None]):
 class NotificationSettingsOutput(serializers.Serializer[None]):
     time_zone = serializers.CharField()
     quiet_hours = QuietHoursInput(allow_null=True)
+    daily_email = serializers.BooleanField(help_text="False also if it was ended by a link in an email")
     kinds = serializers.DictField(child=ChannelsOutput(), help_text="By the name of the kind")
 
 
@@ -95,6 +97,7 @@ def settings_body(settings: NotificationSettings, language: str) -> dict[str, An
     return {
         "time_zone": settings.time_zone,
         "quiet_hours": quiet_hours,
+        "daily_email": ALL_EMAILS not in settings.off,
         "kinds": _kinds_body(settings, language),
     }
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from notifications.emails import Digest, digest_email
-from notifications.models import NotificationSettings
+from notifications.models import ALL_EMAILS, NotificationSettings
 from notifications.selectors import unread_for_email
 from notifications.texts import zone_of
 from soukloop.core.db.clock import database_now
@@ -22,9 +22,6 @@ from soukloop.core.errors import Unavailable
 from soukloop.core.jobs.queue import enqueue
 
 logger = logging.getLogger(__name__)
-
-ALL_EMAILS = "email:*"
-"""In `NotificationSettings.off`: no emails of any kind."""
 
 _BATCH_SIZE = 1000
 _CLOSING_CODE = 421  # the server closes the connection (RFC 5321)

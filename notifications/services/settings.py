@@ -7,7 +7,7 @@ from typing import Any
 from django.db import DataError, connection, transaction
 
 from accounts.models import User
-from notifications.models import NotificationSettings
+from notifications.models import ALL_EMAILS, NotificationSettings
 from soukloop.core.errors import ValidationFailed
 
 
@@ -17,17 +17,23 @@ def update_settings(
     actor: User,
     kinds: Mapping[str, Mapping[str, bool]] | None = None,
     time_zone: str | None = None,
+    daily_email: bool | None = None,
     **changes: Any,
 ) -> NotificationSettings:
     """Change the actor's settings: `kinds` by name and channel, and what else is given.
 
-    `quiet_hours` is None, for none, or has the times `from` and `until`. Raises ValidationFailed for a time
+    `daily_email` switches the email of unread notifications, whatever the kinds say. `quiet_hours` is None,
+    for none, or has the times `from` and `until`. Raises ValidationFailed for a time
     zone that PostgreSQL doesn't know.
     """
     NotificationSettings.objects.get_or_create(user=actor)
     settings = NotificationSettings.objects.select_for_update().get(user=actor)
     if kinds:
         settings.off = _switched(settings.off, kinds)
+    if daily_email is not None:
+        settings.off = sorted(
+            {*settings.off, ALL_EMAILS} if not daily_email else {*settings.off} - {ALL_EMAILS}
+        )
     if time_zone is not None:
         _check_time_zone(time_zone)
         settings.time_zone = time_zone

@@ -12,7 +12,7 @@ from notifications.models import Notification, NotificationSettings
 from notifications.notification_kinds import PASSWORD_CHANGED
 from notifications.serializers.inbox import NotificationOutput
 from notifications.services.notify import notify
-from notifications.tests.factories import make_notification
+from notifications.tests.factories import P256DH, make_device, make_notification
 from soukloop.realtime.testing import Captured
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_kinds")]
@@ -183,3 +183,16 @@ def test_times_in_texts_are_those_of_the_readers_time_zone() -> None:
     assert "27 Nov 2026, 20:00" in client.get(URL).json()["data"]["items"][0]["title"]
     client.patch(f"{URL}/settings", {"time_zone": "Europe/London"})
     assert "27 Nov 2026, 16:00" in client.get(URL).json()["data"]["items"][0]["title"]
+
+
+@pytest.mark.parametrize("platform", ["fcm", "webpush"])
+def test_staff_never_see_a_whole_token_or_key(platform: str) -> None:
+    device = make_device(make_user(), platform, p256dh=P256DH, auth="AAAAAAAAAAAAAAAAAAAAAA")
+    browser = Client()
+    browser.force_login(make_staff())
+    for address in ("", f"{device.pk}/change/"):
+        page = browser.get(f"/admin/notifications/device/{address}").content.decode()
+        assert str(device.pk) in page
+        for secret in (device.token, device.token_digest, device.p256dh, device.auth):
+            assert secret not in page
+    assert browser.get(f"/admin/notifications/device/?token={device.token}").status_code in (302, 400)

@@ -8,6 +8,7 @@ import pytest
 from accounts.tests.factories import client_for, make_user
 from notifications.kinds import KINDS
 from notifications.models import NotificationSettings
+from notifications.services.digests import stop_digests
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/notifications/settings"
@@ -45,6 +46,21 @@ def test_kinds_are_named_in_the_persons_language() -> None:
     assert client.get(URL).json()["data"]["kinds"]["message_new"]["label"] == "الرسائل الجديدة"
 
 
+def test_emails_that_a_link_has_ended_come_again_once_they_are_switched_on() -> None:
+    me = make_user()
+    client = client_for(me)
+    assert client.get(URL).json()["data"]["daily_email"] is True
+    client.patch(URL, {"kinds": {"offer_new": {"email": False}}})
+    stop_digests(user_id=me.pk)
+    data = client.get(URL).json()["data"]
+    assert (data["daily_email"], data["kinds"]["price_drop"]["email"]) == (False, True)
+    for is_on, off in ((True, ["email:offer_new"]), (False, ["email:*", "email:offer_new"])):
+        for _ in range(2):
+            data = client.patch(URL, {"daily_email": is_on}).json()["data"]
+            assert data["daily_email"] is is_on
+        assert NotificationSettings.objects.get(user=me).off == off
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -61,6 +77,7 @@ def test_kinds_are_named_in_the_persons_language() -> None:
         ({"kinds": {"offer_new": {"push": "perhaps"}}}, "kinds"),
         ({"kinds": {"offer_new": False}}, "kinds"),
         ({"kinds": ["offer_new"]}, "kinds"),
+        ({"daily_email": "perhaps"}, "daily_email"),
         ({"kinds": {"password_changed": {"push": False}}}, "kinds"),
         ({"language": "ar"}, "non_field_errors"),
     ],
