@@ -532,3 +532,18 @@ async def test_broadcasts_go_on_while_postgresql_is_away(
     await wait_for((tmp_path / "live" / PUBLIC_ID / "index.m3u8").exists)
     process.cancel()
     await asyncio.gather(process, return_exceptions=True)
+
+
+async def test_no_period_of_the_manifest_is_without_picture_or_sound_while_it_leaves_the_window(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_WINDOW_SECONDS", 3.03)
+    packaged, tags = make(), encode(seconds=4)
+    packaged.record(packaged.connect(), tags)
+    await packaged.wait_for_segments(3)
+    path = packaged.connect()
+    for start in range(0, len(tags), 20):
+        packaged.record(path, tags[start : start + 20])
+        await asyncio.sleep(0.1)
+        packaged.dash.check()
+    await packaged.end()

@@ -15,7 +15,9 @@ def manifest(broadcast: Broadcast, *, window: float, now: float, clock_url: str)
     Players compare their clock with the Date header of `clock_url`, because a period's place on the timeline
     is its time since the broadcast's start.
     """
-    listed = {rendition: broadcast.window(rendition, window) for rendition in broadcast.renditions}
+    # The same for all: in a period with pictures and no sound any more, dash.js stops for good.
+    first = broadcast.window(SOURCE, window)[0].number
+    listed = {rendition: broadcast.segments[rendition][first:] for rendition in broadcast.renditions}
     sections = sorted({segment.section for segment in listed[SOURCE]})
     periods = "".join(_period(broadcast, number, listed) for number in sections)
     longest = max(broadcast.seconds(segment) for segments in listed.values() for segment in segments)
