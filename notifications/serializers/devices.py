@@ -12,7 +12,6 @@ from notifications.models import Device
 from notifications.web_push_hosts import is_allowed_endpoint
 from soukloop.core.http.fields import PlainTextField
 from soukloop.core.http.pagination import PageOutput
-from soukloop.core.http.validation import validated_strictly
 
 _TOKEN = re.compile(r"[A-Za-z0-9_:.\-]+", re.ASCII)
 _LOCALE = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*", re.ASCII)
@@ -55,7 +54,7 @@ class DeviceInput(serializers.Serializer[None]):
 
     platform = serializers.ChoiceField(choices=Device.Platform.choices)
     token = PlainTextField(required=False, max_length=4096, help_text="FCM's registration token")
-    subscription = serializers.DictField(required=False, help_text="A browser's PushSubscription as JSON")
+    subscription = SubscriptionInput(required=False)
     app_version = PlainTextField(required=False, max_length=50, allow_blank=True, default="")
     locale = PlainTextField(required=False, max_length=35, allow_blank=True, default="")
 
@@ -76,16 +75,9 @@ class DeviceInput(serializers.Serializer[None]):
             raise serializers.ValidationError({needed: [f"Required for platform {attrs['platform']}."]})
         if other in attrs:
             raise serializers.ValidationError({other: [f"Not for platform {attrs['platform']}."]})
-        if needed == "subscription":
-            attrs |= self._keys_of(attrs.pop("subscription"))
+        if subscription := attrs.pop("subscription", None):
+            attrs |= {"token": subscription["endpoint"], **subscription["keys"]}
         return attrs
-
-    def _keys_of(self, subscription: dict[str, Any]) -> dict[str, str]:
-        try:
-            valid = validated_strictly(SubscriptionInput(), subscription)
-        except serializers.ValidationError as error:
-            raise serializers.ValidationError({"subscription": error.detail}) from error
-        return {"token": valid["endpoint"], **valid["keys"]}
 
 
 class DeviceOutput(serializers.Serializer[None]):

@@ -10,7 +10,6 @@ from rest_framework import serializers
 from notifications.kinds import CHANNELS, KINDS
 from notifications.models import ALL_EMAILS, NotificationSettings
 from soukloop.core.http.fields import PlainTextField
-from soukloop.core.http.validation import validated_strictly
 
 _TIME = "%H:%M"
 
@@ -37,36 +36,38 @@ class ChannelsInput(serializers.Serializer[None]):
     push = serializers.BooleanField(required=False)
     email = serializers.BooleanField(required=False, help_text="In the daily email of what was not read")
 
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse channels that there are not, as `validated` does for the fields of a body."""
+        if isinstance(data, Mapping) and (unknown := set(data) - set(self.fields)):
+            raise serializers.ValidationError(
+                {name: ["There is no such channel."] for name in sorted(map(str, unknown))[:10]}
+            )
+        return super().to_internal_value(data)
+
 
 class NotificationSettingsInput(serializers.Serializer[None]):
     time_zone = PlainTextField(required=False, max_length=50, help_text="IANA's name, such as Asia/Dubai")
     quiet_hours = QuietHoursInput(required=False, allow_null=True)
     daily_email = serializers.BooleanField(required=False, help_text="What was not read, once a day")
-    kinds = serializers.DictField(required=False, help_text="By kind: `inbox`, `push`, `email`")
+    kinds = serializers.DictField(
+        child=ChannelsInput(), required=False, help_text="By the name of the kind: what changes"
+    )
 
     def validate_time_zone(self, name: str) -> str:
         if name not in zoneinfo.available_timezones():
             raise serializers.ValidationError("Use a name of IANA's list, such as Asia/Dubai.")
         return name
 
-    def validate_kinds(self, kinds: dict[str, Any]) -> dict[str, dict[str, bool]]:
-        valid, problems = {}, {}
+    def validate_kinds(self, kinds: dict[str, dict[str, bool]]) -> dict[str, dict[str, bool]]:
+        problems = {}
         for name, channels in kinds.items():
-            try:
-                valid[name] = self._channels(name, channels)
-            except serializers.ValidationError as error:
-                problems[name] = error.detail
+            if name not in KINDS:
+                problems[name] = ["There is no such kind of notification."]
+            elif KINDS[name].is_mandatory and not all(channels.values()):
+                problems[name] = ["Notices about your account can't be switched off."]
         if problems:
             raise serializers.ValidationError(problems)
-        return valid
-
-    def _channels(self, name: str, channels: Any) -> dict[str, bool]:
-        if name not in KINDS:
-            raise serializers.ValidationError("There is no such kind of notification.")
-        valid = validated_strictly(ChannelsInput(), channels)
-        if KINDS[name].is_mandatory and not all(valid.values()):
-            raise serializers.ValidationError("Notices about your account can't be switched off.")
-        return valid
+        return kinds
 
 
 class ChannelsOutput(serializers.Serializer[None]):

@@ -22,6 +22,7 @@ from notifications.serializers.devices import (
 )
 from notifications.services.devices import delete_device, register_device
 from notifications.vapid import public_key
+from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 from soukloop.core.http.validation import validated
 
@@ -72,6 +73,7 @@ class DeviceViewSet(ViewSet):
             OpenApiExample("A browser, by Web Push", _BROWSER, request_only=True),
         ],
     )
+    @idempotent
     def create(self, request: Request) -> Response:
         data, login_id = validated(DeviceInput, request.data), _login_of(request)
         device, is_new = register_device(actor=current_user(request), login_id=login_id, **data)

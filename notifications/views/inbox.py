@@ -72,7 +72,11 @@ class NotificationViewSet(ViewSet):
         return Response({"marked": marked, "unread_count": unread_count(user.pk)})
 
     @extend_schema(
-        tags=_TAGS, summary="Mark a notification as read", request=None, responses=NotificationOutput
+        operation_id="notifications_read_one",
+        tags=_TAGS,
+        summary="Mark a notification as read",
+        request=None,
+        responses=NotificationOutput,
     )
     def read_one(self, request: Request, notification_id: UUID) -> Response:
         user = current_user(request)

@@ -6,7 +6,14 @@ from rest_framework import serializers
 from soukloop.core.http.fields import PlainTextField
 from soukloop.tests.shapes import shapes_of_requests
 
-NOT_FOR_PEOPLE = {"category", "client_message_id", "client_offer_id", "identifier", "refresh_token"}
+NOT_FOR_PEOPLE = {
+    "category",
+    "client_message_id",
+    "client_offer_id",
+    "cursor",
+    "identifier",
+    "refresh_token",
+}
 
 
 def test_every_stored_text_is_validated_as_plain_text() -> None:
