@@ -12,6 +12,7 @@ from notifications.tests.factories import PLAIN, REPLACING
 from notifications.tests.fake_fcm import FakeFcm
 from notifications.tests.fake_web_push import FakeWebPush, b64
 from notifications.tests.http2_server import make_certificate
+from notifications.tests.smtp_server import SmtpServer
 
 
 @pytest.fixture
@@ -57,3 +58,15 @@ def test_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Declare the kinds that only tests have."""
     for kind in (PLAIN, REPLACING):
         monkeypatch.setitem(KINDS, kind.name, kind)
+
+
+@pytest.fixture
+def smtp(settings: Any) -> Iterator[SmtpServer]:
+    """A mail server on loopback, which the settings name."""
+    with SmtpServer() as server:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
+        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
+        settings.BASE_URL = settings.WEB_URL = "https://souk.example"
+        yield server

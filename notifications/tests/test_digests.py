@@ -1,7 +1,7 @@
 """The daily email of unread notifications: who gets it, when, once, and with which headers."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,17 +28,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_kinds")]
 EIGHT_IN_DUBAI = datetime(2026, 11, 27, 4, 0, tzinfo=UTC)
 NINE_IN_DUBAI = EIGHT_IN_DUBAI + timedelta(hours=1)
 SUBJECT = "You have 1 unread notification"
-
-
-@pytest.fixture
-def server(settings: Any) -> Iterator[SmtpServer]:
-    with SmtpServer() as server:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
-        settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-        settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-        settings.BASE_URL = settings.WEB_URL = "https://souk.example"
-        yield server
 
 
 @pytest.fixture
@@ -75,20 +64,20 @@ def change(user: User, **values: Any) -> None:
 
 
 def test_unread_notifications_are_emailed_at_nine_once_a_day(
-    server: SmtpServer, reader: User, run_at: Any
+    smtp: SmtpServer, reader: User, run_at: Any
 ) -> None:
     assert run_at(NINE_IN_DUBAI - timedelta(minutes=5)) == []
     assert run_at(NINE_IN_DUBAI) == ["notifications.send_digests"]
-    assert server.recipients() == [reader.email]
-    assert server.messages[0]["Subject"] == SUBJECT
+    assert smtp.recipients() == [reader.email]
+    assert smtp.messages[0]["Subject"] == SUBJECT
     for hours in (0, 1, 3, 24, 48):
         assert run_at(NINE_IN_DUBAI + timedelta(hours=hours)) == [], "nothing has come since"
     with time_machine.travel(NINE_IN_DUBAI + timedelta(hours=49), tick=False):
         make_notification(reader, "Another")
     for later in (50, 72, 73):
         run_at(NINE_IN_DUBAI + timedelta(hours=later))
-    assert len(server.messages) == 2
-    body = server.messages[1].get_body(("plain",))
+    assert len(smtp.messages) == 2
+    body = smtp.messages[1].get_body(("plain",))
     assert body is not None
     assert "Another" in body.get_content()
     assert "Sold" not in body.get_content()
@@ -99,27 +88,27 @@ def test_unread_notifications_are_emailed_at_nine_once_a_day(
     [("Asia/Riyadh", 6), ("Europe/London", 9), ("America/New_York", 14), ("Pacific/Auckland", 20)],
 )
 def test_nine_is_in_the_persons_own_time_zone(
-    server: SmtpServer, reader: User, run_at: Any, time_zone: str, hour: int
+    smtp: SmtpServer, reader: User, run_at: Any, time_zone: str, hour: int
 ) -> None:
     change(reader, time_zone=time_zone)
     day = datetime(2026, 11, 28, tzinfo=UTC)
     run_at(day + timedelta(hours=hour, minutes=-1))
-    assert server.messages == []
+    assert smtp.messages == []
     run_at(day + timedelta(hours=hour))
-    assert len(server.messages) == 1
+    assert len(smtp.messages) == 1
 
 
 def test_somebody_whose_time_zone_changes_gets_no_second_one_on_that_day(
-    server: SmtpServer, reader: User, run_at: Any
+    smtp: SmtpServer, reader: User, run_at: Any
 ) -> None:
     run_at(NINE_IN_DUBAI)
     with time_machine.travel(NINE_IN_DUBAI + timedelta(minutes=1), tick=False):
         make_notification(reader, "Another")
     change(reader, time_zone="Pacific/Auckland")
     run_at(datetime(2026, 11, 27, 20, 0, tzinfo=UTC))  # 09:00 of the next day there
-    assert len(server.messages) == 1
+    assert len(smtp.messages) == 1
     run_at(datetime(2026, 11, 28, 20, 0, tzinfo=UTC))
-    assert len(server.messages) == 2
+    assert len(smtp.messages) == 2
 
 
 @pytest.mark.parametrize(
@@ -140,7 +129,7 @@ def test_somebody_whose_time_zone_changes_gets_no_second_one_on_that_day(
 )
 @pytest.mark.parametrize("when", ["before", "between"])
 def test_who_wants_none_or_has_read_all_gets_none(
-    server: SmtpServer, reader: User, run_at: Any, run_jobs: Any, prepare: Any, when: str
+    smtp: SmtpServer, reader: User, run_at: Any, run_jobs: Any, prepare: Any, when: str
 ) -> None:
     with time_machine.travel(NINE_IN_DUBAI, tick=False):
         if when == "between":
@@ -148,11 +137,11 @@ def test_who_wants_none_or_has_read_all_gets_none(
         prepare(reader)
         tasks.schedule_digests(timestamp=0)
         assert len(run_jobs()) == (when == "between")
-    assert server.messages == []
+    assert smtp.messages == []
 
 
 def test_what_blocked_muted_and_banned_people_caused_is_left_out(
-    server: SmtpServer, reader: User, run_at: Any
+    smtp: SmtpServer, reader: User, run_at: Any
 ) -> None:
     people = {name: make_user(username=name) for name in ("blocked", "muted", "banned", "friend")}
     with time_machine.travel(EIGHT_IN_DUBAI, tick=False):
@@ -163,7 +152,7 @@ def test_what_blocked_muted_and_banned_people_caused_is_left_out(
     Mute.objects.create(muter=reader, muted=people["muted"])
     User.objects.filter(pk=people["banned"].pk).update(is_active=False, banned_at=EIGHT_IN_DUBAI)
     run_at(NINE_IN_DUBAI)
-    (message,) = server.messages
+    (message,) = smtp.messages
     assert message["Subject"] == "You have 2 unread notifications"
     text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "friend" in text
@@ -171,10 +160,10 @@ def test_what_blocked_muted_and_banned_people_caused_is_left_out(
 
 
 def test_the_headers_let_mail_programs_unsubscribe_and_recognize_a_copy(
-    server: SmtpServer, reader: User, run_at: Any, client: Any
+    smtp: SmtpServer, reader: User, run_at: Any, client: Any
 ) -> None:
     run_at(NINE_IN_DUBAI)
-    (message,) = server.messages
+    (message,) = smtp.messages
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Precedence"] == "bulk"
@@ -190,13 +179,13 @@ def test_the_headers_let_mail_programs_unsubscribe_and_recognize_a_copy(
     assert NotificationSettings.objects.get(user=reader).off == ["email:*"]
 
 
-def test_the_arabic_email_runs_from_right_to_left(server: SmtpServer, run_at: Any) -> None:
+def test_the_arabic_email_runs_from_right_to_left(smtp: SmtpServer, run_at: Any) -> None:
     reader = make_reader(language="ar")
     for n in range(11):
         with time_machine.travel(EIGHT_IN_DUBAI + timedelta(minutes=n + 1), tick=False):
             make_notification(reader, f"<b>{n}</b>", n=n)
     run_at(NINE_IN_DUBAI)
-    (message,) = server.messages
+    (message,) = smtp.messages
     assert message["Subject"].strip() == "لديك 12 إشعارًا غير مقروء"
     assert message["Content-Language"] == "ar"
     text, html = (part.get_content() for part in message.iter_parts())
@@ -211,88 +200,88 @@ def test_the_arabic_email_runs_from_right_to_left(server: SmtpServer, run_at: An
         assert "27 نوفمبر 2026، 08:11" in part
 
 
-def test_a_job_that_runs_twice_sends_once(server: SmtpServer, reader: User, run_at: Any) -> None:
+def test_a_job_that_runs_twice_sends_once(smtp: SmtpServer, reader: User, run_at: Any) -> None:
     run_at(NINE_IN_DUBAI)
     job = ProcrastinateJob.objects.get(task_name="notifications.send_digests")
     assert job.priority < 0, "one-time codes go first"
     with time_machine.travel(NINE_IN_DUBAI + timedelta(minutes=1), tick=False):
         tasks.send_digests(**job.args)
-    assert len(server.messages) == 1
+    assert len(smtp.messages) == 1
 
 
 def test_a_mail_server_that_refuses_connections_is_asked_again(
-    server: SmtpServer, reader: User, run_at: Any, settings: Any
+    smtp: SmtpServer, reader: User, run_at: Any, settings: Any
 ) -> None:
     settings.EMAIL_PORT = 1
     with pytest.raises(ConnectionRefusedError):
         run_at(NINE_IN_DUBAI)
     job = ProcrastinateJob.objects.get(task_name="notifications.send_digests")
-    settings.EMAIL_PORT = server.port
+    settings.EMAIL_PORT = smtp.port
     with time_machine.travel(NINE_IN_DUBAI + timedelta(hours=1), tick=False):
         tasks.send_digests(**job.args)
-    assert server.recipients() == [reader.email]
+    assert smtp.recipients() == [reader.email]
 
 
 def test_a_digest_is_not_sent_in_the_afternoon(
-    server: SmtpServer, reader: User, run_at: Any, settings: Any
+    smtp: SmtpServer, reader: User, run_at: Any, settings: Any
 ) -> None:
     settings.EMAIL_PORT = 1
     with suppress(ConnectionRefusedError):
         run_at(NINE_IN_DUBAI)
     job = ProcrastinateJob.objects.get(task_name="notifications.send_digests")
-    settings.EMAIL_PORT = server.port
+    settings.EMAIL_PORT = smtp.port
     with time_machine.travel(NINE_IN_DUBAI + timedelta(hours=6, minutes=1), tick=False):
         tasks.send_digests(**job.args)
-    assert server.messages == []
+    assert smtp.messages == []
 
 
 @pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA", "DATA END"])
 @pytest.mark.parametrize("code", [421, 451])
 def test_what_the_server_refuses_for_now_is_sent_later(
-    server: SmtpServer, run_at: Any, command: str, code: int
+    smtp: SmtpServer, run_at: Any, command: str, code: int
 ) -> None:
     people = [make_reader(username=name) for name in ("first", "second")]
-    server.answers[command, ""] = f"{code} later"
+    smtp.answers[command, ""] = f"{code} later"
     with pytest.raises((Unavailable, OSError)):
         run_at(NINE_IN_DUBAI)
     job = ProcrastinateJob.objects.get(task_name="notifications.send_digests")
-    server.answers.clear()
+    smtp.answers.clear()
     with time_machine.travel(NINE_IN_DUBAI + timedelta(minutes=1), tick=False):
         tasks.send_digests(**job.args)
         tasks.send_digests(**job.args)
-    assert sorted(server.recipients()) == sorted(str(person.email) for person in people)
+    assert sorted(smtp.recipients()) == sorted(str(person.email) for person in people)
 
 
-def test_one_refused_address_holds_nobody_up(server: SmtpServer, run_at: Any) -> None:
+def test_one_refused_address_holds_nobody_up(smtp: SmtpServer, run_at: Any) -> None:
     make_reader(email="refused@example.com")
     others = [make_reader() for _ in range(2)]
-    server.answers["RCPT", "refused"] = "550 no such user"
+    smtp.answers["RCPT", "refused"] = "550 no such user"
     run_at(NINE_IN_DUBAI)
-    assert sorted(server.recipients()) == sorted(str(person.email) for person in others)
-    assert server.connections == 1
+    assert sorted(smtp.recipients()) == sorted(str(person.email) for person in others)
+    assert smtp.connections == 1
 
 
-def test_an_email_whose_answer_was_lost_is_not_sent_again(server: SmtpServer, run_at: Any) -> None:
+def test_an_email_whose_answer_was_lost_is_not_sent_again(smtp: SmtpServer, run_at: Any) -> None:
     people = [make_reader(username=name) for name in ("first", "second")]
-    server.answers["DATA END", ""] = "close"
+    smtp.answers["DATA END", ""] = "close"
     with pytest.raises(OSError, match="closed"):
         run_at(NINE_IN_DUBAI)
-    assert len(server.messages) == 1
+    assert len(smtp.messages) == 1
     job = ProcrastinateJob.objects.get(task_name="notifications.send_digests")
-    server.answers.clear()
+    smtp.answers.clear()
     with time_machine.travel(NINE_IN_DUBAI + timedelta(minutes=1), tick=False):
         tasks.send_digests(**job.args)
-    assert sorted(server.recipients()) == sorted(str(person.email) for person in people)
+    assert sorted(smtp.recipients()) == sorted(str(person.email) for person in people)
 
 
 def test_a_hundred_people_are_one_job_and_one_connection(
-    server: SmtpServer, run_at: Any, settings: Any
+    smtp: SmtpServer, run_at: Any, settings: Any
 ) -> None:
     settings.DIGEST_JOB_SIZE = 2
     for _ in range(5):
         make_reader()
     assert run_at(NINE_IN_DUBAI) == ["notifications.send_digests"] * 3
-    assert (len(server.messages), server.connections) == (5, 3)
+    assert (len(smtp.messages), smtp.connections) == (5, 3)
 
 
 def test_scheduling_takes_a_constant_number_of_statements(django_assert_num_queries: Any) -> None:
