@@ -72,7 +72,7 @@ def test_a_killed_redis_loses_and_duplicates_no_message(
 ) -> None:
     conversations = [make_conversation() for _ in range(CONVERSATIONS)]
     (server,) = live_server_process(fresh=True, environment={"REDIS_URL": own_redis.url})
-    listener = Listener(conversations[0].seller, conversations[0].pk, lambda: server)
+    listener = Listener(conversations[0].seller, conversations[0].pk, lambda: server, may_repeat=True)
     listener.connect()
     writers = writers_of(conversations, lambda: server)
     for writer in writers:

@@ -81,6 +81,9 @@ def write_batch(*, batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, 
     _, is_new = WrittenBatch.objects.get_or_create(id=batch_id, defaults={"written_at": database_now()})
     if not is_new:
         return
+    if "title" in content:  # a job from before there were templates
+        text = {"title": content["title"], "body": content["body"]}
+        content = {"kind": content["kind"], "params": text, "data": content["data"], "actor_id": None}
     actor_id = UUID(content["actor_id"]) if content["actor_id"] else None
     if actor_id is not None and not User.objects.filter(pk=actor_id, is_active=True).exists():
         return  # closed since then

@@ -179,3 +179,16 @@ class TestReading:
         assert inbox.mark_read(actor=me, ids=None) == 2
         others.refresh_from_db()
         assert others.read_at is None
+
+
+def test_a_batch_that_was_queued_before_there_were_templates_keeps_its_texts() -> None:
+    me = make_user()
+    content = {
+        "kind": "test",
+        "title": "New offer",
+        "body": "AED 750",
+        "data": {"n": 1},
+        "collapse_key": None,
+    }
+    write_batch(batch_id=uuid4(), user_ids=[me.pk], content=content)
+    assert text_of(Notification.objects.get()) == ("New offer", "AED 750")
