@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.2  # how soon a push goes out whose transaction has committed
-_CLAIM_MAX = 500  # pushes in one transaction
+_CLAIM_MAX = 1000  # pushes in one transaction
 _CLAIMED_MAX = 4000  # pushes in memory
 _WRITE_SECONDS = 0.05  # one UPDATE for all that finished meanwhile
 _WRITE_MAX = 2000  # pushes in one UPDATE
