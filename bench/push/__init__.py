@@ -15,7 +15,7 @@ from typing import Any
 FOLLOWERS = int(os.environ.get("BENCH_FOLLOWERS", "200000"))
 FCM_PUSHES = int(os.environ.get("BENCH_FCM_PUSHES", "20000"))
 # What FCM takes to answer, about: with 400 requests open at a time it bounds what one sender can do.
-FCM_ANSWERS_AFTER = 0.3
+FCM_ANSWERS_AFTER = 0.5
 LIMIT_MS, LIMIT_SECONDS, LIMIT_RATE = 300, 60, 500
 WITHIN = 300.0  # seconds until a part is given up
 _ENVIRONMENT = {
