@@ -33,7 +33,8 @@ class Server:
     @property
     def is_full(self) -> bool:
         """Whether no more pushes to it should be claimed."""
-        return self.pause_left > 0 or self.active + len(self.waiting) >= self._limit
+        # As many again wait here, so that it has work until the next claim.
+        return self.pause_left > 0 or self.active + len(self.waiting) >= self._limit * 2
 
     @property
     def is_idle(self) -> bool:
