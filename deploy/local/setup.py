@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -35,6 +36,7 @@ PACKAGES = {
     "nodejs": "node",
     "npm": "npm",
     "prometheus": "promtool",
+    "chromium": "chromium",
 }
 # pip's settings for its registry, and the variables by which uv takes them: it reads none of pip's files.
 UV_SETTINGS = {
@@ -77,7 +79,9 @@ def missing(named: Mapping[str, str], *, node: bool) -> list[str]:
 
     unneeded = {"postgresql", "postgresql-postgis"} if "DATABASE_URL" in named else set()
     unneeded |= {"redis-server"} if "REDIS_URL" in named else set()
-    unneeded |= set() if node else {"nodejs", "npm", "prometheus"}
+    unneeded |= set() if node else {"nodejs", "npm", "prometheus", "chromium"}
+    # Ubuntu has it as a snap only; the test of pushes in a browser is skipped there.
+    unneeded |= set() if platform.freedesktop_os_release().get("ID") == "debian" else {"chromium"}
     venv = [] if importlib.util.find_spec("ensurepip") else [f"python3.{sys.version_info.minor}-venv"]
     return venv + [name for name, path in PACKAGES.items() if name not in unneeded and not is_there(path)]
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -92,10 +93,13 @@ def test_what_a_command_does_not_need_is_not_installed(monkeypatch: pytest.Monke
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr(Path, "glob", lambda path, pattern: iter(()))
     named = {"DATABASE_URL": "postgis://theirs", "REDIS_URL": "redis://theirs"}
-    unneeded = {"postgresql", "postgresql-postgis", "redis-server", "nodejs", "npm", "prometheus"}
+    unneeded = {"postgresql", "postgresql-postgis", "redis-server"}
+    unneeded |= {"nodejs", "npm", "prometheus", "chromium"}
 
     assert set(setup.missing({}, node=True)) >= set(setup.PACKAGES)
     assert set(setup.PACKAGES) - set(setup.missing(named, node=False)) == unneeded
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: {"ID": "ubuntu"})
+    assert set(setup.PACKAGES) - set(setup.missing({}, node=True)) == {"chromium"}
 
 
 @pytest.mark.parametrize(("user", "program"), [(0, "apt-get"), (1000, "sudo")])

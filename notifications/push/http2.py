@@ -31,11 +31,10 @@ from h2.settings import SettingCodes, Settings
 logger = logging.getLogger(__name__)
 
 STREAMS_MAX = 100  # on a connection; FCM and Apple allow no more
-_CONNECT_SECONDS = 5.0
-_ATTEMPTS = 3
+_CONNECT_SECONDS, _ATTEMPTS = 5.0, 3
 _ANSWER_BYTES_MAX = 64 * 1024
-_FRAME_HEADER, _FRAME_MAX, _GOAWAY, _STREAM_ID = 9, 9 + 16384, 7, 0x7FFF_FFFF
-_STREAM_IDS_USED_UP = 0x7FFF_FF00
+_FRAME_HEADER, _FRAME_MAX, _GOAWAY = 9, 9 + 16384, 7
+_STREAM_ID, _STREAM_IDS_USED_UP = 0x7FFF_FFFF, 0x7FFF_FF00
 
 Headers = Sequence[tuple[str, str]]
 
@@ -77,8 +76,7 @@ class Http2Client:
         self, host: str, port: int, context: ssl.SSLContext, *, connections_max: int, timeout: float
     ) -> None:
         self.host, self.port, self.context = host, port, context
-        self.connections_max = connections_max
-        self.timeout = timeout
+        self.connections_max, self.timeout = connections_max, timeout
         self._connections: list[_Connection] = []
         self._is_opening = False
         self._waiters: deque[asyncio.Future[None]] = deque()
