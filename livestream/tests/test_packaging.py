@@ -534,7 +534,7 @@ async def test_broadcasts_go_on_while_postgresql_is_away(
     await asyncio.gather(process, return_exceptions=True)
 
 
-async def test_no_period_of_the_manifest_is_without_picture_or_sound_while_it_leaves_the_window(
+async def test_the_manifest_stays_valid_while_a_section_leaves_the_window(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "_WINDOW_SECONDS", 3.03)
