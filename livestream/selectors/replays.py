@@ -18,15 +18,12 @@ def replay_of(stream: Stream) -> Replay | None:
 def expected_vod_url(stream: Stream, viewer_id: UUID | None) -> str | None:
     """Return the future URL of the replay of a stream that has just ended (contract 4.8).
 
-    A stream that an encoder connected to gets one, because its recording may still be incomplete; once the
-    job has found that there is none, `vod_url` returns None. Without an encoder nothing can be recorded. What
-    staff ended has no replay, and neither has a closed account. Without a viewer, as in an event for a room,
-    a followers-only stream has none.
+    Even a stream whose encoder never connected gets one, because a recording may still be incomplete. Once
+    the job has found that there is none, `vod_url` returns None. What staff ended has no replay, and neither
+    has a closed account. Without a viewer, as in an event for a room, a followers-only stream has none.
     """
     withdrawing = (Stream.EndReason.STAFF, Stream.EndReason.ACCOUNT_CLOSED)
     if not stream.record_stream or stream.end_reason in withdrawing:
-        return None
-    if not stream.publisher_connections.exists():
         return None
     addresses = media_addresses(stream, viewer_id)
     return addresses.vod if addresses else None

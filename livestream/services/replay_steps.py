@@ -16,7 +16,7 @@ from livestream.media import addresses, ffmpeg, recordings, replay_files, replay
 from livestream.media.replay_sections import read_contents
 from livestream.models import Replay
 from livestream.notification_kinds import REPLAY_READY
-from livestream.selectors.replays import vod_url
+from livestream.selectors.replays import expected_vod_url
 from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.release import release_connection
@@ -108,7 +108,7 @@ def publish(replay: Replay, folder: Path) -> None:
             replay, state=Replay.State.READY, step=Replay.Step.PUBLISH, progress=100, error="", attempts=0
         )
         stream = replay.stream
-        events.publish_replay_ready(stream, state=replay.state, vod_url=vod_url(stream, None))
+        events.publish_replay_ready(stream, state=replay.state, vod_url=expected_vod_url(stream, None))
         notify(
             user_ids=[stream.seller_id],
             kind=REPLAY_READY,

@@ -16,7 +16,6 @@ from listings.tests.factories import make_product
 from livestream.media import stream_keys
 from livestream.media.addresses import MediaAddresses
 from livestream.models import Stream, StreamProduct, ViewerSession
-from livestream.services import streams
 from livestream.tests.factories import make_live_stream, make_publisher, make_stream
 
 pytestmark = pytest.mark.django_db
@@ -286,30 +285,6 @@ def test_a_stream_that_is_not_recorded_has_no_replay() -> None:
     data = client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}/end").json()["data"]
     assert data["vodUrl"] is None
     assert client_for(stream.seller).get(f"/api/v1/streams/{stream.pk}/replay").status_code == 404
-
-
-@pytest.mark.usefixtures("unreachable_media_server")
-@pytest.mark.parametrize("by_owner", [False, True])
-@pytest.mark.parametrize("had_encoder", [False, True])
-def test_a_stream_has_an_address_of_its_replay_at_its_end_only_if_an_encoder_had_connected(
-    captured_events: Any, django_capture_on_commit_callbacks: Any, by_owner: bool, had_encoder: bool
-) -> None:
-    stream = make_live_stream()
-    now = timezone.now()
-    if had_encoder:
-        # It connected once, and left.
-        make_publisher(stream, connected_at=now - timedelta(minutes=2), lost_at=now - timedelta(minutes=1))
-    expected = MediaAddresses(stream.public_id, viewer_id=None).vod if had_encoder else None
-    with django_capture_on_commit_callbacks(execute=True):
-        if by_owner:
-            data = client_for(stream.seller).post(f"/api/v1/streams/{stream.pk}/end").json()["data"]
-            assert data["vodUrl"] == expected
-        else:
-            reason = Stream.EndReason.PUBLISHER_GONE if had_encoder else Stream.EndReason.NEVER_PUBLISHED
-            streams.end_abandoned_stream(stream_id=stream.pk, reason=reason, unless_published_since=now)
-    ended = [payload for _, name, payload, *_ in captured_events if name == "stream:ended"]
-    assert ended
-    assert {payload["vodUrl"] for payload in ended} == {expected}
 
 
 def test_rotating_the_key_replaces_the_old_one() -> None:

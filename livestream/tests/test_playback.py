@@ -17,7 +17,7 @@ from livestream.media.playback_tokens import make_token, read_token
 from livestream.models import Replay, Stream
 from livestream.selectors.replays import expected_vod_url
 from livestream.services import streams
-from livestream.tests.factories import make_live_stream, make_publisher, make_stream
+from livestream.tests.factories import make_live_stream, make_stream
 
 pytestmark = pytest.mark.django_db
 
@@ -187,7 +187,6 @@ def test_events_for_a_room_have_no_address_of_a_followers_video(
     addresses = []
     for audience in ("everyone", "followers"):
         stream = make_live_stream(audience=audience)
-        make_publisher(stream)
         with django_capture_on_commit_callbacks(execute=True):
             publish_stream_ended(stream, vod_url=expected_vod_url(stream, None))
         addresses.append(captured_events[-1][2]["vodUrl"])

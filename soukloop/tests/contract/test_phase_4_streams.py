@@ -3,7 +3,6 @@
 import pytest
 
 from livestream.models import Stream, StreamProduct
-from livestream.tests.factories import make_publisher
 from soukloop.core.redis.client import redis_client
 from soukloop.realtime.testing.servers import ServerProcess
 from soukloop.tests.contract.people import JORDAN, POKEMON, App, Connect, moment
@@ -59,7 +58,6 @@ def test_phase_4_live_streaming(server: ServerProcess, buyer: App, seller: App, 
     assert live["notificationsSent"] == 1
     moment(live["startedAt"])
     assert seller.call("PATCH", f"/streams/{stream_id}/settings", settings, expect=409)["success"] is False
-    make_publisher(Stream.objects.get(pk=stream_id))
 
     # 4.4: a viewer joins
     watching = sio_client(server, buyer.token).wait_connected()
@@ -147,7 +145,6 @@ def test_scenario_2_live_shopping(
     stream_id = seller.post("/streams", {**NEW_STREAM, "product_ids": [product]}, expect=201)["streamId"]
     seller.patch(f"/streams/{stream_id}/settings", {"audience": "followers"})
     seller.post(f"/streams/{stream_id}/go-live", READY)
-    make_publisher(Stream.objects.get(pk=stream_id))
     [first, *_] = buyer.get("/feeds/discover")["items"]
     assert (first["id"], first["is_live"]) == (product, True)
 
