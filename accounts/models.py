@@ -52,7 +52,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     full_name = models.CharField(max_length=150, blank=True)
     role = models.CharField(max_length=10, choices=Role, default=Role.BUYER)
     language = models.CharField(
-        max_length=2, choices=Language, default=Language.EN, help_text="Of notifications and emails"
+        max_length=2,
+        choices=Language,
+        default=Language.EN,
+        db_default=Language.EN,
+        help_text="Of notifications and emails",
     )
     bio = models.CharField(max_length=500, blank=True)
     avatar = models.CharField(max_length=255, blank=True, help_text="Name in the media storage")

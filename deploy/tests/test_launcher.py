@@ -25,7 +25,7 @@ WITHOUT_APPLICATION = (
     "from deploy.local import run",
     "run._manage = lambda instance, env, command: ''",
     f"run.commands = lambda: {{'LOCAL_APP_COMMAND': {WEB!r}, 'LOCAL_WORKER_COMMAND': WORKER, "
-    "'LOCAL_PACKAGER_COMMAND': 'sleep 61'}",
+    "'LOCAL_PACKAGER_COMMAND': 'sleep 61', 'LOCAL_PUSHER_COMMAND': 'sleep 60'}",
 )
 
 

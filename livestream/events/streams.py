@@ -28,7 +28,7 @@ STREAM_ENDED = declare_event(
     EventSpec(
         name="stream:ended",
         doc="The stream has ended. `reason`: owner, staff, publisher_gone, never_published, account_closed."
-        " `vodUrl` is null if nothing was recorded, and in a followers-only stream: ask for the replay.",
+        " `vodUrl` is where the replay will be; null in a followers-only stream: ask for the replay.",
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "status": "ended",

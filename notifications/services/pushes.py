@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
+from accounts.blocks import blocked_between_sql
 from notifications.models import Device, Push
 from soukloop.core import jsonlib
 
@@ -60,8 +61,7 @@ SELECT push.id, push.version, {server}, device.id, device.platform, device.token
         WHEN notification.read_at IS NOT NULL OR device.user_id <> notification.user_id
             OR NOT person.is_active OR ('push:' || notification.kind) = ANY(coalesce(settings.off, '{{}}'))
             OR (actor.id IS NOT NULL AND (NOT actor.is_active
-                OR EXISTS (SELECT FROM accounts_block WHERE blocker_id = person.id AND blocked_id = actor.id)
-                OR EXISTS (SELECT FROM accounts_block WHERE blocker_id = actor.id AND blocked_id = person.id)
+                OR {blocked}
                 OR EXISTS (SELECT FROM accounts_mute WHERE muter_id = person.id AND muted_id = actor.id)))
             THEN 'suppressed'
         ELSE ''
@@ -161,7 +161,10 @@ def claim_pushes(*, limit: int, excluded: Sequence[str]) -> list[ClaimedPush]:
             return []
         cursor.execute(_CLAIM, {"ids": ids})
         claimed = [push_id for (push_id,) in cursor.fetchall()]
-        cursor.execute(_READ_CLAIMED.format(server=_SERVER), {"ids": claimed})
+        cursor.execute(
+            _READ_CLAIMED.format(server=_SERVER, blocked=blocked_between_sql("person.id", "actor.id")),
+            {"ids": claimed},
+        )
         return [_claimed(row) for row in cursor.fetchall()]
 
 

@@ -23,7 +23,7 @@ from notifications.serializers.inbox import (
 )
 from notifications.services.inbox import delete_notification, mark_one_read, mark_read
 from soukloop.core.http.pagination import PAGE_PARAMETERS, Page, encode_cursor, page_of, paginate
-from soukloop.core.http.validation import validated, validated_query
+from soukloop.core.http.validation import NoInput, validated, validated_query
 
 _TAGS = ["Notifications"]
 
@@ -79,6 +79,7 @@ class NotificationViewSet(ViewSet):
         responses=NotificationOutput,
     )
     def read_one(self, request: Request, notification_id: UUID) -> Response:
+        validated(NoInput, request.data)
         user = current_user(request)
         notification = mark_one_read(actor=user, notification_id=notification_id)
         return Response(notification_body(notification, user.language, settings_of(user).time_zone))

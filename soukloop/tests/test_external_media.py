@@ -24,8 +24,15 @@ ELSEWHERE = "https://tracker.example/picture.jpg"
 LOADED = re.compile(r"\b(?:src|srcset|poster|data|background)\s*=\s*[\"']?([^\"'\s>]+)|url\(([^)]+)\)")
 PICTURES = re.compile(r'<img src="(?!/static/)([^"]+)"')
 NOT_IN_PRODUCTION = re.compile(r"(^|/)(tests|testing|migrations|management)/")
-# The modules that open connections to other servers, to addresses from the settings only.
-CLIENTS = {"accounts/sms.py", "livestream/media/server.py", "soukloop/core/fast_reads/pool.py"}
+# The modules that open connections to other servers: to addresses from the settings only, and to push
+# services that the settings list (WEBPUSH_HOSTS).
+CLIENTS = {
+    "accounts/sms.py",
+    "livestream/media/server.py",
+    "notifications/push/access_token.py",
+    "notifications/push/web_push.py",
+    "soukloop/core/fast_reads/pool.py",
+}
 
 
 @pytest.fixture

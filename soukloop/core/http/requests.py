@@ -117,8 +117,11 @@ class RequestMiddleware:
         if self.is_async:
             return self._acall(request)
         started = self._start(request)
-        with tracing.span(str(request.method), kind="server") as span:
-            return self._finish(request, self.get_response(request), started, span)
+        try:
+            with tracing.span(str(request.method), kind="server") as span:
+                return self._finish(request, self.get_response(request), started, span)
+        finally:
+            request_id.set("")  # what this thread does next was not caused by the request
 
     async def _acall(self, request: HttpRequest) -> HttpResponse:
         started = self._start(request)

@@ -28,6 +28,11 @@ ALLOWED = {
     "livestream/media/playback_tokens.py": "valid for hours, so that minutes don't matter",
     "livestream/packager.py": "compares the times of files on its own machine",
     "livestream/packager_reports.py": "says when media arrived at the media server's machine",
+    "notifications/push/access_token.py": "judges a token's age; Google counts by a clock of its own",
+    "notifications/push/fcm.py": "says how long FCM may keep a push",
+    "notifications/push/web_push.py": "says how long a push service may keep a push; signed for 12 h",
+    "soukloop/core/jobs/metrics.py": "a metric that Prometheus compares with its own clock",
+    "soukloop/core/management/commands/jobs.py": "says to a person how long ago a job ended",
     "listings/management/commands/seed_catalogue.py": "times of benchmark data",
 }
 CLOCKS = {("timezone", "now"), ("datetime", "now"), ("datetime", "utcnow"), ("time", "time")}
