@@ -158,8 +158,8 @@ async def test_429_and_503_of_fcm_say_when_to_ask_again(
     wait: tuple[int, int],
 ):
     # A number stands for the date in so many seconds.
-    header = {key: in_seconds(each) if isinstance(each, int) else each for key, each in header.items()}
-    fcm.devices["phone"] = lambda: error(status, name, "Quota exceeded", "QUOTA_EXCEEDED", header)
+    headers = {key: in_seconds(each) if isinstance(each, int) else each for key, each in header.items()}
+    fcm.devices["phone"] = lambda: error(status, name, "Quota exceeded", "QUOTA_EXCEEDED", headers)
     outcome = await to_phones.send(phone(), message())
     assert isinstance(outcome, Busy)
     assert outcome.retry_after is not None
