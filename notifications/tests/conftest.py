@@ -38,11 +38,11 @@ def fcm(certificates: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> I
 def vapid_key(settings: Any, monkeypatch: pytest.MonkeyPatch) -> ec.EllipticCurvePrivateKey:
     key = ec.generate_private_key(ec.SECP256R1())
     settings.VAPID_PRIVATE_KEY = b64(key.private_numbers().private_value.to_bytes(32))
-    settings.WEBPUSH_HOSTS = ["localhost"]
+    settings.WEBPUSH_HOSTS = ["localhost:*"]
     channels = {"webpush": "notifications.push.web_push.WebPushChannel"}
     settings.PUSH_CHANNELS = settings.PUSH_CHANNELS | channels
     monkeypatch.setenv("VAPID_PRIVATE_KEY", settings.VAPID_PRIVATE_KEY)
-    monkeypatch.setenv("WEBPUSH_HOSTS", "localhost")
+    monkeypatch.setenv("WEBPUSH_HOSTS", "localhost:*")
     return key
 
 

@@ -8,7 +8,8 @@ from soukloop.settings.environment import env, secret
 
 # Who may read /metrics: with this bearer token, or from these addresses and networks; with neither, nobody.
 METRICS_TOKEN = secret("METRICS_TOKEN")
-METRICS_ADDRESSES = env.list("METRICS_ADDRESSES", default=["127.0.0.0/8", "::1"] if DEBUG else [])
+_for_developers = ["127.0.0.0/8", "::1"] if DEBUG and not METRICS_TOKEN else []
+METRICS_ADDRESSES = env.list("METRICS_ADDRESSES", default=_for_developers)
 # Where the processes of one machine keep their values, on a tmpfs. Empty: /metrics has one web process's.
 METRICS_DIR = env.str("METRICS_DIR", default="")
 METRICS_SAMPLED_EVERY = timedelta(seconds=5)  # what a process measures of itself

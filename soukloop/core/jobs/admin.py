@@ -44,7 +44,9 @@ class StatusFilter(admin.SimpleListFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]
     ) -> QuerySet[ProcrastinateJob]:
-        return queryset.filter(status=self.value()) if self.value() else queryset
+        # PostgreSQL refuses to compare its enum with a word that isn't in it.
+        known = self.value() in {status.value for status in Status}
+        return queryset.filter(status=self.value()) if known else queryset
 
 
 @admin.register(ProcrastinateJob)

@@ -51,6 +51,7 @@ def test_jobs_can_be_filtered_by_each_status(staff: Client) -> None:
     for status in Status:
         assert f'href="?status={status.value}"' in page
         read(staff, f"{list_url(ProcrastinateJob)}?status={status.value}")
+    read(staff, f"{list_url(ProcrastinateJob)}?status=nope")
 
 
 def test_staff_with_view_permission_cannot_retry_jobs() -> None:
