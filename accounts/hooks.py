@@ -25,9 +25,10 @@ password_changed: Hook[[User], None] = Hook()
 
 ContactChange = Literal["added", "confirmed", "removed"]
 
-contact_changed: Hook[[User, Contact, str, ContactChange], None] = Hook()
-"""`callback(user, contact, address, change)`: an email or phone was added to an account, confirmed as a
-second one, or removed. Not called for what an account registers with, nor when it is deleted."""
+contact_changed: Hook[[User, Contact, str, ContactChange, bool], None] = Hook()
+"""`callback(user, contact, address, change, is_confirmed)`: an email or phone was added to an account,
+confirmed as a second one, or removed, and then `is_confirmed` until now. Not called for what an account
+registers with, nor when it is deleted."""
 
 badge_given: Hook[[User], None] = Hook()
 """`callback(user)`: staff gave the badge for a verified identity."""

@@ -34,12 +34,16 @@ def _section(kind: Kind) -> str:
 
 
 def _sending(kind: Kind) -> str:
-    """Return how its pushes are sent, and what happens in the inbox."""
+    """Return how its pushes and emails are sent, and what happens in the inbox."""
     priority = "at once" if kind.is_urgent else "after urgent ones"
     delay = f", {_duration(kind.push_delay)} after it was written" if kind.push_delay else ""
-    quiet = "; quiet hours don't delay it" if kind.ignores_quiet_hours else ""
+    quiet = "; quiet hours don't delay it" if kind.is_mandatory else ""
+    pushed = f"Pushed {priority}{delay}{quiet}; given up after {_duration(kind.expires_after)}."
+    if not kind.is_pushed:
+        pushed = "Not pushed: the logins have ended, and with them the devices."
+    email = " Emailed at once." if kind.is_mandatory else ""
     inbox = " In the inbox it replaces an unread one with the same key." if kind.replaces_unread else ""
-    return f"Pushed {priority}{delay}{quiet}; given up after {_duration(kind.expires_after)}.{inbox}"
+    return f"{pushed}{email}{inbox}"
 
 
 def _duration(time: timedelta) -> str:

@@ -1,8 +1,8 @@
-"""The daily email of unread notifications, and the links in it that end these emails."""
+"""The daily email of unread notifications, with a link that ends it, and emails of single notices."""
 
 import hashlib
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from email.utils import parseaddr
 from typing import NamedTuple
 from uuid import UUID
@@ -23,13 +23,21 @@ _SALT = "notifications.unsubscribe"
 
 
 class Digest(NamedTuple):
-    """What one person's email of a day has: the latest unread notifications, and how many there are."""
+    """One person's email of a day: the latest unread notifications until a time, and how many there are."""
 
     user: User
-    day: date
+    until: datetime
     time_zone: str
     notifications: Sequence[Notification]
     total: int
+
+
+class Notice(NamedTuple):
+    """A notification that is emailed by itself, to an address that its owner has or just lost."""
+
+    notification: Notification
+    address: str
+    time_zone: str
 
 
 def digest_email(digest: Digest) -> EmailMultiAlternatives:
@@ -40,11 +48,10 @@ def digest_email(digest: Digest) -> EmailMultiAlternatives:
             "You have %(count)d unread notification", "You have %(count)d unread notifications", digest.total
         ) % {"count": digest.total}
         context = {
-            "subject": subject,
-            "language": user.language,
-            "direction": "rtl" if translation.get_language_bidi() else "ltr",
-            "start": "right" if translation.get_language_bidi() else "left",
-            "items": [_item(notification, digest) for notification in digest.notifications],
+            **_layout(subject, user.language),
+            "items": [
+                _item(notification, user.language, digest.time_zone) for notification in digest.notifications
+            ],
             "more": digest.total - len(digest.notifications),
             "inbox_url": web_link("notifications"),
             "unsubscribe_url": unsubscribe,
@@ -54,7 +61,7 @@ def digest_email(digest: Digest) -> EmailMultiAlternatives:
             render_to_string("notifications/digest.txt", context),
             to=[str(user.email)],
             headers={
-                "Message-ID": _message_id(digest),
+                "Message-ID": _message_id(f"digest:{user.pk}:{_day_of(digest)}"),
                 "List-Unsubscribe": f"<{unsubscribe}>",
                 "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
                 "Auto-Submitted": "auto-generated",  # RFC 3834: answered by no absence note
@@ -63,6 +70,27 @@ def digest_email(digest: Digest) -> EmailMultiAlternatives:
             },
         )
         message.attach_alternative(render_to_string("notifications/digest.html", context), "text/html")
+    return message
+
+
+def notice_email(notice: Notice) -> EmailMultiAlternatives:
+    """Return the email of one notification, in the person's language, whose title is the subject."""
+    notification, language = notice.notification, notice.notification.user.language
+    with translation.override(language), timezone.override(zone_of(notice.time_zone)):
+        item = _item(notification, language, notice.time_zone)
+        subject = str(item["title"])
+        context = {**_layout(subject, language), "item": item}
+        message = EmailMultiAlternatives(
+            subject,
+            render_to_string("notifications/notice.txt", context),
+            to=[notice.address],
+            headers={
+                "Message-ID": _message_id(f"notice:{notification.pk}:{notification.version}"),
+                "Auto-Submitted": "auto-generated",
+                "Content-Language": language,
+            },
+        )
+        message.attach_alternative(render_to_string("notifications/notice.html", context), "text/html")
     return message
 
 
@@ -79,8 +107,18 @@ def user_id_of_unsubscribe_token(token: str) -> UUID | None:
         return None
 
 
-def _item(notification: Notification, digest: Digest) -> dict[str, object]:
-    text = render(notification.kind, notification.params, digest.user.language, time_zone=digest.time_zone)
+def _layout(subject: str, language: str) -> dict[str, object]:
+    is_bidi = translation.get_language_bidi()
+    return {
+        "subject": subject,
+        "language": language,
+        "direction": "rtl" if is_bidi else "ltr",
+        "start": "right" if is_bidi else "left",
+    }
+
+
+def _item(notification: Notification, language: str, time_zone: str) -> dict[str, object]:
+    text = render(notification.kind, notification.params, language, time_zone=time_zone)
     return {
         "title": text.title,
         "body": text.body,
@@ -89,8 +127,12 @@ def _item(notification: Notification, digest: Digest) -> dict[str, object]:
     }
 
 
-def _message_id(digest: Digest) -> str:
-    """Return the same id for the same person and day, by which mail programs recognize a second copy."""
-    digits = hashlib.sha256(f"digest:{digest.user.pk}:{digest.day}".encode()).hexdigest()[:32]
+def _day_of(digest: Digest) -> date:
+    return digest.until.astimezone(zone_of(digest.time_zone)).date()
+
+
+def _message_id(name: str) -> str:
+    """Return the same id for the same name, by which mail programs recognize a second copy."""
+    digits = hashlib.sha256(name.encode()).hexdigest()[:32]
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2] or "localhost"
     return f"<{digits}@{domain}>"

@@ -35,6 +35,10 @@ class Kind:
     `link` and `collapse_key` have `{name}` for values of `data`. With `replaces_unread`, a newer notification
     with the same collapse key takes the place of an unread one in the inbox; pushes always replace each other
     on a device by that key. A value `{"label": "x"}` of a text is `labels["x"]`.
+
+    With `is_mandatory` it is about the account's safety: it can't be switched off, its pushes ignore quiet
+    hours, and it is emailed at once. Without `is_pushed` there are no pushes, because what causes it has
+    ended the person's logins, and their devices went with them.
     """
 
     name: str
@@ -49,14 +53,10 @@ class Kind:
     labels: Mapping[str, Template] = field(default_factory=dict)
     replaces_unread: bool = False
     is_urgent: bool = False
-    ignores_quiet_hours: bool = False
+    is_mandatory: bool = False
+    is_pushed: bool = True
     push_delay: timedelta = timedelta(0)
     expires_after: timedelta = timedelta(days=1)
-
-    @property
-    def is_mandatory(self) -> bool:
-        """Whether it can't be switched off: what ignores quiet hours is about the account's safety."""
-        return self.ignores_quiet_hours
 
     def key_for(self, data: Mapping[str, Any]) -> str:
         """Return the collapse key of a notification with this data."""
@@ -77,6 +77,11 @@ def declare_kind(kind: Kind) -> Kind:
         raise ValueError(f"The notification kind {kind.name} is declared twice")
     KINDS[kind.name] = kind
     return kind
+
+
+def names_emailed_at_once() -> list[str]:
+    """Return the names of the kinds that are emailed by themselves, and so are in no daily email."""
+    return [kind.name for kind in KINDS.values() if kind.is_mandatory]
 
 
 def register_attended_check(kind: Kind, check: AttendedCheck) -> None:

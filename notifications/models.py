@@ -53,6 +53,9 @@ class Notification(models.Model):
         help_text="False if its owner switched the inbox off for this kind, not pushes",
     )
     read_at = models.DateTimeField(null=True, blank=True)
+    email_to = models.EmailField(
+        blank=True, db_default="", help_text="Where it is still to be emailed at once, if it is"
+    )
     created_at = models.DateTimeField()
 
     objects = NotificationQuerySet.as_manager()

@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.blocks import blocked_between
 from accounts.models import Mute, User
+from notifications.kinds import names_emailed_at_once
 from notifications.models import Device, Notification, NotificationQuerySet, NotificationSettings
 from soukloop.core.http.pagination import cursor_time, decode_cursor
 
@@ -40,9 +41,10 @@ def devices_of(user: User) -> QuerySet[Device]:
 def unread_for_email(
     settings: NotificationSettings, *, since: datetime, until: datetime
 ) -> QuerySet[Notification]:
-    """Return the unread notifications of this time, latest first, of the kinds whose email isn't off.
+    """Return the unread notifications of this time for a daily email, latest first.
 
-    Without those of people who were muted, blocked or banned meanwhile.
+    Without those of kinds whose email is off, or which are emailed at once, and of people who were muted,
+    blocked or banned meanwhile.
     """
     off = [name.removeprefix("email:") for name in settings.off if name.startswith("email:")]
     muted = Mute.objects.filter(muter=settings.user_id).values("muted")
@@ -53,7 +55,7 @@ def unread_for_email(
         .filter(created_at__gt=since, created_at__lte=until)
         .filter(Q(actor=None) | Q(actor__is_active=True) & ~Q(actor__in=muted))
         .exclude(blocked_between(settings.user_id, "actor_id"))
-        .exclude(kind__in=off)
+        .exclude(kind__in=[*off, *names_emailed_at_once()])
         .order_by("-created_at", "-id")
     )
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from notifications.services import digests, followers, inbox, notify
+from notifications.services import digests, followers, inbox, notice_emails, notify
 from soukloop.core.jobs.retries import task
 
 
@@ -49,6 +49,12 @@ def delete_old_batches(timestamp: int) -> None:
 def schedule_digests(timestamp: int) -> None:
     """Enqueue the daily email of unread notifications for those whose morning has come."""
     digests.schedule_digests()
+
+
+@task("notifications.send_notice_email")
+def send_notice_email(notification_id: str) -> None:
+    """Email one notice about the safety of an account."""
+    notice_emails.send_notice_email(notification_id=UUID(notification_id))
 
 
 # After all other jobs: one-time codes don't wait for 200,000 emails.

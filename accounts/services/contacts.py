@@ -60,27 +60,27 @@ def confirm_contact(
         return otp.invalid_code()
     other = other_contact(contact)
     is_own_login = actor_id == user.pk and not is_recovery
-    dropped = None
+    dropped, was_confirmed = None, False
     if not is_confirmed(user, contact):
         if not user.is_active or (is_confirmed(user, other) and not is_own_login):
             if token_error is not None:
                 raise token_error
             drop_contact(user, contact)
             _save_contacts(user)
-            hooks.contact_changed(user, contact, address, "removed")
+            hooks.contact_changed(user, contact, address, "removed", False)
             return _contact_released(contact)
         setattr(user, f"{contact}_confirmed_at", database_now())
         _set_proven_owner(user, contact, False)
         if is_confirmed(user, other):
-            hooks.contact_changed(user, contact, address, "confirmed")
+            hooks.contact_changed(user, contact, address, "confirmed", True)
     if is_recovery and not (_has_proven_owner(user, contact) and is_confirmed(user, other)):
-        dropped = getattr(user, other)
+        dropped, was_confirmed = getattr(user, other), is_confirmed(user, other)
         drop_contact(user, other)
     if is_recovery or is_own_login:
         _set_proven_owner(user, contact, True)
     _save_contacts(user)
     if dropped:
-        hooks.contact_changed(user, other, dropped, "removed")
+        hooks.contact_changed(user, other, dropped, "removed", was_confirmed)
     return None
 
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from accounts import hooks
 from accounts.access import lock_open_account
-from accounts.contacts import CONTACTS
+from accounts.contacts import CONTACTS, is_confirmed
 from accounts.models import Block, Follow, Mute, OtpChallenge, RefreshFamily, User
 from accounts.services import otp
 from accounts.services.contacts import CONFIRMATION_FIELDS, drop_contact, reset_confirmation
@@ -34,7 +34,9 @@ def update_profile(*, actor: User, current_password: str | None, **changes: Any)
         user = lock_open_account(actor.pk)
         changed = [field for field, value in changes.items() if getattr(user, field) != value]
         changed_contacts = [contact for contact in CONTACTS if contact in changed]
-        earlier = {contact: getattr(user, contact) for contact in changed_contacts}
+        earlier = {
+            contact: (getattr(user, contact), is_confirmed(user, contact)) for contact in changed_contacts
+        }
         if changed_contacts:
             if current_password is None:
                 message = "Enter your current password to change email or phone."
@@ -49,10 +51,11 @@ def update_profile(*, actor: User, current_password: str | None, **changes: Any)
             save_unique(user, update_fields=[*changed, *CONFIRMATION_FIELDS, "updated_at"])
             user.refresh_from_db(fields=["is_verified"])
         for contact in changed_contacts:
-            if earlier[contact]:
-                hooks.contact_changed(user, contact, earlier[contact], "removed")
-            if address := getattr(user, contact):
-                hooks.contact_changed(user, contact, address, "added")
+            address, was_confirmed = earlier[contact]
+            if address:
+                hooks.contact_changed(user, contact, address, "removed", was_confirmed)
+            if new_address := getattr(user, contact):
+                hooks.contact_changed(user, contact, new_address, "added", False)
         return user
 
 

@@ -14,6 +14,12 @@ from soukloop.core.http.fields import PlainTextField
 _TIME = "%H:%M"
 
 
+def _refuse_unknown(serializer: serializers.Serializer[None], data: Any, message: str) -> None:
+    """Refuse names that the serializer doesn't have, as `validated` does for the fields of a body."""
+    if isinstance(data, Mapping) and (unknown := set(data) - set(serializer.fields)):
+        raise serializers.ValidationError({name: [message] for name in sorted(map(str, unknown))[:10]})
+
+
 class QuietHoursInput(serializers.Serializer[None]):
     """`from` is a Python keyword, so the fields are made by name."""
 
@@ -24,6 +30,10 @@ class QuietHoursInput(serializers.Serializer[None]):
                 input_formats=[_TIME], format=_TIME, help_text="May be past midnight"
             ),
         }
+
+    def to_internal_value(self, data: Any) -> Any:
+        _refuse_unknown(self, data, "There is no such field.")
+        return super().to_internal_value(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["from"] == attrs["until"]:
@@ -37,11 +47,7 @@ class ChannelsInput(serializers.Serializer[None]):
     email = serializers.BooleanField(required=False, help_text="In the daily email of what was not read")
 
     def to_internal_value(self, data: Any) -> Any:
-        """Refuse channels that there are not, as `validated` does for the fields of a body."""
-        if isinstance(data, Mapping) and (unknown := set(data) - set(self.fields)):
-            raise serializers.ValidationError(
-                {name: ["There is no such channel."] for name in sorted(map(str, unknown))[:10]}
-            )
+        _refuse_unknown(self, data, "There is no such channel.")
         return super().to_internal_value(data)
 
 
@@ -54,7 +60,9 @@ class NotificationSettingsInput(serializers.Serializer[None]):
     )
 
     def validate_time_zone(self, name: str) -> str:
-        if name not in zoneinfo.available_timezones():
+        # The list has `localtime`, `Factory` and old names without a place, too.
+        is_place = "/" in name or name == "UTC"
+        if not is_place or name not in zoneinfo.available_timezones():
             raise serializers.ValidationError("Use a name of IANA's list, such as Asia/Dubai.")
         return name
 

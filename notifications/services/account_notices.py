@@ -17,16 +17,21 @@ def notify_of_new_password(user: User) -> None:
     notify(user_ids=[user.pk], kind=kinds.PASSWORD_CHANGED, params={}, data={})
 
 
-def notify_of_contact(user: User, contact: Contact, address: str, change: ContactChange) -> None:
+def notify_of_contact(
+    user: User, contact: Contact, address: str, change: ContactChange, is_confirmed: bool
+) -> None:
     """Notify a person of a change of their email or phone.
 
-    Only a part of the address is shown, because pushes are seen on locked screens.
+    Only a part of the address is shown, because pushes are seen on locked screens. That a confirmed email was
+    removed is emailed to that address itself.
     """
+    is_lost_email = contact == "email" and change == "removed" and is_confirmed
     notify(
         user_ids=[user.pk],
         kind=_CONTACT_KINDS[change],
         params={"contact": {"label": contact}, "address": mask_address(address)},
         data={"contact": contact},
+        earlier_email=address if is_lost_email else None,
     )
 
 

@@ -1,7 +1,6 @@
 """The daily email of unread notifications: who is due, sending, and ending it."""
 
 import logging
-import smtplib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,19 +12,19 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from notifications.emails import Digest, digest_email
+from notifications.kinds import names_emailed_at_once
 from notifications.models import ALL_EMAILS, NotificationSettings
 from notifications.selectors import unread_for_email
+from notifications.services.mail_sending import Result, send_claimed
 from notifications.texts import zone_of
 from soukloop.core.db.clock import database_now
-from soukloop.core.db.release import release_connection
 from soukloop.core.errors import Unavailable
 from soukloop.core.jobs.queue import enqueue
 
 logger = logging.getLogger(__name__)
 
 _BATCH_SIZE = 1000
-_CLOSING_CODE = 421  # the server closes the connection (RFC 5321)
-_PAUSE = timedelta(hours=20)  # between two digests of somebody whose time zone changed
+_PAUSE = timedelta(hours=20)  # between the times of two digests of somebody whose time zone changed
 
 
 def schedule_digests() -> int:
@@ -51,6 +50,9 @@ CROSS JOIN LATERAL (
     SELECT FROM notifications_notification AS notification
     WHERE notification.user_id = person.id AND notification.read_at IS NULL AND notification.is_in_inbox
         AND notification.created_at > greatest(own.digest_until, %(since)s)
+        AND notification.created_at <=
+            (local.time::date + %(from)s) AT TIME ZONE coalesce(own.time_zone, %(zone)s)
+        AND NOT notification.kind = ANY(%(emailed_at_once)s)
         AND NOT 'email:' || notification.kind = ANY(coalesce(own.off, '{}'))
     LIMIT 1
 ) AS unread
@@ -79,6 +81,7 @@ def _claim_days(after: UUID) -> list[UUID]:
         "since": now - settings.DIGEST_LOOKS_BACK,
         "pause": now - _PAUSE,
         "zone": NotificationSettings._meta.get_field("time_zone").default,
+        "emailed_at_once": names_emailed_at_once(),
         "all": ALL_EMAILS,
         "limit": _BATCH_SIZE,
     }
@@ -127,61 +130,44 @@ def stop_digests(*, user_id: UUID) -> None:
             row.save(update_fields=["off"])
 
 
-def _send_digest(server: Any, user_id: UUID, scheduled_at: datetime) -> str:
+def _send_digest(server: Any, user_id: UUID, scheduled_at: datetime) -> Result:
     """Send one person's digest; return "sent", "none" or "refused"."""
-    claimed_at = database_now()
-    previous, digest = _claim_digest(user_id, scheduled_at, claimed_at)
+    previous, digest = _claim_digest(user_id, scheduled_at)
     if digest is None:
         return "none"
-    release_connection()
-    try:
-        server.send_messages([digest_email(digest)])
-    except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
-        codes = _codes_of(error)
-        if max(codes) >= 500:
-            logger.warning("the digest of user %s was refused: %s", user_id, codes)
-            return "none"
-        _return_claim(user_id, claimed_at, previous)
-        if _CLOSING_CODE in codes:
-            raise
-        return "refused"
-    except OSError:
-        # Lost before the answer: it may have been sent.
-        logger.warning("it is unknown whether the digest of user %s was sent", user_id)
-        raise
-    return "sent"
+    return send_claimed(
+        server,
+        digest_email(digest),
+        name=f"the digest of user {user_id}",
+        return_claim=lambda: _return_claim(user_id, digest.until, previous),
+    )
 
 
 @transaction.atomic
-def _claim_digest(
-    user_id: UUID, scheduled_at: datetime, claimed_at: datetime
-) -> tuple[datetime | None, Digest | None]:
-    """Record the digest as sent, and return it with the time of the one before, if there is one to send."""
+def _claim_digest(user_id: UUID, scheduled_at: datetime) -> tuple[datetime | None, Digest | None]:
+    """Record the digest as sent, and return it with the time of the one before, if there is one to send.
+
+    It has what was written until DIGEST_FROM, however late it is: the next one has what came later.
+    """
     own = NotificationSettings.objects.select_for_update(of=("self",)).select_related("user")
     row = own.filter(user_id=user_id).first()
-    if row is None or (row.digest_until and row.digest_until >= scheduled_at):
+    if row is None or (row.digest_until and row.digest_until >= scheduled_at - _PAUSE):
         return None, None
     previous, user = row.digest_until, row.user
     if not user.is_active or user.email is None or user.email_confirmed_at is None or ALL_EMAILS in row.off:
         return previous, None
-    since = claimed_at - settings.DIGEST_LOOKS_BACK
-    unread = unread_for_email(row, since=max(previous or since, since), until=claimed_at)
+    local = scheduled_at.astimezone(zone_of(row.time_zone))
+    until = min(datetime.combine(local.date(), settings.DIGEST_FROM, local.tzinfo), scheduled_at)
+    since = scheduled_at - settings.DIGEST_LOOKS_BACK
+    unread = unread_for_email(row, since=max(previous or since, since), until=until)
     notifications = list(unread[: settings.DIGEST_ITEMS_MAX])
     if not notifications:
         return previous, None
-    row.digest_until = claimed_at
+    row.digest_until = until
     row.save(update_fields=["digest_until"])
-    day = claimed_at.astimezone(zone_of(row.time_zone)).date()
-    return previous, Digest(user, day, row.time_zone, notifications, unread.count())
+    return previous, Digest(user, until, row.time_zone, notifications, unread.count())
 
 
-def _return_claim(user_id: UUID, claimed_at: datetime, previous: datetime | None) -> None:
-    claimed = NotificationSettings.objects.filter(user_id=user_id, digest_until=claimed_at)
+def _return_claim(user_id: UUID, until: datetime, previous: datetime | None) -> None:
+    claimed = NotificationSettings.objects.filter(user_id=user_id, digest_until=until)
     claimed.update(digest_until=previous)
-
-
-def _codes_of(error: smtplib.SMTPException) -> list[int]:
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return [code for code, _ in error.recipients.values()]
-    assert isinstance(error, smtplib.SMTPResponseException)
-    return [error.smtp_code]

@@ -29,12 +29,13 @@ _BATCHES_KEPT_FOR = timedelta(days=7)
 
 
 class Recipient(NamedTuple):
-    """A person to notify: the language, the time zone, and whether this kind is shown in the inbox."""
+    """A person to notify: language, time zone, whether the inbox shows this kind, the confirmed email."""
 
     id: UUID
     language: str
     time_zone: str | None
     has_inbox: bool
+    email: str | None
 
 
 @transaction.atomic(savepoint=False)
@@ -45,12 +46,14 @@ def notify(
     params: Mapping[str, Any],
     data: Mapping[str, Any],
     actor_id: UUID | None = None,
+    earlier_email: str | None = None,
 ) -> int:
     """Notify each of these people once, and return the number of people.
 
     Closed accounts are left out, and people who switched both inbox and pushes off for this kind; with an
     `actor_id`, so are the actor, all people who blocked the actor or are blocked by the actor, and those who
-    muted the actor. Up to BATCH_SIZE rows are written in the caller's transaction, more by jobs.
+    muted the actor. Up to BATCH_SIZE rows are written in the caller's transaction, more by jobs. What is
+    emailed at once goes to each person's confirmed email, or to `earlier_email`, which was theirs until now.
     """
     content = {
         "kind": kind.name,
@@ -60,6 +63,8 @@ def notify(
     }
     recipients = _recipients(user_ids, kind, actor_id)
     if len(recipients) <= BATCH_SIZE:
+        if earlier_email:
+            recipients = [recipient._replace(email=earlier_email) for recipient in recipients]
         _write(uuid.uuid4(), recipients, content)
     else:
         for start in range(0, len(recipients), BATCH_SIZE):
@@ -95,7 +100,10 @@ def _write(batch_id: UUID, recipients: Sequence[Recipient], content: dict[str, A
     key = kind.key_for(content["data"]) if kind.replaces_unread else None
     written = _replace_unread(recipients, content, key, now) if key else {}
     written |= _insert(batch_id, [each for each in recipients if each.id not in written], content, key, now)
-    _queue_pushes(kind, list(written.values()), now)
+    if kind.is_pushed:
+        _queue_pushes(kind, list(written.values()), now)
+    if kind.is_mandatory:
+        _enqueue_emails(recipients, written)
     _publish(recipients, written, content, now)
 
 
@@ -208,7 +216,7 @@ CROSS JOIN LATERAL (
 ) AS local
 CROSS JOIN LATERAL (
     SELECT CASE
-        WHEN %(ignores_quiet_hours)s OR local.starts IS NULL THEN FALSE
+        WHEN %(is_mandatory)s OR local.starts IS NULL THEN FALSE
         WHEN local.starts < local.ends THEN local.time::time >= local.starts AND local.time::time < local.ends
         ELSE local.time::time >= local.starts OR local.time::time < local.ends
     END AS is_quiet
@@ -242,10 +250,21 @@ def _queue_pushes(kind: Kind, ids: Sequence[UUID], now: datetime) -> None:
                 "priority": Push.Priority.HIGH if kind.is_urgent else Push.Priority.NORMAL,
                 "not_before": now + kind.push_delay,
                 "expires_at": now + kind.expires_after,
-                "ignores_quiet_hours": kind.ignores_quiet_hours,
+                "is_mandatory": kind.is_mandatory,
                 "switch": f"push:{kind.name}",
             },
         )
+
+
+def _enqueue_emails(recipients: Sequence[Recipient], written: Mapping[UUID, UUID]) -> None:
+    """Enqueue an email to each person who has a confirmed address.
+
+    The address is the present one: whoever took an account over could change it before the job runs.
+    """
+    for recipient in recipients:
+        if recipient.email and (notification_id := written.get(recipient.id)):
+            Notification.objects.filter(pk=notification_id).update(email_to=recipient.email)
+            enqueue("notifications.send_notice_email", notification_id=str(notification_id))
 
 
 def delete_old_batches() -> None:
@@ -261,7 +280,8 @@ def _recipients(user_ids: Iterable[UUID], kind: Kind, actor_id: UUID | None) -> 
     # In a fixed order, so that two batches for the same people cannot deadlock.
     sql = f"""
         SELECT person.id, person.language, settings.time_zone,
-            NOT %(inbox)s = ANY(coalesce(settings.off, '{{}}'))
+            NOT %(inbox)s = ANY(coalesce(settings.off, '{{}}')),
+            CASE WHEN person.email_confirmed_at IS NOT NULL THEN person.email END
         FROM accounts_user AS person
         LEFT JOIN notifications_notificationsettings AS settings ON settings.user_id = person.id
         WHERE person.id = ANY(%(user_ids)s) AND person.is_active

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.tests.factories import make_user
-from notifications.models import NotificationSettings
+from notifications.models import Notification, NotificationSettings
 from notifications.services.digests import send_digests
 from notifications.tests.factories import make_notification
 from notifications.tests.smtp_server import SmtpServer
@@ -55,6 +56,9 @@ def test_nobody_gets_two_emails_and_one_person_at_most_gets_none(when: str, smtp
         NotificationSettings.objects.create(user=person)
         make_notification(person)
     scheduled_at = database_now()
+    Notification.objects.update(
+        created_at=scheduled_at - timedelta(days=1)
+    )  # before 09:00, whatever the time
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     worker = subprocess.run(
         [

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from notifications import tasks
 from notifications.emails import unsubscribe_url
 from notifications.models import Notification, NotificationSettings
 from notifications.services import digests
+from notifications.services.account_notices import notify_of_new_password
 from notifications.services.inbox import mark_read
 from notifications.services.notify import notify
 from notifications.tests.factories import PLAIN, make_notification
@@ -59,6 +61,12 @@ def path_for(user: User) -> str:
     return urlsplit(unsubscribe_url(user.pk)).path
 
 
+def text_in(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
 def change(user: User, **values: Any) -> None:
     NotificationSettings.objects.update_or_create(user=user, defaults=values)
 
@@ -81,6 +89,52 @@ def test_unread_notifications_are_emailed_at_nine_once_a_day(
     assert body is not None
     assert "Another" in body.get_content()
     assert "Sold" not in body.get_content()
+
+
+def test_what_comes_after_nine_is_in_the_email_of_the_next_day(smtp: SmtpServer, run_at: Any) -> None:
+    late, both = (make_user(email_confirmed_at=EIGHT_IN_DUBAI) for _ in range(2))
+    with time_machine.travel(EIGHT_IN_DUBAI, tick=False):
+        make_notification(both, "Early", n=1)
+    with time_machine.travel(NINE_IN_DUBAI + timedelta(minutes=1), tick=False):
+        for person in (late, both):
+            make_notification(person, "Late", n=2)
+    run_at(NINE_IN_DUBAI + timedelta(hours=1))  # the worker was down until then
+    assert smtp.recipients() == [both.email]
+    assert "Early" in text_in(smtp.messages[0])
+    assert "Late" not in text_in(smtp.messages[0])
+    for hours in (2, 3):
+        assert run_at(NINE_IN_DUBAI + timedelta(hours=hours)) == []
+    run_at(NINE_IN_DUBAI + timedelta(days=1))
+    assert sorted(smtp.recipients()[1:]) == sorted([str(late.email), str(both.email)])
+    for message in smtp.messages[1:]:
+        assert "Late" in text_in(message)
+        assert "Early" not in text_in(message)
+
+
+def test_somebody_who_has_read_what_came_before_nine_gets_no_late_email(
+    smtp: SmtpServer, reader: User, run_at: Any, run_jobs: Any
+) -> None:
+    with time_machine.travel(NINE_IN_DUBAI + timedelta(minutes=1), tick=False):
+        tasks.schedule_digests(timestamp=0)
+        mark_read(actor=reader, ids=None)
+        make_notification(reader, "Late", n=2)
+        assert run_jobs() == ["notifications.send_digests"]
+    assert smtp.messages == []
+
+
+def test_what_is_emailed_at_once_is_in_no_daily_email(
+    smtp: SmtpServer, reader: User, run_at: Any, run_jobs: Any
+) -> None:
+    only_notified_at_once = make_user(email_confirmed_at=EIGHT_IN_DUBAI)
+    with time_machine.travel(EIGHT_IN_DUBAI, tick=False):
+        for person in (reader, only_notified_at_once):
+            notify_of_new_password(person)
+        run_jobs()
+    assert sorted(smtp.recipients()) == sorted([str(reader.email), str(only_notified_at_once.email)])
+    run_at(NINE_IN_DUBAI)
+    assert smtp.recipients()[2:] == [reader.email]
+    assert smtp.messages[2]["Subject"] == SUBJECT
+    assert "password" not in text_in(smtp.messages[2])
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,14 @@ def test_each_kind_is_declared_by_an_app_that_lists_it_for_settings() -> None:
     assert {app.name for app in domain_apps()} >= {"chat", "offers", "listings", "livestream"}
 
 
+def test_each_kind_reaches_people_outside_the_app() -> None:
+    assert [kind.name for kind in KINDS.values() if not kind.is_pushed and not kind.is_mandatory] == []
+    assert {kind.name for kind in KINDS.values() if not kind.is_pushed} == {
+        "account_reopened",
+        "password_changed",
+    }
+
+
 def test_a_name_is_declared_once() -> None:
     with pytest.raises(ValueError, match="declared twice"):
         declare_kind(next(iter(KINDS.values())))

@@ -41,6 +41,11 @@ def test_only_what_is_sent_changes() -> None:
     assert client.get(URL).json()["data"]["quiet_hours"] is None
 
 
+@pytest.mark.parametrize("name", ["UTC", "Etc/GMT-4", "America/Argentina/Ushuaia"])
+def test_a_place_or_utc_is_a_time_zone(name: str) -> None:
+    assert client_for(make_user()).patch(URL, {"time_zone": name}).json()["data"]["time_zone"] == name
+
+
 def test_kinds_are_named_in_the_persons_language() -> None:
     client = client_for(make_user(language="ar"))
     assert client.get(URL).json()["data"]["kinds"]["message_new"]["label"] == "الرسائل الجديدة"
@@ -68,10 +73,14 @@ def test_emails_that_a_link_has_ended_come_again_once_they_are_switched_on() -> 
         ({"time_zone": "Dubai"}, "time_zone"),
         ({"time_zone": "../etc/passwd"}, "time_zone"),
         ({"time_zone": 4}, "time_zone"),
+        ({"time_zone": "localtime"}, "time_zone"),
+        ({"time_zone": "Factory"}, "time_zone"),
+        ({"time_zone": "EST"}, "time_zone"),
         ({"quiet_hours": {"from": "22:00"}}, "quiet_hours"),
         ({"quiet_hours": {"from": "22:00", "until": "22:00"}}, "quiet_hours"),
         ({"quiet_hours": {"from": "24:00", "until": "07:00"}}, "quiet_hours"),
         ({"quiet_hours": "22:00-07:00"}, "quiet_hours"),
+        ({"quiet_hours": NIGHT | {"x": 1}}, "quiet_hours"),
         ({"kinds": {"nothing": {"push": False}}}, "kinds"),
         ({"kinds": {"offer_new": {"sms": False}}}, "kinds"),
         ({"kinds": {"offer_new": {"push": "perhaps"}}}, "kinds"),

@@ -13,8 +13,8 @@ SMS_BACKEND = env.str("SMS_BACKEND", default="accounts.sms.ConsoleBackend")
 SMS_HTTP_URL = env.str("SMS_HTTP_URL", default="")
 SMS_HTTP_TOKEN = env.str("SMS_HTTP_TOKEN", default="")
 
-# The daily email of unread notifications goes out between these times of a person's day; a worker that was
-# down the whole time leaves the day out.
+# The daily email of unread notifications has what came until the first of these times of a person's day, and
+# goes out before the second; a worker that was down the whole time leaves the day out.
 DIGEST_FROM = time(9)
 DIGEST_BEFORE = time(13)
 DIGEST_RETRIED_FOR = timedelta(hours=6)  # while the mail server is unavailable

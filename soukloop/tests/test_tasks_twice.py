@@ -32,6 +32,7 @@ from livestream.models import Announcement, Clip, Replay, Stream, ViewerSample
 from livestream.services import streams
 from livestream.tests.factories import make_live_stream, make_publisher, make_stream
 from notifications.models import FollowNotice, Notification, NotificationSettings, WrittenBatch
+from notifications.services.account_notices import notify_of_new_password
 from notifications.services.digests import schedule_digests
 from offers.models import Offer
 from offers.tests.factories import make_offer
@@ -223,9 +224,10 @@ def old_follow_notice() -> Arguments:
 
 
 def unread_for_a_day() -> Arguments:
+    three_hours_ago = timezone.now() - timedelta(hours=3)
     for _ in range(2):
         reader = make_user(email_confirmed_at=timezone.now())
-        row = Notification.objects.create(user=reader, kind="badge_given", created_at=timezone.now())
+        row = Notification.objects.create(user=reader, kind="badge_given", created_at=three_hours_ago)
         # It is morning wherever this test runs.
         hours = (10 - timezone.now().hour + 12) % 24 - 12
         zone = f"Etc/GMT{-hours:+d}" if hours else "UTC"
@@ -237,6 +239,11 @@ def digests_of_two() -> Arguments:
     unread_for_a_day()
     schedule_digests()
     return own_job("notifications.send_digests")
+
+
+def changed_password() -> Arguments:
+    notify_of_new_password(make_user(email_confirmed_at=timezone.now()))
+    return own_job("notifications.send_notice_email")
 
 
 def due_offers() -> Arguments:
@@ -314,6 +321,7 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "notifications.remove_name": deleted_writer,
     "notifications.schedule_digests": unread_for_a_day,
     "notifications.send_digests": digests_of_two,
+    "notifications.send_notice_email": changed_password,
     "notifications.write_batch": notification_batch,
     "offers.close_for_people": offers_between_blocked_people,
     "offers.decline_below_minimum": low_offers,
@@ -345,6 +353,7 @@ CHANGING = {
     "notifications.remove_name",
     "notifications.schedule_digests",
     "notifications.send_digests",
+    "notifications.send_notice_email",
     "notifications.write_batch",
     "offers.close_for_people",
     "offers.decline_below_minimum",
