@@ -69,8 +69,8 @@ PRICE_DROP = declare_kind(
         name="price_drop",
         label=_("Favourites that cost less"),
         when=(
-            "A product among your favourites costs at least 5 % less than in the last 30 days; once a day, and "
-            "two minutes after the change, so that a mistyped price can be corrected"
+            "A product among your favourites costs at least 5 % less than in the last 30 days; once a day, "
+            "and two minutes after the change, so that a mistyped price can be corrected"
         ),
         title=_("Now %(price)s instead of %(earlier_price)s"),
         body="%(product)s",
