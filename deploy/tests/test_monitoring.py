@@ -15,6 +15,7 @@ from livestream import metrics as video_metrics
 from livestream.media.health import HealthWarning
 from soukloop.core import metrics as core_metrics
 from soukloop.core.http.request_metrics import count_request
+from soukloop.core.metrics.database import database_collector
 from soukloop.core.metrics.page import render
 from soukloop.core.metrics.processes import process_sampler
 from soukloop.core.tests.factories import make_job
@@ -51,6 +52,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     make_job(status="failed")
     make_job(scheduled_at="2999-01-01")
     monkeypatch.setattr(process_sampler, "kind", "web")
+    monkeypatch.setattr(database_collector, "_read_at", float("-inf"))  # not what another test has read
     count_request("GET", "/api/v1/offers", 200, 0.1)
     labels = {"kind": "user", "warning": HealthWarning.NO_MEDIA.value}
     for module in (core_metrics, socket_metrics, video_metrics):
