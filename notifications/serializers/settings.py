@@ -82,7 +82,7 @@ class ChannelsOutput(serializers.Serializer[None]):
     label = serializers.CharField(  # type: ignore[assignment]
         help_text="For a person, in the account's language"
     )
-    is_mandatory = serializers.BooleanField(help_text="It can't be switched off")
+    is_mandatory = serializers.BooleanField(help_text="It can't be switched off, and is emailed at once")
     inbox = serializers.BooleanField()
     push = serializers.BooleanField()
     email = serializers.BooleanField()
