@@ -220,13 +220,13 @@ def _append(
 
     `other_id` is the recipient, or None for messages of the platform, which both people receive.
     """
-    is_for_inbox = (
+    is_seen = (
         other_id is not None
         and message.message_type in WRITTEN_BY_PEOPLE
-        and not attentive_among([(other_id, conversation_room(conversation_id))])
+        and bool(attentive_among([(other_id, conversation_room(conversation_id))]))
     )
     # A transaction, because the event is committed with the message (soukloop.realtime.outbox).
-    append = transaction.atomic(partial(_append_or_find, conversation_id, message, is_for_inbox=is_for_inbox))
+    append = transaction.atomic(partial(_append_or_find, conversation_id, message, is_seen=is_seen))
     try:
         return append()
     except IntegrityError:
@@ -235,7 +235,7 @@ def _append(
 
 
 def _append_or_find(
-    conversation_id: UUID, message: Message, *, is_for_inbox: bool
+    conversation_id: UUID, message: Message, *, is_seen: bool
 ) -> tuple[Message, _Counters | None]:
     message.id = uuid.uuid4()
     message.conversation_id = conversation_id
@@ -268,13 +268,16 @@ def _append_or_find(
         other_id, unread = counters.other_than(message.sender.pk)
         indicator = TypingIndicator(conversation_id, message.sender.pk, message.sender.username, other_id)
         transaction.on_commit(partial(typing.stop_if_started_here, indicator), robust=True)
-        if is_for_inbox:
-            _notify_recipient(message, message.sender, other_id, unread)
+        _notify_recipient(message, message.sender, other_id, unread, is_seen=is_seen)
     return message, counters
 
 
-def _notify_recipient(message: Message, sender: User, other_id: UUID, unread: int) -> None:
-    """Notify a recipient who doesn't see the message: one notification per conversation until it is read."""
+def _notify_recipient(message: Message, sender: User, other_id: UUID, unread: int, *, is_seen: bool) -> None:
+    """Notify a recipient: one notification per conversation until it is read.
+
+    Silently if the recipient sees the message: reading it marks the notification as read, and somebody who
+    puts the phone away instead is pushed.
+    """
     notify(
         user_ids=[other_id],
         kind=MESSAGE_NEW,
@@ -289,4 +292,5 @@ def _notify_recipient(message: Message, sender: User, other_id: UUID, unread: in
             "unread_count": unread,
         },
         actor_id=sender.pk,
+        is_silent=is_seen,
     )

@@ -172,17 +172,22 @@ class TestNotifying:
         make_message(conversation)
         assert Notification.objects.get().user_id == conversation.seller_id
 
-    def test_a_recipient_who_has_the_conversation_open_gets_no_notification(self) -> None:
+    @pytest.mark.parametrize("is_open", [True, False])
+    def test_a_recipient_who_is_looking_gets_a_silent_notification_that_reading_marks_as_read(
+        self, is_open: bool, captured_events: Captured, django_capture_on_commit_callbacks: Any
+    ) -> None:
         conversation = make_conversation()
-        look_at(conversation, conversation.seller)
-        make_message(conversation)
-        assert not Notification.objects.exists()
-
-    def test_a_recipient_whose_app_is_in_the_foreground_gets_no_notification(self) -> None:
-        conversation = make_conversation()
-        attention.set_foreground(session_of(conversation.seller), is_foreground=True)
-        make_message(conversation)
-        assert not Notification.objects.exists()
+        if is_open:
+            look_at(conversation, conversation.seller)
+        else:
+            attention.set_foreground(session_of(conversation.seller), is_foreground=True)
+        with django_capture_on_commit_callbacks(execute=True):
+            make_message(conversation)
+        # Whoever puts the phone away now instead of reading must find it.
+        assert "notification:new" not in [event for _, event, _ in captured_events]
+        assert Notification.objects.unread().get().user_id == conversation.seller_id
+        services.mark_read(actor=conversation.seller, conversation_id=conversation.pk)
+        assert not Notification.objects.unread().exists()
 
     def test_a_picture_is_told_of_in_the_reader_s_language(self) -> None:
         conversation = make_conversation()

@@ -39,7 +39,8 @@ def claim(limit: int, excluded: list[str]) -> Claimed:
     deliveries = []
     for push in wanted:
         if push.id in attended:
-            unneeded.append((push, "suppressed"))
+            # Once more later: who put the phone away without a word still counts as looking at it now.
+            unneeded.append((push, "pending" if push.attempts == 1 else "suppressed"))
             continue
         try:
             deliveries.append(delivery_of(push))

@@ -106,7 +106,9 @@ class Sender:
                 claimed = await self._ask(self._claims, partial(claim, limit, full)) or claimed
             for push, status in claimed.unneeded:
                 self._claimed += 1
-                self._finish(push, status)
+                is_asked_again = status == "pending"
+                delay = settings.PUSH_ATTENDED_ASKED_AGAIN.total_seconds() if is_asked_again else 0.0
+                self._finish(push, status, result="" if is_asked_again else None, delay=delay)
             for delivery in claimed.deliveries:
                 self._claimed += 1
                 self._begin(delivery)

@@ -47,6 +47,7 @@ def notify(
     data: Mapping[str, Any],
     actor_id: UUID | None = None,
     earlier_email: str | None = None,
+    is_silent: bool = False,
 ) -> int:
     """Notify each of these people once, and return the number of people.
 
@@ -54,6 +55,7 @@ def notify(
     `actor_id`, so are the actor, all people who blocked the actor or are blocked by the actor, and those who
     muted the actor. Up to BATCH_SIZE rows are written in the caller's transaction, more by jobs. What is
     emailed at once goes to each person's confirmed email, or to `earlier_email`, which was theirs until now.
+    With `is_silent` no event tells the people, because they are looking at the content.
     """
     content = {
         "kind": kind.name,
@@ -65,7 +67,7 @@ def notify(
     if len(recipients) <= BATCH_SIZE:
         if earlier_email:
             recipients = [recipient._replace(email=earlier_email) for recipient in recipients]
-        _write(uuid.uuid4(), recipients, content)
+        _write(uuid.uuid4(), recipients, content, is_silent=is_silent)
     else:
         for start in range(0, len(recipients), BATCH_SIZE):
             enqueue(
@@ -95,7 +97,9 @@ def write_batch(*, batch_id: UUID, user_ids: Sequence[UUID], content: dict[str, 
     _write(batch_id, _recipients(user_ids, KINDS[content["kind"]], actor_id), content)
 
 
-def _write(batch_id: UUID, recipients: Sequence[Recipient], content: dict[str, Any]) -> None:
+def _write(
+    batch_id: UUID, recipients: Sequence[Recipient], content: dict[str, Any], *, is_silent: bool = False
+) -> None:
     kind, now = KINDS[content["kind"]], database_now()
     key = kind.key_for(content["data"]) if kind.replaces_unread else None
     written = _replace_unread(recipients, content, key, now) if key else {}
@@ -104,7 +108,8 @@ def _write(batch_id: UUID, recipients: Sequence[Recipient], content: dict[str, A
         _queue_pushes(kind, list(written.values()), now)
     if kind.is_mandatory:
         _enqueue_emails(recipients, written)
-    _publish(recipients, written, content, now)
+    if not is_silent:
+        _publish(recipients, written, content, now)
 
 
 # One statement for all of them, which PostgreSQL executes in a fifth of the time that the ORM needs to build

@@ -50,7 +50,7 @@ RETURNING id
 _READ_CLAIMED = """
 SELECT push.id, push.version, {server}, device.id, device.platform, device.token, device.p256dh, device.auth,
     notification.id, notification.user_id, notification.kind, notification.params, notification.data,
-    person.language, settings.time_zone, push.priority, push.expires_at,
+    person.language, settings.time_zone, push.priority, push.expires_at, push.attempts,
     (SELECT count(*) FROM (
         SELECT FROM notifications_notification AS unread
         WHERE unread.user_id = notification.user_id AND unread.read_at IS NULL AND unread.is_in_inbox
@@ -133,6 +133,7 @@ class ClaimedPush(NamedTuple):
     time_zone: str | None
     priority: int
     expires_at: datetime
+    attempts: int  # this one included
     badge: int
     not_sent_because: str  # a status; empty: it is to be sent
 

@@ -32,3 +32,6 @@ PUSH_CHANNELS = {platform: path for platform, path in (("fcm", _fcm), ("webpush"
 PUSH_CLAIM_TTL = timedelta(minutes=2)
 PUSH_ANSWER_TIMEOUT = timedelta(seconds=10)
 DEVICES_PER_USER_MAX = 25
+# When a push is looked at again whose recipient was looking at the content: later than a connection that has
+# ended without a word counts (PRESENCE_TTL).
+PUSH_ATTENDED_ASKED_AGAIN = timedelta(seconds=75)
