@@ -19,6 +19,11 @@ from soukloop.core.redis.rate_limits import network_of
 logger = logging.getLogger(__name__)
 
 _BATCH = b"batch"
+# KEYS: the batch. ARGV: its id. Another worker may have deleted it, and begun the next one under the same key.
+_DELETE_BATCH = """
+if redis.call('HGET', KEYS[1], 'batch') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
 _BATCHES_KEPT_FOR = timedelta(days=7)
 
 
@@ -70,9 +75,11 @@ def flush_views() -> int:
             return 0
     client.hsetnx(keys.PRODUCT_VIEWS_BATCH, _BATCH, str(uuid4()))
     buffered = client.hgetall(keys.PRODUCT_VIEWS_BATCH)
-    batch_id = UUID(buffered.pop(_BATCH).decode())
-    added = _add_batch(batch_id, {pk.decode(): int(views) for pk, views in buffered.items()})
-    client.delete(keys.PRODUCT_VIEWS_BATCH)
+    batch = buffered.pop(_BATCH, None)
+    if batch is None:  # another worker has just finished it
+        return 0
+    added = _add_batch(UUID(batch.decode()), {pk.decode(): int(views) for pk, views in buffered.items()})
+    client.eval(_DELETE_BATCH, 1, keys.PRODUCT_VIEWS_BATCH, batch)
     return added
 
 
