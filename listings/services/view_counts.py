@@ -19,7 +19,7 @@ from soukloop.core.redis.rate_limits import network_of
 logger = logging.getLogger(__name__)
 
 _BATCH = b"batch"
-# KEYS: the batch. ARGV: its id. Another worker may have deleted it, and begun the next one under the same key.
+# KEYS: the batch. ARGV: its id. Another worker may have deleted it and begun the next one under the same key.
 _DELETE_BATCH = """
 if redis.call('HGET', KEYS[1], 'batch') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0

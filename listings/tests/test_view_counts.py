@@ -64,7 +64,7 @@ def test_batch_is_not_added_again_after_a_crash_after_the_commit(monkeypatch: py
         def __getattr__(self, name: Any) -> Any:
             return getattr(client, name)
 
-        def delete(self, *names: Any) -> None:
+        def eval(self, *arguments: Any) -> None:
             raise SystemExit("killed")
 
     monkeypatch.setattr(view_counts, "redis_client", CrashingClient)
@@ -77,6 +77,26 @@ def test_batch_is_not_added_again_after_a_crash_after_the_commit(monkeypatch: py
     assert view_counts.flush_views() == 1
     assert Product.objects.get().view_count == 2
     assert ViewBatch.objects.count() == 2
+
+
+def test_a_batch_that_another_worker_finished_meanwhile_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    product, client = make_product(), redis_client()
+    record_new_view(product.pk)
+
+    class OvertakenClient:
+        def __getattr__(self, name: Any) -> Any:
+            return getattr(client, name)
+
+        def hgetall(self, name: Any) -> Any:
+            monkeypatch.undo()
+            assert view_counts.flush_views() == 1  # the other worker
+            return client.hgetall(name)
+
+    monkeypatch.setattr(view_counts, "redis_client", OvertakenClient)
+    assert view_counts.flush_views() == 0
+    assert Product.objects.get().view_count == 1
 
 
 def test_views_of_an_unknown_product_are_ignored() -> None:
