@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -110,13 +112,21 @@ class MediaServerProcess:
             self.packager = None
 
     def get(self, path: str, port: int | None = None) -> bytes | None:
-        """Fetch a file as viewers do; None when there is none."""
-        try:
-            url = f"http://127.0.0.1:{port or self.media_port}{path}"
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return bytes(answer.read())
-        except OSError:
-            return None
+        """Fetch a file as viewers do, who ask again where no answer came in time; None when there is none."""
+        url = f"http://127.0.0.1:{port or self.media_port}{path}"
+        for attempt in range(3):
+            try:
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    return bytes(answer.read())
+            except HTTPError as error:
+                if error.code < 500:
+                    return None
+            except OSError as error:
+                # Nothing listens there, as far as this test is concerned for good.
+                if isinstance(getattr(error, "reason", error), ConnectionRefusedError):
+                    return None
+            time.sleep(0.3 * attempt)
+        return None
 
     def get_video(self, public_id: str, path: str) -> bytes | None:
         """Fetch a file of a stream that everyone may watch."""
