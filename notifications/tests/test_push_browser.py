@@ -4,6 +4,7 @@ import base64
 import json
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def test_the_service_worker_opens_no_other_address_than_of_https(
     [server] = live_server_process()
     browser.command("Browser.grantPermissions", {"permissions": ["notifications"], "origin": server.url})
     browser.open(f"{server.url}/healthz")
-    assert show(browser, server.url, {"title": "Title", "url": url})["url"] == url
+    assert show(browser, server.url, {"title": "Title", "url": url, "tag": "test"})["url"] == url
     assert click(browser) == []
 
 
@@ -110,15 +111,19 @@ def show(browser: Browser, origin: str, payload: dict[str, Any]) -> dict[str, An
         )
     )
     push = {"origin": origin, "registrationId": registration, "data": json.dumps(payload)}
-    browser.command("ServiceWorker.deliverPushMessage", push, browser.page)
     title = json.dumps(payload["title"])
-    [shown] = wait_until(
-        lambda: browser.run(
+
+    def deliver() -> Any:
+        # Again until it is shown: Chromium drops a push to a worker that is still starting.
+        browser.command("ServiceWorker.deliverPushMessage", push, browser.page)
+        time.sleep(0.3)
+        return browser.run(
             "const ready = await navigator.serviceWorker.ready;"
             "return (await ready.getNotifications()).map(({title, body, lang, dir, tag, data}) =>"
             f" ({{title, body, lang, dir, tag, url: data.url}})).filter((each) => each.title === {title})"
         )
-    )
+
+    [shown] = wait_until(deliver)
     assert browser.run("return (await (await navigator.serviceWorker.ready).getNotifications()).length") == 1
     value: dict[str, Any] = shown
     return value
