@@ -36,5 +36,8 @@ badge_given: Hook[[User], None] = Hook()
 user_followed: Hook[[UUID, UUID], None] = Hook()
 """`callback(follower_id, followed_id)`: not called again while the follow lasts."""
 
+user_muted: Hook[[UUID, UUID], None] = Hook()
+"""`callback(muter_id, muted_id)`"""
+
 user_unfollowed: Hook[[UUID, UUID], None] = Hook()
 """`callback(follower_id, followed_id)`"""

@@ -57,9 +57,11 @@ def mute_user(*, actor: User, user_id: UUID) -> User:
     The other person isn't told, and sees no difference.
     """
     _refuse_self(actor, user_id)
-    user = visible_user(actor, user_id)
-    Mute.objects.get_or_create(muter=actor, muted=user)
-    return user
+    with transaction.atomic():
+        user = visible_user(actor, user_id)
+        Mute.objects.get_or_create(muter=actor, muted=user)
+        hooks.user_muted(actor.pk, user_id)
+        return user
 
 
 def unmute_user(*, actor: User, user_id: UUID) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 FOLLOWERS = int(os.environ.get("BENCH_FOLLOWERS", "200000"))
 FCM_PUSHES = int(os.environ.get("BENCH_FCM_PUSHES", "20000"))
+CLIENT_PUSHES = 5000  # of each client in each of ROUNDS rounds, in turn
+ROUNDS = 3
 # What FCM takes to answer, about: with 400 requests open at a time it bounds what one sender can do.
 FCM_ANSWERS_AFTER = 0.5
 LIMIT_MS, LIMIT_SECONDS, LIMIT_RATE = 300, 60, 500
@@ -59,6 +61,7 @@ def main() -> None:
         seller = _audience()
         _fan_out(seller, database_url)
         rates = [_to_fcm(senders, database_url) for senders in (1, 2)]
+        _compare_clients(database_url)
     print(
         f"to FCM over HTTP/2 on loopback, which answers in {FCM_ANSWERS_AFTER * 1000:.0f} ms:"
         f" {rates[0]:,.0f} pushes a second by one sender (to reach: {LIMIT_RATE}), {rates[1]:,.0f} by two",
@@ -157,6 +160,26 @@ def _to_fcm(senders: int, database_url: str) -> float:
     return rate
 
 
+def _compare_clients(database_url: str) -> None:
+    """Print how fast our HTTP/2 client and httpx's send the same to a stand-in that answers at once."""
+    results: dict[str, list[dict[str, float]]] = {"ours": [], "httpx": []}
+    with tempfile.TemporaryDirectory() as directory, _fake_fcm(Path(directory), answers_after=0.02) as fcm:
+        for _ in range(ROUNDS):
+            for name, found in results.items():
+                command = [sys.executable, "-m", "bench.push.clients", name, str(CLIENT_PUSHES)]
+                env = {**os.environ, **_ENVIRONMENT, "DATABASE_URL": database_url, **fcm}
+                printed = subprocess.run(command, env=env, check=True, capture_output=True, timeout=WITHIN)
+                found.append(json.loads(printed.stdout.splitlines()[-1]))
+                print(f"  {name}: {found[-1]['rate']:,.0f} a second", flush=True)
+    ours, peer = (sorted(found, key=lambda each: each["rate"])[ROUNDS // 2] for found in results.values())
+    print(
+        f"the client alone, in turn, the middle of {ROUNDS}: ours {ours['rate']:,.0f} a second,"
+        f" {ours['cpu_ms']:.2f} ms of a processor each; httpx {peer['rate']:,.0f}, {peer['cpu_ms']:.2f} ms;"
+        f" × {ours['rate'] / peer['rate']:.1f}",
+        flush=True,
+    )
+
+
 def _statuses() -> dict[str, int]:
     from django.db import connection  # noqa: PLC0415
 
@@ -166,10 +189,10 @@ def _statuses() -> dict[str, int]:
 
 
 @contextmanager
-def _fake_fcm(directory: Path) -> Iterator[dict[str, str]]:
+def _fake_fcm(directory: Path, *, answers_after: float = FCM_ANSWERS_AFTER) -> Iterator[dict[str, str]]:
     """Run FCM's stand-in in a process of its own, and yield what senders must know of it."""
     ready = directory / "ready.json"
-    command = [sys.executable, "-m", "bench.push.fcm", str(directory), str(FCM_ANSWERS_AFTER)]
+    command = [sys.executable, "-m", "bench.push.fcm", str(directory), str(answers_after)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE)
     try:
         _wait(lambda: ready.exists() or process.poll() is not None, "FCM's stand-in does not start")

@@ -40,6 +40,19 @@ def mark_read_by_key(*, user_id: UUID, collapse_key: str) -> None:
     _mark_read(user_id, Notification.objects.of(user_id).unread().filter(collapse_key=collapse_key))
 
 
+@transaction.atomic
+def mark_read_of_actor(user_id: UUID, actor_id: UUID) -> None:
+    """Mark what a person caused as read in a user's inbox, who has muted or blocked that person."""
+    _mark_read(user_id, Notification.objects.of(user_id).unread().filter(actor=actor_id))
+
+
+@transaction.atomic
+def mark_read_between(a_id: UUID, b_id: UUID) -> None:
+    """Mark what two people between whom there is a block caused as read in each other's inboxes."""
+    for user_id, actor_id in sorted([(a_id, b_id), (b_id, a_id)]):  # in one order, against deadlocks
+        mark_read_of_actor(user_id, actor_id)
+
+
 def _mark_read(user_id: UUID, unread: NotificationQuerySet, *, is_all: bool = False) -> list[UUID]:
     """Mark these as read and tell the owner's connections; return the ids of those that changed."""
     # Locked in a fixed order, so that requests of two devices cannot deadlock.

@@ -8,6 +8,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
+from accounts.services.relations import block_user, mute_user
 from accounts.tests.factories import block, make_user
 from notifications import tasks
 from notifications.models import Notification
@@ -192,3 +193,15 @@ def test_a_batch_that_was_queued_before_there_were_templates_keeps_its_texts() -
     }
     write_batch(batch_id=uuid4(), user_ids=[me.pk], content=content)
     assert text_of(Notification.objects.get()) == ("New offer", "AED 750")
+
+
+@pytest.mark.parametrize("separate", [block_user, mute_user])
+def test_what_blocked_and_muted_people_caused_is_no_longer_unread(separate: Any) -> None:
+    me, other, third = make_user(), make_user(), make_user()
+    for actor in (other, third):
+        notify(user_ids=[me.pk], kind=PLAIN, actor_id=actor.pk, **TEXTS)
+    notify(user_ids=[other.pk], kind=PLAIN, actor_id=me.pk, **TEXTS)
+    separate(actor=me, user_id=other.pk)
+    unread = {(row.user_id, row.actor_id) for row in Notification.objects.unread()}
+    # Who is muted isn't told, and sees no difference; a block hides both from each other.
+    assert unread == {(me.pk, third.pk)} | ({(other.pk, me.pk)} if separate is mute_user else set())
