@@ -1,7 +1,6 @@
 """Room fan-out on one core, beside Node `socket.io` 4 and bare `ws`: same payload, same client, one run."""
 
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -40,9 +39,9 @@ BASELINE = "Node socket.io 4"
 
 def main() -> None:
     from bench.database import bench_database, bench_token  # noqa: PLC0415 - Django must be set up first
+    from soukloop.realtime.testing.node import install_packages  # noqa: PLC0415
 
-    if not (PEERS / "node_modules").exists():
-        subprocess.run(["npm", "ci"], cwd=PEERS, check=True, stdout=subprocess.DEVNULL)
+    install_packages(PEERS)
     with bench_database() as database_url, _servers(database_url) as ports:
         token = bench_token()
         for size in SIZES:
@@ -114,6 +113,7 @@ def _resident(pid: int) -> int:
 
 @contextmanager
 def _servers(database_url: str) -> Iterator[dict[str, tuple[int, int]]]:
+    from soukloop.realtime.testing.node import NODE  # noqa: PLC0415
     from soukloop.realtime.testing.servers import ServerProcess, free_port  # noqa: PLC0415
 
     os.sched_setaffinity(0, {SERVER_CORE})  # inherited by what is started now
@@ -126,7 +126,7 @@ def _servers(database_url: str) -> Iterator[dict[str, tuple[int, int]]]:
     peers = []
     for script in ("socketio.js", "ws.js"):
         port = free_port()
-        peer = subprocess.Popen([shutil.which("node") or "node", script, str(port)], cwd=PEERS)
+        peer = subprocess.Popen([NODE, script, str(port)], cwd=PEERS)
         peers.append(peer)
         ports[script] = (port, peer.pid)
     os.sched_setaffinity(0, {CLIENT_CORE})

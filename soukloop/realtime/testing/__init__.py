@@ -1,9 +1,7 @@
 """Pytest fixtures for sockets and running servers, loaded by the root `conftest.py`."""
 
 import contextlib
-import fcntl
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +12,7 @@ from django.db import connection
 from soukloop.core import jsonlib
 from soukloop.realtime.publisher import Receipt, publisher
 from soukloop.realtime.testing.clients import JS_CLIENT, BareClient, SocketIoClient
+from soukloop.realtime.testing.node import install_packages
 from soukloop.realtime.testing.postgres_process import PostgresProcess
 from soukloop.realtime.testing.redis_process import RedisProcess
 from soukloop.realtime.testing.servers import ServerProcess
@@ -132,10 +131,7 @@ def bare_client() -> Iterator[Callable[..., BareClient]]:
 
 @pytest.fixture(scope="session")
 def _node_modules() -> None:
-    with (JS_CLIENT / "package-lock.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # one worker installs while the others wait
-        if not (JS_CLIENT / "node_modules" / "socket.io-client").exists():
-            subprocess.run(["npm", "ci"], cwd=JS_CLIENT, check=True, stdout=subprocess.DEVNULL)
+    install_packages(JS_CLIENT)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Clients for tests, with one interface: a plain WebSocket, and the standard socket.io-client in node."""
 
 import contextlib
-import shutil
 import subprocess
 import threading
 import time
@@ -13,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from soukloop.core import jsonlib
+from soukloop.realtime.testing.node import NODE
 from soukloop.realtime.testing.servers import START_TIMEOUT, ServerProcess
 
 Data = dict[str, Any]
@@ -173,7 +173,7 @@ class SocketIoClient(Client):
         super().__init__()
         options.setdefault("auth", {"token": token} if token is not None else {})
         self._node = subprocess.Popen(
-            [shutil.which("node") or "node", "client.js", server.url, jsonlib.dumps(options).decode()],
+            [NODE, "client.js", server.url, jsonlib.dumps(options).decode()],
             cwd=JS_CLIENT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
