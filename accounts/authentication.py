@@ -26,6 +26,7 @@ from accounts.tokens import TokenClaims, check_token_subject, read_access_token
 from soukloop.core.db.outage import repeat_if_lost
 from soukloop.core.db.reads import Reads, run
 from soukloop.core.db.rows import user_by_id, users_by_id
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import NotAuthenticated
 from soukloop.core.http.requests import bearer_token, client_ip
 from soukloop.core.images import public_url
@@ -76,7 +77,7 @@ def _read_header(header: str) -> TokenClaims | None:
     if token is None:
         return None
     if not token:
-        raise NotAuthenticated("The token is not valid.", code="token_invalid")
+        raise NotAuthenticated("The token is not valid.", code=CoreErrorCode.TOKEN_INVALID)
     return read_access_token(token)
 
 
@@ -174,7 +175,7 @@ def _socket_user(
     except NotAuthenticated as error:
         return error
     if end_reason is not None:
-        return NotAuthenticated(end_reason, code="token_revoked")
+        return NotAuthenticated(end_reason, code=CoreErrorCode.TOKEN_REVOKED)
     return SocketUser(
         id=user.pk,
         username=user.username,

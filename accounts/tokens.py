@@ -11,8 +11,10 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 from rest_framework_simplejwt.utils import datetime_to_epoch
 
+from accounts.error_codes import AccountsErrorCode
 from accounts.models import RefreshFamily, User
 from soukloop.core.db.clock import database_now
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import NotAuthenticated
 
 _TOKEN_MAX_LENGTH = 2048  # ours are about 400 characters
@@ -148,16 +150,16 @@ def check_token_subject(subject: P | None, token_version: int) -> P:
     """
     user = check_account_open(subject)
     if user.token_version != token_version:
-        raise NotAuthenticated("This session has ended. Log in again.", code="token_revoked")
+        raise NotAuthenticated("This session has ended. Log in again.", code=CoreErrorCode.TOKEN_REVOKED)
     return user
 
 
 def check_account_open(user: P | None) -> P:
     """Return the user; raises NotAuthenticated (account_deleted, account_banned)."""
     if user is None or user.deleted_at is not None:
-        raise NotAuthenticated("This account was deleted.", code="account_deleted")
+        raise NotAuthenticated("This account was deleted.", code=AccountsErrorCode.ACCOUNT_DELETED)
     if user.banned_at is not None:
-        raise NotAuthenticated("This account is banned.", code="account_banned")
+        raise NotAuthenticated("This account is banned.", code=AccountsErrorCode.ACCOUNT_BANNED)
     return user
 
 
@@ -171,7 +173,9 @@ def decode(kind: type[TypedToken], token: str) -> dict[str, Any]:
     except ExpiredTokenError as error:
         raise _token_expired() from error
     except WrongTokenTypeError as error:
-        raise NotAuthenticated(f"Use a token of type {kind.token_type}.", code="token_wrong_type") from error
+        raise NotAuthenticated(
+            f"Use a token of type {kind.token_type}.", code=AccountsErrorCode.TOKEN_WRONG_TYPE
+        ) from error
     # RecursionError: the header is parsed before the signature is verified, and may nest a thousand arrays.
     # ArithmeticError: a time that is out of every calendar's range.
     except (
@@ -204,8 +208,8 @@ def _check_claims(payload: dict[str, Any]) -> None:
 
 
 def _token_expired() -> NotAuthenticated:
-    return NotAuthenticated("The token has expired.", code="token_expired")
+    return NotAuthenticated("The token has expired.", code=AccountsErrorCode.TOKEN_EXPIRED)
 
 
 def _token_invalid() -> NotAuthenticated:
-    return NotAuthenticated("The token is not valid.", code="token_invalid")
+    return NotAuthenticated("The token is not valid.", code=CoreErrorCode.TOKEN_INVALID)

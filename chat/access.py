@@ -6,6 +6,7 @@ from django.db import connection
 
 from accounts.blocks import blocked_between_sql
 from accounts.models import User
+from chat.error_codes import ChatErrorCode
 from chat.models import Conversation
 from soukloop.core.errors import Forbidden, NotFound
 
@@ -63,8 +64,10 @@ def writable_recipient(user: User, conversation_id: UUID) -> UUID:
 
 
 def _conversation_not_found() -> NotFound:
-    return NotFound("Conversation not found.", code="conversation_not_found")
+    return NotFound("Conversation not found.", code=ChatErrorCode.CONVERSATION_NOT_FOUND)
 
 
 def _messaging_unavailable() -> Forbidden:
-    return Forbidden("You cannot exchange messages with this person.", code="messaging_unavailable")
+    return Forbidden(
+        "You cannot exchange messages with this person.", code=ChatErrorCode.MESSAGING_UNAVAILABLE
+    )

@@ -9,6 +9,7 @@ from django.db import connection
 from accounts.blocks import blocked_between_sql
 from accounts.models import User
 from listings import hooks
+from listings.error_codes import ListingsErrorCode
 from listings.models import Product
 from soukloop.core.db.rows import columns_of, one_row, take_instance
 from soukloop.core.errors import Forbidden, NotFound
@@ -84,9 +85,9 @@ def own_product(user: User, product_id: UUID | str, *, lock: bool = False) -> Pr
     product = products.exclude(status=Product.Status.DELETED).filter(pk=product_id, seller=user).first()
     if product is None:
         product_visible_to(user, product_id)
-        raise Forbidden("This product belongs to another seller.", code="not_your_product")
+        raise Forbidden("This product belongs to another seller.", code=ListingsErrorCode.NOT_YOUR_PRODUCT)
     return product
 
 
 def _product_not_found() -> NotFound:
-    return NotFound("Product not found.", code="product_not_found")
+    return NotFound("Product not found.", code=ListingsErrorCode.PRODUCT_NOT_FOUND)

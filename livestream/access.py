@@ -9,7 +9,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.blocks import blocked_between, blocked_between_sql
 from accounts.models import Follow, User
+from listings.error_codes import ListingsErrorCode
 from listings.models import Product
+from livestream.error_codes import LivestreamErrorCode
 from livestream.models import Clip, Replay, Stream, StreamProduct, StreamQuerySet
 from soukloop.core.db.rows import columns_of, one_row
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
@@ -41,7 +43,7 @@ def stream_visible_to(user: User, stream_id: UUID | str) -> Stream:
     streams = Stream.objects.all() if user.is_staff else visible_streams(user)
     stream = streams.select_related("seller", "category").filter(pk=stream_id).first()
     if stream is None:
-        raise NotFound("Stream not found.", code="stream_not_found")
+        raise NotFound("Stream not found.", code=LivestreamErrorCode.STREAM_NOT_FOUND)
     return stream
 
 
@@ -56,7 +58,7 @@ def own_stream(user: User, stream_id: UUID | str, *, lock: bool = False) -> Stre
     stream = streams.filter(pk=stream_id, seller=user).first()
     if stream is None:
         stream_visible_to(user, stream_id)
-        raise Forbidden("This stream belongs to another seller.", code="not_your_stream")
+        raise Forbidden("This stream belongs to another seller.", code=LivestreamErrorCode.NOT_YOUR_STREAM)
     return stream
 
 
@@ -96,11 +98,11 @@ def stream_access(user: User, stream_id: UUID | str) -> StreamAccess:
     )
     found = one_row(Stream, sql, {"user": user.pk, "is_staff": user.is_staff, "stream": stream_id})
     if found is None:
-        raise NotFound("Stream not found.", code="stream_not_found")
+        raise NotFound("Stream not found.", code=LivestreamErrorCode.STREAM_NOT_FOUND)
     stream, (is_follower, is_moderator, is_muted) = found
     is_for_everyone = stream.audience == Stream.Audience.EVERYONE
     if not (is_for_everyone or stream.seller_id == user.pk or is_follower or user.is_staff):
-        raise Forbidden("Only followers may watch this stream.", code="followers_only")
+        raise Forbidden("Only followers may watch this stream.", code=LivestreamErrorCode.FOLLOWERS_ONLY)
     return StreamAccess(stream, stream.seller_id == user.pk or is_moderator, is_muted)
 
 
@@ -179,7 +181,7 @@ def clip_of(stream: Stream, clip_id: UUID | str, *, user: User) -> Clip:
     """Return a clip of a stream that this person may watch; raises NotFound, also while it isn't ready."""
     clip = clips_of(stream, user=user).filter(pk=clip_id).first()
     if clip is None:
-        raise NotFound("Clip not found.", code="clip_not_found")
+        raise NotFound("Clip not found.", code=LivestreamErrorCode.CLIP_NOT_FOUND)
     return clip
 
 
@@ -202,11 +204,11 @@ def moderated_stream(user: User, stream_id: UUID | str) -> Stream:
     if user.is_staff:
         stream = Stream.objects.filter(pk=stream_id).first()
         if stream is None:
-            raise NotFound("Stream not found.", code="stream_not_found")
+            raise NotFound("Stream not found.", code=LivestreamErrorCode.STREAM_NOT_FOUND)
         return stream
     stream, can_moderate, _ = stream_access(user, stream_id)
     if not can_moderate:
-        raise Forbidden("Only the host and moderators may do this.", code="not_a_moderator")
+        raise Forbidden("Only the host and moderators may do this.", code=LivestreamErrorCode.NOT_A_MODERATOR)
     return stream
 
 
@@ -226,7 +228,9 @@ def available_products_of(seller: User, product_ids: Sequence[UUID]) -> list[Pro
     """
     found = Product.objects.exclude(status=Product.Status.DELETED).in_bulk(list(product_ids))
     if any(product.seller_id != seller.pk for product in found.values()):
-        raise Forbidden("One of the products belongs to another seller.", code="not_your_product")
+        raise Forbidden(
+            "One of the products belongs to another seller.", code=ListingsErrorCode.NOT_YOUR_PRODUCT
+        )
     unavailable = [str(pk) for pk in product_ids if pk not in found or not found[pk].is_available]
     if unavailable:
         raise ValidationFailed(
@@ -242,7 +246,7 @@ def stream_product(stream: Stream, product_id: UUID | str, *, lock: bool = False
         rows = rows.select_for_update(of=("self",))
     found = rows.filter(stream=stream, product_id=product_id, removed_at=None).first()
     if found is None:
-        raise NotFound("This product is not in the stream.", code="product_not_in_stream")
+        raise NotFound("This product is not in the stream.", code=LivestreamErrorCode.PRODUCT_NOT_IN_STREAM)
     return found
 
 

@@ -1,5 +1,6 @@
 """The state machine of streams: which statuses allow each action, and the status after it."""
 
+from livestream.error_codes import LivestreamErrorCode
 from livestream.models import Stream
 from soukloop.core.errors import Conflict
 
@@ -46,5 +47,5 @@ def _require_status(stream: Stream, action: str, allowed: frozenset[str]) -> Non
     message = f"This stream is {stream.status}. It must be {names} for this."
     details = {"status": stream.status, "action": action}
     if S.LIVE in allowed:
-        raise Conflict(message, code="stream_not_live", details=details)
-    raise Conflict(message, code="stream_not_scheduled", details=details)
+        raise Conflict(message, code=LivestreamErrorCode.STREAM_NOT_LIVE, details=details)
+    raise Conflict(message, code=LivestreamErrorCode.STREAM_NOT_SCHEDULED, details=details)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from accounts.models import User
+from notifications.error_codes import NotificationsErrorCode
 from notifications.models import Device, Notification
 from soukloop.core.errors import NotFound
 
@@ -12,7 +13,7 @@ def own_device(user: User, device_id: UUID, *, lock: bool = False) -> Device:
     devices = Device.objects.select_for_update() if lock else Device.objects.all()
     device = devices.filter(pk=device_id, user=user).first()
     if device is None:
-        raise NotFound("Device not found.", code="device_not_found")
+        raise NotFound("Device not found.", code=NotificationsErrorCode.DEVICE_NOT_FOUND)
     return device
 
 
@@ -21,5 +22,5 @@ def own_notification(user: User, notification_id: UUID, *, lock: bool = False) -
     rows = Notification.objects.select_for_update() if lock else Notification.objects.all()
     notification = rows.filter(pk=notification_id, user=user, is_in_inbox=True).first()
     if notification is None:
-        raise NotFound("Notification not found.", code="notification_not_found")
+        raise NotFound("Notification not found.", code=NotificationsErrorCode.NOTIFICATION_NOT_FOUND)
     return notification

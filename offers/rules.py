@@ -9,6 +9,7 @@ from django.conf import settings
 
 from accounts.models import User
 from listings.models import Product
+from offers.error_codes import OffersErrorCode
 from offers.models import Offer
 from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
 
@@ -27,16 +28,18 @@ def require_accepts_offers(product: Product, actor: User) -> None:
     Raises Forbidden (`own_product`) or Conflict (`offers_disabled`, `product_not_available`).
     """
     if product.seller_id == actor.pk:
-        raise Forbidden("You cannot make an offer on your own product.", code="own_product")
+        raise Forbidden("You cannot make an offer on your own product.", code=OffersErrorCode.OWN_PRODUCT)
     require_on_sale(product)
     if not product.accepts_offers:
-        raise Conflict("The seller does not accept offers on this product.", code="offers_disabled")
+        raise Conflict(
+            "The seller does not accept offers on this product.", code=OffersErrorCode.OFFERS_DISABLED
+        )
 
 
 def require_on_sale(product: Product) -> None:
     """Raise Conflict (`product_not_available`) unless the product is active and its seller's account open."""
     if not product.is_available or product.seller_closed:
-        raise Conflict("This product is no longer available.", code="product_not_available")
+        raise Conflict("This product is no longer available.", code=OffersErrorCode.PRODUCT_NOT_AVAILABLE)
 
 
 def require_valid_price(product: Product, price: Decimal, currency: str | None) -> None:
@@ -61,7 +64,7 @@ def require_price_not_lowered(offer: Offer) -> None:
     if offer.offered_price > product.price or offer.currency != product.currency:
         raise Conflict(
             f"The price is now {product.currency} {product.price}, which is below this offer.",
-            code="price_lowered",
+            code=OffersErrorCode.PRICE_LOWERED,
             details={"price": product.price, "currency": product.currency},
         )
 
@@ -69,7 +72,7 @@ def require_price_not_lowered(offer: Offer) -> None:
 def require_open_account(user: User) -> None:
     """Raise Conflict (`party_unavailable`) if the account is banned or deleted."""
     if not user.is_active:
-        raise Conflict("The other side's account is closed.", code="party_unavailable")
+        raise Conflict("The other side's account is closed.", code=OffersErrorCode.PARTY_UNAVAILABLE)
 
 
 def apply_seller_rules(product: Product, price: Decimal) -> Verdict:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from accounts.models import User
+from offers.error_codes import OffersErrorCode
 from offers.models import Offer, Transaction
 from soukloop.core.errors import Conflict, Forbidden
 
@@ -45,15 +46,19 @@ TRANSITIONS: dict[Action, Transition] = {
 
 # Every code is written out, so that it can be searched for and a test can compare it with docs/errors.md.
 _CONFLICTS: dict[Offer.Status, Callable[[], Conflict]] = {
-    Status.PENDING: lambda: Conflict("This offer has not been accepted.", code="offer_pending"),
-    Status.ACCEPTED: lambda: Conflict("This offer was already accepted.", code="offer_accepted"),
-    Status.DECLINED: lambda: Conflict("This offer was declined.", code="offer_declined"),
-    Status.COUNTERED: lambda: Conflict(
-        "This offer was answered with a counter-offer.", code="offer_countered"
+    Status.PENDING: lambda: Conflict("This offer has not been accepted.", code=OffersErrorCode.OFFER_PENDING),
+    Status.ACCEPTED: lambda: Conflict(
+        "This offer was already accepted.", code=OffersErrorCode.OFFER_ACCEPTED
     ),
-    Status.WITHDRAWN: lambda: Conflict("This offer was withdrawn.", code="offer_withdrawn"),
-    Status.EXPIRED: lambda: Conflict("This offer has expired.", code="offer_expired"),
-    Status.CANCELLED: lambda: Conflict("The sale from this offer was cancelled.", code="offer_cancelled"),
+    Status.DECLINED: lambda: Conflict("This offer was declined.", code=OffersErrorCode.OFFER_DECLINED),
+    Status.COUNTERED: lambda: Conflict(
+        "This offer was answered with a counter-offer.", code=OffersErrorCode.OFFER_COUNTERED
+    ),
+    Status.WITHDRAWN: lambda: Conflict("This offer was withdrawn.", code=OffersErrorCode.OFFER_WITHDRAWN),
+    Status.EXPIRED: lambda: Conflict("This offer has expired.", code=OffersErrorCode.OFFER_EXPIRED),
+    Status.CANCELLED: lambda: Conflict(
+        "The sale from this offer was cancelled.", code=OffersErrorCode.OFFER_CANCELLED
+    ),
 }
 
 
@@ -72,8 +77,12 @@ def next_status(action: Action, status: Offer.Status, side: Side) -> Offer.Statu
     transition = TRANSITIONS[action]
     if side not in transition.sides:
         if side == Side.MAKER:
-            raise Forbidden(f"Only the other side may {action} this offer.", code="not_yours_to_answer")
-        raise Forbidden(f"Only the user who made this offer may {action} it.", code="not_your_offer")
+            raise Forbidden(
+                f"Only the other side may {action} this offer.", code=OffersErrorCode.NOT_YOURS_TO_ANSWER
+            )
+        raise Forbidden(
+            f"Only the user who made this offer may {action} it.", code=OffersErrorCode.NOT_YOUR_OFFER
+        )
     if status != transition.source:
         raise _CONFLICTS[status]()
     return transition.target
@@ -87,6 +96,6 @@ def status_after(action: Action, offer: Offer, actor: User | None, now: datetime
 def require_cancellable(sale: Transaction) -> None:
     """Raise Conflict unless the sale is pending."""
     if sale.status == Transaction.Status.CANCELLED:
-        raise Conflict("This sale was already cancelled.", code="transaction_cancelled")
+        raise Conflict("This sale was already cancelled.", code=OffersErrorCode.TRANSACTION_CANCELLED)
     if sale.status == Transaction.Status.COMPLETED:
-        raise Conflict("This sale is already completed.", code="transaction_completed")
+        raise Conflict("This sale is already completed.", code=OffersErrorCode.TRANSACTION_COMPLETED)

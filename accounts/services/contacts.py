@@ -4,6 +4,7 @@ from uuid import UUID
 
 from accounts import hooks
 from accounts.contacts import CONTACTS, Contact, contact_with, is_confirmed, other_contact
+from accounts.error_codes import AccountsErrorCode
 from accounts.models import User
 from accounts.services import otp
 from soukloop.core.db.clock import database_now
@@ -114,4 +115,4 @@ def _contact_released(contact: Contact) -> Conflict:
         f"This {name} was never confirmed on the account that had it, and has been removed from that account."
         " You can register with it. To add it to your own account, log in first."
     )
-    return Conflict(message, code="contact_released")
+    return Conflict(message, code=AccountsErrorCode.CONTACT_RELEASED)

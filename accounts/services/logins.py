@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts import hooks
+from accounts.error_codes import AccountsErrorCode
 from accounts.models import RefreshFamily, User
 from accounts.selectors import user_by_login_identifier
 from accounts.services.password_attempts import limited_login, remember_login
@@ -24,6 +25,7 @@ from accounts.tokens import (
     refresh_token_for,
 )
 from soukloop.core.db.clock import database_now
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import Conflict, Forbidden, NotAuthenticated
 from soukloop.realtime.sessions import close_user_sessions_on_commit
 
@@ -57,7 +59,7 @@ def log_in(*, identifier: str, password: str, ip: str) -> Login:
             attempt.keep()
             raise _wrong_credentials()
     if user.banned_at is not None:
-        raise Forbidden("This account is banned.", code="account_banned")
+        raise Forbidden("This account is banned.", code=AccountsErrorCode.ACCOUNT_BANNED)
     remember_login(user, ip)
     return open_login(user)
 
@@ -97,7 +99,7 @@ def untouched_login(*, family_id: object, is_repeated: bool) -> Login:
         ):
             raise Conflict(
                 "This registration was answered before, and its login is in use or has ended. Log in.",
-                code="registration_replayed",
+                code=AccountsErrorCode.REGISTRATION_REPLAYED,
             )
     user, issued_at = family.user, family.rotated_at
     age = database_now() - issued_at if is_repeated else timedelta(0)
@@ -121,7 +123,7 @@ def refresh_login(*, refresh_token: str) -> Login:
         is_accepted = family is not None and _rotate(family, str(claims["jti"]), now)
     # After the transaction, so that raising does not roll back the end of the family.
     if family is None or not is_accepted:
-        raise NotAuthenticated("This session has ended. Log in again.", code="token_revoked")
+        raise NotAuthenticated("This session has ended. Log in again.", code=CoreErrorCode.TOKEN_REVOKED)
     return _sign_login(family, user)
 
 
@@ -195,4 +197,4 @@ def _sign_login(family: RefreshFamily, user: User) -> Login:
 
 
 def _wrong_credentials() -> NotAuthenticated:
-    return NotAuthenticated("Wrong identifier or password.", code="invalid_credentials")
+    return NotAuthenticated("Wrong identifier or password.", code=AccountsErrorCode.INVALID_CREDENTIALS)

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from accounts import hooks
 from accounts.access import lock_user
+from accounts.error_codes import AccountsErrorCode
 from accounts.models import User
 from accounts.services.logins import end_all_logins
 from soukloop.core.db.clock import database_now
@@ -27,7 +28,7 @@ def ban_user(*, actor: User, user_id: UUID, reason: str) -> User:
     with transaction.atomic():
         user = _lock_user(actor, user_id)
         if user.banned_at is not None:
-            raise Conflict("This account is already banned.", code="already_banned")
+            raise Conflict("This account is already banned.", code=AccountsErrorCode.ALREADY_BANNED)
         user.banned_at = database_now()
         user.ban_reason = reason
         user.is_active = False
@@ -46,7 +47,7 @@ def unban_user(*, actor: User, user_id: UUID, reason: str) -> User:
     with transaction.atomic():
         user = _lock_user(actor, user_id)
         if user.banned_at is None:
-            raise Conflict("This account is not banned.", code="not_banned")
+            raise Conflict("This account is not banned.", code=AccountsErrorCode.NOT_BANNED)
         user.banned_at = None
         user.ban_reason = ""
         user.is_active = True
@@ -62,7 +63,7 @@ def set_verified_badge(*, actor: User, user_id: UUID, is_given: bool, reason: st
         user = _lock_user(actor, user_id)
         if user.has_verified_badge == is_given:
             state = "already has the verified badge" if is_given else "has no verified badge"
-            raise Conflict(f"This account {state}.", code="badge_unchanged")
+            raise Conflict(f"This account {state}.", code=AccountsErrorCode.BADGE_UNCHANGED)
         user.has_verified_badge = is_given
         user.save(update_fields=["has_verified_badge", "updated_at"])
         if is_given:
@@ -84,9 +85,9 @@ def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> Use
         user = _lock_user(actor, user_id)
         if user.is_staff == is_staff:
             state = "is already staff" if is_staff else "is not staff"
-            raise Conflict(f"This account {state}.", code="staff_unchanged")
+            raise Conflict(f"This account {state}.", code=AccountsErrorCode.STAFF_UNCHANGED)
         if is_staff and not user.is_active:
-            raise Conflict("This account is banned.", code="staff_unchanged")
+            raise Conflict("This account is banned.", code=AccountsErrorCode.STAFF_UNCHANGED)
         user.is_staff = is_staff
         user.is_superuser = False
         user.save(update_fields=["is_staff", "is_superuser", "updated_at"])
@@ -116,7 +117,7 @@ def _lock_user(actor: User, user_id: UUID) -> User:
         raise Forbidden("You cannot do this to your own account.")
     user = lock_user(user_id)
     if user.deleted_at is not None:
-        raise Conflict("This account was deleted.", code="account_deleted")
+        raise Conflict("This account was deleted.", code=AccountsErrorCode.ACCOUNT_DELETED)
     if user.is_staff and not actor.is_superuser:
         raise Forbidden("Only superusers may change staff accounts.")
     return user

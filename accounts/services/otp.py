@@ -17,6 +17,7 @@ from django.utils.crypto import salted_hmac
 from accounts import keys, sms
 from accounts.access import lock_user
 from accounts.contacts import contact_with, is_confirmed
+from accounts.error_codes import AccountsErrorCode
 from accounts.models import OtpChallenge, OtpEvent, User
 from accounts.selectors import user_by_identifier
 from accounts.services import otp_limits, sms_budget
@@ -182,7 +183,9 @@ def _count_use(challenge: OtpChallenge, requester: otp_limits.Requester) -> None
 
 
 def invalid_code() -> BadRequest:
-    return BadRequest("The code is wrong or has expired. Request a new one.", code="otp_invalid")
+    return BadRequest(
+        "The code is wrong or has expired. Request a new one.", code=AccountsErrorCode.OTP_INVALID
+    )
 
 
 def void_code(challenge: OtpChallenge) -> None:

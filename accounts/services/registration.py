@@ -7,6 +7,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
+from accounts.error_codes import AccountsErrorCode
 from accounts.models import RefreshFamily, User
 from accounts.reserved_usernames import is_reserved_username
 from accounts.services.logins import create_family
@@ -14,7 +15,7 @@ from accounts.services.passwords import check_new_password
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, ValidationFailed
 
-_MESSAGES = {
+_TAKEN_MESSAGES = {
     "email": "An account with this email already exists.",
     "username": "This username is taken.",
     "phone": "An account with this phone number already exists.",
@@ -88,8 +89,11 @@ def _same_value_condition(user: User, field: str) -> Any:
 
 
 def _conflict(taken: list[str]) -> Conflict:
-    return Conflict(
-        _MESSAGES[taken[0]],
-        code=f"{taken[0]}_taken",
-        details={field: [_MESSAGES[field]] for field in taken},
-    )
+    message = _TAKEN_MESSAGES[taken[0]]
+    details = {field: [_TAKEN_MESSAGES[field]] for field in taken}
+    match taken[0]:
+        case "email":
+            return Conflict(message, code=AccountsErrorCode.EMAIL_TAKEN, details=details)
+        case "username":
+            return Conflict(message, code=AccountsErrorCode.USERNAME_TAKEN, details=details)
+    return Conflict(message, code=AccountsErrorCode.PHONE_TAKEN, details=details)

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from accounts import hooks
 from accounts.access import visible_user
+from accounts.error_codes import AccountsErrorCode
 from accounts.models import Block, Follow, Mute, User
 from soukloop.core.errors import BadRequest, NotFound
 
@@ -71,7 +72,7 @@ def unmute_user(*, actor: User, user_id: UUID) -> None:
 
 def _refuse_self(actor: User, user_id: UUID) -> None:
     if actor.pk == user_id:
-        raise BadRequest("You cannot follow, block or mute yourself.", code="not_yourself")
+        raise BadRequest("You cannot follow, block or mute yourself.", code=AccountsErrorCode.NOT_YOURSELF)
 
 
 def lock_pair(a_id: UUID, b_id: UUID) -> None:

@@ -8,6 +8,7 @@ import phonenumbers
 from django.conf import settings
 from django.db import transaction
 
+from accounts.error_codes import AccountsErrorCode
 from accounts.models import SmsCount
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import BadRequest, RateLimited
@@ -24,7 +25,7 @@ def check_sms(phone: str) -> None:
     country = _country_of(phone)
     if country not in settings.SMS_COUNTRIES:
         message = "Codes are not sent by text message to this country. Use your email address."
-        raise BadRequest(message, code="sms_country_not_served")
+        raise BadRequest(message, code=AccountsErrorCode.SMS_COUNTRY_NOT_SERVED)
     now = database_now()
     if _sent_today(country, now) >= settings.SMS_A_DAY_PER_COUNTRY:
         midnight = datetime.combine(now.date() + timedelta(days=1), day_time.min, now.tzinfo)

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts import keys
+from accounts.error_codes import AccountsErrorCode
 from accounts.models import User
 from accounts.tokens import TokenClaims, parse_uuid
 from soukloop.core.errors import NotAuthenticated
@@ -28,7 +29,9 @@ def redeem_ws_ticket(ticket: str) -> TokenClaims:
     """Consume a ticket and return its claims; raises NotAuthenticated (ticket_invalid)."""
     value = redis_client().getdel(keys.ws_ticket(_digest(ticket)))
     if not isinstance(value, bytes):
-        raise NotAuthenticated("This ticket has been used or has expired.", code="ticket_invalid")
+        raise NotAuthenticated(
+            "This ticket has been used or has expired.", code=AccountsErrorCode.TICKET_INVALID
+        )
     user_id, version, *family_id = value.decode().split(":")
     return TokenClaims(UUID(user_id), int(version), parse_uuid("".join(family_id)))
 

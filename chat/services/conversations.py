@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
+from accounts.error_codes import AccountsErrorCode
 from accounts.models import User
 from accounts.selectors import has_confirmed_contact
 from chat import events
@@ -15,6 +16,7 @@ from chat.access import check_reachable, conversation_of, is_reachable
 from chat.models import Conversation, Message
 from chat.services.messages import inbox_key, post_message
 from listings.access import product_visible_to
+from listings.error_codes import ListingsErrorCode
 from listings.models import Product
 from notifications.services.inbox import mark_read_by_key
 from soukloop.core.db.clock import database_now
@@ -46,7 +48,7 @@ def open_conversation(
         raise ValidationFailed(details={"other_user_id": ["You cannot start a conversation with yourself."]})
     other = user_by_id(other_user_id)
     if other is None or not other.is_active:
-        raise NotFound("User not found.", code="user_not_found")
+        raise NotFound("User not found.", code=AccountsErrorCode.USER_NOT_FOUND)
     check_reachable(actor, other.pk)
     if product_id is None:
         conversation, is_new = _open_without_product(actor, other)
@@ -80,7 +82,7 @@ def _open_about_product(actor: User, other: User, product_id: UUID) -> tuple[Con
         return found, False
     product = product_visible_to(actor, product_id)
     if product.status in _WITHDRAWN:
-        raise NotFound("Product not found.", code="product_not_found")
+        raise NotFound("Product not found.", code=ListingsErrorCode.PRODUCT_NOT_FOUND)
     if product.seller_id not in (actor.pk, other.pk):
         raise ValidationFailed(details={"product_id": ["Neither of you sells this product."]})
     buyer, seller = (other, actor) if product.seller_id == actor.pk else (actor, other)

@@ -13,6 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts.models import User
 from chat import events, typing
 from chat.access import writable_recipient
+from chat.error_codes import ChatErrorCode
 from chat.models import Conversation, Message
 from chat.notification_kinds import MESSAGE_NEW
 from chat.rooms import conversation_room
@@ -129,7 +130,7 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
         raise ValidationFailed(details={"reason": ["Enter a reason."]})
     message = Message.objects.select_for_update(of=("self",)).filter(pk=message_id).first()
     if message is None:
-        raise NotFound("Message not found.", code="message_not_found")
+        raise NotFound("Message not found.", code=ChatErrorCode.MESSAGE_NOT_FOUND)
     if message.hidden_at is None:
         message.hidden_at, message.hidden_by, message.hidden_reason = database_now(), actor, reason.strip()
         message.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])

@@ -4,6 +4,7 @@ from typing import Any
 
 from listings import hooks
 from listings.category_counts import category_counts
+from listings.error_codes import ListingsErrorCode
 from listings.models import Category
 from soukloop.core.errors import NotFound
 
@@ -32,4 +33,4 @@ def category(slug: str) -> dict[str, Any]:
     for shown in categories():
         if shown["slug"] == slug:
             return shown
-    raise NotFound("Category not found.", code="category_not_found")
+    raise NotFound("Category not found.", code=ListingsErrorCode.CATEGORY_NOT_FOUND)

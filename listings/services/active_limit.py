@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 
 from listings.category_counts import adjust_counts_on_commit
+from listings.error_codes import ListingsErrorCode
 from listings.models import Product
 from listings.notification_kinds import PRODUCT_ON_SALE_AGAIN
 from notifications.services.notify import notify
@@ -39,7 +40,7 @@ def require_room(seller_id: UUID) -> None:
     if not has_room(seller_id):
         raise Conflict(
             f"A seller may have at most {settings.ACTIVE_PRODUCTS_MAX} active products.",
-            code="active_products_limit",
+            code=ListingsErrorCode.ACTIVE_PRODUCTS_LIMIT,
             details={"limit": settings.ACTIVE_PRODUCTS_MAX},
         )
 

@@ -14,6 +14,7 @@ from accounts.models import User
 from listings import hooks
 from listings.access import own_product
 from listings.category_counts import adjust_counts_on_commit, invalidate_counts_on_commit
+from listings.error_codes import ListingsErrorCode
 from listings.fees import fee_and_payout
 from listings.locations import public_point
 from listings.models import Category, Product
@@ -29,12 +30,18 @@ from soukloop.core.staff.history import log_staff_action
 
 # Every code is written out, so that it can be searched for and a test can compare it with docs/errors.md.
 _CONFLICTS: dict[Product.Status, Callable[[], Conflict]] = {
-    Product.Status.ACTIVE: lambda: Conflict("This product is active.", code="product_active"),
-    Product.Status.RESERVED: lambda: Conflict("This product is reserved.", code="product_reserved"),
-    Product.Status.SOLD: lambda: Conflict("This product is sold.", code="product_sold"),
-    Product.Status.INACTIVE: lambda: Conflict("This product is inactive.", code="product_inactive"),
-    Product.Status.HIDDEN: lambda: Conflict("This product is hidden.", code="product_hidden"),
-    Product.Status.DELETED: lambda: Conflict("This product is deleted.", code="product_deleted"),
+    Product.Status.ACTIVE: lambda: Conflict("This product is active.", code=ListingsErrorCode.PRODUCT_ACTIVE),
+    Product.Status.RESERVED: lambda: Conflict(
+        "This product is reserved.", code=ListingsErrorCode.PRODUCT_RESERVED
+    ),
+    Product.Status.SOLD: lambda: Conflict("This product is sold.", code=ListingsErrorCode.PRODUCT_SOLD),
+    Product.Status.INACTIVE: lambda: Conflict(
+        "This product is inactive.", code=ListingsErrorCode.PRODUCT_INACTIVE
+    ),
+    Product.Status.HIDDEN: lambda: Conflict("This product is hidden.", code=ListingsErrorCode.PRODUCT_HIDDEN),
+    Product.Status.DELETED: lambda: Conflict(
+        "This product is deleted.", code=ListingsErrorCode.PRODUCT_DELETED
+    ),
 }
 
 
@@ -65,7 +72,7 @@ def create_product(
     was closed meanwhile, Conflict at the limit of active products.
     """
     if actor.role != User.Role.SELLER:
-        raise Forbidden("Only sellers may list products.", code="sellers_only")
+        raise Forbidden("Only sellers may list products.", code=ListingsErrorCode.SELLERS_ONLY)
     product = Product(
         seller=actor,
         title=title,
@@ -261,7 +268,7 @@ def _product_for_staff(actor: User, product_id: UUID, *, lock_seller: bool = Fal
     products = Product.objects.select_for_update(of=("self",)).select_related("seller")
     product = products.filter(pk=product_id).first()
     if product is None:
-        raise NotFound("Product not found.", code="product_not_found")
+        raise NotFound("Product not found.", code=ListingsErrorCode.PRODUCT_NOT_FOUND)
     return product
 
 

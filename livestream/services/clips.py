@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from accounts.models import User
 from livestream import access
+from livestream.error_codes import LivestreamErrorCode
 from livestream.media import addresses, clip_video, ffmpeg, recordings, replay_files
 from livestream.models import Clip, Replay, Stream
 from livestream.models.clips import CLIP_SECONDS_MIN
@@ -42,7 +43,7 @@ def create_clip(
     if replay is None or not (stream.is_live or is_ready):
         raise Conflict(
             "Clips can be made of a live stream that is recorded, or of a replay that is ready.",
-            code="no_video_to_clip",
+            code=LivestreamErrorCode.NO_VIDEO_TO_CLIP,
         )
     seconds = replay.duration_seconds if is_ready else stream.duration_seconds
     # Players round the length of a video.
@@ -54,7 +55,8 @@ def create_clip(
         )
     if Clip.objects.filter(stream=stream).count() >= settings.STREAM_CLIPS_MAX:
         raise Conflict(
-            f"A stream can have {settings.STREAM_CLIPS_MAX} clips. Delete one first.", code="too_many_clips"
+            f"A stream can have {settings.STREAM_CLIPS_MAX} clips. Delete one first.",
+            code=LivestreamErrorCode.TOO_MANY_CLIPS,
         )
     clip = Clip.objects.create(
         stream=stream, start_seconds=start_seconds, end_seconds=end_seconds, title=title

@@ -10,6 +10,7 @@ from accounts.models import User
 from listings.models import Product
 from listings.services.products import clear_live_stream, set_live_stream
 from livestream import access, events, states
+from livestream.error_codes import LivestreamErrorCode
 from livestream.models import ProductClick, ProductTag, Stream, StreamProduct
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict
@@ -30,7 +31,7 @@ def add_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamProd
     if current.count() >= settings.STREAM_PRODUCTS_MAX:
         raise Conflict(
             f"A stream has at most {settings.STREAM_PRODUCTS_MAX} products.",
-            code="stream_products_limit",
+            code=LivestreamErrorCode.STREAM_PRODUCTS_LIMIT,
             details={"limit": settings.STREAM_PRODUCTS_MAX},
         )
     last = current.aggregate(last=Max("position"))["last"]

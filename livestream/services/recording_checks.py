@@ -2,6 +2,7 @@
 
 import logging
 
+from livestream.error_codes import LivestreamErrorCode
 from livestream.media import disk
 from livestream.media.server import MediaServerBadResponse, MediaServerUnavailable, media_server
 from soukloop.core.errors import Unavailable
@@ -17,7 +18,9 @@ def require_recordable() -> None:
     """
     if disk.is_almost_full():
         logger.error("a stream was refused: %s bytes are free for recordings", disk.free_bytes())
-        raise Unavailable("There is no space for recordings. Try again later.", code="media_storage_full")
+        raise Unavailable(
+            "There is no space for recordings. Try again later.", code=LivestreamErrorCode.MEDIA_STORAGE_FULL
+        )
     try:
         can_record = media_server.can_record()
     except MediaServerUnavailable:
@@ -27,4 +30,6 @@ def require_recordable() -> None:
         return
     if not can_record:
         logger.error("a stream was refused: the media server can't write recordings")
-        raise Unavailable("Recordings can't be written. Try again later.", code="media_storage_unwritable")
+        raise Unavailable(
+            "Recordings can't be written. Try again later.", code=LivestreamErrorCode.MEDIA_STORAGE_UNWRITABLE
+        )

@@ -9,9 +9,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from listings.error_codes import ListingsErrorCode
 from listings.models import Category
 from listings.services.products import clear_live_stream, set_live_stream
 from livestream import access, events, live_counts, states
+from livestream.error_codes import LivestreamErrorCode
 from livestream.media import stream_keys
 from livestream.models import PublisherConnection, Replay, Stream, StreamProduct
 from livestream.notification_kinds import STREAM_ENDED_BY_STAFF
@@ -41,7 +43,7 @@ def create_stream(
     Raises Forbidden for a buyer or another seller's product, ValidationFailed for a product not on sale.
     """
     if actor.role != User.Role.SELLER:
-        raise Forbidden("Only sellers may create streams.", code="sellers_only")
+        raise Forbidden("Only sellers may create streams.", code=ListingsErrorCode.SELLERS_ONLY)
     products = access.available_products_of(actor, product_ids)
     stream = Stream.objects.create(seller=actor, title=title, category=category, **stream_settings)
     StreamProduct.objects.bulk_create(
@@ -94,7 +96,9 @@ def go_live(
     except IntegrityError as error:
         if "stream_one_live_per_seller" not in str(error):
             raise
-        raise Conflict("You already have a live stream. End it first.", code="already_live") from error
+        raise Conflict(
+            "You already have a live stream. End it first.", code=LivestreamErrorCode.ALREADY_LIVE
+        ) from error
     # After the row is saved as live, so that streams of one seller are announced one after the other.
     stream.notifications_sent = choose_recipients(stream)
     stream.save(update_fields=["notifications_sent"])

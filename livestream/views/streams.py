@@ -12,6 +12,7 @@ from rest_framework.viewsets import ViewSet
 from accounts.authentication import current_user
 from accounts.models import User
 from livestream import access
+from livestream.error_codes import LivestreamErrorCode
 from livestream.models import Stream
 from livestream.selectors.analytics import end_stats, stream_analytics
 from livestream.selectors.broadcasts import broadcast_state, is_encoder_silent, last_measurement
@@ -223,7 +224,7 @@ class StreamViewSet(ViewSet):
         stream = access.watchable_stream(current_user(request), stream_id)
         replay = replay_of(stream)
         if replay is None or stream.status != Stream.Status.ENDED:
-            raise NotFound("This stream has no replay.", code="replay_not_found")
+            raise NotFound("This stream has no replay.", code=LivestreamErrorCode.REPLAY_NOT_FOUND)
         viewer_id = current_user(request).pk
         return Response(replay_page(stream, replay, viewer_id=viewer_id, **query))
 

@@ -11,6 +11,7 @@ from accounts.models import RefreshFamily, User
 from notifications.access import own_device
 from notifications.models import Device, Push
 from soukloop.core.db.clock import database_now
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import NotAuthenticated
 
 # The device and its keys change hands whole, also if two people send the same token at once.
@@ -78,7 +79,7 @@ def _check_login(actor: User, user: User, login_id: UUID | None) -> None:
         login = logins.first()
         has_ended = login is None or login.revoked_at is not None
     if has_ended or user.token_version != actor.token_version:
-        raise NotAuthenticated("This session has ended. Log in again.", code="token_revoked")
+        raise NotAuthenticated("This session has ended. Log in again.", code=CoreErrorCode.TOKEN_REVOKED)
 
 
 def _delete_surplus(user: User) -> None:

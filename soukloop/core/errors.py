@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+from soukloop.core.error_codes import CoreErrorCode, ErrorCode
+
 
 class DomainError(Exception):
     """An error with a stable code, a message for people, and details where they help."""
 
     status = 400
-    code = "bad_request"
+    code: ErrorCode = CoreErrorCode.BAD_REQUEST
     message = "The request could not be processed."
 
     def __init__(
         self,
         message: str | None = None,
         *,
-        code: str | None = None,
+        code: ErrorCode | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> None:
         self.message = message or self.message
@@ -31,19 +33,19 @@ class BadRequest(DomainError):
 class ValidationFailed(DomainError):
     """`details` maps each field to its list of messages."""
 
-    code = "validation_error"
+    code = CoreErrorCode.VALIDATION_ERROR
     message = "Some fields are missing or invalid."
 
 
 class NotAuthenticated(DomainError):
     status = 401
-    code = "not_authenticated"
+    code = CoreErrorCode.NOT_AUTHENTICATED
     message = "Authentication is required."
 
 
 class Forbidden(DomainError):
     status = 403
-    code = "forbidden"
+    code = CoreErrorCode.FORBIDDEN
     message = "You do not have permission to do this."
 
 
@@ -51,13 +53,13 @@ class NotFound(DomainError):
     """Also raised for a row that exists but is hidden from the caller."""
 
     status = 404
-    code = "not_found"
+    code = CoreErrorCode.NOT_FOUND
     message = "Not found."
 
 
 class MethodNotAllowed(DomainError):
     status = 405
-    code = "method_not_allowed"
+    code = CoreErrorCode.METHOD_NOT_ALLOWED
     message = "Method not allowed."
 
 
@@ -65,37 +67,37 @@ class Conflict(DomainError):
     """The row is in a state that does not allow this."""
 
     status = 409
-    code = "conflict"
+    code = CoreErrorCode.CONFLICT
     message = "The current state does not allow this."
 
 
 class RequestTimeout(DomainError):
     status = 408
-    code = "request_timeout"
+    code = CoreErrorCode.REQUEST_TIMEOUT
     message = "The request body took too long to arrive."
 
 
 class PayloadTooLarge(DomainError):
     status = 413
-    code = "payload_too_large"
+    code = CoreErrorCode.PAYLOAD_TOO_LARGE
     message = "The request body is too large."
 
 
 class UnsupportedMediaType(DomainError):
     status = 415
-    code = "unsupported_media_type"
+    code = CoreErrorCode.UNSUPPORTED_MEDIA_TYPE
     message = "Send JSON, or multipart/form-data to upload a file."
 
 
 class IdempotencyMismatch(DomainError):
     status = 422
-    code = "idempotency_mismatch"
+    code = CoreErrorCode.IDEMPOTENCY_MISMATCH
     message = "This Idempotency-Key was already used with a different request."
 
 
 class HeadersTooLarge(DomainError):
     status = 431
-    code = "headers_too_large"
+    code = CoreErrorCode.HEADERS_TOO_LARGE
     message = "The request headers are too large."
 
 
@@ -103,7 +105,7 @@ class RateLimited(DomainError):
     """A limit is used up; `message` says which, and the time to wait is appended to it."""
 
     status = 429
-    code = "rate_limited"
+    code = CoreErrorCode.RATE_LIMITED
     message = "Too many requests."
 
     def __init__(self, message: str | None = None, *, retry_after: int) -> None:
@@ -127,7 +129,7 @@ def _counted(number: int, unit: str) -> str:
 
 class ServerError(DomainError):
     status = 500
-    code = "server_error"
+    code = CoreErrorCode.SERVER_ERROR
     message = "Internal server error."
 
 
@@ -135,12 +137,12 @@ class Unavailable(DomainError):
     """PostgreSQL, Redis or storage is temporarily unavailable; the request may be retried."""
 
     status = 503
-    code = "unavailable"
+    code = CoreErrorCode.UNAVAILABLE
     message = "The service is temporarily unavailable. Try again."
 
 
 class Busy(Unavailable):
     """A bounded waiting line is full; the request was not begun and may be repeated."""
 
-    code = "busy"
+    code = CoreErrorCode.BUSY
     message = "Too many uploads are waiting. Try again in a moment."

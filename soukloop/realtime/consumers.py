@@ -8,10 +8,12 @@ from channels.exceptions import StopConsumer
 from django.conf import settings
 
 from soukloop.core import jsonlib
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import BadRequest, DomainError, NotFound, PayloadTooLarge
 from soukloop.core.http.envelope import error_body
 from soukloop.realtime import lifecycle
 from soukloop.realtime.dispatch import dispatch, execute
+from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.frames import WireFormat
 from soukloop.realtime.handshake import check_origin, identify_user, query_value
 from soukloop.realtime.members import AsgiSink, Member, Sink
@@ -96,18 +98,20 @@ class SocketConsumer(AsyncConsumer):
     def parse(self, message: Message) -> tuple[str, Any, str | int | None]:
         text = message.get("text")
         if text is None:
-            raise BadRequest("Frames must be text.", code="bad_frame")
+            raise BadRequest("Frames must be text.", code=RealtimeErrorCode.BAD_FRAME)
         if len(text) > settings.SOCKET_FRAME_MAX_BYTES:
             raise PayloadTooLarge("The frame is too large.")
         try:
             frame = jsonlib.loads(text)
         except ValueError as error:
-            raise BadRequest(f"The frame is not valid JSON: {error}.", code="malformed_json") from error
+            raise BadRequest(
+                f"The frame is not valid JSON: {error}.", code=CoreErrorCode.MALFORMED_JSON
+            ) from error
         if not isinstance(frame, dict) or not isinstance(frame.get("event"), str):
-            raise BadRequest('A frame must be {"event": "…", "data": {…}}.', code="bad_frame")
+            raise BadRequest('A frame must be {"event": "…", "data": {…}}.', code=RealtimeErrorCode.BAD_FRAME)
         frame_id = frame.get("id")
         if isinstance(frame_id, bool) or not isinstance(frame_id, (str, int, type(None))):
-            raise BadRequest("A frame's id must be a number or a string.", code="bad_frame")
+            raise BadRequest("A frame's id must be a number or a string.", code=RealtimeErrorCode.BAD_FRAME)
         return frame["event"], frame.get("data"), frame_id
 
     def reject_frame(self, member: Member, error: DomainError) -> None:
@@ -141,7 +145,7 @@ class UnknownPathConsumer(SocketConsumer):
 
     async def connect(self) -> None:
         await self.send({"type": "websocket.accept"})
-        await self.refuse(NotFound("WebSocket path not found.", code="unknown_url"))
+        await self.refuse(NotFound("WebSocket path not found.", code=CoreErrorCode.UNKNOWN_URL))
 
 
 def _encode_event(name: str, data: Message) -> bytes:

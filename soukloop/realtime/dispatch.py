@@ -19,6 +19,7 @@ from soukloop.core.http.requests import request_id
 from soukloop.core.redis.action_limits import count_action
 from soukloop.realtime import attention, metrics
 from soukloop.realtime.commands import COMMANDS, Command
+from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.events import EVENTS
 from soukloop.realtime.hub import Hub, hub
 from soukloop.realtime.members import Member
@@ -54,7 +55,7 @@ async def execute(member: Member, event: Any, data: Any) -> dict[str, Any]:
     queue = member.command_queue
     if queue.size >= IN_FLIGHT_MAX:
         message = "Too many commands are waiting. Wait for their acknowledgements."
-        raise BadRequest(message, code="too_many_commands")
+        raise BadRequest(message, code=RealtimeErrorCode.TOO_MANY_COMMANDS)
     queue.size += 1
     try:
         async with queue.lock:
@@ -122,7 +123,7 @@ def _execute_limited(session: Session, event: Any, data: Any) -> dict[str, Any]:
 def _run_handler(session: Session, command: Command | None, event: Any, data: Any) -> dict[str, Any]:
     if command is None:
         name = event[:NAME_MAX] if isinstance(event, str) else event
-        raise BadRequest("Unknown command.", code="unknown_event", details={"event": name})
+        raise BadRequest("Unknown command.", code=RealtimeErrorCode.UNKNOWN_EVENT, details={"event": name})
     if data is None:
         data = {}
     if not isinstance(data, dict):

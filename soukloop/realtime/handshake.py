@@ -9,10 +9,12 @@ from urllib.parse import parse_qs
 from django.conf import settings
 
 from soukloop.core.batching import AsyncBatcher
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import Forbidden, NotAuthenticated, ServerError
 from soukloop.core.http.envelope import domain_error
 from soukloop.core.http.requests import bearer_token
 from soukloop.realtime.dispatch import run_in_thread
+from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.sessions import Credentials, SocketUser, authenticate
 
 logger = logging.getLogger("soukloop.socket")
@@ -31,11 +33,11 @@ async def identify_user(
     token = token or bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
     ticket = ticket or query_value(query, "ticket")
     if not isinstance(token or "", str) or not isinstance(ticket or "", str):
-        raise NotAuthenticated("The token must be a string.", code="token_invalid")
+        raise NotAuthenticated("The token must be a string.", code=CoreErrorCode.TOKEN_INVALID)
     token, ticket = (token or "").strip(), (ticket or "").strip()
     if not token and not ticket:
         message = "Authentication is required. Send a token or a ticket."
-        raise NotAuthenticated(message, code="credentials_missing")
+        raise NotAuthenticated(message, code=RealtimeErrorCode.CREDENTIALS_MISSING)
     found: SocketUser | Exception
     try:
         found = await _authenticate_batched(Credentials(token or None, ticket or None))
@@ -67,7 +69,9 @@ def check_origin(headers: dict[bytes, bytes]) -> None:
     """Refuse pages of other sites; only browsers send an Origin header. Raises Forbidden."""
     origin = headers.get(b"origin", b"").decode("latin-1")
     if origin and not is_trusted_origin(origin, headers.get(b"host", b"").decode("latin-1")):
-        raise Forbidden("Connections from this site are not allowed.", code="origin_not_allowed")
+        raise Forbidden(
+            "Connections from this site are not allowed.", code=RealtimeErrorCode.ORIGIN_NOT_ALLOWED
+        )
 
 
 class _Origin(NamedTuple):

@@ -13,6 +13,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 from soukloop.core import jsonlib
+from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.events import EVENTS, Merge
 from soukloop.realtime.frames import Batch, Frame
 from soukloop.realtime.members import CLOSE_SESSION_ENDED, Member
@@ -290,7 +291,7 @@ class Hub:
 
     def end_session(self, member: Member, reason: str) -> None:
         """Close a connection whose user has been banned or logged out, with the reason."""
-        member.emit("error", {"code": "session_ended", "message": reason, "details": {}})
+        member.emit("error", {"code": RealtimeErrorCode.SESSION_ENDED, "message": reason, "details": {}})
         member.close(CLOSE_SESSION_ENDED, reason)
 
     def _send_resync(self) -> None:

@@ -17,6 +17,7 @@ from soukloop.core.metrics.processes import sampling
 from soukloop.realtime import attention, presence, session_checks
 from soukloop.realtime.builtin_events import CONNECTED
 from soukloop.realtime.dispatch import ThreadConnection, run_in_thread, run_leave_hooks
+from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.frames import Batch, Frame
 from soukloop.realtime.hub import hub
 from soukloop.realtime.members import CLOSE_TOO_MANY, Member, Sink
@@ -80,7 +81,9 @@ def _close_surplus(user: SocketUser) -> None:
     members = list(hub.rooms[user_room(user.id)].members.values()) if user_room(user.id) in hub.rooms else []
     reason = "You have too many connections open. The oldest was closed."
     for member in members[: max(0, len(members) - settings.SOCKETS_PER_USER_MAX)]:
-        member.emit("error", {"code": "too_many_connections", "message": reason, "details": {}})
+        member.emit(
+            "error", {"code": RealtimeErrorCode.TOO_MANY_CONNECTIONS, "message": reason, "details": {}}
+        )
         member.close(CLOSE_TOO_MANY, reason)
 
 

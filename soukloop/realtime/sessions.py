@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 
 from soukloop.core import jsonlib
 from soukloop.core.db.rows import user_by_id
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import NotAuthenticated
 from soukloop.realtime.outbox import send_on_commit
 from soukloop.realtime.publisher import publisher
@@ -92,7 +93,9 @@ class Session:
         if self._user is None:
             user = user_by_id(self.user_id)
             if user is None or not user.is_active or user.token_version != self.socket_user.token_version:
-                raise NotAuthenticated("This session has ended. Log in again.", code="token_revoked")
+                raise NotAuthenticated(
+                    "This session has ended. Log in again.", code=CoreErrorCode.TOKEN_REVOKED
+                )
             self._user = user
         return self._user
 

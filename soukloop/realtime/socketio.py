@@ -22,6 +22,7 @@ from soukloop.realtime.engine import (
     EngineWebSocket,
     PacketQueue,
 )
+from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.handshake import identify_user, is_trusted_origin, query_value
 from soukloop.realtime.members import FLOODING, Member
 
@@ -198,7 +199,7 @@ class SocketIoApp:
             try:
                 body = await _read_body(receive)
                 if sink is not None and not sink.budget.take(len(body), frames=body.count(b"\x1e") + 1):
-                    raise BadRequest(FLOODING, code="flooding")
+                    raise BadRequest(FLOODING, code=RealtimeErrorCode.FLOODING)
                 is_logged_in = sink is not None and sink.member is not None
                 body = _check_packets(body, is_logged_in=is_logged_in)
             except DomainError as error:
@@ -243,7 +244,7 @@ async def _run_command(sink: EngineSink, packet: Packet) -> None:
 
 def _reject(member: Member, text: Any, cause: Exception) -> None:
     """Respond to an invalid packet: with an acknowledgement if it has an id, otherwise with `error`."""
-    error = BadRequest(f"Invalid packet: {cause}.", code="bad_frame")
+    error = BadRequest(f"Invalid packet: {cause}.", code=RealtimeErrorCode.BAD_FRAME)
     with_id = _EVENT_WITH_ID.match(text) if isinstance(text, str) else None
     if with_id is not None:
         member.reply(_ack(with_id[1], error_body(error)))
@@ -271,13 +272,13 @@ def _check_packets(body: bytes, *, is_logged_in: bool) -> bytes:
     try:
         packets = body.decode().split("\x1e")
     except UnicodeDecodeError as error:
-        raise BadRequest("The body must be UTF-8.", code="bad_frame") from error
+        raise BadRequest("The body must be UTF-8.", code=RealtimeErrorCode.BAD_FRAME) from error
     if is_logged_in:
         packets = [BINARY_PACKET if packet.startswith("b") else packet for packet in packets]
     if len(packets) > PACKETS_PER_POST or not all(
         packet and packet[0] in POLLING_PACKET_TYPES for packet in packets
     ):
-        raise BadRequest("Invalid Engine.IO packets.", code="bad_frame")
+        raise BadRequest("Invalid Engine.IO packets.", code=RealtimeErrorCode.BAD_FRAME)
     return "\x1e".join(packets).encode()
 
 

@@ -9,7 +9,6 @@ import sys
 import textwrap
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -19,8 +18,11 @@ from drf_spectacular.generators import SchemaGenerator
 
 from deploy.local.checks import HOOKS
 from soukloop import __version__
+from soukloop.core import errors
 from soukloop.core.domain import domain_apps
+from soukloop.core.error_codes import all_error_codes
 from soukloop.realtime.commands import COMMANDS
+from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.events import EVENTS
 
 ROOT = Path(settings.BASE_DIR)
@@ -44,38 +46,46 @@ def sources() -> list[Path]:
     ]
 
 
-def error_codes() -> set[Any]:
-    """Return each `code="…"` given to an error, and each error class' own."""
-    codes: set[Any] = set()
+def raised_statuses() -> dict[str, set[int]]:
+    """Return, for each error code, the statuses of the errors that are made with it."""
+    statuses: dict[str, set[int]] = {kind.code: {kind.status} for kind in _ERRORS.values()}
+    members = {f"{type(code).__name__}.{code.name}": code for code in all_error_codes()}
     for path in sources():
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call):
-                name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-                if name in _ERRORS or name.endswith("Error"):
-                    codes |= {
-                        word.value.value
-                        for word in node.keywords
-                        if word.arg == "code" and isinstance(word.value, ast.Constant)
-                    }
-            if isinstance(node, ast.ClassDef) and path.name == "errors.py":
-                for line in node.body:
-                    if isinstance(line, ast.Assign) and getattr(line.targets[0], "id", "") == "code":
-                        assert isinstance(line.value, ast.Constant)
-                        codes.add(line.value.value)
-    return codes
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            for word in node.keywords:
+                if name in _ERRORS and word.arg == "code":
+                    code = ast.unparse(word.value)
+                    assert code in members, f"{path}: give {name} a member of an ErrorCode, not {code}"
+                    statuses.setdefault(members[code], set()).add(_ERRORS[name].status)
+    return statuses
 
 
 _ERRORS = {
-    node.name
-    for node in ast.walk(ast.parse((ROOT / "soukloop/core/errors.py").read_text()))
-    if isinstance(node, ast.ClassDef)
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.DomainError)
 }
+SENT_AS_EVENTS = {RealtimeErrorCode.SESSION_ENDED, RealtimeErrorCode.TOO_MANY_CONNECTIONS}
 
 
-def test_errors_page_explains_each_code_that_is_raised_and_no_other() -> None:
-    explained = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/errors.md").read_text(), re.M))
-    assert error_codes() - explained == set()
-    assert explained - error_codes() == set()
+def test_errors_page_explains_each_error_code_with_its_statuses_and_no_other() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \|", (ROOT / "docs/errors.md").read_text(), re.M)
+    assert sorted(code for code, _ in rows) == all_error_codes()
+    raised = raised_statuses()
+    for code, statuses in rows:
+        if statuses == "–":  # over sockets alone
+            assert raised.get(code, {400}) == {400}, code
+        else:
+            assert raised[code] == {int(status) for status in statuses.split(" or ")}, code
+
+
+def test_each_error_code_is_raised_or_sent_somewhere_and_belongs_to_one_app() -> None:
+    codes = all_error_codes()
+    assert set(codes) == raised_statuses().keys() | SENT_AS_EVENTS
+    assert len(set(codes)) == len(codes)
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))

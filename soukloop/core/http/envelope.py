@@ -23,6 +23,7 @@ from rest_framework.response import Response
 
 from soukloop.core import errors, jsonlib
 from soukloop.core.db.outage import is_lost_connection
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.error_reports import report_error
 
 logger = logging.getLogger("soukloop.errors")
@@ -94,7 +95,9 @@ def domain_error(exc: BaseException) -> errors.DomainError | None:
         case drf.UnsupportedMediaType():
             return errors.UnsupportedMediaType()
         case drf.ParseError():
-            return errors.BadRequest("The request body could not be parsed.", code="malformed_body")
+            return errors.BadRequest(
+                "The request body could not be parsed.", code=CoreErrorCode.MALFORMED_BODY
+            )
         case Http404() | drf.NotFound():
             return errors.NotFound()
         case PermissionDenied() | drf.PermissionDenied():
@@ -189,7 +192,9 @@ class JsonErrorsMiddleware:
         if not request.path.startswith("/api/"):
             return None
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            return json_error(errors.BadRequest("NUL characters are not allowed.", code="nul_character"))
+            return json_error(
+                errors.BadRequest("NUL characters are not allowed.", code=CoreErrorCode.NUL_CHARACTER)
+            )
         return None
 
     def _as_json(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:

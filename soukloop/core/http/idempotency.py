@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from soukloop.core import jsonlib
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.outage import repeat_if_lost
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import BadRequest, IdempotencyMismatch
 from soukloop.core.http.requests import client_ip
 from soukloop.core.http.stored_bodies import pack_body, unpack_body
@@ -51,7 +52,7 @@ def _idempotent(handler: Handler, prepare: Callable[[Request], None] | None) -> 
             return handler(view, request, *args, **kwargs)
         if not key.strip() or len(key) > 255 or not key.isprintable():
             message = "The Idempotency-Key must have 1 to 255 printable characters."
-            raise BadRequest(message, code="bad_idempotency_key")
+            raise BadRequest(message, code=CoreErrorCode.BAD_IDEMPOTENCY_KEY)
         owner = f"user:{request.user.pk}" if request.user.is_authenticated else f"ip:{client_ip(request)}"
         record_id = _record_id(owner, key)
         fingerprint = _fingerprint(request)

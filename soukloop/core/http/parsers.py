@@ -7,6 +7,7 @@ from django.conf import settings
 from rest_framework.parsers import BaseParser
 
 from soukloop.core import jsonlib
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import BadRequest, PayloadTooLarge
 
 
@@ -30,7 +31,7 @@ class JSONParser(BaseParser):
             data = jsonlib.loads(raw)
         except ValueError as error:
             message = f"The request body is not valid JSON: {error}."
-            raise BadRequest(message, code="malformed_json") from error
+            raise BadRequest(message, code=CoreErrorCode.MALFORMED_JSON) from error
         if not isinstance(data, dict):
-            raise BadRequest("The request body must be a JSON object.", code="malformed_json")
+            raise BadRequest("The request body must be a JSON object.", code=CoreErrorCode.MALFORMED_JSON)
         return data

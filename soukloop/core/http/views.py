@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import NotFound
 
 # The pages' scripts come from this server; what they would load from other servers (a logo, a validator) is
@@ -60,4 +61,4 @@ class UnknownUrl(APIView):
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        raise NotFound("URL not found.", code="unknown_url")
+        raise NotFound("URL not found.", code=CoreErrorCode.UNKNOWN_URL)

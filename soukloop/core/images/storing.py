@@ -18,6 +18,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from soukloop.core.db.release import release_connection
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import BadRequest, Busy, PayloadTooLarge, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -150,4 +151,4 @@ def _reencode(data: bytes, side: int) -> EncodedImage:
 
 
 def _invalid(message: str) -> BadRequest:
-    return BadRequest(message, code="image_invalid", details={"image": [message]})
+    return BadRequest(message, code=CoreErrorCode.IMAGE_INVALID, details={"image": [message]})

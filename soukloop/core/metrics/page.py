@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import NotFound
 from soukloop.core.http.envelope import json_error
 from soukloop.core.http.requests import bearer_token, client_ip
@@ -23,7 +24,7 @@ from soukloop.core.metrics.processes import process_sampler
 def metrics(request: HttpRequest) -> HttpResponse:
     """Return the metrics, as text or in the OpenMetrics format; 404 to those who may not read them."""
     if not _is_allowed(request):
-        return json_error(NotFound("URL not found.", code="unknown_url"))
+        return json_error(NotFound("URL not found.", code=CoreErrorCode.UNKNOWN_URL))
     body, content_type = render(request.headers.get("Accept", ""))
     return HttpResponse(body, content_type=content_type)
 

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import Conflict
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.models import IdempotencyRecord
@@ -46,7 +47,7 @@ class Create(OpenView):
     @idempotent
     def post(self, request: Request) -> Response:
         if "refuse" in request.data:
-            raise Conflict("No.", code="refused")
+            raise Conflict("No.", code=CoreErrorCode.CONFLICT)
         row = IdempotencyRecord.objects.create(id=uuid4(), fingerprint=EFFECT, status=0, body=b"")
         if "crash" in request.data:
             raise RuntimeError("crash with a secret inside")
@@ -62,7 +63,7 @@ class Limited(OpenView):
     def post(self, request: Request) -> Response:
         match dict(request.data)["outcome"]:
             case "refused":
-                raise Conflict("No.", code="refused")
+                raise Conflict("No.", code=CoreErrorCode.CONFLICT)
             case "database lost":
                 raise OperationalError("the server closed the connection")
             case "redis lost":

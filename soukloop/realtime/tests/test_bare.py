@@ -76,7 +76,7 @@ def test_errors_have_the_same_codes_as_in_rest(server: ServerProcess, bare_clien
     client = bare_client(server, token)
     assert client.call("probe:refuse") == {
         "success": False,
-        "error": {"code": "probe_refused", "message": "No.", "details": {"why": "because"}},
+        "error": {"code": "conflict", "message": "No.", "details": {"why": "because"}},
     }
     assert client.call("probe:join", {})["error"] == {
         "code": "validation_error",

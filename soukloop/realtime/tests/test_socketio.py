@@ -71,7 +71,7 @@ def test_a_failed_command_without_acknowledgement_is_answered_with_an_error_even
     client.send("probe:refuse")
     assert client.expect("error") == {
         "event": "probe:refuse",
-        "code": "probe_refused",
+        "code": "conflict",
         "message": "No.",
         "details": {"why": "because"},
     }

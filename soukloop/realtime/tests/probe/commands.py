@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from rest_framework import serializers
 
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import Conflict
 from soukloop.realtime.commands import command
 from soukloop.realtime.events import publish, publish_on_commit
@@ -82,7 +83,7 @@ def whoami(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 @command("probe:refuse", input=None, example={})
 def refuse(session: Session, data: dict[str, Any]) -> None:
     """Raise a domain error."""
-    raise Conflict("No.", code="probe_refused", details={"why": "because"})
+    raise Conflict("No.", code=CoreErrorCode.CONFLICT, details={"why": "because"})
 
 
 @command("probe:crash", input=None, example={})

@@ -1,0 +1,19 @@
+"""The stable codes of this app's errors."""
+
+from soukloop.core.error_codes import ErrorCode
+
+
+class ListingsErrorCode(ErrorCode):
+    """Explained in docs/errors.md."""
+
+    PRODUCT_NOT_FOUND = "product_not_found"
+    CATEGORY_NOT_FOUND = "category_not_found"
+    NOT_YOUR_PRODUCT = "not_your_product"
+    SELLERS_ONLY = "sellers_only"
+    PRODUCT_INACTIVE = "product_inactive"
+    ACTIVE_PRODUCTS_LIMIT = "active_products_limit"
+    PRODUCT_ACTIVE = "product_active"
+    PRODUCT_RESERVED = "product_reserved"
+    PRODUCT_SOLD = "product_sold"
+    PRODUCT_HIDDEN = "product_hidden"
+    PRODUCT_DELETED = "product_deleted"
