@@ -14,11 +14,17 @@ from listings.models import Product
 from livestream.error_codes import LivestreamErrorCode
 from livestream.models import Clip, Replay, Stream, StreamProduct, StreamQuerySet
 from soukloop.core.db.rows import columns_of, one_row
-from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
+from soukloop.core.errors import Forbidden, NotAuthenticated, NotFound, ValidationFailed
 
 
-def visible_streams(user: User) -> StreamQuerySet:
-    """Return the streams this person may see: not those of a blocked seller, nor others' cancelled ones."""
+def visible_streams(user: User | None) -> StreamQuerySet:
+    """Return the streams this person may see: not those of a blocked seller, nor others' cancelled ones.
+
+    A guest sees the streams for everyone alone.
+    """
+    if user is None:
+        streams = Stream.objects.filter(audience=Stream.Audience.EVERYONE, seller__is_active=True)
+        return streams.exclude(status=Stream.Status.CANCELLED)
     return (
         Stream.objects.exclude(Q(status=Stream.Status.CANCELLED) & ~Q(seller=user))
         .filter(seller__is_active=True)
@@ -26,24 +32,40 @@ def visible_streams(user: User) -> StreamQuerySet:
     )
 
 
-def watchable_streams(user: User) -> StreamQuerySet:
+def watchable_streams(user: User | None) -> StreamQuerySet:
     """Return the visible streams whose audience includes this person: all of them for staff."""
-    if user.is_staff:
+    if user is None or user.is_staff:
         return visible_streams(user)
     return visible_streams(user).filter(
         Q(audience=Stream.Audience.EVERYONE) | Q(seller=user) | _follows(user, "seller_id")
     )
 
 
-def stream_visible_to(user: User, stream_id: UUID | str) -> Stream:
-    """Return a stream with its seller and category; raises NotFound.
+def stream_visible_to(user: User | None, stream_id: UUID | str) -> Stream:
+    """Return a stream with its seller and category; raises NotFound, for a guest NotAuthenticated.
 
     Staff see those of blocked and banned sellers, too.
     """
+    if user is None:
+        return _stream_for_guests(stream_id)
     streams = Stream.objects.all() if user.is_staff else visible_streams(user)
     stream = streams.select_related("seller", "category").filter(pk=stream_id).first()
     if stream is None:
         raise NotFound("Stream not found.", code=LivestreamErrorCode.STREAM_NOT_FOUND)
+    return stream
+
+
+def _stream_for_guests(stream_id: UUID | str) -> Stream:
+    """Return a stream that somebody who isn't logged in may see and watch.
+
+    Raises NotFound, or NotAuthenticated for a followers-only stream: a login may show it.
+    """
+    streams = Stream.objects.select_related("seller", "category").filter(seller__is_active=True)
+    stream = streams.exclude(status=Stream.Status.CANCELLED).filter(pk=stream_id).first()
+    if stream is None:
+        raise NotFound("Stream not found.", code=LivestreamErrorCode.STREAM_NOT_FOUND)
+    if stream.audience != Stream.Audience.EVERYONE:
+        raise NotAuthenticated("Log in to watch a stream for followers.")
     return stream
 
 
@@ -165,19 +187,26 @@ def no_longer_allowed(stream_id: UUID, viewer_ids: Iterable[UUID]) -> dict[UUID,
         }
 
 
-def watchable_stream(user: User, stream_id: UUID | str) -> Stream:
-    """Return a stream that this person may watch; raises the errors of `stream_access`."""
-    return stream_access(user, stream_id).stream
+def watchable_stream(user: User | None, stream_id: UUID | str) -> Stream:
+    """Return a stream that this person may watch; raises the errors of `stream_access`.
+
+    For a guest it raises NotFound, or NotAuthenticated for a followers-only stream.
+    """
+    return _stream_for_guests(stream_id) if user is None else stream_access(user, stream_id).stream
 
 
-def can_watch(user: User, stream: Stream) -> bool:
+def can_watch(user: User | None, stream: Stream) -> bool:
     """Return whether this person, who may see the stream, may also watch it."""
-    if stream.audience == Stream.Audience.EVERYONE or stream.seller_id == user.pk or user.is_staff:
+    if stream.audience == Stream.Audience.EVERYONE:
+        return True
+    if user is None:
+        return False
+    if stream.seller_id == user.pk or user.is_staff:
         return True
     return Follow.objects.filter(follower=user, followed=stream.seller_id).exists()
 
 
-def clip_of(stream: Stream, clip_id: UUID | str, *, user: User) -> Clip:
+def clip_of(stream: Stream, clip_id: UUID | str, *, user: User | None) -> Clip:
     """Return a clip of a stream that this person may watch; raises NotFound, also while it isn't ready."""
     clip = clips_of(stream, user=user).filter(pk=clip_id).first()
     if clip is None:
@@ -185,11 +214,11 @@ def clip_of(stream: Stream, clip_id: UUID | str, *, user: User) -> Clip:
     return clip
 
 
-def clips_of(stream: Stream, *, user: User) -> QuerySet[Clip]:
+def clips_of(stream: Stream, *, user: User | None) -> QuerySet[Clip]:
     """Return the clips that this person may see of a stream that they may watch; its seller sees all."""
     replay = getattr(stream, "replay", None)
     clips = Clip.objects.filter(stream=stream).order_by("-created_at", "-pk")
-    if stream.seller_id == user.pk:
+    if user is not None and stream.seller_id == user.pk:
         return clips
     if replay is None or replay.state == Replay.State.WITHDRAWN:
         return clips.none()

@@ -60,7 +60,7 @@ class ReplayClock:
         return round(position, 3)
 
 
-def replay_page(stream: Stream, replay: Replay, *, viewer_id: UUID, after_seq: int) -> dict[str, Any]:
+def replay_page(stream: Stream, replay: Replay, *, viewer_id: UUID | None, after_seq: int) -> dict[str, Any]:
     """Return a stream's replay with all its tags and up to CATCH_UP_MAX chat messages after a seq."""
     is_ready = replay.state == Replay.State.READY
     clock = ReplayClock(replay.parts)

@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from accounts.models import User
 from livestream.access import visible_streams, watchable_streams
 from livestream.models import Stream, StreamProduct
+from soukloop.core.errors import NotAuthenticated
 
 
 def with_card_fields(streams: QuerySet[Stream]) -> QuerySet[Stream]:
@@ -25,17 +26,23 @@ def stream_with_card_fields(stream_id: UUID) -> Stream:
 
 
 def list_streams(
-    user: User,
+    user: User | None,
     *,
     status: str | None = None,
     category: str | None = None,
     seller_id: UUID | None = None,
     mine: bool = False,
 ) -> QuerySet[Stream]:
-    """Return the streams this person may watch, or with `mine` all of their own, newest first."""
-    streams = visible_streams(user).of_seller(user.pk) if mine else watchable_streams(user)
+    """Return the streams this person may watch, or with `mine` all of their own, newest first.
+
+    Raises NotAuthenticated for `mine` of a guest.
+    """
     if not mine:
-        streams = streams.exclude(status=Stream.Status.CANCELLED)
+        streams = watchable_streams(user).exclude(status=Stream.Status.CANCELLED)
+    elif user is None:
+        raise NotAuthenticated
+    else:
+        streams = visible_streams(user).of_seller(user.pk)
     if status:
         streams = streams.filter(status=status)
     if category:
@@ -45,7 +52,7 @@ def list_streams(
     return with_card_fields(streams).order_by("-created_at", "pk")
 
 
-def list_live_streams(user: User, *, category: str | None = None) -> QuerySet[Stream]:
+def list_live_streams(user: User | None, *, category: str | None = None) -> QuerySet[Stream]:
     """Return the live streams this person may watch, the most watched first."""
     streams = watchable_streams(user).live()
     if category:

@@ -67,7 +67,7 @@ class ClipListOutput(serializers.Serializer[None]):
     items = ClipOutput(many=True)
 
 
-def clip_body(clip: Clip, stream: Stream, *, viewer_id: UUID) -> dict[str, Any]:
+def clip_body(clip: Clip, stream: Stream, *, viewer_id: UUID | None) -> dict[str, Any]:
     """Return a clip as clients receive it."""
     is_withdrawn = is_video_withdrawn(stream)
     is_ready = clip.state == Clip.State.READY and not is_withdrawn

@@ -120,7 +120,7 @@ def seller_body(stream: Stream) -> dict[str, Any]:
     return person_payload(stream.seller) | {"isVerified": stream.seller.is_verified}
 
 
-def card_body(stream: Stream, *, viewer_id: UUID, can_watch: bool = True) -> dict[str, Any]:
+def card_body(stream: Stream, *, viewer_id: UUID | None, can_watch: bool = True) -> dict[str, Any]:
     """Return a stream loaded with `with_card_fields`, without video URLs unless the viewer `can_watch`."""
     live_video = media_addresses(stream, viewer_id) if stream.is_live and can_watch else None
     return {
@@ -149,14 +149,14 @@ def card_body(stream: Stream, *, viewer_id: UUID, can_watch: bool = True) -> dic
     }
 
 
-def _poster_url(stream: Stream, viewer_id: UUID, can_watch: bool) -> str | None:
+def _poster_url(stream: Stream, viewer_id: UUID | None, can_watch: bool) -> str | None:
     has_poster = can_watch and vod_url(stream, viewer_id) is not None and stream.replay.has_poster
     found = media_addresses(stream, viewer_id) if has_poster else None
     return found.poster if found else None
 
 
 def stream_body(
-    stream: Stream, products: list[StreamProduct], *, viewer_id: UUID, can_watch: bool = True
+    stream: Stream, products: list[StreamProduct], *, viewer_id: UUID | None, can_watch: bool = True
 ) -> dict[str, Any]:
     return {
         **card_body(stream, viewer_id=viewer_id, can_watch=can_watch),

@@ -4,11 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from accounts.authentication import current_user
+from accounts.authentication import current_user, current_user_or_none
 from livestream import access
 from livestream.selectors.chat import chat_page
 from livestream.serializers.chat import ChatPageOutput, ChatRulesOutput, chat_rules_body
@@ -21,9 +22,12 @@ _VIEWER = OpenApiExample("A viewer", {"user_id": "c0a8d7b2-3c1d-4a55-8f43-0f8f8a
 
 
 class StreamChatViewSet(ViewSet):
-    """The chat of a stream."""
+    """The chat of a stream; guests read that of a stream for everyone."""
 
     rate_scope: Any = None
+
+    def get_permissions(self) -> list[Any]:
+        return [AllowAny() if self.action == "list" else IsAuthenticated()]
 
     @extend_schema(
         tags=_TAGS,
@@ -35,7 +39,7 @@ class StreamChatViewSet(ViewSet):
     )
     def list(self, request: Request, stream_id: UUID) -> Response:
         query = validated_query(ChatQuery, request.query_params)
-        stream = access.watchable_stream(current_user(request), stream_id)
+        stream = access.watchable_stream(current_user_or_none(request), stream_id)
         items, has_more = chat_page(stream, **query)
         return Response({"items": items, "hasMore": has_more, "lastSeq": stream.last_chat_seq})
 

@@ -4,11 +4,12 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from accounts.authentication import current_user
+from accounts.authentication import current_user, current_user_or_none
 from livestream import access
 from livestream.serializers.clips import ClipInput, ClipListOutput, ClipOutput, clip_body
 from livestream.services import clips
@@ -19,9 +20,12 @@ _TAGS = ["Live streams"]
 
 
 class ClipViewSet(ViewSet):
-    """The clips of a stream."""
+    """The clips of a stream; guests see those of a stream for everyone."""
 
     rate_scope: Any = None
+
+    def get_permissions(self) -> list[Any]:
+        return [AllowAny() if self.action in ("list", "retrieve") else IsAuthenticated()]
 
     @extend_schema(
         tags=_TAGS,
@@ -51,17 +55,18 @@ class ClipViewSet(ViewSet):
         responses=ClipListOutput,
     )
     def list(self, request: Request, stream_id: UUID) -> Response:
-        user = current_user(request)
+        user = current_user_or_none(request)
         stream = access.watchable_stream(user, stream_id)
+        viewer_id = user.pk if user else None
         found = access.clips_of(stream, user=user)
-        return Response({"items": [clip_body(clip, stream, viewer_id=user.pk) for clip in found]})
+        return Response({"items": [clip_body(clip, stream, viewer_id=viewer_id) for clip in found]})
 
     @extend_schema(tags=_TAGS, summary="Show a clip", responses=ClipOutput)
     def retrieve(self, request: Request, stream_id: UUID, clip_id: UUID) -> Response:
-        user = current_user(request)
+        user = current_user_or_none(request)
         stream = access.watchable_stream(user, stream_id)
         clip = access.clip_of(stream, clip_id, user=user)
-        return Response(clip_body(clip, stream, viewer_id=user.pk))
+        return Response(clip_body(clip, stream, viewer_id=user.pk if user else None))
 
     @extend_schema(
         tags=_TAGS,

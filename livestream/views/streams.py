@@ -5,11 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from accounts.authentication import current_user
+from accounts.authentication import current_user, current_user_or_none
 from accounts.models import User
 from livestream import access
 from livestream.error_codes import LivestreamErrorCode
@@ -57,9 +58,13 @@ _TAGS = ["Live streams"]
 
 
 class StreamViewSet(ViewSet):
-    """The user's own streams, and those the user may watch."""
+    """The user's own streams, and those the user may watch; guests read those for everyone."""
 
     rate_scope: Any = None
+
+    def get_permissions(self) -> list[Any]:
+        is_for_guests = self.action in ("list", "live", "retrieve", "replay")
+        return [AllowAny() if is_for_guests else IsAuthenticated()]
 
     @extend_schema(
         tags=_TAGS,
@@ -102,7 +107,7 @@ class StreamViewSet(ViewSet):
     )
     def list(self, request: Request) -> Response:
         query = validated_query(StreamsQuery, request.query_params)
-        user = current_user(request)
+        user = current_user_or_none(request)
         return Response(paginate(list_streams(user, **query), page_of(request), _cards_for(user)))
 
     @extend_schema(
@@ -114,14 +119,13 @@ class StreamViewSet(ViewSet):
     )
     def live(self, request: Request) -> Response:
         query = validated_query(LiveQuery, request.query_params)
-        user = current_user(request)
+        user = current_user_or_none(request)
         return Response(paginate(list_live_streams(user, **query), page_of(request), _cards_for(user)))
 
     @extend_schema(tags=_TAGS, summary="Show a stream", responses=StreamOutput)
     def retrieve(self, request: Request, stream_id: UUID) -> Response:
-        return Response(
-            _detail(current_user(request), access.stream_visible_to(current_user(request), stream_id))
-        )
+        user = current_user_or_none(request)
+        return Response(_detail(user, access.stream_visible_to(user, stream_id)))
 
     @extend_schema(
         tags=_TAGS,
@@ -221,23 +225,24 @@ class StreamViewSet(ViewSet):
     )
     def replay(self, request: Request, stream_id: UUID) -> Response:
         query = validated_query(ReplayQuery, request.query_params)
-        stream = access.watchable_stream(current_user(request), stream_id)
+        user = current_user_or_none(request)
+        stream = access.watchable_stream(user, stream_id)
         replay = replay_of(stream)
         if replay is None or stream.status != Stream.Status.ENDED:
             raise NotFound("This stream has no replay.", code=LivestreamErrorCode.REPLAY_NOT_FOUND)
-        viewer_id = current_user(request).pk
-        return Response(replay_page(stream, replay, viewer_id=viewer_id, **query))
+        return Response(replay_page(stream, replay, viewer_id=user.pk if user else None, **query))
 
 
-def _cards_for(user: User) -> Callable[[Sequence[Stream]], list[Any]]:
-    return lambda rows: [card_body(stream, viewer_id=user.pk) for stream in rows]
+def _cards_for(user: User | None) -> Callable[[Sequence[Stream]], list[Any]]:
+    viewer_id = user.pk if user else None
+    return lambda rows: [card_body(stream, viewer_id=viewer_id) for stream in rows]
 
 
-def _detail(user: User, stream: Stream) -> dict[str, Any]:
+def _detail(user: User | None, stream: Stream) -> dict[str, Any]:
     stream = stream_with_card_fields(stream.pk)
     return stream_body(
         stream,
         products_in_stream(stream),
-        viewer_id=user.pk,
+        viewer_id=user.pk if user else None,
         can_watch=access.can_watch(user, stream) and not is_video_withdrawn(stream),
     )
