@@ -1,25 +1,21 @@
 """The handshake of a connection, on either transport: checking its origin and identifying its user."""
 
 import logging
-import re
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs
-
-from django.conf import settings
 
 from soukloop.core.batching import AsyncBatcher
 from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import Forbidden, NotAuthenticated, ServerError
 from soukloop.core.http.envelope import domain_error
+from soukloop.core.http.origins import is_trusted_origin
 from soukloop.core.http.requests import bearer_token
 from soukloop.realtime.dispatch import run_in_thread
 from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.sessions import Credentials, SocketUser, authenticate
 
 logger = logging.getLogger("soukloop.socket")
-
-_ORIGIN = re.compile(r"(https?|wss?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
 
 
 async def identify_user(
@@ -72,34 +68,3 @@ def check_origin(headers: dict[bytes, bytes]) -> None:
         raise Forbidden(
             "Connections from this site are not allowed.", code=RealtimeErrorCode.ORIGIN_NOT_ALLOWED
         )
-
-
-class _Origin(NamedTuple):
-    scheme: str
-    host: str
-    port: int
-
-
-def is_trusted_origin(origin: str, host: str) -> bool:
-    """Return whether the origin is in TRUSTED_ORIGINS or is the requested host itself.
-
-    All three of scheme, host and port count; with DEBUG, any port of the same machine is trusted.
-    """
-    parsed = _parse_origin(origin)
-    if parsed is None:
-        return False
-    if parsed in map(_parse_origin, settings.TRUSTED_ORIGINS) or parsed == _parse_origin(
-        f"{parsed.scheme}://{host}"
-    ):
-        return True
-    return settings.DEBUG and parsed.host in ("localhost", "127.0.0.1", "[::1]")
-
-
-def _parse_origin(text: str) -> _Origin | None:
-    """Return the parts of an origin, or None for any other text; `urlsplit` would ignore a part of it."""
-    found = _ORIGIN.fullmatch(text.lower())
-    if found is None:
-        return None
-    # Some native clients send the socket's own URL.
-    scheme = {"ws": "http", "wss": "https"}.get(found[1], found[1])
-    return _Origin(scheme, found[2], int(found[3] or {"http": 80, "https": 443}[scheme]))

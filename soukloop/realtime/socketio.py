@@ -13,6 +13,7 @@ from soukloop.core import jsonlib
 from soukloop.core.errors import BadRequest, DomainError
 from soukloop.core.http.body_limit import Asgi, BodyLimit, read_body, with_length
 from soukloop.core.http.envelope import error_body
+from soukloop.core.http.origins import is_trusted_origin
 from soukloop.realtime import lifecycle
 from soukloop.realtime.dispatch import dispatch
 from soukloop.realtime.engine import (
@@ -23,7 +24,7 @@ from soukloop.realtime.engine import (
     PacketQueue,
 )
 from soukloop.realtime.error_codes import RealtimeErrorCode
-from soukloop.realtime.handshake import identify_user, is_trusted_origin, query_value
+from soukloop.realtime.handshake import identify_user, query_value
 from soukloop.realtime.members import FLOODING, Member
 
 logger = logging.getLogger("soukloop.socket")

@@ -10,7 +10,7 @@ from django.db import transaction
 from accounts.models import User
 from accounts.services.tickets import issue_ws_ticket
 from accounts.tokens import access_token_for
-from soukloop.realtime.handshake import is_trusted_origin
+from soukloop.core.http.origins import is_trusted_origin
 from soukloop.realtime.publisher import publisher
 from soukloop.realtime.sessions import close_user_sessions_on_commit
 from soukloop.realtime.testing.servers import ServerProcess
