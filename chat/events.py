@@ -11,6 +11,7 @@ from django.conf import settings
 
 from chat.models import Conversation, Message
 from soukloop.core import jsonlib
+from soukloop.core.images import picture, picture_payload
 from soukloop.realtime.events import EventSpec, declare_event, publish, publish_on_commit
 from soukloop.realtime.rooms import user_room
 
@@ -26,6 +27,7 @@ MESSAGE_EXAMPLE = {
     "username": "testseller",
     "content": "Yes! It's available. Would you like to see more photos?",
     "messageType": "text",
+    "image": None,
     "data": {},
     "clientMessageId": "phone-17",
     "timestamp": "2025-10-18T10:05:00.123456Z",
@@ -105,6 +107,7 @@ def message_payload(message: Message) -> dict[str, Any]:
         "username": message.sender.username if message.sender else None,
         "content": message.shown_content,
         "messageType": message.message_type,
+        "image": picture_payload(picture(message.shown_picture)),
         "data": message.shown_data,
         "clientMessageId": message.client_message_id,
         "timestamp": jsonlib.isoformat(message.created_at),

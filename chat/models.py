@@ -176,6 +176,11 @@ class Message(models.Model):
         return self.content
 
     @property
+    def shown_picture(self) -> str:
+        """The name of the uploaded image; empty for other messages, and once staff hid the message."""
+        return "" if self.hidden_at is not None else self.data.get("upload", "")
+
+    @property
     def shown_data(self) -> dict[str, Any]:
         if self.hidden_at is not None:
             return {}

@@ -22,7 +22,9 @@ from soukloop.realtime.attention import attentive_among
 CHAT_PARTNERS_MAX = 500
 
 _PERSON = ("id", "username", "full_name", "avatar", "is_verified", "is_active")
-_PRODUCT = ("id", "title", "price", "currency", "thumbnail_url", "status")
+_PRODUCT = (
+    *("id", "title", "price", "currency", "thumbnail_url", "image_urls", "video_thumbnail_url", "status"),
+)
 
 
 @cache

@@ -14,7 +14,7 @@ from chat.models import Conversation, Message
 from listings.serializers.products import ProductCardOutput, product_card
 from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.core.http.pagination import PageOutput
-from soukloop.core.images import ImageUploadInput
+from soukloop.core.images import ImageUploadInput, PictureOutput, picture
 
 _validate_url = URLValidator(schemes=["http", "https"], message="Enter the http or https URL of an image.")
 IMAGE_URL_MAX_LENGTH = 2000
@@ -82,6 +82,7 @@ class MessageOutput(serializers.Serializer[None]):
     sender_id = serializers.UUIDField(allow_null=True, help_text="Null for messages of the platform")
     message_type = serializers.ChoiceField(choices=Message.Type.choices)
     content = serializers.CharField(help_text="The text, or the URL of the image")
+    image = PictureOutput(allow_null=True, help_text="Of a message of the type `image`")
     data = serializers.DictField(  # type: ignore[assignment]
         help_text="Details of an offer or a system message; an image's size"
     )
@@ -178,6 +179,7 @@ def message_body(message: Message) -> dict[str, Any]:
         "sender_id": message.sender_id,
         "message_type": message.message_type,
         "content": message.shown_content,
+        "image": picture(message.shown_picture),
         "data": message.shown_data,
         "client_message_id": message.client_message_id,
         "is_hidden": message.hidden_at is not None,

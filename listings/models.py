@@ -191,6 +191,11 @@ class Product(models.Model):
         return self.title
 
     @property
+    def image_url(self) -> str:
+        """The picture that stands for the product: its first image, or else its video's thumbnail."""
+        return self.image_urls[0] if self.image_urls else self.video_thumbnail_url
+
+    @property
     def is_available(self) -> bool:
         return self.status == self.Status.ACTIVE
 

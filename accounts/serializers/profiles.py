@@ -7,7 +7,7 @@ from rest_framework import serializers
 from accounts.models import User
 from accounts.serializers.fields import EmailAddressField, PasswordField, PhoneField, UsernameField
 from soukloop.core.http.fields import LocationField, PlainTextField, location_body
-from soukloop.core.images import public_url
+from soukloop.core.images import PictureOutput, picture, public_url
 
 
 class ProfileInput(serializers.Serializer[None]):
@@ -43,6 +43,7 @@ class MeOutput(serializers.Serializer[None]):
     language = serializers.ChoiceField(choices=User.Language.choices, help_text="Of notifications and emails")
     bio = serializers.CharField()
     avatar_url = serializers.URLField(allow_null=True)
+    avatar = PictureOutput(allow_null=True)
     neighborhood = serializers.CharField()
     location = LocationField(allow_null=True)
     is_verified = serializers.BooleanField(help_text="Email or phone confirmed with a code")
@@ -66,6 +67,7 @@ def me_body(user: User) -> dict[str, Any]:
         "language": user.language,
         "bio": user.bio,
         "avatar_url": public_url(user.avatar),
+        "avatar": picture(user.avatar),
         "neighborhood": user.neighborhood,
         "location": user.location and location_body(user.location),
         "is_verified": user.is_verified,

@@ -19,6 +19,7 @@ from accounts.services.registration import check_available, save_unique
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.images import delete_image, store_image
+from soukloop.core.images.earlier import with_sizes
 
 AVATAR_SIDE = 512
 
@@ -71,6 +72,20 @@ def set_avatar(*, actor: User, upload: "UploadedFile[Any]") -> User:
 
 def remove_avatar(*, actor: User) -> User:
     return _replace_avatar(actor, "")
+
+
+def add_sizes_to_avatars() -> int:
+    """Store the avatars of earlier versions again, with smaller sizes; return how many people's were."""
+    changed = 0
+    for user_id, name in User.objects.exclude(avatar="").values_list("pk", "avatar").iterator():
+        new_name = with_sizes(name)
+        # Unless the avatar was replaced meanwhile.
+        if new_name and User.objects.filter(pk=user_id, avatar=name).update(avatar=new_name):
+            delete_image(name)
+            changed += 1
+        elif new_name:
+            delete_image(new_name)
+    return changed
 
 
 def _replace_avatar(actor: User, name: str) -> User:

@@ -40,6 +40,7 @@ def test_a_profile_shows_what_is_public_and_nothing_else(
         "username": "layla",
         "full_name": seller.full_name,
         "avatar_url": None,
+        "avatar": None,
         "role": "seller",
         "is_verified": True,
         "has_verified_badge": False,

@@ -17,6 +17,7 @@ from accounts.services.moderation import ban_user
 from accounts.tests.calls import code_of, log_in
 from accounts.tests.factories import PASSWORD, block, client_for, follow, make_staff, make_user
 from soukloop.core.errors import NotAuthenticated
+from soukloop.core.images import picture
 from soukloop.core.redis.client import redis_client
 
 pytestmark = pytest.mark.django_db
@@ -209,14 +210,17 @@ def test_an_avatar_is_uploaded_replaced_and_removed(
     assert answer.status_code == 200
     url = answer.json()["data"]["avatar_url"]
     assert url.startswith("https://media.example/avatars/")
-    [stored] = [path for path in storage.rglob("*") if path.is_file()]
-    assert Image.open(stored).size == (512, 256)
+    avatar = answer.json()["data"]["avatar"]
+    assert (avatar["url"], avatar["width"], avatar["height"]) == (url, 512, 256)
+    assert [size["width"] for size in avatar["sizes"]] == [320, 512]
+    stored = [path for path in storage.rglob("*") if path.is_file()]
+    assert Image.open(storage / url.removeprefix("https://media.example/")).size == (512, 256)
     public = client.get(f"/api/v1/users/{user.pk}").json()["data"]
-    assert public["avatar_url"] == url
+    assert (public["avatar_url"], public["avatar"]) == (url, avatar)
 
     with django_capture_on_commit_callbacks(execute=True):
         assert upload(client, photo("PNG")).json()["data"]["avatar_url"] != url
-    assert not stored.exists()
+    assert not any(path.exists() for path in stored)
     with django_capture_on_commit_callbacks(execute=True):
         assert client.delete(f"{ME}/avatar").json()["data"]["avatar_url"] is None
     assert [path for path in storage.rglob("*") if path.is_file()] == []
@@ -227,7 +231,7 @@ def test_an_upload_that_is_not_a_picture_is_refused_and_the_avatar_remains(
 ) -> None:
     upload(client, photo())
     user.refresh_from_db()
-    before = user.avatar
+    before, files = user.avatar, set(storage.rglob("*.*"))
     fake = SimpleUploadedFile("me.jpg", b"<html><script>alert(1)</script>", content_type="image/jpeg")
     assert code_of(upload(client, fake)) == (400, "image_invalid")
     assert code_of(upload(client, SimpleUploadedFile("me.jpg", b""))) == (400, "validation_error")
@@ -244,7 +248,20 @@ def test_an_upload_that_is_not_a_picture_is_refused_and_the_avatar_remains(
     assert answer.status_code == 400
     user.refresh_from_db()
     assert user.avatar == before
-    assert len(list(storage.rglob("*.*"))) == 1
+    assert set(storage.rglob("*.*")) == files
+
+
+def test_avatars_of_earlier_versions_get_sizes_once(user: Any, storage: Any) -> None:
+    (storage / "avatars").mkdir(parents=True)
+    (storage / "avatars" / "old.jpg").write_bytes(photo().read())
+    type(user).objects.filter(pk=user.pk).update(avatar="avatars/old.jpg")
+    assert profiles.add_sizes_to_avatars() == 1
+    user.refresh_from_db()
+    shown = picture(user.avatar)
+    assert shown is not None
+    assert shown["sizes"]
+    assert not (storage / "avatars" / "old.jpg").exists()
+    assert profiles.add_sizes_to_avatars() == 0
 
 
 # --- The end -----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
@@ -13,8 +14,10 @@ from chat.models import Conversation, Message
 from chat.serializers import (
     MessageOutput,
 )
+from chat.services.pictures import add_sizes_to_messages
 from chat.tests.factories import field_names, look_at, make_conversation, make_message
 from notifications.models import Notification
+from soukloop.core.images import picture
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/conversations"
@@ -159,7 +162,10 @@ class TestUploads:
         assert data["message_type"] == "image"
         assert data["content"].startswith("http://media.test/uploads/chat/")
         assert data["data"] == {"width": 40, "height": 30}
-        assert len(list(self.folder.rglob("*.*"))) == 1
+        image = data["image"]
+        assert (image["url"], image["width"], image["height"]) == (data["content"], 40, 30)
+        assert [size["width"] for size in image["sizes"]] == [40]
+        assert len(list(self.folder.rglob("*.*"))) == 2
 
     def test_a_picture_that_the_sender_uploaded_is_sent_by_its_url(self) -> None:
         conversation = make_conversation()
@@ -194,7 +200,21 @@ class TestUploads:
         conversation = make_conversation()
         one, two = (self.send(conversation, image=png(), client_message_id="p-1") for _ in range(2))
         assert one.json()["data"] == two.json()["data"]
-        assert len(list(self.folder.rglob("*.*"))) == 1
+        assert len(list(self.folder.rglob("*.*"))) == 2
+
+    def test_pictures_of_earlier_messages_get_sizes_once(self) -> None:
+        conversation = make_conversation()
+        stored = png()
+        name = f"chat/{conversation.buyer_id}/old.png"
+        default_storage.save(name, stored)
+        message = make_message(conversation, message_type="image", data={"upload": name, "width": 40})
+        assert add_sizes_to_messages() == 1
+        message.refresh_from_db()
+        shown = picture(message.shown_picture)
+        assert shown is not None
+        assert [size["width"] for size in shown["sizes"]] == [40]
+        assert message.data["width"] == 40
+        assert add_sizes_to_messages() == 0
 
     def test_an_upload_that_is_not_a_picture_is_refused_and_not_stored(self) -> None:
         conversation = make_conversation()

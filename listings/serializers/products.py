@@ -10,6 +10,7 @@ from accounts.serializers.people import PersonCardOutput, person_card_body
 from listings.models import Product
 from listings.serializers.fields import CategoryField, TagField, WebAddressField
 from soukloop.core.http.fields import LocationField, PlainTextField, location_body
+from soukloop.core.images import PictureOutput, picture_at
 from soukloop.core.money import PriceField
 
 
@@ -70,6 +71,7 @@ class CardOutput(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=Product.Status.choices)
     neighborhood = serializers.CharField()
     thumbnail_url = serializers.CharField(allow_null=True)
+    image = PictureOutput(allow_null=True, help_text="The first image, or the video's thumbnail")
     video_url = serializers.CharField(allow_null=True)
     is_live = serializers.BooleanField()
     live_stream_id = serializers.UUIDField(allow_null=True)
@@ -88,6 +90,7 @@ class ProductOutput(CardOutput):
 
     description = serializers.CharField()
     image_urls = serializers.ListField(child=serializers.CharField())
+    images = PictureOutput(many=True, help_text="Those of `image_urls`, in the same order")
     video_thumbnail_url = serializers.CharField(allow_null=True)
     tags = serializers.ListField(child=serializers.CharField())
     platform_fee = serializers.FloatField()
@@ -107,12 +110,6 @@ class FavoriteOutput(serializers.Serializer[Any]):
     favorite_count = serializers.IntegerField()
 
 
-class ImageOutput(serializers.Serializer[Any]):
-    url = serializers.CharField(help_text="Send it in `image_urls`")
-    width = serializers.IntegerField()
-    height = serializers.IntegerField()
-
-
 class ProductCardOutput(serializers.Serializer[Any]):
     """A short form of a product, in conversations and offers."""
 
@@ -121,6 +118,7 @@ class ProductCardOutput(serializers.Serializer[Any]):
     price = serializers.FloatField()
     currency = serializers.CharField()
     thumbnail_url = serializers.URLField()
+    image = PictureOutput(allow_null=True)
     status = serializers.ChoiceField(choices=Product.Status.choices)
 
 
@@ -132,6 +130,7 @@ def product_card(product: Product) -> dict[str, Any]:
         "price": product.price,
         "currency": product.currency,
         "thumbnail_url": product.thumbnail_url,
+        "image": picture_at(product.image_url),
         "status": product.status,
     }
 
@@ -154,6 +153,8 @@ def product_body(product: Product, viewer: User | None, *, is_favorite: bool = F
         "seller_payout": product.seller_payout,
         "neighborhood": product.neighborhood,
         "image_urls": product.image_urls,
+        "images": [picture_at(url) for url in product.image_urls],
+        "image": picture_at(product.image_url),
         "thumbnail_url": product.thumbnail_url or None,
         "video_url": product.video_url or None,
         "video_thumbnail_url": product.video_thumbnail_url or None,

@@ -1,6 +1,7 @@
 """Storing uploaded images of products, and creating thumbnails of them."""
 
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -10,6 +11,7 @@ from accounts.models import User
 from listings.models import Product
 from soukloop.core import images
 from soukloop.core.images import StoredImage
+from soukloop.core.images.earlier import with_sizes
 from soukloop.core.uploads import stored_name
 
 FOLDER = "products"
@@ -38,3 +40,26 @@ def make_thumbnail(*, product: Product) -> None:
     Product.objects.filter(pk=product.pk, image_urls=product.image_urls).update(
         thumbnail_url=default_storage.url(thumbnail)
     )
+
+
+def add_sizes_to_products() -> int:
+    """Store products' images of earlier versions again, with smaller sizes; return of how many products.
+
+    The earlier files stay: apps may still show them.
+    """
+    changed = 0
+    rows = Product.objects.exclude(image_urls=[]).values_list("pk", "seller_id", "image_urls")
+    for product_id, seller_id, urls in rows.iterator():
+        new_urls = [_url_with_sizes(url, seller_id) for url in urls]
+        # Unless the product was edited meanwhile.
+        unchanged = Product.objects.filter(pk=product_id, image_urls=urls)
+        if new_urls != urls and unchanged.update(image_urls=new_urls):
+            changed += 1
+    return changed
+
+
+def _url_with_sizes(url: str, seller_id: UUID) -> str:
+    name = stored_name(url)
+    is_own = name is not None and name.startswith(f"{FOLDER}/{seller_id}/")
+    new_name = with_sizes(name) if name and is_own else None
+    return default_storage.url(new_name) if new_name else url

@@ -18,6 +18,7 @@ from listings.models import Product
 from listings.services import images
 from listings.tests.bodies import COMMUNITY_BODY
 from listings.tests.factories import make_product
+from soukloop.core.images import picture_at
 
 pytestmark = pytest.mark.django_db
 
@@ -94,3 +95,43 @@ def test_file_that_is_not_an_image_is_refused(media: Any, content: Any) -> None:
 
 def test_upload_needs_a_login(media: Any) -> None:
     assert upload(APIClient()).status_code == 401
+
+
+def test_a_product_shows_the_sizes_of_its_images_in_lists_and_on_its_page(media: Any) -> None:
+    client = client_for(make_seller())
+    stored = upload(client).json()["data"]
+    assert [size["width"] for size in stored["sizes"]] == [320, 640, 1200]
+    urls = [stored["url"], "https://example.com/other.jpg"]
+    created = client.post("/api/v1/products", COMMUNITY_BODY | {"image_urls": urls}).json()["data"]
+    external = {"url": urls[1], "width": None, "height": None, "blurhash": None, "sizes": []}
+    assert created["images"] == [stored, external]
+    assert created["image"] == stored
+    place = {"latitude": 25.0772, "longitude": 55.1369}
+    [card] = client.get("/api/v1/feeds/community", place).json()["data"]["items"]
+    assert card["image"] == stored
+
+
+def test_a_product_without_images_shows_its_videos_thumbnail() -> None:
+    product = make_product(image_urls=[], video_thumbnail_url="https://example.com/t.jpg")
+    shown = APIClient().get(f"/api/v1/products/{product.pk}").json()["data"]
+    assert shown["images"] == []
+    assert shown["image"]["url"] == "https://example.com/t.jpg"
+
+
+def test_images_of_earlier_versions_get_sizes_once(media: Any) -> None:
+    product = make_product()
+    folder = media / "products" / str(product.seller_id)
+    folder.mkdir(parents=True)
+    (folder / "old.jpg").write_bytes(image_file().read())
+    base = f"http://localhost:8080/uploads/products/{product.seller_id}"
+    Product.objects.update(
+        image_urls=[f"{base}/old.jpg", f"{base}/missing.jpg", "https://example.com/other.jpg"]
+    )
+    assert images.add_sizes_to_products() == 1
+    product.refresh_from_db()
+    first, *others = product.image_urls
+    shown = picture_at(first)
+    assert shown is not None
+    assert [size["width"] for size in shown["sizes"]] == [320, 640, 1200]
+    assert others == [f"{base}/missing.jpg", "https://example.com/other.jpg"]
+    assert images.add_sizes_to_products() == 0

@@ -26,7 +26,6 @@ from listings.serializers.lists import CardPageOutput, FavoritesOutput
 from listings.serializers.products import (
     CardOutput,
     FavoriteOutput,
-    ImageOutput,
     ProductInput,
     ProductOutput,
     product_body,
@@ -37,7 +36,7 @@ from soukloop.core.http.idempotency import idempotent, idempotent_after
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of
 from soukloop.core.http.requests import client_ip
 from soukloop.core.http.validation import NoInput, validated, validated_changes
-from soukloop.core.images import ImageUploadInput, reencode_uploads
+from soukloop.core.images import ImageUploadInput, PictureOutput, picture, reencode_uploads
 
 _TAGS = ["Products"]
 _COMMUNITY_EXAMPLE = {
@@ -228,7 +227,7 @@ class Images(APIView):
         description="Send a JPEG, PNG, WebP or HEIC of at most 10 MB in the form field `image`, and use the"
         " returned `url` in `image_urls`. The image is encoded again, without metadata such as its location.",
         request={"multipart/form-data": ImageUploadInput},
-        responses={201: ImageOutput},
+        responses={201: PictureOutput},
         examples=[
             OpenApiExample(
                 "A photo of the product",
@@ -242,7 +241,7 @@ class Images(APIView):
     def post(self, request: Request) -> Response:
         data = validated(ImageUploadInput, request.data)
         stored = images.upload_image(actor=current_user(request), upload=data["image"])
-        return Response({"url": stored.url, "width": stored.width, "height": stored.height}, status=201)
+        return Response(picture(stored.name), status=201)
 
 
 def _product_response(product: Product, viewer: User | None) -> Response:

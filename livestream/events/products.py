@@ -5,6 +5,7 @@ from uuid import UUID
 from livestream.events.examples import EXAMPLE_PRODUCT_ID, EXAMPLE_STREAM_ID
 from livestream.models import ProductTag
 from livestream.rooms import stream_room
+from soukloop.core.images import picture_at, picture_payload
 from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
 
 PRODUCT_TAGGED = declare_event(
@@ -18,6 +19,13 @@ PRODUCT_TAGGED = declare_event(
             "price": 850.00,
             "currency": "AED",
             "thumbnailUrl": "https://example.com/image1.jpg",
+            "image": {
+                "url": "https://example.com/image1.jpg",
+                "width": None,
+                "height": None,
+                "blurhash": None,
+                "sizes": [],
+            },
             "x": 0.42,
             "y": 0.63,
             "timestampSeconds": 120,
@@ -44,6 +52,7 @@ def publish_product_tagged(tag: ProductTag) -> None:
         "price": stream_product.product.price,
         "currency": stream_product.product.currency,
         "thumbnailUrl": stream_product.product.thumbnail_url or None,
+        "image": picture_payload(picture_at(stream_product.product.image_url)),
         "x": tag.x,
         "y": tag.y,
         "timestampSeconds": tag.timestamp_seconds,

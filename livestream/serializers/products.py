@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from livestream.models import StreamProduct
+from soukloop.core.images import PicturePayload, picture_at, picture_payload
 
 
 class StreamProductOutput(serializers.Serializer[None]):
@@ -13,6 +14,7 @@ class StreamProductOutput(serializers.Serializer[None]):
     price = serializers.FloatField()
     currency = serializers.CharField()
     thumbnailUrl = serializers.URLField(allow_null=True)
+    image = PicturePayload(allow_null=True)
     status = serializers.CharField()
     position = serializers.IntegerField()
     clicks = serializers.IntegerField()
@@ -34,6 +36,7 @@ def stream_product_body(stream_product: StreamProduct) -> dict[str, Any]:
         "price": product.price,
         "currency": product.currency,
         "thumbnailUrl": product.thumbnail_url or None,
+        "image": picture_payload(picture_at(product.image_url)),
         "status": product.status,
         "position": stream_product.position,
         "clicks": stream_product.clicks,

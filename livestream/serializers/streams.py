@@ -13,12 +13,14 @@ from livestream.selectors.playback import media_addresses
 from livestream.selectors.replays import expected_vod_url, vod_url
 from livestream.serializers.products import StreamProductOutput, stream_product_body
 from soukloop.core.http.pagination import PageOutput
+from soukloop.core.images import PicturePayload, picture, picture_payload
 
 
 class StreamSellerOutput(serializers.Serializer[None]):
     userId = serializers.UUIDField()
     username = serializers.CharField()
     avatarUrl = serializers.URLField(allow_null=True)
+    avatar = PicturePayload(allow_null=True)
     isVerified = serializers.BooleanField()
 
 
@@ -117,7 +119,11 @@ class EndOutput(serializers.Serializer[None]):
 
 
 def seller_body(stream: Stream) -> dict[str, Any]:
-    return person_payload(stream.seller) | {"isVerified": stream.seller.is_verified}
+    seller = stream.seller
+    return person_payload(seller) | {
+        "avatar": picture_payload(picture(seller.avatar)),
+        "isVerified": seller.is_verified,
+    }
 
 
 def card_body(stream: Stream, *, viewer_id: UUID | None, can_watch: bool = True) -> dict[str, Any]:

@@ -36,6 +36,13 @@ def test_a_product_is_tagged_as_in_the_contract(
                 "price": 850.0,
                 "currency": "AED",
                 "thumbnailUrl": "https://example.com/image1.jpg",
+                "image": {
+                    "url": "https://example.com/image1.jpg",
+                    "width": None,
+                    "height": None,
+                    "blurhash": None,
+                    "sizes": [],
+                },
                 "x": 0.42,
                 "y": 0.63,
                 "timestampSeconds": 120,

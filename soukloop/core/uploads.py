@@ -1,15 +1,18 @@
 """Addresses of media: which of them are stored by us."""
 
+from functools import cache
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from django.conf import settings
 from django.core.files.storage import Storage, default_storage, storages
+from django.core.signals import setting_changed
 
 
 def stored_name(address: str) -> str | None:
     """Return the storage name of an uploaded file by its URL, or None for any other address."""
-    base = _base(default_storage)
+    base = _upload_base()
     name = unquote(address.removeprefix(base)).lstrip("/") if address.startswith(base) else ""
     return name if name and ".." not in name else None
 
@@ -36,8 +39,21 @@ def media_origins() -> set[str]:
 
 
 def _bases() -> tuple[str, ...]:
-    return settings.MEDIA_URL, _base(default_storage), _base(storages["replays"])
+    return settings.MEDIA_URL, _upload_base(), _base(storages["replays"])
+
+
+@cache  # lists look at the addresses of many pictures
+def _upload_base() -> str:
+    return _base(default_storage)
 
 
 def _base(storage: Storage) -> str:
     return storage.url("x").removesuffix("x")  # S3 has no URL for an empty name
+
+
+def _clear(*, setting: str, **_: Any) -> None:
+    if setting in ("STORAGES", "MEDIA_URL"):
+        _upload_base.cache_clear()
+
+
+setting_changed.connect(_clear)

@@ -1,8 +1,17 @@
-"""Uploaded images: re-encoding without metadata, storing, thumbnails."""
+"""Uploaded images: re-encoding without metadata, storing with smaller sizes, thumbnails."""
 
+from soukloop.core.images.pictures import (
+    PictureOutput,
+    PicturePayload,
+    has_sizes,
+    picture,
+    picture_at,
+    picture_payload,
+)
 from soukloop.core.images.storing import (
     ImageUploadInput,
     StoredImage,
+    add_sizes,
     delete_image,
     make_thumbnail,
     public_url,
@@ -12,9 +21,16 @@ from soukloop.core.images.storing import (
 
 __all__ = [
     "ImageUploadInput",
+    "PictureOutput",
+    "PicturePayload",
     "StoredImage",
+    "add_sizes",
     "delete_image",
+    "has_sizes",
     "make_thumbnail",
+    "picture",
+    "picture_at",
+    "picture_payload",
     "public_url",
     "reencode_uploads",
     "store_image",

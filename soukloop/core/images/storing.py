@@ -5,7 +5,8 @@ import logging
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,10 +21,12 @@ from rest_framework.request import Request
 from soukloop.core.db.release import release_connection
 from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import BadRequest, Busy, PayloadTooLarge, Unavailable
+from soukloop.core.images.pictures import WIDTHS, described_stem, size_names
 
 logger = logging.getLogger(__name__)
 
 _DECODER = Path(__file__).with_name("decoder.py")
+_STORING_THREADS = 4  # of one picture: a bucket takes 20 to 50 ms for each of its files
 _DECODER_TIMEOUT = 60.0  # seconds; its own limit of processor time usually ends it sooner
 _WAIT_MAX = 20.0  # seconds for the decoder to become free
 # One at a time, because a large picture takes 350 MB to decode.
@@ -48,23 +51,32 @@ class ImageUploadInput(serializers.Serializer[None]):
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """A re-encoded image that is not stored yet."""
+    """A re-encoded image that is not stored yet; `files` are by suffix, the image itself first."""
 
-    data: bytes
-    extension: str
+    files: dict[str, bytes]
     width: int
     height: int
+    blurhash: str
+
+    @property
+    def extension(self) -> str:
+        return next(iter(self.files)).removeprefix(".")
+
+    @property
+    def data(self) -> bytes:
+        return next(iter(self.files.values()))
 
 
 def store_image(upload: "UploadedFile[Any]", *, folder: str, max_side: int | None = None) -> StoredImage:
     """Re-encode an image, upright, in sRGB and fitting `max_side` (default IMAGE_MAX_SIDE), and store it.
 
-    The result is a JPEG, or a WebP if the image has transparency. Raises BadRequest (image_invalid) unless it
-    is a valid JPEG, PNG, WebP or HEIC, PayloadTooLarge above UPLOAD_MAX_BYTES, Busy if too many images are
-    waiting, Unavailable if it cannot be stored.
+    The result is a JPEG, or a WebP if the image has transparency, and smaller sizes of it. These are made at
+    once: a job would decode the image again, which takes longer than they do. Raises BadRequest
+    (image_invalid) unless it is a valid JPEG, PNG, WebP or HEIC, PayloadTooLarge above UPLOAD_MAX_BYTES, Busy
+    if too many images are waiting, Unavailable if it cannot be stored.
     """
     image = getattr(upload, "reencoded", None) or reencode_upload(upload, max_side)
-    name = _save(f"{folder}/{uuid4().hex}.{image.extension}", image.data)
+    name = _save_with_sizes(f"{folder}/{uuid4().hex}", image)
     return StoredImage(name, default_storage.url(name), image.width, image.height)
 
 
@@ -82,7 +94,21 @@ def reencode_upload(upload: "UploadedFile[Any]", max_side: int | None = None) ->
     if len(data) > settings.UPLOAD_MAX_BYTES:
         raise PayloadTooLarge("The image is too large.")
     release_connection()
-    return _reencode(data, max_side or settings.IMAGE_MAX_SIDE)
+    return _reencode(data, max_side or settings.IMAGE_MAX_SIDE, WIDTHS)
+
+
+def add_sizes(name: str) -> str:
+    """Store an image of an earlier version again, with smaller sizes; return its new name.
+
+    Raises FileNotFoundError, BadRequest, Unavailable.
+    """
+    with default_storage.open(name) as stored:
+        data = stored.read()
+    release_connection()
+    image = _reencode(data, settings.IMAGE_MAX_SIDE, WIDTHS)
+    if name.endswith(f".{image.extension}"):  # encoded again, it would lose more
+        image = replace(image, files=image.files | {f".{image.extension}": data})
+    return _save_with_sizes(f"{name.rpartition('/')[0]}/{uuid4().hex}", image)
 
 
 def make_thumbnail(name: str, side: int) -> str:
@@ -97,7 +123,7 @@ def make_thumbnail(name: str, side: int) -> str:
     with default_storage.open(name) as stored:
         data = stored.read()
     release_connection()
-    return _save(thumbnail, _reencode(data, side).data)
+    return _save(thumbnail, _reencode(data, side, ()).data)
 
 
 def public_url(name: str) -> str | None:
@@ -106,9 +132,21 @@ def public_url(name: str) -> str | None:
 
 
 def delete_image(name: str) -> None:
-    """Delete a stored image; a missing one is no error."""
-    if name:
-        default_storage.delete(name)
+    """Delete a stored image and its smaller sizes; a missing one is no error."""
+    for each in (name, *size_names(name)) if name else ():
+        default_storage.delete(each)
+
+
+def _save_with_sizes(stem: str, image: EncodedImage) -> str:
+    """Store the files of an image; the image itself last, so that none is there without its sizes."""
+    stem = described_stem(stem, width=image.width, height=image.height, blurhash=image.blurhash)
+    name, *sizes = [f"{stem}{suffix}" for suffix in image.files]
+    contents = dict(zip([name, *sizes], image.files.values(), strict=True))
+    release_connection()
+    with ThreadPoolExecutor(_STORING_THREADS) as threads:
+        for _ in threads.map(lambda each: _save(each, contents[each]), sizes):
+            pass
+    return _save(name, contents[name])
 
 
 def _save(name: str, encoded: bytes) -> str:
@@ -119,9 +157,10 @@ def _save(name: str, encoded: bytes) -> str:
         raise Unavailable("Images cannot be stored at the moment. Try again.") from error
 
 
-def _reencode(data: bytes, side: int) -> EncodedImage:
+def _reencode(data: bytes, side: int, widths: tuple[int, ...]) -> EncodedImage:
     limits = {
         "side": side,
+        "widths": widths,
         "pixels_max": settings.IMAGE_MAX_PIXELS,
         "webp_pixels_max": settings.IMAGE_MAX_PIXELS_WEBP,
     }
@@ -143,11 +182,15 @@ def _reencode(data: bytes, side: int) -> EncodedImage:
     if result.returncode != 0:
         logger.warning("image decoder ended with %s: %s", result.returncode, result.stderr[-500:])
         raise _invalid("This image cannot be decoded.")
-    header, _, encoded = result.stdout.partition(b"\n")
+    header, _, contents = result.stdout.partition(b"\n")
     answer = json.loads(header)
     if "error" in answer:
         raise _invalid(answer["error"])
-    return EncodedImage(encoded, answer["extension"], answer["width"], answer["height"])
+    files, begin = {}, 0
+    for suffix, length in answer["files"]:
+        files[suffix] = contents[begin : begin + length]
+        begin += length
+    return EncodedImage(files, answer["width"], answer["height"], answer["blurhash"])
 
 
 def _invalid(message: str) -> BadRequest:
