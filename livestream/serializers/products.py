@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from livestream.models import StreamProduct
-from soukloop.core.images import PicturePayload, picture_at, picture_payload
+from soukloop.core.images import CamelPictureOutput, picture_at, picture_payload
 
 
 class StreamProductOutput(serializers.Serializer[None]):
@@ -14,7 +14,7 @@ class StreamProductOutput(serializers.Serializer[None]):
     price = serializers.FloatField()
     currency = serializers.CharField()
     thumbnailUrl = serializers.URLField(allow_null=True)
-    image = PicturePayload(allow_null=True)
+    image = CamelPictureOutput(allow_null=True)
     status = serializers.CharField()
     position = serializers.IntegerField()
     clicks = serializers.IntegerField()

@@ -13,14 +13,14 @@ from livestream.selectors.playback import media_addresses
 from livestream.selectors.replays import expected_vod_url, vod_url
 from livestream.serializers.products import StreamProductOutput, stream_product_body
 from soukloop.core.http.pagination import PageOutput
-from soukloop.core.images import PicturePayload, picture, picture_payload
+from soukloop.core.images import CamelPictureOutput, picture, picture_payload
 
 
 class StreamSellerOutput(serializers.Serializer[None]):
     userId = serializers.UUIDField()
     username = serializers.CharField()
     avatarUrl = serializers.URLField(allow_null=True)
-    avatar = PicturePayload(allow_null=True)
+    avatar = CamelPictureOutput(allow_null=True)
     isVerified = serializers.BooleanField()
 
 

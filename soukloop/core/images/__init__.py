@@ -1,8 +1,8 @@
 """Uploaded images: re-encoding without metadata, storing with smaller sizes, thumbnails."""
 
 from soukloop.core.images.pictures import (
+    CamelPictureOutput,
     PictureOutput,
-    PicturePayload,
     has_sizes,
     picture,
     picture_at,
@@ -20,9 +20,9 @@ from soukloop.core.images.storing import (
 )
 
 __all__ = [
+    "CamelPictureOutput",
     "ImageUploadInput",
     "PictureOutput",
-    "PicturePayload",
     "StoredImage",
     "add_sizes",
     "delete_image",

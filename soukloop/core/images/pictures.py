@@ -46,16 +46,16 @@ class PictureOutput(serializers.Serializer[Any]):
     )
 
 
-class PictureSizePayload(serializers.Serializer[Any]):
+class CamelPictureSizeOutput(serializers.Serializer[Any]):
     width = serializers.IntegerField()
     webpUrl = serializers.URLField()
     jpegUrl = serializers.URLField(help_text="With white in place of transparency")
 
 
-class PicturePayload(PictureOutput):
+class CamelPictureOutput(PictureOutput):
     """A picture in responses and events whose field names are camelCase."""
 
-    sizes = PictureSizePayload(  # type: ignore[assignment]
+    sizes = CamelPictureSizeOutput(  # type: ignore[assignment]
         many=True, help_text=f"Up to {len(WIDTHS)}, the smallest first, none wider than the picture"
     )
 
@@ -112,7 +112,7 @@ def picture_at(url: str) -> dict[str, Any] | None:
 
 
 def picture_payload(shown: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return a `PictureOutput` as `PicturePayload`."""
+    """Return a `PictureOutput` as `CamelPictureOutput`."""
     return shown and shown | {
         "sizes": [
             {"width": size["width"], "webpUrl": size["webp_url"], "jpegUrl": size["jpeg_url"]}
