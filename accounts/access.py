@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+
 from accounts.blocks import is_blocked_between
 from accounts.models import User
 from accounts.tokens import check_account_open
@@ -12,7 +14,7 @@ def visible_user(viewer: User | None, user_id: UUID) -> User:
     """Return a person who is not banned, deleted or blocked for the viewer; raises NotFound."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None or (viewer is not None and is_blocked_between(viewer.pk, user.pk)):
-        raise NotFound("User not found.")
+        raise NotFound(_("User not found."))
     return user
 
 
@@ -23,7 +25,7 @@ def lock_user(user_id: UUID) -> User:
     """
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
-        raise NotFound("User not found.")
+        raise NotFound(_("User not found."))
     return user
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -28,6 +29,7 @@ from soukloop.core.db.reads import Reads, run
 from soukloop.core.db.rows import user_by_id, users_by_id
 from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import NotAuthenticated
+from soukloop.core.http.languages import use_account_language
 from soukloop.core.http.requests import bearer_token, client_ip
 from soukloop.core.images import public_url
 from soukloop.realtime.sessions import Credentials, SocketUser
@@ -41,6 +43,7 @@ class TokenAuthentication(BaseAuthentication):
         user = repeat_if_lost(partial(user_from_header, header))
         if user is None:
             return None
+        use_account_language(request.headers.get("Accept-Language", ""), user.language)
         request._request.authenticated_user_id = user.pk  # type: ignore[attr-defined]  # for the log line
         return user, bearer_token(header) or ""
 
@@ -77,7 +80,7 @@ def _read_header(header: str) -> TokenClaims | None:
     if token is None:
         return None
     if not token:
-        raise NotAuthenticated("The token is not valid.", code=CoreErrorCode.TOKEN_INVALID)
+        raise NotAuthenticated(_("The token is not valid."), code=CoreErrorCode.TOKEN_INVALID)
     return read_access_token(token)
 
 
@@ -94,9 +97,12 @@ def current_user_or_none(request: Request) -> User | None:
 def user_if_logged_in(request: Request) -> tuple[User | None, NotAuthenticated | None]:
     """Return the user of the request's bearer token, or why the token is not accepted."""
     try:
-        return user_from_header(request.headers.get("Authorization", "")), None
+        user = user_from_header(request.headers.get("Authorization", ""))
     except NotAuthenticated as error:
         return None, error
+    if user is not None:
+        use_account_language(request.headers.get("Accept-Language", ""), user.language)
+    return user, None
 
 
 class IdentifierBackend(ModelBackend):
@@ -182,5 +188,6 @@ def _socket_user(
         avatar_url=public_url(user.avatar),
         token_version=user.token_version,
         row=user,
+        language=user.language,
         family_id=str(claims.family_id) if claims.family_id is not None else None,
     )

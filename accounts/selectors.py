@@ -43,13 +43,14 @@ class UserWithBlocks(NamedTuple):
     deleted_at: datetime | None
     banned_at: datetime | None
     token_version: int
+    language: str
     blocked_ids: list[UUID]
 
 
 def user_with_blocks(user_id: UUID) -> Reads[UserWithBlocks | None]:
     """Read, in one statement, what a feed needs to know about the current user."""
     rows = yield Statement(
-        "SELECT u.deleted_at, u.banned_at, u.token_version,"  # noqa: S608 - no value of a client
+        "SELECT u.deleted_at, u.banned_at, u.token_version, u.language,"  # noqa: S608 - no value of a client
         f" ARRAY({blocked_ids_sql('u.id')})"
         " FROM accounts_user u WHERE u.id = %s",
         [user_id],

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
@@ -150,16 +151,16 @@ def check_token_subject(subject: P | None, token_version: int) -> P:
     """
     user = check_account_open(subject)
     if user.token_version != token_version:
-        raise NotAuthenticated("This session has ended. Log in again.", code=CoreErrorCode.TOKEN_REVOKED)
+        raise NotAuthenticated(_("This session has ended. Log in again."), code=CoreErrorCode.TOKEN_REVOKED)
     return user
 
 
 def check_account_open(user: P | None) -> P:
     """Return the user; raises NotAuthenticated (account_deleted, account_banned)."""
     if user is None or user.deleted_at is not None:
-        raise NotAuthenticated("This account was deleted.", code=AccountsErrorCode.ACCOUNT_DELETED)
+        raise NotAuthenticated(_("This account was deleted."), code=AccountsErrorCode.ACCOUNT_DELETED)
     if user.banned_at is not None:
-        raise NotAuthenticated("This account is banned.", code=AccountsErrorCode.ACCOUNT_BANNED)
+        raise NotAuthenticated(_("This account is banned."), code=AccountsErrorCode.ACCOUNT_BANNED)
     return user
 
 
@@ -208,8 +209,8 @@ def _check_claims(payload: dict[str, Any]) -> None:
 
 
 def _token_expired() -> NotAuthenticated:
-    return NotAuthenticated("The token has expired.", code=AccountsErrorCode.TOKEN_EXPIRED)
+    return NotAuthenticated(_("The token has expired."), code=AccountsErrorCode.TOKEN_EXPIRED)
 
 
 def _token_invalid() -> NotAuthenticated:
-    return NotAuthenticated("The token is not valid.", code=CoreErrorCode.TOKEN_INVALID)
+    return NotAuthenticated(_("The token is not valid."), code=CoreErrorCode.TOKEN_INVALID)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
 
 from accounts.blocks import blocked_between_sql
 from accounts.models import User
@@ -64,10 +65,10 @@ def writable_recipient(user: User, conversation_id: UUID) -> UUID:
 
 
 def _conversation_not_found() -> NotFound:
-    return NotFound("Conversation not found.", code=ChatErrorCode.CONVERSATION_NOT_FOUND)
+    return NotFound(_("Conversation not found."), code=ChatErrorCode.CONVERSATION_NOT_FOUND)
 
 
 def _messaging_unavailable() -> Forbidden:
     return Forbidden(
-        "You cannot exchange messages with this person.", code=ChatErrorCode.MESSAGING_UNAVAILABLE
+        _("You cannot exchange messages with this person."), code=ChatErrorCode.MESSAGING_UNAVAILABLE
     )

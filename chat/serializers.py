@@ -6,6 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import URLValidator
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
@@ -44,7 +45,7 @@ class MessageInput(serializers.Serializer[None]):
     message_type = serializers.ChoiceField(
         choices=[Message.Type.TEXT, Message.Type.IMAGE],
         default=Message.Type.TEXT,
-        error_messages={"invalid_choice": "Use text or image."},
+        error_messages={"invalid_choice": _("Use text or image.")},
     )
     content = TextField()
     client_message_id = serializers.CharField(max_length=64, required=False, allow_null=True, default=None)

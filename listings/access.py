@@ -5,6 +5,7 @@ from functools import cache
 from uuid import UUID
 
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
 
 from accounts.blocks import blocked_between_sql
 from accounts.models import User
@@ -85,9 +86,9 @@ def own_product(user: User, product_id: UUID | str, *, lock: bool = False) -> Pr
     product = products.exclude(status=Product.Status.DELETED).filter(pk=product_id, seller=user).first()
     if product is None:
         product_visible_to(user, product_id)
-        raise Forbidden("This product belongs to another seller.", code=ListingsErrorCode.NOT_YOUR_PRODUCT)
+        raise Forbidden(_("This product belongs to another seller."), code=ListingsErrorCode.NOT_YOUR_PRODUCT)
     return product
 
 
 def _product_not_found() -> NotFound:
-    return NotFound("Product not found.", code=ListingsErrorCode.PRODUCT_NOT_FOUND)
+    return NotFound(_("Product not found."), code=ListingsErrorCode.PRODUCT_NOT_FOUND)

@@ -14,7 +14,7 @@ def viewer_from_header(header: str) -> Reads[Viewer | None]:
     if found is None:
         return None
     user_id, user = found
-    return Viewer(user_id, user.blocked_ids)
+    return Viewer(user_id, user.blocked_ids, user.language)
 
 
 ROUTES = {

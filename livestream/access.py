@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from accounts.blocks import blocked_between, blocked_between_sql
 from accounts.models import Follow, User
@@ -51,7 +52,7 @@ def stream_visible_to(user: User | None, stream_id: UUID | str) -> Stream:
     streams = Stream.objects.all() if user.is_staff else visible_streams(user)
     stream = streams.select_related("seller", "category").filter(pk=stream_id).first()
     if stream is None:
-        raise NotFound("Stream not found.", code=LivestreamErrorCode.STREAM_NOT_FOUND)
+        raise NotFound(_("Stream not found."), code=LivestreamErrorCode.STREAM_NOT_FOUND)
     return stream
 
 
@@ -63,9 +64,9 @@ def _stream_for_guests(stream_id: UUID | str) -> Stream:
     streams = Stream.objects.select_related("seller", "category").filter(seller__is_active=True)
     stream = streams.exclude(status=Stream.Status.CANCELLED).filter(pk=stream_id).first()
     if stream is None:
-        raise NotFound("Stream not found.", code=LivestreamErrorCode.STREAM_NOT_FOUND)
+        raise NotFound(_("Stream not found."), code=LivestreamErrorCode.STREAM_NOT_FOUND)
     if stream.audience != Stream.Audience.EVERYONE:
-        raise NotAuthenticated("Log in to watch a stream for followers.")
+        raise NotAuthenticated(_("Log in to watch a stream for followers."))
     return stream
 
 
@@ -80,7 +81,7 @@ def own_stream(user: User, stream_id: UUID | str, *, lock: bool = False) -> Stre
     stream = streams.filter(pk=stream_id, seller=user).first()
     if stream is None:
         stream_visible_to(user, stream_id)
-        raise Forbidden("This stream belongs to another seller.", code=LivestreamErrorCode.NOT_YOUR_STREAM)
+        raise Forbidden(_("This stream belongs to another seller."), code=LivestreamErrorCode.NOT_YOUR_STREAM)
     return stream
 
 
@@ -120,11 +121,11 @@ def stream_access(user: User, stream_id: UUID | str) -> StreamAccess:
     )
     found = one_row(Stream, sql, {"user": user.pk, "is_staff": user.is_staff, "stream": stream_id})
     if found is None:
-        raise NotFound("Stream not found.", code=LivestreamErrorCode.STREAM_NOT_FOUND)
+        raise NotFound(_("Stream not found."), code=LivestreamErrorCode.STREAM_NOT_FOUND)
     stream, (is_follower, is_moderator, is_muted) = found
     is_for_everyone = stream.audience == Stream.Audience.EVERYONE
     if not (is_for_everyone or stream.seller_id == user.pk or is_follower or user.is_staff):
-        raise Forbidden("Only followers may watch this stream.", code=LivestreamErrorCode.FOLLOWERS_ONLY)
+        raise Forbidden(_("Only followers may watch this stream."), code=LivestreamErrorCode.FOLLOWERS_ONLY)
     return StreamAccess(stream, stream.seller_id == user.pk or is_moderator, is_muted)
 
 
@@ -210,7 +211,7 @@ def clip_of(stream: Stream, clip_id: UUID | str, *, user: User | None) -> Clip:
     """Return a clip of a stream that this person may watch; raises NotFound, also while it isn't ready."""
     clip = clips_of(stream, user=user).filter(pk=clip_id).first()
     if clip is None:
-        raise NotFound("Clip not found.", code=LivestreamErrorCode.CLIP_NOT_FOUND)
+        raise NotFound(_("Clip not found."), code=LivestreamErrorCode.CLIP_NOT_FOUND)
     return clip
 
 
@@ -233,11 +234,13 @@ def moderated_stream(user: User, stream_id: UUID | str) -> Stream:
     if user.is_staff:
         stream = Stream.objects.filter(pk=stream_id).first()
         if stream is None:
-            raise NotFound("Stream not found.", code=LivestreamErrorCode.STREAM_NOT_FOUND)
+            raise NotFound(_("Stream not found."), code=LivestreamErrorCode.STREAM_NOT_FOUND)
         return stream
-    stream, can_moderate, _ = stream_access(user, stream_id)
+    stream, can_moderate, _is_muted = stream_access(user, stream_id)
     if not can_moderate:
-        raise Forbidden("Only the host and moderators may do this.", code=LivestreamErrorCode.NOT_A_MODERATOR)
+        raise Forbidden(
+            _("Only the host and moderators may do this."), code=LivestreamErrorCode.NOT_A_MODERATOR
+        )
     return stream
 
 
@@ -258,7 +261,7 @@ def available_products_of(seller: User, product_ids: Sequence[UUID]) -> list[Pro
     found = Product.objects.exclude(status=Product.Status.DELETED).in_bulk(list(product_ids))
     if any(product.seller_id != seller.pk for product in found.values()):
         raise Forbidden(
-            "One of the products belongs to another seller.", code=ListingsErrorCode.NOT_YOUR_PRODUCT
+            _("One of the products belongs to another seller."), code=ListingsErrorCode.NOT_YOUR_PRODUCT
         )
     unavailable = [str(pk) for pk in product_ids if pk not in found or not found[pk].is_available]
     if unavailable:
@@ -275,7 +278,9 @@ def stream_product(stream: Stream, product_id: UUID | str, *, lock: bool = False
         rows = rows.select_for_update(of=("self",))
     found = rows.filter(stream=stream, product_id=product_id, removed_at=None).first()
     if found is None:
-        raise NotFound("This product is not in the stream.", code=LivestreamErrorCode.PRODUCT_NOT_IN_STREAM)
+        raise NotFound(
+            _("This product is not in the stream."), code=LivestreamErrorCode.PRODUCT_NOT_IN_STREAM
+        )
     return found
 
 

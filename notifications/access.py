@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+
 from accounts.models import User
 from notifications.error_codes import NotificationsErrorCode
 from notifications.models import Device, Notification
@@ -13,7 +15,7 @@ def own_device(user: User, device_id: UUID, *, lock: bool = False) -> Device:
     devices = Device.objects.select_for_update() if lock else Device.objects.all()
     device = devices.filter(pk=device_id, user=user).first()
     if device is None:
-        raise NotFound("Device not found.", code=NotificationsErrorCode.DEVICE_NOT_FOUND)
+        raise NotFound(_("Device not found."), code=NotificationsErrorCode.DEVICE_NOT_FOUND)
     return device
 
 
@@ -22,5 +24,5 @@ def own_notification(user: User, notification_id: UUID, *, lock: bool = False) -
     rows = Notification.objects.select_for_update() if lock else Notification.objects.all()
     notification = rows.filter(pk=notification_id, user=user, is_in_inbox=True).first()
     if notification is None:
-        raise NotFound("Notification not found.", code=NotificationsErrorCode.NOTIFICATION_NOT_FOUND)
+        raise NotFound(_("Notification not found."), code=NotificationsErrorCode.NOTIFICATION_NOT_FOUND)
     return notification

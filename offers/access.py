@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from accounts.blocks import blocked_between, is_blocked_between
 from accounts.models import User
@@ -35,7 +36,7 @@ def offer_of(user: User, offer_id: UUID) -> Offer:
     """Return an offer that this user made or received; raises NotFound."""
     offer = offers_visible_to(user).select_related(*OFFER_RELATIONS).filter(pk=offer_id).first()
     if offer is None:
-        raise NotFound("Offer not found.")
+        raise NotFound(_("Offer not found."))
     return offer
 
 
@@ -57,7 +58,7 @@ def lock_offer_of(user: User, offer_id: UUID) -> Offer:
         .first()
     )
     if locked is None:
-        raise NotFound("Offer not found.")
+        raise NotFound(_("Offer not found."))
     locked.product = product
     return locked
 
@@ -169,7 +170,7 @@ def transaction_of(user: User, transaction_id: UUID) -> Transaction:
         .first()
     )
     if sale is None:
-        raise NotFound("Transaction not found.")
+        raise NotFound(_("Transaction not found."))
     return sale
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import Enum
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from listings.models import Product
@@ -28,18 +29,18 @@ def require_accepts_offers(product: Product, actor: User) -> None:
     Raises Forbidden (`own_product`) or Conflict (`offers_disabled`, `product_not_available`).
     """
     if product.seller_id == actor.pk:
-        raise Forbidden("You cannot make an offer on your own product.", code=OffersErrorCode.OWN_PRODUCT)
+        raise Forbidden(_("You cannot make an offer on your own product."), code=OffersErrorCode.OWN_PRODUCT)
     require_on_sale(product)
     if not product.accepts_offers:
         raise Conflict(
-            "The seller does not accept offers on this product.", code=OffersErrorCode.OFFERS_DISABLED
+            _("The seller does not accept offers on this product."), code=OffersErrorCode.OFFERS_DISABLED
         )
 
 
 def require_on_sale(product: Product) -> None:
     """Raise Conflict (`product_not_available`) unless the product is active and its seller's account open."""
     if not product.is_available or product.seller_closed:
-        raise Conflict("This product is no longer available.", code=OffersErrorCode.PRODUCT_NOT_AVAILABLE)
+        raise Conflict(_("This product is no longer available."), code=OffersErrorCode.PRODUCT_NOT_AVAILABLE)
 
 
 def require_valid_price(product: Product, price: Decimal, currency: str | None) -> None:
@@ -72,7 +73,7 @@ def require_price_not_lowered(offer: Offer) -> None:
 def require_open_account(user: User) -> None:
     """Raise Conflict (`party_unavailable`) if the account is banned or deleted."""
     if not user.is_active:
-        raise Conflict("The other side's account is closed.", code=OffersErrorCode.PARTY_UNAVAILABLE)
+        raise Conflict(_("The other side's account is closed."), code=OffersErrorCode.PARTY_UNAVAILABLE)
 
 
 def apply_seller_rules(product: Product, price: Decimal) -> Verdict:

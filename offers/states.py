@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from django.utils.translation import gettext_lazy as _
+
 from accounts.models import User
 from offers.error_codes import OffersErrorCode
 from offers.models import Offer, Transaction
@@ -46,18 +48,20 @@ TRANSITIONS: dict[Action, Transition] = {
 
 # Every code is written out, so that it can be searched for and a test can compare it with docs/errors.md.
 _CONFLICTS: dict[Offer.Status, Callable[[], Conflict]] = {
-    Status.PENDING: lambda: Conflict("This offer has not been accepted.", code=OffersErrorCode.OFFER_PENDING),
+    Status.PENDING: lambda: Conflict(
+        _("This offer has not been accepted."), code=OffersErrorCode.OFFER_PENDING
+    ),
     Status.ACCEPTED: lambda: Conflict(
-        "This offer was already accepted.", code=OffersErrorCode.OFFER_ACCEPTED
+        _("This offer was already accepted."), code=OffersErrorCode.OFFER_ACCEPTED
     ),
-    Status.DECLINED: lambda: Conflict("This offer was declined.", code=OffersErrorCode.OFFER_DECLINED),
+    Status.DECLINED: lambda: Conflict(_("This offer was declined."), code=OffersErrorCode.OFFER_DECLINED),
     Status.COUNTERED: lambda: Conflict(
-        "This offer was answered with a counter-offer.", code=OffersErrorCode.OFFER_COUNTERED
+        _("This offer was answered with a counter-offer."), code=OffersErrorCode.OFFER_COUNTERED
     ),
-    Status.WITHDRAWN: lambda: Conflict("This offer was withdrawn.", code=OffersErrorCode.OFFER_WITHDRAWN),
-    Status.EXPIRED: lambda: Conflict("This offer has expired.", code=OffersErrorCode.OFFER_EXPIRED),
+    Status.WITHDRAWN: lambda: Conflict(_("This offer was withdrawn."), code=OffersErrorCode.OFFER_WITHDRAWN),
+    Status.EXPIRED: lambda: Conflict(_("This offer has expired."), code=OffersErrorCode.OFFER_EXPIRED),
     Status.CANCELLED: lambda: Conflict(
-        "The sale from this offer was cancelled.", code=OffersErrorCode.OFFER_CANCELLED
+        _("The sale from this offer was cancelled."), code=OffersErrorCode.OFFER_CANCELLED
     ),
 }
 
@@ -96,6 +100,6 @@ def status_after(action: Action, offer: Offer, actor: User | None, now: datetime
 def require_cancellable(sale: Transaction) -> None:
     """Raise Conflict unless the sale is pending."""
     if sale.status == Transaction.Status.CANCELLED:
-        raise Conflict("This sale was already cancelled.", code=OffersErrorCode.TRANSACTION_CANCELLED)
+        raise Conflict(_("This sale was already cancelled."), code=OffersErrorCode.TRANSACTION_CANCELLED)
     if sale.status == Transaction.Status.COMPLETED:
-        raise Conflict("This sale is already completed.", code=OffersErrorCode.TRANSACTION_COMPLETED)
+        raise Conflict(_("This sale is already completed."), code=OffersErrorCode.TRANSACTION_COMPLETED)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.identifiers import is_username, normalize_email, normalize_phone
@@ -11,7 +12,7 @@ from soukloop.core.typed_text import normalize_code, remove_direction_marks
 class EmailAddressField(serializers.CharField):
     """An email address, normalized to lower case."""
 
-    default_error_messages = {"not_an_email": "Enter an email address."}
+    default_error_messages = {"not_an_email": _("Enter an email address.")}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=254, **kwargs)
@@ -26,7 +27,7 @@ class EmailAddressField(serializers.CharField):
 class PhoneField(serializers.CharField):
     """A phone number in any spelling, normalized to E.164; an empty string becomes None."""
 
-    default_error_messages = {"not_a_phone": "Enter a phone number, such as +971 50 123 4567."}
+    default_error_messages = {"not_a_phone": _("Enter a phone number, such as +971 50 123 4567.")}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=40, allow_null=True, allow_blank=True, **kwargs)
@@ -46,7 +47,9 @@ class PhoneField(serializers.CharField):
 
 class UsernameField(serializers.CharField):
     default_error_messages = {
-        "not_a_username": "Use 3 to 30 letters, digits, single dots or underscores, with at least one letter."
+        "not_a_username": _(
+            "Use 3 to 30 letters, digits, single dots or underscores, with at least one letter."
+        )
     }
 
     def to_internal_value(self, data: Any) -> str:
@@ -65,7 +68,9 @@ class OtpField(serializers.RegexField):
     """A one-time code in digits of any script, with or without spaces and dashes."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(r"\A[0-9]{6}\Z", error_messages={"invalid": "Enter the six-digit code."}, **kwargs)
+        super().__init__(
+            r"\A[0-9]{6}\Z", error_messages={"invalid": _("Enter the six-digit code.")}, **kwargs
+        )
 
     def to_internal_value(self, data: Any) -> str:
         return normalize_code(super().to_internal_value(data))

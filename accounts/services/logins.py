@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext_lazy as _
 
 from accounts import hooks
 from accounts.error_codes import AccountsErrorCode
@@ -59,7 +60,7 @@ def log_in(*, identifier: str, password: str, ip: str) -> Login:
             attempt.keep()
             raise _wrong_credentials()
     if user.banned_at is not None:
-        raise Forbidden("This account is banned.", code=AccountsErrorCode.ACCOUNT_BANNED)
+        raise Forbidden(_("This account is banned."), code=AccountsErrorCode.ACCOUNT_BANNED)
     remember_login(user, ip)
     return open_login(user)
 
@@ -98,7 +99,7 @@ def untouched_login(*, family_id: object, is_repeated: bool) -> Login:
             or not family.user.is_active
         ):
             raise Conflict(
-                "This registration was answered before, and its login is in use or has ended. Log in.",
+                _("This registration was answered before, and its login is in use or has ended. Log in."),
                 code=AccountsErrorCode.REGISTRATION_REPLAYED,
             )
     user, issued_at = family.user, family.rotated_at
@@ -123,7 +124,7 @@ def refresh_login(*, refresh_token: str) -> Login:
         is_accepted = family is not None and _rotate(family, str(claims["jti"]), now)
     # After the transaction, so that raising does not roll back the end of the family.
     if family is None or not is_accepted:
-        raise NotAuthenticated("This session has ended. Log in again.", code=CoreErrorCode.TOKEN_REVOKED)
+        raise NotAuthenticated(_("This session has ended. Log in again."), code=CoreErrorCode.TOKEN_REVOKED)
     return _sign_login(family, user)
 
 
@@ -197,4 +198,4 @@ def _sign_login(family: RefreshFamily, user: User) -> Login:
 
 
 def _wrong_credentials() -> NotAuthenticated:
-    return NotAuthenticated("Wrong identifier or password.", code=AccountsErrorCode.INVALID_CREDENTIALS)
+    return NotAuthenticated(_("Wrong identifier or password."), code=AccountsErrorCode.INVALID_CREDENTIALS)

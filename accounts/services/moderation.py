@@ -5,6 +5,7 @@ from uuid import UUID
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts import hooks
 from accounts.access import lock_user
@@ -28,7 +29,7 @@ def ban_user(*, actor: User, user_id: UUID, reason: str) -> User:
     with transaction.atomic():
         user = _lock_user(actor, user_id)
         if user.banned_at is not None:
-            raise Conflict("This account is already banned.", code=AccountsErrorCode.ALREADY_BANNED)
+            raise Conflict(_("This account is already banned."), code=AccountsErrorCode.ALREADY_BANNED)
         user.banned_at = database_now()
         user.ban_reason = reason
         user.is_active = False
@@ -47,7 +48,7 @@ def unban_user(*, actor: User, user_id: UUID, reason: str) -> User:
     with transaction.atomic():
         user = _lock_user(actor, user_id)
         if user.banned_at is None:
-            raise Conflict("This account is not banned.", code=AccountsErrorCode.NOT_BANNED)
+            raise Conflict(_("This account is not banned."), code=AccountsErrorCode.NOT_BANNED)
         user.banned_at = None
         user.ban_reason = ""
         user.is_active = True
@@ -80,14 +81,14 @@ def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> Use
     Raises Forbidden, Conflict (staff_unchanged).
     """
     if not actor.is_superuser:
-        raise Forbidden("Only superusers may change who is staff.")
+        raise Forbidden(_("Only superusers may change who is staff."))
     with transaction.atomic():
         user = _lock_user(actor, user_id)
         if user.is_staff == is_staff:
             state = "is already staff" if is_staff else "is not staff"
             raise Conflict(f"This account {state}.", code=AccountsErrorCode.STAFF_UNCHANGED)
         if is_staff and not user.is_active:
-            raise Conflict("This account is banned.", code=AccountsErrorCode.STAFF_UNCHANGED)
+            raise Conflict(_("This account is banned."), code=AccountsErrorCode.STAFF_UNCHANGED)
         user.is_staff = is_staff
         user.is_superuser = False
         user.save(update_fields=["is_staff", "is_superuser", "updated_at"])
@@ -114,10 +115,10 @@ def _moderators() -> Group:
 
 def _lock_user(actor: User, user_id: UUID) -> User:
     if actor.pk == user_id:
-        raise Forbidden("You cannot do this to your own account.")
+        raise Forbidden(_("You cannot do this to your own account."))
     user = lock_user(user_id)
     if user.deleted_at is not None:
-        raise Conflict("This account was deleted.", code=AccountsErrorCode.ACCOUNT_DELETED)
+        raise Conflict(_("This account was deleted."), code=AccountsErrorCode.ACCOUNT_DELETED)
     if user.is_staff and not actor.is_superuser:
-        raise Forbidden("Only superusers may change staff accounts.")
+        raise Forbidden(_("Only superusers may change staff accounts."))
     return user

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 
 from accounts import keys, sms
 from accounts.access import lock_user
@@ -184,7 +185,7 @@ def _count_use(challenge: OtpChallenge, requester: otp_limits.Requester) -> None
 
 def invalid_code() -> BadRequest:
     return BadRequest(
-        "The code is wrong or has expired. Request a new one.", code=AccountsErrorCode.OTP_INVALID
+        _("The code is wrong or has expired. Request a new one."), code=AccountsErrorCode.OTP_INVALID
     )
 
 

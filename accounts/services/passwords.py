@@ -3,6 +3,7 @@
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts import hooks
 from accounts.access import lock_user
@@ -27,7 +28,7 @@ def check_current_password(user: User, password: str, field: str) -> None:
     with limited_confirmation(user) as attempt:
         if not user.check_password(password):
             attempt.keep()
-            raise ValidationFailed(details={field: ["The password is wrong."]})
+            raise ValidationFailed(details={field: [_("The password is wrong.")]})
 
 
 def change_password(*, actor: User, current_password: str, new_password: str) -> Login:

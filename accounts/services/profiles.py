@@ -6,6 +6,7 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts import hooks
 from accounts.access import lock_open_account
@@ -40,7 +41,7 @@ def update_profile(*, actor: User, current_password: str | None, **changes: Any)
         }
         if changed_contacts:
             if current_password is None:
-                message = "Enter your current password to change email or phone."
+                message = _("Enter your current password to change email or phone.")
                 raise ValidationFailed(details={"current_password": [message]})
             check_current_password(user, current_password, "current_password")
         for field in changed:

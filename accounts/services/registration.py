@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
+from django.utils.translation import gettext_lazy as _
 
 from accounts.error_codes import AccountsErrorCode
 from accounts.models import RefreshFamily, User
@@ -59,7 +60,7 @@ def check_available(user: User, fields: list[str]) -> None:
     Raises ValidationFailed for a username that would pass for the company or its staff.
     """
     if "username" in fields and is_reserved_username(user.username):
-        raise ValidationFailed(details={"username": ["This username is reserved. Choose another one."]})
+        raise ValidationFailed(details={"username": [_("This username is reserved. Choose another one.")]})
     taken = [
         field
         for field in fields

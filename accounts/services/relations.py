@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts import hooks
 from accounts.access import visible_user
@@ -39,7 +40,7 @@ def block_user(*, actor: User, user_id: UUID) -> None:
     with transaction.atomic():
         lock_pair(actor.pk, user_id)
         if not User.objects.filter(pk=user_id, deleted_at=None).exists():
-            raise NotFound("User not found.")
+            raise NotFound(_("User not found."))
         Block.objects.get_or_create(blocker=actor, blocked_id=user_id)
         Follow.objects.filter(
             Q(follower=actor, followed_id=user_id) | Q(follower_id=user_id, followed=actor)
@@ -72,7 +73,7 @@ def unmute_user(*, actor: User, user_id: UUID) -> None:
 
 def _refuse_self(actor: User, user_id: UUID) -> None:
     if actor.pk == user_id:
-        raise BadRequest("You cannot follow, block or mute yourself.", code=AccountsErrorCode.NOT_YOURSELF)
+        raise BadRequest(_("You cannot follow, block or mute yourself."), code=AccountsErrorCode.NOT_YOURSELF)
 
 
 def lock_pair(a_id: UUID, b_id: UUID) -> None:

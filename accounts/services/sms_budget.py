@@ -7,6 +7,7 @@ from datetime import time as day_time
 import phonenumbers
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts.error_codes import AccountsErrorCode
 from accounts.models import SmsCount
@@ -24,12 +25,12 @@ def check_sms(phone: str) -> None:
     """
     country = _country_of(phone)
     if country not in settings.SMS_COUNTRIES:
-        message = "Codes are not sent by text message to this country. Use your email address."
+        message = _("Codes are not sent by text message to this country. Use your email address.")
         raise BadRequest(message, code=AccountsErrorCode.SMS_COUNTRY_NOT_SERVED)
     now = database_now()
     if _sent_today(country, now) >= settings.SMS_A_DAY_PER_COUNTRY:
         midnight = datetime.combine(now.date() + timedelta(days=1), day_time.min, now.tzinfo)
-        message = "No more text messages can be sent to this country today. Use your email address."
+        message = _("No more text messages can be sent to this country today. Use your email address.")
         raise RateLimited(message, retry_after=int((midnight - now).total_seconds()) + 1)
 
 

@@ -5,6 +5,7 @@ import secrets
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from accounts import keys
 from accounts.error_codes import AccountsErrorCode
@@ -30,7 +31,7 @@ def redeem_ws_ticket(ticket: str) -> TokenClaims:
     value = redis_client().getdel(keys.ws_ticket(_digest(ticket)))
     if not isinstance(value, bytes):
         raise NotAuthenticated(
-            "This ticket has been used or has expired.", code=AccountsErrorCode.TICKET_INVALID
+            _("This ticket has been used or has expired."), code=AccountsErrorCode.TICKET_INVALID
         )
     user_id, version, *family_id = value.decode().split(":")
     return TokenClaims(UUID(user_id), int(version), parse_uuid("".join(family_id)))

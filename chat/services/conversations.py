@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.error_codes import AccountsErrorCode
 from accounts.models import User
@@ -45,10 +46,12 @@ def open_conversation(
     actor has contacted too many strangers today.
     """
     if other_user_id == actor.pk:
-        raise ValidationFailed(details={"other_user_id": ["You cannot start a conversation with yourself."]})
+        raise ValidationFailed(
+            details={"other_user_id": [_("You cannot start a conversation with yourself.")]}
+        )
     other = user_by_id(other_user_id)
     if other is None or not other.is_active:
-        raise NotFound("User not found.", code=AccountsErrorCode.USER_NOT_FOUND)
+        raise NotFound(_("User not found."), code=AccountsErrorCode.USER_NOT_FOUND)
     check_reachable(actor, other.pk)
     if product_id is None:
         conversation, is_new = _open_without_product(actor, other)
@@ -82,9 +85,9 @@ def _open_about_product(actor: User, other: User, product_id: UUID) -> tuple[Con
         return found, False
     product = product_visible_to(actor, product_id)
     if product.status in _WITHDRAWN:
-        raise NotFound("Product not found.", code=ListingsErrorCode.PRODUCT_NOT_FOUND)
+        raise NotFound(_("Product not found."), code=ListingsErrorCode.PRODUCT_NOT_FOUND)
     if product.seller_id not in (actor.pk, other.pk):
-        raise ValidationFailed(details={"product_id": ["Neither of you sells this product."]})
+        raise ValidationFailed(details={"product_id": [_("Neither of you sells this product.")]})
     buyer, seller = (other, actor) if product.seller_id == actor.pk else (actor, other)
     _limit_strangers(actor, other)
     return Conversation.objects.get_or_create(

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from chat import events, typing
@@ -127,10 +128,10 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
     if not actor.is_staff:
         raise Forbidden
     if not reason.strip():
-        raise ValidationFailed(details={"reason": ["Enter a reason."]})
+        raise ValidationFailed(details={"reason": [_("Enter a reason.")]})
     message = Message.objects.select_for_update(of=("self",)).filter(pk=message_id).first()
     if message is None:
-        raise NotFound("Message not found.", code=ChatErrorCode.MESSAGE_NOT_FOUND)
+        raise NotFound(_("Message not found."), code=ChatErrorCode.MESSAGE_NOT_FOUND)
     if message.hidden_at is None:
         message.hidden_at, message.hidden_by, message.hidden_reason = database_now(), actor, reason.strip()
         message.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])
@@ -148,7 +149,7 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
 def _own_picture(actor: User, address: str) -> str:
     name = own_upload(address, actor.pk)
     if name is None:
-        message = "Send the picture itself to /images, or the URL of a picture that you uploaded."
+        message = _("Send the picture itself to /images, or the URL of a picture that you uploaded.")
         raise ValidationFailed(details={"content": [message]})
     return name
 

@@ -25,10 +25,11 @@ _PRODUCT_AND_SELLER = (
 
 @dataclass(frozen=True)
 class Viewer:
-    """The user who reads a list, and the ids of the users with whom they have a block."""
+    """The user who reads a list, the ids of the users with whom they have a block, and their language."""
 
     id: UUID
     hidden: Collection[UUID]
+    language: str
 
 
 class CardRow(NamedTuple):
@@ -65,7 +66,7 @@ def card_row(columns: Sequence[Any]) -> CardRow:
 
 
 def viewer_for(user: User | None) -> Viewer | None:
-    return Viewer(user.pk, blocked_ids(user.pk)) if user else None
+    return Viewer(user.pk, blocked_ids(user.pk), user.language) if user else None
 
 
 def card_columns(place: Place | None, viewer: Viewer | None) -> tuple[str, list[Any]]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from listings import hooks
 from listings.category_counts import category_counts
 from listings.error_codes import ListingsErrorCode
@@ -33,4 +35,4 @@ def category(slug: str) -> dict[str, Any]:
     for shown in categories():
         if shown["slug"] == slug:
             return shown
-    raise NotFound("Category not found.", code=ListingsErrorCode.CATEGORY_NOT_FOUND)
+    raise NotFound(_("Category not found."), code=ListingsErrorCode.CATEGORY_NOT_FOUND)

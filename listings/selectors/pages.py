@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from listings.queries import ListQuery, Place
 from listings.selectors.cards import CardRow, Viewer, card, card_columns, card_row
@@ -202,5 +203,5 @@ def _parse_cursor(query: ListQuery, order: Order) -> Position | None:
         return None
     sort, is_live, key, last_id = decode_cursor(query.cursor, str, bool, order.parse, UUID)
     if sort != query.sort:
-        raise ValidationFailed(details={"cursor": ["This cursor belongs to another sort order."]})
+        raise ValidationFailed(details={"cursor": [_("This cursor belongs to another sort order.")]})
     return Position(is_live, key, last_id)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from listings.models import Product
 from listings.queries import ListQuery
@@ -121,7 +122,7 @@ def _relevance_page(
     if query.cursor:
         sort, *position = decode_cursor(query.cursor, str, float, cursor_time, UUID)
         if sort != query.sort:
-            raise ValidationFailed(details={"cursor": ["This cursor belongs to another sort order."]})
+            raise ValidationFailed(details={"cursor": [_("This cursor belongs to another sort order.")]})
         after, after_params = "(score, created_at, id) < (%s::float8, %s, %s)", position
 
     def rank(matches: str, params: list[Any], *, has_one_plan: bool = False) -> Reads[list[RankedRow]]:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.validators import URLValidator
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -35,23 +36,24 @@ class WebAddressField(serializers.CharField):
 def _check_address(address: str) -> None:
     if _NOT_IN_ADDRESSES.search(address):
         raise serializers.ValidationError(
-            "An address can't contain spaces, quotes, backslashes or angle brackets."
+            _("An address can't contain spaces, quotes, backslashes or angle brackets.")
         )
     if remove_hidden(address, has_lines=False) != address:
-        raise serializers.ValidationError("An address can't contain characters that cannot be seen.")
-    invalid_host = "The host or port of this address is invalid."
+        raise serializers.ValidationError(_("An address can't contain characters that cannot be seen."))
+    invalid_host = _("The host or port of this address is invalid.")
     try:
         parts = urlsplit(address)
-        _ = parts.port  # raises for one beyond 65535
+        if parts.port == 0:  # reading it raises ValueError for one beyond 65535
+            raise serializers.ValidationError(invalid_host)
     except ValueError as error:
         raise serializers.ValidationError(invalid_host) from error
     if parts.scheme not in ("http", "https"):
-        raise serializers.ValidationError("Enter an address that starts with http:// or https://.")
+        raise serializers.ValidationError(_("Enter an address that starts with http:// or https://."))
     if "@" in parts.netloc:  # readers could take the text before the @ for the host
-        raise serializers.ValidationError("An address can't contain a username or password.")
+        raise serializers.ValidationError(_("An address can't contain a username or password."))
     URLValidator(schemes=["http", "https"], message=invalid_host)(address)
     if not settings.EXTERNAL_MEDIA_ALLOWED and not is_own_media(address):
-        raise serializers.ValidationError("Use the address of a file that was uploaded here.")
+        raise serializers.ValidationError(_("Use the address of a file that was uploaded here."))
 
 
 class CategoryField(serializers.CharField):
@@ -61,7 +63,7 @@ class CategoryField(serializers.CharField):
         slug = super().run_validation(data)
         category = Category.objects.filter(pk=slug).first()
         if category is None:
-            raise serializers.ValidationError("Category not found.")
+            raise serializers.ValidationError(_("Category not found."))
         return category
 
 

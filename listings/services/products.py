@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.gis.geos import Point
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import lock_open_account
 from accounts.models import User
@@ -24,23 +25,27 @@ from listings.services.images import uploaded_image_name
 from listings.services.search_words import add_words
 from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
-from soukloop.core.errors import Conflict, Forbidden, NotFound, ValidationFailed
+from soukloop.core.errors import Conflict, Forbidden, NotFound, Text, ValidationFailed
 from soukloop.core.jobs.queue import enqueue
 from soukloop.core.staff.history import log_staff_action
 
 # Every code is written out, so that it can be searched for and a test can compare it with docs/errors.md.
 _CONFLICTS: dict[Product.Status, Callable[[], Conflict]] = {
-    Product.Status.ACTIVE: lambda: Conflict("This product is active.", code=ListingsErrorCode.PRODUCT_ACTIVE),
+    Product.Status.ACTIVE: lambda: Conflict(
+        _("This product is active."), code=ListingsErrorCode.PRODUCT_ACTIVE
+    ),
     Product.Status.RESERVED: lambda: Conflict(
-        "This product is reserved.", code=ListingsErrorCode.PRODUCT_RESERVED
+        _("This product is reserved."), code=ListingsErrorCode.PRODUCT_RESERVED
     ),
-    Product.Status.SOLD: lambda: Conflict("This product is sold.", code=ListingsErrorCode.PRODUCT_SOLD),
+    Product.Status.SOLD: lambda: Conflict(_("This product is sold."), code=ListingsErrorCode.PRODUCT_SOLD),
     Product.Status.INACTIVE: lambda: Conflict(
-        "This product is inactive.", code=ListingsErrorCode.PRODUCT_INACTIVE
+        _("This product is inactive."), code=ListingsErrorCode.PRODUCT_INACTIVE
     ),
-    Product.Status.HIDDEN: lambda: Conflict("This product is hidden.", code=ListingsErrorCode.PRODUCT_HIDDEN),
+    Product.Status.HIDDEN: lambda: Conflict(
+        _("This product is hidden."), code=ListingsErrorCode.PRODUCT_HIDDEN
+    ),
     Product.Status.DELETED: lambda: Conflict(
-        "This product is deleted.", code=ListingsErrorCode.PRODUCT_DELETED
+        _("This product is deleted."), code=ListingsErrorCode.PRODUCT_DELETED
     ),
 }
 
@@ -72,7 +77,7 @@ def create_product(
     was closed meanwhile, Conflict at the limit of active products.
     """
     if actor.role != User.Role.SELLER:
-        raise Forbidden("Only sellers may list products.", code=ListingsErrorCode.SELLERS_ONLY)
+        raise Forbidden(_("Only sellers may list products."), code=ListingsErrorCode.SELLERS_ONLY)
     product = Product(
         seller=actor,
         title=title,
@@ -268,7 +273,7 @@ def _product_for_staff(actor: User, product_id: UUID, *, lock_seller: bool = Fal
     products = Product.objects.select_for_update(of=("self",)).select_related("seller")
     product = products.filter(pk=product_id).first()
     if product is None:
-        raise NotFound("Product not found.", code=ListingsErrorCode.PRODUCT_NOT_FOUND)
+        raise NotFound(_("Product not found."), code=ListingsErrorCode.PRODUCT_NOT_FOUND)
     return product
 
 
@@ -286,18 +291,18 @@ def _require_status(product: Product, *allowed: str) -> None:
 
 def _validate_and_price(product: Product) -> None:
     """Validate fields that depend on each other; set the fee, payout, public location and thumbnail."""
-    problems: dict[str, list[str]] = {}
+    problems: dict[str, list[Text]] = {}
     if product.feed_type == Product.FeedType.DISCOVER and not product.video_url:
-        problems["video_url"] = ["A Discover product needs a video."]
+        problems["video_url"] = [_("A Discover product needs a video.")]
     if product.feed_type == Product.FeedType.COMMUNITY and product.location is None:
-        problems["location"] = ["A Community product needs a location."]
+        problems["location"] = [_("A Community product needs a location.")]
     minimum, auto_accept = product.min_offer_price, product.auto_accept_price
     if minimum is not None and minimum > product.price:
-        problems["min_offer_price"] = ["The minimum offer can't be above the price."]
+        problems["min_offer_price"] = [_("The minimum offer can't be above the price.")]
     if auto_accept is not None and auto_accept > product.price:
-        problems["auto_accept_price"] = ["The auto-accept price can't be above the price."]
+        problems["auto_accept_price"] = [_("The auto-accept price can't be above the price.")]
     elif auto_accept is not None and minimum is not None and auto_accept < minimum:
-        problems["auto_accept_price"] = ["The auto-accept price can't be below the minimum offer."]
+        problems["auto_accept_price"] = [_("The auto-accept price can't be below the minimum offer.")]
     if problems:
         raise ValidationFailed(details=problems)
     product.platform_fee, product.seller_payout = fee_and_payout(product.price, product.feed_type)

@@ -185,7 +185,7 @@ class Favorites(APIView):
     )
     def get(self, request: Request) -> Response:
         user = current_user(request)
-        viewer = Viewer(user.pk, blocked_ids(user.pk))
+        viewer = Viewer(user.pk, blocked_ids(user.pk), user.language)
         return Response(run(favorites_of(viewer, page_of(request))))
 
 

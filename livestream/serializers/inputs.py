@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from listings.serializers.fields import CategoryField
@@ -42,14 +43,14 @@ class SettingsInput(serializers.Serializer[None]):
         if value is not None:
             now = database_now()
             if value <= now:
-                raise serializers.ValidationError("This time is over. Choose one in the future.")
+                raise serializers.ValidationError(_("This time is over. Choose one in the future."))
             if value > now + settings.STREAM_SCHEDULED_AHEAD_MAX:
-                raise serializers.ValidationError("Choose a time within the next 180 days.")
+                raise serializers.ValidationError(_("Choose a time within the next 180 days."))
         return value
 
     def validate_slow_mode_seconds(self, value: int) -> int:
         if value in (1, 2):
-            raise serializers.ValidationError("Must be 0 (off) or 3 to 120.")
+            raise serializers.ValidationError(_("Must be 0 (off) or 3 to 120."))
         return value
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 from livestream import access, events
 from livestream.error_codes import LivestreamErrorCode
@@ -36,7 +37,9 @@ def authorize_publisher(*, key: str, client_id: str) -> str:
     digest = stream_keys.digest(key)
     found = Stream.objects.live().filter(key_digest=digest).values_list("pk", "public_id").first()
     if found is None:
-        raise Forbidden("This is not the key of a live stream.", code=LivestreamErrorCode.STREAM_KEY_REFUSED)
+        raise Forbidden(
+            _("This is not the key of a live stream."), code=LivestreamErrorCode.STREAM_KEY_REFUSED
+        )
     stream_id, public_id = found
     # Sooner than the media server, which waits for 10 s.
     give_up_at = time.monotonic() + _ACCEPTANCE_LAG.total_seconds() + 1
@@ -47,7 +50,7 @@ def authorize_publisher(*, key: str, client_id: str) -> str:
             return public_id
         time.sleep(0.05)
     raise Conflict(
-        "Another encoder is connecting to this stream.", code=LivestreamErrorCode.ALREADY_PUBLISHING
+        _("Another encoder is connecting to this stream."), code=LivestreamErrorCode.ALREADY_PUBLISHING
     )
 
 
@@ -67,7 +70,7 @@ def _drop_publishers(public_id: str) -> set[str] | None:
     except (MediaServerUnavailable, MediaServerBadResponse) as error:
         logger.error("dropping the publisher of %s failed: %s", public_id, error)
         raise Conflict(
-            "Another encoder is publishing this stream.", code=LivestreamErrorCode.ALREADY_PUBLISHING
+            _("Another encoder is publishing this stream."), code=LivestreamErrorCode.ALREADY_PUBLISHING
         ) from error
     return publishing
 
@@ -82,12 +85,14 @@ def _replace_connection(stream_id: UUID, *, digest: str, client_id: str, dropped
     """
     stream = access.lock_stream(stream_id)
     if not stream.is_live or stream.key_digest != digest:
-        raise Forbidden("This is not the key of a live stream.", code=LivestreamErrorCode.STREAM_KEY_REFUSED)
+        raise Forbidden(
+            _("This is not the key of a live stream."), code=LivestreamErrorCode.STREAM_KEY_REFUSED
+        )
     now = database_now()
     other = stream.publisher_connections.filter(lost_at=None).exclude(client_id=client_id).first()
     if other is not None and dropped is None:
         raise Conflict(
-            "Another encoder is publishing this stream.", code=LivestreamErrorCode.ALREADY_PUBLISHING
+            _("Another encoder is publishing this stream."), code=LivestreamErrorCode.ALREADY_PUBLISHING
         )
     is_new = other is not None and now - other.connected_at < _ACCEPTANCE_LAG
     if other is not None and is_new and other.client_id not in (dropped or ()):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 
 from accounts.blocks import is_blocked_between
@@ -42,9 +43,9 @@ def post_message(
     if client_message_id and (sent := _already_sent(stream, actor, client_message_id)):
         return chat_payload(sent)
     if is_muted:
-        raise Forbidden("You are muted in this stream.", code=LivestreamErrorCode.MUTED)
+        raise Forbidden(_("You are muted in this stream."), code=LivestreamErrorCode.MUTED)
     if not stream.enable_chat and stream.seller_id != actor.pk:
-        raise Forbidden("The chat of this stream is turned off.", code=LivestreamErrorCode.CHAT_DISABLED)
+        raise Forbidden(_("The chat of this stream is turned off."), code=LivestreamErrorCode.CHAT_DISABLED)
     limit = nullcontext() if can_moderate else counted_action("stream_chat", actor.pk)
     try:
         with limit, transaction.atomic():
@@ -97,7 +98,7 @@ def _insert_message(stream: Stream, actor: User, text: str, client_message_id: s
         )
         row = cursor.fetchone()
     if row is None:
-        raise Conflict("This stream has ended.", code=LivestreamErrorCode.STREAM_NOT_LIVE)
+        raise Conflict(_("This stream has ended."), code=LivestreamErrorCode.STREAM_NOT_LIVE)
     message.seq = row[0]
     return message
 
@@ -117,7 +118,7 @@ def delete_message(*, actor: User, stream_id: UUID, message_id: UUID) -> None:
     states.require_allowed(stream, "delete_message")
     message = ChatMessage.objects.filter(stream=stream, pk=message_id).first()
     if message is None:
-        raise NotFound("Message not found.", code=ChatErrorCode.MESSAGE_NOT_FOUND)
+        raise NotFound(_("Message not found."), code=ChatErrorCode.MESSAGE_NOT_FOUND)
     _delete(stream, message, actor)
 
 
@@ -164,8 +165,8 @@ def mute_viewer(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
     states.require_allowed(stream, "moderate")
     user = _active_user(user_id)
     if user.pk == stream.seller_id:
-        raise Forbidden("The host cannot be muted.", code=LivestreamErrorCode.HOST_CANNOT_BE_MUTED)
-    _, is_new = StreamMute.objects.get_or_create(stream=stream, user=user, defaults={"muted_by": actor})
+        raise Forbidden(_("The host cannot be muted."), code=LivestreamErrorCode.HOST_CANNOT_BE_MUTED)
+    _mute, is_new = StreamMute.objects.get_or_create(stream=stream, user=user, defaults={"muted_by": actor})
     if is_new:
         events.publish_chat_muted(stream, user.pk, is_muted=True)
 
@@ -191,9 +192,9 @@ def add_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
     lock_pair(actor.pk, user_id)
     user = _active_user(user_id)
     if is_blocked_between(actor.pk, user.pk):
-        raise NotFound("User not found.", code=AccountsErrorCode.USER_NOT_FOUND)
+        raise NotFound(_("User not found."), code=AccountsErrorCode.USER_NOT_FOUND)
     if user.pk == actor.pk:
-        raise ValidationFailed(details={"user_id": ["The host is already a moderator."]})
+        raise ValidationFailed(details={"user_id": [_("The host is already a moderator.")]})
     if stream.moderators.count() >= settings.STREAM_MODERATORS_MAX:
         raise Conflict(
             f"A stream has at most {settings.STREAM_MODERATORS_MAX} moderators.",
@@ -240,7 +241,7 @@ def _message_for_staff(actor: User, message_id: UUID) -> tuple[ChatMessage, Stre
 def _active_user(user_id: UUID) -> User:
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
-        raise NotFound("User not found.", code=AccountsErrorCode.USER_NOT_FOUND)
+        raise NotFound(_("User not found."), code=AccountsErrorCode.USER_NOT_FOUND)
     return user
 
 

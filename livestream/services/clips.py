@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from livestream import access
@@ -42,7 +43,7 @@ def create_clip(
     is_ready = replay is not None and replay.state == Replay.State.READY
     if replay is None or not (stream.is_live or is_ready):
         raise Conflict(
-            "Clips can be made of a live stream that is recorded, or of a replay that is ready.",
+            _("Clips can be made of a live stream that is recorded, or of a replay that is ready."),
             code=LivestreamErrorCode.NO_VIDEO_TO_CLIP,
         )
     seconds = replay.duration_seconds if is_ready else stream.duration_seconds

@@ -2,6 +2,8 @@
 
 import logging
 
+from django.utils.translation import gettext_lazy as _
+
 from livestream.error_codes import LivestreamErrorCode
 from livestream.media import disk
 from livestream.media.server import MediaServerBadResponse, MediaServerUnavailable, media_server
@@ -19,7 +21,8 @@ def require_recordable() -> None:
     if disk.is_almost_full():
         logger.error("a stream was refused: %s bytes are free for recordings", disk.free_bytes())
         raise Unavailable(
-            "There is no space for recordings. Try again later.", code=LivestreamErrorCode.MEDIA_STORAGE_FULL
+            _("There is no space for recordings. Try again later."),
+            code=LivestreamErrorCode.MEDIA_STORAGE_FULL,
         )
     try:
         can_record = media_server.can_record()
@@ -31,5 +34,6 @@ def require_recordable() -> None:
     if not can_record:
         logger.error("a stream was refused: the media server can't write recordings")
         raise Unavailable(
-            "Recordings can't be written. Try again later.", code=LivestreamErrorCode.MEDIA_STORAGE_UNWRITABLE
+            _("Recordings can't be written. Try again later."),
+            code=LivestreamErrorCode.MEDIA_STORAGE_UNWRITABLE,
         )

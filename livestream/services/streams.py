@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from listings.error_codes import ListingsErrorCode
@@ -43,7 +44,7 @@ def create_stream(
     Raises Forbidden for a buyer or another seller's product, ValidationFailed for a product not on sale.
     """
     if actor.role != User.Role.SELLER:
-        raise Forbidden("Only sellers may create streams.", code=ListingsErrorCode.SELLERS_ONLY)
+        raise Forbidden(_("Only sellers may create streams."), code=ListingsErrorCode.SELLERS_ONLY)
     products = access.available_products_of(actor, product_ids)
     stream = Stream.objects.create(seller=actor, title=title, category=category, **stream_settings)
     StreamProduct.objects.bulk_create(
@@ -97,7 +98,7 @@ def go_live(
         if "stream_one_live_per_seller" not in str(error):
             raise
         raise Conflict(
-            "You already have a live stream. End it first.", code=LivestreamErrorCode.ALREADY_LIVE
+            _("You already have a live stream. End it first."), code=LivestreamErrorCode.ALREADY_LIVE
         ) from error
     # After the row is saved as live, so that streams of one seller are announced one after the other.
     stream.notifications_sent = choose_recipients(stream)

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from livestream import access
@@ -66,7 +67,7 @@ def withdraw_replay_by_staff(*, actor: User, stream_id: UUID, reason: str) -> No
     stream = access.lock_stream(stream_id)
     replay = Replay.objects.filter(stream=stream, stream__status=Stream.Status.ENDED).first()
     if replay is None or not withdraw_replay(replay, Replay.Reason.REMOVED_BY_STAFF):
-        raise Conflict("There is no replay to withdraw.", code=LivestreamErrorCode.NO_REPLAY_TO_WITHDRAW)
+        raise Conflict(_("There is no replay to withdraw."), code=LivestreamErrorCode.NO_REPLAY_TO_WITHDRAW)
     log_staff_action(actor=actor, row=stream, message=f"Replay withdrawn: {reason}")
 
 
@@ -81,7 +82,7 @@ def make_replay_again(*, actor: User, stream_id: UUID, reason: str) -> None:
     stream = access.lock_stream(stream_id)
     replay = Replay.objects.filter(stream=stream).first()
     if replay is None or not is_repeatable(replay):
-        raise Conflict("This replay can't be made again.", code=LivestreamErrorCode.REPLAY_NOT_REPEATABLE)
+        raise Conflict(_("This replay can't be made again."), code=LivestreamErrorCode.REPLAY_NOT_REPEATABLE)
     changes = {"state": Replay.State.WAITING, "reason": "", "withdrawn_at": None, "attempts": 0, "error": ""}
     if replay.state != Replay.State.WITHDRAWN:
         changes |= {"step": "", "progress": 0}

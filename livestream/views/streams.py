@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
@@ -229,7 +230,7 @@ class StreamViewSet(ViewSet):
         stream = access.watchable_stream(user, stream_id)
         replay = replay_of(stream)
         if replay is None or stream.status != Stream.Status.ENDED:
-            raise NotFound("This stream has no replay.", code=LivestreamErrorCode.REPLAY_NOT_FOUND)
+            raise NotFound(_("This stream has no replay."), code=LivestreamErrorCode.REPLAY_NOT_FOUND)
         return Response(replay_page(stream, replay, viewer_id=user.pk if user else None, **query))
 
 

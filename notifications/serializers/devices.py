@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from notifications.models import Device
@@ -27,12 +28,12 @@ class KeysInput(serializers.Serializer[None]):
         try:
             EllipticCurvePublicKey.from_encoded_point(SECP256R1(), _decoded(text))
         except ValueError:
-            raise serializers.ValidationError("Send the subscription's public key.") from None
+            raise serializers.ValidationError(_("Send the subscription's public key.")) from None
         return text.rstrip("=")
 
     def validate_auth(self, text: str) -> str:
         if len(_decoded(text)) != _AUTH_BYTES:
-            raise serializers.ValidationError("Send the subscription's secret of 16 bytes.")
+            raise serializers.ValidationError(_("Send the subscription's secret of 16 bytes."))
         return text.rstrip("=")
 
 
@@ -45,7 +46,7 @@ class SubscriptionInput(serializers.Serializer[None]):
 
     def validate_endpoint(self, address: str) -> str:
         if not is_allowed_endpoint(address):
-            raise serializers.ValidationError("Pushes are not sent to this address.")
+            raise serializers.ValidationError(_("Pushes are not sent to this address."))
         return address
 
 
@@ -60,12 +61,12 @@ class DeviceInput(serializers.Serializer[None]):
 
     def validate_token(self, token: str) -> str:
         if not _TOKEN.fullmatch(token):
-            raise serializers.ValidationError("This is not a registration token of FCM.")
+            raise serializers.ValidationError(_("This is not a registration token of FCM."))
         return token
 
     def validate_locale(self, locale: str) -> str:
         if locale and not _LOCALE.fullmatch(locale):
-            raise serializers.ValidationError("Use a language tag such as ar-AE.")
+            raise serializers.ValidationError(_("Use a language tag such as ar-AE."))
         return locale.replace("_", "-")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from notifications.kinds import app_link, web_link
@@ -30,7 +31,7 @@ class MarkReadInput(serializers.Serializer[None]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["all"] == (attrs["ids"] is not None):
-            raise serializers.ValidationError({"ids": ["Send either ids or all."]})
+            raise serializers.ValidationError({"ids": [_("Send either ids or all.")]})
         return attrs
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from notifications.kinds import CHANNELS, KINDS
@@ -37,7 +38,7 @@ class QuietHoursInput(serializers.Serializer[None]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["from"] == attrs["until"]:
-            raise serializers.ValidationError({"until": ["Quiet hours must end at another time."]})
+            raise serializers.ValidationError({"until": [_("Quiet hours must end at another time.")]})
         return attrs
 
 
@@ -63,16 +64,16 @@ class NotificationSettingsInput(serializers.Serializer[None]):
         # The list has `localtime`, `Factory` and old names without a place, too.
         is_place = "/" in name or name == "UTC"
         if not is_place or name not in zoneinfo.available_timezones():
-            raise serializers.ValidationError("Use a name of IANA's list, such as Asia/Dubai.")
+            raise serializers.ValidationError(_("Use a name of IANA's list, such as Asia/Dubai."))
         return name
 
     def validate_kinds(self, kinds: dict[str, dict[str, bool]]) -> dict[str, dict[str, bool]]:
         problems = {}
         for name, channels in kinds.items():
             if name not in KINDS:
-                problems[name] = ["There is no such kind of notification."]
+                problems[name] = [_("There is no such kind of notification.")]
             elif KINDS[name].is_mandatory and not all(channels.values()):
-                problems[name] = ["Notices about your account can't be switched off."]
+                problems[name] = [_("Notices about your account can't be switched off.")]
         if problems:
             raise serializers.ValidationError(problems)
         return kinds

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import lock_open_account
 from accounts.models import RefreshFamily, User
@@ -79,7 +80,7 @@ def _check_login(actor: User, user: User, login_id: UUID | None) -> None:
         login = logins.first()
         has_ended = login is None or login.revoked_at is not None
     if has_ended or user.token_version != actor.token_version:
-        raise NotAuthenticated("This session has ended. Log in again.", code=CoreErrorCode.TOKEN_REVOKED)
+        raise NotAuthenticated(_("This session has ended. Log in again."), code=CoreErrorCode.TOKEN_REVOKED)
 
 
 def _delete_surplus(user: User) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core import mail
 from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from notifications.emails import Digest, digest_email
@@ -114,7 +115,7 @@ def send_digests(*, user_ids: Sequence[UUID], scheduled_at: datetime) -> int:
     finally:
         server.close()
     if "refused" in results:
-        raise Unavailable("The mail server refused some digests for now.")
+        raise Unavailable(_("The mail server refused some digests for now."))
     return results.count("sent")
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.core import mail
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from notifications.emails import Notice, notice_email
 from notifications.models import Notification
@@ -37,7 +38,7 @@ def send_notice_email(*, notification_id: UUID) -> bool:
     finally:
         server.close()
     if result == "refused":
-        raise Unavailable("The mail server refused an email for now.")
+        raise Unavailable(_("The mail server refused an email for now."))
     return result == "sent"
 
 

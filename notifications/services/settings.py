@@ -5,6 +5,7 @@ from datetime import time
 from typing import Any
 
 from django.db import DataError, connection, transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from notifications.models import ALL_EMAILS, NotificationSettings
@@ -56,5 +57,5 @@ def _check_time_zone(name: str) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT now() AT TIME ZONE %s", [name])
     except DataError as error:
-        message = "Use a name of IANA's list, such as Asia/Dubai."
+        message = _("Use a name of IANA's list, such as Asia/Dubai.")
         raise ValidationFailed(details={"time_zone": [message]}) from error

@@ -5,6 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from soukloop.core.typed_text import normalize_digits
@@ -28,13 +29,13 @@ class PriceField(serializers.DecimalField):
     """A price: a positive JSON number (or a numeric string) with at most two places, below 10 million."""
 
     default_error_messages = {
-        "not_a_number": "A price must be a number.",
-        "not_positive": "A price must be more than zero.",
-        "invalid": "A price must be a number.",
-        "max_decimal_places": "A price must have at most two decimal places.",
-        "max_value": "A price must be below 10,000,000.",
-        "max_digits": "A price must be below 10,000,000.",
-        "max_whole_digits": "A price must be below 10,000,000.",
+        "not_a_number": _("A price must be a number."),
+        "not_positive": _("A price must be more than zero."),
+        "invalid": _("A price must be a number."),
+        "max_decimal_places": _("A price must have at most two decimal places."),
+        "max_value": _("A price must be below 10,000,000."),
+        "max_digits": _("A price must be below 10,000,000."),
+        "max_whole_digits": _("A price must be below 10,000,000."),
     }
 
     def __init__(self, **kwargs: Any) -> None:

@@ -6,17 +6,20 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from soukloop.core import jsonlib
 from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import BadRequest, DomainError, NotFound, PayloadTooLarge
 from soukloop.core.http.envelope import error_body
+from soukloop.core.http.languages import DEFAULT_LANGUAGE
 from soukloop.realtime import lifecycle
-from soukloop.realtime.dispatch import dispatch, execute
+from soukloop.realtime.dispatch import dispatch, error_for, execute
 from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.frames import WireFormat
-from soukloop.realtime.handshake import check_origin, identify_user, query_value
-from soukloop.realtime.members import AsgiSink, Member, Sink
+from soukloop.realtime.handshake import check_origin, handshake_language, identify_user, query_value
+from soukloop.realtime.members import AsgiSink, Member, Sink, close_reason
 from soukloop.realtime.uvicorn_protocol import EXTENSION
 
 logger = logging.getLogger("soukloop.socket")
@@ -76,11 +79,11 @@ class SocketConsumer(AsyncConsumer):
     async def refuse(self, error: DomainError) -> None:
         """Send the reason in an `error` event and in the close frame; some clients show only one of them."""
         logger.info("connection refused: %s", error.code)
-        data = error_body(error)["error"]
+        with translation.override(handshake_language(dict(self.scope["headers"])) or DEFAULT_LANGUAGE):
+            data = error_body(error)["error"]
         await self.send({"type": "websocket.send", "text": _encode_event("error", data).decode()})
-        await self.send(
-            {"type": "websocket.close", "code": lifecycle.close_code(error), "reason": error.message[:120]}
-        )
+        reason = close_reason(data["message"])
+        await self.send({"type": "websocket.close", "code": lifecycle.close_code(error), "reason": reason})
 
     async def receive(self, member: Member, message: Message) -> None:
         """Run a frame's command. Acknowledge it if the frame has an id; otherwise send only errors."""
@@ -98,28 +101,35 @@ class SocketConsumer(AsyncConsumer):
     def parse(self, message: Message) -> tuple[str, Any, str | int | None]:
         text = message.get("text")
         if text is None:
-            raise BadRequest("Frames must be text.", code=RealtimeErrorCode.BAD_FRAME)
+            raise BadRequest(_("Frames must be text."), code=RealtimeErrorCode.BAD_FRAME)
         if len(text) > settings.SOCKET_FRAME_MAX_BYTES:
-            raise PayloadTooLarge("The frame is too large.")
+            raise PayloadTooLarge(_("The frame is too large."))
         try:
             frame = jsonlib.loads(text)
         except ValueError as error:
             raise BadRequest(
-                f"The frame is not valid JSON: {error}.", code=CoreErrorCode.MALFORMED_JSON
+                _("The frame is not valid JSON: %(problem)s."),
+                code=CoreErrorCode.MALFORMED_JSON,
+                params={"problem": error},
             ) from error
         if not isinstance(frame, dict) or not isinstance(frame.get("event"), str):
-            raise BadRequest('A frame must be {"event": "…", "data": {…}}.', code=RealtimeErrorCode.BAD_FRAME)
+            raise BadRequest(
+                _('A frame must be {"event": "…", "data": {…}}.'), code=RealtimeErrorCode.BAD_FRAME
+            )
         frame_id = frame.get("id")
         if isinstance(frame_id, bool) or not isinstance(frame_id, (str, int, type(None))):
-            raise BadRequest("A frame's id must be a number or a string.", code=RealtimeErrorCode.BAD_FRAME)
+            raise BadRequest(
+                _("A frame's id must be a number or a string."), code=RealtimeErrorCode.BAD_FRAME
+            )
         return frame["event"], frame.get("data"), frame_id
 
     def reject_frame(self, member: Member, error: DomainError) -> None:
         member.bad_frames += 1
         logger.info("bad frame: %s", error.code)
-        member.emit("error", error_body(error)["error"])
+        data = error_for(member, error)["error"]
+        member.emit("error", data)
         if isinstance(error, PayloadTooLarge) or member.bad_frames >= lifecycle.BAD_FRAMES_MAX:
-            member.close(lifecycle.close_code(error), error.message[:120])
+            member.close(lifecycle.close_code(error), data["message"])
 
 
 class RoomConsumer(SocketConsumer):
@@ -136,8 +146,9 @@ class RoomConsumer(SocketConsumer):
         try:
             await execute(member, self.command, data)
         except DomainError as error:
-            member.emit("error", {"event": self.command, **error_body(error)["error"]})
-            member.close(lifecycle.close_code(error), error.message[:120])
+            data = error_for(member, error)["error"]
+            member.emit("error", {"event": self.command, **data})
+            member.close(lifecycle.close_code(error), data["message"])
 
 
 class UnknownPathConsumer(SocketConsumer):
@@ -145,7 +156,7 @@ class UnknownPathConsumer(SocketConsumer):
 
     async def connect(self) -> None:
         await self.send({"type": "websocket.accept"})
-        await self.refuse(NotFound("WebSocket path not found.", code=CoreErrorCode.UNKNOWN_URL))
+        await self.refuse(NotFound(_("WebSocket path not found."), code=CoreErrorCode.UNKNOWN_URL))
 
 
 def _encode_event(name: str, data: Message) -> bytes:

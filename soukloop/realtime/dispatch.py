@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connections
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from soukloop.core import tracing
 from soukloop.core.error_reports import report_error
@@ -44,6 +46,12 @@ async def dispatch(member: Member, event: Any, data: Any) -> Ack:
     try:
         return {"success": True, "data": await execute(member, event, data)}
     except DomainError as error:
+        return error_for(member, error)
+
+
+def error_for(member: Member, error: DomainError) -> dict[str, Any]:
+    """Return `{"success": false, "error"}` in the language of a connection."""
+    with translation.override(member.session.socket_user.language):
         return error_body(error)
 
 
@@ -54,7 +62,7 @@ async def execute(member: Member, event: Any, data: Any) -> dict[str, Any]:
     """
     queue = member.command_queue
     if queue.size >= IN_FLIGHT_MAX:
-        message = "Too many commands are waiting. Wait for their acknowledgements."
+        message = _("Too many commands are waiting. Wait for their acknowledgements.")
         raise BadRequest(message, code=RealtimeErrorCode.TOO_MANY_COMMANDS)
     queue.size += 1
     try:
@@ -90,7 +98,8 @@ def _execute(session: Session, event: Any, data: Any) -> dict[str, Any]:
     # As a request has: for the log, and for the jobs and events that the command causes.
     token = request_id.set(uuid.uuid4().hex)
     try:
-        with tracing.span(f"command {name}", kind="server") as span:
+        language = session.socket_user.language
+        with translation.override(language), tracing.span(f"command {name}", kind="server") as span:
             if span is not None:
                 tracing.describe(span, **{"souk.request_id": request_id.get()})
             return _execute_limited(session, event, data)
@@ -123,11 +132,11 @@ def _execute_limited(session: Session, event: Any, data: Any) -> dict[str, Any]:
 def _run_handler(session: Session, command: Command | None, event: Any, data: Any) -> dict[str, Any]:
     if command is None:
         name = event[:NAME_MAX] if isinstance(event, str) else event
-        raise BadRequest("Unknown command.", code=RealtimeErrorCode.UNKNOWN_EVENT, details={"event": name})
+        raise BadRequest(_("Unknown command."), code=RealtimeErrorCode.UNKNOWN_EVENT, details={"event": name})
     if data is None:
         data = {}
     if not isinstance(data, dict):
-        raise ValidationFailed(details={"data": ["The data must be an object."]})
+        raise ValidationFailed(details={"data": [_("The data must be an object.")]})
     session.forget_user()
     return command.handler(session, command.validated(data)) or {}
 

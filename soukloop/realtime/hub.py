@@ -11,6 +11,7 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 from django.conf import settings
+from django.utils import translation
 
 from soukloop.core import jsonlib
 from soukloop.realtime.error_codes import RealtimeErrorCode
@@ -290,7 +291,9 @@ class Hub:
             self.spawn(self.check_rooms(list(room.members.values()), message["kind"]))
 
     def end_session(self, member: Member, reason: str) -> None:
-        """Close a connection whose user has been banned or logged out, with the reason."""
+        """Close a connection whose user has been banned or logged out, with the reason in their language."""
+        with translation.override(member.session.socket_user.language):
+            reason = translation.gettext(reason)
         member.emit("error", {"code": RealtimeErrorCode.SESSION_ENDED, "message": reason, "details": {}})
         member.close(CLOSE_SESSION_ENDED, reason)
 

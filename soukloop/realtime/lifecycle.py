@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.utils import translation
 
 from soukloop.core import jsonlib
 from soukloop.core.batching import AsyncBatcher
@@ -79,7 +80,8 @@ def _close_surplus(user: SocketUser) -> None:
     The oldest, because a phone that has lost its network connects again before the server notices the loss.
     """
     members = list(hub.rooms[user_room(user.id)].members.values()) if user_room(user.id) in hub.rooms else []
-    reason = "You have too many connections open. The oldest was closed."
+    with translation.override(user.language):
+        reason = translation.gettext("You have too many connections open. The oldest was closed.")
     for member in members[: max(0, len(members) - settings.SOCKETS_PER_USER_MAX)]:
         member.emit(
             "error", {"code": RealtimeErrorCode.TOO_MANY_CONNECTIONS, "message": reason, "details": {}}

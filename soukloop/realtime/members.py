@@ -22,6 +22,12 @@ CLOSE_FLOODING = CLOSE_TOO_MANY = 4429
 FLOODING = "This connection sends too much. Connect again, and send less."
 
 
+def close_reason(text: str) -> str:
+    """Shorten a text to what a close frame can hold: 123 bytes; an Arabic letter takes two."""
+    encoded = text.encode()
+    return text if len(encoded) <= 123 else encoded[:120].decode(errors="ignore") + "…"
+
+
 class Sink(Protocol):
     """Where a member's events are written: what the hub needs of a transport."""
 
@@ -105,7 +111,7 @@ class Member:
             self.is_closed = True
             self.backlog = None
             SOCKETS_CLOSED.labels(str(code)).inc()
-            self.sink.close(code, reason, reconnect=reconnect)
+            self.sink.close(code, close_reason(reason), reconnect=reconnect)
 
     def _enqueue(self, frames: list[Frame]) -> None:
         if self.backlog is None:

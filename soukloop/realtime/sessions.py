@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
 from soukloop.core import jsonlib
 from soukloop.core.db.rows import user_by_id
@@ -32,6 +33,7 @@ class SocketUser:
     token_version: int
     row: Any = field(compare=False, repr=False)  # read for the handshake; reused by a first command
     family_id: str | None = None  # the login whose end closes the connection
+    language: str = "en"  # of errors and other texts
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Session:
             user = user_by_id(self.user_id)
             if user is None or not user.is_active or user.token_version != self.socket_user.token_version:
                 raise NotAuthenticated(
-                    "This session has ended. Log in again.", code=CoreErrorCode.TOKEN_REVOKED
+                    _("This session has ended. Log in again."), code=CoreErrorCode.TOKEN_REVOKED
                 )
             self._user = user
         return self._user

@@ -7,15 +7,19 @@ from typing import Any, NamedTuple, cast
 
 import socketio
 from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 from engineio.payload import Payload
 
 from soukloop.core import jsonlib
+from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import BadRequest, DomainError
 from soukloop.core.http.body_limit import Asgi, BodyLimit, read_body, with_length
 from soukloop.core.http.envelope import error_body
+from soukloop.core.http.languages import DEFAULT_LANGUAGE
 from soukloop.core.http.origins import is_trusted_origin
 from soukloop.realtime import lifecycle
-from soukloop.realtime.dispatch import dispatch
+from soukloop.realtime.dispatch import dispatch, error_for
 from soukloop.realtime.engine import (
     BINARY_PACKET,
     POLLING_PACKET_TYPES,
@@ -24,7 +28,7 @@ from soukloop.realtime.engine import (
     PacketQueue,
 )
 from soukloop.realtime.error_codes import RealtimeErrorCode
-from soukloop.realtime.handshake import identify_user, query_value
+from soukloop.realtime.handshake import handshake_language, identify_user, query_value
 from soukloop.realtime.members import FLOODING, Member
 
 logger = logging.getLogger("soukloop.socket")
@@ -136,7 +140,10 @@ class SocketIoServer:
     async def _handle_packet(self, session_id: str, sink: EngineSink, text: Any) -> None:
         packet = _parse(text)
         if packet.type == CONNECT and packet.namespace != ROOT:
-            error = {"message": "Unknown namespace.", "data": {"code": "unknown_url", "details": {}}}
+            error = {
+                "message": "Unknown namespace.",
+                "data": {"code": CoreErrorCode.UNKNOWN_URL, "details": {}},
+            }
             await self._engine.send(session_id, f"4{packet.namespace},{Json.dumps(error)}")
         elif packet.namespace != ROOT:
             raise ValueError("unknown namespace")
@@ -169,8 +176,9 @@ class SocketIoServer:
             self._logged_in[sid] = sink
         except DomainError as error:
             logger.info("connection refused: %s", error.code)
-            data = {"code": error.code, "details": error.details}
-            raise socketio.exceptions.ConnectionRefusedError(error.message, data) from error
+            with translation.override(handshake_language(dict(scope["headers"])) or DEFAULT_LANGUAGE):
+                data = error_body(error)["error"]
+            raise socketio.exceptions.ConnectionRefusedError(data.pop("message"), data) from error
 
     async def _log_out(self, sid: str, reason: str) -> None:
         sink = self._logged_in.pop(sid, None)
@@ -245,15 +253,18 @@ async def _run_command(sink: EngineSink, packet: Packet) -> None:
 
 def _reject(member: Member, text: Any, cause: Exception) -> None:
     """Respond to an invalid packet: with an acknowledgement if it has an id, otherwise with `error`."""
-    error = BadRequest(f"Invalid packet: {cause}.", code=RealtimeErrorCode.BAD_FRAME)
+    error = BadRequest(
+        _("Invalid packet: %(problem)s."), code=RealtimeErrorCode.BAD_FRAME, params={"problem": cause}
+    )
+    data = error_for(member, error)["error"]
     with_id = _EVENT_WITH_ID.match(text) if isinstance(text, str) else None
     if with_id is not None:
-        member.reply(_ack(with_id[1], error_body(error)))
+        member.reply(_ack(with_id[1], {"success": False, "error": data}))
     else:
-        member.emit("error", error_body(error)["error"])
+        member.emit("error", data)
     member.bad_frames += 1
     if member.bad_frames >= lifecycle.BAD_FRAMES_MAX:
-        member.close(lifecycle.close_code(error), error.message)
+        member.close(lifecycle.close_code(error), data["message"])
 
 
 def _ack(packet_id: str, ack: dict[str, Any]) -> bytes:
@@ -273,13 +284,13 @@ def _check_packets(body: bytes, *, is_logged_in: bool) -> bytes:
     try:
         packets = body.decode().split("\x1e")
     except UnicodeDecodeError as error:
-        raise BadRequest("The body must be UTF-8.", code=RealtimeErrorCode.BAD_FRAME) from error
+        raise BadRequest(_("The body must be UTF-8."), code=RealtimeErrorCode.BAD_FRAME) from error
     if is_logged_in:
         packets = [BINARY_PACKET if packet.startswith("b") else packet for packet in packets]
     if len(packets) > PACKETS_PER_POST or not all(
         packet and packet[0] in POLLING_PACKET_TYPES for packet in packets
     ):
-        raise BadRequest("Invalid Engine.IO packets.", code=RealtimeErrorCode.BAD_FRAME)
+        raise BadRequest(_("Invalid Engine.IO packets."), code=RealtimeErrorCode.BAD_FRAME)
     return "\x1e".join(packets).encode()
 
 

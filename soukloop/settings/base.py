@@ -19,7 +19,7 @@ TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
 
 ROOT_URLCONF = "soukloop.urls"
 ASGI_APPLICATION = "soukloop.asgi.application"
-LANGUAGE_CODE = "en"  # of pages and errors; notifications are in their reader's language
+LANGUAGE_CODE = "en"  # of staff's pages; the API answers in the language of `core/http/languages.py`
 LANGUAGES = [("en", "English"), ("ar", "العربية")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = "soukloop.formats"
@@ -59,6 +59,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "soukloop.core.http.requests.RequestMiddleware",
+    "soukloop.core.http.languages.LanguageMiddleware",
     "soukloop.core.http.envelope.JsonErrorsMiddleware",
     "soukloop.core.http.middleware.ApiMiddleware",  # what comes after it is for pages
     "django.middleware.security.SecurityMiddleware",

@@ -12,6 +12,7 @@ import psycopg
 from django.conf import settings
 from django.http import QueryDict
 from django.http.request import split_domain_port, validate_host
+from django.utils import translation
 
 from soukloop.core import jsonlib, tracing
 from soukloop.core.db.reads import Rows, Statement, run_async
@@ -21,6 +22,7 @@ from soukloop.core.fast_reads.pool import AsyncPool
 from soukloop.core.fast_reads.routes import FastRoute
 from soukloop.core.http.body_limit import Asgi, Message, Receive, Send
 from soukloop.core.http.envelope import exception_handler
+from soukloop.core.http.languages import preferred_language, use_account_language
 from soukloop.core.http.request_metrics import count_request
 from soukloop.core.http.requests import describe_request, forwarded_ip, log_request, take_request_id
 from soukloop.core.metrics.processes import count_connections, sampling
@@ -61,7 +63,11 @@ class FastReads:
         peer = scope["client"][0] if scope.get("client") else "unknown"
         ip = forwarded_ip(peer, headers.get(b"x-forwarded-for", b"").decode("latin-1"))
         with tracing.span("GET", kind="server") as span:
-            answer = await self._answer(route, scope["query_string"], headers, ip)
+            # The event loop runs each request in a context of its own, so others aren't changed.
+            accept_language = headers.get(b"accept-language", b"").decode("latin-1")
+            with translation.override(preferred_language(accept_language)):
+                answer = await self._answer(route, scope["query_string"], headers, ip)
+                answer.headers.append((b"content-language", str(translation.get_language()).encode()))
             if span is not None:
                 describe_request(span, "GET", scope["path"], answer.status)
         took = time.perf_counter() - started
@@ -72,6 +78,7 @@ class FastReads:
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(answer.body)).encode()),
                 (b"x-request-id", request_id.encode()),
+                (b"vary", b"Accept-Language"),
                 *_security_headers(_is_secure(scope, headers)),
                 *answer.headers,
             ],
@@ -98,7 +105,10 @@ class FastReads:
             viewer = None
             if authorization := headers.get(b"authorization"):
                 viewer = await run_async(route.authenticate(authorization.decode("latin-1")), self._fetch)
-                user_id = viewer.id if viewer else None
+                if viewer is not None:
+                    user_id = viewer.id
+                    accept_language = headers.get(b"accept-language", b"").decode("latin-1")
+                    use_account_language(accept_language, viewer.language)
             scopes = ["default", route.rate_scope] if route.rate_scope else ["default"]
             counted = self.limiter.count(scopes, user_id=user_id, ip=ip)
             try:

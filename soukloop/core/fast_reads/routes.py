@@ -13,6 +13,8 @@ from soukloop.core.domain import domain_apps, import_submodule
 class Viewer(Protocol):
     @property
     def id(self) -> Any: ...
+    @property
+    def language(self) -> str: ...
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from soukloop.core.errors import RateLimited, Unavailable
 from soukloop.core.redis.rate_limits import subject_of
@@ -43,7 +44,7 @@ class OpenConnections:
         address = None if settings.TRUSTED_PROXIES else subject_of(None, ip)
         if address is not None:
             if self._by_address[address] >= settings.CONNECTIONS_PER_ADDRESS_MAX:
-                message = "There are too many connections from your address."
+                message = _("There are too many connections from your address.")
                 raise RateLimited(message, retry_after=RETRY_SECONDS)
             waiting = self._waiting_by_address[address]
             if len(waiting) >= settings.WAITING_CONNECTIONS_PER_ADDRESS_MAX:

@@ -13,6 +13,8 @@ from django.core.exceptions import (
 )
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 from rest_framework import exceptions as drf
@@ -34,11 +36,19 @@ class Bare(dict[str, Any]):
 
 
 def error_body(error: errors.DomainError) -> dict[str, Any]:
-    """Return `{"success": false, "error": {"code", "message", "details"}}`."""
+    """Return `{"success": false, "error": {"code", "message", "details"}}`, in the active language."""
     return {
         "success": False,
-        "error": {"code": error.code, "message": error.message, "details": error.details},
+        "error": {"code": error.code, "message": error.message, "details": _translated(error.details)},
     }
+
+
+def _translated(value: Any) -> Any:
+    if isinstance(value, Promise):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _translated(item) for key, item in value.items()}
+    return [_translated(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 class EnvelopeRenderer(BaseRenderer):
@@ -96,7 +106,7 @@ def domain_error(exc: BaseException) -> errors.DomainError | None:
             return errors.UnsupportedMediaType()
         case drf.ParseError():
             return errors.BadRequest(
-                "The request body could not be parsed.", code=CoreErrorCode.MALFORMED_BODY
+                _("The request body could not be parsed."), code=CoreErrorCode.MALFORMED_BODY
             )
         case Http404() | drf.NotFound():
             return errors.NotFound()
@@ -193,7 +203,7 @@ class JsonErrorsMiddleware:
             return None
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             return json_error(
-                errors.BadRequest("NUL characters are not allowed.", code=CoreErrorCode.NUL_CHARACTER)
+                errors.BadRequest(_("NUL characters are not allowed."), code=CoreErrorCode.NUL_CHARACTER)
             )
         return None
 

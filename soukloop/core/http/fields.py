@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.gis.geos import Point
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -29,7 +30,7 @@ _EMOJI = range(0x1F000, 0x1FB00)
 class IdField(serializers.UUIDField):
     """A UUID with hyphens, in upper or lower case; DRF would also accept integers, braces and URNs."""
 
-    default_error_messages = {"invalid": "Use an id such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d."}
+    default_error_messages = {"invalid": _("Use an id such as 5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d.")}
 
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str) or not _ID.fullmatch(data):
@@ -45,8 +46,8 @@ class PlainTextField(serializers.CharField):
     """
 
     default_error_messages = {
-        "control": "Character {position} is U+{code:04X}, which cannot be seen. Remove it.",
-        "invisible": "This field has no visible characters.",
+        "control": _("Character {position} is U+{code:04X}, which cannot be seen. Remove it."),
+        "invisible": _("This field has no visible characters."),
     }
 
     def __init__(self, *, has_lines: bool = False, **kwargs: Any) -> None:
@@ -97,20 +98,21 @@ class LocationField(serializers.Field[Point, Any, dict[str, float], Any]):
 
     def to_internal_value(self, data: Any) -> Point:
         if not isinstance(data, Mapping):
-            raise serializers.ValidationError({"non_field_errors": ["A location must be an object."]})
-        degrees, problems = {}, {}
+            raise serializers.ValidationError({"non_field_errors": [_("A location must be an object.")]})
+        degrees: dict[str, float] = {}
+        problems: dict[str, list[Any]] = {}
         for name, limit in self._LIMITS:
             value = data.get(name)
             if name not in data:
-                problems[name] = ["This field is required."]
+                problems[name] = [_("This field is required.")]
             elif isinstance(value, bool) or not isinstance(value, (int, float)):
-                problems[name] = ["A coordinate must be a number."]
+                problems[name] = [_("A coordinate must be a number.")]
             elif not abs(value) <= limit:  # NaN too
-                problems[name] = [f"Use a number from {-limit} to {limit}."]
+                problems[name] = [_("Use a number from %(min)s to %(max)s.") % {"min": -limit, "max": limit}]
             else:
                 degrees[name] = float(value)
         if set(data) - {"latitude", "longitude"}:
-            problems["non_field_errors"] = ["A location has a latitude and a longitude, and nothing else."]
+            problems["non_field_errors"] = [_("A location has a latitude and a longitude, and nothing else.")]
         if problems:
             raise serializers.ValidationError(problems)
         return Point(degrees["longitude"], degrees["latitude"], srid=4326)

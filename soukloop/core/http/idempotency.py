@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -51,7 +52,7 @@ def _idempotent(handler: Handler, prepare: Callable[[Request], None] | None) -> 
         if key is None:
             return handler(view, request, *args, **kwargs)
         if not key.strip() or len(key) > 255 or not key.isprintable():
-            message = "The Idempotency-Key must have 1 to 255 printable characters."
+            message = _("The Idempotency-Key must have 1 to 255 printable characters.")
             raise BadRequest(message, code=CoreErrorCode.BAD_IDEMPOTENCY_KEY)
         owner = f"user:{request.user.pk}" if request.user.is_authenticated else f"ip:{client_ip(request)}"
         record_id = _record_id(owner, key)

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -84,7 +85,7 @@ def decode_cursor(cursor: str, *kinds: Callable[[Any], Any]) -> list[Any]:
             raise ValueError("wrong length")
         return [kind(value) for kind, value in zip(kinds, values, strict=True)]
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
-        raise ValidationFailed(details={"cursor": ["Invalid cursor."]}) from error
+        raise ValidationFailed(details={"cursor": [_("Invalid cursor.")]}) from error
 
 
 def cursor_time(value: Any) -> datetime:
@@ -107,6 +108,6 @@ def _positive_parameter(
     if raw is None or raw == "":
         return default
     if not (raw.isascii() and raw.isdigit()) or not 1 <= int(raw[:9]) <= maximum or len(raw) > 9:
-        problems[name] = [f"Use a whole number from 1 to {maximum}."]
+        problems[name] = [_("Use a whole number from %(min)s to %(max)s.") % {"min": 1, "max": maximum}]
         return default
     return int(raw)

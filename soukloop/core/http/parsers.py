@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from rest_framework.parsers import BaseParser
 
 from soukloop.core import jsonlib
@@ -30,8 +31,8 @@ class JSONParser(BaseParser):
         try:
             data = jsonlib.loads(raw)
         except ValueError as error:
-            message = f"The request body is not valid JSON: {error}."
-            raise BadRequest(message, code=CoreErrorCode.MALFORMED_JSON) from error
+            message = _("The request body is not valid JSON: %(problem)s.")
+            raise BadRequest(message, code=CoreErrorCode.MALFORMED_JSON, params={"problem": error}) from error
         if not isinstance(data, dict):
-            raise BadRequest("The request body must be a JSON object.", code=CoreErrorCode.MALFORMED_JSON)
+            raise BadRequest(_("The request body must be a JSON object."), code=CoreErrorCode.MALFORMED_JSON)
         return data

@@ -11,6 +11,7 @@ from typing import Any
 
 import httptools
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from soukloop.core import jsonlib
@@ -120,7 +121,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _headers_timed_out(self) -> None:
         self._header_timer = None
         if not self.transport.is_closing():
-            self._refuse(RequestTimeout("The request headers took too long to arrive."))
+            self._refuse(RequestTimeout(_("The request headers took too long to arrive.")))
 
     def _refuse(self, error: DomainError) -> None:
         """Answer before there is a request that an application could answer, and close the connection."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from django.utils.translation import gettext
 from rest_framework.serializers import Serializer, ValidationError
 
 from soukloop.core.errors import ValidationFailed
@@ -41,7 +42,8 @@ def validated_changes(
     """
     serializer = input_class(partial=partial)
     if isinstance(data, Mapping) and not set(data) & set(serializer.fields):
-        message = f"Nothing to change. Send at least one of these fields: {', '.join(serializer.fields)}."
+        message = gettext("Nothing to change. Send at least one of these fields: %(fields)s.")
+        message %= {"fields": ", ".join(serializer.fields)}
         raise ValidationFailed(details={"non_field_errors": [message]})
     return dict(validated_strictly(serializer, data))
 
@@ -62,5 +64,7 @@ def validated_strictly(serializer: Serializer[Any], data: Any) -> dict[str, Any]
 
 def _unknown_field_errors(data: Mapping[Any, Any], known: list[str]) -> dict[str, list[str]]:
     unknown = [str(name) for name in data if name not in known]
-    expected = f"It has {', '.join(known)}." if known else "It has no fields."
-    return {name: [f"This request has no such field. {expected}"] for name in unknown[:_REPORTED_MAX]}
+    message = gettext("This request has no such field. It has no fields.")
+    if known:
+        message = gettext("This request has no such field. It has %(fields)s.") % {"fields": ", ".join(known)}
+    return {name: [message] for name in unknown[:_REPORTED_MAX]}

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -61,4 +62,4 @@ class UnknownUrl(APIView):
     schema = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        raise NotFound("URL not found.", code=CoreErrorCode.UNKNOWN_URL)
+        raise NotFound(_("URL not found."), code=CoreErrorCode.UNKNOWN_URL)

@@ -1,8 +1,8 @@
 """Decode, turn upright, shrink and re-encode one picture, in a process of its own that ends afterwards.
 
 Run as a program: the picture comes on standard input, the limits as JSON in the first argument. The answer
-on standard output is a line of JSON, `{"extension", "width", "height", "blurhash", "files"}` or `{"error"}`,
-and after it the encoded files, one behind the other: `files` is a list of `[suffix, length]`, first of the
+on standard output is a line of JSON, `{"extension", "width", "height", "blurhash", "files"}` or `{"error",
+"params"}`, and after it the encoded files, one behind the other: `files` is a list of `[suffix, length]`, first of the
 picture itself, then of its smaller sizes. It imports nothing of the project, so that it starts in a tenth of
 a second.
 
@@ -29,15 +29,22 @@ _NICENESS = 10
 _BAND = 256  # rows that are converted at a time; even, so that pairs of rows stay together
 # Decoding passes over every pixel once per scan; cameras and editors write about ten.
 _JPEG_SCANS_MAX = 50
-# A picture cut short is shown in grey from there on.
-_CUT_SHORT = "This picture is incomplete: its file ends too early."
 _END_OF_JPEG = b"\xff\xd9"
 _BLURHASH_SIDE = 32  # pixels; it keeps a dozen frequencies of them
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
+def _(text: str) -> str:
+    """Mark a text for the catalogues; it is translated by the process that waits for the answer."""
+    return text
+
+
 class Refused(Exception):
-    """The picture is not accepted, and its message says why."""
+    """The picture is not accepted, and the text says why, with `%(name)s` for each of `params`."""
+
+    def __init__(self, text: str, **params: int) -> None:
+        super().__init__(text)
+        self.params = params
 
 
 class Encoded(NamedTuple):
@@ -63,7 +70,9 @@ def reencode(
         if opened.format == "WEBP":
             pixels_max = min(pixels_max, webp_pixels_max)
         if opened.width * opened.height > pixels_max:
-            raise Refused(f"A picture may have at most {pixels_max // 1_000_000} million pixels.")
+            raise Refused(
+                _("A picture may have at most %(millions)s million pixels."), millions=pixels_max // 1_000_000
+            )
         if opened.format == "JPEG":
             _check_jpeg(data)
         opened.close()
@@ -76,7 +85,7 @@ def reencode(
         raise
     # Pillow raises many kinds of errors for malicious files: OSError, SyntaxError, struct.error, …
     except Exception as error:
-        raise Refused("This is not a valid JPEG, PNG, WebP or HEIC picture.") from error
+        raise Refused(_("This is not a valid JPEG, PNG, WebP or HEIC picture.")) from error
 
 
 def _sizes(picture: Image.Image, extension: str, widths: Sequence[int]) -> list[tuple[str, bytes]]:
@@ -142,8 +151,8 @@ def _formats(data: bytes) -> list[str]:
 
 def _check_jpeg(data: bytes) -> None:
     """Refuse a JPEG of too many scans. What looks like scans in a video behind the picture does not count."""
-    if sum(1 for _ in _scans(data)) > _JPEG_SCANS_MAX:
-        raise Refused("This JPEG has too many scans.")
+    if sum(1 for scan in _scans(data)) > _JPEG_SCANS_MAX:
+        raise Refused(_("This JPEG has too many scans."))
 
 
 def _scans(data: bytes) -> Iterator[int]:
@@ -198,7 +207,7 @@ def _loaded(data: bytes, side: int) -> ImageFile.ImageFile:
         digest = hashlib.sha256(other.tobytes()).digest()
     picture = _open_and_load(data + _END_OF_JPEG, side)
     if hashlib.sha256(picture.tobytes()).digest() != digest:
-        raise Refused(_CUT_SHORT)
+        raise Refused(_("This picture is incomplete: its file ends too early."))
     return picture
 
 
@@ -311,7 +320,7 @@ def main() -> None:
         files = [[suffix, len(content)] for suffix, content in encoded.files]
         answer = encoded._replace(files=[])._asdict() | {"files": files}
     except Refused as refusal:
-        contents, answer = b"", {"error": str(refusal)}
+        contents, answer = b"", {"error": str(refusal), "params": refusal.params}
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + contents)
 
 

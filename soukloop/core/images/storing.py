@@ -15,12 +15,14 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.request import Request
 
 from soukloop.core.db.release import release_connection
 from soukloop.core.error_codes import CoreErrorCode
-from soukloop.core.errors import BadRequest, Busy, PayloadTooLarge, Unavailable
+from soukloop.core.errors import BadRequest, Busy, PayloadTooLarge, Text, Unavailable
 from soukloop.core.images.pictures import WIDTHS, described_stem, size_names
 
 logger = logging.getLogger(__name__)
@@ -89,10 +91,10 @@ def reencode_uploads(request: Request) -> None:
 def reencode_upload(upload: "UploadedFile[Any]", max_side: int | None = None) -> EncodedImage:
     """Return the image as `store_image` stores it; raises as it does."""
     if (upload.size or 0) > settings.UPLOAD_MAX_BYTES:
-        raise PayloadTooLarge("The image is too large.")
+        raise PayloadTooLarge(_("The image is too large."))
     data = upload.read(settings.UPLOAD_MAX_BYTES + 1)
     if len(data) > settings.UPLOAD_MAX_BYTES:
-        raise PayloadTooLarge("The image is too large.")
+        raise PayloadTooLarge(_("The image is too large."))
     release_connection()
     return _reencode(data, max_side or settings.IMAGE_MAX_SIDE, WIDTHS)
 
@@ -154,7 +156,7 @@ def _save(name: str, encoded: bytes) -> str:
     try:
         return default_storage.save(name, ContentFile(encoded))
     except OSError as error:
-        raise Unavailable("Images cannot be stored at the moment. Try again.") from error
+        raise Unavailable(_("Images cannot be stored at the moment. Try again.")) from error
 
 
 def _reencode(data: bytes, side: int, widths: tuple[int, ...]) -> EncodedImage:
@@ -176,16 +178,16 @@ def _reencode(data: bytes, side: int, widths: tuple[int, ...]) -> EncodedImage:
             env={"MALLOC_ARENA_MAX": "1"},
         )
     except subprocess.TimeoutExpired as error:
-        raise _invalid("This image takes too long to decode.") from error
+        raise _invalid(_("This image takes too long to decode.")) from error
     finally:
         _decoder_is_free.release()
     if result.returncode != 0:
         logger.warning("image decoder ended with %s: %s", result.returncode, result.stderr[-500:])
-        raise _invalid("This image cannot be decoded.")
-    header, _, contents = result.stdout.partition(b"\n")
+        raise _invalid(_("This image cannot be decoded."))
+    header, _newline, contents = result.stdout.partition(b"\n")
     answer = json.loads(header)
     if "error" in answer:
-        raise _invalid(answer["error"])
+        raise _invalid(gettext(answer["error"]) % answer["params"])
     files, begin = {}, 0
     for suffix, length in answer["files"]:
         files[suffix] = contents[begin : begin + length]
@@ -193,5 +195,5 @@ def _reencode(data: bytes, side: int, widths: tuple[int, ...]) -> EncodedImage:
     return EncodedImage(files, answer["width"], answer["height"], answer["blurhash"])
 
 
-def _invalid(message: str) -> BadRequest:
+def _invalid(message: Text) -> BadRequest:
     return BadRequest(message, code=CoreErrorCode.IMAGE_INVALID, details={"image": [message]})

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -24,7 +25,7 @@ from soukloop.core.metrics.processes import process_sampler
 def metrics(request: HttpRequest) -> HttpResponse:
     """Return the metrics, as text or in the OpenMetrics format; 404 to those who may not read them."""
     if not _is_allowed(request):
-        return json_error(NotFound("URL not found.", code=CoreErrorCode.UNKNOWN_URL))
+        return json_error(NotFound(_("URL not found."), code=CoreErrorCode.UNKNOWN_URL))
     body, content_type = render(request.headers.get("Accept", ""))
     return HttpResponse(body, content_type=content_type)
 

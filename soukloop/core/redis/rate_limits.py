@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 
 from soukloop.core.domain import domain_apps
@@ -86,7 +87,7 @@ def reserve(
             if not wait_ms:
                 counted.append(key)
             elif is_exempt is None or not is_exempt(scope):
-                raise RateLimited("Too many attempts.", retry_after=math.ceil(wait_ms / 1000))
+                raise RateLimited(_("Too many attempts."), retry_after=math.ceil(wait_ms / 1000))
         yield reservation
     finally:
         if not reservation.is_kept:
