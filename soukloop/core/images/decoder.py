@@ -2,9 +2,9 @@
 
 Run as a program: the picture comes on standard input, the limits as JSON in the first argument. The answer
 on standard output is a line of JSON, `{"extension", "width", "height", "blurhash", "files"}` or `{"error",
-"params"}`, and after it the encoded files, one behind the other: `files` is a list of `[suffix, length]`, first of the
-picture itself, then of its smaller sizes. It imports nothing of the project, so that it starts in a tenth of
-a second.
+"params"}`, and after it the encoded files, one behind the other: `files` is a list of `[suffix, length]`,
+first of the picture itself, then of its smaller sizes. It imports nothing of the project, so that it starts
+in a tenth of a second.
 
 The process gives its memory back when it ends, has less priority than those that answer requests, and takes
 nothing else down if a library for untrusted files crashes.
