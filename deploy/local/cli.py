@@ -13,10 +13,10 @@ from deploy.local.supervise import stop
 
 # Set for the second half of a command, which runs with the Python of `.venv`.
 READY = "SOUKLOOP_SETUP_DONE"
-# The JavaScript project that a command needs.
-CLIENTS, PEERS = ROOT / "soukloop" / "realtime" / "tests" / "js", ROOT / "bench" / "peers"
-SCRIPTS = {"quick": CLIENTS, "test": CLIENTS, "test-full": CLIENTS, "bench": PEERS}
-SPACE_MB = 800
+# The JavaScript projects that a command needs.
+TESTS = (ROOT / "soukloop" / "realtime" / "tests" / "js", ROOT / "clients")
+SCRIPTS = {"quick": TESTS, "test": TESTS, "test-full": TESTS, "bench": (ROOT / "bench" / "peers",)}
+SPACE_MB, SPACE_FOR_NODE_MB = 800, 500
 
 
 def main(argv: list[str]) -> int:
@@ -61,8 +61,9 @@ def _set_up(name: str, argv: list[str]) -> None:
     """Set up what is missing, then start the same command again with the Python of `.venv`."""
     say(f"\nSouk Loop · {name}\n")
     free = shutil.disk_usage(ROOT).free // 1_000_000
-    if free < SPACE_MB:
-        raise SetupError(f"The disk under {ROOT} is full: {free} MB are left, and {SPACE_MB} MB are needed.")
+    needed = SPACE_MB + (SPACE_FOR_NODE_MB if name in SCRIPTS else 0)
+    if free < needed:
+        raise SetupError(f"The disk under {ROOT} is full: {free} MB are left, and {needed} MB are needed.")
     named = environment.asked() if name == "run" else {}
     LOCAL.mkdir(exist_ok=True)
     with (LOCAL / "setup.lock").open("w") as lock:
@@ -70,7 +71,7 @@ def _set_up(name: str, argv: list[str]) -> None:
         setup.install_packages(named, development=name in SCRIPTS)
         setup.install_python(development=name != "run")
         setup.compile_texts()
-        if name in SCRIPTS:
-            setup.install_node(SCRIPTS[name])
+        for project in SCRIPTS.get(name, ()):
+            setup.install_node(project)
     command = [str(setup.PYTHON), "-m", "deploy.local", name, *argv]
     os.execve(setup.PYTHON, command, {**os.environ, READY: "1"})  # noqa: S606 - no shell is meant

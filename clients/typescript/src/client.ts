@@ -1,0 +1,255 @@
+import { SoukLoopError, errorOf } from "./errors.js";
+import type { paths } from "./generated/api.js";
+import { idempotentOperations } from "./generated/idempotent.js";
+import { exclusively, memoryStore, type TokenStore, type Tokens } from "./tokens.js";
+import type { Method, OptionArguments, PathsWith, RequestOptions, Result } from "./types.js";
+
+export interface ClientOptions {
+  /** The server's address, without `/api/v1`. */
+  baseUrl: string;
+  store?: TokenStore;
+  /** The language of messages and labels. Without it, that of the account. */
+  language?: "ar" | "en";
+  /** How often a request is sent again after a failure of the network or the server; 4. */
+  retries?: number;
+  /** Milliseconds that one attempt may take; 20 000. */
+  timeout?: number;
+  /** Called when the login has ended: show the login form. */
+  onSignedOut?: (reason: SoukLoopError) => void;
+  fetch?: typeof fetch;
+}
+
+interface Untyped extends RequestOptions {
+  path?: Record<string, unknown> | undefined;
+  query?: Record<string, unknown> | undefined;
+  body?: unknown;
+}
+
+interface LoginAnswer {
+  access_token: string;
+  refresh_token: string;
+  expires_in: number;
+}
+
+const PREFIX = "/api/v1";
+const EARLY = 30_000; // an access token is refreshed this long before it expires
+const LONGEST_WAIT = 10; // seconds; a longer Retry-After is for the person to decide
+// These take no login, and a token that has expired must not get in their way.
+const WITHOUT_LOGIN = ["/auth/register", "/auth/login", "/auth/refresh", "/auth/reset-password"];
+
+/** Wait about `2 ** attempt` quarters of a second, at most 8 s, each client a different time. */
+export function backoff(attempt: number, atLeast = 0): Promise<void> {
+  const longest = Math.min(250 * 2 ** attempt, 8000);
+  const time = atLeast * 1000 + longest * (0.5 + Math.random() / 2);
+  return new Promise((resolve) => setTimeout(resolve, time));
+}
+
+/** The REST API: typed by its description, with refresh of tokens and repetition of what failed. */
+export class SoukLoop {
+  readonly baseUrl: string;
+  readonly language: "ar" | "en" | undefined;
+  readonly #store: TokenStore;
+  readonly #options: ClientOptions;
+  #refreshing: Promise<Tokens> | undefined;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#store = options.store ?? memoryStore();
+    this.baseUrl = options.baseUrl.replace(/\/+$/, "");
+    this.language = options.language;
+  }
+
+  get<P extends PathsWith<"get">>(path: P, ...rest: OptionArguments<"get", P>): Promise<Result<"get", P>> {
+    return this.#call("get", path, rest[0]);
+  }
+
+  post<P extends PathsWith<"post">>(path: P, ...rest: OptionArguments<"post", P>): Promise<Result<"post", P>> {
+    return this.#call("post", path, rest[0]);
+  }
+
+  patch<P extends PathsWith<"patch">>(path: P, ...rest: OptionArguments<"patch", P>): Promise<Result<"patch", P>> {
+    return this.#call("patch", path, rest[0]);
+  }
+
+  put<P extends PathsWith<"put">>(path: P, ...rest: OptionArguments<"put", P>): Promise<Result<"put", P>> {
+    return this.#call("put", path, rest[0]);
+  }
+
+  delete<P extends PathsWith<"delete">>(path: P, ...rest: OptionArguments<"delete", P>): Promise<Result<"delete", P>> {
+    return this.#call("delete", path, rest[0]);
+  }
+
+  /** Register an account and keep its tokens; returns the account. */
+  async register(
+    ...[options]: OptionArguments<"post", "/auth/register">
+  ): Promise<Result<"post", "/auth/register">["user"]> {
+    const answer = await this.post("/auth/register", options as never);
+    await this.#keep(answer);
+    return answer.user;
+  }
+
+  /** Log in by username, email or phone number, and keep the tokens. */
+  async login(identifier: string, password: string): Promise<void> {
+    await this.#keep(await this.post("/auth/login", { body: { identifier, password } }));
+  }
+
+  /** End this login on the server, and forget its tokens even if the server can't be reached. */
+  async logout(): Promise<void> {
+    const tokens = await this.#store.load();
+    await this.#store.save(null);
+    if (tokens) {
+      const headers = { Authorization: `Bearer ${tokens.accessToken}` };
+      await this.#send("POST", "/auth/logout", { headers, body: { refresh_token: tokens.refreshToken } });
+    }
+  }
+
+  /** Forget the tokens of a login that the server has ended, or of an account that was deleted. */
+  async forget(): Promise<void> {
+    await this.#store.save(null);
+  }
+
+  /** Return an access token that is valid for some seconds more, or null for a guest. */
+  async accessToken(): Promise<string | null> {
+    const tokens = await this.#store.load();
+    if (tokens === null) return null;
+    return tokens.expiresAt - EARLY > Date.now() ? tokens.accessToken : (await this.refresh()).accessToken;
+  }
+
+  /** Exchange the refresh token. Calls at the same time share one exchange, as do a browser's tabs. */
+  refresh(): Promise<Tokens> {
+    this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<Tokens> {
+    const before = await this.#store.load();
+    return exclusively("soukloop-refresh", async () => {
+      const tokens = await this.#store.load();
+      if (tokens === null) throw new SoukLoopError({ code: "not_authenticated", message: "Log in first." });
+      if (tokens.refreshToken !== before?.refreshToken) return tokens; // another tab was first
+      try {
+        const body = { refresh_token: tokens.refreshToken };
+        return await this.#keep((await this.#send("POST", "/auth/refresh", { body })) as LoginAnswer);
+      } catch (error) {
+        if (error instanceof SoukLoopError && [401, 403].includes(error.status)) await this.#signOut(error);
+        throw error;
+      }
+    });
+  }
+
+  async #signOut(reason: SoukLoopError): Promise<void> {
+    await this.#store.save(null);
+    this.#options.onSignedOut?.(reason);
+  }
+
+  async #keep(answer: LoginAnswer): Promise<Tokens> {
+    const tokens = {
+      accessToken: answer.access_token,
+      refreshToken: answer.refresh_token,
+      expiresAt: Date.now() + answer.expires_in * 1000,
+    };
+    await this.#store.save(tokens);
+    return tokens;
+  }
+
+  async #call<M extends Method, P extends keyof paths>(
+    method: M,
+    path: P,
+    options: unknown,
+  ): Promise<Result<M, P>> {
+    return (await this.#send(method.toUpperCase(), path, (options ?? {}) as Untyped)) as Result<M, P>;
+  }
+
+  async #send(method: string, path: string, options: Untyped): Promise<unknown> {
+    const url = this.baseUrl + PREFIX + fill(path, options.path) + queryOf(options.query);
+    const headers = new Headers({ Accept: "application/json", ...options.headers });
+    if (this.language) headers.set("Accept-Language", this.language);
+    const hasKey = idempotentOperations.includes(`${method} ${path}`);
+    if (hasKey) headers.set("Idempotency-Key", options.idempotencyKey ?? crypto.randomUUID());
+    let body = options.body as BodyInit | undefined;
+    if (body !== undefined && !(body instanceof FormData)) {
+      headers.set("Content-Type", "application/json");
+      body = JSON.stringify(body);
+    }
+    const isOurs = !headers.has("Authorization") && !WITHOUT_LOGIN.includes(path);
+    // What is carried out a second time must do nothing more: only then may an unanswered request be repeated.
+    const isRepeatable = method !== "POST" || hasKey || path === "/auth/refresh";
+    const retries = this.#options.retries ?? 4;
+    let isFresh = false;
+    for (let attempt = 0; ; attempt++) {
+      const token = isOurs ? await this.accessToken() : null;
+      if (token) headers.set("Authorization", `Bearer ${token}`);
+      let error: SoukLoopError;
+      try {
+        const response = await this.#fetch(url, { method, headers, body: body ?? null }, options.signal);
+        if (response.ok) return await dataOf(response);
+        error = await refusalOf(response);
+      } catch (cause) {
+        if (options.signal?.aborted || cause instanceof SoukLoopError) throw cause;
+        error = networkError(cause);
+      }
+      if (error.code === "token_expired" && token && !isFresh) {
+        isFresh = true; // once, whatever this device's clock says
+        await this.refresh();
+        continue;
+      }
+      // Not for a wrong password, which is 401 too.
+      if (token && error.status === 401 && /^(token|account)_/.test(error.code)) await this.#signOut(error);
+      if (attempt > 0 && method === "DELETE" && error.status === 404) return undefined; // the lost answer said so
+      const wasRefused = error.status === 429 || error.code === "busy"; // nothing was carried out
+      const isTooLong = (error.retryAfter ?? 0) > LONGEST_WAIT;
+      const mayRepeat = wasRefused || (isRepeatable && (error.status === 0 || error.status >= 502));
+      if (!mayRepeat || isTooLong || attempt >= retries) throw error;
+      await backoff(attempt, error.retryAfter);
+    }
+  }
+
+  async #fetch(url: string, request: RequestInit, signal: AbortSignal | undefined): Promise<Response> {
+    const timeout = AbortSignal.timeout(this.#options.timeout ?? 20_000);
+    const both = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    const send = this.#options.fetch ?? globalThis.fetch;
+    return send(url, { ...request, signal: both });
+  }
+}
+
+function fill(path: string, values: Record<string, unknown> = {}): string {
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(values[name])));
+}
+
+function queryOf(values: Record<string, unknown> = {}): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(values)) {
+    for (const each of Array.isArray(value) ? value : [value]) {
+      if (each !== undefined && each !== null) query.append(name, String(each));
+    }
+  }
+  return query.size ? `?${query}` : "";
+}
+
+async function dataOf(response: Response): Promise<unknown> {
+  const text = await response.text();
+  if (!text) return undefined;
+  try {
+    const body = JSON.parse(text) as Record<string, unknown>;
+    return "data" in body ? body["data"] : body;
+  } catch (cause) {
+    throw errorOf(undefined, { status: response.status, cause });
+  }
+}
+
+async function refusalOf(response: Response): Promise<SoukLoopError> {
+  const body = (await response.json().catch(() => null)) as { error?: unknown } | null;
+  const seconds = response.headers.get("Retry-After");
+  return errorOf(body?.error, {
+    status: response.status,
+    retryAfter: seconds ? Number(seconds) : undefined,
+    requestId: response.headers.get("X-Request-ID") ?? undefined,
+  });
+}
+
+function networkError(cause: unknown): SoukLoopError {
+  const isLate = cause instanceof DOMException && cause.name === "TimeoutError";
+  return isLate
+    ? new SoukLoopError({ code: "timeout", message: "The server did not answer in time.", cause })
+    : new SoukLoopError({ code: "network_error", message: "The server can't be reached.", cause });
+}

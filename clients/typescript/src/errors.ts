@@ -1,0 +1,53 @@
+import type { ErrorCode as ServerErrorCode } from "./generated/codes.js";
+
+/** A code of the server, or one of this client: nothing arrived, or nothing in time. */
+export type ErrorCode = ServerErrorCode | "network_error" | "timeout" | "unexpected_answer";
+
+export interface ErrorFields {
+  code: ErrorCode;
+  message: string;
+  details?: Record<string, unknown> | undefined;
+  status?: number | undefined;
+  retryAfter?: number | undefined;
+  requestId?: string | undefined;
+  cause?: unknown;
+}
+
+/** Whatever is refused or fails, over REST and sockets alike. Branch on `code`; `message` is for people. */
+export class SoukLoopError extends Error {
+  readonly code: ErrorCode;
+  /** Wrong fields with their messages (`validation_error`), or what else the code's description names. */
+  readonly details: Record<string, unknown>;
+  /** The status over REST; 0 where no answer came, and over sockets. */
+  readonly status: number;
+  /** Seconds after which the same may be tried again. */
+  readonly retryAfter: number | undefined;
+  /** Finds the request in the server's log. */
+  readonly requestId: string | undefined;
+
+  constructor(fields: ErrorFields) {
+    super(fields.message, { cause: fields.cause });
+    this.name = "SoukLoopError";
+    this.code = fields.code;
+    this.details = fields.details ?? {};
+    this.status = fields.status ?? 0;
+    this.retryAfter = fields.retryAfter;
+    this.requestId = fields.requestId;
+  }
+
+  /** Whether the same request may succeed later without a change. */
+  get isTemporary(): boolean {
+    return ["network_error", "timeout", "unavailable", "busy", "rate_limited", "request_timeout"].includes(this.code);
+  }
+}
+
+/** Make an error of a body of the API, `{error: {code, message, details}}`, or of whatever came in its place. */
+export function errorOf(error: unknown, fields: Omit<ErrorFields, "code" | "message"> = {}): SoukLoopError {
+  const { code, message, details } = (error ?? {}) as Partial<ErrorFields>;
+  if (typeof code !== "string") {
+    return new SoukLoopError({ ...fields, code: "unexpected_answer", message: "The server's answer can't be read." });
+  }
+  const seconds = details?.["retry_after"];
+  const retryAfter = fields.retryAfter ?? (typeof seconds === "number" ? seconds : undefined);
+  return new SoukLoopError({ ...fields, code, message: message ?? code, details, retryAfter });
+}

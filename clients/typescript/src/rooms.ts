@@ -1,0 +1,220 @@
+import type { SoukLoop } from "./client.js";
+import { SoukLoopError } from "./errors.js";
+import type { Commands, Events } from "./generated/sockets.js";
+import type { SoukLoopSocket } from "./socket.js";
+import type { Result } from "./types.js";
+
+type MessageOfRest = Result<"get", "/conversations/{conversation_id}/messages">["items"][number];
+
+export interface RoomHandlers<M> {
+  /** Each message once, in no certain order: show them sorted by `seq`. */
+  onMessage: (message: M) => void;
+  /** You may no longer be in this room; the code says why. */
+  onLeft?: (code: string) => void;
+}
+
+interface Page<M> {
+  messages: M[];
+  hasMore: boolean;
+}
+
+/** How one kind of room is joined, and what belongs to it. */
+interface Kind<M> {
+  join: (afterSeq: number | undefined) => Promise<unknown>;
+  leave: () => Promise<unknown>;
+  isMine: (data: never) => boolean;
+  joinedEvent?: string;
+  leftEvent?: string;
+  messageEvent?: string;
+  messagesIn?: (joined: never) => M[];
+  /** Read what came after `seq` over REST, where too much was missed for one event. */
+  read?: (afterSeq: number) => Promise<Page<M>>;
+}
+
+type Numbered = { seq?: number };
+type Joined = { lastSeq?: number; resync?: boolean };
+
+const GAP_WAIT = 2000; // milliseconds in which a message that was overtaken arrives
+
+/** A room that this connection is in, or will be in again once it is connected. */
+export class Room<M> {
+  readonly id: string;
+  wasJoined = false;
+  onGone: () => void = () => undefined;
+  readonly #kind: Kind<M>;
+  readonly #handlers: RoomHandlers<M>;
+  readonly #ahead = new Set<number>();
+  #upTo: number | undefined;
+  #gap: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(id: string, kind: Kind<M>, handlers: RoomHandlers<M>, afterSeq: number | undefined) {
+    this.id = id;
+    this.#kind = kind;
+    this.#handlers = handlers;
+    this.#upTo = afterSeq;
+  }
+
+  /** Every message up to this number has been handed over; store it, and give it when you join the next time. */
+  get upToSeq(): number | undefined {
+    return this.#upTo;
+  }
+
+  async join(): Promise<void> {
+    this.wasJoined = true;
+    await this.#kind.join(this.#upTo);
+  }
+
+  /** Join again after the connection was lost; messages that were missed are handed over. */
+  async rejoin(): Promise<void> {
+    try {
+      await this.join();
+    } catch (error) {
+      if (error instanceof SoukLoopError && !error.isTemporary) this.#gone(error.code);
+    }
+  }
+
+  /** Leave the room for good. */
+  async leave(): Promise<void> {
+    this.#stop();
+    await this.#kind.leave();
+  }
+
+  receive(event: string, data: unknown): void {
+    const { messageEvent, joinedEvent, leftEvent, isMine } = this.#kind;
+    if (![messageEvent, joinedEvent, leftEvent].includes(event) || !isMine(data as never)) return;
+    if (event === messageEvent) this.#take(data as M);
+    else if (event === joinedEvent) void this.#catchUp(data as never);
+    else this.#gone((data as { reason: string }).reason);
+  }
+
+  async #catchUp(joined: never): Promise<void> {
+    const { lastSeq = 0, resync = false } = joined as Joined;
+    if (resync && this.#upTo !== undefined && this.#kind.read) {
+      try {
+        for (let after = this.#upTo, hasMore = true; hasMore; after = this.#upTo) {
+          const page = await this.#kind.read(after);
+          page.messages.forEach((message) => this.#take(message));
+          hasMore = page.hasMore && page.messages.length > 0;
+          this.#reach(Math.max(after, ...page.messages.map((message) => (message as Numbered).seq ?? 0)));
+        }
+      } catch {
+        return; // the number stays where it is, so that the next joining begins there
+      }
+    } else {
+      this.#kind.messagesIn?.(joined).forEach((message) => this.#take(message));
+    }
+    this.#reach(lastSeq);
+  }
+
+  #take(message: M): void {
+    const seq = (message as Numbered).seq ?? 0;
+    if (seq <= (this.#upTo ?? 0) || this.#ahead.has(seq)) return;
+    this.#ahead.add(seq);
+    this.#handlers.onMessage(message);
+    if (this.#upTo !== undefined) this.#reach(this.#upTo); // before, `joined` will say where to begin
+  }
+
+  /** Everything up to a number was handed over; numbers that follow without a gap join it. */
+  #reach(seq: number): void {
+    let upTo = Math.max(seq, this.#upTo ?? 0);
+    while (this.#ahead.has(upTo + 1)) upTo++;
+    for (const each of this.#ahead) if (each <= upTo) this.#ahead.delete(each);
+    this.#upTo = upTo;
+    clearTimeout(this.#gap);
+    if (this.#ahead.size) this.#gap = setTimeout(() => void this.rejoin(), GAP_WAIT);
+  }
+
+  #gone(code: string): void {
+    this.#stop();
+    this.#handlers.onLeft?.(code);
+  }
+
+  #stop(): void {
+    clearTimeout(this.#gap);
+    this.onGone();
+  }
+}
+
+export function conversationRoom(
+  socket: SoukLoopSocket,
+  client: SoukLoop,
+  id: string,
+  handlers: RoomHandlers<Events["message:new"]>,
+  afterSeq: number | undefined,
+): Room<Events["message:new"]> {
+  const kind: Kind<Events["message:new"]> = {
+    join: (after) => socket.command("conversation:join", { conversation_id: id, ...afterField(after) }),
+    leave: () => socket.command("conversation:leave", { conversation_id: id }),
+    isMine: (data: { conversationId?: string }) => data.conversationId === id,
+    joinedEvent: "conversation:joined",
+    messageEvent: "message:new",
+    messagesIn: (joined: Events["conversation:joined"]) => joined.messages as Events["message:new"][],
+    read: async (after) => {
+      const query = { after_seq: after, limit: 100 };
+      const page = await client.get("/conversations/{conversation_id}/messages", {
+        path: { conversation_id: id },
+        query,
+      });
+      return { messages: page.items.map(fromRest), hasMore: page.has_more };
+    },
+  };
+  return new Room(id, kind, handlers, afterSeq);
+}
+
+export function streamRoom(
+  socket: SoukLoopSocket,
+  client: SoukLoop,
+  id: string,
+  handlers: RoomHandlers<Events["chat:message"]>,
+  afterSeq: number | undefined,
+): Room<Events["chat:message"]> {
+  const kind: Kind<Events["chat:message"]> = {
+    join: (after) => socket.command("stream:join", { stream_id: id, ...afterField(after) }),
+    leave: () => socket.command("stream:leave", { stream_id: id }),
+    isMine: (data: { streamId?: string }) => data.streamId === id,
+    joinedEvent: "stream:joined",
+    leftEvent: "stream:left",
+    messageEvent: "chat:message",
+    messagesIn: (joined: Events["stream:joined"]) => joined.history as Events["chat:message"][],
+    read: async (after) => {
+      const query = { after_seq: after, limit: 100 };
+      const page = await client.get("/streams/{stream_id}/chat", { path: { stream_id: id }, query });
+      return { messages: page.items as Events["chat:message"][], hasMore: page.hasMore };
+    },
+  };
+  return new Room(id, kind, handlers, afterSeq);
+}
+
+export function productRoom(
+  socket: SoukLoopSocket,
+  id: string,
+  onLeft: ((code: string) => void) | undefined,
+): Room<never> {
+  const kind: Kind<never> = {
+    join: () => socket.command("product:join", { product_id: id }),
+    leave: () => socket.command("product:leave", { product_id: id }),
+    isMine: (data: { productId?: string }) => data.productId === id,
+    leftEvent: "product:left",
+  };
+  return new Room(id, kind, { onMessage: () => undefined, ...(onLeft && { onLeft }) }, undefined);
+}
+
+/** Return a message of the REST API as the event has it. */
+function fromRest(message: MessageOfRest): Events["message:new"] {
+  return {
+    messageId: message.id,
+    conversationId: message.conversation_id,
+    seq: message.seq,
+    userId: message.sender_id,
+    username: null, // the conversation's `other_user` has it
+    content: message.content,
+    messageType: message.message_type,
+    data: message.data,
+    clientMessageId: message.client_message_id,
+    timestamp: message.created_at,
+  } as unknown as Events["message:new"];
+}
+
+function afterField(seq: number | undefined): Pick<Commands["stream:join"]["data"], "after_seq"> {
+  return seq === undefined ? {} : { after_seq: seq };
+}
