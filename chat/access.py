@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.blocks import blocked_between_sql
 from accounts.models import User
 from chat.error_codes import ChatErrorCode
-from chat.models import Conversation
+from chat.models import Conversation, Message
 from soukloop.core.errors import Forbidden, NotFound
 
 
@@ -21,6 +21,22 @@ def conversation_of(user: User, conversation_id: UUID, lock: bool = False) -> Co
     if conversation is None:
         raise _conversation_not_found()
     return conversation
+
+
+def own_message(user: User, conversation_id: UUID, message_id: UUID) -> Message:
+    """Lock and return a message that the user sent in a conversation of theirs.
+
+    Raises NotFound, and Forbidden for a message that somebody else sent.
+    """
+    messages = Message.objects.select_for_update(of=("self",)).select_related("sender")
+    message = messages.filter(pk=message_id, conversation=conversation_id).first()
+    if message is None:
+        raise NotFound(_("Message not found."), code=ChatErrorCode.MESSAGE_NOT_FOUND)
+    if message.sender_id != user.pk:
+        raise Forbidden(
+            _("You can change only messages that you sent."), code=ChatErrorCode.MESSAGE_NOT_YOURS
+        )
+    return message
 
 
 def check_reachable(user: User, other_id: UUID) -> None:

@@ -7,10 +7,11 @@ from django.contrib import admin
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from chat import services
-from chat.models import Conversation, Message
+from chat.models import Conversation, Message, MessageEdit
 from soukloop.core.staff import format
 from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
 
@@ -75,17 +76,21 @@ class VisibilityFilter(admin.SimpleListFilter):
     parameter_name = "visibility"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("shown", "Shown"), ("hidden", "Hidden")]
+        return [("shown", "Shown"), ("hidden", "Hidden by staff"), ("deleted", "Deleted by the sender")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
-        if self.value() in ("shown", "hidden"):
-            return queryset.filter(hidden_at__isnull=self.value() == "shown")
+        if self.value() == "shown":
+            return queryset.filter(hidden_at=None, deleted_at=None)
+        if self.value() == "hidden":
+            return queryset.filter(hidden_at__isnull=False)
+        if self.value() == "deleted":
+            return queryset.filter(deleted_at__isnull=False)
         return queryset
 
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyStateAdmin):
-    list_display = ("content_start", "sender_link", "kind", "about", "sent", "is_hidden")
+    list_display = ("content_start", "sender_link", "kind", "about", "sent", "is_hidden", "is_deleted")
     list_select_related = ("sender", "conversation__product")
     list_filter = ("message_type", VisibilityFilter, "created_at")
     link_lookups = ("conversation",)
@@ -94,11 +99,11 @@ class MessageAdmin(ReadOnlyStateAdmin):
     search_help_text = "Words of the content, @username of the sender, or the id of a conversation or message"
     fieldsets = (
         (None, {"fields": ("id", "conversation", "seq", "sender", "message_type")}),
-        ("Content", {"fields": ("content", "picture", "data")}),
+        ("Content", {"fields": ("content", "earlier_texts", "picture", "data")}),
         ("Hidden", {"fields": ("hidden_at", "hidden_by", "hidden_reason")}),
-        ("Times", {"fields": ("created_at", "client_message_id")}),
+        ("Times", {"fields": ("created_at", "edited_at", "deleted_at", "client_message_id")}),
     )
-    readonly_fields = ("picture",)
+    readonly_fields = ("picture", "earlier_texts")
     actions = ("hide",)
 
     def get_search_results(
@@ -122,6 +127,8 @@ class MessageAdmin(ReadOnlyStateAdmin):
     @admin.display(description="picture")
     def picture(self, message: Message) -> SafeString | str:
         upload = message.data.get("upload")
+        if message.deleted_at is not None:
+            return "(deleted by the sender)" if upload else format.NOTHING
         return format.media(default_storage.url(upload)) if upload else format.NOTHING
 
     @admin.display(description="sender", ordering="sender__username")
@@ -146,6 +153,20 @@ class MessageAdmin(ReadOnlyStateAdmin):
     def is_hidden(self, message: Message) -> str:
         return format.yes_or_dash(message.hidden_at is not None)
 
+    @admin.display(description="deleted")
+    def is_deleted(self, message: Message) -> str:
+        return format.yes_or_dash(message.deleted_at is not None)
+
+    @admin.display(description="before it was edited")
+    def earlier_texts(self, message: Message) -> SafeString | str:
+        edits = message.edits.order_by("replaced_at", "pk")
+        lines = format_html_join("", "<p>{}: {}</p>", ((_until(edit), edit.content) for edit in edits))
+        return lines or format.NOTHING
+
     @reason_action(description="Hide the selected messages", done="hidden")
     def hide(self, request: HttpRequest, message: Message, reason: str) -> None:
         services.hide_message(actor=request.user, message_id=message.pk, reason=reason)  # type: ignore[arg-type]
+
+
+def _until(edit: MessageEdit) -> str:
+    return f"until {format.full_datetime(edit.replaced_at)}"

@@ -8,11 +8,18 @@ from rest_framework import serializers
 
 from chat import services, typing
 from chat.access import conversation_of, writable_recipient
-from chat.events import CONVERSATION_JOINED, MESSAGE_EXAMPLE, message_payload
+from chat.events import (
+    CONVERSATION_JOINED,
+    DELETED_EXAMPLE,
+    EDITED_EXAMPLE,
+    MESSAGE_EXAMPLE,
+    message_deleted_payload,
+    message_payload,
+)
 from chat.models import Message
 from chat.rooms import CONVERSATION_ROOMS, conversation_room
 from chat.selectors import messages_of
-from chat.serializers import MessageInput, ReadInput
+from chat.serializers import MessageEditInput, MessageInput, ReadInput
 from chat.typing import TypingIndicator
 from soukloop.core.http.fields import IdField
 from soukloop.realtime.commands import command
@@ -32,6 +39,14 @@ class JoinCommand(ConversationCommand):
 
 
 class SendCommand(ConversationCommand, MessageInput):
+    pass
+
+
+class MessageCommand(ConversationCommand):
+    message_id = IdField()
+
+
+class EditCommand(MessageCommand, MessageEditInput):
     pass
 
 
@@ -87,6 +102,30 @@ def send(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     If there is no acknowledgement, send it again with the same `clientMessageId`: it is stored only once.
     """
     return message_payload(services.send_message(actor=session.user, **data))
+
+
+@command(
+    "message:edit",
+    input=EditCommand,
+    rate_scope="message_send",
+    example=_EXAMPLE | {"messageId": MESSAGE_EXAMPLE["messageId"], "content": EDITED_EXAMPLE["content"]},
+    ack_example=EDITED_EXAMPLE,
+)
+def edit(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Replace a text that you sent, while it is new; both people get `message:edited`."""
+    return message_payload(services.edit_message(actor=session.user, **data))
+
+
+@command(
+    "message:delete",
+    input=MessageCommand,
+    rate_scope="message_send",
+    example=_EXAMPLE | {"messageId": MESSAGE_EXAMPLE["messageId"]},
+    ack_example=DELETED_EXAMPLE,
+)
+def delete(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """Delete a text or picture that you sent, while it is new; both people get `message:deleted`."""
+    return message_deleted_payload(services.delete_message(actor=session.user, **data))
 
 
 @command(

@@ -31,6 +31,18 @@ MESSAGE_EXAMPLE = {
     "data": {},
     "clientMessageId": "phone-17",
     "timestamp": "2025-10-18T10:05:00.123456Z",
+    "editedAt": None,
+    "deletedAt": None,
+}
+DELETED_EXAMPLE = {
+    "messageId": _MESSAGE,
+    "conversationId": _CONVERSATION,
+    "seq": 2,
+    "deletedAt": "2025-10-18T10:07:00.123456Z",
+}
+EDITED_EXAMPLE = MESSAGE_EXAMPLE | {
+    "content": "Yes! It's available. Shall I send more photos?",
+    "editedAt": "2025-10-18T10:06:00.123456Z",
 }
 
 MESSAGE_NEW = declare_event(
@@ -39,6 +51,24 @@ MESSAGE_NEW = declare_event(
         doc="A message was sent in one of your conversations; the sender's connections get it too. `userId`"
         " and `username` are null for messages of the platform.",
         example=MESSAGE_EXAMPLE,
+        rooms=("user",),
+    )
+)
+MESSAGE_EDITED = declare_event(
+    EventSpec(
+        name="message:edited",
+        doc="The sender replaced the text of a message. Of two versions of a message, the one with the later"
+        " `editedAt` is the newer.",
+        example=EDITED_EXAMPLE,
+        rooms=("user",),
+    )
+)
+MESSAGE_DELETED = declare_event(
+    EventSpec(
+        name="message:deleted",
+        doc="The sender deleted a message: its content is removed, and its `seq` is not used again. The other"
+        " person has one unread message less if it was unread.",
+        example=DELETED_EXAMPLE,
         rooms=("user",),
     )
 )
@@ -111,7 +141,27 @@ def message_payload(message: Message) -> dict[str, Any]:
         "data": message.shown_data,
         "clientMessageId": message.client_message_id,
         "timestamp": jsonlib.isoformat(message.created_at),
+        "editedAt": jsonlib.isoformat(message.edited_at) if message.edited_at else None,
+        "deletedAt": jsonlib.isoformat(message.deleted_at) if message.deleted_at else None,
     }
+
+
+def message_deleted_payload(message: Message) -> dict[str, Any]:
+    """Return the payload of `message:deleted`."""
+    return {
+        "messageId": message.pk,
+        "conversationId": message.conversation_id,
+        "seq": message.seq,
+        "deletedAt": jsonlib.isoformat(message.deleted_at) if message.deleted_at else None,
+    }
+
+
+def publish_message_edited(message: Message, people: tuple[UUID, UUID]) -> None:
+    _publish_to_users(people, MESSAGE_EDITED.name, message_payload(message))
+
+
+def publish_message_deleted(message: Message, people: tuple[UUID, UUID]) -> None:
+    _publish_to_users(people, MESSAGE_DELETED.name, message_deleted_payload(message))
 
 
 def publish_message_new(message: Message, people: tuple[UUID, UUID]) -> None:

@@ -112,8 +112,15 @@ class Conversation(models.Model):
         return self.buyer_archived if self.is_buyer(user_id) else self.seller_archived
 
 
+CHANGED_AT = Greatest("edited_at", "deleted_at")
+"""When a message was last edited or deleted by its sender; null if never."""
+
+
 class Message(models.Model):
-    """A message, numbered without gaps in its conversation; never edited, hidden only by staff."""
+    """A message, numbered without gaps in its conversation.
+
+    Its sender may edit or delete it for a while, and staff may hide it; the row and its number remain.
+    """
 
     class Type(models.TextChoices):
         TEXT = "text"
@@ -143,6 +150,8 @@ class Message(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", null=True, blank=True, db_index=False
     )
     hidden_reason = models.CharField(max_length=500, blank=True)
+    edited_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, help_text="By its sender; staff still see it")
     created_at = models.DateTimeField()
 
     class Meta:
@@ -156,19 +165,36 @@ class Message(models.Model):
             models.CheckConstraint(
                 condition=Q(hidden_at=None) | ~Q(hidden_reason=""), name="message_hidden_with_reason"
             ),
+            # Offers and messages of the platform are changed by nobody.
+            models.CheckConstraint(
+                condition=Q(edited_at=None) | Q(message_type="text"), name="message_edited_is_text"
+            ),
+            models.CheckConstraint(
+                condition=Q(deleted_at=None) | Q(message_type__in=["text", "image"]),
+                name="message_deleted_is_persons",
+            ),
         )
         indexes = (
             # For the admin: latest first, and search by words.
             models.Index(fields=["-created_at"], name="message_latest"),
             GinIndex(OpClass(Upper("content"), name="gin_trgm_ops"), name="message_content_trigrams"),
+            # For clients that were offline: few messages are ever changed.
+            models.Index(
+                "conversation",
+                CHANGED_AT,
+                name="message_changed",
+                condition=Q(edited_at__isnull=False) | Q(deleted_at__isnull=False),
+            ),
         )
 
     def __str__(self) -> str:
         return f"Message {self.pk}"
 
     @property
-    def shown_content(self) -> str:
-        """The text or the image's URL; empty once staff hid the message."""
+    def shown_content(self) -> str | None:
+        """The text or the image's URL; None once its sender deleted the message, empty once staff hid it."""
+        if self.deleted_at is not None:
+            return None
         if self.hidden_at is not None:
             return ""
         if "upload" in self.data:
@@ -177,11 +203,20 @@ class Message(models.Model):
 
     @property
     def shown_picture(self) -> str:
-        """The name of the uploaded image; empty for other messages, and once staff hid the message."""
-        return "" if self.hidden_at is not None else self.data.get("upload", "")
+        """The name of the uploaded image; empty for other messages, and once it was hidden or deleted."""
+        is_shown = self.hidden_at is None and self.deleted_at is None
+        return self.data.get("upload", "") if is_shown else ""
 
     @property
     def shown_data(self) -> dict[str, Any]:
-        if self.hidden_at is not None:
+        if self.hidden_at is not None or self.deleted_at is not None:
             return {}
         return {key: value for key, value in self.data.items() if key != "upload"}
+
+
+class MessageEdit(models.Model):
+    """What a message said before it was edited; only staff see it."""
+
+    message = models.ForeignKey(Message, models.PROTECT, related_name="edits")
+    content = models.TextField()
+    replaced_at = models.DateTimeField()

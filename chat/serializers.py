@@ -56,6 +56,10 @@ class MessageInput(serializers.Serializer[None]):
         return attrs
 
 
+class MessageEditInput(serializers.Serializer[None]):
+    content = TextField()
+
+
 class ReadInput(serializers.Serializer[None]):
     up_to_seq = serializers.IntegerField(
         min_value=0, max_value=2**53, required=False, allow_null=True, default=None
@@ -82,13 +86,17 @@ class MessageOutput(serializers.Serializer[None]):
     seq = serializers.IntegerField(help_text="From 1, without gaps")
     sender_id = serializers.UUIDField(allow_null=True, help_text="Null for messages of the platform")
     message_type = serializers.ChoiceField(choices=Message.Type.choices)
-    content = serializers.CharField(help_text="The text, or the URL of the image")
+    content = serializers.CharField(
+        allow_null=True, help_text="The text, or the URL of the image; null once its sender deleted it"
+    )
     image = PictureOutput(allow_null=True, help_text="Of a message of the type `image`")
     data = serializers.DictField(  # type: ignore[assignment]
         help_text="Details of an offer or a system message; an image's size"
     )
     client_message_id = serializers.CharField(allow_null=True)
     is_hidden = serializers.BooleanField(help_text="Hidden by staff: the content is empty")
+    edited_at = serializers.DateTimeField(allow_null=True, help_text="When its sender last edited it")
+    deleted_at = serializers.DateTimeField(allow_null=True, help_text="When its sender deleted it")
     created_at = serializers.DateTimeField()
 
 
@@ -184,6 +192,8 @@ def message_body(message: Message) -> dict[str, Any]:
         "data": message.shown_data,
         "client_message_id": message.client_message_id,
         "is_hidden": message.hidden_at is not None,
+        "edited_at": message.edited_at,
+        "deleted_at": message.deleted_at,
         "created_at": message.created_at,
     }
 

@@ -22,5 +22,12 @@ urlpatterns = [
         "conversations/<uuid:conversation_id>/messages",
         MessageViewSet.as_view({"get": "list", "post": "create"}, rate_scope={"POST": "message_send"}),
     ),
+    path(
+        "conversations/<uuid:conversation_id>/messages/<uuid:message_id>",
+        MessageViewSet.as_view(
+            {"patch": "partial_update", "delete": "destroy"},
+            rate_scope=dict.fromkeys(("PATCH", "DELETE"), "message_send"),
+        ),
+    ),
     path("conversations/<uuid:conversation_id>/images", ImageMessageViewSet.as_view({"post": "create"})),
 ]

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -20,6 +21,7 @@ from chat.serializers import (
     ConversationPageOutput,
     ConversationsQuery,
     ImageInput,
+    MessageEditInput,
     MessageInput,
     MessageOutput,
     MessagesOutput,
@@ -162,6 +164,41 @@ class MessageViewSet(ViewSet):
         data = validated(MessageInput, request.data)
         message = services.send_message(actor=current_user(request), conversation_id=conversation_id, **data)
         return Response(message_body(message), status=201)
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Edit a message",
+        description="The text of one that you sent, within"
+        f" {settings.MESSAGE_EDITABLE_SECONDS // 60} minutes. Both people get `message:edited`.",
+        request=MessageEditInput,
+        responses=MessageOutput,
+        examples=[
+            OpenApiExample(
+                "A mistake corrected", {"content": "Yes! It's still available."}, request_only=True
+            )
+        ],
+    )
+    @idempotent
+    def partial_update(self, request: Request, conversation_id: UUID, message_id: UUID) -> Response:
+        data = validated(MessageEditInput, request.data)
+        message = services.edit_message(
+            actor=current_user(request), conversation_id=conversation_id, message_id=message_id, **data
+        )
+        return Response(message_body(message))
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Delete a message",
+        description=f"One that you sent, within {settings.MESSAGE_EDITABLE_SECONDS // 60} minutes. It stays"
+        " in the list without its content, and an uploaded picture is deleted. Both people get"
+        " `message:deleted`.",
+        responses=MessageOutput,
+    )
+    def destroy(self, request: Request, conversation_id: UUID, message_id: UUID) -> Response:
+        message = services.delete_message(
+            actor=current_user(request), conversation_id=conversation_id, message_id=message_id
+        )
+        return Response(message_body(message))
 
     @extend_schema(
         tags=_TAGS,

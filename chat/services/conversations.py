@@ -73,6 +73,7 @@ def _is_retry(conversation: Conversation, actor: User, content: str) -> bool:
         sender=actor,
         message_type=Message.Type.TEXT,
         content=content,
+        deleted_at=None,
         created_at__gt=database_now() - RETRY_WINDOW,
     ).exists()
 
@@ -142,7 +143,8 @@ def mark_read(*, actor: User, conversation_id: UUID, up_to_seq: int | None = Non
         return conversation
     unread = 0
     if seq < last:  # the other person's later messages remain unread
-        unread = conversation.messages.filter(seq__gt=seq).exclude(sender_id=actor.pk).count()
+        later = conversation.messages.filter(seq__gt=seq, deleted_at=None)
+        unread = later.exclude(sender_id=actor.pk).count()
     if conversation.is_buyer(actor.pk):
         conversation.buyer_read_seq, conversation.unread_count_buyer = seq, unread
         conversation.save(update_fields=["buyer_read_seq", "unread_count_buyer"])

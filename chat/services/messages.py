@@ -19,7 +19,7 @@ from chat.models import Conversation, Message
 from chat.notification_kinds import MESSAGE_NEW
 from chat.rooms import conversation_room
 from chat.typing import TypingIndicator
-from notifications.services.inbox import clear_text
+from notifications.services.inbox import replace_text
 from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
@@ -137,7 +137,7 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
         message.save(update_fields=["hidden_at", "hidden_by", "hidden_reason"])
         log_staff_action(actor=actor, row=message, message=f"Hidden: {message.hidden_reason}")
         people = (message.conversation.buyer_id, message.conversation.seller_id)
-        clear_text(
+        replace_text(
             user_ids=people,
             collapse_key=inbox_key(message.conversation_id),
             about={"message_id": str(message.pk)},

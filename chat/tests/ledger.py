@@ -164,4 +164,5 @@ def assert_counts_are_right(conversation: Conversation) -> None:
         (conversation.buyer_id, conversation.buyer_read_seq, conversation.unread_count_buyer),
         (conversation.seller_id, conversation.seller_read_seq, conversation.unread_count_seller),
     ):
-        assert unread == messages.filter(seq__gt=read_seq).exclude(sender_id=person_id).count()
+        unread_now = messages.filter(seq__gt=read_seq, deleted_at=None)
+        assert unread == unread_now.exclude(sender_id=person_id).count()

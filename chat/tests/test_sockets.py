@@ -343,3 +343,23 @@ def test_a_message_to_an_offline_person_is_in_their_inbox(
         assert http.get("/notifications/unread-count").json()["data"] == {"unread_count": 1}
         seller.call("conversation:join", {"conversation_id": str(conversation.pk)})
         assert http.get("/notifications/unread-count").json()["data"] == {"unread_count": 0}
+
+
+def test_messages_are_edited_and_deleted_by_commands_and_the_other_side_is_told(
+    live_server_process: ServerFactory, sio_client: Any
+) -> None:
+    conversation = make_conversation()
+    message = make_message(conversation)
+    server = live_server_process()[0]
+    buyer = sio_client(server, str(access_token_for(conversation.buyer)))
+    seller = sio_client(server, str(access_token_for(conversation.seller)))
+    for client in (buyer, seller):
+        client.wait_connected()
+    ids = {"conversation_id": str(conversation.pk), "messageId": str(message.pk)}
+    edited = buyer.call("message:edit", ids | {"content": "Corrected"})
+    assert edited["data"] == seller.expect("message:edited", content="Corrected")
+    refused = seller.call("message:edit", ids | {"content": "Mine"})
+    assert refused["error"]["code"] == "message_not_yours"
+    deleted = buyer.call("message:delete", ids)
+    assert deleted["data"] == seller.expect("message:deleted", messageId=str(message.pk))
+    assert buyer.expect("message:deleted") == deleted["data"]

@@ -1,7 +1,7 @@
 """Changes to notifications that were written: reading them, removing what must not be shown any more."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from notifications import events
 from notifications.access import own_notification
 from notifications.models import Notification, NotificationQuerySet
 from notifications.selectors import unread_count
+from notifications.texts import shorten_params
 from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
 
@@ -71,28 +72,43 @@ def delete_notification(*, actor: User, notification_id: UUID) -> None:
     events.publish_notification_read(actor.pk, [notification_id], unread_count(actor.pk), is_deleted=True)
 
 
-def clear_text(
-    *, user_ids: Iterable[UUID], collapse_key: str, about: dict[str, Any], param: str = "text"
+def replace_text(
+    *,
+    user_ids: Iterable[UUID],
+    collapse_key: str,
+    about: dict[str, Any],
+    text: Any = "",
+    data: Mapping[str, Any] | None = None,
+    param: str = "text",
 ) -> None:
-    """Empty this value of notifications whose `data` has these values; for content that staff have hidden."""
+    """Replace this value of notifications whose `data` has the values of `about`; for content that changed.
+
+    The unread notification with this key also gets the new values of `data`.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            _CLEAR_TEXT,
+            _REPLACE_TEXT,
             {
                 "user_ids": list(set(user_ids)),
                 "key": collapse_key,
                 "about": json.dumps(about),
                 "param": param,
+                "text": json.dumps(shorten_params({param: text})[param]),
+                "body": json.dumps(text if isinstance(text, str) else ""),
+                "data": json.dumps(dict(data or {})),
             },
         )
 
 
 # Those that were written before there were templates have the text as `body`.
-_CLEAR_TEXT = """
+_REPLACE_TEXT = """
 UPDATE notifications_notification
-SET params = CASE WHEN params ? 'body' THEN params || '{"body": ""}'
-    ELSE jsonb_set(params, ARRAY[%(param)s], '""') END
-WHERE user_id = ANY(%(user_ids)s) AND collapse_key = %(key)s AND data @> %(about)s::jsonb
+SET params = CASE WHEN NOT data @> %(about)s::jsonb THEN params
+        WHEN params ? 'body' THEN jsonb_set(params, '{body}', %(body)s::jsonb)
+        ELSE jsonb_set(params, ARRAY[%(param)s], %(text)s::jsonb) END,
+    data = CASE WHEN read_at IS NULL THEN data || %(data)s::jsonb ELSE data END
+WHERE user_id = ANY(%(user_ids)s) AND collapse_key = %(key)s
+    AND (data @> %(about)s::jsonb OR read_at IS NULL AND %(data)s <> '{}')
 """
 
 

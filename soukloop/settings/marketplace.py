@@ -41,6 +41,7 @@ OFFER_REMINDER_BEFORE = timedelta(hours=2)
 STRANGERS_CONTACTED_PER_DAY = 50
 STRANGERS_CONTACTED_PER_DAY_UNCONFIRMED = 10  # by an account without a confirmed contact
 MESSAGE_MAX_LENGTH = 4000
+MESSAGE_EDITABLE_SECONDS = 15 * 60  # in which a sender may edit or delete a message
 CATCH_UP_MAX = 300
 TYPING_TTL = timedelta(seconds=5)
 

@@ -69,6 +69,10 @@ def deleted_writer() -> Arguments:
     return own_job("notifications.remove_name")
 
 
+def deleted_picture() -> Arguments:
+    return {"sender_id": str(make_user().pk), "name": f"chat/{uuid4()}/deleted.jpg"}
+
+
 def old_login() -> Arguments:
     for _ in range(3):
         RefreshFamily.objects.create(user=make_user(), current_jti="x", rotated_at=timezone.now() - LONG_AGO)
@@ -290,6 +294,7 @@ def nothing() -> Arguments:
 SCENES: dict[str, Callable[[], Arguments]] = {
     "accounts.deliver_code": code,
     "accounts.delete_expired_rows": old_login,
+    "chat.delete_picture": deleted_picture,
     "core.delete_expired_responses": stored_responses,
     "core.delete_old_records": nothing,  # Procrastinate's own statement; see test_jobs.py
     "core.reap_stalled_jobs": nothing,  # killed for real in test_jobs.py and test_worker.py
