@@ -4,12 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from listings import emirates_map
-from listings.models import Category, Product
+from listings.models import Category, Product, VideoUpload
 from listings.services import products
+from soukloop.core.images import public_url
 from soukloop.core.staff import format
 from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
 
@@ -152,3 +154,41 @@ class CategoryAdmin(ReadOnlyStateAdmin):
     @admin.display(description="products")
     def products(self, category: Category) -> SafeString:
         return format.link_to_list("listings.product", "Products", category__slug__exact=category.pk)
+
+
+@admin.register(VideoUpload)
+class VideoUploadAdmin(ReadOnlyStateAdmin):
+    """Uploaded videos, read-only."""
+
+    list_display = ("id", "owner_link", "state", "percent", "reason", "size_shown", "created")
+    list_select_related = ("owner",)
+    list_filter = ("state", "reason", "created_at")
+    link_lookups = ("owner__id__exact",)
+    search_fields = ("=id", "owner__username", "owner__email")
+    search_help_text = "Video id, username or email of the owner"
+    ordering = ("-created_at",)
+    fields = (
+        "id", "owner", "state", "size_shown", "received", "file_name", "percent", "attempts",
+        "duration_seconds", "picture", "reason", "error", "expires_at", "created_at", "updated_at",
+    )  # fmt: skip
+    readonly_fields = ("size_shown", "percent", "picture")
+
+    @admin.display(description="owner", ordering="owner__username")
+    def owner_link(self, video: VideoUpload) -> str:
+        return format.link_to(video.owner, 16)
+
+    @admin.display(description="progress", ordering="progress")
+    def percent(self, video: VideoUpload) -> str:
+        return f"{video.progress} %"
+
+    @admin.display(description="size", ordering="size")
+    def size_shown(self, video: VideoUpload) -> str:
+        return filesizeformat(video.size)
+
+    @admin.display(description="picture")
+    def picture(self, video: VideoUpload) -> SafeString | str:
+        return format.media(public_url(video.poster) or "")
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, video: VideoUpload) -> str:
+        return format.short_datetime(video.created_at)

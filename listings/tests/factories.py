@@ -1,16 +1,18 @@
 """Factories of products and categories; a counter makes titles unique."""
 
 import itertools
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.contrib.gis.geos import Point
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_seller
 from listings.fees import fee_and_payout
 from listings.locations import public_point
-from listings.models import Category, Product
+from listings.models import Category, Product, VideoUpload
 from listings.services.search_words import add_words
 
 DUBAI_MARINA = Point(55.1369, 25.0772, srid=4326)
@@ -69,3 +71,21 @@ def make_searchable(title: str, **fields: Any) -> Product:
     """Save a product with a title, whose words can be suggested, but without other searchable texts."""
     add_words(title)
     return make_product(title=title, **({"description": "", "tags": []} | fields))
+
+
+def make_video(*, owner: User | None = None, **overrides: Any) -> VideoUpload:
+    """Save the row of a video of which nothing was received; no files are written."""
+    fields: dict[str, Any] = {"size": 1000, "expires_at": timezone.now() + timedelta(days=1)}
+    return VideoUpload.objects.create(owner=owner or make_seller(), **(fields | overrides))
+
+
+def make_ready_video(*, owner: User | None = None, **overrides: Any) -> VideoUpload:
+    """Save the row of a video that can be watched; no files are written."""
+    fields: dict[str, Any] = {
+        "state": VideoUpload.State.READY,
+        "received": 1000,
+        "progress": 100,
+        "duration_seconds": 4.0,
+        "poster": "videos/poster.jpg",
+    }
+    return make_video(owner=owner, **(fields | overrides))

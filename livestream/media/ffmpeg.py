@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from livestream.media import sandbox
-from livestream.media.sandbox import FfmpegError, FfmpegInterrupted
+from soukloop.core.media import sandbox
+from soukloop.core.media.sandbox import FfmpegError, FfmpegInterrupted
 
 __all__ = [
     "AudioTarget",

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from livestream.media import ffmpeg, sandbox
-from livestream.media.sandbox import FfmpegError, FfmpegInterrupted, Limits
+from livestream.media import ffmpeg
 from livestream.tests.media import record
+from soukloop.core.media import sandbox
+from soukloop.core.media.sandbox import FfmpegError, FfmpegInterrupted, Limits
 from soukloop.realtime.testing.waiting import wait_until
 
 pytestmark = pytest.mark.media
@@ -228,7 +229,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     """A killed worker leaves no ffmpeg that goes on writing."""
     code = (
         "import django, sys; django.setup()\n"
-        "from pathlib import Path; from livestream.media import sandbox\n"
+        "from pathlib import Path; from soukloop.core.media import sandbox\n"
         "with sandbox.working_folder(Path(sys.argv[1])) as folder:\n"
         "    sandbox.run('sh', ('-c', 'echo $$ > pid; exec sleep 300'), folder=folder)"
     )

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from livestream.media.packaging.fragments import BadFragments, FragmentReader, Init, Sample
-from livestream.media.sandbox import Limits, confined
+from soukloop.core.media.sandbox import Limits, confined
 
 _MEGABYTE = 1024 * 1024
 # Longer than a loaded machine needs; an ffmpeg that takes nothing for that long hangs.

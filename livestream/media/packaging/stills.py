@@ -9,7 +9,7 @@ from pathlib import Path
 from livestream.media.packaging.broadcast import SOURCE, Segment, init_name
 from livestream.media.packaging.process import FfmpegFailed
 from livestream.media.packaging.store import BroadcastFolder
-from livestream.media.sandbox import Limits, confined
+from soukloop.core.media.sandbox import Limits, confined
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Running ffmpeg on files of strangers, and storing the files that it made."""
