@@ -33,7 +33,13 @@ def _api(rest: RestDescription) -> str:
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder) / "openapi.json", Path(folder) / "api.ts"
         source.write_text(json.dumps(rest.without_examples(), ensure_ascii=False))
-        options = ["--root-types", "--root-types-no-schema-prefix", "--output", str(made)]
+        options = [
+            "--root-types",
+            "--root-types-no-schema-prefix",
+            "--default-non-nullable=false",
+            "--output",
+            str(made),
+        ]
         program = CLIENTS / "node_modules" / "openapi-typescript" / "bin" / "cli.js"
         subprocess.run([NODE, str(program), str(source), *options], check=True, capture_output=True)
         return made.read_text()

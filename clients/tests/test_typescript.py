@@ -45,3 +45,16 @@ def test_two_people_go_from_registration_to_deletion_with_the_typescript_client(
     printed = run_node(CLIENTS / "journeys" / "journey.ts", server.url, env=env)
 
     assert len(json.loads(printed.splitlines()[-1])["done"]) == 9
+
+
+def test_rest_and_rooms_behave_when_the_server_or_the_network_does_not(typescript_client: Path) -> None:
+    tests = [str(path) for path in sorted((typescript_client / "tests").glob("*.test.ts"))]
+
+    run_node("--test", *tests)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_person_whose_network_was_cut_catches_up(typescript_client: Path, server: ServerProcess) -> None:
+    printed = run_node(typescript_client / "tests" / "catch_up.ts", server.url)
+
+    assert sorted(json.loads(printed.splitlines()[-1])["seen"]) == ["1", "2", "3", "4", "5"]

@@ -16,6 +16,7 @@ SHARED = (
     ("offers/tests/test_races.py", "web processes"),
     ("chat/tests/test_ledger.py", "web processes"),
     ("soukloop/tests/contract/*", "web processes"),
+    ("clients/tests/*", "web processes"),
 )
 
 

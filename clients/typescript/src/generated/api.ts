@@ -444,6 +444,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/conversations/{conversation_id}/messages/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a message
+         * @description One that you sent, within 15 minutes. It stays in the list without its content, and an uploaded picture is deleted. Both people get `message:deleted`.
+         */
+        delete: operations["conversations_messages_destroy"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit a message
+         * @description The text of one that you sent, within 15 minutes. Both people get `message:edited`.
+         */
+        patch: operations["conversations_messages_partial_update"];
+        trace?: never;
+    };
     "/conversations/{conversation_id}/read": {
         parameters: {
             query?: never;
@@ -1765,7 +1789,7 @@ export interface components {
              * @description Shown to staff only
              * @default
              */
-            reason: string | null;
+            reason?: string | null;
         };
         /** @description A product in a list. */
         CardOutput: {
@@ -1891,7 +1915,7 @@ export interface components {
              */
             end_seconds: number;
             /** @default  */
-            title: string;
+            title?: string;
         };
         ClipListOutput: {
             items: components["schemas"]["ClipOutput"][];
@@ -2048,9 +2072,9 @@ export interface components {
             token?: string;
             subscription?: components["schemas"]["SubscriptionInputRequest"];
             /** @default  */
-            app_version: string;
+            app_version?: string;
             /** @default  */
-            locale: string;
+            locale?: string;
         };
         DeviceOutput: {
             /** Format: uuid */
@@ -2140,9 +2164,9 @@ export interface components {
         };
         GoLiveInputRequest: {
             /** @default false */
-            camera_ready: boolean;
+            camera_ready?: boolean;
             /** @default false */
-            checklist_complete: boolean;
+            checklist_complete?: boolean;
         };
         /** @description What the encoder sends; `video` and `audio` are null until something was measured. */
         HealthOutput: {
@@ -2263,7 +2287,7 @@ export interface components {
         MarkReadInputRequest: {
             ids?: string[] | null;
             /** @default false */
-            all: boolean;
+            all?: boolean;
         };
         MarkReadOutput: {
             unread_count: number;
@@ -2323,7 +2347,7 @@ export interface components {
         /** @description A message that a person sends: a text, or the URL of a picture that this person uploaded. */
         MessageInputRequest: {
             /** @default text */
-            message_type: components["schemas"]["MessageInputMessageTypeEnum"];
+            message_type?: components["schemas"]["MessageInputMessageTypeEnum"];
             content: string;
             client_message_id?: string | null;
         };
@@ -2341,8 +2365,8 @@ export interface components {
              */
             sender_id: string | null;
             message_type: components["schemas"]["MessageOutputMessageTypeEnum"];
-            /** @description The text, or the URL of the image */
-            content: string;
+            /** @description The text, or the URL of the image; null once its sender deleted it */
+            content: string | null;
             /** @description Of a message of the type `image` */
             image: components["schemas"]["PictureOutput"] | null;
             /** @description Details of an offer or a system message; an image's size */
@@ -2352,6 +2376,16 @@ export interface components {
             client_message_id: string | null;
             /** @description Hidden by staff: the content is empty */
             is_hidden: boolean;
+            /**
+             * Format: date-time
+             * @description When its sender last edited it
+             */
+            edited_at: string | null;
+            /**
+             * Format: date-time
+             * @description When its sender deleted it
+             */
+            deleted_at: string | null;
             /** Format: date-time */
             created_at: string;
         };
@@ -2435,12 +2469,12 @@ export interface components {
              * @description Shown to the other side
              * @default
              */
-            message: string | null;
+            message?: string | null;
             /**
              * @description An id that the client chooses; repeating it returns the first offer with that id
              * @default
              */
-            client_offer_id: string | null;
+            client_offer_id?: string | null;
             /** Format: uuid */
             product_id: string;
         };
@@ -2519,7 +2553,7 @@ export interface components {
             /** Format: uuid */
             product_id?: string | null;
             /** @default  */
-            initial_message: string | null;
+            initial_message?: string | null;
         };
         /** @description The other side of a conversation, an offer or a sale. */
         OtherUserOutput: {
@@ -2546,12 +2580,15 @@ export interface components {
              * @description Shown to staff only
              * @default
              */
-            reason: string | null;
+            reason?: string | null;
         };
         PatchedChatRulesInputRequest: {
             enable_chat?: boolean;
             /** @description 0, or 3 to 120 */
             slow_mode_seconds?: number;
+        };
+        PatchedMessageEditInputRequest: {
+            content?: string;
         };
         PatchedNotificationSettingsInputRequest: {
             /** @description IANA's name, such as Asia/Dubai */
@@ -2581,12 +2618,12 @@ export interface components {
              * @description Shown to the other side
              * @default
              */
-            message: string | null;
+            message?: string | null;
             /**
              * @description An id that the client chooses; repeating it returns the first offer with that id
              * @default
              */
-            client_offer_id: string | null;
+            client_offer_id?: string | null;
         };
         /** @description A product as its seller sends it. Rules about several fields are checked by the service. */
         PatchedProductInputRequest: {
@@ -2739,12 +2776,12 @@ export interface components {
              * @description Shown to the other side
              * @default
              */
-            message: string | null;
+            message?: string | null;
             /**
              * @description An id that the client chooses; repeating it returns the first offer with that id
              * @default
              */
-            client_offer_id: string | null;
+            client_offer_id?: string | null;
         };
         /** @description A short form of a product, in conversations and offers. */
         ProductCardOutput: {
@@ -2953,9 +2990,9 @@ export interface components {
             password: string;
             phone?: string | null;
             /** @default  */
-            full_name: string;
+            full_name?: string;
             /** @default buyer */
-            role: components["schemas"]["RoleEnum"];
+            role?: components["schemas"]["RoleEnum"];
             /**
              * @description Of notifications and emails. Default: what `Accept-Language` prefers, else en
              *
@@ -3527,6 +3564,7 @@ export type OtpSentOutput = components['schemas']['OtpSentOutput'];
 export type OtpVerifiedOutput = components['schemas']['OtpVerifiedOutput'];
 export type PatchedCancelInputRequest = components['schemas']['PatchedCancelInputRequest'];
 export type PatchedChatRulesInputRequest = components['schemas']['PatchedChatRulesInputRequest'];
+export type PatchedMessageEditInputRequest = components['schemas']['PatchedMessageEditInputRequest'];
 export type PatchedNotificationSettingsInputRequest = components['schemas']['PatchedNotificationSettingsInputRequest'];
 export type PatchedPriceInputRequest = components['schemas']['PatchedPriceInputRequest'];
 export type PatchedProductInputRequest = components['schemas']['PatchedProductInputRequest'];
@@ -4302,6 +4340,62 @@ export interface operations {
         };
         responses: {
             201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["MessageOutput"];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    conversations_messages_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    conversations_messages_partial_update: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                conversation_id: string;
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedMessageEditInputRequest"];
+            };
+        };
+        responses: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };

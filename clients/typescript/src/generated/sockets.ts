@@ -7,7 +7,11 @@ export interface Commands {
   /** Close a conversation; your typing indicator ends. You still get `message:new` for it. */
   "conversation:leave": { data: { "conversation_id": string }; ack: Record<string, unknown> };
   /** Send a text, or the URL of your own upload. The message is committed before it is acknowledged. */
-  "message:send": { data: { "conversation_id": string; "message_type"?: "text" | "image"; "content": string; "client_message_id"?: string | null }; ack: { "messageId"?: string; "conversationId"?: string; "seq"?: number; "userId"?: string; "username"?: string; "content"?: string; "messageType"?: string; "image"?: unknown; "data"?: Record<string, unknown>; "clientMessageId"?: string; "timestamp"?: string } };
+  "message:send": { data: { "conversation_id": string; "message_type"?: "text" | "image"; "content": string; "client_message_id"?: string | null }; ack: { "messageId"?: string; "conversationId"?: string; "seq"?: number; "userId"?: string; "username"?: string; "content"?: string; "messageType"?: string; "image"?: unknown; "data"?: Record<string, unknown>; "clientMessageId"?: string; "timestamp"?: string; "editedAt"?: unknown; "deletedAt"?: unknown } };
+  /** Replace a text that you sent, while it is new; both people get `message:edited`. */
+  "message:edit": { data: { "conversation_id": string; "message_id": string; "content": string }; ack: { "messageId"?: string; "conversationId"?: string; "seq"?: number; "userId"?: string; "username"?: string; "content"?: string; "messageType"?: string; "image"?: unknown; "data"?: Record<string, unknown>; "clientMessageId"?: string; "timestamp"?: string; "editedAt"?: string; "deletedAt"?: unknown } };
+  /** Delete a text or picture that you sent, while it is new; both people get `message:deleted`. */
+  "message:delete": { data: { "conversation_id": string; "message_id": string }; ack: { "messageId"?: string; "conversationId"?: string; "seq"?: number; "deletedAt"?: string } };
   /** Mark messages as read, up to `upToSeq` or to the end; both people get `messages:read`. */
   "message:read": { data: { "conversation_id": string; "up_to_seq"?: number | null }; ack: { "conversationId"?: string; "upToSeq"?: number; "unreadCount"?: number } };
   /** Show that you are typing. The indicator lasts 5 seconds, so repeat the command while the user types. */
@@ -61,13 +65,17 @@ export interface Events {
   /** A contact's last connection was closed. */
   "user:offline": { "userId"?: string; "username"?: string; "timestamp"?: string };
   /** A message was sent in one of your conversations; the sender's connections get it too. `userId` and `username` are null for messages of the platform. */
-  "message:new": { "messageId"?: string; "conversationId"?: string; "seq"?: number; "userId"?: string; "username"?: string; "content"?: string; "messageType"?: string; "image"?: unknown; "data"?: Record<string, unknown>; "clientMessageId"?: string; "timestamp"?: string };
+  "message:new": { "messageId"?: string; "conversationId"?: string; "seq"?: number; "userId"?: string; "username"?: string; "content"?: string; "messageType"?: string; "image"?: unknown; "data"?: Record<string, unknown>; "clientMessageId"?: string; "timestamp"?: string; "editedAt"?: unknown; "deletedAt"?: unknown };
+  /** The sender replaced the text of a message. Of two versions of a message, the one with the later `editedAt` is the newer. */
+  "message:edited": { "messageId"?: string; "conversationId"?: string; "seq"?: number; "userId"?: string; "username"?: string; "content"?: string; "messageType"?: string; "image"?: unknown; "data"?: Record<string, unknown>; "clientMessageId"?: string; "timestamp"?: string; "editedAt"?: string; "deletedAt"?: unknown };
+  /** The sender deleted a message: its content is removed, and its `seq` is not used again. The other person has one unread message less if it was unread. */
+  "message:deleted": { "messageId"?: string; "conversationId"?: string; "seq"?: number; "deletedAt"?: string };
   /** Staff hid a message: its content is removed, and its `seq` is not used again. */
   "message:hidden": { "messageId"?: string; "conversationId"?: string; "seq"?: number };
   /** `userId` has read everything up to and including `upToSeq`; their other devices get it too. */
   "messages:read": { "conversationId"?: string; "userId"?: string; "upToSeq"?: number };
   /** You have joined. `messages` are those after your `afterSeq`. If there are too many, the list is empty and `resync` is true: read them over REST. */
-  "conversation:joined": { "conversationId"?: string; "lastSeq"?: number; "messages"?: Array<{ "messageId"?: string; "conversationId"?: string; "seq"?: number; "userId"?: string; "username"?: string; "content"?: string; "messageType"?: string; "image"?: unknown; "data"?: Record<string, unknown>; "clientMessageId"?: string; "timestamp"?: string }>; "resync"?: boolean };
+  "conversation:joined": { "conversationId"?: string; "lastSeq"?: number; "messages"?: Array<{ "messageId"?: string; "conversationId"?: string; "seq"?: number; "userId"?: string; "username"?: string; "content"?: string; "messageType"?: string; "image"?: unknown; "data"?: Record<string, unknown>; "clientMessageId"?: string; "timestamp"?: string; "editedAt"?: unknown; "deletedAt"?: unknown }>; "resync"?: boolean };
   /** The other person is typing, for `expiresIn` seconds unless the event is repeated. */
   "typing:active": { "conversationId"?: string; "userId"?: string; "username"?: string; "expiresIn"?: number };
   /** The other person stopped typing, left, or sent nothing for 5 seconds. */
