@@ -21,6 +21,8 @@ from soukloop.core import observing  # noqa: E402
 from soukloop.core.fast_reads.application import FastReads  # noqa: E402
 from soukloop.core.fast_reads.routes import collect_routes  # noqa: E402
 from soukloop.core.http.body_limit import Asgi, BodyLimit  # noqa: E402
+from soukloop.core.http.caching import Caching  # noqa: E402
+from soukloop.core.http.cross_origin import CrossOrigin  # noqa: E402
 from soukloop.core.http.disconnects import IgnoreDisconnects  # noqa: E402
 from soukloop.core.http.middleware import InlineSignals  # noqa: E402
 from soukloop.core.memory import tune_gc  # noqa: E402
@@ -37,7 +39,7 @@ if not settings.DEBUG:
 socketio_server = SocketIoServer()
 socketio_application = SocketIoApp(socketio_server)
 fast_reads = FastReads(InlineSignals(cast(Asgi, django_application)), collect_routes())
-http_application = BodyLimit(fast_reads)
+http_application = CrossOrigin(Caching(BodyLimit(fast_reads)))
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:

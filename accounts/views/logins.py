@@ -24,6 +24,7 @@ from accounts.services import logins, registration, tickets
 from accounts.tokens import AccessToken, decode, read_access_token
 from soukloop.core import jsonlib
 from soukloop.core.errors import NotAuthenticated
+from soukloop.core.http.caching import SecretResponse
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.languages import preferred_language
 from soukloop.core.http.requests import client_ip
@@ -95,7 +96,7 @@ class Register(AnonymousView):
         family_id = jsonlib.loads(jsonlib.dumps(created.data)).get("family")
         login = logins.untouched_login(family_id=family_id, is_repeated="Idempotent-Replayed" in created)
         replayed = {name: created[name] for name in ("Idempotent-Replayed",) if name in created}
-        return Response(login_body(login), status=201, headers=replayed)
+        return SecretResponse(login_body(login), status=201, headers=replayed)
 
     post.is_idempotent = True  # type: ignore[attr-defined]  # for the OpenAPI description
 
@@ -125,7 +126,7 @@ class LogIn(AnonymousView):
     )
     def post(self, request: Request) -> Response:
         data = validated(LoginInput, request.data)
-        return Response(login_body(logins.log_in(**data, ip=client_ip(request))))
+        return SecretResponse(login_body(logins.log_in(**data, ip=client_ip(request))))
 
 
 class Refresh(AnonymousView):
@@ -146,7 +147,7 @@ class Refresh(AnonymousView):
     )
     def post(self, request: Request) -> Response:
         data = validated(RefreshInput, request.data)
-        return Response(login_body(logins.refresh_login(**data)))
+        return SecretResponse(login_body(logins.refresh_login(**data)))
 
 
 class LogOut(AnonymousView):
@@ -208,4 +209,4 @@ class WsTicket(APIView):
         validated(NoInput, request.data)
         login = read_access_token(str(request.auth)).family_id
         ticket = tickets.issue_ws_ticket(actor=current_user(request), family_id=login)
-        return Response({"ticket": ticket, "expires_in": int(settings.WS_TICKET_TTL.total_seconds())})
+        return SecretResponse({"ticket": ticket, "expires_in": int(settings.WS_TICKET_TTL.total_seconds())})

@@ -18,6 +18,7 @@ from accounts.serializers.passwords import (
 )
 from accounts.services import contacts, otp, passwords
 from accounts.views.logins import AnonymousView, login_body
+from soukloop.core.http.caching import SecretResponse
 from soukloop.core.http.envelope import Bare
 from soukloop.core.http.openapi import BARE
 from soukloop.core.http.requests import client_ip
@@ -133,4 +134,4 @@ class ChangePassword(APIView):
     )
     def post(self, request: Request) -> Response:
         data = validated(ChangePasswordInput, request.data)
-        return Response(login_body(passwords.change_password(actor=current_user(request), **data)))
+        return SecretResponse(login_body(passwords.change_password(actor=current_user(request), **data)))

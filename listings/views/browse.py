@@ -17,6 +17,7 @@ from listings.selectors import categories, feeds, search, suggestions
 from listings.selectors.cards import viewer_for
 from listings.serializers.lists import CardPageOutput, CategoryOutput, SearchOutput, SuggestionsOutput
 from soukloop.core.db.reads import Reads, run
+from soukloop.core.http.caching import PUBLIC
 from soukloop.core.http.pagination import PAGE_PARAMETERS
 
 _TAGS = ["Browse"]
@@ -132,7 +133,7 @@ class Categories(APIView):
 
     @extend_schema(tags=_TAGS, summary="The 12 categories, with counts", responses=CategoryOutput(many=True))
     def get(self, request: Request) -> Response:
-        return Response(categories.categories())
+        return Response(categories.categories(), headers=PUBLIC)
 
 
 class Category(APIView):
@@ -140,4 +141,4 @@ class Category(APIView):
 
     @extend_schema(tags=_TAGS, summary="One category, with counts", responses=CategoryOutput)
     def get(self, request: Request, slug: str) -> Response:
-        return Response(categories.category(slug))
+        return Response(categories.category(slug), headers=PUBLIC)

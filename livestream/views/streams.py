@@ -51,6 +51,7 @@ from livestream.serializers.streams import (
 )
 from livestream.services import streams
 from soukloop.core.errors import NotFound
+from soukloop.core.http.caching import SecretResponse
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 from soukloop.core.http.validation import NoInput, validated, validated_changes, validated_query
@@ -162,7 +163,7 @@ class StreamViewSet(ViewSet):
     def go_live(self, request: Request, stream_id: UUID) -> Response:
         ready = validated(GoLiveInput, request.data)
         stream, key = streams.go_live(actor=current_user(request), stream_id=stream_id, **ready)
-        return Response(live_body(stream, key), headers={"Cache-Control": "no-store"})
+        return SecretResponse(live_body(stream, key))
 
     @extend_schema(
         tags=_TAGS,
@@ -175,7 +176,7 @@ class StreamViewSet(ViewSet):
     def rotate_key(self, request: Request, stream_id: UUID) -> Response:
         validated(NoInput, request.data)
         stream, key = streams.rotate_key(actor=current_user(request), stream_id=stream_id)
-        return Response(key_body(stream, key), headers={"Cache-Control": "no-store"})
+        return SecretResponse(key_body(stream, key))
 
     @extend_schema(tags=_TAGS, summary="End a live stream", request=None, responses=EndOutput)
     def end(self, request: Request, stream_id: UUID) -> Response:

@@ -17,9 +17,9 @@ from accounts.models import User
 from accounts.tests.factories import client_for, make_user
 from livestream.notification_kinds import STREAM_LIVE
 from notifications.services.notify import notify
-from notifications.tests.browser import Browser
 from notifications.tests.fake_web_push import FakeWebPush
 from notifications.tests.senders import RunningSender, wait_until
+from soukloop.tests.browser import Browser
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [

@@ -133,9 +133,15 @@ class RateLimited(DomainError):
     text = _("Too many requests.")
 
     def __init__(
-        self, message: Text | None = None, *, params: Mapping[str, Any] | None = None, retry_after: int
+        self,
+        message: Text | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        retry_after: int,
+        limit: int | None = None,
     ) -> None:
         self.retry_after = max(1, retry_after)  # in whole seconds
+        self.limit = limit  # of requests, if it is those that are limited
         super().__init__(message, params=params, details={"retry_after": self.retry_after})
 
     @property

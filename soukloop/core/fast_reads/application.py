@@ -101,6 +101,7 @@ class FastReads:
 
     async def _answer(self, route: FastRoute, query: bytes, headers: Headers, ip: str) -> Answer:
         user_id = None
+        limits: dict[str, str] = {}
         try:
             viewer = None
             if authorization := headers.get(b"authorization"):
@@ -115,12 +116,13 @@ class FastReads:
                 reads = route.select(self.parse(route, query), viewer=viewer)
                 data = await run_async(reads, self._fetch)
             finally:
-                await counted  # while PostgreSQL worked; 429 comes before any other error, as in views
-            return Answer(200, jsonlib.dumps({"success": True, "data": data}), [], user_id)
+                # While PostgreSQL worked; 429 comes before any other error, as in views.
+                verdict = await counted
+                limits = verdict.headers() if verdict else {}
+            return Answer(200, jsonlib.dumps({"success": True, "data": data}), _encoded(limits), user_id)
         except Exception as error:
             response = exception_handler(error, {})
-            extra = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
-            shown = [(name, value) for name, value in extra if name != b"content-type"]
+            shown = [each for each in _encoded({**limits, **response.headers}) if each[0] != b"content-type"]
             return Answer(response.status_code, jsonlib.dumps(response.data), shown, user_id)
 
     async def _fetch(self, statement: Statement) -> Rows:
@@ -131,6 +133,10 @@ class FastReads:
         except (psycopg.OperationalError, TimeoutError) as error:
             logger.warning("feed query failed: %s", error)
             raise Unavailable from error
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 def _log_and_count(path: str, status: int, *, took: float, ip: str, user_id: object) -> None:

@@ -10,7 +10,14 @@ from redis.exceptions import RedisError
 
 from soukloop.core.batching import AsyncBatcher
 from soukloop.core.redis.client import async_redis_client
-from soukloop.core.redis.rate_limits import Hit, raise_if_limited, script_arguments, subject_of
+from soukloop.core.redis.rate_limits import (
+    Hit,
+    Verdict,
+    raise_if_limited,
+    read_verdicts,
+    script_arguments,
+    subject_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -29,48 +36,54 @@ class AsyncRateLimiter:
     """
 
     def __init__(self) -> None:
-        self._count_batched: AsyncBatcher[Hit, int] = AsyncBatcher(self._count)
-        self._refused_until: dict[Hit, float] = {}
+        self._count_batched: AsyncBatcher[Hit, Verdict | None] = AsyncBatcher(self._count)
+        self._refused_until: dict[Hit, tuple[float, int]] = {}  # and the limit that is used up
         self._unavailable_until = 0.0
 
-    def count(self, scopes: Sequence[str], *, user_id: object, ip: str) -> Awaitable[None]:
+    def count(self, scopes: Sequence[str], *, user_id: object, ip: str) -> Awaitable[Verdict | None]:
         """Send the hit of a user, or of an address where nobody is logged in; await Redis's verdict.
 
-        The call raises RateLimited for a refusal that is remembered, awaiting it for a new one.
+        None if it wasn't counted. The call raises RateLimited for a refusal that is remembered, awaiting it
+        for a new one.
         """
         subject = subject_of(user_id, ip)
         if subject is None:
             return asyncio.sleep(0)
         hit = (tuple(scopes), subject)
         now = time.monotonic()
-        raise_if_limited((self._refused_until.get(hit, now) - now) * 1000)
+        if hit in self._refused_until:
+            until, limit = self._refused_until[hit]
+            wait_ms = (until - now) * 1000
+            raise_if_limited(Verdict(wait_ms, limit, 0, wait_ms))
         if now < self._unavailable_until:
             return asyncio.sleep(0)
         return self._verdict(hit, self._count_batched.submit(hit))
 
-    async def _verdict(self, hit: Hit, counted: "asyncio.Future[int]") -> None:
-        wait_ms = await counted
-        if wait_ms:
-            self._remember(hit, wait_ms)
-        raise_if_limited(wait_ms)
+    async def _verdict(self, hit: Hit, counted: "asyncio.Future[Verdict | None]") -> Verdict | None:
+        verdict = await counted
+        if verdict is not None and verdict.wait_ms:
+            self._remember(hit, verdict)
+            raise_if_limited(verdict)
+        return verdict
 
-    def _remember(self, hit: Hit, wait_ms: float) -> None:
+    def _remember(self, hit: Hit, verdict: Verdict) -> None:
         now = time.monotonic()
         if len(self._refused_until) >= _REFUSALS_MAX:
-            self._refused_until = {each: until for each, until in self._refused_until.items() if until > now}
+            refused = self._refused_until.items()
+            self._refused_until = {each: (until, limit) for each, (until, limit) in refused if until > now}
         if len(self._refused_until) < _REFUSALS_MAX:
-            self._refused_until[hit] = now + wait_ms / 1000
+            self._refused_until[hit] = now + verdict.wait_ms / 1000, verdict.limit
 
-    async def _count(self, hits: Sequence[Hit]) -> list[int]:
+    async def _count(self, hits: Sequence[Hit]) -> list[Verdict | None]:
         if time.monotonic() < self._unavailable_until:  # these came while the failure was noticed
-            return [0] * len(hits)
+            return [None] * len(hits)
         if self._unavailable_until:  # these try Redis again, and nobody else waits with them
             self._unavailable_until = math.inf
         try:
-            waits: list[int] = await async_redis_client().eval(*script_arguments(hits))
+            reply: list[int] = await async_redis_client().eval(*script_arguments(hits))
         except RedisError as error:
             self._unavailable_until = time.monotonic() + _REDIS_RETRY_SECONDS
             logger.warning("%d hits not counted: %s", len(hits), error)
-            return [0] * len(hits)
+            return [None] * len(hits)
         self._unavailable_until = 0.0
-        return waits
+        return [*read_verdicts(reply)]

@@ -141,6 +141,8 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     headers = {}
     if isinstance(error, errors.RateLimited):
         headers["Retry-After"] = str(error.retry_after)
+        if error.limit is not None:
+            headers |= rate_limit_headers(error.limit, 0, error.retry_after)
     elif error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     elif error.status == 503:
@@ -148,6 +150,15 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     response = Response(error_body(error), status=error.status, headers=headers)
     response.lost_connection = is_lost_connection(exc)  # type: ignore[attr-defined]
     return response
+
+
+def rate_limit_headers(limit: int, remaining: int, seconds: int) -> dict[str, str]:
+    """Return how much a client may still ask, and in how many seconds more."""
+    return {
+        "RateLimit-Limit": str(limit),
+        "RateLimit-Remaining": str(remaining),
+        "RateLimit-Reset": str(seconds),
+    }
 
 
 def _field_messages(detail: Any) -> dict[str, Any]:

@@ -101,6 +101,8 @@ class ApiMiddleware:
         return self.security.process_request(request) or self.common.process_request(request)
 
     def _with_headers(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        for name, value in getattr(request, "rate_limit_headers", {}).items():
+            response.headers.setdefault(name, value)
         self.frames.process_response(request, response)
         self.security.process_response(request, response)
         return cast(HttpResponse, self.common.process_response(request, response))

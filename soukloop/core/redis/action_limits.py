@@ -18,7 +18,13 @@ from soukloop.core.errors import DomainError
 from soukloop.core.http.requests import client_ip
 from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
-from soukloop.core.redis.rate_limits import raise_if_limited, script_arguments, subject_of
+from soukloop.core.redis.rate_limits import (
+    Verdict,
+    raise_if_limited,
+    read_verdicts,
+    script_arguments,
+    subject_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -27,14 +33,17 @@ _UPLOAD = "upload"  # decoding a picture costs processor time even if it is then
 
 @dataclass(frozen=True)
 class CountedAction:
-    """One use of a scope, which can be given back."""
+    """One use of a scope, which can be given back; of a request alone, which can't, where it is None."""
 
-    scope: str
+    scope: str | None
     subject: str
     use_id: str
+    verdict: Verdict
 
     def give_back(self) -> None:
         """Count this use no longer."""
+        if self.scope is None:
+            return
         try:
             redis_client().zrem(keys.rate_limit(self.scope, self.subject), self.use_id)
         except RedisError as error:
@@ -84,12 +93,13 @@ def counted_action(scope: str, user_id: object) -> Iterator[CountedAction | None
 def _count(scopes: Sequence[str], subject: str, action_scope: str | None) -> CountedAction | None:
     use_id = uuid.uuid4().hex
     try:
-        [wait_ms] = redis_client().eval(*script_arguments([(tuple(scopes), subject)], use_id=use_id))
+        reply = redis_client().eval(*script_arguments([(tuple(scopes), subject)], use_id=use_id))
     except RedisError as error:
         logger.warning("rate limit %s not counted: %s", ", ".join(scopes), error)
         return None
-    raise_if_limited(wait_ms)
-    return CountedAction(action_scope, subject, use_id) if action_scope else None
+    [verdict] = read_verdicts(reply)
+    raise_if_limited(verdict)
+    return CountedAction(action_scope, subject, use_id, verdict)
 
 
 class RateScopeThrottle(BaseThrottle):
@@ -106,4 +116,6 @@ class RateScopeThrottle(BaseThrottle):
         user_id = request.user.pk if request.user and request.user.is_authenticated else None
         action = count_action(scope, request_scope="default", user_id=user_id, ip=client_ip(request))
         cast(Any, request).counted_action = None if request.method in SAFE_METHODS else action
+        if action is not None:
+            cast(Any, request._request).rate_limit_headers = action.verdict.headers()
         return True

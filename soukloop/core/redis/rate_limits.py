@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from soukloop.core.domain import domain_apps
 from soukloop.core.errors import RateLimited
+from soukloop.core.http.envelope import rate_limit_headers
 from soukloop.core.http.requests import plain_ip
 from soukloop.core.redis import keys
 from soukloop.core.redis.client import redis_client
@@ -28,17 +29,24 @@ Hit = tuple[tuple[str, ...], str]  # the scopes that it counts in, and whose it 
 # around a full one. The time is Redis's own, because the clocks of web processes differ.
 # ARGV, for each hit: an id, the number of its scopes, then window and limit of each scope; KEYS are the logs
 # of the scopes in the same order. A hit stops at its first scope that is used up.
-# Returns the milliseconds to wait for each hit, 0 if it was counted in all scopes.
+# Returns four numbers for each hit: the milliseconds to wait, 0 if it was counted in all scopes; then of the
+# scope that refuses it, or else of the one with the fewest uses left: its limit, the uses left, and the
+# milliseconds until its oldest use is over.
 HIT_SCRIPT = """
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
-local waits, at, key = {}, 1, 0
+local verdicts, at, key = {}, 1, 0
 while ARGV[at] do
   local id, scopes, wait = ARGV[at], tonumber(ARGV[at + 1]), 0
+  local tightest, tightest_window, tightest_limit, left = nil, 0, 0, math.huge
   for i = 1, scopes do
     local log, window, limit = KEYS[key + i], tonumber(ARGV[at + 2 * i]), tonumber(ARGV[at + 2 * i + 1])
     redis.call('ZREMRANGEBYSCORE', log, '-inf', ms - window)
-    if redis.call('ZCARD', log) >= limit then
+    local uses = redis.call('ZCARD', log)
+    if uses >= limit or limit - uses - 1 < left then
+      tightest, tightest_window, tightest_limit, left = log, window, limit, math.max(0, limit - uses - 1)
+    end
+    if uses >= limit then
       local oldest = redis.call('ZRANGE', log, 0, 0, 'WITHSCORES')
       wait = math.max(1, tonumber(oldest[2]) + window - ms)
       break
@@ -46,10 +54,17 @@ while ARGV[at] do
     redis.call('ZADD', log, ms, id)
     redis.call('PEXPIRE', log, window)
   end
-  waits[#waits + 1] = wait
+  local reset = wait
+  if wait == 0 then
+    local oldest = redis.call('ZRANGE', tightest, 0, 0, 'WITHSCORES')
+    reset = math.max(1, tonumber(oldest[2]) + tightest_window - ms)
+  end
+  for _, number in ipairs({wait, tightest_limit, left, reset}) do
+    verdicts[#verdicts + 1] = number
+  end
   at, key = at + 2 + 2 * scopes, key + scopes
 end
-return waits
+return verdicts
 """
 
 
@@ -96,11 +111,11 @@ def reserve(
 
 def _count(scope: str, arguments: list[Any]) -> float:
     try:
-        [wait_ms] = redis_client().eval(*arguments)
+        [verdict] = read_verdicts(redis_client().eval(*arguments))
     except RedisError as error:
         logger.warning("rate limit %s not counted: %s", scope, error)
         return 0
-    return float(wait_ms)
+    return verdict.wait_ms
 
 
 def _give_back(counted: Sequence[str], use_id: str) -> None:
@@ -141,10 +156,30 @@ def script_arguments(hits: Sequence[Hit], *, use_id: str = "") -> list[Any]:
     return [HIT_SCRIPT, len(logs), *logs, *numbers]
 
 
-def raise_if_limited(wait_ms: float) -> None:
+class Verdict(NamedTuple):
+    """What became of a hit: it was counted if there is nothing to wait for.
+
+    The limit, and how many uses are left of it, are of the scope with the fewest left.
+    """
+
+    wait_ms: float
+    limit: int
+    remaining: int
+    reset_ms: float
+
+    def headers(self) -> dict[str, str]:
+        return rate_limit_headers(self.limit, self.remaining, math.ceil(self.reset_ms / 1000))
+
+
+def read_verdicts(reply: Sequence[int]) -> list[Verdict]:
+    """Return what `HIT_SCRIPT` answered, a verdict for each hit."""
+    return [Verdict(*reply[at : at + 4]) for at in range(0, len(reply), 4)]
+
+
+def raise_if_limited(verdict: Verdict) -> None:
     """Raise RateLimited if there is something to wait for."""
-    if wait_ms > 0:
-        raise RateLimited(retry_after=math.ceil(wait_ms / 1000))
+    if verdict.wait_ms > 0:
+        raise RateLimited(retry_after=math.ceil(verdict.wait_ms / 1000), limit=verdict.limit)
 
 
 def subject_of(user_id: object, ip: str) -> str | None:

@@ -101,6 +101,6 @@ async def test_the_number_of_remembered_refusals_is_bounded(monkeypatch: pytest.
         for _ in range(4):
             await passes(counter, ["test_scope"], f"203.0.113.{last}")
     assert len(counter._refused_until) == 2
-    counter._refused_until = dict.fromkeys(counter._refused_until, 0.0)  # their wait is over
+    counter._refused_until = dict.fromkeys(counter._refused_until, (0.0, 3))  # their wait is over
     assert not await passes(counter, ["test_scope"], "203.0.113.4")
     assert len(counter._refused_until) == 1

@@ -15,7 +15,9 @@ from websockets.sync.client import ClientConnection, connect
 _OPTIONS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--disable-dev-shm-usage", "--remote-debugging-port=0", "about:blank"),
+    *("--disable-dev-shm-usage", "--remote-debugging-port=0"),
+    # So that pages come from other sites than the server; nothing is asked of a real name server.
+    *("--host-resolver-rules=MAP *.example 127.0.0.1", "about:blank"),
 ]
 _SECONDS = 60.0
 
