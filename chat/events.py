@@ -58,7 +58,8 @@ MESSAGE_EDITED = declare_event(
     EventSpec(
         name="message:edited",
         doc="The sender replaced the text of a message. Of two versions of a message, the one with the later"
-        " `editedAt` is the newer.",
+        " `editedAt` is the newer. After an interruption, `GET …/messages?changed_after=…` has those that"
+        " were edited or deleted meanwhile.",
         example=EDITED_EXAMPLE,
         rooms=("user",),
     )

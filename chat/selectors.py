@@ -1,21 +1,22 @@
 """Reads of conversations: lists, messages, unread counts, chat partners."""
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Case, F, When
+from django.db.models import Case, F, Q, When
 
 from accounts.blocks import blocked_between_sql, blocked_ids, blocked_ids_sql
 from accounts.models import User
-from chat.models import Conversation, ConversationQuerySet, Message
+from chat.models import CHANGED_AT, Conversation, ConversationQuerySet, Message
 from chat.rooms import conversation_room
 from listings.models import Product
 from notifications.kinds import PendingPush
 from soukloop.core.db.rows import columns_of, take_instance
-from soukloop.core.http.pagination import Page
+from soukloop.core.http.pagination import Page, cursor_time, decode_cursor, encode_cursor
 from soukloop.realtime.attention import attentive_among
 
 # A busy seller has thousands; each of the seller's connections would publish as many presence events.
@@ -43,14 +44,20 @@ def _page_sql() -> str:
         ]
     )
     latest = "coalesce(conversation.last_message_at, conversation.created_at) DESC, conversation.id DESC"
+    position = "coalesce(conversation.last_message_at, conversation.created_at), conversation.id"
     other = "CASE WHEN buyer_id = %(user)s THEN seller_id ELSE buyer_id END"
+    is_archived = "CASE WHEN buyer_id = %(user)s THEN buyer_archived ELSE seller_archived END"
     return f"""
         SELECT {shown}, conversation.total
         FROM (
-            SELECT *, count(*) OVER () AS total FROM chat_conversation AS conversation
-            WHERE (buyer_id = %(user)s OR seller_id = %(user)s)
-                AND CASE WHEN buyer_id = %(user)s THEN buyer_archived ELSE seller_archived END = %(archived)s
-                AND {other} <> ALL (ARRAY({blocked_ids_sql("%(user)s")}))
+            SELECT * FROM (
+                SELECT *, count(*) OVER () AS total FROM chat_conversation
+                WHERE (buyer_id = %(user)s OR seller_id = %(user)s)
+                    AND (%(archived)s::boolean IS NULL OR {is_archived} = %(archived)s)
+                    AND (%(product)s::uuid IS NULL OR product_id = %(product)s)
+                    AND {other} <> ALL (ARRAY({blocked_ids_sql("%(user)s")}))
+            ) AS conversation
+            WHERE %(after_time)s::timestamptz IS NULL OR ({position}) < (%(after_time)s, %(after_id)s::uuid)
             ORDER BY {latest} LIMIT %(limit)s OFFSET %(offset)s
         ) AS conversation
         JOIN accounts_user AS other ON other.id = {other}
@@ -60,25 +67,55 @@ def _page_sql() -> str:
     """  # noqa: S608 - no value of a client
 
 
-def conversation_page(user: User, page: Page, *, archived: bool = False) -> tuple[list[Conversation], int]:
-    """Return a page of the user's conversations, latest first, and how many there are.
+class ConversationPage(NamedTuple):
+    """A page of conversations; `total` counts all of the list, and is 0 beyond its last conversation."""
 
-    Those with blocked people are left out. Of the other person and the product only what lists show is read.
+    conversations: list[Conversation]
+    total: int
+    has_more: bool
+
+    @property
+    def next_cursor(self) -> str | None:
+        """The position of the page's last conversation, for the next page; None at the list's end."""
+        if not self.has_more:
+            return None
+        last = self.conversations[-1]
+        return encode_cursor((last.last_message_at or last.created_at).isoformat(), str(last.pk))
+
+
+def conversation_page(
+    user: User,
+    page: Page,
+    *,
+    archived: bool | None = False,
+    product_id: UUID | None = None,
+    cursor: str = "",
+) -> ConversationPage:
+    """Return a page of the user's conversations, latest first; after `cursor` if there is one.
+
+    Those with blocked people are left out. With `archived` None, archived ones are among them. Of the other
+    person and the product only what lists show is read. Raises ValidationFailed for an invalid cursor.
     """
+    after_time, after_id = decode_cursor(cursor, cursor_time, UUID) if cursor else (None, None)
     params: dict[str, Any] = {
         "user": user.pk,
         "archived": archived,
-        "limit": page.size,
-        "offset": page.offset,
+        "product": product_id,
+        "after_time": after_time,
+        "after_id": after_id,
+        "limit": page.size + 1,
+        "offset": 0 if cursor else page.offset,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_page_sql(), params)
-        rows = cursor.fetchall()
-        if not rows and page.offset:  # beyond the last one; the first knows how many there are
-            cursor.execute(_page_sql(), params | {"limit": 1, "offset": 0})
-            first = cursor.fetchone()
-            return [], first[-1] if first else 0
-    return [_conversation(row, user) for row in rows], rows[0][-1] if rows else 0
+    with connection.cursor() as database:
+        database.execute(_page_sql(), params)
+        rows = database.fetchall()
+        if not rows and (cursor or page.offset):  # beyond the last one; the first knows how many there are
+            first_row = params | {"after_time": None, "after_id": None, "limit": 1, "offset": 0}
+            database.execute(_page_sql(), first_row)
+            first = database.fetchone()
+            return ConversationPage([], first[-1] if first else 0, False)
+    conversations = [_conversation(row, user) for row in rows[: page.size]]
+    return ConversationPage(conversations, rows[0][-1] if rows else 0, len(rows) > page.size)
 
 
 def _conversation(row: tuple[Any, ...], user: User) -> Conversation:
@@ -104,13 +141,23 @@ def unread_counts(user: User) -> dict[str, int]:
 
 
 def messages_of(
-    conversation: Conversation, *, before_seq: int | None, after_seq: int | None, limit: int
+    conversation: Conversation,
+    *,
+    before_seq: int | None = None,
+    after_seq: int | None = None,
+    changed_after: datetime | None = None,
+    limit: int,
 ) -> tuple[list[Message], bool]:
     """Return at most `limit` messages in the order they were written, and whether there are more.
 
     With `after_seq`, the first messages after it; otherwise the latest, or the latest before `before_seq`.
+    With `changed_after`, only those that their senders edited or deleted after this time.
     """
     messages = conversation.messages.select_related("sender").defer("sender__location")
+    if changed_after is not None:
+        # The condition of the index `message_changed`, which PostgreSQL doesn't conclude from the other.
+        is_changed = Q(edited_at__isnull=False) | Q(deleted_at__isnull=False)
+        messages = messages.alias(changed_at=CHANGED_AT).filter(is_changed, changed_at__gt=changed_after)
     if before_seq is not None:
         messages = messages.filter(seq__lt=before_seq)
     if after_seq is not None:

@@ -1,5 +1,6 @@
 """Inputs and outputs of conversations and messages."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from listings.serializers.products import ProductCardOutput, product_card
 from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.core.http.pagination import PageOutput
 from soukloop.core.images import ImageUploadInput, PictureOutput, picture
+from soukloop.realtime.presence import NEVER_SEEN, Seen
 
 _validate_url = URLValidator(schemes=["http", "https"], message="Enter the http or https URL of an image.")
 IMAGE_URL_MAX_LENGTH = 2000
@@ -69,13 +71,27 @@ class ReadInput(serializers.Serializer[None]):
 class MessagesQuery(serializers.Serializer[None]):
     before_seq = serializers.IntegerField(min_value=1, max_value=2**53, required=False, default=None)
     after_seq = serializers.IntegerField(min_value=0, max_value=2**53, required=False, default=None)
+    changed_after = serializers.DateTimeField(
+        required=False,
+        default=None,
+        help_text="Only messages that were edited or deleted after this time, to catch up with these events",
+    )
     limit = serializers.IntegerField(
         min_value=1, max_value=settings.PAGE_SIZE_MAX, required=False, default=50
     )
 
 
 class ConversationsQuery(serializers.Serializer[None]):
-    archived = serializers.BooleanField(required=False, default=False)
+    archived = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Archived ones or the others; by default the others, and with `product_id` both",
+    )
+    product_id = IdField(required=False, default=None, help_text="Only conversations about this product")
+    cursor = serializers.CharField(
+        required=False, default="", max_length=200, help_text="An answer's `next_cursor`, in place of `page`"
+    )
 
 
 class MessageOutput(serializers.Serializer[None]):
@@ -109,6 +125,10 @@ class MessagesOutput(serializers.Serializer[None]):
 
 class ConversationPartnerOutput(OtherUserOutput):
     is_online = serializers.BooleanField()
+    last_seen = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When they were last connected; null while they are online, and if that is not known",
+    )
 
 
 class ConversationOutput(serializers.Serializer[None]):
@@ -134,6 +154,7 @@ class ConversationOutput(serializers.Serializer[None]):
 
 class ConversationPageOutput(PageOutput):
     items = ConversationOutput(many=True)
+    next_cursor = serializers.CharField(allow_null=True, help_text="Send it as `cursor` to get the next page")
 
 
 class ReadOutput(serializers.Serializer[None]):
@@ -156,9 +177,12 @@ class UnreadCountsOutput(serializers.Serializer[None]):
     conversations = serializers.IntegerField(help_text="Conversations with unread messages")
 
 
-def conversation_body(conversation: Conversation, viewer_id: UUID, online: set[UUID]) -> dict[str, Any]:
-    """Return a ConversationOutput for one of its two people."""
+def conversation_body(
+    conversation: Conversation, viewer_id: UUID, seen: Mapping[UUID, Seen]
+) -> dict[str, Any]:
+    """Return a ConversationOutput for one of its people; `seen` has those whom the viewer may see."""
     other = conversation.seller if conversation.is_buyer(viewer_id) else conversation.buyer
+    other_seen = seen.get(other.pk, NEVER_SEEN) if other.is_active else NEVER_SEEN
     return {
         "id": conversation.pk,
         "buyer_id": conversation.buyer_id,
@@ -173,7 +197,8 @@ def conversation_body(conversation: Conversation, viewer_id: UUID, online: set[U
         "last_message": message_body(conversation.last_message) if conversation.last_message else None,
         "last_message_at": conversation.last_message_at,
         "is_archived": conversation.is_archived_by(viewer_id),
-        "other_user": other_user_body(other) | {"is_online": other.pk in online},
+        "other_user": other_user_body(other)
+        | {"is_online": other_seen.is_online, "last_seen": other_seen.last_at},
         "product": product_card(conversation.product) if conversation.product else None,
         "created_at": conversation.created_at,
     }

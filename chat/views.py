@@ -35,10 +35,10 @@ from chat.serializers import (
     read_body,
 )
 from soukloop.core.http.idempotency import idempotent, idempotent_after
-from soukloop.core.http.pagination import PAGE_PARAMETERS, page_body, page_of
+from soukloop.core.http.pagination import PAGE_PARAMETERS, Page, page_body, page_of
 from soukloop.core.http.validation import NoInput, validated, validated_query
 from soukloop.core.images import reencode_uploads
-from soukloop.realtime.presence import online_among
+from soukloop.realtime.presence import seen_among
 
 _TAGS = ["Conversations"]
 
@@ -84,11 +84,16 @@ class ConversationViewSet(ViewSet):
         query = validated_query(ConversationsQuery, request.query_params)
         user = current_user(request)
 
+        if query["archived"] is None and query["product_id"] is None:
+            query["archived"] = False
         page = page_of(request)
-        conversations, total = conversation_page(user, page, archived=query["archived"])
-        online = online_among({conversation.other_id(user.pk) for conversation in conversations})
-        items = [conversation_body(conversation, user.pk, online) for conversation in conversations]
-        return Response(page_body(items, page, total))
+        if query["cursor"]:
+            page = Page(1, page.size)
+        found = conversation_page(user, page, **query)
+        seen = seen_among({conversation.other_id(user.pk) for conversation in found.conversations})
+        items = [conversation_body(conversation, user.pk, seen) for conversation in found.conversations]
+        body = page_body(items, page, found.total)
+        return Response(body | {"has_more": found.has_more, "next_cursor": found.next_cursor})
 
     @extend_schema(tags=_TAGS, summary="Show a conversation", responses=ConversationOutput)
     def retrieve(self, request: Request, conversation_id: UUID) -> Response:
@@ -204,7 +209,8 @@ class MessageViewSet(ViewSet):
         tags=_TAGS,
         summary="List messages",
         description="In the order they were written: the first ones after `after_seq`, or the latest before"
-        " `before_seq`, or else the latest. Does not mark them as read.",
+        " `before_seq`, or else the latest. With `changed_after`, only those that were edited or deleted"
+        " since then. Does not mark them as read.",
         parameters=[MessagesQuery],
         responses=MessagesOutput,
     )
@@ -258,4 +264,4 @@ def _conversation_body(request: Request, conversation_id: UUID) -> dict[str, Any
     user = current_user(request)
     conversation = conversation_of(user, conversation_id)
     visible_ids = {conversation.other_id(user.pk)} - blocked_ids(user.pk)
-    return conversation_body(conversation, user.pk, online_among(visible_ids))
+    return conversation_body(conversation, user.pk, seen_among(visible_ids))

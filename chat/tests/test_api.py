@@ -122,6 +122,45 @@ class TestLists:
         assert [item["other_user"]["is_online"] for item in data["items"]] == [True, False]
         assert (data["total"], data["page"], data["per_page"], data["has_more"]) == (2, 1, 20, False)
 
+    def test_conversations_are_listed_by_cursor_while_new_messages_arrive(self) -> None:
+        seller = make_seller()
+        conversations = [make_conversation(seller=seller) for _ in range(5)]
+        for conversation in conversations[:4]:
+            make_message(conversation)
+        client, seen, query = client_for(seller), [], "per_page=2"
+        for _ in range(3):
+            data = client.get(f"{URL}?{query}").json()["data"]
+            seen += [item["id"] for item in data["items"]]
+            assert data["total"] == 5
+            assert data["has_more"] == (data["next_cursor"] is not None)
+            query = f"per_page=2&cursor={data['next_cursor']}"
+            make_message(conversations[3])  # moves to the top
+        assert sorted(seen) == sorted({str(conversation.pk) for conversation in conversations})
+        assert data["next_cursor"] is None
+
+    @pytest.mark.parametrize("cursor", ["x", "WyJ4Il0", "W10", "🔥"])
+    def test_an_invalid_cursor_is_refused(self, cursor: str) -> None:
+        response = client_for(make_user()).get(URL, {"cursor": cursor})
+        assert response.status_code == 400
+        assert list(response.json()["error"]["details"]) == ["cursor"]
+
+    def test_conversations_about_a_product_are_found_archived_or_not(self) -> None:
+        seller, product = make_seller(), make_product()
+        about = make_conversation(seller=product.seller, product=product)
+        another = make_conversation(seller=product.seller, product=product)
+        make_conversation(buyer=about.buyer, seller=seller)
+        Conversation.objects.filter(pk=about.pk).update(buyer_archived=True)
+
+        def found(user: Any, query: str) -> set[str]:
+            response = client_for(user).get(f"{URL}?product_id={product.pk}{query}")
+            return {item["id"] for item in response.json()["data"]["items"]}
+
+        assert found(about.buyer, "") == {str(about.pk)}
+        assert found(about.buyer, "&archived=false") == set()
+        assert found(product.seller, "") == {str(about.pk), str(another.pk)}
+        assert found(make_user(), "") == set()
+        assert client_for(seller).get(f"{URL}?product_id=x").status_code == 400
+
     def test_conversations_are_listed_in_pages(self) -> None:
         seller = make_seller()
         for _ in range(3):

@@ -252,9 +252,38 @@ class TestMessages:
         assert self.seqs(client, conversation, "?after_seq=7") == ([], False, 7)
         assert self.seqs(client, conversation, "?after_seq=2&before_seq=5") == ([3, 4], False, 7)
 
+    def test_messages_changed_after_a_time_are_listed_alone(self) -> None:
+        conversation = make_conversation()
+        messages = [make_message(conversation) for _ in range(4)]
+        for message in messages[:2]:
+            services.edit_message(
+                actor=conversation.buyer,
+                conversation_id=conversation.pk,
+                message_id=message.pk,
+                content="New",
+            )
+        services.delete_message(
+            actor=conversation.buyer, conversation_id=conversation.pk, message_id=messages[3].pk
+        )
+        messages[0].refresh_from_db()
+        client = client_for(conversation.seller)
+        assert messages[0].edited_at is not None
+        since = messages[0].edited_at.isoformat().replace("+00:00", "Z")
+        assert self.seqs(client, conversation, f"?changed_after={since}") == ([2, 4], False, 4)
+        assert self.seqs(client, conversation, "?changed_after=2020-01-01T00:00:00Z") == ([1, 2, 4], False, 4)
+
     @pytest.mark.parametrize(
         "query",
-        ["limit=0", "limit=101", "limit=x", "before_seq=-1", "after_seq=-1", "after_seq=1e9", "before_seq=²"],
+        [
+            "limit=0",
+            "limit=101",
+            "limit=x",
+            "before_seq=-1",
+            "after_seq=-1",
+            "after_seq=1e9",
+            "before_seq=²",
+            "changed_after=now",
+        ],
     )
     def test_an_invalid_query_names_the_field(self, query: str) -> None:
         conversation = make_conversation()

@@ -27,7 +27,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 def listed(user: User, *, archived: bool = False) -> list[Conversation]:
     """Return the first page of somebody's conversations."""
-    conversations, total = conversation_page(user, Page(1, 20), archived=archived)
+    conversations, total, _ = conversation_page(user, Page(1, 20), archived=archived)
     assert total == len(conversations)
     return conversations
 

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -54,8 +56,8 @@ end
 return are_first
 """
 )
-# KEYS: the user's connections, presence, online_users. ARGV: user id, connection id, TTL in ms. Returns 1
-# when the user has gone offline.
+# KEYS: the user's connections, presence, online_users, last_seen. ARGV: user id, connection id, TTL in ms.
+# Returns 1 when the user has gone offline.
 _REMOVE = (
     _NOW
     + """
@@ -63,15 +65,19 @@ redis.call('ZREM', KEYS[1], ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
 if redis.call('ZCARD', KEYS[1]) > 0 then return 0 end
 redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('ZADD', KEYS[4], now, ARGV[1])
 return redis.call('SREM', KEYS[3], ARGV[1])
 """
 )
-# KEYS: presence, online_users. ARGV: TTL in ms. Returns the expired users, each to only one of the processes.
+# KEYS: presence, online_users, last_seen. ARGV: TTL in ms, for how long to keep when people were last seen.
+# Returns the expired users, each to only one of the processes.
 _EXPIRE = (
     _NOW
     + """
 local expired = {}
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[2])
 for _, user in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[1], 'LIMIT', 0, 500)) do
+  redis.call('ZADD', KEYS[3], redis.call('ZSCORE', KEYS[1], user), user)
   redis.call('ZREM', KEYS[1], user)
   if redis.call('SREM', KEYS[2], user) == 1 then expired[#expired + 1] = user end
 end
@@ -80,22 +86,43 @@ return expired
 )
 
 
-def online_among(user_ids: Iterable[UUID]) -> set[UUID]:
-    """Return the users who are online; an empty set while Redis is unavailable."""
-    ids = list(user_ids)
+@dataclass(frozen=True)
+class Seen:
+    """Whether a user is online; `last_at` is when an offline one was last connected, if that is known."""
+
+    is_online: bool = False
+    last_at: datetime | None = None
+
+
+NEVER_SEEN = Seen()
+
+
+def seen_among(user_ids: Iterable[UUID]) -> dict[UUID, Seen]:
+    """Return which users are online and when the others were last seen, in one round trip.
+
+    Those of whom nothing is known are left out; all of them while Redis is unavailable.
+    """
+    ids = {str(user_id): user_id for user_id in user_ids}
     if not ids:
-        return set()
+        return {}
     try:
-        flags = redis_client().smismember(keys.ONLINE_USERS, [str(user_id) for user_id in ids])
+        with redis_client().pipeline(transaction=False) as pipeline:
+            pipeline.smismember(keys.ONLINE_USERS, list(ids))
+            pipeline.zmscore(keys.LAST_SEEN, list(ids))
+            flags, times = pipeline.execute()
     except RedisError:
-        return set()
-    return {user_id for user_id, flag in zip(ids, flags, strict=True) if flag}
+        return {}
+    return {
+        user_id: Seen(True) if is_online else Seen(last_at=datetime.fromtimestamp(time / 1000, UTC))
+        for user_id, is_online, time in zip(ids.values(), flags, times, strict=True)
+        if is_online or time is not None
+    }
 
 
 def connected_among(user_ids: Iterable[UUID]) -> set[UUID]:
     """Return the users who have a connection in any process at this moment; raises RedisError.
 
-    Unlike `online_among`, this excludes users of a killed process immediately, because Redis drops the
+    Unlike `seen_among`, this excludes users of a killed process immediately, because Redis drops the
     process's subscriptions with its connection. Only the loss of a whole machine is left to heartbeats.
     """
     layer = get_channel_layer()
@@ -119,7 +146,7 @@ def remove_connection(connection: Connection) -> None:
     """Record that a connection was closed; publish `user:offline` if it was the user's last."""
     arguments = (str(connection.user_id), connection.connection_id, _ttl_ms())
     try:
-        was_last = redis_client().eval(_REMOVE, 3, *_keys(connection.user_id), *arguments)
+        was_last = redis_client().eval(_REMOVE, 4, *_keys(connection.user_id), *arguments)
     except RedisError as error:
         logger.warning("recording a disconnect failed: %s", error)
         return
@@ -138,7 +165,9 @@ def renew_connections(connections: Collection[Connection]) -> None:
 def expire_silent_users() -> None:
     """Mark as offline the users without a heartbeat for PRESENCE_TTL, because their process was killed."""
     try:
-        expired = redis_client().eval(_EXPIRE, 2, keys.PRESENCE, keys.ONLINE_USERS, _ttl_ms())
+        names = (keys.PRESENCE, keys.ONLINE_USERS, keys.LAST_SEEN)
+        kept_for = int(settings.LAST_SEEN_KEPT_FOR.total_seconds() * 1000)
+        expired = redis_client().eval(_EXPIRE, 3, *names, _ttl_ms(), kept_for)
     except RedisError as error:
         logger.warning("presence sweep failed: %s", error)
         return
@@ -158,8 +187,8 @@ def _renew(connections: Collection[Connection]) -> list[int]:
     return are_first
 
 
-def _keys(user_id: UUID) -> tuple[str, str, str]:
-    return keys.presence(user_id), keys.PRESENCE, keys.ONLINE_USERS
+def _keys(user_id: UUID) -> tuple[str, str, str, str]:
+    return keys.presence(user_id), keys.PRESENCE, keys.ONLINE_USERS, keys.LAST_SEEN
 
 
 def _ttl_ms() -> int:

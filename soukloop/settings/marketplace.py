@@ -86,6 +86,7 @@ SOCKET_TICK = timedelta(milliseconds=250)
 SOCKET_RECONNECT_SPREAD = timedelta(seconds=30)  # over which clients return after a restart
 SOCKET_HEARTBEAT = timedelta(seconds=20)
 PRESENCE_TTL = timedelta(seconds=60)
+LAST_SEEN_KEPT_FOR = timedelta(days=30)  # when somebody was last connected, in Redis
 OUTBOX_SWEEP_EVERY = timedelta(seconds=1)
 OUTBOX_SWEEP_AFTER = timedelta(seconds=3)  # what its own process has not published by then, another publishes
 OUTBOX_KEPT_FOR = timedelta(minutes=10)  # what could not be published by then is deleted
