@@ -1,6 +1,7 @@
 """Settings by what they are about; every environment variable is explained in `.env.example`."""
 
 from soukloop.settings.api import *
+from soukloop.settings.app_links import *
 from soukloop.settings.authentication import *
 from soukloop.settings.base import *
 from soukloop.settings.environment import *
