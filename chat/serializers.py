@@ -21,6 +21,7 @@ from soukloop.realtime.presence import NEVER_SEEN, Seen
 
 _validate_url = URLValidator(schemes=["http", "https"], message="Enter the http or https URL of an image.")
 IMAGE_URL_MAX_LENGTH = 2000
+SENT_TYPES = [Message.Type.TEXT.value, Message.Type.IMAGE.value]
 
 
 class TextField(PlainTextField):
@@ -45,7 +46,7 @@ class MessageInput(serializers.Serializer[None]):
     """A message that a person sends: a text, or the URL of a picture that this person uploaded."""
 
     message_type = serializers.ChoiceField(
-        choices=[Message.Type.TEXT, Message.Type.IMAGE],
+        choices=SENT_TYPES,
         default=Message.Type.TEXT,
         error_messages={"invalid_choice": _("Use text or image.")},
     )

@@ -35,6 +35,7 @@ from chat.serializers import (
     read_body,
 )
 from soukloop.core.http.idempotency import idempotent, idempotent_after
+from soukloop.core.http.openapi_errors import refusals
 from soukloop.core.http.pagination import PAGE_PARAMETERS, Page, page_body, page_of
 from soukloop.core.http.validation import NoInput, validated, validated_query
 from soukloop.core.images import reencode_uploads
@@ -49,13 +50,14 @@ class ConversationViewSet(ViewSet):
     rate_scope: Any = None
 
     @extend_schema(
+        operation_id="openConversation",
         tags=_TAGS,
         summary="Open a conversation",
         description="There is one per buyer, seller and product: 201 if it is new, 200 if it exists. The"
         " product's seller is the seller; without a product, the person who opens it is the buyer. The"
         " `initial_message` is sent in both cases, but the same text only once within 10 seconds.",
         request=OpenConversationInput,
-        responses={201: ConversationOutput, 200: ConversationOutput},
+        responses={201: ConversationOutput, 200: ConversationOutput} | refusals(403, 404),
         examples=[
             OpenApiExample(
                 "contract 3.1",
@@ -75,6 +77,7 @@ class ConversationViewSet(ViewSet):
         return Response(_conversation_body(request, conversation.pk), status=201 if is_new else 200)
 
     @extend_schema(
+        operation_id="listConversations",
         tags=_TAGS,
         summary="List your conversations, latest first",
         parameters=[ConversationsQuery, *PAGE_PARAMETERS],
@@ -95,11 +98,17 @@ class ConversationViewSet(ViewSet):
         body = page_body(items, page, found.total)
         return Response(body | {"has_more": found.has_more, "next_cursor": found.next_cursor})
 
-    @extend_schema(tags=_TAGS, summary="Show a conversation", responses=ConversationOutput)
+    @extend_schema(
+        operation_id="getConversation",
+        tags=_TAGS,
+        summary="Show a conversation",
+        responses=ConversationOutput,
+    )
     def retrieve(self, request: Request, conversation_id: UUID) -> Response:
         return Response(_conversation_body(request, conversation_id))
 
     @extend_schema(
+        operation_id="markConversationRead",
         tags=_TAGS,
         summary="Mark messages as read",
         request=ReadInput,
@@ -117,6 +126,7 @@ class ConversationViewSet(ViewSet):
         return Response(read_body(conversation, user.pk))
 
     @extend_schema(
+        operation_id="archiveConversation",
         tags=_TAGS,
         summary="Archive a conversation",
         request=None,
@@ -127,12 +137,23 @@ class ConversationViewSet(ViewSet):
         validated(NoInput, request.data)
         return self._set_archived(request, conversation_id, True)
 
-    @extend_schema(tags=_TAGS, summary="Unarchive a conversation", request=None, responses=ArchivedOutput)
+    @extend_schema(
+        operation_id="unarchiveConversation",
+        tags=_TAGS,
+        summary="Unarchive a conversation",
+        request=None,
+        responses=ArchivedOutput,
+    )
     def unarchive(self, request: Request, conversation_id: UUID) -> Response:
         validated(NoInput, request.data)
         return self._set_archived(request, conversation_id, False)
 
-    @extend_schema(tags=_TAGS, summary="Count your unread messages", responses=UnreadCountsOutput)
+    @extend_schema(
+        operation_id="countUnreadMessages",
+        tags=_TAGS,
+        summary="Count your unread messages",
+        responses=UnreadCountsOutput,
+    )
     def unread_count(self, request: Request) -> Response:
         return Response(unread_counts(current_user(request)))
 
@@ -147,12 +168,13 @@ class MessageViewSet(ViewSet):
     rate_scope: Any = None
 
     @extend_schema(
+        operation_id="sendMessage",
         tags=_TAGS,
         summary="Send a message",
         description="A text, or the URL of a picture that you uploaded. A repeated `client_message_id`"
         " returns the first message.",
         request=MessageInput,
-        responses={201: MessageOutput},
+        responses={201: MessageOutput} | refusals(403),
         examples=[
             OpenApiExample(
                 "contract 3.2",
@@ -171,12 +193,13 @@ class MessageViewSet(ViewSet):
         return Response(message_body(message), status=201)
 
     @extend_schema(
+        operation_id="editMessage",
         tags=_TAGS,
         summary="Edit a message",
         description="The text of one that you sent, within"
         f" {settings.MESSAGE_EDITABLE_SECONDS // 60} minutes. Both people get `message:edited`.",
         request=MessageEditInput,
-        responses=MessageOutput,
+        responses={200: MessageOutput} | refusals(403, 409),
         examples=[
             OpenApiExample(
                 "A mistake corrected", {"content": "Yes! It's still available."}, request_only=True
@@ -192,12 +215,14 @@ class MessageViewSet(ViewSet):
         return Response(message_body(message))
 
     @extend_schema(
+        operation_id="deleteMessage",
         tags=_TAGS,
         summary="Delete a message",
         description=f"One that you sent, within {settings.MESSAGE_EDITABLE_SECONDS // 60} minutes. It stays"
         " in the list without its content, and an uploaded picture is deleted. Both people get"
         " `message:deleted`.",
-        responses=MessageOutput,
+        request=None,
+        responses={200: MessageOutput} | refusals(403, 409),
     )
     def destroy(self, request: Request, conversation_id: UUID, message_id: UUID) -> Response:
         message = services.delete_message(
@@ -206,6 +231,7 @@ class MessageViewSet(ViewSet):
         return Response(message_body(message))
 
     @extend_schema(
+        operation_id="listMessages",
         tags=_TAGS,
         summary="List messages",
         description="In the order they were written: the first ones after `after_seq`, or the latest before"
@@ -234,11 +260,12 @@ class ImageMessageViewSet(ViewSet):
     rate_scope = "upload"
 
     @extend_schema(
+        operation_id="sendPicture",
         tags=_TAGS,
         summary="Send a picture",
         description="JPEG, PNG, WebP or HEIC of at most 10 MB; it is re-encoded without its metadata.",
         request={"multipart/form-data": ImageInput},
-        responses={201: MessageOutput},
+        responses={201: MessageOutput} | refusals(403),
         examples=[
             OpenApiExample(
                 "A picture",

@@ -32,6 +32,7 @@ from offers.serializers import (
 from offers.services import negotiation, sales
 from soukloop.core.db.clock import database_now
 from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.openapi_errors import refusals
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 from soukloop.core.http.validation import NoInput, validated, validated_query
 
@@ -44,6 +45,7 @@ class OfferViewSet(ViewSet):
     rate_scope: Any = None
 
     @extend_schema(
+        operation_id="makeOffer",
         tags=_OFFERS,
         summary="Make an offer",
         description="The price can't be above the asking price. The offer replaces your earlier pending offer"
@@ -51,7 +53,7 @@ class OfferViewSet(ViewSet):
         " accept it at once: see `status`. Errors: 403 `own_product`, 409 `offers_disabled` or"
         " `product_not_available`, 429 after five offers a day on one product.",
         request=OfferInput,
-        responses={201: OfferOutput},
+        responses={201: OfferOutput} | refusals(403, 404, 409),
         examples=[
             OpenApiExample(
                 "contract 3.6",
@@ -70,6 +72,7 @@ class OfferViewSet(ViewSet):
         return _offer_response(request, offer, status=201)
 
     @extend_schema(
+        operation_id="listOffers",
         tags=_OFFERS,
         summary="List your offers, newest first",
         parameters=[OffersQuery, *PAGE_PARAMETERS],
@@ -82,11 +85,12 @@ class OfferViewSet(ViewSet):
             paginate(offers, page_of(request), lambda rows: [offer_body(offer, user, now) for offer in rows])
         )
 
-    @extend_schema(tags=_OFFERS, summary="Show an offer", responses=OfferOutput)
+    @extend_schema(operation_id="getOffer", tags=_OFFERS, summary="Show an offer", responses=OfferOutput)
     def retrieve(self, request: Request, offer_id: UUID) -> Response:
         return _offer_response(request, access.offer_of(current_user(request), offer_id))
 
     @extend_schema(
+        operation_id="acceptOffer",
         tags=_OFFERS,
         summary="Accept an offer made to you",
         description="The product is sold, a transaction is created and every other offer is declined. One of"
@@ -94,7 +98,7 @@ class OfferViewSet(ViewSet):
         " (`offer_accepted`, `offer_withdrawn`, `offer_expired`, …), `product_not_available` or"
         " `price_lowered`.",
         request=None,
-        responses=OfferOutput,
+        responses={200: OfferOutput} | refusals(403, 409),
         examples=[
             OpenApiExample(
                 "contract 3.7",
@@ -115,7 +119,13 @@ class OfferViewSet(ViewSet):
         sale = negotiation.accept_offer(actor=user, offer_id=offer_id)
         return Response(accepted_body(sale.offer, user, database_now()))
 
-    @extend_schema(tags=_OFFERS, summary="Decline an offer made to you", request=None, responses=OfferOutput)
+    @extend_schema(
+        operation_id="declineOffer",
+        tags=_OFFERS,
+        summary="Decline an offer made to you",
+        request=None,
+        responses={200: OfferOutput} | refusals(403, 409),
+    )
     @idempotent
     def decline(self, request: Request, offer_id: UUID) -> Response:
         validated(NoInput, request.data)
@@ -124,12 +134,13 @@ class OfferViewSet(ViewSet):
         )
 
     @extend_schema(
+        operation_id="counterOffer",
         tags=_OFFERS,
         summary="Answer an offer made to you with another price",
         description="Closes that offer and returns the new one, which the other side may accept, decline or"
         " counter.",
         request=PriceInput,
-        responses=OfferOutput,
+        responses={200: OfferOutput} | refusals(403, 409),
         examples=[
             OpenApiExample(
                 "A slightly higher price",
@@ -145,7 +156,13 @@ class OfferViewSet(ViewSet):
         )
         return _offer_response(request, offer)
 
-    @extend_schema(tags=_OFFERS, summary="Withdraw your own offer", request=None, responses=OfferOutput)
+    @extend_schema(
+        operation_id="withdrawOffer",
+        tags=_OFFERS,
+        summary="Withdraw your own offer",
+        request=None,
+        responses={200: OfferOutput} | refusals(403, 409),
+    )
     @idempotent
     def withdraw(self, request: Request, offer_id: UUID) -> Response:
         validated(NoInput, request.data)
@@ -160,6 +177,7 @@ class TransactionViewSet(ViewSet):
     rate_scope: Any = None
 
     @extend_schema(
+        operation_id="listTransactions",
         tags=_TRANSACTIONS,
         summary="List your transactions, newest first",
         parameters=[TransactionsQuery, *PAGE_PARAMETERS],
@@ -172,18 +190,24 @@ class TransactionViewSet(ViewSet):
             paginate(rows, page_of(request), lambda page: [transaction_body(sale, user) for sale in page])
         )
 
-    @extend_schema(tags=_TRANSACTIONS, summary="Show a transaction", responses=TransactionOutput)
+    @extend_schema(
+        operation_id="getTransaction",
+        tags=_TRANSACTIONS,
+        summary="Show a transaction",
+        responses=TransactionOutput,
+    )
     def retrieve(self, request: Request, transaction_id: UUID) -> Response:
         user = current_user(request)
         return Response(transaction_body(access.transaction_of(user, transaction_id), user))
 
     @extend_schema(
+        operation_id="cancelTransaction",
         tags=_TRANSACTIONS,
         summary="Cancel a pending transaction",
         description="Either side may cancel. The product is on sale again, unless it was hidden or deleted."
         " If its seller has 50 active products, it is `inactive` until there is room.",
         request=CancelInput,
-        responses=TransactionOutput,
+        responses={200: TransactionOutput} | refusals(409),
         examples=[
             OpenApiExample(
                 "The buyer did not show up",
@@ -203,6 +227,7 @@ class TransactionViewSet(ViewSet):
 
 class Badges(APIView):
     @extend_schema(
+        operation_id="getBadges",
         tags=["Notifications"],
         summary="Count what waits for you",
         description="The numbers on the app's tabs in one answer. The number on its icon, which also comes "

@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 
 from soukloop.core.domain import collect_urls
 from soukloop.core.http.health import healthz, readyz
-from soukloop.core.http.views import DocsPage, OpenApiDocument, RedocPage, UnknownUrl
+from soukloop.core.http.views import DocsPage, RedocPage, UnknownUrl, openapi_json
 from soukloop.core.metrics.page import metrics
 from soukloop.realtime.views import asyncapi_document
 
@@ -15,7 +15,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("metrics", metrics),
-    path("openapi.json", OpenApiDocument.as_view(), name="openapi"),
+    path("openapi.json", openapi_json, name="openapi"),
     path("asyncapi.json", asyncapi_document),
     path("docs", DocsPage.as_view(url_name="openapi"), name="docs"),
     path("redoc", RedocPage.as_view(url_name="openapi"), name="redoc"),

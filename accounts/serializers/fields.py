@@ -1,5 +1,6 @@
 """Serializer fields for emails, phones, usernames, passwords and one-time codes."""
 
+import re
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -7,6 +8,8 @@ from rest_framework import serializers
 
 from accounts.identifiers import is_username, normalize_email, normalize_phone
 from soukloop.core.typed_text import normalize_code, remove_direction_marks
+
+_OTP = re.compile("[0-9]{6}", re.ASCII)
 
 
 class EmailAddressField(serializers.CharField):
@@ -64,13 +67,13 @@ class PasswordField(serializers.CharField):
         super().__init__(max_length=128, trim_whitespace=False, write_only=True, **kwargs)
 
 
-class OtpField(serializers.RegexField):
+class OtpField(serializers.CharField):
     """A one-time code in digits of any script, with or without spaces and dashes."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            r"\A[0-9]{6}\Z", error_messages={"invalid": _("Enter the six-digit code.")}, **kwargs
-        )
+    default_error_messages = {"invalid": _("Enter the six-digit code.")}
 
     def to_internal_value(self, data: Any) -> str:
-        return normalize_code(super().to_internal_value(data))
+        code = normalize_code(super().to_internal_value(data))
+        if not _OTP.fullmatch(code):
+            self.fail("invalid")
+        return code

@@ -40,7 +40,7 @@ class LogoutInput(serializers.Serializer[None]):
 class LoginOutput(serializers.Serializer[None]):
     access_token = serializers.CharField()
     refresh_token = serializers.CharField()
-    token_type = serializers.CharField()
+    token_type = serializers.ChoiceField(choices=["bearer"])
     expires_in = serializers.IntegerField(help_text="Seconds until the access token expires")
     user = MeOutput()
 
@@ -51,6 +51,6 @@ class WsTicketOutput(serializers.Serializer[None]):
 
 
 class ConfirmationOutput(serializers.Serializer[None]):
-    """A response that only confirms success."""
+    """What was done, in words."""
 
     message = serializers.CharField()

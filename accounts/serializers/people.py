@@ -35,7 +35,7 @@ class OtherUserOutput(PersonCardOutput):
 class PersonOutput(OtherUserOutput):
     """A person in a list of people."""
 
-    role = serializers.CharField()
+    role = serializers.ChoiceField(choices=User.Role.choices)
     has_verified_badge = serializers.BooleanField()
 
 

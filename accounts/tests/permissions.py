@@ -17,6 +17,7 @@ STATUSES = {
     "GET /api/v1/auth/me": (401, 200, 200, 200),
     "PATCH /api/v1/auth/me": (401, 200, 200, 200),
     "DELETE /api/v1/auth/me/avatar": (401, 200, 200, 200),
+    "POST /api/v1/auth/me/delete": (401, 400, 400, 400),
     "POST /api/v1/auth/me/avatar": (401, 415, 415, 415),
     "POST /api/v1/auth/refresh": (400, 400, 400, 400),
     "POST /api/v1/auth/register": (400, 400, 400, 400),

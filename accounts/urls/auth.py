@@ -16,6 +16,7 @@ urlpatterns = [
     path("reset-password", passwords.ResetPassword.as_view()),
     path("change-password", passwords.ChangePassword.as_view()),
     path("me", profiles.Me.as_view()),
+    path("me/delete", profiles.AccountDeletion.as_view()),
     path("me/avatar", profiles.Avatar.as_view()),
     path("blocks", profiles.Blocks.as_view()),
     path("mutes", profiles.Mutes.as_view()),

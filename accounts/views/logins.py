@@ -27,6 +27,8 @@ from soukloop.core.errors import NotAuthenticated
 from soukloop.core.http.caching import SecretResponse
 from soukloop.core.http.idempotency import idempotent
 from soukloop.core.http.languages import preferred_language
+from soukloop.core.http.openapi import OPTIONAL_LOGIN
+from soukloop.core.http.openapi_errors import refusals
 from soukloop.core.http.requests import client_ip
 from soukloop.core.http.validation import NoInput, validated
 
@@ -68,12 +70,13 @@ class Register(AnonymousView):
     rate_scope = "register"
 
     @extend_schema(
+        operation_id="register",
         summary="Register",
         description="The same request with the same `Idempotency-Key` returns the same tokens until one of "
         "them was used, and after that 409 (`registration_replayed`).",
         tags=["Account"],
         request=RegisterInput,
-        responses={201: LoginOutput},
+        responses={201: LoginOutput} | refusals(409),
         examples=[
             OpenApiExample(
                 "Buyer",
@@ -111,10 +114,11 @@ class LogIn(AnonymousView):
     rate_scope = "login_ip"
 
     @extend_schema(
+        operation_id="logIn",
         summary="Log in by email, username or phone",
         tags=["Account"],
         request=LoginInput,
-        responses=LoginOutput,
+        responses={200: LoginOutput} | refusals(401, 403),
         examples=[
             OpenApiExample(
                 "By email",
@@ -133,13 +137,14 @@ class Refresh(AnonymousView):
     rate_scope = "refresh"
 
     @extend_schema(
+        operation_id="refreshTokens",
         summary="Exchange a refresh token for a new pair",
         description="A refresh token can be used once. If the response was lost, the same request returns "
         "the same refresh token again, until that or an access token issued with it was used; after that it "
         "ends the login. Earlier access tokens stay valid until they expire.",
         tags=["Account"],
         request=RefreshInput,
-        responses=LoginOutput,
+        responses={200: LoginOutput} | refusals(401),
         examples=[
             OpenApiExample("Refresh", {"refresh_token": "eyJ..."}, request_only=True),
             OpenApiExample("New pair", _TOKENS, response_only=True),
@@ -154,12 +159,14 @@ class LogOut(AnonymousView):
     rate_scope = "refresh"
 
     @extend_schema(
+        operation_id="logOut",
+        auth=OPTIONAL_LOGIN,
         summary="End one login",
         description="Ends the login of the refresh token, or else of the access token in the header, and "
         "closes its sockets.",
         tags=["Account"],
         request=LogoutInput,
-        responses=ConfirmationOutput,
+        responses={200: ConfirmationOutput} | refusals(401),
         examples=[
             OpenApiExample("Log out", {"refresh_token": "eyJ..."}, request_only=True),
             OpenApiExample("Logged out", {"message": "Logged out"}, response_only=True),
@@ -181,6 +188,7 @@ class LogOut(AnonymousView):
 
 class LogOutEverywhere(APIView):
     @extend_schema(
+        operation_id="logOutEverywhere",
         summary="End every login",
         description="Revokes every access and refresh token and closes every socket.",
         tags=["Account"],
@@ -198,6 +206,7 @@ class WsTicket(APIView):
     rate_scope = "ws_ticket"
 
     @extend_schema(
+        operation_id="createSocketTicket",
         summary="Get a ticket for one socket handshake",
         description="For browsers: connect once to `/ws/?ticket=…` before the ticket expires.",
         tags=["Account"],

@@ -20,7 +20,8 @@ from accounts.services import contacts, otp, passwords
 from accounts.views.logins import AnonymousView, login_body
 from soukloop.core.http.caching import SecretResponse
 from soukloop.core.http.envelope import Bare
-from soukloop.core.http.openapi import BARE
+from soukloop.core.http.openapi import BARE, OPTIONAL_LOGIN
+from soukloop.core.http.openapi_errors import refusals
 from soukloop.core.http.requests import client_ip
 from soukloop.core.http.validation import validated
 
@@ -29,6 +30,7 @@ class SendOtp(AnonymousView):
     rate_scope = "otp_send_ip"
 
     @extend_schema(
+        operation_id="sendOneTimeCode",
         summary="Send a one-time code",
         description="The response is the same whether or not an account has this email or phone.",
         tags=["Account"],
@@ -56,13 +58,15 @@ class SendOtp(AnonymousView):
 
 class VerifyOtp(AnonymousView):
     @extend_schema(
+        operation_id="verifyOneTimeCode",
+        auth=OPTIONAL_LOGIN,
         summary="Verify a one-time code",
         description="Confirms the email or phone. An account's first contact needs no login. To confirm a "
         "second one, send the account's access token: without it, a contact that was never confirmed is "
         "removed from an account that has a confirmed one (`contact_released`).",
         tags=["Account"],
         request=VerifyOtpInput,
-        responses=OtpVerifiedOutput,
+        responses={200: OtpVerifiedOutput} | refusals(409),
         extensions=BARE,
         examples=[
             OpenApiExample(
@@ -88,11 +92,12 @@ class VerifyOtp(AnonymousView):
 
 class ResetPassword(AnonymousView):
     @extend_schema(
+        operation_id="resetPassword",
         summary="Set a new password with a one-time code",
         description="Ends every login, and removes the account's other contact if that is not confirmed.",
         tags=["Account"],
         request=ResetPasswordInput,
-        responses=ConfirmationOutput,
+        responses={200: ConfirmationOutput} | refusals(409),
         examples=[
             OpenApiExample(
                 "Reset",
@@ -119,6 +124,7 @@ class ResetPassword(AnonymousView):
 
 class ChangePassword(APIView):
     @extend_schema(
+        operation_id="changePassword",
         summary="Change your password",
         description="Ends every login, closes every socket, and returns a new login for this client.",
         tags=["Account"],

@@ -17,7 +17,7 @@ from accounts.serializers.logins import ConfirmationOutput
 from accounts.serializers.people import PeoplePageOutput, ProfileOutput, listed_person_body, profile_body
 from accounts.services import relations
 from soukloop.core.http.idempotency import idempotent
-from soukloop.core.http.pagination import page_of, paginate
+from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 from soukloop.core.http.validation import NoInput, validated
 
 
@@ -28,7 +28,9 @@ def _profile_response(user: User, viewer: User | None) -> Response:
 class Profile(APIView):
     permission_classes = (AllowAny,)
 
-    @extend_schema(summary="Show a person's profile", tags=["People"], responses=ProfileOutput)
+    @extend_schema(
+        operation_id="getProfile", summary="Show a person's profile", tags=["People"], responses=ProfileOutput
+    )
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user_or_none(request)
         return _profile_response(visible_user(viewer, user_id), viewer)
@@ -37,14 +39,26 @@ class Profile(APIView):
 class Followed(APIView):
     rate_scope = "follow"
 
-    @extend_schema(summary="Follow a person", tags=["People"], request=None, responses=ProfileOutput)
+    @extend_schema(
+        operation_id="followPerson",
+        summary="Follow a person",
+        tags=["People"],
+        request=None,
+        responses=ProfileOutput,
+    )
     @idempotent
     def post(self, request: Request, user_id: UUID) -> Response:
         validated(NoInput, request.data)
         viewer = current_user(request)
         return _profile_response(relations.follow_user(actor=viewer, user_id=user_id), viewer)
 
-    @extend_schema(summary="Unfollow a person", tags=["People"], request=None, responses=ProfileOutput)
+    @extend_schema(
+        operation_id="unfollowPerson",
+        summary="Unfollow a person",
+        tags=["People"],
+        request=None,
+        responses={200: ProfileOutput},
+    )
     def delete(self, request: Request, user_id: UUID) -> Response:
         return _profile_response(
             relations.unfollow_user(actor=current_user(request), user_id=user_id), current_user(request)
@@ -55,6 +69,7 @@ class Blocked(APIView):
     rate_scope = "follow"
 
     @extend_schema(
+        operation_id="blockPerson",
         summary="Block a person",
         description="Hides you and this person from each other everywhere.",
         tags=["People"],
@@ -67,7 +82,13 @@ class Blocked(APIView):
         relations.block_user(actor=current_user(request), user_id=user_id)
         return Response({"message": "Blocked"})
 
-    @extend_schema(summary="Unblock a person", tags=["People"], request=None, responses=ConfirmationOutput)
+    @extend_schema(
+        operation_id="unblockPerson",
+        summary="Unblock a person",
+        tags=["People"],
+        request=None,
+        responses={200: ConfirmationOutput},
+    )
     def delete(self, request: Request, user_id: UUID) -> Response:
         relations.unblock_user(actor=current_user(request), user_id=user_id)
         return Response({"message": "Unblocked"})
@@ -77,6 +98,7 @@ class Muted(APIView):
     rate_scope = "follow"
 
     @extend_schema(
+        operation_id="mutePerson",
         summary="Mute a person",
         description="You get no notifications of what this person does. Messages and offers still arrive.",
         tags=["People"],
@@ -89,14 +111,26 @@ class Muted(APIView):
         relations.mute_user(actor=current_user(request), user_id=user_id)
         return Response({"message": "Muted"})
 
-    @extend_schema(summary="Unmute a person", tags=["People"], request=None, responses=ConfirmationOutput)
+    @extend_schema(
+        operation_id="unmutePerson",
+        summary="Unmute a person",
+        tags=["People"],
+        request=None,
+        responses={200: ConfirmationOutput},
+    )
     def delete(self, request: Request, user_id: UUID) -> Response:
         relations.unmute_user(actor=current_user(request), user_id=user_id)
         return Response({"message": "Unmuted"})
 
 
 class Followers(APIView):
-    @extend_schema(summary="List a person's followers", tags=["People"], responses=PeoplePageOutput)
+    @extend_schema(
+        operation_id="listFollowers",
+        summary="List a person's followers",
+        tags=["People"],
+        parameters=PAGE_PARAMETERS,
+        responses=PeoplePageOutput,
+    )
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         follows = followers_of(visible_user(viewer, user_id), viewer)
@@ -108,7 +142,13 @@ class Followers(APIView):
 
 
 class Following(APIView):
-    @extend_schema(summary="List the people a person follows", tags=["People"], responses=PeoplePageOutput)
+    @extend_schema(
+        operation_id="listFollowing",
+        summary="List the people a person follows",
+        tags=["People"],
+        parameters=PAGE_PARAMETERS,
+        responses=PeoplePageOutput,
+    )
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user(request)
         follows = followed_by(visible_user(viewer, user_id), viewer)

@@ -13,7 +13,8 @@ from accounts.serializers.logins import ConfirmationOutput
 from accounts.serializers.people import BlockedPageOutput, MutedPageOutput, person_body
 from accounts.serializers.profiles import DeleteAccountInput, MeOutput, ProfileInput, me_body
 from accounts.services import profiles
-from soukloop.core.http.pagination import page_of, paginate
+from soukloop.core.http.openapi_errors import refusals
+from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 from soukloop.core.http.validation import validated, validated_changes
 from soukloop.core.images import ImageUploadInput
 
@@ -32,19 +33,27 @@ _ME = OpenApiExample(
     },
     response_only=True,
 )
+_PASSWORD = OpenApiExample("Password", {"password": "Test123!@#"}, request_only=True)
 
 
 class Me(APIView):
-    @extend_schema(summary="Show your account", tags=["Account"], responses=MeOutput, examples=[_ME])
+    @extend_schema(
+        operation_id="getMyAccount",
+        summary="Show your account",
+        tags=["Account"],
+        responses=MeOutput,
+        examples=[_ME],
+    )
     def get(self, request: Request) -> Response:
         return Response(me_body(current_user(request)))
 
     @extend_schema(
+        operation_id="updateMyAccount",
         summary="Change your account",
         description="A new email or phone requires `current_password` and has to be verified again.",
         tags=["Account"],
         request=ProfileInput,
-        responses=MeOutput,
+        responses={200: MeOutput} | refusals(409),
         examples=[OpenApiExample("Bio", {"bio": "Sneakers, mostly size 42."}, request_only=True), _ME],
     )
     def patch(self, request: Request) -> Response:
@@ -56,17 +65,30 @@ class Me(APIView):
         return Response(me_body(user))
 
     @extend_schema(
+        operation_id="deleteMyAccountByDelete",
+        summary="Delete your account, with a body that not every HTTP client can send",
+        description="The same as `POST /api/v1/auth/me/delete`.",
+        tags=["Account"],
+        request=DeleteAccountInput,
+        responses={200: ConfirmationOutput},
+        examples=[_PASSWORD],
+    )
+    def delete(self, request: Request) -> Response:
+        return _delete_account(request)
+
+
+class AccountDeletion(APIView):
+    @extend_schema(
+        operation_id="deleteMyAccount",
         summary="Delete your account",
         description="This cannot be undone. Other people keep your messages and sales, without your name.",
         tags=["Account"],
         request=DeleteAccountInput,
-        responses=ConfirmationOutput,
-        examples=[OpenApiExample("Password", {"password": "Test123!@#"}, request_only=True)],
+        responses={200: ConfirmationOutput},
+        examples=[_PASSWORD],
     )
-    def delete(self, request: Request) -> Response:
-        data = validated(DeleteAccountInput, request.data)
-        profiles.delete_account(actor=current_user(request), **data)
-        return Response({"message": "Account deleted"})
+    def post(self, request: Request) -> Response:
+        return _delete_account(request)
 
 
 class Avatar(APIView):
@@ -74,6 +96,7 @@ class Avatar(APIView):
     rate_scope = {"POST": "upload"}
 
     @extend_schema(
+        operation_id="uploadAvatar",
         summary="Upload your avatar",
         tags=["Account"],
         request={"multipart/form-data": ImageUploadInput},
@@ -92,13 +115,25 @@ class Avatar(APIView):
         user = profiles.set_avatar(actor=current_user(request), upload=data["image"])
         return Response(me_body(user))
 
-    @extend_schema(summary="Remove your avatar", tags=["Account"], request=None, responses=MeOutput)
+    @extend_schema(
+        operation_id="removeAvatar",
+        summary="Remove your avatar",
+        tags=["Account"],
+        request=None,
+        responses={200: MeOutput},
+    )
     def delete(self, request: Request) -> Response:
         return Response(me_body(profiles.remove_avatar(actor=current_user(request))))
 
 
 class Blocks(APIView):
-    @extend_schema(summary="List the people you have blocked", tags=["Account"], responses=BlockedPageOutput)
+    @extend_schema(
+        operation_id="listBlockedPeople",
+        summary="List the people you have blocked",
+        tags=["Account"],
+        parameters=PAGE_PARAMETERS,
+        responses=BlockedPageOutput,
+    )
     def get(self, request: Request) -> Response:
         rows = blocks_made_by(current_user(request))
         return Response(
@@ -107,9 +142,21 @@ class Blocks(APIView):
 
 
 class Mutes(APIView):
-    @extend_schema(summary="List the people you have muted", tags=["Account"], responses=MutedPageOutput)
+    @extend_schema(
+        operation_id="listMutedPeople",
+        summary="List the people you have muted",
+        tags=["Account"],
+        parameters=PAGE_PARAMETERS,
+        responses=MutedPageOutput,
+    )
     def get(self, request: Request) -> Response:
         rows = mutes_made_by(current_user(request))
         return Response(
             paginate(rows, page_of(request), lambda mutes: [person_body(mute.muted) for mute in mutes])
         )
+
+
+def _delete_account(request: Request) -> Response:
+    data = validated(DeleteAccountInput, request.data)
+    profiles.delete_account(actor=current_user(request), **data)
+    return Response({"message": "Account deleted"})

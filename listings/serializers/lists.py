@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from listings.models import Product
 from listings.serializers.products import CardOutput
 from soukloop.core.http.pagination import PageOutput
 
@@ -31,7 +32,7 @@ class PriceFacetOutput(serializers.Serializer[Any]):
 
 
 class ConditionFacetOutput(serializers.Serializer[Any]):
-    condition = serializers.CharField()
+    condition = serializers.ChoiceField(choices=Product.Condition.choices)
     count = serializers.IntegerField()
 
 

@@ -54,6 +54,16 @@ class ProductInput(serializers.Serializer[Any]):
         return [tag for tag in dict.fromkeys(value) if tag]
 
 
+class ProductChangesInput(ProductInput):
+    """The fields of a product that change."""
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        for field in fields.values():
+            field.required = False
+        return fields
+
+
 class SellerOutput(PersonCardOutput):
     username = serializers.CharField(help_text="With a leading @")
 
@@ -64,7 +74,7 @@ class CardOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     title = serializers.CharField()
     price = serializers.FloatField()
-    currency = serializers.CharField()
+    currency = serializers.ChoiceField(choices=settings.CURRENCIES)
     category = serializers.CharField()
     condition = serializers.ChoiceField(choices=Product.Condition.choices)
     feed_type = serializers.ChoiceField(choices=Product.FeedType.choices)
@@ -116,8 +126,8 @@ class ProductCardOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     title = serializers.CharField()
     price = serializers.FloatField()
-    currency = serializers.CharField()
-    thumbnail_url = serializers.URLField()
+    currency = serializers.ChoiceField(choices=settings.CURRENCIES)
+    thumbnail_url = serializers.URLField(allow_null=True)
     image = PictureOutput(allow_null=True)
     status = serializers.ChoiceField(choices=Product.Status.choices)
 
@@ -129,7 +139,7 @@ def product_card(product: Product) -> dict[str, Any]:
         "title": product.title,
         "price": product.price,
         "currency": product.currency,
-        "thumbnail_url": product.thumbnail_url,
+        "thumbnail_url": product.thumbnail_url or None,
         "image": picture_at(product.image_url),
         "status": product.status,
     }

@@ -62,6 +62,7 @@ class Discover(Feed):
     select = feeds.discover_feed
 
     @extend_schema(
+        operation_id="listDiscoverFeed",
         tags=_TAGS,
         summary="The Discover feed: products with video, live ones first",
         parameters=[*_LIST, OpenApiParameter("sort", str, enum=queries.DISCOVER_SORTS)],
@@ -76,6 +77,7 @@ class Community(Feed):
     select = feeds.community_feed
 
     @extend_schema(
+        operation_id="listCommunityFeed",
         tags=_TAGS,
         summary="The Community feed: what is for sale around a place",
         description="Distances are geodesic and measured to a point near the product's, at most"
@@ -93,6 +95,7 @@ class Search(Feed):
     select = search.search_products
 
     @extend_schema(
+        operation_id="searchProducts",
         tags=_TAGS,
         summary="Search by words, in Arabic and English, with facets",
         description='`q` understands "quoted phrases", `or` and `-without`. Of something very common the'
@@ -119,6 +122,7 @@ class Suggestions(Feed):
     select = suggestions.suggestions
 
     @extend_schema(
+        operation_id="suggestSearches",
         tags=_TAGS,
         summary="Complete what somebody is typing",
         parameters=[OpenApiParameter("q", str, required=True)],
@@ -131,7 +135,12 @@ class Suggestions(Feed):
 class Categories(APIView):
     permission_classes = (AllowAny,)
 
-    @extend_schema(tags=_TAGS, summary="The 12 categories, with counts", responses=CategoryOutput(many=True))
+    @extend_schema(
+        operation_id="listCategories",
+        tags=_TAGS,
+        summary="The 12 categories, with counts",
+        responses=CategoryOutput(many=True),
+    )
     def get(self, request: Request) -> Response:
         return Response(categories.categories(), headers=PUBLIC)
 
@@ -139,6 +148,8 @@ class Categories(APIView):
 class Category(APIView):
     permission_classes = (AllowAny,)
 
-    @extend_schema(tags=_TAGS, summary="One category, with counts", responses=CategoryOutput)
+    @extend_schema(
+        operation_id="getCategory", tags=_TAGS, summary="One category, with counts", responses=CategoryOutput
+    )
     def get(self, request: Request, slug: str) -> Response:
         return Response(categories.category(slug), headers=PUBLIC)

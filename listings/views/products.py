@@ -26,6 +26,7 @@ from listings.serializers.lists import CardPageOutput, FavoritesOutput
 from listings.serializers.products import (
     CardOutput,
     FavoriteOutput,
+    ProductChangesInput,
     ProductInput,
     ProductOutput,
     product_body,
@@ -33,10 +34,11 @@ from listings.serializers.products import (
 from listings.services import favorites, images, view_counts
 from soukloop.core.db.reads import run
 from soukloop.core.http.idempotency import idempotent, idempotent_after
+from soukloop.core.http.openapi_errors import refusals
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of
 from soukloop.core.http.requests import client_ip
 from soukloop.core.http.validation import NoInput, validated, validated_changes
-from soukloop.core.images import ImageUploadInput, PictureOutput, picture, reencode_uploads
+from soukloop.core.images import ImageUploadInput, UploadedPictureOutput, picture, reencode_uploads
 
 _TAGS = ["Products"]
 _COMMUNITY_EXAMPLE = {
@@ -89,13 +91,14 @@ class ProductViewSet(ViewSet):
         return [AllowAny() if self.action in ("retrieve", "similar") else IsAuthenticated()]
 
     @extend_schema(
+        operation_id="createProduct",
         tags=_TAGS,
         summary="Put a product on sale",
         description="For sellers, who may have 50 active products (409 `active_products_limit`). The"
         " Community feed requires a `location` and its fee is 5 %. The Discover feed requires a `video_url`"
         " and its fee is 15 %.",
         request=ProductInput,
-        responses={201: ProductOutput},
+        responses={201: ProductOutput} | refusals(403, 409),
         examples=[
             OpenApiExample("contract 2.1", _COMMUNITY_EXAMPLE, request_only=True),
             OpenApiExample("contract 2.2", _DISCOVER_EXAMPLE, request_only=True),
@@ -108,7 +111,7 @@ class ProductViewSet(ViewSet):
         product = services.create_product(actor=current_user(request), **data)
         return Response(product_body(product, product.seller), status=201)
 
-    @extend_schema(tags=_TAGS, summary="Show a product", responses=ProductOutput)
+    @extend_schema(operation_id="getProduct", tags=_TAGS, summary="Show a product", responses=ProductOutput)
     def retrieve(self, request: Request, product_id: UUID) -> Response:
         viewer = current_user_or_none(request)
         product = access.product_visible_to(viewer, product_id)
@@ -123,33 +126,41 @@ class ProductViewSet(ViewSet):
         return _product_response(product, viewer)
 
     @extend_schema(
+        operation_id="updateProduct",
         tags=_TAGS,
         summary="Change your product",
         description="Takes any fields of a new product. The fee is computed again. 409 for a reserved or sold"
         " product.",
-        request=ProductInput(partial=True),
-        responses=ProductOutput,
+        request=ProductChangesInput,
+        responses={200: ProductOutput} | refusals(403, 409),
         examples=[OpenApiExample("A lower price", {"price": 799.00}, request_only=True)],
     )
     def partial_update(self, request: Request, product_id: UUID) -> Response:
         actor = current_user(request)
         access.own_product(actor, product_id)
-        changes = validated_changes(ProductInput, request.data, partial=True)
+        changes = validated_changes(ProductChangesInput, request.data)
         product = services.update_product(actor=actor, product_id=product_id, changes=changes)
         return _product_response(product, actor)
 
     @extend_schema(
+        operation_id="deleteProduct",
         tags=_TAGS,
         summary="Delete your product",
         description="Removes the product from all lists and declines pending offers on it. 409 for a reserved"
         " or sold product.",
-        responses={204: None},
+        request=None,
+        responses={204: None} | refusals(403, 409),
     )
     def destroy(self, request: Request, product_id: UUID) -> Response:
         services.delete_product(actor=current_user(request), product_id=product_id)
         return Response(status=204)
 
-    @extend_schema(tags=_TAGS, summary="List similar products", responses=CardOutput(many=True))
+    @extend_schema(
+        operation_id="listSimilarProducts",
+        tags=_TAGS,
+        summary="List similar products",
+        responses=CardOutput(many=True),
+    )
     def similar(self, request: Request, product_id: UUID) -> Response:
         viewer = current_user_or_none(request)
         product = access.product_visible_to(viewer, product_id)
@@ -160,7 +171,11 @@ class FavoriteViewSet(ViewSet):
     rate_scope = "product_write"
 
     @extend_schema(
-        tags=_TAGS, summary="Add a product to your favourites", request=None, responses=FavoriteOutput
+        operation_id="addFavorite",
+        tags=_TAGS,
+        summary="Add a product to your favourites",
+        request=None,
+        responses={200: FavoriteOutput},
     )
     @idempotent
     def create(self, request: Request, product_id: UUID) -> Response:
@@ -169,7 +184,11 @@ class FavoriteViewSet(ViewSet):
         return Response(_favorite_body(product, True))
 
     @extend_schema(
-        tags=_TAGS, summary="Remove a product from your favourites", request=None, responses=FavoriteOutput
+        operation_id="removeFavorite",
+        tags=_TAGS,
+        summary="Remove a product from your favourites",
+        request=None,
+        responses={200: FavoriteOutput},
     )
     def destroy(self, request: Request, product_id: UUID) -> Response:
         product = favorites.remove_favorite(actor=current_user(request), product_id=product_id)
@@ -178,6 +197,7 @@ class FavoriteViewSet(ViewSet):
 
 class Favorites(APIView):
     @extend_schema(
+        operation_id="listFavorites",
         tags=_TAGS,
         summary="List your favourites, last added first",
         parameters=PAGE_PARAMETERS,
@@ -193,6 +213,7 @@ class ProductsOfSeller(APIView):
     permission_classes = (AllowAny,)
 
     @extend_schema(
+        operation_id="listProductsOfSeller",
         tags=_TAGS,
         summary="List a seller's products, newest first",
         description="If you are the seller, the list includes sold, reserved and hidden products.",
@@ -222,12 +243,13 @@ class Images(APIView):
     parser_classes = (MultiPartParser,)
 
     @extend_schema(
+        operation_id="uploadImage",
         tags=_TAGS,
         summary="Upload an image",
         description="Send a JPEG, PNG, WebP or HEIC of at most 10 MB in the form field `image`, and use the"
         " returned `url` in `image_urls`. The image is encoded again, without metadata such as its location.",
         request={"multipart/form-data": ImageUploadInput},
-        responses={201: PictureOutput},
+        responses={201: UploadedPictureOutput},
         examples=[
             OpenApiExample(
                 "A photo of the product",

@@ -13,6 +13,7 @@ from soukloop.core.http.fields import PlainTextField
 
 _WEEK = 7 * 24 * 3600
 _WITHDRAWN = ("withdrawn", "nobody may see it")
+SHOWN_STATES = [*Clip.State.choices, _WITHDRAWN]
 
 
 class SecondsField(serializers.FloatField):
@@ -52,7 +53,7 @@ class ClipOutput(serializers.Serializer[None]):
     streamId = serializers.UUIDField()
     title = serializers.CharField()
     state = serializers.ChoiceField(
-        choices=[*Clip.State.choices, _WITHDRAWN], help_text="`withdrawn` with the replay, which says why"
+        choices=SHOWN_STATES, help_text="`withdrawn` with the replay, which says why"
     )
     startSeconds = serializers.FloatField(help_text="Position in the replay")
     endSeconds = serializers.FloatField(help_text="Never behind the end of the video, once it is ready")

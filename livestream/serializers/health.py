@@ -8,6 +8,7 @@ from rest_framework import serializers
 from livestream.media.health import Health, HealthWarning
 from livestream.models import Stream
 from livestream.selectors.broadcasts import BroadcastState
+from soukloop.core import jsonlib
 
 MESSAGES = {
     HealthWarning.NO_PICTURE: "No picture arrives, so viewers see a still one. Check the camera.",
@@ -31,6 +32,9 @@ _NOTHING: dict[str, Any] = {
 }
 
 
+WARNING_CODES = [warning.value for warning in HealthWarning]
+
+
 class VideoHealthOutput(serializers.Serializer[None]):
     codec = serializers.CharField()
     width = serializers.IntegerField(
@@ -52,7 +56,7 @@ class AudioHealthOutput(serializers.Serializer[None]):
 
 
 class WarningOutput(serializers.Serializer[None]):
-    code = serializers.ChoiceField(choices=[(warning.value, warning.value) for warning in HealthWarning])
+    code = serializers.ChoiceField(choices=WARNING_CODES)
     message = serializers.CharField()
 
 
@@ -128,4 +132,4 @@ def health_body(
 def _time(unix: float | None) -> str | None:
     if unix is None:
         return None
-    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return jsonlib.isoformat(datetime.fromtimestamp(unix, UTC))

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 
+from listings.models import Product
 from livestream.models import StreamProduct
 from soukloop.core.images import CamelPictureOutput, picture_at, picture_payload
 
@@ -12,10 +14,10 @@ class StreamProductOutput(serializers.Serializer[None]):
     productId = serializers.UUIDField()
     title = serializers.CharField()
     price = serializers.FloatField()
-    currency = serializers.CharField()
+    currency = serializers.ChoiceField(choices=settings.CURRENCIES)
     thumbnailUrl = serializers.URLField(allow_null=True)
     image = CamelPictureOutput(allow_null=True)
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=Product.Status.choices)
     position = serializers.IntegerField()
     clicks = serializers.IntegerField()
     x = serializers.FloatField(allow_null=True)

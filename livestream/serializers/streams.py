@@ -80,12 +80,12 @@ class LiveOutput(serializers.Serializer[None]):
     """The response to going live (contract 4.3)."""
 
     streamId = serializers.UUIDField()
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=Stream.Status.choices)
     rtmpUrl = serializers.CharField()
     rtmpsUrl = serializers.CharField(required=False, help_text="The same, encrypted, if that is offered")
     streamKey = serializers.CharField(help_text="Shown only once, and only to the seller")
-    hlsUrl = serializers.URLField()
-    dashUrl = serializers.URLField()
+    hlsUrl = serializers.URLField(allow_null=True)
+    dashUrl = serializers.URLField(allow_null=True)
     startedAt = serializers.DateTimeField()
     notificationsSent = serializers.IntegerField(help_text="How many people are being notified")
 
@@ -111,7 +111,7 @@ class EndOutput(serializers.Serializer[None]):
     """The response to ending a stream (contract 4.8)."""
 
     streamId = serializers.UUIDField()
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=Stream.Status.choices)
     duration = serializers.IntegerField(help_text="Seconds")
     stats = EndStatsOutput()
     vodUrl = serializers.URLField(allow_null=True)

@@ -15,6 +15,7 @@ from livestream.selectors.chat import chat_page
 from livestream.serializers.chat import ChatPageOutput, ChatRulesOutput, chat_rules_body
 from livestream.serializers.inputs import ChatQuery, ChatRulesInput, UserIdInput
 from livestream.services import chat
+from soukloop.core.http.openapi_errors import refusals
 from soukloop.core.http.validation import validated, validated_changes, validated_query
 
 _TAGS = ["Live streams"]
@@ -30,12 +31,13 @@ class StreamChatViewSet(ViewSet):
         return [AllowAny() if self.action == "list" else IsAuthenticated()]
 
     @extend_schema(
+        operation_id="listStreamChat",
         tags=_TAGS,
         summary="Read the chat",
         description="Returns the first messages after `after_seq` or the last messages before `before_seq`;"
         " without both, the latest messages. They are always in order, oldest first.",
         parameters=[ChatQuery],
-        responses=ChatPageOutput,
+        responses={200: ChatPageOutput} | refusals(403),
     )
     def list(self, request: Request, stream_id: UUID) -> Response:
         query = validated_query(ChatQuery, request.query_params)
@@ -44,12 +46,13 @@ class StreamChatViewSet(ViewSet):
         return Response({"items": items, "hasMore": has_more, "lastSeq": stream.last_chat_seq})
 
     @extend_schema(
+        operation_id="updateChatRules",
         tags=_TAGS,
         summary="Change the chat's rules",
         description="For the host and moderators: turns the chat on or off, and sets slow mode to 3 to 120"
         " seconds (0 is off).",
         request=ChatRulesInput,
-        responses=ChatRulesOutput,
+        responses={200: ChatRulesOutput} | refusals(403, 409),
         examples=[
             OpenApiExample("Turn on slow mode", {"slow_mode_seconds": 10}, request_only=True),
             OpenApiExample("Turn off the chat", {"enable_chat": False}, request_only=True),
@@ -61,23 +64,25 @@ class StreamChatViewSet(ViewSet):
         return Response(chat_rules_body(stream))
 
     @extend_schema(
+        operation_id="deleteChatMessage",
         tags=_TAGS,
         summary="Delete a message",
         description="Deletes one of your own messages, or any message if you are the host or a moderator. The"
         " room gets `chat:deleted`.",
         request=None,
-        responses={204: None},
+        responses={204: None} | refusals(403, 409),
     )
     def destroy(self, request: Request, stream_id: UUID, message_id: UUID) -> Response:
         chat.delete_message(actor=current_user(request), stream_id=stream_id, message_id=message_id)
         return Response(status=204)
 
     @extend_schema(
+        operation_id="muteViewer",
         tags=_TAGS,
         summary="Mute a viewer",
         description="For the host and moderators. A muted viewer can watch but not write.",
         request=UserIdInput,
-        responses={204: None},
+        responses={204: None} | refusals(403, 409),
         examples=[_VIEWER],
     )
     def mute(self, request: Request, stream_id: UUID) -> Response:
@@ -85,16 +90,23 @@ class StreamChatViewSet(ViewSet):
         chat.mute_viewer(actor=current_user(request), stream_id=stream_id, **viewer)
         return Response(status=204)
 
-    @extend_schema(tags=_TAGS, summary="Unmute a viewer", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="unmuteViewer",
+        tags=_TAGS,
+        summary="Unmute a viewer",
+        request=None,
+        responses={204: None} | refusals(403, 409),
+    )
     def unmute(self, request: Request, stream_id: UUID, user_id: UUID) -> Response:
         chat.unmute_viewer(actor=current_user(request), stream_id=stream_id, user_id=user_id)
         return Response(status=204)
 
     @extend_schema(
+        operation_id="addModerator",
         tags=_TAGS,
         summary="Add a moderator",
         request=UserIdInput,
-        responses={204: None},
+        responses={204: None} | refusals(403, 409),
         examples=[_VIEWER],
     )
     def add_moderator(self, request: Request, stream_id: UUID) -> Response:
@@ -102,7 +114,13 @@ class StreamChatViewSet(ViewSet):
         chat.add_moderator(actor=current_user(request), stream_id=stream_id, **viewer)
         return Response(status=204)
 
-    @extend_schema(tags=_TAGS, summary="Remove a moderator", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="removeModerator",
+        tags=_TAGS,
+        summary="Remove a moderator",
+        request=None,
+        responses={204: None} | refusals(403, 409),
+    )
     def remove_moderator(self, request: Request, stream_id: UUID, user_id: UUID) -> Response:
         chat.remove_moderator(actor=current_user(request), stream_id=stream_id, user_id=user_id)
         return Response(status=204)

@@ -14,6 +14,7 @@ from livestream import access
 from livestream.serializers.clips import ClipInput, ClipListOutput, ClipOutput, clip_body
 from livestream.services import clips
 from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.openapi_errors import refusals
 from soukloop.core.http.validation import validated
 
 _TAGS = ["Live streams"]
@@ -28,12 +29,13 @@ class ClipViewSet(ViewSet):
         return [AllowAny() if self.action in ("list", "retrieve") else IsAuthenticated()]
 
     @extend_schema(
+        operation_id="createClip",
         tags=_TAGS,
         summary="Make a clip",
         description="For the stream's seller: cuts 1 to 60 seconds out of a live stream, or of a replay that"
         " is ready. It takes some seconds until the clip is `ready`. A stream can have 20.",
         request=ClipInput,
-        responses={201: ClipOutput},
+        responses={201: ClipOutput} | refusals(403, 409),
         examples=[
             OpenApiExample(
                 "the first half minute",
@@ -49,10 +51,11 @@ class ClipViewSet(ViewSet):
         return Response(clip_body(clip, clip.stream, viewer_id=user.pk), status=201)
 
     @extend_schema(
+        operation_id="listClips",
         tags=_TAGS,
         summary="List a stream's clips",
         description="Newest first. The seller sees all of them, everybody else those that are ready.",
-        responses=ClipListOutput,
+        responses={200: ClipListOutput} | refusals(403),
     )
     def list(self, request: Request, stream_id: UUID) -> Response:
         user = current_user_or_none(request)
@@ -61,7 +64,9 @@ class ClipViewSet(ViewSet):
         found = access.clips_of(stream, user=user)
         return Response({"items": [clip_body(clip, stream, viewer_id=viewer_id) for clip in found]})
 
-    @extend_schema(tags=_TAGS, summary="Show a clip", responses=ClipOutput)
+    @extend_schema(
+        operation_id="getClip", tags=_TAGS, summary="Show a clip", responses={200: ClipOutput} | refusals(403)
+    )
     def retrieve(self, request: Request, stream_id: UUID, clip_id: UUID) -> Response:
         user = current_user_or_none(request)
         stream = access.watchable_stream(user, stream_id)
@@ -69,11 +74,12 @@ class ClipViewSet(ViewSet):
         return Response(clip_body(clip, stream, viewer_id=user.pk if user else None))
 
     @extend_schema(
+        operation_id="deleteClip",
         tags=_TAGS,
         summary="Delete a clip",
         description="For the stream's seller.",
         request=None,
-        responses={204: None},
+        responses={204: None} | refusals(403),
     )
     def destroy(self, request: Request, stream_id: UUID, clip_id: UUID) -> Response:
         clips.delete_clip(actor=current_user(request), stream_id=stream_id, clip_id=clip_id)

@@ -18,6 +18,7 @@ from livestream.serializers.products import (
 )
 from livestream.services import products
 from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.openapi_errors import refusals
 from soukloop.core.http.validation import NoInput, validated
 
 _TAGS = ["Live streams"]
@@ -29,12 +30,13 @@ class StreamProductViewSet(ViewSet):
     rate_scope: Any = None
 
     @extend_schema(
+        operation_id="addStreamProduct",
         tags=_TAGS,
         summary="Add a product to a stream",
         description="Adds one of your own products to a scheduled or live stream. Adding it again changes"
         " nothing.",
         request=None,
-        responses={201: StreamProductOutput},
+        responses={201: StreamProductOutput} | refusals(403, 409),
     )
     @idempotent
     def create(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
@@ -44,17 +46,24 @@ class StreamProductViewSet(ViewSet):
         )
         return Response(stream_product_body(stream_product), status=201)
 
-    @extend_schema(tags=_TAGS, summary="Remove a product from a stream", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="removeStreamProduct",
+        tags=_TAGS,
+        summary="Remove a product from a stream",
+        request=None,
+        responses={204: None} | refusals(403, 409),
+    )
     def destroy(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
         products.remove_product(actor=current_user(request), stream_id=stream_id, product_id=product_id)
         return Response(status=204)
 
     @extend_schema(
+        operation_id="tagProduct",
         tags=_TAGS,
         summary="Tag a product in the video",
         description="The room gets `product:tagged`. Every tag is kept for the replay.",
         request=TagInput,
-        responses=StreamProductOutput,
+        responses={200: StreamProductOutput} | refusals(403, 409),
         examples=[
             OpenApiExample(
                 "contract 4.7", {"x": 0.42, "y": 0.63, "timestamp_seconds": 120}, request_only=True
@@ -71,11 +80,12 @@ class StreamProductViewSet(ViewSet):
         return Response(stream_product_body(stream_product))
 
     @extend_schema(
+        operation_id="countProductClick",
         tags=_TAGS,
         summary="Count a tap on a product",
         description="Send this when a viewer taps the product, live or in the replay. A person counts once.",
         request=None,
-        responses=ClickOutput,
+        responses={200: ClickOutput} | refusals(403, 409),
     )
     def click(self, request: Request, stream_id: UUID, product_id: UUID) -> Response:
         validated(NoInput, request.data)

@@ -53,6 +53,7 @@ from livestream.services import streams
 from soukloop.core.errors import NotFound
 from soukloop.core.http.caching import SecretResponse
 from soukloop.core.http.idempotency import idempotent
+from soukloop.core.http.openapi_errors import refusals
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 from soukloop.core.http.validation import NoInput, validated, validated_changes, validated_query
 
@@ -69,12 +70,13 @@ class StreamViewSet(ViewSet):
         return [AllowAny() if is_for_guests else IsAuthenticated()]
 
     @extend_schema(
+        operation_id="createStream",
         tags=_TAGS,
         summary="Create a scheduled stream",
         description="For sellers. `product_ids` are up to 50 of your own available products, in the order in"
         " which they are shown.",
         request=StreamInput,
-        responses={201: StreamOutput},
+        responses={201: StreamOutput} | refusals(403),
         examples=[
             OpenApiExample(
                 "contract 4.1",
@@ -101,6 +103,7 @@ class StreamViewSet(ViewSet):
         return Response(_detail(current_user(request), stream), status=201)
 
     @extend_schema(
+        operation_id="listStreams",
         tags=_TAGS,
         summary="List streams",
         description="Returns the streams you may watch, or with `mine` your own, newest first.",
@@ -113,6 +116,7 @@ class StreamViewSet(ViewSet):
         return Response(paginate(list_streams(user, **query), page_of(request), _cards_for(user)))
 
     @extend_schema(
+        operation_id="listLiveStreams",
         tags=_TAGS,
         summary="List live streams",
         description="Returns the live streams you may watch, the most watched first.",
@@ -124,16 +128,17 @@ class StreamViewSet(ViewSet):
         user = current_user_or_none(request)
         return Response(paginate(list_live_streams(user, **query), page_of(request), _cards_for(user)))
 
-    @extend_schema(tags=_TAGS, summary="Show a stream", responses=StreamOutput)
+    @extend_schema(operation_id="getStream", tags=_TAGS, summary="Show a stream", responses=StreamOutput)
     def retrieve(self, request: Request, stream_id: UUID) -> Response:
         user = current_user_or_none(request)
         return Response(_detail(user, access.stream_visible_to(user, stream_id)))
 
     @extend_schema(
+        operation_id="updateStreamSettings",
         tags=_TAGS,
         summary="Change a scheduled stream",
         request=SettingsInput,
-        responses=StreamOutput,
+        responses={200: StreamOutput} | refusals(403, 409),
         examples=[
             OpenApiExample(
                 "contract 4.2",
@@ -143,17 +148,18 @@ class StreamViewSet(ViewSet):
         ],
     )
     def update_settings(self, request: Request, stream_id: UUID) -> Response:
-        changes = validated_changes(SettingsInput, request.data, partial=True)
+        changes = validated_changes(SettingsInput, request.data)
         stream = streams.update_settings(actor=current_user(request), stream_id=stream_id, changes=changes)
         return Response(_detail(current_user(request), stream))
 
     @extend_schema(
+        operation_id="goLive",
         tags=_TAGS,
         summary="Go live",
         description="The stream key is shown only once. `notificationsSent` is the number of people who are"
         " being notified: followers at most once in 10 minutes, people nearby once in 12 hours.",
         request=GoLiveInput,
-        responses=LiveOutput,
+        responses={200: LiveOutput} | refusals(403, 409),
         examples=[
             OpenApiExample(
                 "contract 4.3", {"camera_ready": True, "checklist_complete": True}, request_only=True
@@ -166,45 +172,60 @@ class StreamViewSet(ViewSet):
         return SecretResponse(live_body(stream, key))
 
     @extend_schema(
+        operation_id="rotateStreamKey",
         tags=_TAGS,
         summary="Replace the stream key",
         description="For a live stream. The encoder with the old key is disconnected and has 60 s to"
         " reconnect with the new one.",
         request=None,
-        responses=KeyOutput,
+        responses={200: KeyOutput} | refusals(403, 409),
     )
     def rotate_key(self, request: Request, stream_id: UUID) -> Response:
         validated(NoInput, request.data)
         stream, key = streams.rotate_key(actor=current_user(request), stream_id=stream_id)
         return SecretResponse(key_body(stream, key))
 
-    @extend_schema(tags=_TAGS, summary="End a live stream", request=None, responses=EndOutput)
+    @extend_schema(
+        operation_id="endStream",
+        tags=_TAGS,
+        summary="End a live stream",
+        request=None,
+        responses={200: EndOutput} | refusals(403, 409),
+    )
     def end(self, request: Request, stream_id: UUID) -> Response:
         validated(NoInput, request.data)
         stream = streams.end_stream(actor=current_user(request), stream_id=stream_id)
         return Response(end_body(stream, end_stats(stream)))
 
-    @extend_schema(tags=_TAGS, summary="Cancel a scheduled stream", request=None, responses=StreamOutput)
+    @extend_schema(
+        operation_id="cancelStream",
+        tags=_TAGS,
+        summary="Cancel a scheduled stream",
+        request=None,
+        responses={200: StreamOutput} | refusals(403, 409),
+    )
     def cancel(self, request: Request, stream_id: UUID) -> Response:
         validated(NoInput, request.data)
         stream = streams.cancel_stream(actor=current_user(request), stream_id=stream_id)
         return Response(_detail(current_user(request), stream))
 
     @extend_schema(
+        operation_id="getStreamAnalytics",
         tags=_TAGS,
         summary="Show a stream's analytics",
         description="For the stream's seller, also while it is live.",
-        responses=AnalyticsOutput,
+        responses={200: AnalyticsOutput} | refusals(403),
     )
     def analytics(self, request: Request, stream_id: UUID) -> Response:
         stream = access.own_stream(current_user(request), stream_id)
         return Response(stream_analytics(stream))
 
     @extend_schema(
+        operation_id="getStreamHealth",
         tags=_TAGS,
         summary="Show what the encoder sends",
         description="For the stream's seller. `stream:health` sends the same every 2 s.",
-        responses=HealthOutput,
+        responses={200: HealthOutput} | refusals(403),
     )
     def health(self, request: Request, stream_id: UUID) -> Response:
         stream = access.own_stream(current_user(request), stream_id)
@@ -217,13 +238,14 @@ class StreamViewSet(ViewSet):
         return Response(body)
 
     @extend_schema(
+        operation_id="getReplay",
         tags=_TAGS,
         summary="Show the replay",
         description="Returns the video, with chat messages and tags at their positions in it. `state` is"
         " `waiting`, `processing`, `ready`, `failed`, `empty` or `withdrawn`. 404 if the stream wasn't to be"
         " recorded.",
         parameters=[ReplayQuery],
-        responses=ReplayOutput,
+        responses={200: ReplayOutput} | refusals(403),
     )
     def replay(self, request: Request, stream_id: UUID) -> Response:
         query = validated_query(ReplayQuery, request.query_params)

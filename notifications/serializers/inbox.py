@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from notifications.kinds import app_link, web_link
+from notifications.kinds import KINDS, app_link, web_link
 from notifications.models import Notification
 from notifications.texts import path_of, render
 from soukloop.core.http.fields import IdField
@@ -37,7 +37,6 @@ class MarkReadInput(serializers.Serializer[None]):
 
 class NotificationOutput(serializers.Serializer[None]):
     id = serializers.UUIDField()
-    kind = serializers.CharField(help_text="What happened, such as message_new")
     title = serializers.CharField()
     body = serializers.CharField()
     data = serializers.DictField(help_text="Ids of the rows to open")  # type: ignore[assignment]
@@ -46,6 +45,11 @@ class NotificationOutput(serializers.Serializer[None]):
     is_read = serializers.BooleanField()
     read_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
+
+    def get_fields(self) -> dict[str, Any]:
+        # The kinds of all apps are known only once they are loaded.
+        kind = serializers.ChoiceField(choices=sorted(KINDS), help_text="What happened")
+        return {"kind": kind, **super().get_fields()}
 
 
 class InboxOutput(PageOutput):

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from notifications.kinds import CHANNELS, KINDS
@@ -21,17 +22,25 @@ def _refuse_unknown(serializer: serializers.Serializer[None], data: Any, message
         raise serializers.ValidationError({name: [message] for name in sorted(map(str, unknown))[:10]})
 
 
-class QuietHoursInput(serializers.Serializer[None]):
-    """`from` is a Python keyword, so the fields are made by name."""
+@extend_schema_field({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"})
+class ClockTimeField(serializers.TimeField):
+    """Hours and minutes, such as 22:00."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(input_formats=[_TIME], format=_TIME, **kwargs)
+
+
+class QuietHoursOutput(serializers.Serializer[None]):
+    """When no pushes are sent, by the clock of `time_zone`."""
 
     def get_fields(self) -> dict[str, Any]:
-        return {
-            "from": serializers.TimeField(input_formats=[_TIME], format=_TIME, help_text="Such as 22:00"),
-            "until": serializers.TimeField(
-                input_formats=[_TIME], format=_TIME, help_text="May be past midnight"
-            ),
+        return {  # `from` is a Python keyword
+            "from": ClockTimeField(help_text="Such as 22:00"),
+            "until": ClockTimeField(help_text="May be past midnight"),
         }
 
+
+class QuietHoursInput(QuietHoursOutput):
     def to_internal_value(self, data: Any) -> Any:
         _refuse_unknown(self, data, "There is no such field.")
         return super().to_internal_value(data)
@@ -91,7 +100,7 @@ class ChannelsOutput(serializers.Serializer[None]):
 
 class NotificationSettingsOutput(serializers.Serializer[None]):
     time_zone = serializers.CharField()
-    quiet_hours = QuietHoursInput(allow_null=True)
+    quiet_hours = QuietHoursOutput(allow_null=True)
     daily_email = serializers.BooleanField(help_text="False also if it was ended by a link in an email")
     kinds = serializers.DictField(child=ChannelsOutput(), help_text="By the name of the kind")
 

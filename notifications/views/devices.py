@@ -49,7 +49,11 @@ class DeviceViewSet(ViewSet):
     rate_scope: Any = None
 
     @extend_schema(
-        tags=_TAGS, summary="List your devices", parameters=PAGE_PARAMETERS, responses=DevicePageOutput
+        operation_id="listDevices",
+        tags=_TAGS,
+        summary="List your devices",
+        parameters=PAGE_PARAMETERS,
+        responses=DevicePageOutput,
     )
     def list(self, request: Request) -> Response:
         login_id = _login_of(request)
@@ -61,6 +65,7 @@ class DeviceViewSet(ViewSet):
         )
 
     @extend_schema(
+        operation_id="registerDevice",
         tags=_TAGS,
         summary="Register this device for pushes",
         description="Call it at each start of the app and whenever the token changes: 201 if it is new, "
@@ -79,7 +84,13 @@ class DeviceViewSet(ViewSet):
         device, is_new = register_device(actor=current_user(request), login_id=login_id, **data)
         return Response(device_body(device, login_id), status=201 if is_new else 200)
 
-    @extend_schema(tags=_TAGS, summary="Take a device out", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="removeDevice",
+        tags=_TAGS,
+        summary="Take a device out",
+        request=None,
+        responses={204: None},
+    )
     def destroy(self, request: Request, device_id: UUID) -> Response:
         delete_device(actor=current_user(request), device_id=device_id)
         return Response(status=204)
@@ -89,6 +100,7 @@ class WebPushKey(APIView):
     permission_classes = (AllowAny,)
 
     @extend_schema(
+        operation_id="getWebPushKey",
         tags=_TAGS,
         summary="Show the key for Web Push",
         description="A browser subscribes with it. Null where Web Push is not set up.",

@@ -32,6 +32,7 @@ class NotificationViewSet(ViewSet):
     """The current user's notifications; the event `notification:new` announces new ones."""
 
     @extend_schema(
+        operation_id="listNotifications",
         tags=_TAGS,
         summary="List your notifications, latest first",
         parameters=[InboxQuery, *PAGE_PARAMETERS],
@@ -53,11 +54,17 @@ class NotificationViewSet(ViewSet):
         body["next_cursor"] = last if body["has_more"] else None
         return Response(body | {"unread_count": unread_count(user.pk)})
 
-    @extend_schema(tags=_TAGS, summary="Count your unread notifications", responses=UnreadCountOutput)
+    @extend_schema(
+        operation_id="countUnreadNotifications",
+        tags=_TAGS,
+        summary="Count your unread notifications",
+        responses=UnreadCountOutput,
+    )
     def unread(self, request: Request) -> Response:
         return Response({"unread_count": unread_count(current_user(request).pk)})
 
     @extend_schema(
+        operation_id="markNotificationsRead",
         tags=_TAGS,
         summary="Mark notifications as read",
         description="Those with these `ids`, or `all`. Ids of other people's notifications are ignored.",
@@ -72,7 +79,7 @@ class NotificationViewSet(ViewSet):
         return Response({"marked": marked, "unread_count": unread_count(user.pk)})
 
     @extend_schema(
-        operation_id="notifications_read_one",
+        operation_id="markNotificationRead",
         tags=_TAGS,
         summary="Mark a notification as read",
         request=None,
@@ -84,7 +91,13 @@ class NotificationViewSet(ViewSet):
         notification = mark_one_read(actor=user, notification_id=notification_id)
         return Response(notification_body(notification, user.language, settings_of(user).time_zone))
 
-    @extend_schema(tags=_TAGS, summary="Delete a notification", request=None, responses={204: None})
+    @extend_schema(
+        operation_id="deleteNotification",
+        tags=_TAGS,
+        summary="Delete a notification",
+        request=None,
+        responses={204: None},
+    )
     def destroy(self, request: Request, notification_id: UUID) -> Response:
         delete_notification(actor=current_user(request), notification_id=notification_id)
         return Response(status=204)

@@ -22,13 +22,17 @@ class NotificationSettings(APIView):
     """What you want to hear of, where and when."""
 
     @extend_schema(
-        tags=_TAGS, summary="Show your settings of notifications", responses=NotificationSettingsOutput
+        operation_id="getNotificationSettings",
+        tags=_TAGS,
+        summary="Show your settings of notifications",
+        responses=NotificationSettingsOutput,
     )
     def get(self, request: Request) -> Response:
         user = current_user(request)
         return Response(settings_body(settings_of(user), user.language))
 
     @extend_schema(
+        operation_id="updateNotificationSettings",
         tags=_TAGS,
         summary="Change your settings of notifications",
         description="Only what is sent changes. In quiet hours, by the clock of `time_zone`, pushes wait for "

@@ -25,8 +25,8 @@ def loads(raw: bytes | str) -> Any:
 
 
 def isoformat(moment: datetime) -> str:
-    """Return ISO 8601 in UTC with `Z`, with microseconds unless they are zero."""
-    return orjson.dumps(moment, option=orjson.OPT_UTC_Z).decode().strip('"')
+    """Return ISO 8601 in UTC with `Z`, in whole seconds as in all that clients receive."""
+    return orjson.dumps(moment, option=_OPTIONS).decode().strip('"')
 
 
 def _encode(value: Any) -> Any:

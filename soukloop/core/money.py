@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from soukloop.core.typed_text import normalize_digits
@@ -25,6 +26,9 @@ def split_by_rate(amount: Decimal, rate: Decimal) -> tuple[Decimal, Decimal]:
     return share, amount - share
 
 
+@extend_schema_field(
+    {"type": "number", "format": "double", "minimum": float(CENT), "maximum": float(settings.PRICE_MAX)}
+)
 class PriceField(serializers.DecimalField):
     """A price: a positive JSON number (or a numeric string) with at most two places, below 10 million."""
 

@@ -25,7 +25,7 @@ PAGE_PARAMETERS = [
 
 @extend_schema_serializer(many=False)  # a list's response is one page, not an array
 class PageOutput(serializers.Serializer[None]):
-    """The base of each list's shape, which adds `items`."""
+    """One page of a list."""
 
     page = serializers.IntegerField()
     per_page = serializers.IntegerField()

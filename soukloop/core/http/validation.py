@@ -33,14 +33,12 @@ def validated_query(input_class: type[Serializer[Any]], parameters: Any) -> dict
     return cast(dict[str, Any], serializer.validated_data)
 
 
-def validated_changes(
-    input_class: type[Serializer[Any]], data: Any, *, partial: bool = False
-) -> dict[str, Any]:
-    """Return the validated data of a PATCH; `partial` for an input class that is also used to create.
+def validated_changes(input_class: type[Serializer[Any]], data: Any) -> dict[str, Any]:
+    """Return the validated data of a PATCH.
 
     Raises ValidationFailed if it contains no known field, instead of reporting a change that was not made.
     """
-    serializer = input_class(partial=partial)
+    serializer = input_class()
     if isinstance(data, Mapping) and not set(data) & set(serializer.fields):
         message = gettext("Nothing to change. Send at least one of these fields: %(fields)s.")
         message %= {"fields": ", ".join(serializer.fields)}

@@ -2,14 +2,17 @@
 
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
+from django.views.decorators.http import require_safe
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import NotFound
+from soukloop.core.http.openapi import openapi_bytes
 
 # The pages' scripts come from this server; what they would load from other servers (a logo, a validator) is
 # blocked.
@@ -20,13 +23,10 @@ _CONTENT_SECURITY_POLICY = (
 _METHODS = ["get", "head"]  # the library's answer to OPTIONS has no template
 
 
-class OpenApiDocument(SpectacularJSONAPIView):
-    """The OpenAPI document at `/openapi.json`; there is one version of it."""
-
-    schema = None
-
-    def _get_version_parameter(self, request: Request) -> None:
-        """Ignore `?version=`, which the library would write into the document and a header as it is."""
+@require_safe
+def openapi_json(request: HttpRequest) -> HttpResponse:
+    """Return the OpenAPI document; there is one version of it."""
+    return HttpResponse(openapi_bytes(), content_type="application/vnd.oai.openapi+json")
 
 
 class DocsPage(SpectacularSwaggerView):

@@ -3,6 +3,7 @@
 from soukloop.core.images.pictures import (
     CamelPictureOutput,
     PictureOutput,
+    UploadedPictureOutput,
     has_sizes,
     picture,
     picture_at,
@@ -24,6 +25,7 @@ __all__ = [
     "ImageUploadInput",
     "PictureOutput",
     "StoredImage",
+    "UploadedPictureOutput",
     "add_sizes",
     "delete_image",
     "has_sizes",

@@ -46,6 +46,13 @@ class PictureOutput(serializers.Serializer[Any]):
     )
 
 
+class UploadedPictureOutput(PictureOutput):
+    """A picture that was uploaded here."""
+
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
 class CamelPictureSizeOutput(serializers.Serializer[Any]):
     width = serializers.IntegerField()
     webpUrl = serializers.URLField()
