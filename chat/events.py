@@ -30,7 +30,7 @@ MESSAGE_EXAMPLE = {
     "image": None,
     "data": {},
     "clientMessageId": "phone-17",
-    "timestamp": "2025-10-18T10:05:00.123456Z",
+    "timestamp": "2025-10-18T10:05:00Z",
     "editedAt": None,
     "deletedAt": None,
 }
@@ -42,7 +42,7 @@ DELETED_EXAMPLE = {
 }
 EDITED_EXAMPLE = MESSAGE_EXAMPLE | {
     "content": "Yes! It's available. Shall I send more photos?",
-    "editedAt": "2025-10-18T10:06:00.123456Z",
+    "editedAt": "2025-10-18T10:06:00Z",
 }
 
 MESSAGE_NEW = declare_event(

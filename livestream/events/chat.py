@@ -34,7 +34,7 @@ CHAT_MESSAGE = declare_event(
             "username": "testbuyer",
             "avatarUrl": None,
             "message": "This is amazing! 🔥",
-            "timestamp": "2025-10-18T10:12:31.482913Z",
+            "timestamp": "2025-10-18T10:12:31Z",
         },
         rooms=("stream",),
     )

@@ -73,7 +73,7 @@ STREAM_HEALTH = declare_event(
             },
             "audio": {"codec": "aac", "sampleRate": 48_000, "channels": 2, "bitrate": 128_000},
             "droppedFrames": 0,
-            "lastMediaAt": "2025-10-18T10:20:00.120Z",
+            "lastMediaAt": "2025-10-18T10:20:00Z",
             "warnings": [
                 {"code": "keyframes_too_far", "message": "Set the keyframe interval of the encoder to 1 s."}
             ],
