@@ -175,7 +175,9 @@ def decode(kind: type[TypedToken], token: str) -> dict[str, Any]:
         raise _token_expired() from error
     except WrongTokenTypeError as error:
         raise NotAuthenticated(
-            f"Use a token of type {kind.token_type}.", code=AccountsErrorCode.TOKEN_WRONG_TYPE
+            _("Use a token of type %(type)s."),
+            code=AccountsErrorCode.TOKEN_WRONG_TYPE,
+            params={"type": kind.token_type},
         ) from error
     # RecursionError: the header is parsed before the signature is verified, and may nest a thousand arrays.
     # ArithmeticError: a time that is out of every calendar's range.

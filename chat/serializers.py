@@ -19,7 +19,7 @@ from soukloop.core.http.pagination import PageOutput
 from soukloop.core.images import ImageUploadInput, PictureOutput, picture
 from soukloop.realtime.presence import NEVER_SEEN, Seen
 
-_validate_url = URLValidator(schemes=["http", "https"], message="Enter the http or https URL of an image.")
+_validate_url = URLValidator(schemes=["http", "https"], message=_("Enter the http or https URL of an image."))
 IMAGE_URL_MAX_LENGTH = 2000
 SENT_TYPES = [Message.Type.TEXT.value, Message.Type.IMAGE.value]
 
@@ -235,7 +235,8 @@ def read_body(conversation: Conversation, viewer_id: UUID) -> dict[str, Any]:
 
 def _check_image_url(content: str) -> None:
     if len(content) > IMAGE_URL_MAX_LENGTH:
-        raise serializers.ValidationError({"content": [f"Use at most {IMAGE_URL_MAX_LENGTH} characters."]})
+        message = _("Use at most %(limit)s characters.") % {"limit": IMAGE_URL_MAX_LENGTH}
+        raise serializers.ValidationError({"content": [message]})
     try:
         _validate_url(content)
     except DjangoValidationError as error:

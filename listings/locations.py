@@ -6,6 +6,8 @@ import math
 
 from django.conf import settings
 from django.contrib.gis.geos import Point
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 # About 550 m: locations closer together than this usually share one offset.
 _CELL_DEGREES = 0.005
@@ -14,10 +16,10 @@ _METRES_PER_DEGREE = 111_320
 _EQUATOR_M, _ECCENTRICITY_SQUARED = 6_378_137, 0.00669437999014
 
 _LABELS = (
-    (1, "Walking distance"),
-    (5, "Short drive"),
-    (20, "Across town"),
-    (60, "A drive away"),
+    (1, _("Walking distance")),
+    (5, _("Short drive")),
+    (20, _("Across town")),
+    (60, _("A drive away")),
 )
 
 
@@ -61,8 +63,8 @@ def ecef_coordinates(longitude: float, latitude: float) -> tuple[float, float, f
 
 
 def distance_label(distance_km: float) -> str:
-    """Return a distance in words (contract 2.4: "Walking distance")."""
+    """Return a distance in words (contract 2.4: _("Walking distance"))."""
     for limit, label in _LABELS:
         if distance_km < limit:
-            return label
-    return "Far away"
+            return str(label)
+    return gettext("Far away")

@@ -8,9 +8,11 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from listings.models import Product
-from soukloop.core.errors import ValidationFailed
+from soukloop.core.errors import Text, ValidationFailed
 from soukloop.core.http.pagination import Page
 from soukloop.core.typed_text import normalize_digits
 
@@ -78,7 +80,7 @@ def suggestions_query(params: QueryDict) -> str:
     """Read the text to complete (contract 2.5), as it was typed; raises ValidationFailed."""
     text: str = params.get("q", "")
     if len(text) > settings.SEARCH_QUERY_MAX_LENGTH:
-        raise ValidationFailed(details={"q": [f"At most {settings.SEARCH_QUERY_MAX_LENGTH} characters."]})
+        raise ValidationFailed(details={"q": [_too_long(settings.SEARCH_QUERY_MAX_LENGTH)]})
     return text
 
 
@@ -89,10 +91,10 @@ def search_query(params: QueryDict) -> ListQuery:
     place = reader.place(required=False)
     sort = reader.choice("sort", SEARCH_SORTS) or "relevance"
     if sort == "nearest" and place is None:
-        reader.problem("sort", "Nearest to what? Give latitude and longitude.")
+        reader.problem("sort", _("Nearest to what? Give latitude and longitude."))
     least, most = reader.price("min_price"), reader.price("max_price")
     if least is not None and most is not None and least > most:
-        reader.problem("max_price", "This is below min_price.")
+        reader.problem("max_price", _("This is below min_price."))
     query = ListQuery(
         page=reader.page(),
         sort="recent" if sort == "relevance" and not text else sort,
@@ -124,14 +126,18 @@ def seller_query(params: QueryDict, *, is_own: bool) -> tuple[ListQuery, str]:
     return query, status
 
 
+def _too_long(limit: int) -> Text:
+    return ngettext("At most %(limit)d character.", "At most %(limit)d characters.", limit) % {"limit": limit}
+
+
 class _Reader:
     """Collects the errors of all fields for one response."""
 
     def __init__(self, params: QueryDict) -> None:
         self.params = params
-        self.problems: dict[str, list[str]] = {}
+        self.problems: dict[str, list[Text]] = {}
 
-    def problem(self, name: str, message: str) -> None:
+    def problem(self, name: str, message: Text) -> None:
         self.problems.setdefault(name, []).append(message)
 
     def finish(self) -> None:
@@ -141,13 +147,13 @@ class _Reader:
     def text(self, name: str, longest: int) -> str:
         value = self.params.get(name, "").strip()
         if len(value) > longest:
-            self.problem(name, f"At most {longest} characters.")
+            self.problem(name, _too_long(longest))
         return value
 
     def choice(self, name: str, choices: Iterable[str]) -> str:
         value = self.params.get(name, "")
         if value and value not in choices:
-            self.problem(name, f"One of: {', '.join(choices)}.")
+            self.problem(name, _("One of: %(choices)s.") % {"choices": ", ".join(choices)})
         return value
 
     def page(self) -> Page:
@@ -156,7 +162,8 @@ class _Reader:
             self._whole("per_page", settings.PAGE_SIZE, settings.PAGE_SIZE_MAX),
         )
         if page.offset + page.size > settings.PAGE_DEPTH_MAX and not self.params.get("cursor"):
-            self.problem("page", f"Pages reach {settings.PAGE_DEPTH_MAX} items; go on with `next_cursor`.")
+            message = _("Pages reach %(limit)s items; go on with `next_cursor`.")
+            self.problem("page", message % {"limit": settings.PAGE_DEPTH_MAX})
         return page
 
     def price(self, name: str) -> Decimal | None:
@@ -164,7 +171,7 @@ class _Reader:
         if not value:
             return None
         if not _PRICE.fullmatch(value):
-            self.problem(name, "A price is a number from 0 with at most two decimal places.")
+            self.problem(name, _("A price is a number from 0 with at most two decimal places."))
             return None
         return Decimal(value)
 
@@ -189,9 +196,8 @@ class _Reader:
         if 0 < abs(number) < _LEAST_NUMBER:
             number = math.nan
         if not least <= number <= most:
-            self.problem(
-                name, f"Use a number from {least} to {most}." if value else "This field is required."
-            )
+            message = _("Use a number from %(min)s to %(max)s.") % {"min": least, "max": most}
+            self.problem(name, message if value else _("This field is required."))
         return number
 
     def _whole(self, name: str, default: int, most: int) -> int:
@@ -199,6 +205,6 @@ class _Reader:
         if not value:
             return default
         if not (value.isascii() and value.isdigit() and len(value) < 10 and 1 <= int(value) <= most):
-            self.problem(name, f"Use a whole number from 1 to {most}.")
+            self.problem(name, _("Use a whole number from %(min)s to %(max)s.") % {"min": 1, "max": most})
             return default
         return int(value)

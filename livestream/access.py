@@ -265,9 +265,8 @@ def available_products_of(seller: User, product_ids: Sequence[UUID]) -> list[Pro
         )
     unavailable = [str(pk) for pk in product_ids if pk not in found or not found[pk].is_available]
     if unavailable:
-        raise ValidationFailed(
-            details={"product_ids": [f"These products aren't on sale: {', '.join(unavailable)}."]}
-        )
+        message = _("These products aren't on sale: %(ids)s.") % {"ids": ", ".join(unavailable)}
+        raise ValidationFailed(details={"product_ids": [message]})
     return [found[pk] for pk in product_ids]
 
 

@@ -1,8 +1,10 @@
 """The state machine of streams: which statuses allow each action, and the status after it."""
 
+from django.utils.translation import gettext_lazy as _
+
 from livestream.error_codes import LivestreamErrorCode
 from livestream.models import Stream
-from soukloop.core.errors import Conflict
+from soukloop.core.errors import Conflict, Text
 
 S = Stream.Status
 
@@ -28,6 +30,14 @@ ALLOWED_IN: dict[str, frozenset[str]] = {
 }
 
 
+_MESSAGES: dict[str, Text] = {
+    S.SCHEDULED: _("This stream has not started yet."),
+    S.LIVE: _("This stream is live."),
+    S.ENDED: _("This stream has ended."),
+    S.CANCELLED: _("This stream was cancelled."),
+}
+
+
 def apply_action(stream: Stream, action: str) -> None:
     """Set the status after an action; raises Conflict (`stream_not_scheduled`, `stream_not_live`)."""
     allowed, target = TRANSITIONS[action]
@@ -43,9 +53,7 @@ def require_allowed(stream: Stream, action: str) -> None:
 def _require_status(stream: Stream, action: str, allowed: frozenset[str]) -> None:
     if stream.status in allowed:
         return
-    names = " or ".join(status for status in (S.SCHEDULED, S.LIVE, S.ENDED) if status in allowed)
-    message = f"This stream is {stream.status}. It must be {names} for this."
     details = {"status": stream.status, "action": action}
     if S.LIVE in allowed:
-        raise Conflict(message, code=LivestreamErrorCode.STREAM_NOT_LIVE, details=details)
-    raise Conflict(message, code=LivestreamErrorCode.STREAM_NOT_SCHEDULED, details=details)
+        raise Conflict(_MESSAGES[stream.status], code=LivestreamErrorCode.STREAM_NOT_LIVE, details=details)
+    raise Conflict(_MESSAGES[stream.status], code=LivestreamErrorCode.STREAM_NOT_SCHEDULED, details=details)

@@ -4,14 +4,15 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.utils import formats, timezone, translation
-from django.utils.translation import gettext as _
 
 from notifications.kinds import KINDS, Kind, Template, app_link
 from notifications.models import Notification
+from soukloop.core.money import price_display
 
 TITLE_MAX = 200
 BODY_MAX = 500
@@ -91,20 +92,12 @@ def _format(kind: Kind, value: Any) -> Any:
         case {"label": key}:
             return str(kind.labels[key]) if key in kind.labels else str(key)
         case {"amount": amount, "currency": currency}:
-            return format_amount(str(amount), str(currency))
+            return price_display(Decimal(str(amount)), str(currency))
         case {"at": at}:
             return formats.date_format(timezone.localtime(datetime.fromisoformat(str(at))), "DATETIME_FORMAT")
         case str():
             return _DIRECTION_CHARACTERS.sub("", value)
     return value
-
-
-def format_amount(amount: str, currency: str) -> str:
-    """Return an amount with its currency in the active language, such as `AED 750.00` or `750.00 د.إ`."""
-    # Translators: an amount of money.
-    template = _("%(currency)s %(amount)s")
-    name = _("AED") if currency == "AED" else currency
-    return template % {"amount": amount, "currency": name}
 
 
 def zone_of(name: str | None) -> zoneinfo.ZoneInfo:

@@ -54,13 +54,13 @@ def counter(session: Session, data: dict[str, Any]) -> dict[str, Any]:
         "accepted",
         "accepted",
         transactionId="9a1c7c1c-2f5e-4f6a-8a8e-3f1f5b0c0d77",
-        message=ACCEPTED_MESSAGE,
+        message=str(ACCEPTED_MESSAGE),
     ),
 )
 def accept(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Accept an offer made to you: a transaction is created and every other offer is declined."""
     sale = negotiation.accept_offer(actor=session.user, **data)
-    return offer_payload(sale.offer, session.user, sale) | {"message": ACCEPTED_MESSAGE}
+    return offer_payload(sale.offer, session.user, sale) | {"message": str(ACCEPTED_MESSAGE)}
 
 
 @command(

@@ -12,7 +12,8 @@ from accounts.models import User
 from listings.models import Product
 from offers.error_codes import OffersErrorCode
 from offers.models import Offer
-from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
+from soukloop.core.errors import Conflict, Forbidden, Text, ValidationFailed
+from soukloop.core.money import price_display
 
 
 class Verdict(Enum):
@@ -48,12 +49,13 @@ def require_valid_price(product: Product, price: Decimal, currency: str | None) 
 
     A higher price is almost always a typing mistake.
     """
-    problems = {}
+    problems: dict[str, list[Text]] = {}
     if currency is not None and currency != product.currency:
-        problems["currency"] = [f"This product is sold in {product.currency}."]
+        problems["currency"] = [_("This product is sold in %(currency)s.") % {"currency": product.currency}]
     if price > product.price:
         problems["offered_price"] = [
-            f"The offer can't be above the asking price of {product.currency} {product.price}."
+            _("The offer can't be above the asking price of %(price)s.")
+            % {"price": price_display(product.price, product.currency)}
         ]
     if problems:
         raise ValidationFailed(details=problems)
@@ -64,7 +66,8 @@ def require_price_not_lowered(offer: Offer) -> None:
     product = offer.product
     if offer.offered_price > product.price or offer.currency != product.currency:
         raise Conflict(
-            f"The price is now {product.currency} {product.price}, which is below this offer.",
+            _("The price is now %(price)s, which is below this offer."),
+            params={"price": price_display(product.price, product.currency)},
             code=OffersErrorCode.PRICE_LOWERED,
             details={"price": product.price, "currency": product.currency},
         )

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.models import User
@@ -15,7 +16,7 @@ from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.core.http.pagination import PageOutput
 from soukloop.core.money import PriceField
 
-ACCEPTED_MESSAGE = "Offer accepted! Transaction created."  # contract 3.7
+ACCEPTED_MESSAGE = _("Offer accepted! Transaction created.")  # contract 3.7
 
 
 class PriceInput(serializers.Serializer[None]):
@@ -191,7 +192,7 @@ def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
 
 def accepted_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
     """Return an accepted offer, with the `message` that contract 3.7 prescribes."""
-    return offer_body(offer, viewer, now) | {"message": ACCEPTED_MESSAGE}
+    return offer_body(offer, viewer, now) | {"message": str(ACCEPTED_MESSAGE)}
 
 
 def transaction_body(sale: Transaction, viewer: User) -> dict[str, Any]:

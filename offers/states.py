@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from offers.error_codes import OffersErrorCode
 from offers.models import Offer, Transaction
-from soukloop.core.errors import Conflict, Forbidden
+from soukloop.core.errors import Conflict, Forbidden, Text
 
 Status = Offer.Status
 
@@ -45,6 +45,16 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.EXPIRE: Transition(Status.PENDING, Status.EXPIRED, frozenset({Side.SYSTEM})),
     Action.CANCEL: Transition(Status.ACCEPTED, Status.CANCELLED, frozenset({Side.MAKER, Side.RECIPIENT})),
 }
+
+_ONLY_THE_OTHER_SIDE: dict[Action, Text] = {
+    Action.ACCEPT: _("Only the other side may accept this offer."),
+    Action.DECLINE: _("Only the other side may decline this offer."),
+    Action.COUNTER: _("Only the other side may counter this offer."),
+}
+_ONLY_ITS_MAKER: dict[Action, Text] = {
+    Action.WITHDRAW: _("Only the user who made this offer may withdraw it."),
+}
+_NOT_BY_HAND = _("Nobody can do this to an offer.")
 
 # Every code is written out, so that it can be searched for and a test can compare it with docs/errors.md.
 _CONFLICTS: dict[Offer.Status, Callable[[], Conflict]] = {
@@ -81,12 +91,8 @@ def next_status(action: Action, status: Offer.Status, side: Side) -> Offer.Statu
     transition = TRANSITIONS[action]
     if side not in transition.sides:
         if side == Side.MAKER:
-            raise Forbidden(
-                f"Only the other side may {action} this offer.", code=OffersErrorCode.NOT_YOURS_TO_ANSWER
-            )
-        raise Forbidden(
-            f"Only the user who made this offer may {action} it.", code=OffersErrorCode.NOT_YOUR_OFFER
-        )
+            raise Forbidden(_ONLY_THE_OTHER_SIDE[action], code=OffersErrorCode.NOT_YOURS_TO_ANSWER)
+        raise Forbidden(_ONLY_ITS_MAKER.get(action, _NOT_BY_HAND), code=OffersErrorCode.NOT_YOUR_OFFER)
     if status != transition.source:
         raise _CONFLICTS[status]()
     return transition.target

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.identifiers import normalize_email, normalize_identifier, normalize_phone
@@ -21,8 +22,8 @@ class SendOtpInput(serializers.Serializer[None]):
         kind = attrs.get("type", "phone" if phone else "email")
         address = email if kind == "email" else phone
         if address is None:
-            expected = "an email address" if kind == "email" else "a phone number"
-            raise serializers.ValidationError({"identifier": [f"Enter {expected}."]})
+            message = _("Enter an email address.") if kind == "email" else _("Enter a phone number.")
+            raise serializers.ValidationError({"identifier": [message]})
         return {"identifier": address}
 
 

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+
 from accounts import hooks
 from accounts.contacts import CONTACTS, Contact, contact_with, is_confirmed, other_contact
 from accounts.error_codes import AccountsErrorCode
@@ -110,9 +112,13 @@ def _save_contacts(user: User) -> None:
 
 
 def _contact_released(contact: Contact) -> Conflict:
-    name = "email address" if contact == "email" else "phone number"
-    message = (
-        f"This {name} was never confirmed on the account that had it, and has been removed from that account."
-        " You can register with it. To add it to your own account, log in first."
+    message = _(
+        "This phone number was never confirmed on the account that had it, and has been removed from that"
+        " account. You can register with it. To add it to your own account, log in first."
     )
+    if contact == "email":
+        message = _(
+            "This email address was never confirmed on the account that had it, and has been removed from"
+            " that account. You can register with it. To add it to your own account, log in first."
+        )
     return Conflict(message, code=AccountsErrorCode.CONTACT_RELEASED)

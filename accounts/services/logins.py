@@ -9,6 +9,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from accounts import hooks
 from accounts.error_codes import AccountsErrorCode
@@ -30,7 +31,7 @@ from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import Conflict, Forbidden, NotAuthenticated
 from soukloop.realtime.sessions import close_user_sessions_on_commit
 
-PASSWORD_CHANGED = "The password was changed. Log in again."  # noqa: S105 - a reason
+PASSWORD_CHANGED = gettext_noop("The password was changed. Log in again.")
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def end_login(*, user_id: UUID, family_id: object) -> None:
     """End one login: its refresh token and its sockets; its access token stays valid until it expires."""
     if family := parse_uuid(family_id):
         with transaction.atomic():
-            _end_family(user_id, family, "You were logged out. Log in again.")
+            _end_family(user_id, family, gettext_noop("You were logged out. Log in again."))
 
 
 def _end_family(user_id: UUID, family_id: UUID, reason: str) -> None:
@@ -151,7 +152,7 @@ def _end_family(user_id: UUID, family_id: UUID, reason: str) -> None:
 def log_out_everywhere(*, actor: User) -> None:
     """End every login of the actor: access tokens, refresh tokens and sockets."""
     with transaction.atomic():
-        end_all_logins(actor, "You were logged out on all devices. Log in again.")
+        end_all_logins(actor, gettext_noop("You were logged out on all devices. Log in again."))
 
 
 def end_all_logins(user: User, reason: str) -> None:
@@ -189,7 +190,7 @@ def _rotate(family: RefreshFamily, jti: str, now: datetime) -> bool:
         return True
     if jti == family.previous_jti and not family.is_current_used:
         return True
-    _end_family(family.user_id, family.pk, "A refresh token was used twice. Log in again.")
+    _end_family(family.user_id, family.pk, gettext_noop("A refresh token was used twice. Log in again."))
     return False
 
 

@@ -6,6 +6,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from accounts import hooks
 from accounts.access import lock_user
@@ -34,7 +35,7 @@ def ban_user(*, actor: User, user_id: UUID, reason: str) -> User:
         user.ban_reason = reason
         user.is_active = False
         user.save(update_fields=["banned_at", "ban_reason", "is_active", "updated_at"])
-        end_all_logins(user, "This account is banned.")
+        end_all_logins(user, gettext_noop("This account is banned."))
         hooks.account_closed(user)
         log_staff_action(actor=actor, row=user, message=f"Banned: {reason}")
         return user
@@ -63,8 +64,10 @@ def set_verified_badge(*, actor: User, user_id: UUID, is_given: bool, reason: st
     with transaction.atomic():
         user = _lock_user(actor, user_id)
         if user.has_verified_badge == is_given:
-            state = "already has the verified badge" if is_given else "has no verified badge"
-            raise Conflict(f"This account {state}.", code=AccountsErrorCode.BADGE_UNCHANGED)
+            message = _("This account has no verified badge.")
+            if is_given:
+                message = _("This account already has the verified badge.")
+            raise Conflict(message, code=AccountsErrorCode.BADGE_UNCHANGED)
         user.has_verified_badge = is_given
         user.save(update_fields=["has_verified_badge", "updated_at"])
         if is_given:
@@ -85,8 +88,8 @@ def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> Use
     with transaction.atomic():
         user = _lock_user(actor, user_id)
         if user.is_staff == is_staff:
-            state = "is already staff" if is_staff else "is not staff"
-            raise Conflict(f"This account {state}.", code=AccountsErrorCode.STAFF_UNCHANGED)
+            message = _("This account is already staff.") if is_staff else _("This account is not staff.")
+            raise Conflict(message, code=AccountsErrorCode.STAFF_UNCHANGED)
         if is_staff and not user.is_active:
             raise Conflict(_("This account is banned."), code=AccountsErrorCode.STAFF_UNCHANGED)
         user.is_staff = is_staff
@@ -95,7 +98,7 @@ def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> Use
         user.groups.set([_moderators()] if is_staff else [])
         user.user_permissions.clear()
         if not is_staff:
-            end_all_logins(user, "You are no longer staff. Log in again.")
+            end_all_logins(user, gettext_noop("You are no longer staff. Log in again."))
         verb = "Made staff" if is_staff else "Removed from staff"
         log_staff_action(actor=actor, row=user, message=f"{verb}: {reason}")
         return user

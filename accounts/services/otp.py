@@ -12,7 +12,9 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
+from django.utils import translation
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import keys, sms
@@ -26,7 +28,7 @@ from accounts.services.known_addresses import remember_address
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.release import release_connection
 from soukloop.core.encryption import InvalidToken, decrypt, encrypt
-from soukloop.core.errors import BadRequest, DomainError
+from soukloop.core.errors import BadRequest, DomainError, duration_words
 from soukloop.core.jobs import queue
 from soukloop.core.redis import rate_limits
 from soukloop.core.redis.client import redis_client
@@ -98,13 +100,22 @@ def deliver_code(*, challenge_id: int, nonce: str) -> None:
     except InvalidToken:
         logger.warning("one-time code %s not sent: it expired, or SECRET_KEY has changed", challenge.pk)
         return
-    minutes = int(settings.OTP_TTL.total_seconds() // 60)
-    text = f"{code} is your Souk Loop code. It expires in {minutes} minutes. Do not share it with anyone."
+    with translation.override(_language_of(challenge.identifier)):
+        subject = gettext("Your Souk Loop code")
+        text = gettext(
+            "%(code)s is your Souk Loop code. It expires in %(duration)s. Do not share it with anyone."
+        )
+        text %= {"code": code, "duration": duration_words(int(settings.OTP_TTL.total_seconds()))}
     release_connection()
     if "@" in challenge.identifier:
-        send_mail("Your Souk Loop code", text, None, [challenge.identifier])
+        send_mail(subject, text, None, [challenge.identifier])
     elif sms_budget.take_from_budget(challenge.identifier):
         sms.send(to=challenge.identifier, text=text)
+
+
+def _language_of(identifier: str) -> str:
+    user = user_by_identifier(identifier)
+    return user.language if user is not None else User.Language.EN
 
 
 def _may_receive_code(identifier: str) -> bool:

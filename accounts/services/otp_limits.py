@@ -9,11 +9,12 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Max, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import OtpEvent, User
 from accounts.services.known_addresses import is_known_address
 from soukloop.core.db.clock import database_now
-from soukloop.core.errors import RateLimited
+from soukloop.core.errors import RateLimited, Text
 from soukloop.core.redis.rate_limits import network_of, subject_of
 
 logger = logging.getLogger(__name__)
@@ -37,13 +38,16 @@ class Requester:
 
 def check_sends(requester: Requester) -> None:
     """Raise RateLimited if no more codes may be sent to this identifier, or for this address, today."""
-    _check(requester, OtpEvent.Kind.SEND, "OTP_SENDS_A_DAY", "Too many codes were requested.")
+    _check(requester, OtpEvent.Kind.SEND, "OTP_SENDS_A_DAY", _("Too many codes were requested."))
 
 
 def check_guesses(requester: Requester) -> None:
     """Raise RateLimited if no more guesses are allowed today; call it with the challenge locked."""
     _check(
-        requester, OtpEvent.Kind.WRONG_GUESS, "OTP_WRONG_GUESSES_A_DAY", "Too many wrong codes were entered."
+        requester,
+        OtpEvent.Kind.WRONG_GUESS,
+        "OTP_WRONG_GUESSES_A_DAY",
+        _("Too many wrong codes were entered."),
     )
 
 
@@ -81,7 +85,7 @@ def delete_old_events() -> int:
     return OtpEvent.objects.filter(created_at__lt=database_now() - 2 * _DAY).delete()[0]
 
 
-def _check(requester: Requester, kind: OtpEvent.Kind, setting: str, message: str) -> None:
+def _check(requester: Requester, kind: OtpEvent.Kind, setting: str, message: Text) -> None:
     events = _last_day(kind)
     of_identifier = events.filter(identifier=requester.identifier)
     limits = [(of_identifier, getattr(settings, setting))]

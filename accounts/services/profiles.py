@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from accounts import hooks
 from accounts.access import lock_open_account
@@ -122,7 +123,7 @@ def delete_account(*, actor: User, password: str) -> None:
         Follow.objects.filter(Q(follower=user) | Q(followed=user)).delete()
         Block.objects.filter(Q(blocker=user) | Q(blocked=user)).delete()
         Mute.objects.filter(Q(muter=user) | Q(muted=user)).delete()
-        end_all_logins(user, "This account was deleted.")
+        end_all_logins(user, gettext_noop("This account was deleted."))
 
 
 def _anonymise(user: User) -> None:

@@ -17,9 +17,9 @@ from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, ValidationFailed
 
 _TAKEN_MESSAGES = {
-    "email": "An account with this email already exists.",
-    "username": "This username is taken.",
-    "phone": "An account with this phone number already exists.",
+    "email": _("An account with this email already exists."),
+    "username": _("This username is taken."),
+    "phone": _("An account with this phone number already exists."),
 }
 _CONSTRAINTS = {"user_email_once": "email", "user_username_once": "username", "user_phone_once": "phone"}
 

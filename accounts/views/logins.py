@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -183,7 +184,7 @@ class LogOut(AnonymousView):
                 raise NotAuthenticated
             user, token = authenticated
             logins.end_login(user_id=user.pk, family_id=decode(AccessToken, token).get("fam"))
-        return Response({"message": "Logged out"})
+        return Response({"message": gettext("Logged out")})
 
 
 class LogOutEverywhere(APIView):
@@ -199,7 +200,7 @@ class LogOutEverywhere(APIView):
     def post(self, request: Request) -> Response:
         validated(NoInput, request.data)
         logins.log_out_everywhere(actor=current_user(request))
-        return Response({"message": "Logged out everywhere"})
+        return Response({"message": gettext("Logged out everywhere")})
 
 
 class WsTicket(APIView):

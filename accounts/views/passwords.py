@@ -1,6 +1,7 @@
 """REST views of one-time codes and passwords."""
 
 from django.conf import settings
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -53,7 +54,8 @@ class SendOtp(AnonymousView):
         identifier = data["identifier"]
         otp.send_code(identifier=identifier, ip=client_ip(request))
         seconds = int(settings.OTP_TTL.total_seconds())
-        return Response(Bare(success=True, message=f"OTP sent to {identifier}", expires_in=seconds))
+        message = gettext("OTP sent to %(identifier)s") % {"identifier": identifier}
+        return Response(Bare(success=True, message=message, expires_in=seconds))
 
 
 class VerifyOtp(AnonymousView):
@@ -87,7 +89,7 @@ class VerifyOtp(AnonymousView):
             actor=actor,
             token_error=token_error,
         )
-        return Response(Bare(success=True, message="OTP verified successfully"))
+        return Response(Bare(success=True, message=gettext("OTP verified successfully")))
 
 
 class ResetPassword(AnonymousView):
@@ -119,7 +121,7 @@ class ResetPassword(AnonymousView):
             new_password=data["new_password"],
             ip=client_ip(request),
         )
-        return Response({"message": "Password changed"})
+        return Response({"message": gettext("Password changed")})
 
 
 class ChangePassword(APIView):

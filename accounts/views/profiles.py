@@ -1,5 +1,6 @@
 """REST views of the current user's own account."""
 
+from django.utils.translation import gettext
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -159,4 +160,4 @@ class Mutes(APIView):
 def _delete_account(request: Request) -> Response:
     data = validated(DeleteAccountInput, request.data)
     profiles.delete_account(actor=current_user(request), **data)
-    return Response({"message": "Account deleted"})
+    return Response({"message": gettext("Account deleted")})

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from accounts.error_codes import AccountsErrorCode
 from accounts.models import User
@@ -129,7 +130,13 @@ def _limit_strangers(actor: User, other: User) -> None:
     if len(last_opened) >= limit:
         wait = min(last_opened.values()) + _DAY - now
         raise RateLimited(
-            f"You can write to {limit} new people a day.", retry_after=math.ceil(wait.total_seconds())
+            ngettext_lazy(
+                "You can write to %(limit)d new person a day.",
+                "You can write to %(limit)d new people a day.",
+                "limit",
+            ),
+            params={"limit": limit},
+            retry_after=math.ceil(wait.total_seconds()),
         )
 
 

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 _BOUNDS = settings.PRICE_FACETS
 COUNTS_SQL = f"""
@@ -54,11 +55,13 @@ def facets_body(rows: list[list[Any]] | None) -> dict[str, Any]:
 
 def _price_range(bucket: int) -> dict[str, Any]:
     min_price = _BOUNDS[bucket - 1] if bucket else 0
+    currency = gettext("AED") if settings.CURRENCY == "AED" else settings.CURRENCY
     if bucket == len(_BOUNDS):
-        return {"label": f"{settings.CURRENCY} {min_price}+", "min_price": min_price, "max_price": None}
+        # Translators: a range of prices without an upper end: "AED 1000+".
+        label = gettext("%(currency)s %(min)s+") % {"currency": currency, "min": min_price}
+        return {"label": label, "min_price": min_price, "max_price": None}
     max_price = _BOUNDS[bucket]
-    return {
-        "label": f"{settings.CURRENCY} {min_price}-{max_price}",
-        "min_price": min_price,
-        "max_price": max_price,
-    }
+    # Translators: a range of prices: "AED 100-250".
+    label = gettext("%(currency)s %(min)s-%(max)s")
+    label %= {"currency": currency, "min": min_price, "max": max_price}
+    return {"label": label, "min_price": min_price, "max_price": max_price}

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
+from django.utils.translation import ngettext_lazy
 
 from listings.category_counts import adjust_counts_on_commit
 from listings.error_codes import ListingsErrorCode
@@ -39,7 +40,12 @@ def require_room(seller_id: UUID) -> None:
     """Lock the seller's count, and raise Conflict at the limit."""
     if not has_room(seller_id):
         raise Conflict(
-            f"A seller may have at most {settings.ACTIVE_PRODUCTS_MAX} active products.",
+            ngettext_lazy(
+                "A seller may have at most %(limit)d active product.",
+                "A seller may have at most %(limit)d active products.",
+                "limit",
+            ),
+            params={"limit": settings.ACTIVE_PRODUCTS_MAX},
             code=ListingsErrorCode.ACTIVE_PRODUCTS_LIMIT,
             details={"limit": settings.ACTIVE_PRODUCTS_MAX},
         )

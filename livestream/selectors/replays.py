@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from livestream.models import ProductTag, Replay, Stream
 from livestream.selectors.chat import chat_payload, visible_messages
@@ -71,7 +72,7 @@ def replay_page(stream: Stream, replay: Replay, *, viewer_id: UUID | None, after
         "streamId": stream.pk,
         "state": replay.state,
         "reason": replay.reason or None,
-        "message": replay.get_reason_display() if replay.reason else None,
+        "message": gettext(replay.get_reason_display()) if replay.reason else None,
         "progress": replay.progress,
         "vodUrl": addresses.vod if addresses else None,
         "mp4Url": addresses.mp4 if addresses else None,

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
@@ -38,13 +39,9 @@ class ClipInput(serializers.Serializer[None]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         seconds = attrs["end_seconds"] - attrs["start_seconds"]
         if not CLIP_SECONDS_MIN <= seconds <= CLIP_SECONDS_MAX:
-            raise serializers.ValidationError(
-                {
-                    "end_seconds": [
-                        f"A clip is between {CLIP_SECONDS_MIN} and {CLIP_SECONDS_MAX} seconds long."
-                    ]
-                }
-            )
+            message = _("A clip is between %(min)s and %(max)s seconds long.")
+            limits = {"min": CLIP_SECONDS_MIN, "max": CLIP_SECONDS_MAX}
+            raise serializers.ValidationError({"end_seconds": [message % limits]})
         return attrs
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from livestream.media.health import Health, HealthWarning
@@ -11,16 +12,18 @@ from livestream.selectors.broadcasts import BroadcastState
 from soukloop.core import jsonlib
 
 MESSAGES = {
-    HealthWarning.NO_PICTURE: "No picture arrives, so viewers see a still one. Check the camera.",
-    HealthWarning.NO_SOUND: "No sound arrives. Check the microphone.",
-    HealthWarning.NO_MEDIA: "Nothing arrives. Check the network; after 20 s the connection is closed.",
-    HealthWarning.KEYFRAMES_TOO_FAR: "Viewers are far behind. Set the encoder's keyframe interval to 1 s.",
-    HealthWarning.UNSUPPORTED_CODEC: (
+    HealthWarning.NO_PICTURE: _("No picture arrives, so viewers see a still one. Check the camera."),
+    HealthWarning.NO_SOUND: _("No sound arrives. Check the microphone."),
+    HealthWarning.NO_MEDIA: _("Nothing arrives. Check the network; after 20 s the connection is closed."),
+    HealthWarning.KEYFRAMES_TOO_FAR: _("Viewers are far behind. Set the encoder's keyframe interval to 1 s."),
+    HealthWarning.UNSUPPORTED_CODEC: _(
         "Browsers and phones can't play this. Set the encoder to H.264 (4:2:0, 8 bit) and AAC."
     ),
-    HealthWarning.CLOCK_JUMPED: "The encoder's clock jumped: viewers saw a cut. If that repeats, restart it.",
-    HealthWarning.TOO_FAST_FOR_CONNECTION: "The connection is too slow for this bit rate. Lower it.",
-    HealthWarning.STORAGE_FULL: "The server is running out of space. The recording may be incomplete.",
+    HealthWarning.CLOCK_JUMPED: _(
+        "The encoder's clock jumped: viewers saw a cut. If that repeats, restart it."
+    ),
+    HealthWarning.TOO_FAST_FOR_CONNECTION: _("The connection is too slow for this bit rate. Lower it."),
+    HealthWarning.STORAGE_FULL: _("The server is running out of space. The recording may be incomplete."),
 }
 
 _NOTHING: dict[str, Any] = {
@@ -77,7 +80,7 @@ class HealthOutput(serializers.Serializer[None]):
 
 
 def warning_body(code: str) -> dict[str, str]:
-    return {"code": code, "message": MESSAGES[HealthWarning(code)]}
+    return {"code": code, "message": str(MESSAGES[HealthWarning(code)])}
 
 
 def measurement_body(health: Health) -> dict[str, Any]:

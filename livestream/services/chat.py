@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 from redis.exceptions import RedisError
 
 from accounts.blocks import is_blocked_between
@@ -197,7 +198,12 @@ def add_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
         raise ValidationFailed(details={"user_id": [_("The host is already a moderator.")]})
     if stream.moderators.count() >= settings.STREAM_MODERATORS_MAX:
         raise Conflict(
-            f"A stream has at most {settings.STREAM_MODERATORS_MAX} moderators.",
+            ngettext_lazy(
+                "A stream has at most %(limit)d moderator.",
+                "A stream has at most %(limit)d moderators.",
+                "limit",
+            ),
+            params={"limit": settings.STREAM_MODERATORS_MAX},
             code=LivestreamErrorCode.MODERATORS_LIMIT,
         )
     StreamModerator.objects.get_or_create(stream=stream, user=user)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, ngettext_lazy
 
 from accounts.models import User
 from livestream import access
@@ -51,12 +52,20 @@ def create_clip(
     is_behind = end_seconds > (seconds or 0) + 1
     end_seconds = min(end_seconds, seconds or 0)
     if is_behind or end_seconds - start_seconds < CLIP_SECONDS_MIN:
-        raise ValidationFailed(
-            details={"end_seconds": [f"The video is only {seconds or 0:.0f} seconds long."]}
-        )
+        message = ngettext(
+            "The video is only %(count)d second long.",
+            "The video is only %(count)d seconds long.",
+            round(seconds or 0),
+        ) % {"count": round(seconds or 0)}
+        raise ValidationFailed(details={"end_seconds": [message]})
     if Clip.objects.filter(stream=stream).count() >= settings.STREAM_CLIPS_MAX:
         raise Conflict(
-            f"A stream can have {settings.STREAM_CLIPS_MAX} clips. Delete one first.",
+            ngettext_lazy(
+                "A stream can have %(limit)d clip. Delete one first.",
+                "A stream can have %(limit)d clips. Delete one first.",
+                "limit",
+            ),
+            params={"limit": settings.STREAM_CLIPS_MAX},
             code=LivestreamErrorCode.TOO_MANY_CLIPS,
         )
     clip = Clip.objects.create(

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max
+from django.utils.translation import ngettext_lazy
 
 from accounts.models import User
 from listings.models import Product
@@ -30,7 +31,10 @@ def add_product(*, actor: User, stream_id: UUID, product_id: UUID) -> StreamProd
         return existing
     if current.count() >= settings.STREAM_PRODUCTS_MAX:
         raise Conflict(
-            f"A stream has at most {settings.STREAM_PRODUCTS_MAX} products.",
+            ngettext_lazy(
+                "A stream has at most %(limit)d product.", "A stream has at most %(limit)d products.", "limit"
+            ),
+            params={"limit": settings.STREAM_PRODUCTS_MAX},
             code=LivestreamErrorCode.STREAM_PRODUCTS_LIMIT,
             details={"limit": settings.STREAM_PRODUCTS_MAX},
         )

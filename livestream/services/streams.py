@@ -81,8 +81,8 @@ def go_live(
     """
     stream = access.own_stream(actor, stream_id, lock=True)
     missing = {
-        "camera_ready": ["The camera must be ready."] * (not camera_ready),
-        "checklist_complete": ["The checklist must be complete."] * (not checklist_complete),
+        "camera_ready": [_("The camera must be ready.")] * (not camera_ready),
+        "checklist_complete": [_("The checklist must be complete.")] * (not checklist_complete),
     }
     if problems := {field: messages for field, messages in missing.items() if messages}:
         raise ValidationFailed(details=problems)

@@ -72,10 +72,11 @@ class DeviceInput(serializers.Serializer[None]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         needed = "token" if attrs["platform"] == Device.Platform.FCM else "subscription"
         other = "subscription" if needed == "token" else "token"
+        platform = {"platform": attrs["platform"]}
         if needed not in attrs:
-            raise serializers.ValidationError({needed: [f"Required for platform {attrs['platform']}."]})
+            raise serializers.ValidationError({needed: [_("Required for platform %(platform)s.") % platform]})
         if other in attrs:
-            raise serializers.ValidationError({other: [f"Not for platform {attrs['platform']}."]})
+            raise serializers.ValidationError({other: [_("Not for platform %(platform)s.") % platform]})
         if subscription := attrs.pop("subscription", None):
             attrs |= {"token": subscription["endpoint"], **subscription["keys"]}
         return attrs

@@ -11,15 +11,16 @@ from rest_framework import serializers
 
 from notifications.kinds import CHANNELS, KINDS
 from notifications.models import ALL_EMAILS, NotificationSettings
+from soukloop.core.errors import Text
 from soukloop.core.http.fields import PlainTextField
 
 _TIME = "%H:%M"
 
 
-def _refuse_unknown(serializer: serializers.Serializer[None], data: Any, message: str) -> None:
+def _refuse_unknown(serializer: serializers.Serializer[None], data: Any, message: Text) -> None:
     """Refuse names that the serializer doesn't have, as `validated` does for the fields of a body."""
     if isinstance(data, Mapping) and (unknown := set(data) - set(serializer.fields)):
-        raise serializers.ValidationError({name: [message] for name in sorted(map(str, unknown))[:10]})
+        raise serializers.ValidationError({name: [str(message)] for name in sorted(map(str, unknown))[:10]})
 
 
 @extend_schema_field({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"})
@@ -42,7 +43,7 @@ class QuietHoursOutput(serializers.Serializer[None]):
 
 class QuietHoursInput(QuietHoursOutput):
     def to_internal_value(self, data: Any) -> Any:
-        _refuse_unknown(self, data, "There is no such field.")
+        _refuse_unknown(self, data, _("There is no such field."))
         return super().to_internal_value(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +58,7 @@ class ChannelsInput(serializers.Serializer[None]):
     email = serializers.BooleanField(required=False, help_text="In the daily email of what was not read")
 
     def to_internal_value(self, data: Any) -> Any:
-        _refuse_unknown(self, data, "There is no such channel.")
+        _refuse_unknown(self, data, _("There is no such channel."))
         return super().to_internal_value(data)
 
 

@@ -114,7 +114,7 @@ def test_amounts_and_times_are_written_as_the_language_does(monkeypatch: pytest.
     params = {"price": {"amount": "750.00", "currency": "AED"}, "at": {"at": "2026-11-27T16:30:00Z"}}
     assert render(kind.name, params, "en", time_zone="Asia/Dubai") == ("AED 750.00", "27 Nov 2026, 20:30")
     title, body = render(kind.name, params, "ar", time_zone="Europe/London")
-    assert title.replace("\u2068", "").replace("\u2069", "") == "750.00 د.إ"
+    assert title.replace("\u2068", "").replace("\u2069", "") == "750.00 د.إ."
     assert body == "27 نوفمبر 2026، 16:30"
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import ngettext_lazy
 
 from accounts.models import User
 from chat.models import Conversation
@@ -208,5 +209,11 @@ def _require_below_daily_limit(product: Product, buyer: User, now: datetime) -> 
     if len(made_at) >= limit:
         wait = made_at[-limit] + timedelta(days=1) - now
         raise RateLimited(
-            f"You can make {limit} offers a day on one product.", retry_after=math.ceil(wait.total_seconds())
+            ngettext_lazy(
+                "You can make %(limit)d offer a day on one product.",
+                "You can make %(limit)d offers a day on one product.",
+                "limit",
+            ),
+            params={"limit": limit},
+            retry_after=math.ceil(wait.total_seconds()),
         )

@@ -79,7 +79,7 @@ def remind(offer: Offer) -> None:
 
 def test_the_seller_is_notified_of_an_offer(offer: Offer, seller: User, buyer: User) -> None:
     assert unread_of(seller) == [("offer_new", "@omar offers AED 750.00", TITLE)]
-    assert unread_of(seller, "ar") == [("offer_new", "عرض @omar مبلغ 750.00 د.إ", TITLE)]
+    assert unread_of(seller, "ar") == [("offer_new", "عرض @omar مبلغ 750.00 د.إ.", TITLE)]
     assert unread_of(buyer) == []
     row = Notification.objects.get()
     assert row.data == {
@@ -92,10 +92,10 @@ def test_the_seller_is_notified_of_an_offer(offer: Offer, seller: User, buyer: U
 @pytest.mark.parametrize(
     ("change", "english", "arabic"),
     [
-        (accept, "Offer of AED 750.00 accepted", "قُبل العرض بمبلغ 750.00 د.إ"),
-        (decline, "Your offer of AED 750.00 was declined", "رُفض عرضك بمبلغ 750.00 د.إ"),
-        (expire, "Your offer of AED 750.00 has expired", "انتهت مدة عرضك بمبلغ 750.00 د.إ"),
-        (make_counter, "@layla offers AED 800.00", "عرض @layla مبلغ 800.00 د.إ"),
+        (accept, "Offer of AED 750.00 accepted", "قُبل العرض بمبلغ 750.00 د.إ."),
+        (decline, "Your offer of AED 750.00 was declined", "رُفض عرضك بمبلغ 750.00 د.إ."),
+        (expire, "Your offer of AED 750.00 has expired", "انتهت مدة عرضك بمبلغ 750.00 د.إ."),
+        (make_counter, "@layla offers AED 800.00", "عرض @layla مبلغ 800.00 د.إ."),
     ],
 )
 def test_the_buyer_is_notified_of_what_became_of_the_offer(
@@ -114,13 +114,13 @@ def test_the_buyer_is_notified_of_what_became_of_the_offer(
             withdraw,
             "offer_withdrawn",
             "@omar withdrew the offer of AED 750.00",
-            "سحب @omar العرض بمبلغ 750.00 د.إ",
+            "سحب @omar العرض بمبلغ 750.00 د.إ.",
         ),
         (
             remind,
             "offer_expiring",
             "The offer of AED 750.00 expires soon",
-            "ينتهي العرض بمبلغ 750.00 د.إ قريبًا",
+            "ينتهي العرض بمبلغ 750.00 د.إ. قريبًا",
         ),
     ],
 )
@@ -175,7 +175,7 @@ def test_other_buyers_and_people_who_like_the_product_are_notified_of_a_sale_onc
 def test_the_other_side_is_notified_of_a_cancelled_sale(offer: Offer, buyer: User, seller: User) -> None:
     cancel(offer)
     assert ("sale_cancelled", "Sale for AED 750.00 cancelled", TITLE) in unread_of(buyer)
-    assert "أُلغيت عملية البيع بمبلغ 750.00 د.إ" in {title for _, title, _ in unread_of(buyer, "ar")}
+    assert "أُلغيت عملية البيع بمبلغ 750.00 د.إ." in {title for _, title, _ in unread_of(buyer, "ar")}
     assert [kind for kind, _, _ in unread_of(seller) if kind == "sale_cancelled"] == []
 
 

@@ -2,9 +2,12 @@
 
 import re
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -24,6 +27,19 @@ def split_by_rate(amount: Decimal, rate: Decimal) -> tuple[Decimal, Decimal]:
     """Return the rounded share at this rate, and the rest; the two add up to the amount."""
     share = quantize(amount * rate)
     return share, amount - share
+
+
+def price_display(amount: Decimal, currency: str) -> str:
+    """Return an amount for people, in the active language: `AED 1,850.00`, in Arabic `1,850.00 د.إ.`."""
+    return _display_template(translation.get_language(), currency).format(f"{amount:,.2f}")
+
+
+@lru_cache(maxsize=64)
+def _display_template(language: str | None, currency: str) -> str:
+    # Looked up once, because lists have twenty prices. The language is that which `gettext` translates into.
+    name = gettext("AED") if currency == "AED" else currency
+    # Translators: an amount of money, such as "AED 850.00".
+    return gettext("%(currency)s %(amount)s") % {"currency": name, "amount": "{}"}
 
 
 @extend_schema_field(
