@@ -91,7 +91,9 @@ def next_status(action: Action, status: Offer.Status, side: Side) -> Offer.Statu
     transition = TRANSITIONS[action]
     if side not in transition.sides:
         if side == Side.MAKER:
-            raise Forbidden(_ONLY_THE_OTHER_SIDE[action], code=OffersErrorCode.NOT_YOURS_TO_ANSWER)
+            raise Forbidden(
+                _ONLY_THE_OTHER_SIDE.get(action, _NOT_BY_HAND), code=OffersErrorCode.NOT_YOURS_TO_ANSWER
+            )
         raise Forbidden(_ONLY_ITS_MAKER.get(action, _NOT_BY_HAND), code=OffersErrorCode.NOT_YOUR_OFFER)
     if status != transition.source:
         raise _CONFLICTS[status]()

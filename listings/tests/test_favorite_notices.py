@@ -131,7 +131,7 @@ class TestPriceDrop:
         change_price(product, "680")
         assert told(fan, minutes=1) == []
         assert told(fan, minutes=1) == ["Now AED 680.00 instead of AED 850.00"]
-        assert texts_of(fan, "ar") == [("الآن بسعر 680.00 د.إ. بدلًا من 850.00 د.إ", "Nike")]
+        assert texts_of(fan, "ar") == [("الآن بسعر 680.00 د.إ. بدلًا من 850.00 د.إ.", "Nike")]
         assert texts_of(product.seller) == []
         assert Notification.objects.get().data == {"product_id": str(product.pk)}
 

@@ -43,7 +43,7 @@ def extracted() -> list[Entry]:
     for path in templates:
         code = templatize(path.read_text(), origin=str(path))
         place = str(path.relative_to(ROOT))
-        found += [entry for entry in _xgettext(["-"], code, place)]
+        found += _xgettext(["-"], code, place)
     return found
 
 
@@ -53,7 +53,13 @@ def _is_ours(path: Path) -> bool:
 
 
 def _xgettext(inputs: list[str], text: str, place: str = "") -> list[Entry]:
-    command = ["xgettext", "--language=Python", "--from-code=UTF-8", "--output=-", "--add-comments=Translators"]
+    command = [
+        "xgettext",
+        "--language=Python",
+        "--from-code=UTF-8",
+        "--output=-",
+        "--add-comments=Translators",
+    ]
     command += [f"--keyword={keyword}" for keyword in _KEYWORDS]
     result = subprocess.run(
         [*command, *inputs], input=text, capture_output=True, text=True, check=True, cwd=ROOT

@@ -1,0 +1,103 @@
+"""Every text that a client can get is in the Arabic catalogue, complete, with its values and plural forms."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from soukloop.tests.catalogue import CATALOGUE, ROOT, Entry, catalogue, extracted, parse
+
+HOW_TO_ADD = """
+
+These texts have no Arabic translation. Add each to {catalogue}, and write its msgstr:
+
+{entries}
+
+Write as an app in the Gulf would, keep every %(name)s and {{name}}, and give six forms where a text has a
+plural (for 0, 1, 2, 3 to 10, 11 to 99, 100); docs/languages.md says more. A text for staff or logs alone
+isn't marked with gettext.
+"""
+ISOLATES = {"\u2066": 1, "\u2068": 1, "\u2069": -1}
+
+
+def test_each_text_has_an_arabic_translation_and_the_catalogue_has_no_other() -> None:
+    found = {_key(entry): entry for entry in extracted()}
+    translated = {_key(entry): entry for entry in catalogue()}
+    missing = [found[key] for key in sorted(found.keys() - translated.keys())]
+    entries = "\n\n".join(map(_to_fill_in, missing))
+    assert not missing, HOW_TO_ADD.format(catalogue=CATALOGUE.relative_to(ROOT), entries=entries)
+    unused = sorted(translated.keys() - found.keys())
+    assert not unused, f"No source has these texts any more, so remove them from the catalogue: {unused}"
+
+
+def _key(entry: Entry) -> tuple[str, str, str]:
+    return entry.context, entry.msgid, entry.plural
+
+
+def _to_fill_in(entry: Entry) -> str:
+    lines = [f"# {entry.place}", f'msgid "{_escaped(entry.msgid)}"']
+    if "%(" in entry.msgid:
+        lines.insert(1, "#, python-format")
+    if not entry.plural:
+        return "\n".join([*lines, 'msgstr ""'])
+    lines.append(f'msgid_plural "{_escaped(entry.plural)}"')
+    return "\n".join([*lines, *(f'msgstr[{form}] ""' for form in range(6))])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def test_each_translation_is_complete_and_keeps_the_values_of_its_text() -> None:
+    assert {entry.msgid: list(problems_of(entry)) for entry in catalogue() if list(problems_of(entry))} == {}
+
+
+def test_no_text_is_twice_in_the_catalogue() -> None:
+    keys = Counter(_key(entry)[:2] for entry in catalogue())
+    assert [key for key, count in keys.items() if count > 1] == []
+
+
+def problems_of(entry: Entry) -> Iterator[str]:
+    """Say what is wrong with a translation."""
+    if "fuzzy" in entry.flags:
+        yield "it is marked as fuzzy"
+    if len(entry.translations) != (6 if entry.plural else 1):
+        yield "a text with a plural has six forms in Arabic, another has one"
+    values = _values(entry.plural or entry.msgid)
+    for form, text in enumerate(entry.translations):
+        if not text.strip() or text == entry.msgid:
+            yield f"form {form} isn't translated"
+        # The forms for one and two may have the number in words, that for none may say something else.
+        may_lack = {"%(count)d", "%(count)s", "%(limit)d"} if entry.plural and form in (1, 2) else set()
+        if entry.plural and form == 0:
+            may_lack = set(values)
+        if set(values - _values(text)) - may_lack or _values(text) - values:
+            yield f"form {form} has other values"
+        if re.search(r"%[sdif]", text):
+            yield f"form {form} has a value without a name, which can't change its place"
+        if sum(ISOLATES.get(letter, 0) for letter in text):
+            yield f"form {form} opens a direction that it doesn't end"
+
+
+def _values(text: str) -> Counter[str]:
+    return Counter(re.findall(r"%\(\w+\)[a-z]|\{\w*(?::[^}]*)?\}", text))
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ('#, fuzzy\nmsgid "Sold"\nmsgstr "بيع"', "it is marked as fuzzy"),
+        ('msgid "Sold"\nmsgstr ""', "form 0 isn't translated"),
+        ('msgid "Sold to %(name)s"\nmsgstr "بيع"', "form 0 has other values"),
+        ('msgid "Sold to %(name)s"\nmsgstr "بيع إلى %(who)s"', "form 0 has other values"),
+        (
+            'msgid "%(count)d day"\nmsgid_plural "%(count)d days"\nmsgstr[0] "يوم"',
+            "a text with a plural has six forms in Arabic, another has one",
+        ),
+        ('msgid "Sold"\nmsgstr "\u2066بيع"', "form 0 opens a direction that it doesn't end"),
+    ],
+)
+def test_an_incomplete_translation_is_found(entry: str, problem: str) -> None:
+    [parsed] = parse(entry)
+    assert list(problems_of(parsed)) == [problem]
