@@ -1,10 +1,6 @@
 """Every kind's texts in both languages, and the page that lists them."""
 
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,29 +141,3 @@ def test_notifications_from_before_the_templates_keep_their_texts() -> None:
 def test_the_page_of_kinds_is_current() -> None:
     page = (settings.BASE_DIR / PAGE).read_text()
     assert page == with_kinds(page), "run: python manage.py notification_docs"
-
-
-def test_the_arabic_texts_are_complete_and_none_is_left_over(tmp_path: Path) -> None:
-    """The list of texts is made anew from the code, in a copy, and compared with the committed one."""
-    ignored = shutil.ignore_patterns(
-        "node_modules", ".*", "tests", "docs", "bench", "deploy", "static", "migrations", "*.mo"
-    )
-    for name in ("locale", "soukloop", *(app.name for app in domain_apps())):
-        shutil.copytree(settings.BASE_DIR / name, tmp_path / name, ignore=ignored)
-    source = tmp_path / "locale/ar/LC_MESSAGES/django.po"
-    before = _ids(source)
-    command = ["-m", "django", "makemessages", "-l", "ar", "--no-location", "--no-obsolete", "-v", "0"]
-    env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-    subprocess.run([sys.executable, *command], cwd=tmp_path, env=env, check=True, timeout=120)
-    assert _ids(source) == before, (
-        "run: python manage.py makemessages -l ar --no-location --no-obsolete -i .venv -i .local"
-    )
-    counted = ["msgfmt", "--check-format", "--statistics", "-o", "/dev/null", str(source)]
-    result = subprocess.run(counted, capture_output=True, text=True, check=True, env=env)
-    assert "untranslated" not in result.stderr
-    assert "fuzzy" not in result.stderr
-
-
-def _ids(source: Path) -> set[str]:
-    joined = re.sub(r'"\n"', "", source.read_text())
-    return set(re.findall(r'^msgid "(.+)"$', joined, re.MULTILINE))
