@@ -23,6 +23,7 @@ from soukloop.core.http.views import UnknownUrl
 
 _PREFIX = "/api/"
 _SHOWN_PROBLEMS = 5
+_SECRETS = re.compile(rb'"(?:access_token|refresh_token|ticket|streamKey)":')
 _ANYWHERE = {431, 500}  # headers that are too large and bugs, which say nothing about an operation
 
 
@@ -55,6 +56,8 @@ def check_answer(
         _check_refusal(method, path, status, body)
         return
     operation.check_status(status)
+    if status < 300 and _SECRETS.search(body) and headers.get("Cache-Control") != "no-store":
+        raise DescriptionMismatch(f"{method} {template} answers secrets: return a SecretResponse.")
     if method != "HEAD":
         operation.check_body(status, headers.get("Content-Type", ""), body)
     if sent and 200 <= status < 300 and method in ("POST", "PUT", "PATCH", "DELETE"):

@@ -18,6 +18,7 @@ from listings.tests.factories import make_product
 from livestream.tests.factories import make_live_stream
 from soukloop.realtime.testing.servers import ServerProcess
 from soukloop.tests.browser import Browser
+from soukloop.tests.descriptions import DescriptionMismatch, check_answer
 
 CHROMIUM = shutil.which("chromium")
 TRUSTED, STRANGE = "http://shop.example:4000", "http://evil.example:4000"
@@ -256,3 +257,14 @@ def test_the_tightest_limit_is_the_one_that_is_told_and_a_refusal_says_how_long_
     assert headers["ratelimit-limit"] == str(limit)
     assert headers["ratelimit-reset"] == headers["retry-after"]
     assert json.loads(body)["error"]["details"]["retry_after"] == int(headers["retry-after"])
+
+
+def test_a_test_fails_where_an_answer_with_a_secret_may_be_stored() -> None:
+    body = b'{"success": true, "data": {"ticket": "abc", "expires_in": 30}}'
+    arguments: dict[str, Any] = {"status": 200, "body": body}
+    headers = {"Content-Type": "application/json"}
+    check_answer(
+        "POST", "/api/v1/auth/ws-ticket", headers=headers | {"Cache-Control": "no-store"}, **arguments
+    )
+    with pytest.raises(DescriptionMismatch, match="SecretResponse"):
+        check_answer("POST", "/api/v1/auth/ws-ticket", headers=headers, **arguments)
