@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+from django.db.models import Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from accounts.blocks import is_blocked_between
@@ -16,6 +19,15 @@ def visible_user(viewer: User | None, user_id: UUID) -> User:
     if user is None or (viewer is not None and is_blocked_between(viewer.pk, user.pk)):
         raise NotFound(_("User not found."))
     return user
+
+
+def visible_user_named(viewer: User | None, username: str) -> User:
+    """Return the person with this username, with or without its `@`, as `visible_user` does."""
+    name = Value(username.removeprefix("@").lower())
+    user_id = User.objects.filter(Exact(Lower("username"), name)).values_list("pk", flat=True).first()
+    if user_id is None:
+        raise NotFound(_("User not found."))
+    return visible_user(viewer, user_id)
 
 
 def lock_user(user_id: UUID) -> User:

@@ -18,6 +18,7 @@ class AccountsConfig(DomainApp):
         "password": (10, 600),  # failures only
         "ws_ticket": (60, 60),
         "follow": (120, 60),
+        "people_search": (120, 60),
     }
     rate_limits_of_attempts = frozenset(
         {"register", "login_ip", "otp_send_ip", "otp_verify_ip", "refresh", "password"}

@@ -3,18 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
+from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
-from accounts.blocks import blocked_between, blocked_ids_sql
+from accounts.blocks import blocked_between, blocked_between_sql, blocked_ids_sql
 from accounts.contacts import accepts_login_by
 from accounts.identifiers import normalize_email, normalize_identifier, normalize_phone
 from accounts.models import Follow, Mute, User
 from soukloop.core.db.reads import Reads, Statement, fetch
+from soukloop.core.db.rows import columns_of, take_instance
+from soukloop.core.http.pagination import Page
+
+_SEARCH_WORDS_MAX = 5
 
 
 def user_by_identifier(identifier: str) -> User | None:
@@ -140,3 +146,67 @@ def mutes_made_by(user: User) -> QuerySet[Mute]:
     """Return the people whom this user muted, newest first, without deleted accounts."""
     mutes = Mute.objects.filter(muter=user, muted__deleted_at=None).select_related("muted")
     return mutes.order_by("-created_at", "-pk")
+
+
+class FoundPeople(NamedTuple):
+    """A page of people found by name, each with whether the viewer follows them; how many there are."""
+
+    people: list[tuple[User, bool]]
+    total: int
+
+
+_PERSON = ("id", "username", "full_name", "avatar", "is_verified", "role", "has_verified_badge")
+# As in the index `user_search`, whose condition is `is_active`.
+_SEARCH_TEXT = "public.accounts_search_text(person.username || ' ' || person.full_name)"
+
+
+def search_people(text: str, *, viewer: User, page: Page) -> FoundPeople:
+    """Return people of whose username and name each word of the text begins a word, the best first.
+
+    The one with exactly this username comes first, then people whom the viewer follows, then those with the
+    badge. Closed accounts and people with a block between them and the viewer are left out. Of more than
+    PEOPLE_FOUND_MAX people only so many are considered, so that a common name costs no more.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT public.accounts_search_text(%s)", [text])
+        words = cursor.fetchone()[0].split()[:_SEARCH_WORDS_MAX]
+        if sum(map(len, words)) < settings.PEOPLE_SEARCH_MIN_LENGTH:
+            return FoundPeople([], 0)
+        params: dict[str, Any] = {
+            "viewer": viewer.pk,
+            "username": normalize_identifier(text).removeprefix("@"),
+            "limit": page.size,
+            "offset": page.offset,
+        }
+        conditions = []
+        for number, word in enumerate(words):
+            conditions.append(f"{_SEARCH_TEXT} LIKE %(word{number})s")
+            params[f"word{number}"] = f"% {word}%"
+        cursor.execute(_search_sql(" AND ".join(conditions)), params)
+        rows = cursor.fetchall()
+    if not rows and page.offset:  # beyond the last one
+        return FoundPeople([], search_people(text, viewer=viewer, page=Page(1, 1)).total)
+    people = []
+    for row in rows:
+        person, (is_following, _total) = take_instance(User, row, _PERSON)
+        people.append((person, bool(is_following)))
+    return FoundPeople(people, rows[0][-1] if rows else 0)
+
+
+def _search_sql(conditions: str) -> str:
+    return f"""
+        SELECT {columns_of(User, "person", _PERSON)}, follow.id IS NOT NULL, count(*) OVER ()
+        FROM (
+            (SELECT id FROM accounts_user WHERE lower(username) = %(username)s AND is_active)
+            UNION
+            (SELECT id FROM accounts_user AS person WHERE is_active AND {conditions}
+                LIMIT {settings.PEOPLE_FOUND_MAX})
+        ) AS found
+        JOIN accounts_user AS person ON person.id = found.id
+        LEFT JOIN accounts_follow AS follow
+            ON follow.follower_id = %(viewer)s AND follow.followed_id = person.id
+        WHERE NOT {blocked_between_sql("person.id", "%(viewer)s")}
+        ORDER BY lower(person.username) = %(username)s DESC, follow.id IS NOT NULL DESC,
+            person.has_verified_badge DESC, lower(person.username), person.id
+        LIMIT %(limit)s OFFSET %(offset)s
+    """  # noqa: S608 - no value of a client

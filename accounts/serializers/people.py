@@ -6,6 +6,7 @@ Other apps build their outputs of people on `PersonCardOutput` and `person_card_
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from rest_framework import serializers
 
 from accounts.models import User
@@ -50,6 +51,14 @@ class ProfileOutput(ListedPersonOutput):
     followers_count = serializers.IntegerField()
     following_count = serializers.IntegerField()
     created_at = serializers.DateTimeField()
+
+
+class PeopleQuery(serializers.Serializer[None]):
+    q = serializers.CharField(
+        min_length=settings.PEOPLE_SEARCH_MIN_LENGTH,
+        max_length=settings.SEARCH_QUERY_MAX_LENGTH,
+        help_text="Words of a name or username, or how they begin, in English or Arabic",
+    )
 
 
 class PeoplePageOutput(PageOutput):

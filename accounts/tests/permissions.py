@@ -25,6 +25,8 @@ STATUSES = {
     "POST /api/v1/auth/send-otp": (400, 400, 400, 400),
     "POST /api/v1/auth/verify-otp": (400, 400, 400, 400),
     "POST /api/v1/auth/ws-ticket": (401, 200, 200, 200),
+    "GET /api/v1/users": (401, 400, 400, 400),
+    "GET /api/v1/users/by-username/<str:username>": (200, 200, 200, 200),
     "GET /api/v1/users/<uuid:user_id>": (200, 200, 200, 200),
     "DELETE /api/v1/users/<uuid:user_id>/block": (401, 200, 200, 200),
     "POST /api/v1/users/<uuid:user_id>/block": (401, 200, 200, 200),
@@ -40,4 +42,5 @@ BODIES = {"PATCH /api/v1/auth/me": '{"bio": "Sneakers"}'}
 
 def make_rows(people: People) -> dict[str, Any]:
     """Make somebody whom all of them may look at."""
-    return {"user_id": make_user().pk}
+    somebody = make_user()
+    return {"user_id": somebody.pk, "username": somebody.username}

@@ -2,7 +2,10 @@
 
 from django.urls import include, path
 
+from accounts.views import people
+
 urlpatterns = [
     path("auth/", include("accounts.urls.auth")),
+    path("users", people.People.as_view()),
     path("users/", include("accounts.urls.users")),
 ]

@@ -5,6 +5,7 @@ from django.urls import path
 from accounts.views import people
 
 urlpatterns = [
+    path("by-username/<str:username>", people.ProfileByUsername.as_view()),
     path("<uuid:user_id>", people.Profile.as_view()),
     path("<uuid:user_id>/follow", people.Followed.as_view()),
     path("<uuid:user_id>/block", people.Blocked.as_view()),

@@ -3,22 +3,29 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import visible_user
+from accounts.access import visible_user, visible_user_named
 from accounts.authentication import current_user, current_user_or_none
 from accounts.models import User
-from accounts.selectors import follow_counts, followed_by, followers_of
+from accounts.selectors import follow_counts, followed_by, followers_of, search_people
 from accounts.serializers.logins import ConfirmationOutput
-from accounts.serializers.people import PeoplePageOutput, ProfileOutput, listed_person_body, profile_body
+from accounts.serializers.people import (
+    PeoplePageOutput,
+    PeopleQuery,
+    ProfileOutput,
+    listed_person_body,
+    profile_body,
+)
 from accounts.services import relations
 from soukloop.core.http.idempotency import idempotent
-from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
-from soukloop.core.http.validation import NoInput, validated
+from soukloop.core.http.pagination import PAGE_PARAMETERS, page_body, page_of, paginate
+from soukloop.core.http.validation import NoInput, validated, validated_query
 
 
 def _profile_response(user: User, viewer: User | None) -> Response:
@@ -34,6 +41,41 @@ class Profile(APIView):
     def get(self, request: Request, user_id: UUID) -> Response:
         viewer = current_user_or_none(request)
         return _profile_response(visible_user(viewer, user_id), viewer)
+
+
+class ProfileByUsername(APIView):
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="getProfileByUsername",
+        summary="Show a person's profile by username",
+        description="With or without a leading `@`, in capital or small letters.",
+        tags=["People"],
+        responses=ProfileOutput,
+    )
+    def get(self, request: Request, username: str) -> Response:
+        viewer = current_user_or_none(request)
+        return _profile_response(visible_user_named(viewer, username), viewer)
+
+
+class People(APIView):
+    rate_scope = "people_search"
+
+    @extend_schema(
+        operation_id="searchPeople",
+        summary="Search people by name and username",
+        description="Each word of `q` must begin a word of the name or username. The person with exactly this"
+        f" username comes first, then people you follow. At most {settings.PEOPLE_FOUND_MAX} are found.",
+        tags=["People"],
+        parameters=[PeopleQuery, *PAGE_PARAMETERS],
+        responses=PeoplePageOutput,
+    )
+    def get(self, request: Request) -> Response:
+        text = validated_query(PeopleQuery, request.query_params)["q"]
+        page = page_of(request)
+        found = search_people(text, viewer=current_user(request), page=page)
+        items = [listed_person_body(person, is_following=follows) for person, follows in found.people]
+        return Response(page_body(items, page, found.total))
 
 
 class Followed(APIView):

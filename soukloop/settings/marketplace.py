@@ -19,6 +19,8 @@ TOTAL_COUNTED_MAX = 1000  # totals are counted up to this number; above it, `tot
 PAGE_DEPTH_MAX = 10_000  # items that can be reached by `page`; `cursor` has no limit
 SEARCH_CONSIDERED_MAX = 2000  # the newest matches, which are ranked and counted in facets
 SEARCH_QUERY_MAX_LENGTH = 200
+PEOPLE_SEARCH_MIN_LENGTH = 2
+PEOPLE_FOUND_MAX = 500  # of people who have a name in common, which are ranked
 PRICE_FACETS = [100, 250, 500, 1000, 2500, 5000, 10_000]
 THUMBNAIL_SIDE = 480
 CATEGORIES_CACHE_TTL = timedelta(minutes=5)
