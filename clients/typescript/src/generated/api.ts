@@ -13,7 +13,7 @@ export interface paths {
             cookie?: never;
         };
         /** List the people you have blocked */
-        get: operations["auth_blocks_retrieve"];
+        get: operations["listBlockedPeople"];
         put?: never;
         post?: never;
         delete?: never;
@@ -35,7 +35,7 @@ export interface paths {
          * Change your password
          * @description Ends every login, closes every socket, and returns a new login for this client.
          */
-        post: operations["auth_change_password_create"];
+        post: operations["changePassword"];
         delete?: never;
         options?: never;
         head?: never;
@@ -55,7 +55,7 @@ export interface paths {
          * Log in by email, username or phone
          * @description The base of views that need no login; an expired token in the header is ignored, not refused.
          */
-        post: operations["auth_login_create"];
+        post: operations["logIn"];
         delete?: never;
         options?: never;
         head?: never;
@@ -75,7 +75,7 @@ export interface paths {
          * End one login
          * @description Ends the login of the refresh token, or else of the access token in the header, and closes its sockets.
          */
-        post: operations["auth_logout_create"];
+        post: operations["logOut"];
         delete?: never;
         options?: never;
         head?: never;
@@ -95,7 +95,7 @@ export interface paths {
          * End every login
          * @description Revokes every access and refresh token and closes every socket.
          */
-        post: operations["auth_logout_all_create"];
+        post: operations["logOutEverywhere"];
         delete?: never;
         options?: never;
         head?: never;
@@ -110,21 +110,21 @@ export interface paths {
             cookie?: never;
         };
         /** Show your account */
-        get: operations["auth_me_retrieve"];
+        get: operations["getMyAccount"];
         put?: never;
         post?: never;
         /**
-         * Delete your account
-         * @description This cannot be undone. Other people keep your messages and sales, without your name.
+         * Delete your account, with a body that not every HTTP client can send
+         * @description The same as `POST /api/v1/auth/me/delete`.
          */
-        delete: operations["auth_me_destroy"];
+        delete: operations["deleteMyAccountByDelete"];
         options?: never;
         head?: never;
         /**
          * Change your account
          * @description A new email or phone requires `current_password` and has to be verified again.
          */
-        patch: operations["auth_me_partial_update"];
+        patch: operations["updateMyAccount"];
         trace?: never;
     };
     "/auth/me/avatar": {
@@ -137,9 +137,29 @@ export interface paths {
         get?: never;
         put?: never;
         /** Upload your avatar */
-        post: operations["auth_me_avatar_create"];
+        post: operations["uploadAvatar"];
         /** Remove your avatar */
-        delete: operations["auth_me_avatar_destroy"];
+        delete: operations["removeAvatar"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/me/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete your account
+         * @description This cannot be undone. Other people keep your messages and sales, without your name.
+         */
+        post: operations["deleteMyAccount"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -153,7 +173,7 @@ export interface paths {
             cookie?: never;
         };
         /** List the people you have muted */
-        get: operations["auth_mutes_retrieve"];
+        get: operations["listMutedPeople"];
         put?: never;
         post?: never;
         delete?: never;
@@ -175,7 +195,7 @@ export interface paths {
          * Exchange a refresh token for a new pair
          * @description A refresh token can be used once. If the response was lost, the same request returns the same refresh token again, until that or an access token issued with it was used; after that it ends the login. Earlier access tokens stay valid until they expire.
          */
-        post: operations["auth_refresh_create"];
+        post: operations["refreshTokens"];
         delete?: never;
         options?: never;
         head?: never;
@@ -195,7 +215,7 @@ export interface paths {
          * Register
          * @description The same request with the same `Idempotency-Key` returns the same tokens until one of them was used, and after that 409 (`registration_replayed`).
          */
-        post: operations["auth_register_create"];
+        post: operations["register"];
         delete?: never;
         options?: never;
         head?: never;
@@ -215,7 +235,7 @@ export interface paths {
          * Set a new password with a one-time code
          * @description Ends every login, and removes the account's other contact if that is not confirmed.
          */
-        post: operations["auth_reset_password_create"];
+        post: operations["resetPassword"];
         delete?: never;
         options?: never;
         head?: never;
@@ -235,7 +255,7 @@ export interface paths {
          * Send a one-time code
          * @description The response is the same whether or not an account has this email or phone.
          */
-        post: operations["auth_send_otp_create"];
+        post: operations["sendOneTimeCode"];
         delete?: never;
         options?: never;
         head?: never;
@@ -255,7 +275,7 @@ export interface paths {
          * Verify a one-time code
          * @description Confirms the email or phone. An account's first contact needs no login. To confirm a second one, send the account's access token: without it, a contact that was never confirmed is removed from an account that has a confirmed one (`contact_released`).
          */
-        post: operations["auth_verify_otp_create"];
+        post: operations["verifyOneTimeCode"];
         delete?: never;
         options?: never;
         head?: never;
@@ -275,7 +295,7 @@ export interface paths {
          * Get a ticket for one socket handshake
          * @description For browsers: connect once to `/ws/?ticket=…` before the ticket expires.
          */
-        post: operations["auth_ws_ticket_create"];
+        post: operations["createSocketTicket"];
         delete?: never;
         options?: never;
         head?: never;
@@ -293,7 +313,7 @@ export interface paths {
          * Count what waits for you
          * @description The numbers on the app's tabs in one answer. The number on its icon, which also comes with every push, is `unread_notifications`.
          */
-        get: operations["badges_retrieve"];
+        get: operations["getBadges"];
         put?: never;
         post?: never;
         delete?: never;
@@ -310,7 +330,7 @@ export interface paths {
             cookie?: never;
         };
         /** The 12 categories, with counts */
-        get: operations["categories_list"];
+        get: operations["listCategories"];
         put?: never;
         post?: never;
         delete?: never;
@@ -327,7 +347,7 @@ export interface paths {
             cookie?: never;
         };
         /** One category, with counts */
-        get: operations["categories_retrieve"];
+        get: operations["getCategory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -347,13 +367,13 @@ export interface paths {
          * List your conversations, latest first
          * @description The current user's conversations.
          */
-        get: operations["conversations_list"];
+        get: operations["listConversations"];
         put?: never;
         /**
          * Open a conversation
          * @description There is one per buyer, seller and product: 201 if it is new, 200 if it exists. The product's seller is the seller; without a product, the person who opens it is the buyer. The `initial_message` is sent in both cases, but the same text only once within 10 seconds.
          */
-        post: operations["conversations_create"];
+        post: operations["openConversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -371,7 +391,7 @@ export interface paths {
          * Show a conversation
          * @description The current user's conversations.
          */
-        get: operations["conversations_retrieve"];
+        get: operations["getConversation"];
         put?: never;
         post?: never;
         delete?: never;
@@ -393,7 +413,7 @@ export interface paths {
          * Archive a conversation
          * @description A new message unarchives it.
          */
-        post: operations["conversations_archive_create"];
+        post: operations["archiveConversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -413,7 +433,7 @@ export interface paths {
          * Send a picture
          * @description JPEG, PNG, WebP or HEIC of at most 10 MB; it is re-encoded without its metadata.
          */
-        post: operations["conversations_images_create"];
+        post: operations["sendPicture"];
         delete?: never;
         options?: never;
         head?: never;
@@ -429,15 +449,15 @@ export interface paths {
         };
         /**
          * List messages
-         * @description In the order they were written: the first ones after `after_seq`, or the latest before `before_seq`, or else the latest. Does not mark them as read.
+         * @description In the order they were written: the first ones after `after_seq`, or the latest before `before_seq`, or else the latest. With `changed_after`, only those that were edited or deleted since then. Does not mark them as read.
          */
-        get: operations["conversations_messages_list"];
+        get: operations["listMessages"];
         put?: never;
         /**
          * Send a message
          * @description A text, or the URL of a picture that you uploaded. A repeated `client_message_id` returns the first message.
          */
-        post: operations["conversations_messages_create"];
+        post: operations["sendMessage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -458,14 +478,14 @@ export interface paths {
          * Delete a message
          * @description One that you sent, within 15 minutes. It stays in the list without its content, and an uploaded picture is deleted. Both people get `message:deleted`.
          */
-        delete: operations["conversations_messages_destroy"];
+        delete: operations["deleteMessage"];
         options?: never;
         head?: never;
         /**
          * Edit a message
          * @description The text of one that you sent, within 15 minutes. Both people get `message:edited`.
          */
-        patch: operations["conversations_messages_partial_update"];
+        patch: operations["editMessage"];
         trace?: never;
     };
     "/conversations/{conversation_id}/read": {
@@ -481,7 +501,7 @@ export interface paths {
          * Mark messages as read
          * @description Up to and including `up_to_seq`, or to the end. Both people get `messages:read`.
          */
-        post: operations["conversations_read_create"];
+        post: operations["markConversationRead"];
         delete?: never;
         options?: never;
         head?: never;
@@ -501,7 +521,7 @@ export interface paths {
          * Unarchive a conversation
          * @description The current user's conversations.
          */
-        post: operations["conversations_unarchive_create"];
+        post: operations["unarchiveConversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -519,7 +539,7 @@ export interface paths {
          * Count your unread messages
          * @description The current user's conversations.
          */
-        get: operations["conversations_unread_count_retrieve"];
+        get: operations["countUnreadMessages"];
         put?: never;
         post?: never;
         delete?: never;
@@ -539,13 +559,13 @@ export interface paths {
          * List your devices
          * @description The phones and browsers that your pushes go to.
          */
-        get: operations["devices_list"];
+        get: operations["listDevices"];
         put?: never;
         /**
          * Register this device for pushes
          * @description Call it at each start of the app and whenever the token changes: 201 if it is new, otherwise 200. A token that another account has registered moves to you. Of more than 25 devices, the one unused longest goes. Logging out takes the device out.
          */
-        post: operations["devices_create"];
+        post: operations["registerDevice"];
         delete?: never;
         options?: never;
         head?: never;
@@ -566,7 +586,7 @@ export interface paths {
          * Take a device out
          * @description The phones and browsers that your pushes go to.
          */
-        delete: operations["devices_destroy"];
+        delete: operations["removeDevice"];
         options?: never;
         head?: never;
         patch?: never;
@@ -583,7 +603,7 @@ export interface paths {
          * Show the key for Web Push
          * @description A browser subscribes with it. Null where Web Push is not set up.
          */
-        get: operations["devices_web_push_key_retrieve"];
+        get: operations["getWebPushKey"];
         put?: never;
         post?: never;
         delete?: never;
@@ -600,7 +620,7 @@ export interface paths {
             cookie?: never;
         };
         /** List your favourites, last added first */
-        get: operations["favorites_retrieve"];
+        get: operations["listFavorites"];
         put?: never;
         post?: never;
         delete?: never;
@@ -620,7 +640,7 @@ export interface paths {
          * The Community feed: what is for sale around a place
          * @description Distances are geodesic and measured to a point near the product's, at most 250 m from it, that never changes: the exact one is the seller's.
          */
-        get: operations["feeds_community_retrieve"];
+        get: operations["listCommunityFeed"];
         put?: never;
         post?: never;
         delete?: never;
@@ -640,7 +660,7 @@ export interface paths {
          * The Discover feed: products with video, live ones first
          * @description A public list.
          */
-        get: operations["feeds_discover_retrieve"];
+        get: operations["listDiscoverFeed"];
         put?: never;
         post?: never;
         delete?: never;
@@ -660,7 +680,7 @@ export interface paths {
          * List your notifications, latest first
          * @description The current user's notifications; the event `notification:new` announces new ones.
          */
-        get: operations["notifications_list"];
+        get: operations["listNotifications"];
         put?: never;
         post?: never;
         delete?: never;
@@ -683,7 +703,7 @@ export interface paths {
          * Delete a notification
          * @description The current user's notifications; the event `notification:new` announces new ones.
          */
-        delete: operations["notifications_destroy"];
+        delete: operations["deleteNotification"];
         options?: never;
         head?: never;
         patch?: never;
@@ -702,7 +722,7 @@ export interface paths {
          * Mark a notification as read
          * @description The current user's notifications; the event `notification:new` announces new ones.
          */
-        post: operations["notifications_read_one"];
+        post: operations["markNotificationRead"];
         delete?: never;
         options?: never;
         head?: never;
@@ -722,7 +742,7 @@ export interface paths {
          * Mark notifications as read
          * @description Those with these `ids`, or `all`. Ids of other people's notifications are ignored.
          */
-        post: operations["notifications_read_create"];
+        post: operations["markNotificationsRead"];
         delete?: never;
         options?: never;
         head?: never;
@@ -740,7 +760,7 @@ export interface paths {
          * Show your settings of notifications
          * @description What you want to hear of, where and when.
          */
-        get: operations["notifications_settings_retrieve"];
+        get: operations["getNotificationSettings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -750,7 +770,7 @@ export interface paths {
          * Change your settings of notifications
          * @description Only what is sent changes. In quiet hours, by the clock of `time_zone`, pushes wait for their end. The language is that of your account (`PATCH /auth/me`).
          */
-        patch: operations["notifications_settings_partial_update"];
+        patch: operations["updateNotificationSettings"];
         trace?: never;
     };
     "/notifications/unread-count": {
@@ -764,7 +784,7 @@ export interface paths {
          * Count your unread notifications
          * @description The current user's notifications; the event `notification:new` announces new ones.
          */
-        get: operations["notifications_unread_count_retrieve"];
+        get: operations["countUnreadNotifications"];
         put?: never;
         post?: never;
         delete?: never;
@@ -784,13 +804,13 @@ export interface paths {
          * List your offers, newest first
          * @description The offers that the user made or received.
          */
-        get: operations["offers_list"];
+        get: operations["listOffers"];
         put?: never;
         /**
          * Make an offer
          * @description The price can't be above the asking price. The offer replaces your earlier pending offer on the product, or answers the seller's pending counter-offer. The seller's auto-accept price may accept it at once: see `status`. Errors: 403 `own_product`, 409 `offers_disabled` or `product_not_available`, 429 after five offers a day on one product.
          */
-        post: operations["offers_create"];
+        post: operations["makeOffer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -808,7 +828,7 @@ export interface paths {
          * Show an offer
          * @description The offers that the user made or received.
          */
-        get: operations["offers_retrieve"];
+        get: operations["getOffer"];
         put?: never;
         post?: never;
         delete?: never;
@@ -830,7 +850,7 @@ export interface paths {
          * Accept an offer made to you
          * @description The product is sold, a transaction is created and every other offer is declined. One of several concurrent requests succeeds. The others get 409 with the offer's new status (`offer_accepted`, `offer_withdrawn`, `offer_expired`, …), `product_not_available` or `price_lowered`.
          */
-        post: operations["offers_accept_create"];
+        post: operations["acceptOfferByPost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -838,7 +858,7 @@ export interface paths {
          * Accept an offer made to you
          * @description The product is sold, a transaction is created and every other offer is declined. One of several concurrent requests succeeds. The others get 409 with the offer's new status (`offer_accepted`, `offer_withdrawn`, `offer_expired`, …), `product_not_available` or `price_lowered`.
          */
-        patch: operations["offers_accept_partial_update"];
+        patch: operations["acceptOffer"];
         trace?: never;
     };
     "/offers/{offer_id}/counter": {
@@ -854,7 +874,7 @@ export interface paths {
          * Answer an offer made to you with another price
          * @description Closes that offer and returns the new one, which the other side may accept, decline or counter.
          */
-        post: operations["offers_counter_create"];
+        post: operations["counterOfferByPost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -862,7 +882,7 @@ export interface paths {
          * Answer an offer made to you with another price
          * @description Closes that offer and returns the new one, which the other side may accept, decline or counter.
          */
-        patch: operations["offers_counter_partial_update"];
+        patch: operations["counterOffer"];
         trace?: never;
     };
     "/offers/{offer_id}/decline": {
@@ -878,7 +898,7 @@ export interface paths {
          * Decline an offer made to you
          * @description The offers that the user made or received.
          */
-        post: operations["offers_decline_create"];
+        post: operations["declineOfferByPost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -886,7 +906,7 @@ export interface paths {
          * Decline an offer made to you
          * @description The offers that the user made or received.
          */
-        patch: operations["offers_decline_partial_update"];
+        patch: operations["declineOffer"];
         trace?: never;
     };
     "/offers/{offer_id}/withdraw": {
@@ -902,7 +922,7 @@ export interface paths {
          * Withdraw your own offer
          * @description The offers that the user made or received.
          */
-        post: operations["offers_withdraw_create"];
+        post: operations["withdrawOfferByPost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -910,7 +930,7 @@ export interface paths {
          * Withdraw your own offer
          * @description The offers that the user made or received.
          */
-        patch: operations["offers_withdraw_partial_update"];
+        patch: operations["withdrawOffer"];
         trace?: never;
     };
     "/products": {
@@ -926,7 +946,7 @@ export interface paths {
          * Put a product on sale
          * @description For sellers, who may have 50 active products (409 `active_products_limit`). The Community feed requires a `location` and its fee is 5 %. The Discover feed requires a `video_url` and its fee is 15 %.
          */
-        post: operations["products_create"];
+        post: operations["createProduct"];
         delete?: never;
         options?: never;
         head?: never;
@@ -941,21 +961,21 @@ export interface paths {
             cookie?: never;
         };
         /** Show a product */
-        get: operations["products_retrieve"];
+        get: operations["getProduct"];
         put?: never;
         post?: never;
         /**
          * Delete your product
          * @description Removes the product from all lists and declines pending offers on it. 409 for a reserved or sold product.
          */
-        delete: operations["products_destroy"];
+        delete: operations["deleteProduct"];
         options?: never;
         head?: never;
         /**
          * Change your product
          * @description Takes any fields of a new product. The fee is computed again. 409 for a reserved or sold product.
          */
-        patch: operations["products_partial_update"];
+        patch: operations["updateProduct"];
         trace?: never;
     };
     "/products/{product_id}/favorite": {
@@ -968,9 +988,9 @@ export interface paths {
         get?: never;
         put?: never;
         /** Add a product to your favourites */
-        post: operations["products_favorite_create"];
+        post: operations["addFavorite"];
         /** Remove a product from your favourites */
-        delete: operations["products_favorite_destroy"];
+        delete: operations["removeFavorite"];
         options?: never;
         head?: never;
         patch?: never;
@@ -984,7 +1004,7 @@ export interface paths {
             cookie?: never;
         };
         /** List similar products */
-        get: operations["products_similar_list"];
+        get: operations["listSimilarProducts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1004,7 +1024,7 @@ export interface paths {
          * Search by words, in Arabic and English, with facets
          * @description `q` understands "quoted phrases", `or` and `-without`. Of something very common the freshest matches are ranked and counted: `total_is_exact` is false then.
          */
-        get: operations["search_retrieve"];
+        get: operations["searchProducts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1024,7 +1044,7 @@ export interface paths {
          * Complete what somebody is typing
          * @description A public list.
          */
-        get: operations["search_suggest_retrieve"];
+        get: operations["suggestSearches"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1044,13 +1064,13 @@ export interface paths {
          * List streams
          * @description Returns the streams you may watch, or with `mine` your own, newest first.
          */
-        get: operations["streams_list"];
+        get: operations["listStreams"];
         put?: never;
         /**
          * Create a scheduled stream
          * @description For sellers. `product_ids` are up to 50 of your own available products, in the order in which they are shown.
          */
-        post: operations["streams_create"];
+        post: operations["createStream"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1068,7 +1088,7 @@ export interface paths {
          * Show a stream
          * @description The user's own streams, and those the user may watch; guests read those for everyone.
          */
-        get: operations["streams_retrieve"];
+        get: operations["getStream"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1088,7 +1108,7 @@ export interface paths {
          * Show a stream's analytics
          * @description For the stream's seller, also while it is live.
          */
-        get: operations["streams_analytics_retrieve"];
+        get: operations["getStreamAnalytics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1110,7 +1130,7 @@ export interface paths {
          * Cancel a scheduled stream
          * @description The user's own streams, and those the user may watch; guests read those for everyone.
          */
-        post: operations["streams_cancel_create"];
+        post: operations["cancelStream"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1128,7 +1148,7 @@ export interface paths {
          * Read the chat
          * @description Returns the first messages after `after_seq` or the last messages before `before_seq`; without both, the latest messages. They are always in order, oldest first.
          */
-        get: operations["streams_chat_list"];
+        get: operations["listStreamChat"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1138,7 +1158,7 @@ export interface paths {
          * Change the chat's rules
          * @description For the host and moderators: turns the chat on or off, and sets slow mode to 3 to 120 seconds (0 is off).
          */
-        patch: operations["streams_chat_partial_update"];
+        patch: operations["updateChatRules"];
         trace?: never;
     };
     "/streams/{stream_id}/chat/{message_id}": {
@@ -1155,7 +1175,7 @@ export interface paths {
          * Delete a message
          * @description Deletes one of your own messages, or any message if you are the host or a moderator. The room gets `chat:deleted`.
          */
-        delete: operations["streams_chat_destroy"];
+        delete: operations["deleteChatMessage"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1172,13 +1192,13 @@ export interface paths {
          * List a stream's clips
          * @description Newest first. The seller sees all of them, everybody else those that are ready.
          */
-        get: operations["streams_clips_list"];
+        get: operations["listClips"];
         put?: never;
         /**
          * Make a clip
          * @description For the stream's seller: cuts 1 to 60 seconds out of a live stream, or of a replay that is ready. It takes some seconds until the clip is `ready`. A stream can have 20.
          */
-        post: operations["streams_clips_create"];
+        post: operations["createClip"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1196,14 +1216,14 @@ export interface paths {
          * Show a clip
          * @description The clips of a stream; guests see those of a stream for everyone.
          */
-        get: operations["streams_clips_retrieve"];
+        get: operations["getClip"];
         put?: never;
         post?: never;
         /**
          * Delete a clip
          * @description For the stream's seller.
          */
-        delete: operations["streams_clips_destroy"];
+        delete: operations["deleteClip"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1222,7 +1242,7 @@ export interface paths {
          * End a live stream
          * @description The user's own streams, and those the user may watch; guests read those for everyone.
          */
-        post: operations["streams_end_create"];
+        post: operations["endStream"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1242,7 +1262,7 @@ export interface paths {
          * Go live
          * @description The stream key is shown only once. `notificationsSent` is the number of people who are being notified: followers at most once in 10 minutes, people nearby once in 12 hours.
          */
-        post: operations["streams_go_live_create"];
+        post: operations["goLive"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1260,7 +1280,7 @@ export interface paths {
          * Show what the encoder sends
          * @description For the stream's seller. `stream:health` sends the same every 2 s.
          */
-        get: operations["streams_health_retrieve"];
+        get: operations["getStreamHealth"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1282,7 +1302,7 @@ export interface paths {
          * Add a moderator
          * @description The chat of a stream; guests read that of a stream for everyone.
          */
-        post: operations["streams_moderators_create"];
+        post: operations["addModerator"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1303,7 +1323,7 @@ export interface paths {
          * Remove a moderator
          * @description The chat of a stream; guests read that of a stream for everyone.
          */
-        delete: operations["streams_moderators_destroy"];
+        delete: operations["removeModerator"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1322,7 +1342,7 @@ export interface paths {
          * Mute a viewer
          * @description For the host and moderators. A muted viewer can watch but not write.
          */
-        post: operations["streams_mutes_create"];
+        post: operations["muteViewer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1343,7 +1363,7 @@ export interface paths {
          * Unmute a viewer
          * @description The chat of a stream; guests read that of a stream for everyone.
          */
-        delete: operations["streams_mutes_destroy"];
+        delete: operations["unmuteViewer"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1362,12 +1382,12 @@ export interface paths {
          * Add a product to a stream
          * @description Adds one of your own products to a scheduled or live stream. Adding it again changes nothing.
          */
-        post: operations["streams_products_create"];
+        post: operations["addStreamProduct"];
         /**
          * Remove a product from a stream
          * @description The products in a stream.
          */
-        delete: operations["streams_products_destroy"];
+        delete: operations["removeStreamProduct"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1386,7 +1406,7 @@ export interface paths {
          * Count a tap on a product
          * @description Send this when a viewer taps the product, live or in the replay. A person counts once.
          */
-        post: operations["streams_products_click_create"];
+        post: operations["countProductClick"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1406,7 +1426,7 @@ export interface paths {
          * Tag a product in the video
          * @description The room gets `product:tagged`. Every tag is kept for the replay.
          */
-        post: operations["streams_products_tag_create"];
+        post: operations["tagProduct"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1424,7 +1444,7 @@ export interface paths {
          * Show the replay
          * @description Returns the video, with chat messages and tags at their positions in it. `state` is `waiting`, `processing`, `ready`, `failed`, `empty` or `withdrawn`. 404 if the stream wasn't to be recorded.
          */
-        get: operations["streams_replay_retrieve"];
+        get: operations["getReplay"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1446,7 +1466,7 @@ export interface paths {
          * Replace the stream key
          * @description For a live stream. The encoder with the old key is disconnected and has 60 s to reconnect with the new one.
          */
-        post: operations["streams_rotate_key_create"];
+        post: operations["rotateStreamKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1470,7 +1490,7 @@ export interface paths {
          * Change a scheduled stream
          * @description The user's own streams, and those the user may watch; guests read those for everyone.
          */
-        patch: operations["streams_settings_partial_update"];
+        patch: operations["updateStreamSettings"];
         trace?: never;
     };
     "/streams/live": {
@@ -1484,7 +1504,7 @@ export interface paths {
          * List live streams
          * @description Returns the live streams you may watch, the most watched first.
          */
-        get: operations["streams_live_retrieve"];
+        get: operations["listLiveStreams"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1504,7 +1524,7 @@ export interface paths {
          * List your transactions, newest first
          * @description The user's sales and purchases.
          */
-        get: operations["transactions_list"];
+        get: operations["listTransactions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1524,7 +1544,7 @@ export interface paths {
          * Show a transaction
          * @description The user's sales and purchases.
          */
-        get: operations["transactions_retrieve"];
+        get: operations["getTransaction"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1546,7 +1566,7 @@ export interface paths {
          * Cancel a pending transaction
          * @description Either side may cancel. The product is on sale again, unless it was hidden or deleted. If its seller has 50 active products, it is `inactive` until there is room.
          */
-        post: operations["transactions_cancel_create"];
+        post: operations["cancelTransactionByPost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1554,7 +1574,7 @@ export interface paths {
          * Cancel a pending transaction
          * @description Either side may cancel. The product is on sale again, unless it was hidden or deleted. If its seller has 50 active products, it is `inactive` until there is room.
          */
-        patch: operations["transactions_cancel_partial_update"];
+        patch: operations["cancelTransaction"];
         trace?: never;
     };
     "/uploads/images": {
@@ -1570,7 +1590,27 @@ export interface paths {
          * Upload an image
          * @description Send a JPEG, PNG, WebP or HEIC of at most 10 MB in the form field `image`, and use the returned `url` in `image_urls`. The image is encoded again, without metadata such as its location.
          */
-        post: operations["uploads_images_create"];
+        post: operations["uploadImage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search people by name and username
+         * @description Each word of `q` must begin a word of the name or username. The person with exactly this username comes first, then people you follow. At most 500 are found.
+         */
+        get: operations["searchPeople"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1585,7 +1625,7 @@ export interface paths {
             cookie?: never;
         };
         /** Show a person's profile */
-        get: operations["users_retrieve"];
+        get: operations["getProfile"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1607,9 +1647,9 @@ export interface paths {
          * Block a person
          * @description Hides you and this person from each other everywhere.
          */
-        post: operations["users_block_create"];
+        post: operations["blockPerson"];
         /** Unblock a person */
-        delete: operations["users_block_destroy"];
+        delete: operations["unblockPerson"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1625,9 +1665,9 @@ export interface paths {
         get?: never;
         put?: never;
         /** Follow a person */
-        post: operations["users_follow_create"];
+        post: operations["followPerson"];
         /** Unfollow a person */
-        delete: operations["users_follow_destroy"];
+        delete: operations["unfollowPerson"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1641,7 +1681,7 @@ export interface paths {
             cookie?: never;
         };
         /** List a person's followers */
-        get: operations["users_followers_retrieve"];
+        get: operations["listFollowers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1658,7 +1698,7 @@ export interface paths {
             cookie?: never;
         };
         /** List the people a person follows */
-        get: operations["users_following_retrieve"];
+        get: operations["listFollowing"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1680,9 +1720,9 @@ export interface paths {
          * Mute a person
          * @description You get no notifications of what this person does. Messages and offers still arrive.
          */
-        post: operations["users_mute_create"];
+        post: operations["mutePerson"];
         /** Unmute a person */
-        delete: operations["users_mute_destroy"];
+        delete: operations["unmutePerson"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1699,7 +1739,27 @@ export interface paths {
          * List a seller's products, newest first
          * @description If you are the seller, the list includes sold, reserved and hidden products.
          */
-        get: operations["users_products_retrieve"];
+        get: operations["listProductsOfSeller"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/by-username/{username}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a person's profile by username
+         * @description With or without a leading `@`, in capital or small letters.
+         */
+        get: operations["getProfileByUsername"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1713,26 +1773,20 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @description A stream's analytics (contract 4.9). */
-        AnalyticsOutput: {
-            basicStats: components["schemas"]["BasicStatsOutput"];
-            engagement: components["schemas"]["EngagementOutput"];
-            products: components["schemas"]["ProductFiguresOutput"][];
-            revenue: components["schemas"]["RevenueOutput"];
-            geography: components["schemas"]["GeographyOutput"];
-            viewersPerMinute: components["schemas"]["MinuteOutput"][];
+        StreamAnalytics: {
+            basicStats: components["schemas"]["BasicStats"];
+            engagement: components["schemas"]["Engagement"];
+            products: components["schemas"]["ProductFigures"][];
+            revenue: components["schemas"]["Revenue"];
+            geography: components["schemas"]["Geography"];
+            viewersPerMinute: components["schemas"]["ViewersInMinute"][];
         };
-        ArchivedOutput: {
+        ArchivedConversation: {
             /** Format: uuid */
             conversation_id: string;
             is_archived: boolean;
         };
-        /**
-         * @description * `everyone` - Everyone
-         *     * `followers` - Followers
-         * @enum {string}
-         */
-        AudienceEnum: "everyone" | "followers";
-        AudioHealthOutput: {
+        AudioHealth: {
             codec: string;
             /** @description Hz */
             sampleRate: number;
@@ -1740,13 +1794,13 @@ export interface components {
             /** @description Bits a second, over 5 s */
             bitrate: number;
         };
-        BadgesOutput: {
+        Badges: {
             unread_messages: number;
             unread_notifications: number;
             /** @description Those that wait for your answer */
             open_offers: number;
         };
-        BasicStatsOutput: {
+        BasicStats: {
             /** @description Seconds */
             duration: number;
             peakViewers: number;
@@ -1755,16 +1809,16 @@ export interface components {
             averageWatchTime: number | null;
             notificationsSent: number;
         };
-        /** @description The base of each list's shape, which adds `items`. */
-        BlockedPageOutput: {
+        /** @description One page of a list. */
+        BlockedPage: {
             page: number;
             per_page: number;
             total: number;
             has_more: boolean;
-            items: components["schemas"]["PersonOutput"][];
+            items: components["schemas"]["Person"][];
         };
         /** @description A picture in responses and events whose field names are camelCase. */
-        CamelPictureOutput: {
+        CamelPicture: {
             /** @description Of the largest version */
             url: string;
             width: number | null;
@@ -1772,9 +1826,9 @@ export interface components {
             /** @description A few colours to show until it is loaded */
             blurhash: string | null;
             /** @description Up to 3, the smallest first, none wider than the picture */
-            sizes: components["schemas"]["CamelPictureSizeOutput"][];
+            sizes: components["schemas"]["CamelPictureSize"][];
         };
-        CamelPictureSizeOutput: {
+        CamelPictureSize: {
             width: number;
             /** Format: uri */
             webpUrl: string;
@@ -1784,7 +1838,7 @@ export interface components {
              */
             jpegUrl: string;
         };
-        CancelInputRequest: {
+        CancelInput: {
             /**
              * @description Shown to staff only
              * @default
@@ -1792,21 +1846,21 @@ export interface components {
             reason?: string | null;
         };
         /** @description A product in a list. */
-        CardOutput: {
+        ProductCard: {
             /** Format: uuid */
             id: string;
             title: string;
             /** Format: double */
             price: number;
-            currency: string;
+            currency: components["schemas"]["Currency"];
             category: string;
-            condition: components["schemas"]["ConditionEnum"];
-            feed_type: components["schemas"]["FeedTypeEnum"];
+            condition: components["schemas"]["Condition"];
+            feed_type: components["schemas"]["FeedType"];
             status: components["schemas"]["ProductStatus"];
             neighborhood: string;
             thumbnail_url: string | null;
             /** @description The first image, or the video's thumbnail */
-            image: components["schemas"]["PictureOutput"] | null;
+            image: components["schemas"]["Picture"] | null;
             video_url: string | null;
             is_live: boolean;
             /** Format: uuid */
@@ -1817,7 +1871,7 @@ export interface components {
             is_favorite: boolean;
             /** Format: date-time */
             created_at: string;
-            seller: components["schemas"]["SellerOutput"];
+            seller: components["schemas"]["Seller"];
             /**
              * Format: double
              * @description If the request contains a place
@@ -1825,23 +1879,23 @@ export interface components {
             distance_km?: number;
             distance_label?: string;
         };
-        /** @description The base of each list's shape, which adds `items`. */
-        CardPageOutput: {
+        /** @description One page of a list. */
+        ProductPage: {
             page: number;
             per_page: number;
             total: number;
             has_more: boolean;
-            items: components["schemas"]["CardOutput"][];
+            items: components["schemas"]["ProductCard"][];
             /** @description False if counting stopped at the limit */
             total_is_exact: boolean;
             /** @description Send it as `cursor` to get the next page */
             next_cursor: string | null;
         };
-        CategoryFacetOutput: {
+        CategoryFacet: {
             category: string;
             count: number;
         };
-        CategoryOutput: {
+        Category: {
             slug: string;
             name: string;
             name_ar: string;
@@ -1852,17 +1906,17 @@ export interface components {
             live_streams_count: number;
             active_listings_count: number;
         };
-        ChangePasswordInputRequest: {
+        ChangePasswordInput: {
             current_password: string;
             new_password: string;
         };
-        ChannelsInputRequest: {
+        ChannelsInput: {
             inbox?: boolean;
             push?: boolean;
             /** @description In the daily email of what was not read */
             email?: boolean;
         };
-        ChannelsOutput: {
+        Channels: {
             /** @description For a person, in the account's language */
             label: string;
             /** @description It can't be switched off, and is emailed at once */
@@ -1871,7 +1925,7 @@ export interface components {
             push: boolean;
             email: boolean;
         };
-        ChatMessageOutput: {
+        ChatMessage: {
             /** Format: uuid */
             messageId: string;
             /** Format: uuid */
@@ -1888,25 +1942,30 @@ export interface components {
             timestamp: string;
             clientMessageId?: string;
         };
-        ChatPageOutput: {
-            items: components["schemas"]["ChatMessageOutput"][];
+        ChatPage: {
+            items: components["schemas"]["ChatMessage"][];
             /** @description Whether there are more in the direction of reading */
             hasMore: boolean;
             lastSeq: number;
         };
-        ChatRulesOutput: {
+        ChatRulesInput: {
+            enable_chat?: boolean;
+            /** @description 0, or 3 to 120 */
+            slow_mode_seconds?: number;
+        };
+        ChatRules: {
             /** Format: uuid */
             streamId: string;
             enableChat: boolean;
             slowModeSeconds: number;
         };
-        ClickOutput: {
+        ProductClicks: {
             /** Format: uuid */
             productId: string;
             clicks: number;
         };
         /** @description Times in the video, which are those of the replay: it has no pauses. */
-        ClipInputRequest: {
+        ClipInput: {
             /** Format: double */
             start_seconds: number;
             /**
@@ -1917,24 +1976,17 @@ export interface components {
             /** @default  */
             title?: string;
         };
-        ClipListOutput: {
-            items: components["schemas"]["ClipOutput"][];
+        ClipList: {
+            items: components["schemas"]["Clip"][];
         };
-        ClipOutput: {
+        Clip: {
             /** Format: uuid */
             clipId: string;
             /** Format: uuid */
             streamId: string;
             title: string;
-            /**
-             * @description `withdrawn` with the replay, which says why
-             *
-             *     * `waiting` - waiting to be made
-             *     * `ready` - Ready
-             *     * `failed` - Failed
-             *     * `withdrawn` - nobody may see it
-             */
-            state: components["schemas"]["ClipOutputStateEnum"];
+            /** @description `withdrawn` with the replay, which says why */
+            state: components["schemas"]["ClipState"];
             /**
              * Format: double
              * @description Position in the replay
@@ -1963,59 +2015,22 @@ export interface components {
             /** Format: date-time */
             createdAt: string;
         };
-        /**
-         * @description * `waiting` - waiting to be made
-         *     * `ready` - Ready
-         *     * `failed` - Failed
-         *     * `withdrawn` - nobody may see it
-         * @enum {string}
-         */
-        ClipOutputStateEnum: "waiting" | "ready" | "failed" | "withdrawn";
-        /**
-         * @description * `accepted` - Accepted
-         *     * `declined` - Declined
-         *     * `below_minimum` - Below Minimum
-         *     * `another_offer_accepted` - Another Accepted
-         *     * `product_unavailable` - Product Unavailable
-         *     * `party_unavailable` - Party Unavailable
-         *     * `countered` - Countered
-         *     * `withdrawn` - Withdrawn
-         *     * `replaced` - Replaced
-         *     * `expired` - Expired
-         *     * `sale_cancelled` - Sale Cancelled
-         * @enum {string}
-         */
-        CloseReasonEnum: "accepted" | "declined" | "below_minimum" | "another_offer_accepted" | "product_unavailable" | "party_unavailable" | "countered" | "withdrawn" | "replaced" | "expired" | "sale_cancelled";
-        /**
-         * @description * `no_picture` - no_picture
-         *     * `no_sound` - no_sound
-         *     * `no_media` - no_media
-         *     * `keyframes_too_far` - keyframes_too_far
-         *     * `unsupported_codec` - unsupported_codec
-         *     * `clock_jumped` - clock_jumped
-         *     * `too_fast_for_connection` - too_fast_for_connection
-         *     * `storage_full` - storage_full
-         * @enum {string}
-         */
-        CodeEnum: "no_picture" | "no_sound" | "no_media" | "keyframes_too_far" | "unsupported_codec" | "clock_jumped" | "too_fast_for_connection" | "storage_full";
-        /**
-         * @description * `new` - New
-         *     * `like_new` - Like New
-         *     * `good` - Good
-         *     * `fair` - Fair
-         * @enum {string}
-         */
-        ConditionEnum: "new" | "like_new" | "good" | "fair";
-        ConditionFacetOutput: {
-            condition: string;
+        /** @enum {string} */
+        ClipState: "waiting" | "ready" | "failed" | "withdrawn";
+        /** @enum {string} */
+        CodeChannel: "email" | "phone" | "sms";
+        /** @enum {string} */
+        Condition: "new" | "like_new" | "good" | "fair";
+        ConditionFacet: {
+            condition: components["schemas"]["Condition"];
             count: number;
         };
-        /** @description A response that only confirms success. */
-        ConfirmationOutput: {
+        /** @description What was done, in words. */
+        Confirmation: {
             message: string;
         };
         /** @description A conversation, as one of its two people sees it (contract 3.1). */
-        ConversationOutput: {
+        Conversation: {
             /** Format: uuid */
             id: string;
             /** Format: uuid */
@@ -2031,55 +2046,62 @@ export interface components {
             buyer_read_seq: number;
             seller_read_seq: number;
             last_seq: number;
-            last_message: components["schemas"]["MessageOutput"] | null;
+            last_message: components["schemas"]["Message"] | null;
             /** Format: date-time */
             last_message_at: string | null;
             is_archived: boolean;
-            other_user: components["schemas"]["ConversationPartnerOutput"];
-            product: components["schemas"]["ProductCardOutput"] | null;
+            other_user: components["schemas"]["ConversationPartner"];
+            product: components["schemas"]["ProductSummary"] | null;
             /** Format: date-time */
             created_at: string;
         };
-        /** @description The base of each list's shape, which adds `items`. */
-        ConversationPageOutput: {
+        /** @description One page of a list. */
+        ConversationPage: {
             page: number;
             per_page: number;
             total: number;
             has_more: boolean;
-            items: components["schemas"]["ConversationOutput"][];
+            items: components["schemas"]["Conversation"][];
+            /** @description Send it as `cursor` to get the next page */
+            next_cursor: string | null;
         };
         /** @description The other side of a conversation, an offer or a sale. */
-        ConversationPartnerOutput: {
+        ConversationPartner: {
             /** Format: uuid */
             id: string;
             username: string;
             /** Format: uri */
             avatar_url: string | null;
-            avatar: components["schemas"]["PictureOutput"] | null;
+            avatar: components["schemas"]["Picture"] | null;
             is_verified: boolean;
             full_name: string;
             is_online: boolean;
+            /**
+             * Format: date-time
+             * @description When they were last connected; null while they are online, and if that is not known
+             */
+            last_seen: string | null;
         };
-        /**
-         * @description * `AED` - AED
-         * @enum {string}
-         */
-        CurrencyEnum: "AED";
+        /** @enum {string} */
+        Currency: "AED";
+        DeleteAccountInput: {
+            password: string;
+        };
         /** @description A `token` of FCM, or a `subscription` of a browser. */
-        DeviceInputRequest: {
-            platform: components["schemas"]["PlatformEnum"];
+        DeviceInput: {
+            platform: components["schemas"]["DevicePlatform"];
             /** @description FCM's registration token */
             token?: string;
-            subscription?: components["schemas"]["SubscriptionInputRequest"];
+            subscription?: components["schemas"]["SubscriptionInput"];
             /** @default  */
             app_version?: string;
             /** @default  */
             locale?: string;
         };
-        DeviceOutput: {
+        Device: {
             /** Format: uuid */
             id: string;
-            platform: components["schemas"]["PlatformEnum"];
+            platform: components["schemas"]["DevicePlatform"];
             app_version: string;
             locale: string;
             /** @description Registered by the login of this request */
@@ -2092,28 +2114,30 @@ export interface components {
              */
             last_used_at: string;
         };
-        /** @description The base of each list's shape, which adds `items`. */
-        DevicePageOutput: {
+        /** @description One page of a list. */
+        DevicePage: {
             page: number;
             per_page: number;
             total: number;
             has_more: boolean;
-            items: components["schemas"]["DeviceOutput"][];
+            items: components["schemas"]["Device"][];
         };
+        /** @enum {string} */
+        DevicePlatform: "fcm" | "webpush";
         /** @description The response to ending a stream (contract 4.8). */
-        EndOutput: {
+        EndedStream: {
             /** Format: uuid */
             streamId: string;
-            status: string;
+            status: components["schemas"]["StreamStatus"];
             /** @description Seconds */
             duration: number;
-            stats: components["schemas"]["EndStatsOutput"];
+            stats: components["schemas"]["EndStats"];
             /** Format: uri */
             vodUrl: string | null;
             /** Format: date-time */
             endedAt: string;
         };
-        EndStatsOutput: {
+        EndStats: {
             peakViewers: number;
             uniqueViewers: number;
             totalLikes: number;
@@ -2123,7 +2147,7 @@ export interface components {
             productsTagged: number;
             clicksOnProducts: number;
         };
-        EngagementOutput: {
+        Engagement: {
             /** @description All reactions together */
             totalLikes: number;
             /** @description Emoji → count */
@@ -2134,42 +2158,38 @@ export interface components {
             /** @description Of the seller, while the stream was live */
             newFollowers: number;
         };
-        FacetsOutput: {
-            categories: components["schemas"]["CategoryFacetOutput"][];
-            price_ranges: components["schemas"]["PriceFacetOutput"][];
-            conditions: components["schemas"]["ConditionFacetOutput"][];
+        Facets: {
+            categories: components["schemas"]["CategoryFacet"][];
+            price_ranges: components["schemas"]["PriceFacet"][];
+            conditions: components["schemas"]["ConditionFacet"][];
         };
-        FavoriteOutput: {
+        Favorite: {
             /** Format: uuid */
             product_id: string;
             is_favorite: boolean;
             favorite_count: number;
         };
-        /** @description The base of each list's shape, which adds `items`. */
-        FavoritesOutput: {
+        /** @description One page of a list. */
+        FavoritePage: {
             page: number;
             per_page: number;
             total: number;
             has_more: boolean;
-            items: components["schemas"]["CardOutput"][];
+            items: components["schemas"]["ProductCard"][];
         };
-        /**
-         * @description * `community` - Community
-         *     * `discover` - Discover
-         * @enum {string}
-         */
-        FeedTypeEnum: "community" | "discover";
-        GeographyOutput: {
-            topNeighborhoods: components["schemas"]["NeighborhoodOutput"][];
+        /** @enum {string} */
+        FeedType: "community" | "discover";
+        Geography: {
+            topNeighborhoods: components["schemas"]["Neighborhood"][];
         };
-        GoLiveInputRequest: {
+        GoLiveInput: {
             /** @default false */
             camera_ready?: boolean;
             /** @default false */
             checklist_complete?: boolean;
         };
         /** @description What the encoder sends; `video` and `audio` are null until something was measured. */
-        HealthOutput: {
+        StreamHealth: {
             /** Format: uuid */
             streamId: string;
             /** @description Whether an encoder is connected */
@@ -2181,37 +2201,39 @@ export interface components {
              * @description When the stream ends unless the lost encoder reconnects
              */
             reconnectBy: string | null;
-            video: components["schemas"]["VideoHealthOutput"] | null;
-            audio: components["schemas"]["AudioHealthOutput"] | null;
+            video: components["schemas"]["VideoHealth"] | null;
+            audio: components["schemas"]["AudioHealth"] | null;
             /** @description Since the encoder connected */
             droppedFrames: number;
             /** Format: date-time */
             lastMediaAt: string | null;
-            warnings: components["schemas"]["WarningOutput"][];
+            warnings: components["schemas"]["HealthWarning"][];
         };
+        /** @enum {string} */
+        HealthWarningCode: "no_picture" | "no_sound" | "no_media" | "keyframes_too_far" | "unsupported_codec" | "clock_jumped" | "too_fast_for_connection" | "storage_full";
         /** @description One image as `multipart/form-data`: JPEG, PNG, WebP or HEIC, at most 10 MB. */
-        ImageInputRequest: {
+        ImageInput: {
             /** Format: binary */
             image: string;
             client_message_id?: string | null;
         };
         /** @description One image as `multipart/form-data`: JPEG, PNG, WebP or HEIC, at most 10 MB. */
-        ImageUploadInputRequest: {
+        ImageUploadInput: {
             /** Format: binary */
             image: string;
         };
-        /** @description The base of each list's shape, which adds `items`. */
-        InboxOutput: {
+        /** @description One page of a list. */
+        NotificationPage: {
             page: number;
             per_page: number;
             total: number;
             has_more: boolean;
-            items: components["schemas"]["NotificationOutput"][];
+            items: components["schemas"]["InboxNotification"][];
             /** @description Send it as `cursor` to get the next page */
             next_cursor: string | null;
             unread_count: number;
         };
-        KeyOutput: {
+        StreamKey: {
             /** Format: uuid */
             streamId: string;
             rtmpUrl: string;
@@ -2220,82 +2242,80 @@ export interface components {
             /** @description Shown only once, and only to the seller */
             streamKey: string;
         };
-        KeysInputRequest: {
+        KeysInput: {
             /** @description Public key: a point on P-256, base64url */
             p256dh: string;
             /** @description 16 bytes, base64url */
             auth: string;
         };
-        /**
-         * @description * `en` - English
-         *     * `ar` - العربية
-         * @enum {string}
-         */
-        LanguageEnum: "en" | "ar";
+        /** @enum {string} */
+        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "favorite_sold" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "password_changed" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "sale_cancelled" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
+        /** @enum {string} */
+        Language: "en" | "ar";
         /** @description A person in a list of people. */
-        ListedPersonOutput: {
+        ListedPerson: {
             /** Format: uuid */
             id: string;
             username: string;
             /** Format: uri */
             avatar_url: string | null;
-            avatar: components["schemas"]["PictureOutput"] | null;
+            avatar: components["schemas"]["Picture"] | null;
             is_verified: boolean;
             full_name: string;
-            role: string;
+            role: components["schemas"]["Role"];
             has_verified_badge: boolean;
             /** @description Whether you follow them */
             is_following: boolean;
         };
         /** @description The response to going live (contract 4.3). */
-        LiveOutput: {
+        StartedStream: {
             /** Format: uuid */
             streamId: string;
-            status: string;
+            status: components["schemas"]["StreamStatus"];
             rtmpUrl: string;
             /** @description The same, encrypted, if that is offered */
             rtmpsUrl?: string;
             /** @description Shown only once, and only to the seller */
             streamKey: string;
             /** Format: uri */
-            hlsUrl: string;
+            hlsUrl: string | null;
             /** Format: uri */
-            dashUrl: string;
+            dashUrl: string | null;
             /** Format: date-time */
             startedAt: string;
             /** @description How many people are being notified */
             notificationsSent: number;
         };
-        LoginInputRequest: {
+        LoginInput: {
             /** @description Email, username or phone */
             identifier: string;
             password: string;
         };
-        LoginOutput: {
+        Login: {
             access_token: string;
             refresh_token: string;
-            token_type: string;
+            token_type: components["schemas"]["TokenType"];
             /** @description Seconds until the access token expires */
             expires_in: number;
-            user: components["schemas"]["MeOutput"];
+            user: components["schemas"]["Account"];
         };
-        LogoutInputRequest: {
+        LogoutInput: {
             /** @description Default: the login of the access token ends */
             refresh_token?: string;
         };
         /** @description Either the `ids` of some notifications, or `all`. */
-        MarkReadInputRequest: {
+        MarkReadInput: {
             ids?: string[] | null;
             /** @default false */
             all?: boolean;
         };
-        MarkReadOutput: {
+        MarkRead: {
             unread_count: number;
             /** @description Number of notifications that changed from unread to read */
             marked: number;
         };
         /** @description The current user's own account (contract 1.6). */
-        MeOutput: {
+        Account: {
             /** Format: uuid */
             id: string;
             /** Format: email */
@@ -2307,18 +2327,13 @@ export interface components {
             phone: string | null;
             is_phone_confirmed: boolean;
             full_name: string;
-            role: components["schemas"]["RoleEnum"];
-            /**
-             * @description Of notifications and emails
-             *
-             *     * `en` - English
-             *     * `ar` - العربية
-             */
-            language: components["schemas"]["LanguageEnum"];
+            role: components["schemas"]["Role"];
+            /** @description Of notifications and emails */
+            language: components["schemas"]["Language"];
             bio: string;
             /** Format: uri */
             avatar_url: string | null;
-            avatar: components["schemas"]["PictureOutput"] | null;
+            avatar: components["schemas"]["Picture"] | null;
             neighborhood: string;
             location: {
                 /** Format: double */
@@ -2338,21 +2353,18 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
-        /**
-         * @description * `text` - text
-         *     * `image` - image
-         * @enum {string}
-         */
-        MessageInputMessageTypeEnum: "text" | "image";
+        MessageEditInput: {
+            content: string;
+        };
         /** @description A message that a person sends: a text, or the URL of a picture that this person uploaded. */
-        MessageInputRequest: {
+        MessageInput: {
             /** @default text */
-            message_type?: components["schemas"]["MessageInputMessageTypeEnum"];
+            message_type?: components["schemas"]["SentMessageType"];
             content: string;
             client_message_id?: string | null;
         };
         /** @description One message (contract 3.2). */
-        MessageOutput: {
+        Message: {
             /** Format: uuid */
             id: string;
             /** Format: uuid */
@@ -2364,11 +2376,11 @@ export interface components {
              * @description Null for messages of the platform
              */
             sender_id: string | null;
-            message_type: components["schemas"]["MessageOutputMessageTypeEnum"];
+            message_type: components["schemas"]["MessageType"];
             /** @description The text, or the URL of the image; null once its sender deleted it */
             content: string | null;
             /** @description Of a message of the type `image` */
-            image: components["schemas"]["PictureOutput"] | null;
+            image: components["schemas"]["Picture"] | null;
             /** @description Details of an offer or a system message; an image's size */
             data: {
                 [key: string]: unknown;
@@ -2389,42 +2401,36 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
-        /**
-         * @description * `text` - Text
-         *     * `image` - Image
-         *     * `offer` - Offer
-         *     * `system` - System
-         * @enum {string}
-         */
-        MessageOutputMessageTypeEnum: "text" | "image" | "offer" | "system";
-        MessagesOutput: {
-            items: components["schemas"]["MessageOutput"][];
+        /** @enum {string} */
+        MessageType: "text" | "image" | "offer" | "system";
+        MessagePage: {
+            items: components["schemas"]["Message"][];
             /** @description Whether there are more messages in the query's direction */
             has_more: boolean;
             last_seq: number;
         };
-        MinuteOutput: {
+        ViewersInMinute: {
             /** Format: date-time */
             minute: string;
             viewers: number;
         };
-        /** @description The base of each list's shape, which adds `items`. */
-        MutedPageOutput: {
+        /** @description One page of a list. */
+        MutedPage: {
             page: number;
             per_page: number;
             total: number;
             has_more: boolean;
-            items: components["schemas"]["PersonOutput"][];
+            items: components["schemas"]["Person"][];
         };
-        NeighborhoodOutput: {
+        Neighborhood: {
             neighborhood: string;
             viewers: number;
         };
-        NotificationOutput: {
+        InboxNotification: {
+            /** @description What happened */
+            kind: components["schemas"]["NotificationKind"];
             /** Format: uuid */
             id: string;
-            /** @description What happened, such as message_new */
-            kind: string;
             title: string;
             body: string;
             /** @description Ids of the rows to open */
@@ -2441,30 +2447,38 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
-        NotificationSettingsOutput: {
+        NotificationSettingsInput: {
+            /** @description IANA's name, such as Asia/Dubai */
+            time_zone?: string;
+            quiet_hours?: components["schemas"]["QuietHoursInput"] | null;
+            /** @description What was not read, once a day */
+            daily_email?: boolean;
+            /** @description By the name of the kind: what changes */
+            kinds?: {
+                [key: string]: components["schemas"]["ChannelsInput"];
+            };
+        };
+        NotificationSettings: {
             time_zone: string;
-            quiet_hours: components["schemas"]["QuietHoursInput"] | null;
+            quiet_hours: components["schemas"]["QuietHours"] | null;
             /** @description False also if it was ended by a link in an email */
             daily_email: boolean;
             /** @description By the name of the kind */
             kinds: {
-                [key: string]: components["schemas"]["ChannelsOutput"];
+                [key: string]: components["schemas"]["Channels"];
             };
         };
-        NullEnum: null;
+        /** @enum {string} */
+        OfferCloseReason: "accepted" | "declined" | "below_minimum" | "another_offer_accepted" | "product_unavailable" | "party_unavailable" | "countered" | "withdrawn" | "replaced" | "expired" | "sale_cancelled";
         /** @description The price and message of an offer or counter-offer. */
-        OfferInputRequest: {
+        OfferInput: {
             /**
              * Format: double
              * @description At most the asking price
              */
             offered_price: number;
-            /**
-             * @description Must be the product's currency
-             *
-             *     * `AED` - AED
-             */
-            currency?: components["schemas"]["CurrencyEnum"] | components["schemas"]["NullEnum"];
+            /** @description Must be the product's currency */
+            currency?: components["schemas"]["Currency"] | null;
             /**
              * @description Shown to the other side
              * @default
@@ -2479,7 +2493,7 @@ export interface components {
             product_id: string;
         };
         /** @description An offer as one of its two sides sees it (contract 3.6). */
-        OfferOutput: {
+        Offer: {
             /** Format: uuid */
             id: string;
             /** Format: uuid */
@@ -2507,10 +2521,10 @@ export interface components {
              * @description The asking price when the offer was made
              */
             original_price: number;
-            currency: string;
+            currency: components["schemas"]["Currency"];
             message: string;
             status: components["schemas"]["OfferStatus"];
-            close_reason: components["schemas"]["CloseReasonEnum"] | components["schemas"]["NullEnum"];
+            close_reason: components["schemas"]["OfferCloseReason"] | null;
             /**
              * Format: uuid
              * @description The live stream it was made in
@@ -2525,29 +2539,20 @@ export interface components {
             closed_at: string | null;
             /** Format: date-time */
             created_at: string;
-            product: components["schemas"]["ProductCardOutput"];
-            other_user: components["schemas"]["OtherUserOutput"];
+            product: components["schemas"]["ProductSummary"];
+            other_user: components["schemas"]["OtherUser"];
         };
-        /** @description The base of each list's shape, which adds `items`. */
-        OfferPageOutput: {
+        /** @description One page of a list. */
+        OfferPage: {
             page: number;
             per_page: number;
             total: number;
             has_more: boolean;
-            items: components["schemas"]["OfferOutput"][];
+            items: components["schemas"]["Offer"][];
         };
-        /**
-         * @description * `pending` - Pending
-         *     * `accepted` - Accepted
-         *     * `declined` - Declined
-         *     * `countered` - Countered
-         *     * `withdrawn` - Withdrawn
-         *     * `expired` - Expired
-         *     * `cancelled` - Cancelled
-         * @enum {string}
-         */
+        /** @enum {string} */
         OfferStatus: "pending" | "accepted" | "declined" | "countered" | "withdrawn" | "expired" | "cancelled";
-        OpenConversationInputRequest: {
+        OpenConversationInput: {
             /** Format: uuid */
             other_user_id: string;
             /** Format: uuid */
@@ -2556,64 +2561,84 @@ export interface components {
             initial_message?: string | null;
         };
         /** @description The other side of a conversation, an offer or a sale. */
-        OtherUserOutput: {
+        OtherUser: {
             /** Format: uuid */
             id: string;
             username: string;
             /** Format: uri */
             avatar_url: string | null;
-            avatar: components["schemas"]["PictureOutput"] | null;
+            avatar: components["schemas"]["Picture"] | null;
             is_verified: boolean;
             full_name: string;
         };
-        OtpSentOutput: {
-            success: boolean;
+        OtpSent: {
+            /** @constant */
+            success: true;
             message: string;
             expires_in: number;
         };
-        OtpVerifiedOutput: {
-            success: boolean;
+        OtpVerified: {
+            /** @constant */
+            success: true;
             message: string;
         };
-        PatchedCancelInputRequest: {
+        /** @description One page of a list. */
+        PeoplePage: {
+            page: number;
+            per_page: number;
+            total: number;
+            has_more: boolean;
+            items: components["schemas"]["ListedPerson"][];
+        };
+        /** @description A person in a list of people. */
+        Person: {
+            /** Format: uuid */
+            id: string;
+            username: string;
+            /** Format: uri */
+            avatar_url: string | null;
+            avatar: components["schemas"]["Picture"] | null;
+            is_verified: boolean;
+            full_name: string;
+            role: components["schemas"]["Role"];
+            has_verified_badge: boolean;
+        };
+        /** @description A picture. Of one that was not uploaded here, only the address is known. */
+        Picture: {
+            /** @description Of the largest version */
+            url: string;
+            width: number | null;
+            height: number | null;
+            /** @description A few colours to show until it is loaded */
+            blurhash: string | null;
+            /** @description Up to 3, the smallest first, none wider than the picture */
+            sizes: components["schemas"]["PictureSize"][];
+        };
+        PictureSize: {
+            width: number;
+            /** Format: uri */
+            webp_url: string;
             /**
-             * @description Shown to staff only
-             * @default
+             * Format: uri
+             * @description With white in place of transparency
              */
-            reason?: string | null;
+            jpeg_url: string;
         };
-        PatchedChatRulesInputRequest: {
-            enable_chat?: boolean;
-            /** @description 0, or 3 to 120 */
-            slow_mode_seconds?: number;
-        };
-        PatchedMessageEditInputRequest: {
-            content?: string;
-        };
-        PatchedNotificationSettingsInputRequest: {
-            /** @description IANA's name, such as Asia/Dubai */
-            time_zone?: string;
-            quiet_hours?: components["schemas"]["QuietHoursInputRequest"] | null;
-            /** @description What was not read, once a day */
-            daily_email?: boolean;
-            /** @description By the name of the kind: what changes */
-            kinds?: {
-                [key: string]: components["schemas"]["ChannelsInputRequest"];
-            };
+        PriceFacet: {
+            label: string;
+            min_price: number;
+            max_price: number | null;
+            count: number;
         };
         /** @description The price and message of an offer or counter-offer. */
-        PatchedPriceInputRequest: {
+        PriceInput: {
             /**
              * Format: double
              * @description At most the asking price
              */
-            offered_price?: number;
-            /**
-             * @description Must be the product's currency
-             *
-             *     * `AED` - AED
-             */
-            currency?: components["schemas"]["CurrencyEnum"] | components["schemas"]["NullEnum"];
+            offered_price: number;
+            /** @description Must be the product's currency */
+            currency?: components["schemas"]["Currency"] | null;
             /**
              * @description Shown to the other side
              * @default
@@ -2625,16 +2650,29 @@ export interface components {
              */
             client_offer_id?: string | null;
         };
-        /** @description A product as its seller sends it. Rules about several fields are checked by the service. */
-        PatchedProductInputRequest: {
+        /** @description A short form of a product, in conversations and offers. */
+        ProductSummary: {
+            /** Format: uuid */
+            id: string;
+            title: string;
+            /** Format: double */
+            price: number;
+            currency: components["schemas"]["Currency"];
+            /** Format: uri */
+            thumbnail_url: string | null;
+            image: components["schemas"]["Picture"] | null;
+            status: components["schemas"]["ProductStatus"];
+        };
+        /** @description The fields of a product that change. */
+        ProductChangesInput: {
             title?: string;
             description?: string;
             /** Format: double */
             price?: number;
-            currency?: components["schemas"]["CurrencyEnum"];
+            currency?: components["schemas"]["Currency"];
             category?: string;
-            condition?: components["schemas"]["ConditionEnum"];
-            feed_type?: components["schemas"]["FeedTypeEnum"];
+            condition?: components["schemas"]["Condition"];
+            feed_type?: components["schemas"]["FeedType"];
             location?: {
                 /** Format: double */
                 latitude: number;
@@ -2658,145 +2696,7 @@ export interface components {
              */
             auto_accept_price?: number | null;
         };
-        PatchedProfileInputRequest: {
-            email?: string;
-            phone?: string | null;
-            username?: string;
-            full_name?: string;
-            /**
-             * @description Of notifications and emails
-             *
-             *     * `en` - English
-             *     * `ar` - العربية
-             */
-            language?: components["schemas"]["LanguageEnum"];
-            bio?: string;
-            role?: components["schemas"]["RoleEnum"];
-            neighborhood?: string;
-            /** @description Only you can see it */
-            location?: {
-                /** Format: double */
-                latitude: number;
-                /** Format: double */
-                longitude: number;
-            } | null;
-            /** @description Required for a new email or phone */
-            current_password?: string;
-        };
-        /** @description The settings of a stream, which can be changed while it is scheduled (contract 4.2). */
-        PatchedSettingsInputRequest: {
-            title?: string;
-            description?: string;
-            category?: string;
-            audience?: components["schemas"]["AudienceEnum"];
-            /** @description Minutes */
-            estimated_duration?: number;
-            /**
-             * Format: date-time
-             * @description When it is to begin, within 180 days; the followers are notified of it
-             */
-            scheduled_at?: string | null;
-            notify_followers?: boolean;
-            notify_neighborhood?: boolean;
-            enable_chat?: boolean;
-            /** @description Whether the app shows comments under the replay; stored, not enforced */
-            enable_comments?: boolean;
-            record_stream?: boolean;
-            /** @description 0, or 3 to 120 */
-            slow_mode_seconds?: number;
-        };
-        /** @description The base of each list's shape, which adds `items`. */
-        PeoplePageOutput: {
-            page: number;
-            per_page: number;
-            total: number;
-            has_more: boolean;
-            items: components["schemas"]["ListedPersonOutput"][];
-        };
-        /** @description A person in a list of people. */
-        PersonOutput: {
-            /** Format: uuid */
-            id: string;
-            username: string;
-            /** Format: uri */
-            avatar_url: string | null;
-            avatar: components["schemas"]["PictureOutput"] | null;
-            is_verified: boolean;
-            full_name: string;
-            role: string;
-            has_verified_badge: boolean;
-        };
-        /** @description A picture. Of one that was not uploaded here, only the address is known. */
-        PictureOutput: {
-            /** @description Of the largest version */
-            url: string;
-            width: number | null;
-            height: number | null;
-            /** @description A few colours to show until it is loaded */
-            blurhash: string | null;
-            /** @description Up to 3, the smallest first, none wider than the picture */
-            sizes: components["schemas"]["PictureSizeOutput"][];
-        };
-        PictureSizeOutput: {
-            width: number;
-            /** Format: uri */
-            webp_url: string;
-            /**
-             * Format: uri
-             * @description With white in place of transparency
-             */
-            jpeg_url: string;
-        };
-        /**
-         * @description * `fcm` - FCM (Android, iOS)
-         *     * `webpush` - Web Push
-         * @enum {string}
-         */
-        PlatformEnum: "fcm" | "webpush";
-        PriceFacetOutput: {
-            label: string;
-            min_price: number;
-            max_price: number | null;
-            count: number;
-        };
-        /** @description The price and message of an offer or counter-offer. */
-        PriceInputRequest: {
-            /**
-             * Format: double
-             * @description At most the asking price
-             */
-            offered_price: number;
-            /**
-             * @description Must be the product's currency
-             *
-             *     * `AED` - AED
-             */
-            currency?: components["schemas"]["CurrencyEnum"] | components["schemas"]["NullEnum"];
-            /**
-             * @description Shown to the other side
-             * @default
-             */
-            message?: string | null;
-            /**
-             * @description An id that the client chooses; repeating it returns the first offer with that id
-             * @default
-             */
-            client_offer_id?: string | null;
-        };
-        /** @description A short form of a product, in conversations and offers. */
-        ProductCardOutput: {
-            /** Format: uuid */
-            id: string;
-            title: string;
-            /** Format: double */
-            price: number;
-            currency: string;
-            /** Format: uri */
-            thumbnail_url: string;
-            image: components["schemas"]["PictureOutput"] | null;
-            status: components["schemas"]["ProductStatus"];
-        };
-        ProductFiguresOutput: {
+        ProductFigures: {
             /** Format: uuid */
             productId: string;
             title: string;
@@ -2811,15 +2711,15 @@ export interface components {
             revenue: number;
         };
         /** @description A product as its seller sends it. Rules about several fields are checked by the service. */
-        ProductInputRequest: {
+        ProductInput: {
             title: string;
             description?: string;
             /** Format: double */
             price: number;
-            currency?: components["schemas"]["CurrencyEnum"];
+            currency?: components["schemas"]["Currency"];
             category: string;
-            condition: components["schemas"]["ConditionEnum"];
-            feed_type: components["schemas"]["FeedTypeEnum"];
+            condition: components["schemas"]["Condition"];
+            feed_type: components["schemas"]["FeedType"];
             location?: {
                 /** Format: double */
                 latitude: number;
@@ -2844,21 +2744,21 @@ export interface components {
             auto_accept_price?: number | null;
         };
         /** @description A product with all its fields. Only its seller receives the last four. */
-        ProductOutput: {
+        Product: {
             /** Format: uuid */
             id: string;
             title: string;
             /** Format: double */
             price: number;
-            currency: string;
+            currency: components["schemas"]["Currency"];
             category: string;
-            condition: components["schemas"]["ConditionEnum"];
-            feed_type: components["schemas"]["FeedTypeEnum"];
+            condition: components["schemas"]["Condition"];
+            feed_type: components["schemas"]["FeedType"];
             status: components["schemas"]["ProductStatus"];
             neighborhood: string;
             thumbnail_url: string | null;
             /** @description The first image, or the video's thumbnail */
-            image: components["schemas"]["PictureOutput"] | null;
+            image: components["schemas"]["Picture"] | null;
             video_url: string | null;
             is_live: boolean;
             /** Format: uuid */
@@ -2869,7 +2769,7 @@ export interface components {
             is_favorite: boolean;
             /** Format: date-time */
             created_at: string;
-            seller: components["schemas"]["SellerOutput"];
+            seller: components["schemas"]["Seller"];
             /**
              * Format: double
              * @description If the request contains a place
@@ -2879,7 +2779,7 @@ export interface components {
             description: string;
             image_urls: string[];
             /** @description Those of `image_urls`, in the same order */
-            images: components["schemas"]["PictureOutput"][];
+            images: components["schemas"]["Picture"][];
             video_thumbnail_url: string | null;
             tags: string[];
             /** Format: double */
@@ -2903,27 +2803,39 @@ export interface components {
             auto_accept_price?: number | null;
             hidden_reason?: string;
         };
-        /**
-         * @description * `active` - Active
-         *     * `reserved` - Reserved
-         *     * `sold` - Sold
-         *     * `inactive` - Inactive
-         *     * `hidden` - Hidden
-         *     * `deleted` - Deleted
-         * @enum {string}
-         */
+        /** @enum {string} */
         ProductStatus: "active" | "reserved" | "sold" | "inactive" | "hidden" | "deleted";
+        ProfileInput: {
+            email?: string;
+            phone?: string | null;
+            username?: string;
+            full_name?: string;
+            /** @description Of notifications and emails */
+            language?: components["schemas"]["Language"];
+            bio?: string;
+            role?: components["schemas"]["Role"];
+            neighborhood?: string;
+            /** @description Only you can see it */
+            location?: {
+                /** Format: double */
+                latitude: number;
+                /** Format: double */
+                longitude: number;
+            } | null;
+            /** @description Required for a new email or phone */
+            current_password?: string;
+        };
         /** @description A person's profile as others see it: without email, phone and location. */
-        ProfileOutput: {
+        Profile: {
             /** Format: uuid */
             id: string;
             username: string;
             /** Format: uri */
             avatar_url: string | null;
-            avatar: components["schemas"]["PictureOutput"] | null;
+            avatar: components["schemas"]["Picture"] | null;
             is_verified: boolean;
             full_name: string;
-            role: string;
+            role: components["schemas"]["Role"];
             has_verified_badge: boolean;
             /** @description Whether you follow them */
             is_following: boolean;
@@ -2933,58 +2845,34 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
-        /** @description `from` is a Python keyword, so the fields are made by name. */
+        /** @description When no pushes are sent, by the clock of `time_zone`. */
         QuietHoursInput: {
-            /**
-             * Format: time
-             * @description Such as 22:00
-             */
+            /** @description Such as 22:00 */
             from: string;
-            /**
-             * Format: time
-             * @description May be past midnight
-             */
+            /** @description May be past midnight */
             until: string;
         };
-        /** @description `from` is a Python keyword, so the fields are made by name. */
-        QuietHoursInputRequest: {
-            /**
-             * Format: time
-             * @description Such as 22:00
-             */
+        /** @description When no pushes are sent, by the clock of `time_zone`. */
+        QuietHours: {
+            /** @description Such as 22:00 */
             from: string;
-            /**
-             * Format: time
-             * @description May be past midnight
-             */
+            /** @description May be past midnight */
             until: string;
         };
-        ReadInputRequest: {
+        ReadInput: {
             /** Format: int64 */
             up_to_seq?: number | null;
         };
-        ReadOutput: {
+        ReadConversation: {
             /** Format: uuid */
             conversation_id: string;
             up_to_seq: number;
             unread_count: number;
         };
-        /**
-         * @description * `unsupported_codec` - The encoder sent a format that can't be shown. Set it to H.264 video and AAC audio.
-         *     * `recording_unreadable` - What the encoder sent can't be read.
-         *     * `recording_missing` - The stream could not be recorded.
-         *     * `processing_failed` - The replay could not be made. Our staff have been told.
-         *     * `ended_by_staff` - Our staff ended this stream, so it has no replay.
-         *     * `removed_by_staff` - Our staff removed this replay.
-         *     * `account_banned` - The seller's account is banned.
-         *     * `account_deleted` - The seller's account was deleted.
-         * @enum {string}
-         */
-        ReasonEnum: "unsupported_codec" | "recording_unreadable" | "recording_missing" | "processing_failed" | "ended_by_staff" | "removed_by_staff" | "account_banned" | "account_deleted";
-        RefreshInputRequest: {
+        RefreshInput: {
             refresh_token: string;
         };
-        RegisterInputRequest: {
+        RegisterInput: {
             email: string;
             username: string;
             password: string;
@@ -2992,16 +2880,13 @@ export interface components {
             /** @default  */
             full_name?: string;
             /** @default buyer */
-            role?: components["schemas"]["RoleEnum"];
-            /**
-             * @description Of notifications and emails. Default: what `Accept-Language` prefers, else en
-             *
-             *     * `en` - English
-             *     * `ar` - العربية
-             */
-            language?: components["schemas"]["LanguageEnum"];
+            role?: components["schemas"]["Role"];
+            /** @description Of notifications and emails. Default: what `Accept-Language` prefers, else en */
+            language?: components["schemas"]["Language"];
         };
-        ReplayMessageOutput: {
+        /** @enum {string} */
+        ReplayFailure: "unsupported_codec" | "recording_unreadable" | "recording_missing" | "processing_failed" | "ended_by_staff" | "removed_by_staff" | "account_banned" | "account_deleted";
+        ReplayMessage: {
             /** Format: uuid */
             messageId: string;
             /** Format: uuid */
@@ -3023,23 +2908,12 @@ export interface components {
              */
             atSeconds: number;
         };
-        ReplayOutput: {
+        Replay: {
             /** Format: uuid */
             streamId: string;
-            state: components["schemas"]["ReplayOutputStateEnum"];
-            /**
-             * @description Why there is no replay, if `failed` or `withdrawn`
-             *
-             *     * `unsupported_codec` - The encoder sent a format that can't be shown. Set it to H.264 video and AAC audio.
-             *     * `recording_unreadable` - What the encoder sent can't be read.
-             *     * `recording_missing` - The stream could not be recorded.
-             *     * `processing_failed` - The replay could not be made. Our staff have been told.
-             *     * `ended_by_staff` - Our staff ended this stream, so it has no replay.
-             *     * `removed_by_staff` - Our staff removed this replay.
-             *     * `account_banned` - The seller's account is banned.
-             *     * `account_deleted` - The seller's account was deleted.
-             */
-            reason: components["schemas"]["ReasonEnum"] | components["schemas"]["NullEnum"];
+            state: components["schemas"]["ReplayState"];
+            /** @description Why there is no replay, if `failed` or `withdrawn` */
+            reason: components["schemas"]["ReplayFailure"] | null;
             /** @description The reason in words for the seller */
             message: string | null;
             /** @description Percent */
@@ -3055,22 +2929,14 @@ export interface components {
             posterUrl: string | null;
             /** Format: double */
             durationSeconds: number | null;
-            tags: components["schemas"]["ReplayTagOutput"][];
-            chat: components["schemas"]["ReplayMessageOutput"][];
+            tags: components["schemas"]["ReplayTag"][];
+            chat: components["schemas"]["ReplayMessage"][];
             /** @description Whether `after_seq` returns more chat messages */
             hasMoreChat: boolean;
         };
-        /**
-         * @description * `waiting` - waiting for the recording
-         *     * `processing` - Processing
-         *     * `ready` - Ready
-         *     * `failed` - Failed
-         *     * `empty` - nothing was recorded
-         *     * `withdrawn` - Withdrawn
-         * @enum {string}
-         */
-        ReplayOutputStateEnum: "waiting" | "processing" | "ready" | "failed" | "empty" | "withdrawn";
-        ReplayTagOutput: {
+        /** @enum {string} */
+        ReplayState: "waiting" | "processing" | "ready" | "failed" | "empty" | "withdrawn";
+        ReplayTag: {
             /** Format: uuid */
             productId: string;
             title: string;
@@ -3084,13 +2950,13 @@ export interface components {
              */
             atSeconds: number;
         };
-        ResetPasswordInputRequest: {
+        ResetPasswordInput: {
             /** @description Email or phone that the code was sent to */
             identifier: string;
             otp_code: string;
             new_password: string;
         };
-        RevenueOutput: {
+        Revenue: {
             totalSales: number;
             /** Format: double */
             grossRevenue: number;
@@ -3099,59 +2965,75 @@ export interface components {
             /** Format: double */
             netRevenue: number;
         };
-        /**
-         * @description * `buyer` - Buyer
-         *     * `seller` - Seller
-         * @enum {string}
-         */
-        RoleEnum: "buyer" | "seller";
-        /** @description The base of each list's shape, which adds `items`. */
-        SearchOutput: {
+        /** @enum {string} */
+        Role: "buyer" | "seller";
+        /** @description One page of a list. */
+        SearchPage: {
             page: number;
             per_page: number;
             total: number;
             has_more: boolean;
-            items: components["schemas"]["CardOutput"][];
+            items: components["schemas"]["ProductCard"][];
             /** @description False if counting stopped at the limit */
             total_is_exact: boolean;
             /** @description Send it as `cursor` to get the next page */
             next_cursor: string | null;
-            facets: components["schemas"]["FacetsOutput"];
+            facets: components["schemas"]["Facets"];
             /** @description The corrected text that was searched for, if nothing matched as typed */
             corrected_query: string | null;
         };
         /** @description A person as part of something else, such as a product's seller. */
-        SellerOutput: {
+        Seller: {
             /** Format: uuid */
             id: string;
             /** @description With a leading @ */
             username: string;
             /** Format: uri */
             avatar_url: string | null;
-            avatar: components["schemas"]["PictureOutput"] | null;
+            avatar: components["schemas"]["Picture"] | null;
             is_verified: boolean;
         };
-        SendOtpInputRequest: {
+        SendOtpInput: {
             /** @description Email or phone */
             identifier: string;
-            /**
-             * @description `sms` means the same as `phone`. Default: recognised from the identifier
-             *
-             *     * `email` - email
-             *     * `phone` - phone
-             *     * `sms` - sms
-             */
-            type?: components["schemas"]["TypeEnum"];
+            /** @description `sms` means the same as `phone`. Default: recognised from the identifier */
+            type?: components["schemas"]["CodeChannel"];
         };
+        /** @enum {string} */
+        SentMessageType: "text" | "image";
+        /** @description The settings of a stream, which can be changed while it is scheduled (contract 4.2). */
+        SettingsInput: {
+            title?: string;
+            description?: string;
+            category?: string;
+            audience?: components["schemas"]["StreamAudience"];
+            /** @description Minutes */
+            estimated_duration?: number;
+            /**
+             * Format: date-time
+             * @description When it is to begin, within 180 days; the followers are notified of it
+             */
+            scheduled_at?: string | null;
+            notify_followers?: boolean;
+            notify_neighborhood?: boolean;
+            enable_chat?: boolean;
+            /** @description Whether the app shows comments under the replay; stored, not enforced */
+            enable_comments?: boolean;
+            record_stream?: boolean;
+            /** @description 0, or 3 to 120 */
+            slow_mode_seconds?: number;
+        };
+        /** @enum {string} */
+        StreamAudience: "everyone" | "followers";
         /** @description A stream in a list. */
-        StreamCardOutput: {
+        StreamCard: {
             /** Format: uuid */
             streamId: string;
             title: string;
             description: string;
             category: string;
             status: components["schemas"]["StreamStatus"];
-            audience: components["schemas"]["AudienceEnum"];
+            audience: components["schemas"]["StreamAudience"];
             /** @description Minutes */
             estimatedDuration: number;
             productCount: number;
@@ -3159,7 +3041,7 @@ export interface components {
             peakViewers: number;
             totalLikes: number;
             chatMessages: number;
-            seller: components["schemas"]["StreamSellerOutput"];
+            seller: components["schemas"]["StreamSeller"];
             /**
              * Format: uri
              * @description While live
@@ -3198,11 +3080,11 @@ export interface components {
             endedAt: string | null;
         };
         /** @description A new stream (contract 4.1). */
-        StreamInputRequest: {
+        StreamInput: {
             title: string;
             description?: string;
             category: string;
-            audience?: components["schemas"]["AudienceEnum"];
+            audience?: components["schemas"]["StreamAudience"];
             /** @description Minutes */
             estimated_duration?: number;
             /**
@@ -3221,14 +3103,14 @@ export interface components {
             product_ids?: string[];
         };
         /** @description A stream with its settings and products. */
-        StreamOutput: {
+        LiveStream: {
             /** Format: uuid */
             streamId: string;
             title: string;
             description: string;
             category: string;
             status: components["schemas"]["StreamStatus"];
-            audience: components["schemas"]["AudienceEnum"];
+            audience: components["schemas"]["StreamAudience"];
             /** @description Minutes */
             estimatedDuration: number;
             productCount: number;
@@ -3236,7 +3118,7 @@ export interface components {
             peakViewers: number;
             totalLikes: number;
             chatMessages: number;
-            seller: components["schemas"]["StreamSellerOutput"];
+            seller: components["schemas"]["StreamSeller"];
             /**
              * Format: uri
              * @description While live
@@ -3281,27 +3163,27 @@ export interface components {
             slowModeSeconds: number;
             /** @description False if only followers may watch and you don't follow, and once the video was withdrawn */
             canWatch: boolean;
-            products: components["schemas"]["StreamProductOutput"][];
+            products: components["schemas"]["StreamProduct"][];
         };
-        /** @description The base of each list's shape, which adds `items`. */
-        StreamPageOutput: {
+        /** @description One page of a list. */
+        StreamPage: {
             page: number;
             per_page: number;
             total: number;
             has_more: boolean;
-            items: components["schemas"]["StreamCardOutput"][];
+            items: components["schemas"]["StreamCard"][];
         };
-        StreamProductOutput: {
+        StreamProduct: {
             /** Format: uuid */
             productId: string;
             title: string;
             /** Format: double */
             price: number;
-            currency: string;
+            currency: components["schemas"]["Currency"];
             /** Format: uri */
             thumbnailUrl: string | null;
-            image: components["schemas"]["CamelPictureOutput"] | null;
-            status: string;
+            image: components["schemas"]["CamelPicture"] | null;
+            status: components["schemas"]["ProductStatus"];
             position: number;
             clicks: number;
             /** Format: double */
@@ -3310,36 +3192,30 @@ export interface components {
             y: number | null;
             timestampSeconds: number | null;
         };
-        StreamSellerOutput: {
+        StreamSeller: {
             /** Format: uuid */
             userId: string;
             username: string;
             /** Format: uri */
             avatarUrl: string | null;
-            avatar: components["schemas"]["CamelPictureOutput"] | null;
+            avatar: components["schemas"]["CamelPicture"] | null;
             isVerified: boolean;
         };
-        /**
-         * @description * `scheduled` - Scheduled
-         *     * `live` - Live
-         *     * `ended` - Ended
-         *     * `cancelled` - Cancelled
-         * @enum {string}
-         */
+        /** @enum {string} */
         StreamStatus: "scheduled" | "live" | "ended" | "cancelled";
         /** @description What `JSON.stringify(subscription)` gives in a browser. */
-        SubscriptionInputRequest: {
+        SubscriptionInput: {
             /** @description Of one of the known push services */
             endpoint: string;
             /** Format: double */
             expirationTime?: number | null;
-            keys: components["schemas"]["KeysInputRequest"];
+            keys: components["schemas"]["KeysInput"];
         };
-        SuggestionsOutput: {
+        Suggestions: {
             items: string[];
         };
         /** @description The position in the video, from its top left corner, and the time in the stream (contract 4.7). */
-        TagInputRequest: {
+        TagInput: {
             /** Format: double */
             x: number;
             /** Format: double */
@@ -3347,8 +3223,10 @@ export interface components {
             /** @description Since the stream started */
             timestamp_seconds: number;
         };
+        /** @enum {string} */
+        TokenType: "bearer";
         /** @description A sale as one of its two sides sees it; the amounts never change after the offer was accepted. */
-        TransactionOutput: {
+        Transaction: {
             /** Format: uuid */
             id: string;
             /** Format: uuid */
@@ -3361,7 +3239,7 @@ export interface components {
             seller_id: string;
             /** Format: double */
             price: number;
-            currency: string;
+            currency: components["schemas"]["Currency"];
             /**
              * Format: double
              * @description 0.05 in the Community feed, 0.15 in Discover
@@ -3378,50 +3256,49 @@ export interface components {
             closed_at: string | null;
             /** Format: date-time */
             created_at: string;
-            product: components["schemas"]["ProductCardOutput"];
-            other_user: components["schemas"]["OtherUserOutput"];
+            product: components["schemas"]["ProductSummary"];
+            other_user: components["schemas"]["OtherUser"];
         };
-        /** @description The base of each list's shape, which adds `items`. */
-        TransactionPageOutput: {
+        /** @description One page of a list. */
+        TransactionPage: {
             page: number;
             per_page: number;
             total: number;
             has_more: boolean;
-            items: components["schemas"]["TransactionOutput"][];
+            items: components["schemas"]["Transaction"][];
         };
-        /**
-         * @description * `pending` - Pending
-         *     * `cancelled` - Cancelled
-         *     * `completed` - Completed
-         * @enum {string}
-         */
+        /** @enum {string} */
         TransactionStatus: "pending" | "cancelled" | "completed";
-        /**
-         * @description * `email` - email
-         *     * `phone` - phone
-         *     * `sms` - sms
-         * @enum {string}
-         */
-        TypeEnum: "email" | "phone" | "sms";
-        UnreadCountOutput: {
+        UnreadNotifications: {
             unread_count: number;
         };
-        UnreadCountsOutput: {
+        UnreadMessages: {
             /** @description Unread messages */
             unread_count: number;
             /** @description Conversations with unread messages */
             conversations: number;
         };
-        UserIdInputRequest: {
+        /** @description A picture that was uploaded here. */
+        UploadedPicture: {
+            /** @description Of the largest version */
+            url: string;
+            width: number;
+            height: number;
+            /** @description A few colours to show until it is loaded */
+            blurhash: string | null;
+            /** @description Up to 3, the smallest first, none wider than the picture */
+            sizes: components["schemas"]["PictureSize"][];
+        };
+        UserIdInput: {
             /** Format: uuid */
             user_id: string;
         };
-        VerifyOtpInputRequest: {
+        VerifyOtpInput: {
             /** @description Email or phone that the code was sent to */
             identifier: string;
             otp_code: string;
         };
-        VideoHealthOutput: {
+        VideoHealth: {
             codec: string;
             /** @description Pixels; null for a codec that isn't supported */
             width: number | null;
@@ -3440,40 +3317,401 @@ export interface components {
              */
             keyframeDistance: number | null;
         };
-        WarningOutput: {
-            code: components["schemas"]["CodeEnum"];
+        HealthWarning: {
+            code: components["schemas"]["HealthWarningCode"];
             message: string;
         };
-        WebPushKeyOutput: {
+        WebPushKey: {
             /** @description applicationServerKey of `pushManager.subscribe` */
             public_key: string | null;
         };
-        WsTicketOutput: {
+        WsTicket: {
             ticket: string;
             expires_in: number;
         };
-        Error: {
+        BlockedPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["BlockedPage"];
+        };
+        LoginResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Login"];
+        };
+        ConfirmationResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Confirmation"];
+        };
+        AccountResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Account"];
+        };
+        MutedPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["MutedPage"];
+        };
+        WsTicketResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["WsTicket"];
+        };
+        BadgesResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Badges"];
+        };
+        CategoryListResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Category"][];
+        };
+        CategoryResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Category"];
+        };
+        ConversationPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ConversationPage"];
+        };
+        ConversationResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Conversation"];
+        };
+        ArchivedConversationResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ArchivedConversation"];
+        };
+        MessageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Message"];
+        };
+        MessagePageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["MessagePage"];
+        };
+        ReadConversationResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ReadConversation"];
+        };
+        UnreadMessagesResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["UnreadMessages"];
+        };
+        DevicePageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["DevicePage"];
+        };
+        DeviceResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Device"];
+        };
+        WebPushKeyResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["WebPushKey"];
+        };
+        FavoritePageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["FavoritePage"];
+        };
+        ProductPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ProductPage"];
+        };
+        NotificationPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["NotificationPage"];
+        };
+        InboxNotificationResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["InboxNotification"];
+        };
+        MarkReadResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["MarkRead"];
+        };
+        NotificationSettingsResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["NotificationSettings"];
+        };
+        UnreadNotificationsResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["UnreadNotifications"];
+        };
+        OfferPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["OfferPage"];
+        };
+        OfferResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Offer"];
+        };
+        ProductResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Product"];
+        };
+        FavoriteResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Favorite"];
+        };
+        ProductCardListResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ProductCard"][];
+        };
+        SearchPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["SearchPage"];
+        };
+        SuggestionsResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Suggestions"];
+        };
+        StreamPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["StreamPage"];
+        };
+        LiveStreamResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["LiveStream"];
+        };
+        StreamAnalyticsResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["StreamAnalytics"];
+        };
+        ChatPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ChatPage"];
+        };
+        ChatRulesResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ChatRules"];
+        };
+        ClipListResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ClipList"];
+        };
+        ClipResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Clip"];
+        };
+        EndedStreamResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["EndedStream"];
+        };
+        StartedStreamResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["StartedStream"];
+        };
+        StreamHealthResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["StreamHealth"];
+        };
+        StreamProductResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["StreamProduct"];
+        };
+        ProductClicksResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ProductClicks"];
+        };
+        ReplayResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Replay"];
+        };
+        StreamKeyResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["StreamKey"];
+        };
+        TransactionPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["TransactionPage"];
+        };
+        TransactionResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Transaction"];
+        };
+        UploadedPictureResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["UploadedPicture"];
+        };
+        PeoplePageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["PeoplePage"];
+        };
+        ProfileResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Profile"];
+        };
+        /** @description `error.code` says what happened and never changes; `error.message` is for people. */
+        ErrorResponse: {
             /** @constant */
             success: false;
-            error: {
-                /** @description Stable; see docs/errors.md */
-                code: string;
-                /** @description For people */
-                message: string;
-                details: {
-                    [key: string]: unknown;
-                };
+            error: components["schemas"]["ErrorDetails"];
+        };
+        ErrorDetails: {
+            code: components["schemas"]["ErrorCode"];
+            /** @description For people */
+            message: string;
+            /** @description Messages per field of a `validation_error`, `retry_after` of a `rate_limited`; else mostly empty */
+            details: {
+                [key: string]: unknown;
             };
         };
+        /**
+         * @description What happened, explained in docs/errors.md. Never translated. New codes may be added: treat one that you don't know by its status.
+         * @enum {string}
+         */
+        ErrorCode: "account_banned" | "account_deleted" | "active_products_limit" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "phone_taken" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "rate_limited" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "transaction_cancelled" | "transaction_completed" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error";
     };
     responses: {
-        /** @description An error: the status gives its kind, `error.code` its cause. */
-        Error: {
+        /** @description Something in the request is missing or invalid. */
+        BadRequest: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["Error"];
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description The access token or the credentials are missing or invalid. */
+        Unauthorized: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description You may not do this. */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description There is no such thing, or you can't see it. */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description The body took too long to arrive. */
+        RequestTimeout: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description The current state does not allow this. */
+        Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description The body is too large. */
+        PayloadTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description The body has another type than described. */
+        UnsupportedMediaType: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description The `Idempotency-Key` was used with another request. */
+        IdempotencyMismatch: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description A limit is used up. */
+        TooManyRequests: {
+            headers: {
+                /** @description Seconds to wait */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description Temporarily unavailable; the request may be repeated. */
+        Unavailable: {
+            headers: {
+                /** @description Seconds to wait */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
             };
         };
     };
@@ -3482,175 +3720,245 @@ export interface components {
     headers: never;
     pathItems: never;
 }
-export type AnalyticsOutput = components['schemas']['AnalyticsOutput'];
-export type ArchivedOutput = components['schemas']['ArchivedOutput'];
-export type AudienceEnum = components['schemas']['AudienceEnum'];
-export type AudioHealthOutput = components['schemas']['AudioHealthOutput'];
-export type BadgesOutput = components['schemas']['BadgesOutput'];
-export type BasicStatsOutput = components['schemas']['BasicStatsOutput'];
-export type BlockedPageOutput = components['schemas']['BlockedPageOutput'];
-export type CamelPictureOutput = components['schemas']['CamelPictureOutput'];
-export type CamelPictureSizeOutput = components['schemas']['CamelPictureSizeOutput'];
-export type CancelInputRequest = components['schemas']['CancelInputRequest'];
-export type CardOutput = components['schemas']['CardOutput'];
-export type CardPageOutput = components['schemas']['CardPageOutput'];
-export type CategoryFacetOutput = components['schemas']['CategoryFacetOutput'];
-export type CategoryOutput = components['schemas']['CategoryOutput'];
-export type ChangePasswordInputRequest = components['schemas']['ChangePasswordInputRequest'];
-export type ChannelsInputRequest = components['schemas']['ChannelsInputRequest'];
-export type ChannelsOutput = components['schemas']['ChannelsOutput'];
-export type ChatMessageOutput = components['schemas']['ChatMessageOutput'];
-export type ChatPageOutput = components['schemas']['ChatPageOutput'];
-export type ChatRulesOutput = components['schemas']['ChatRulesOutput'];
-export type ClickOutput = components['schemas']['ClickOutput'];
-export type ClipInputRequest = components['schemas']['ClipInputRequest'];
-export type ClipListOutput = components['schemas']['ClipListOutput'];
-export type ClipOutput = components['schemas']['ClipOutput'];
-export type ClipOutputStateEnum = components['schemas']['ClipOutputStateEnum'];
-export type CloseReasonEnum = components['schemas']['CloseReasonEnum'];
-export type CodeEnum = components['schemas']['CodeEnum'];
-export type ConditionEnum = components['schemas']['ConditionEnum'];
-export type ConditionFacetOutput = components['schemas']['ConditionFacetOutput'];
-export type ConfirmationOutput = components['schemas']['ConfirmationOutput'];
-export type ConversationOutput = components['schemas']['ConversationOutput'];
-export type ConversationPageOutput = components['schemas']['ConversationPageOutput'];
-export type ConversationPartnerOutput = components['schemas']['ConversationPartnerOutput'];
-export type CurrencyEnum = components['schemas']['CurrencyEnum'];
-export type DeviceInputRequest = components['schemas']['DeviceInputRequest'];
-export type DeviceOutput = components['schemas']['DeviceOutput'];
-export type DevicePageOutput = components['schemas']['DevicePageOutput'];
-export type EndOutput = components['schemas']['EndOutput'];
-export type EndStatsOutput = components['schemas']['EndStatsOutput'];
-export type EngagementOutput = components['schemas']['EngagementOutput'];
-export type FacetsOutput = components['schemas']['FacetsOutput'];
-export type FavoriteOutput = components['schemas']['FavoriteOutput'];
-export type FavoritesOutput = components['schemas']['FavoritesOutput'];
-export type FeedTypeEnum = components['schemas']['FeedTypeEnum'];
-export type GeographyOutput = components['schemas']['GeographyOutput'];
-export type GoLiveInputRequest = components['schemas']['GoLiveInputRequest'];
-export type HealthOutput = components['schemas']['HealthOutput'];
-export type ImageInputRequest = components['schemas']['ImageInputRequest'];
-export type ImageUploadInputRequest = components['schemas']['ImageUploadInputRequest'];
-export type InboxOutput = components['schemas']['InboxOutput'];
-export type KeyOutput = components['schemas']['KeyOutput'];
-export type KeysInputRequest = components['schemas']['KeysInputRequest'];
-export type LanguageEnum = components['schemas']['LanguageEnum'];
-export type ListedPersonOutput = components['schemas']['ListedPersonOutput'];
-export type LiveOutput = components['schemas']['LiveOutput'];
-export type LoginInputRequest = components['schemas']['LoginInputRequest'];
-export type LoginOutput = components['schemas']['LoginOutput'];
-export type LogoutInputRequest = components['schemas']['LogoutInputRequest'];
-export type MarkReadInputRequest = components['schemas']['MarkReadInputRequest'];
-export type MarkReadOutput = components['schemas']['MarkReadOutput'];
-export type MeOutput = components['schemas']['MeOutput'];
-export type MessageInputMessageTypeEnum = components['schemas']['MessageInputMessageTypeEnum'];
-export type MessageInputRequest = components['schemas']['MessageInputRequest'];
-export type MessageOutput = components['schemas']['MessageOutput'];
-export type MessageOutputMessageTypeEnum = components['schemas']['MessageOutputMessageTypeEnum'];
-export type MessagesOutput = components['schemas']['MessagesOutput'];
-export type MinuteOutput = components['schemas']['MinuteOutput'];
-export type MutedPageOutput = components['schemas']['MutedPageOutput'];
-export type NeighborhoodOutput = components['schemas']['NeighborhoodOutput'];
-export type NotificationOutput = components['schemas']['NotificationOutput'];
-export type NotificationSettingsOutput = components['schemas']['NotificationSettingsOutput'];
-export type NullEnum = components['schemas']['NullEnum'];
-export type OfferInputRequest = components['schemas']['OfferInputRequest'];
-export type OfferOutput = components['schemas']['OfferOutput'];
-export type OfferPageOutput = components['schemas']['OfferPageOutput'];
+export type StreamAnalytics = components['schemas']['StreamAnalytics'];
+export type ArchivedConversation = components['schemas']['ArchivedConversation'];
+export type AudioHealth = components['schemas']['AudioHealth'];
+export type Badges = components['schemas']['Badges'];
+export type BasicStats = components['schemas']['BasicStats'];
+export type BlockedPage = components['schemas']['BlockedPage'];
+export type CamelPicture = components['schemas']['CamelPicture'];
+export type CamelPictureSize = components['schemas']['CamelPictureSize'];
+export type CancelInput = components['schemas']['CancelInput'];
+export type ProductCard = components['schemas']['ProductCard'];
+export type ProductPage = components['schemas']['ProductPage'];
+export type CategoryFacet = components['schemas']['CategoryFacet'];
+export type Category = components['schemas']['Category'];
+export type ChangePasswordInput = components['schemas']['ChangePasswordInput'];
+export type ChannelsInput = components['schemas']['ChannelsInput'];
+export type Channels = components['schemas']['Channels'];
+export type ChatMessage = components['schemas']['ChatMessage'];
+export type ChatPage = components['schemas']['ChatPage'];
+export type ChatRulesInput = components['schemas']['ChatRulesInput'];
+export type ChatRules = components['schemas']['ChatRules'];
+export type ProductClicks = components['schemas']['ProductClicks'];
+export type ClipInput = components['schemas']['ClipInput'];
+export type ClipList = components['schemas']['ClipList'];
+export type Clip = components['schemas']['Clip'];
+export type ClipState = components['schemas']['ClipState'];
+export type CodeChannel = components['schemas']['CodeChannel'];
+export type Condition = components['schemas']['Condition'];
+export type ConditionFacet = components['schemas']['ConditionFacet'];
+export type Confirmation = components['schemas']['Confirmation'];
+export type Conversation = components['schemas']['Conversation'];
+export type ConversationPage = components['schemas']['ConversationPage'];
+export type ConversationPartner = components['schemas']['ConversationPartner'];
+export type Currency = components['schemas']['Currency'];
+export type DeleteAccountInput = components['schemas']['DeleteAccountInput'];
+export type DeviceInput = components['schemas']['DeviceInput'];
+export type Device = components['schemas']['Device'];
+export type DevicePage = components['schemas']['DevicePage'];
+export type DevicePlatform = components['schemas']['DevicePlatform'];
+export type EndedStream = components['schemas']['EndedStream'];
+export type EndStats = components['schemas']['EndStats'];
+export type Engagement = components['schemas']['Engagement'];
+export type Facets = components['schemas']['Facets'];
+export type Favorite = components['schemas']['Favorite'];
+export type FavoritePage = components['schemas']['FavoritePage'];
+export type FeedType = components['schemas']['FeedType'];
+export type Geography = components['schemas']['Geography'];
+export type GoLiveInput = components['schemas']['GoLiveInput'];
+export type StreamHealth = components['schemas']['StreamHealth'];
+export type HealthWarningCode = components['schemas']['HealthWarningCode'];
+export type ImageInput = components['schemas']['ImageInput'];
+export type ImageUploadInput = components['schemas']['ImageUploadInput'];
+export type NotificationPage = components['schemas']['NotificationPage'];
+export type StreamKey = components['schemas']['StreamKey'];
+export type KeysInput = components['schemas']['KeysInput'];
+export type NotificationKind = components['schemas']['NotificationKind'];
+export type Language = components['schemas']['Language'];
+export type ListedPerson = components['schemas']['ListedPerson'];
+export type StartedStream = components['schemas']['StartedStream'];
+export type LoginInput = components['schemas']['LoginInput'];
+export type Login = components['schemas']['Login'];
+export type LogoutInput = components['schemas']['LogoutInput'];
+export type MarkReadInput = components['schemas']['MarkReadInput'];
+export type MarkRead = components['schemas']['MarkRead'];
+export type Account = components['schemas']['Account'];
+export type MessageEditInput = components['schemas']['MessageEditInput'];
+export type MessageInput = components['schemas']['MessageInput'];
+export type Message = components['schemas']['Message'];
+export type MessageType = components['schemas']['MessageType'];
+export type MessagePage = components['schemas']['MessagePage'];
+export type ViewersInMinute = components['schemas']['ViewersInMinute'];
+export type MutedPage = components['schemas']['MutedPage'];
+export type Neighborhood = components['schemas']['Neighborhood'];
+export type InboxNotification = components['schemas']['InboxNotification'];
+export type NotificationSettingsInput = components['schemas']['NotificationSettingsInput'];
+export type NotificationSettings = components['schemas']['NotificationSettings'];
+export type OfferCloseReason = components['schemas']['OfferCloseReason'];
+export type OfferInput = components['schemas']['OfferInput'];
+export type Offer = components['schemas']['Offer'];
+export type OfferPage = components['schemas']['OfferPage'];
 export type OfferStatus = components['schemas']['OfferStatus'];
-export type OpenConversationInputRequest = components['schemas']['OpenConversationInputRequest'];
-export type OtherUserOutput = components['schemas']['OtherUserOutput'];
-export type OtpSentOutput = components['schemas']['OtpSentOutput'];
-export type OtpVerifiedOutput = components['schemas']['OtpVerifiedOutput'];
-export type PatchedCancelInputRequest = components['schemas']['PatchedCancelInputRequest'];
-export type PatchedChatRulesInputRequest = components['schemas']['PatchedChatRulesInputRequest'];
-export type PatchedMessageEditInputRequest = components['schemas']['PatchedMessageEditInputRequest'];
-export type PatchedNotificationSettingsInputRequest = components['schemas']['PatchedNotificationSettingsInputRequest'];
-export type PatchedPriceInputRequest = components['schemas']['PatchedPriceInputRequest'];
-export type PatchedProductInputRequest = components['schemas']['PatchedProductInputRequest'];
-export type PatchedProfileInputRequest = components['schemas']['PatchedProfileInputRequest'];
-export type PatchedSettingsInputRequest = components['schemas']['PatchedSettingsInputRequest'];
-export type PeoplePageOutput = components['schemas']['PeoplePageOutput'];
-export type PersonOutput = components['schemas']['PersonOutput'];
-export type PictureOutput = components['schemas']['PictureOutput'];
-export type PictureSizeOutput = components['schemas']['PictureSizeOutput'];
-export type PlatformEnum = components['schemas']['PlatformEnum'];
-export type PriceFacetOutput = components['schemas']['PriceFacetOutput'];
-export type PriceInputRequest = components['schemas']['PriceInputRequest'];
-export type ProductCardOutput = components['schemas']['ProductCardOutput'];
-export type ProductFiguresOutput = components['schemas']['ProductFiguresOutput'];
-export type ProductInputRequest = components['schemas']['ProductInputRequest'];
-export type ProductOutput = components['schemas']['ProductOutput'];
+export type OpenConversationInput = components['schemas']['OpenConversationInput'];
+export type OtherUser = components['schemas']['OtherUser'];
+export type OtpSent = components['schemas']['OtpSent'];
+export type OtpVerified = components['schemas']['OtpVerified'];
+export type PeoplePage = components['schemas']['PeoplePage'];
+export type Person = components['schemas']['Person'];
+export type Picture = components['schemas']['Picture'];
+export type PictureSize = components['schemas']['PictureSize'];
+export type PriceFacet = components['schemas']['PriceFacet'];
+export type PriceInput = components['schemas']['PriceInput'];
+export type ProductSummary = components['schemas']['ProductSummary'];
+export type ProductChangesInput = components['schemas']['ProductChangesInput'];
+export type ProductFigures = components['schemas']['ProductFigures'];
+export type ProductInput = components['schemas']['ProductInput'];
+export type Product = components['schemas']['Product'];
 export type ProductStatus = components['schemas']['ProductStatus'];
-export type ProfileOutput = components['schemas']['ProfileOutput'];
+export type ProfileInput = components['schemas']['ProfileInput'];
+export type Profile = components['schemas']['Profile'];
 export type QuietHoursInput = components['schemas']['QuietHoursInput'];
-export type QuietHoursInputRequest = components['schemas']['QuietHoursInputRequest'];
-export type ReadInputRequest = components['schemas']['ReadInputRequest'];
-export type ReadOutput = components['schemas']['ReadOutput'];
-export type ReasonEnum = components['schemas']['ReasonEnum'];
-export type RefreshInputRequest = components['schemas']['RefreshInputRequest'];
-export type RegisterInputRequest = components['schemas']['RegisterInputRequest'];
-export type ReplayMessageOutput = components['schemas']['ReplayMessageOutput'];
-export type ReplayOutput = components['schemas']['ReplayOutput'];
-export type ReplayOutputStateEnum = components['schemas']['ReplayOutputStateEnum'];
-export type ReplayTagOutput = components['schemas']['ReplayTagOutput'];
-export type ResetPasswordInputRequest = components['schemas']['ResetPasswordInputRequest'];
-export type RevenueOutput = components['schemas']['RevenueOutput'];
-export type RoleEnum = components['schemas']['RoleEnum'];
-export type SearchOutput = components['schemas']['SearchOutput'];
-export type SellerOutput = components['schemas']['SellerOutput'];
-export type SendOtpInputRequest = components['schemas']['SendOtpInputRequest'];
-export type StreamCardOutput = components['schemas']['StreamCardOutput'];
-export type StreamInputRequest = components['schemas']['StreamInputRequest'];
-export type StreamOutput = components['schemas']['StreamOutput'];
-export type StreamPageOutput = components['schemas']['StreamPageOutput'];
-export type StreamProductOutput = components['schemas']['StreamProductOutput'];
-export type StreamSellerOutput = components['schemas']['StreamSellerOutput'];
+export type QuietHours = components['schemas']['QuietHours'];
+export type ReadInput = components['schemas']['ReadInput'];
+export type ReadConversation = components['schemas']['ReadConversation'];
+export type RefreshInput = components['schemas']['RefreshInput'];
+export type RegisterInput = components['schemas']['RegisterInput'];
+export type ReplayFailure = components['schemas']['ReplayFailure'];
+export type ReplayMessage = components['schemas']['ReplayMessage'];
+export type Replay = components['schemas']['Replay'];
+export type ReplayState = components['schemas']['ReplayState'];
+export type ReplayTag = components['schemas']['ReplayTag'];
+export type ResetPasswordInput = components['schemas']['ResetPasswordInput'];
+export type Revenue = components['schemas']['Revenue'];
+export type Role = components['schemas']['Role'];
+export type SearchPage = components['schemas']['SearchPage'];
+export type Seller = components['schemas']['Seller'];
+export type SendOtpInput = components['schemas']['SendOtpInput'];
+export type SentMessageType = components['schemas']['SentMessageType'];
+export type SettingsInput = components['schemas']['SettingsInput'];
+export type StreamAudience = components['schemas']['StreamAudience'];
+export type StreamCard = components['schemas']['StreamCard'];
+export type StreamInput = components['schemas']['StreamInput'];
+export type LiveStream = components['schemas']['LiveStream'];
+export type StreamPage = components['schemas']['StreamPage'];
+export type StreamProduct = components['schemas']['StreamProduct'];
+export type StreamSeller = components['schemas']['StreamSeller'];
 export type StreamStatus = components['schemas']['StreamStatus'];
-export type SubscriptionInputRequest = components['schemas']['SubscriptionInputRequest'];
-export type SuggestionsOutput = components['schemas']['SuggestionsOutput'];
-export type TagInputRequest = components['schemas']['TagInputRequest'];
-export type TransactionOutput = components['schemas']['TransactionOutput'];
-export type TransactionPageOutput = components['schemas']['TransactionPageOutput'];
+export type SubscriptionInput = components['schemas']['SubscriptionInput'];
+export type Suggestions = components['schemas']['Suggestions'];
+export type TagInput = components['schemas']['TagInput'];
+export type TokenType = components['schemas']['TokenType'];
+export type Transaction = components['schemas']['Transaction'];
+export type TransactionPage = components['schemas']['TransactionPage'];
 export type TransactionStatus = components['schemas']['TransactionStatus'];
-export type TypeEnum = components['schemas']['TypeEnum'];
-export type UnreadCountOutput = components['schemas']['UnreadCountOutput'];
-export type UnreadCountsOutput = components['schemas']['UnreadCountsOutput'];
-export type UserIdInputRequest = components['schemas']['UserIdInputRequest'];
-export type VerifyOtpInputRequest = components['schemas']['VerifyOtpInputRequest'];
-export type VideoHealthOutput = components['schemas']['VideoHealthOutput'];
-export type WarningOutput = components['schemas']['WarningOutput'];
-export type WebPushKeyOutput = components['schemas']['WebPushKeyOutput'];
-export type WsTicketOutput = components['schemas']['WsTicketOutput'];
-export type Error = components['schemas']['Error'];
-export type ResponseError = components['responses']['Error'];
+export type UnreadNotifications = components['schemas']['UnreadNotifications'];
+export type UnreadMessages = components['schemas']['UnreadMessages'];
+export type UploadedPicture = components['schemas']['UploadedPicture'];
+export type UserIdInput = components['schemas']['UserIdInput'];
+export type VerifyOtpInput = components['schemas']['VerifyOtpInput'];
+export type VideoHealth = components['schemas']['VideoHealth'];
+export type HealthWarning = components['schemas']['HealthWarning'];
+export type WebPushKey = components['schemas']['WebPushKey'];
+export type WsTicket = components['schemas']['WsTicket'];
+export type BlockedPageResponse = components['schemas']['BlockedPageResponse'];
+export type LoginResponse = components['schemas']['LoginResponse'];
+export type ConfirmationResponse = components['schemas']['ConfirmationResponse'];
+export type AccountResponse = components['schemas']['AccountResponse'];
+export type MutedPageResponse = components['schemas']['MutedPageResponse'];
+export type WsTicketResponse = components['schemas']['WsTicketResponse'];
+export type BadgesResponse = components['schemas']['BadgesResponse'];
+export type CategoryListResponse = components['schemas']['CategoryListResponse'];
+export type CategoryResponse = components['schemas']['CategoryResponse'];
+export type ConversationPageResponse = components['schemas']['ConversationPageResponse'];
+export type ConversationResponse = components['schemas']['ConversationResponse'];
+export type ArchivedConversationResponse = components['schemas']['ArchivedConversationResponse'];
+export type MessageResponse = components['schemas']['MessageResponse'];
+export type MessagePageResponse = components['schemas']['MessagePageResponse'];
+export type ReadConversationResponse = components['schemas']['ReadConversationResponse'];
+export type UnreadMessagesResponse = components['schemas']['UnreadMessagesResponse'];
+export type DevicePageResponse = components['schemas']['DevicePageResponse'];
+export type DeviceResponse = components['schemas']['DeviceResponse'];
+export type WebPushKeyResponse = components['schemas']['WebPushKeyResponse'];
+export type FavoritePageResponse = components['schemas']['FavoritePageResponse'];
+export type ProductPageResponse = components['schemas']['ProductPageResponse'];
+export type NotificationPageResponse = components['schemas']['NotificationPageResponse'];
+export type InboxNotificationResponse = components['schemas']['InboxNotificationResponse'];
+export type MarkReadResponse = components['schemas']['MarkReadResponse'];
+export type NotificationSettingsResponse = components['schemas']['NotificationSettingsResponse'];
+export type UnreadNotificationsResponse = components['schemas']['UnreadNotificationsResponse'];
+export type OfferPageResponse = components['schemas']['OfferPageResponse'];
+export type OfferResponse = components['schemas']['OfferResponse'];
+export type ProductResponse = components['schemas']['ProductResponse'];
+export type FavoriteResponse = components['schemas']['FavoriteResponse'];
+export type ProductCardListResponse = components['schemas']['ProductCardListResponse'];
+export type SearchPageResponse = components['schemas']['SearchPageResponse'];
+export type SuggestionsResponse = components['schemas']['SuggestionsResponse'];
+export type StreamPageResponse = components['schemas']['StreamPageResponse'];
+export type LiveStreamResponse = components['schemas']['LiveStreamResponse'];
+export type StreamAnalyticsResponse = components['schemas']['StreamAnalyticsResponse'];
+export type ChatPageResponse = components['schemas']['ChatPageResponse'];
+export type ChatRulesResponse = components['schemas']['ChatRulesResponse'];
+export type ClipListResponse = components['schemas']['ClipListResponse'];
+export type ClipResponse = components['schemas']['ClipResponse'];
+export type EndedStreamResponse = components['schemas']['EndedStreamResponse'];
+export type StartedStreamResponse = components['schemas']['StartedStreamResponse'];
+export type StreamHealthResponse = components['schemas']['StreamHealthResponse'];
+export type StreamProductResponse = components['schemas']['StreamProductResponse'];
+export type ProductClicksResponse = components['schemas']['ProductClicksResponse'];
+export type ReplayResponse = components['schemas']['ReplayResponse'];
+export type StreamKeyResponse = components['schemas']['StreamKeyResponse'];
+export type TransactionPageResponse = components['schemas']['TransactionPageResponse'];
+export type TransactionResponse = components['schemas']['TransactionResponse'];
+export type UploadedPictureResponse = components['schemas']['UploadedPictureResponse'];
+export type PeoplePageResponse = components['schemas']['PeoplePageResponse'];
+export type ProfileResponse = components['schemas']['ProfileResponse'];
+export type ErrorResponse = components['schemas']['ErrorResponse'];
+export type ErrorDetails = components['schemas']['ErrorDetails'];
+export type ErrorCode = components['schemas']['ErrorCode'];
+export type ResponseBadRequest = components['responses']['BadRequest'];
+export type ResponseUnauthorized = components['responses']['Unauthorized'];
+export type ResponseForbidden = components['responses']['Forbidden'];
+export type ResponseNotFound = components['responses']['NotFound'];
+export type ResponseRequestTimeout = components['responses']['RequestTimeout'];
+export type ResponseConflict = components['responses']['Conflict'];
+export type ResponsePayloadTooLarge = components['responses']['PayloadTooLarge'];
+export type ResponseUnsupportedMediaType = components['responses']['UnsupportedMediaType'];
+export type ResponseIdempotencyMismatch = components['responses']['IdempotencyMismatch'];
+export type ResponseTooManyRequests = components['responses']['TooManyRequests'];
+export type ResponseUnavailable = components['responses']['Unavailable'];
 export type $defs = Record<string, never>;
 export interface operations {
-    auth_blocks_retrieve: {
+    listBlockedPeople: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description From 1 */
+                page?: number;
+                /** @description 20, at most 100 */
+                per_page?: number;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["BlockedPageOutput"];
-                    };
+                    "application/json": components["schemas"]["BlockedPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_change_password_create: {
+    changePassword: {
         parameters: {
             query?: never;
             header?: never;
@@ -3659,26 +3967,29 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ChangePasswordInputRequest"];
+                "application/json": components["schemas"]["ChangePasswordInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["LoginOutput"];
-                    };
+                    "application/json": components["schemas"]["LoginResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_login_create: {
+    logIn: {
         parameters: {
             query?: never;
             header?: never;
@@ -3687,26 +3998,30 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LoginInputRequest"];
+                "application/json": components["schemas"]["LoginInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["LoginOutput"];
-                    };
+                    "application/json": components["schemas"]["LoginResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_logout_create: {
+    logOut: {
         parameters: {
             query?: never;
             header?: never;
@@ -3715,26 +4030,29 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["LogoutInputRequest"];
+                "application/json": components["schemas"]["LogoutInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ConfirmationOutput"];
-                    };
+                    "application/json": components["schemas"]["ConfirmationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_logout_all_create: {
+    logOutEverywhere: {
         parameters: {
             query?: never;
             header?: never;
@@ -3743,22 +4061,25 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ConfirmationOutput"];
-                    };
+                    "application/json": components["schemas"]["ConfirmationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_me_retrieve: {
+    getMyAccount: {
         parameters: {
             query?: never;
             header?: never;
@@ -3767,41 +4088,53 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["MeOutput"];
-                    };
+                    "application/json": components["schemas"]["AccountResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_me_destroy: {
+    deleteMyAccountByDelete: {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteAccountInput"];
+            };
+        };
         responses: {
-            /** @description No response body */
-            204: {
+            /** @description Success */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ConfirmationResponse"];
+                };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_me_partial_update: {
+    updateMyAccount: {
         parameters: {
             query?: never;
             header?: never;
@@ -3810,26 +4143,30 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PatchedProfileInputRequest"];
+                "application/json": components["schemas"]["ProfileInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["MeOutput"];
-                    };
+                    "application/json": components["schemas"]["AccountResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_me_avatar_create: {
+    uploadAvatar: {
         parameters: {
             query?: never;
             header?: never;
@@ -3838,26 +4175,29 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["ImageUploadInputRequest"];
+                "multipart/form-data": components["schemas"]["ImageUploadInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["MeOutput"];
-                    };
+                    "application/json": components["schemas"]["AccountResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_me_avatar_destroy: {
+    removeAvatar: {
         parameters: {
             query?: never;
             header?: never;
@@ -3866,41 +4206,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No response body */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            default: components["responses"]["Error"];
-        };
-    };
-    auth_mutes_retrieve: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["MutedPageOutput"];
-                    };
+                    "application/json": components["schemas"]["AccountResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_refresh_create: {
+    deleteMyAccount: {
         parameters: {
             query?: never;
             header?: never;
@@ -3909,26 +4230,89 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RefreshInputRequest"];
+                "application/json": components["schemas"]["DeleteAccountInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["LoginOutput"];
-                    };
+                    "application/json": components["schemas"]["ConfirmationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_register_create: {
+    listMutedPeople: {
+        parameters: {
+            query?: {
+                /** @description From 1 */
+                page?: number;
+                /** @description 20, at most 100 */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MutedPageResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    refreshTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefreshInput"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    register: {
         parameters: {
             query?: never;
             header?: {
@@ -3940,26 +4324,30 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RegisterInputRequest"];
+                "application/json": components["schemas"]["RegisterInput"];
             };
         };
         responses: {
+            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["LoginOutput"];
-                    };
+                    "application/json": components["schemas"]["LoginResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_reset_password_create: {
+    resetPassword: {
         parameters: {
             query?: never;
             header?: never;
@@ -3968,26 +4356,29 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ResetPasswordInputRequest"];
+                "application/json": components["schemas"]["ResetPasswordInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ConfirmationOutput"];
-                    };
+                    "application/json": components["schemas"]["ConfirmationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_send_otp_create: {
+    sendOneTimeCode: {
         parameters: {
             query?: never;
             header?: never;
@@ -3996,22 +4387,28 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SendOtpInputRequest"];
+                "application/json": components["schemas"]["SendOtpInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["OtpSentOutput"];
+                    "application/json": components["schemas"]["OtpSent"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_verify_otp_create: {
+    verifyOneTimeCode: {
         parameters: {
             query?: never;
             header?: never;
@@ -4020,22 +4417,30 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["VerifyOtpInputRequest"];
+                "application/json": components["schemas"]["VerifyOtpInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["OtpVerifiedOutput"];
+                    "application/json": components["schemas"]["OtpVerified"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    auth_ws_ticket_create: {
+    createSocketTicket: {
         parameters: {
             query?: never;
             header?: never;
@@ -4044,22 +4449,25 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["WsTicketOutput"];
-                    };
+                    "application/json": components["schemas"]["WsTicketResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    badges_retrieve: {
+    getBadges: {
         parameters: {
             query?: never;
             header?: never;
@@ -4068,22 +4476,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["BadgesOutput"];
-                    };
+                    "application/json": components["schemas"]["BadgesResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    categories_list: {
+    listCategories: {
         parameters: {
             query?: never;
             header?: never;
@@ -4092,22 +4500,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["CategoryOutput"][];
-                    };
+                    "application/json": components["schemas"]["CategoryListResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    categories_retrieve: {
+    getCategory: {
         parameters: {
             query?: never;
             header?: never;
@@ -4118,29 +4526,35 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["CategoryOutput"];
-                    };
+                    "application/json": components["schemas"]["CategoryResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_list: {
+    listConversations: {
         parameters: {
             query?: {
-                archived?: boolean;
+                /** @description Archived ones or the others; by default the others, and with `product_id` both */
+                archived?: boolean | null;
+                /** @description An answer's `next_cursor`, in place of `page` */
+                cursor?: string;
                 /** @description From 1 */
                 page?: number;
                 /** @description 20, at most 100 */
                 per_page?: number;
+                /** @description Only conversations about this product */
+                product_id?: string;
             };
             header?: never;
             path?: never;
@@ -4148,22 +4562,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ConversationPageOutput"];
-                    };
+                    "application/json": components["schemas"]["ConversationPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_create: {
+    openConversation: {
         parameters: {
             query?: never;
             header?: {
@@ -4175,38 +4589,41 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["OpenConversationInputRequest"];
+                "application/json": components["schemas"]["OpenConversationInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ConversationOutput"];
-                    };
+                    "application/json": components["schemas"]["ConversationResponse"];
                 };
             };
+            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ConversationOutput"];
-                    };
+                    "application/json": components["schemas"]["ConversationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_retrieve: {
+    getConversation: {
         parameters: {
             query?: never;
             header?: never;
@@ -4217,22 +4634,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ConversationOutput"];
-                    };
+                    "application/json": components["schemas"]["ConversationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_archive_create: {
+    archiveConversation: {
         parameters: {
             query?: never;
             header?: never;
@@ -4243,22 +4661,26 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ArchivedOutput"];
-                    };
+                    "application/json": components["schemas"]["ArchivedConversationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_images_create: {
+    sendPicture: {
         parameters: {
             query?: never;
             header?: {
@@ -4272,30 +4694,38 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["ImageInputRequest"];
+                "multipart/form-data": components["schemas"]["ImageInput"];
             };
         };
         responses: {
+            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["MessageOutput"];
-                    };
+                    "application/json": components["schemas"]["MessageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_messages_list: {
+    listMessages: {
         parameters: {
             query?: {
                 after_seq?: number;
                 before_seq?: number;
+                /** @description Only messages that were edited or deleted after this time, to catch up with these events */
+                changed_after?: string;
                 limit?: number;
             };
             header?: never;
@@ -4306,22 +4736,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["MessagesOutput"];
-                    };
+                    "application/json": components["schemas"]["MessagePageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_messages_create: {
+    sendMessage: {
         parameters: {
             query?: never;
             header?: {
@@ -4335,26 +4766,32 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["MessageInputRequest"];
+                "application/json": components["schemas"]["MessageInput"];
             };
         };
         responses: {
+            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["MessageOutput"];
-                    };
+                    "application/json": components["schemas"]["MessageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_messages_destroy: {
+    deleteMessage: {
         parameters: {
             query?: never;
             header?: never;
@@ -4366,17 +4803,25 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No response body */
-            204: {
+            /** @description Success */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["MessageResponse"];
+                };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_messages_partial_update: {
+    editMessage: {
         parameters: {
             query?: never;
             header?: {
@@ -4389,28 +4834,35 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
-                "application/json": components["schemas"]["PatchedMessageEditInputRequest"];
+                "application/json": components["schemas"]["MessageEditInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["MessageOutput"];
-                    };
+                    "application/json": components["schemas"]["MessageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_read_create: {
+    markConversationRead: {
         parameters: {
             query?: never;
             header?: never;
@@ -4421,26 +4873,30 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["ReadInputRequest"];
+                "application/json": components["schemas"]["ReadInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ReadOutput"];
-                    };
+                    "application/json": components["schemas"]["ReadConversationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_unarchive_create: {
+    unarchiveConversation: {
         parameters: {
             query?: never;
             header?: never;
@@ -4451,22 +4907,26 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ArchivedOutput"];
-                    };
+                    "application/json": components["schemas"]["ArchivedConversationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    conversations_unread_count_retrieve: {
+    countUnreadMessages: {
         parameters: {
             query?: never;
             header?: never;
@@ -4475,22 +4935,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["UnreadCountsOutput"];
-                    };
+                    "application/json": components["schemas"]["UnreadMessagesResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    devices_list: {
+    listDevices: {
         parameters: {
             query?: {
                 /** @description From 1 */
@@ -4504,22 +4964,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["DevicePageOutput"];
-                    };
+                    "application/json": components["schemas"]["DevicePageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    devices_create: {
+    registerDevice: {
         parameters: {
             query?: never;
             header?: {
@@ -4531,38 +4991,39 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["DeviceInputRequest"];
+                "application/json": components["schemas"]["DeviceInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["DeviceOutput"];
-                    };
+                    "application/json": components["schemas"]["DeviceResponse"];
                 };
             };
+            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["DeviceOutput"];
-                    };
+                    "application/json": components["schemas"]["DeviceResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    devices_destroy: {
+    removeDevice: {
         parameters: {
             query?: never;
             header?: never;
@@ -4580,10 +5041,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    devices_web_push_key_retrieve: {
+    getWebPushKey: {
         parameters: {
             query?: never;
             header?: never;
@@ -4592,22 +5057,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["WebPushKeyOutput"];
-                    };
+                    "application/json": components["schemas"]["WebPushKeyResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    favorites_retrieve: {
+    listFavorites: {
         parameters: {
             query?: {
                 /** @description From 1 */
@@ -4621,22 +5086,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["FavoritesOutput"];
-                    };
+                    "application/json": components["schemas"]["FavoritePageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    feeds_community_retrieve: {
+    listCommunityFeed: {
         parameters: {
             query: {
                 /** @description A category's slug */
@@ -4659,22 +5124,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["CardPageOutput"];
-                    };
+                    "application/json": components["schemas"]["ProductPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    feeds_discover_retrieve: {
+    listDiscoverFeed: {
         parameters: {
             query?: {
                 /** @description A category's slug */
@@ -4693,22 +5158,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["CardPageOutput"];
-                    };
+                    "application/json": components["schemas"]["ProductPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    notifications_list: {
+    listNotifications: {
         parameters: {
             query?: {
                 /** @description An answer's `next_cursor`, in place of `page` */
@@ -4726,22 +5191,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["InboxOutput"];
-                    };
+                    "application/json": components["schemas"]["NotificationPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    notifications_destroy: {
+    deleteNotification: {
         parameters: {
             query?: never;
             header?: never;
@@ -4759,10 +5224,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    notifications_read_one: {
+    markNotificationRead: {
         parameters: {
             query?: never;
             header?: never;
@@ -4773,22 +5242,26 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["NotificationOutput"];
-                    };
+                    "application/json": components["schemas"]["InboxNotificationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    notifications_read_create: {
+    markNotificationsRead: {
         parameters: {
             query?: never;
             header?: never;
@@ -4797,26 +5270,29 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["MarkReadInputRequest"];
+                "application/json": components["schemas"]["MarkReadInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["MarkReadOutput"];
-                    };
+                    "application/json": components["schemas"]["MarkReadResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    notifications_settings_retrieve: {
+    getNotificationSettings: {
         parameters: {
             query?: never;
             header?: never;
@@ -4825,22 +5301,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["NotificationSettingsOutput"];
-                    };
+                    "application/json": components["schemas"]["NotificationSettingsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    notifications_settings_partial_update: {
+    updateNotificationSettings: {
         parameters: {
             query?: never;
             header?: never;
@@ -4849,26 +5325,29 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PatchedNotificationSettingsInputRequest"];
+                "application/json": components["schemas"]["NotificationSettingsInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["NotificationSettingsOutput"];
-                    };
+                    "application/json": components["schemas"]["NotificationSettingsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    notifications_unread_count_retrieve: {
+    countUnreadNotifications: {
         parameters: {
             query?: never;
             header?: never;
@@ -4877,45 +5356,31 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["UnreadCountOutput"];
-                    };
+                    "application/json": components["schemas"]["UnreadNotificationsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    offers_list: {
+    listOffers: {
         parameters: {
             query?: {
-                /**
-                 * @description Made by you, or made to you
-                 *
-                 *     * `made` - made
-                 *     * `received` - received
-                 */
+                /** @description Made by you, or made to you */
                 direction?: "made" | "received";
                 /** @description From 1 */
                 page?: number;
                 /** @description 20, at most 100 */
                 per_page?: number;
                 product_id?: string;
-                /**
-                 * @description * `pending` - Pending
-                 *     * `accepted` - Accepted
-                 *     * `declined` - Declined
-                 *     * `countered` - Countered
-                 *     * `withdrawn` - Withdrawn
-                 *     * `expired` - Expired
-                 *     * `cancelled` - Cancelled
-                 */
                 status?: "pending" | "accepted" | "declined" | "countered" | "withdrawn" | "expired" | "cancelled";
             };
             header?: never;
@@ -4924,22 +5389,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["OfferPageOutput"];
-                    };
+                    "application/json": components["schemas"]["OfferPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    offers_create: {
+    makeOffer: {
         parameters: {
             query?: never;
             header?: {
@@ -4951,26 +5416,33 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["OfferInputRequest"];
+                "application/json": components["schemas"]["OfferInput"];
             };
         };
         responses: {
+            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["OfferOutput"];
-                    };
+                    "application/json": components["schemas"]["OfferResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    offers_retrieve: {
+    getOffer: {
         parameters: {
             query?: never;
             header?: never;
@@ -4981,22 +5453,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["OfferOutput"];
-                    };
+                    "application/json": components["schemas"]["OfferResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    offers_accept_create: {
+    acceptOfferByPost: {
         parameters: {
             query?: never;
             header?: {
@@ -5010,22 +5483,29 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["OfferOutput"];
-                    };
+                    "application/json": components["schemas"]["OfferResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    offers_accept_partial_update: {
+    acceptOffer: {
         parameters: {
             query?: never;
             header?: {
@@ -5039,22 +5519,29 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["OfferOutput"];
-                    };
+                    "application/json": components["schemas"]["OfferResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    offers_counter_create: {
+    counterOfferByPost: {
         parameters: {
             query?: never;
             header?: {
@@ -5068,26 +5555,33 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PriceInputRequest"];
+                "application/json": components["schemas"]["PriceInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["OfferOutput"];
-                    };
+                    "application/json": components["schemas"]["OfferResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    offers_counter_partial_update: {
+    counterOffer: {
         parameters: {
             query?: never;
             header?: {
@@ -5099,28 +5593,35 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
-                "application/json": components["schemas"]["PatchedPriceInputRequest"];
+                "application/json": components["schemas"]["PriceInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["OfferOutput"];
-                    };
+                    "application/json": components["schemas"]["OfferResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    offers_decline_create: {
+    declineOfferByPost: {
         parameters: {
             query?: never;
             header?: {
@@ -5134,22 +5635,29 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["OfferOutput"];
-                    };
+                    "application/json": components["schemas"]["OfferResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    offers_decline_partial_update: {
+    declineOffer: {
         parameters: {
             query?: never;
             header?: {
@@ -5163,22 +5671,29 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["OfferOutput"];
-                    };
+                    "application/json": components["schemas"]["OfferResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    offers_withdraw_create: {
+    withdrawOfferByPost: {
         parameters: {
             query?: never;
             header?: {
@@ -5192,22 +5707,29 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["OfferOutput"];
-                    };
+                    "application/json": components["schemas"]["OfferResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    offers_withdraw_partial_update: {
+    withdrawOffer: {
         parameters: {
             query?: never;
             header?: {
@@ -5221,22 +5743,29 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["OfferOutput"];
-                    };
+                    "application/json": components["schemas"]["OfferResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    products_create: {
+    createProduct: {
         parameters: {
             query?: never;
             header?: {
@@ -5248,26 +5777,32 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ProductInputRequest"];
+                "application/json": components["schemas"]["ProductInput"];
             };
         };
         responses: {
+            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ProductOutput"];
-                    };
+                    "application/json": components["schemas"]["ProductResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    products_retrieve: {
+    getProduct: {
         parameters: {
             query?: never;
             header?: never;
@@ -5278,22 +5813,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ProductOutput"];
-                    };
+                    "application/json": components["schemas"]["ProductResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    products_destroy: {
+    deleteProduct: {
         parameters: {
             query?: never;
             header?: never;
@@ -5311,10 +5847,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    products_partial_update: {
+    updateProduct: {
         parameters: {
             query?: never;
             header?: never;
@@ -5325,26 +5867,32 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PatchedProductInputRequest"];
+                "application/json": components["schemas"]["ProductChangesInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ProductOutput"];
-                    };
+                    "application/json": components["schemas"]["ProductResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    products_favorite_create: {
+    addFavorite: {
         parameters: {
             query?: never;
             header?: {
@@ -5358,69 +5906,81 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["FavoriteOutput"];
-                    };
-                };
-            };
-            default: components["responses"]["Error"];
-        };
-    };
-    products_favorite_destroy: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                product_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No response body */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            default: components["responses"]["Error"];
-        };
-    };
-    products_similar_list: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                product_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["CardOutput"][];
-                    };
+                    "application/json": components["schemas"]["FavoriteResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    search_retrieve: {
+    removeFavorite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FavoriteResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listSimilarProducts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProductCardListResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    searchProducts: {
         parameters: {
             query?: {
                 /** @description A category's slug */
@@ -5449,22 +6009,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["SearchOutput"];
-                    };
+                    "application/json": components["schemas"]["SearchPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    search_suggest_retrieve: {
+    suggestSearches: {
         parameters: {
             query: {
                 q: string;
@@ -5475,22 +6035,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["SuggestionsOutput"];
-                    };
+                    "application/json": components["schemas"]["SuggestionsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_list: {
+    listStreams: {
         parameters: {
             query?: {
                 category?: string;
@@ -5501,12 +6061,6 @@ export interface operations {
                 /** @description 20, at most 100 */
                 per_page?: number;
                 seller_id?: string;
-                /**
-                 * @description * `scheduled` - Scheduled
-                 *     * `live` - Live
-                 *     * `ended` - Ended
-                 *     * `cancelled` - Cancelled
-                 */
                 status?: "scheduled" | "live" | "ended" | "cancelled";
             };
             header?: never;
@@ -5515,22 +6069,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["StreamPageOutput"];
-                    };
+                    "application/json": components["schemas"]["StreamPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_create: {
+    createStream: {
         parameters: {
             query?: never;
             header?: {
@@ -5542,26 +6096,31 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["StreamInputRequest"];
+                "application/json": components["schemas"]["StreamInput"];
             };
         };
         responses: {
+            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["StreamOutput"];
-                    };
+                    "application/json": components["schemas"]["LiveStreamResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_retrieve: {
+    getStream: {
         parameters: {
             query?: never;
             header?: never;
@@ -5572,22 +6131,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["StreamOutput"];
-                    };
+                    "application/json": components["schemas"]["LiveStreamResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_analytics_retrieve: {
+    getStreamAnalytics: {
         parameters: {
             query?: never;
             header?: never;
@@ -5598,22 +6158,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["AnalyticsOutput"];
-                    };
+                    "application/json": components["schemas"]["StreamAnalyticsResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_cancel_create: {
+    cancelStream: {
         parameters: {
             query?: never;
             header?: never;
@@ -5624,22 +6186,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["StreamOutput"];
-                    };
+                    "application/json": components["schemas"]["LiveStreamResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_chat_list: {
+    listStreamChat: {
         parameters: {
             query?: {
                 after_seq?: number;
@@ -5656,22 +6224,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ChatPageOutput"];
-                    };
+                    "application/json": components["schemas"]["ChatPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_chat_partial_update: {
+    updateChatRules: {
         parameters: {
             query?: never;
             header?: never;
@@ -5682,26 +6252,32 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PatchedChatRulesInputRequest"];
+                "application/json": components["schemas"]["ChatRulesInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ChatRulesOutput"];
-                    };
+                    "application/json": components["schemas"]["ChatRulesResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_chat_destroy: {
+    deleteChatMessage: {
         parameters: {
             query?: never;
             header?: never;
@@ -5720,10 +6296,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_clips_list: {
+    listClips: {
         parameters: {
             query?: never;
             header?: never;
@@ -5734,22 +6316,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ClipListOutput"];
-                    };
+                    "application/json": components["schemas"]["ClipListResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_clips_create: {
+    createClip: {
         parameters: {
             query?: never;
             header?: {
@@ -5763,26 +6347,33 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ClipInputRequest"];
+                "application/json": components["schemas"]["ClipInput"];
             };
         };
         responses: {
+            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ClipOutput"];
-                    };
+                    "application/json": components["schemas"]["ClipResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_clips_retrieve: {
+    getClip: {
         parameters: {
             query?: never;
             header?: never;
@@ -5794,22 +6385,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ClipOutput"];
-                    };
+                    "application/json": components["schemas"]["ClipResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_clips_destroy: {
+    deleteClip: {
         parameters: {
             query?: never;
             header?: never;
@@ -5828,10 +6421,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_end_create: {
+    endStream: {
         parameters: {
             query?: never;
             header?: never;
@@ -5842,22 +6440,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["EndOutput"];
-                    };
+                    "application/json": components["schemas"]["EndedStreamResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_go_live_create: {
+    goLive: {
         parameters: {
             query?: never;
             header?: never;
@@ -5868,26 +6472,32 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["GoLiveInputRequest"];
+                "application/json": components["schemas"]["GoLiveInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["LiveOutput"];
-                    };
+                    "application/json": components["schemas"]["StartedStreamResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_health_retrieve: {
+    getStreamHealth: {
         parameters: {
             query?: never;
             header?: never;
@@ -5898,22 +6508,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["HealthOutput"];
-                    };
+                    "application/json": components["schemas"]["StreamHealthResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_moderators_create: {
+    addModerator: {
         parameters: {
             query?: never;
             header?: never;
@@ -5924,7 +6536,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["UserIdInputRequest"];
+                "application/json": components["schemas"]["UserIdInput"];
             };
         };
         responses: {
@@ -5935,10 +6547,19 @@ export interface operations {
                 };
                 content?: never;
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_moderators_destroy: {
+    removeModerator: {
         parameters: {
             query?: never;
             header?: never;
@@ -5957,10 +6578,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_mutes_create: {
+    muteViewer: {
         parameters: {
             query?: never;
             header?: never;
@@ -5971,7 +6598,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["UserIdInputRequest"];
+                "application/json": components["schemas"]["UserIdInput"];
             };
         };
         responses: {
@@ -5982,10 +6609,19 @@ export interface operations {
                 };
                 content?: never;
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_mutes_destroy: {
+    unmuteViewer: {
         parameters: {
             query?: never;
             header?: never;
@@ -6004,10 +6640,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_products_create: {
+    addStreamProduct: {
         parameters: {
             query?: never;
             header?: {
@@ -6022,22 +6664,29 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["StreamProductOutput"];
-                    };
+                    "application/json": components["schemas"]["StreamProductResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_products_destroy: {
+    removeStreamProduct: {
         parameters: {
             query?: never;
             header?: never;
@@ -6056,10 +6705,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_products_click_create: {
+    countProductClick: {
         parameters: {
             query?: never;
             header?: never;
@@ -6071,22 +6726,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ClickOutput"];
-                    };
+                    "application/json": components["schemas"]["ProductClicksResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_products_tag_create: {
+    tagProduct: {
         parameters: {
             query?: never;
             header?: never;
@@ -6098,26 +6759,32 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TagInputRequest"];
+                "application/json": components["schemas"]["TagInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["StreamProductOutput"];
-                    };
+                    "application/json": components["schemas"]["StreamProductResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_replay_retrieve: {
+    getReplay: {
         parameters: {
             query?: {
                 /** @description Only chat messages after this one */
@@ -6131,22 +6798,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ReplayOutput"];
-                    };
+                    "application/json": components["schemas"]["ReplayResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_rotate_key_create: {
+    rotateStreamKey: {
         parameters: {
             query?: never;
             header?: never;
@@ -6157,22 +6826,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["KeyOutput"];
-                    };
+                    "application/json": components["schemas"]["StreamKeyResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_settings_partial_update: {
+    updateStreamSettings: {
         parameters: {
             query?: never;
             header?: never;
@@ -6183,26 +6858,32 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PatchedSettingsInputRequest"];
+                "application/json": components["schemas"]["SettingsInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["StreamOutput"];
-                    };
+                    "application/json": components["schemas"]["LiveStreamResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    streams_live_retrieve: {
+    listLiveStreams: {
         parameters: {
             query?: {
                 category?: string;
@@ -6217,22 +6898,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["StreamPageOutput"];
-                    };
+                    "application/json": components["schemas"]["StreamPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    transactions_list: {
+    listTransactions: {
         parameters: {
             query?: {
                 /** @description From 1 */
@@ -6240,18 +6921,8 @@ export interface operations {
                 /** @description 20, at most 100 */
                 per_page?: number;
                 product_id?: string;
-                /**
-                 * @description Your side of the transaction
-                 *
-                 *     * `buyer` - buyer
-                 *     * `seller` - seller
-                 */
+                /** @description Your side of the transaction */
                 role?: "buyer" | "seller";
-                /**
-                 * @description * `pending` - Pending
-                 *     * `cancelled` - Cancelled
-                 *     * `completed` - Completed
-                 */
                 status?: "pending" | "cancelled" | "completed";
             };
             header?: never;
@@ -6260,22 +6931,22 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["TransactionPageOutput"];
-                    };
+                    "application/json": components["schemas"]["TransactionPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    transactions_retrieve: {
+    getTransaction: {
         parameters: {
             query?: never;
             header?: never;
@@ -6286,22 +6957,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["TransactionOutput"];
-                    };
+                    "application/json": components["schemas"]["TransactionResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    transactions_cancel_create: {
+    cancelTransactionByPost: {
         parameters: {
             query?: never;
             header?: {
@@ -6315,26 +6987,32 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["CancelInputRequest"];
+                "application/json": components["schemas"]["CancelInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["TransactionOutput"];
-                    };
+                    "application/json": components["schemas"]["TransactionResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    transactions_cancel_partial_update: {
+    cancelTransaction: {
         parameters: {
             query?: never;
             header?: {
@@ -6348,26 +7026,32 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PatchedCancelInputRequest"];
+                "application/json": components["schemas"]["CancelInput"];
             };
         };
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["TransactionOutput"];
-                    };
+                    "application/json": components["schemas"]["TransactionResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    uploads_images_create: {
+    uploadImage: {
         parameters: {
             query?: never;
             header?: {
@@ -6379,26 +7063,61 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["ImageUploadInputRequest"];
+                "multipart/form-data": components["schemas"]["ImageUploadInput"];
             };
         };
         responses: {
+            /** @description Success */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["PictureOutput"];
-                    };
+                    "application/json": components["schemas"]["UploadedPictureResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    users_retrieve: {
+    searchPeople: {
+        parameters: {
+            query: {
+                /** @description From 1 */
+                page?: number;
+                /** @description 20, at most 100 */
+                per_page?: number;
+                /** @description Words of a name or username, or how they begin, in English or Arabic */
+                q: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeoplePageResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getProfile: {
         parameters: {
             query?: never;
             header?: never;
@@ -6409,22 +7128,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ProfileOutput"];
-                    };
+                    "application/json": components["schemas"]["ProfileResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    users_block_create: {
+    blockPerson: {
         parameters: {
             query?: never;
             header?: {
@@ -6438,22 +7158,27 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ConfirmationOutput"];
-                    };
+                    "application/json": components["schemas"]["ConfirmationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    users_block_destroy: {
+    unblockPerson: {
         parameters: {
             query?: never;
             header?: never;
@@ -6464,17 +7189,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No response body */
-            204: {
+            /** @description Success */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ConfirmationResponse"];
+                };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    users_follow_create: {
+    followPerson: {
         parameters: {
             query?: never;
             header?: {
@@ -6488,22 +7219,27 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ProfileOutput"];
-                    };
+                    "application/json": components["schemas"]["ProfileResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    users_follow_destroy: {
+    unfollowPerson: {
         parameters: {
             query?: never;
             header?: never;
@@ -6514,19 +7250,30 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No response body */
-            204: {
+            /** @description Success */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ProfileResponse"];
+                };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    users_followers_retrieve: {
+    listFollowers: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description From 1 */
+                page?: number;
+                /** @description 20, at most 100 */
+                per_page?: number;
+            };
             header?: never;
             path: {
                 user_id: string;
@@ -6535,24 +7282,30 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["PeoplePageOutput"];
-                    };
+                    "application/json": components["schemas"]["PeoplePageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    users_following_retrieve: {
+    listFollowing: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description From 1 */
+                page?: number;
+                /** @description 20, at most 100 */
+                per_page?: number;
+            };
             header?: never;
             path: {
                 user_id: string;
@@ -6561,22 +7314,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["PeoplePageOutput"];
-                    };
+                    "application/json": components["schemas"]["PeoplePageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    users_mute_create: {
+    mutePerson: {
         parameters: {
             query?: never;
             header?: {
@@ -6590,22 +7344,27 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ConfirmationOutput"];
-                    };
+                    "application/json": components["schemas"]["ConfirmationResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    users_mute_destroy: {
+    unmutePerson: {
         parameters: {
             query?: never;
             header?: never;
@@ -6616,17 +7375,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No response body */
-            204: {
+            /** @description Success */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ConfirmationResponse"];
+                };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
-    users_products_retrieve: {
+    listProductsOfSeller: {
         parameters: {
             query?: {
                 cursor?: string;
@@ -6645,19 +7410,47 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Success */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["CardPageOutput"];
-                    };
+                    "application/json": components["schemas"]["ProductPageResponse"];
                 };
             };
-            default: components["responses"]["Error"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getProfileByUsername: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
         };
     };
 }

@@ -66,7 +66,7 @@ export interface Events {
   "user:offline": { "userId"?: string; "username"?: string; "timestamp"?: string };
   /** A message was sent in one of your conversations; the sender's connections get it too. `userId` and `username` are null for messages of the platform. */
   "message:new": { "messageId"?: string; "conversationId"?: string; "seq"?: number; "userId"?: string; "username"?: string; "content"?: string; "messageType"?: string; "image"?: unknown; "data"?: Record<string, unknown>; "clientMessageId"?: string; "timestamp"?: string; "editedAt"?: unknown; "deletedAt"?: unknown };
-  /** The sender replaced the text of a message. Of two versions of a message, the one with the later `editedAt` is the newer. */
+  /** The sender replaced the text of a message. Of two versions of a message, the one with the later `editedAt` is the newer. After an interruption, `GET …/messages?changed_after=…` has those that were edited or deleted meanwhile. */
   "message:edited": { "messageId"?: string; "conversationId"?: string; "seq"?: number; "userId"?: string; "username"?: string; "content"?: string; "messageType"?: string; "image"?: unknown; "data"?: Record<string, unknown>; "clientMessageId"?: string; "timestamp"?: string; "editedAt"?: string; "deletedAt"?: unknown };
   /** The sender deleted a message: its content is removed, and its `seq` is not used again. The other person has one unread message less if it was unread. */
   "message:deleted": { "messageId"?: string; "conversationId"?: string; "seq"?: number; "deletedAt"?: string };
