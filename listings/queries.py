@@ -76,6 +76,22 @@ def community_query(params: QueryDict) -> ListQuery:
     return query
 
 
+def home_query(params: QueryDict) -> tuple[ListQuery, ListQuery | None]:
+    """Read the home screen's parameters: the first pages of Discover, and of Community if a place is given.
+
+    Raises ValidationFailed.
+    """
+    reader = _Reader(params)
+    place = reader.place(required=False)
+    reader.finish()
+    page = Page(1, settings.PAGE_SIZE)
+    discover = ListQuery(page=page, sort="recent", feed_type=Product.FeedType.DISCOVER.value)
+    if place is None:
+        return discover, None
+    community = Product.FeedType.COMMUNITY.value
+    return discover, ListQuery(page=page, sort="nearest", feed_type=community, place=place)
+
+
 def suggestions_query(params: QueryDict) -> str:
     """Read the text to complete (contract 2.5), as it was typed; raises ValidationFailed."""
     text: str = params.get("q", "")

@@ -10,5 +10,6 @@ class LivestreamConfig(DomainApp):
         "stream_click": (120, 60),
     }
     api_tags = {
+        "App": "What an app reads when it starts: its home screen, and what it must know of the server.",
         "Live streams": "Live streams with their chat, products, replays and analytics.",
     }

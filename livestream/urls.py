@@ -1,7 +1,8 @@
-"""URLs under `/api/v1/streams`."""
+"""URLs under `/api/v1/streams`, and of what an app reads when it starts."""
 
 from django.urls import path
 
+from livestream.views.app_start import Config, Home
 from livestream.views.chat import StreamChatViewSet
 from livestream.views.clips import ClipViewSet
 from livestream.views.products import StreamProductViewSet
@@ -10,6 +11,8 @@ from livestream.views.streams import StreamViewSet
 _WRITE = {"rate_scope": "stream_write"}
 
 urlpatterns = [
+    path("home", Home.as_view()),
+    path("config", Config.as_view()),
     path(
         "streams",
         StreamViewSet.as_view({"get": "list", "post": "create"}, rate_scope={"POST": "stream_write"}),

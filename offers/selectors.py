@@ -6,6 +6,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from accounts.models import User
+from chat.selectors import unread_counts
+from notifications.selectors import unread_count
 from offers import access
 from offers.models import Offer, OfferEvent, Transaction
 
@@ -57,6 +59,15 @@ def negotiation_history(offer: Offer) -> list[OfferEvent]:
         .select_related("offer", "actor")
         .order_by("id")
     )
+
+
+def badges_of(user: User, now: datetime) -> dict[str, int]:
+    """Count what waits for this person: the numbers on the app's tabs and its icon."""
+    return {
+        "unread_messages": unread_counts(user)["unread_count"],
+        "unread_notifications": unread_count(user.pk),
+        "open_offers": open_offer_count(user, now),
+    }
 
 
 def open_offer_count(user: User, now: datetime) -> int:

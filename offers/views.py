@@ -10,8 +10,6 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from accounts.authentication import current_user
-from chat.selectors import unread_counts
-from notifications.selectors import unread_count
 from offers import access, selectors
 from offers.models import Offer
 from offers.serializers import (
@@ -235,14 +233,7 @@ class Badges(APIView):
         responses=BadgesOutput,
     )
     def get(self, request: Request) -> Response:
-        user = current_user(request)
-        return Response(
-            {
-                "unread_messages": unread_counts(user)["unread_count"],
-                "unread_notifications": unread_count(user.pk),
-                "open_offers": selectors.open_offer_count(user, database_now()),
-            }
-        )
+        return Response(selectors.badges_of(current_user(request), database_now()))
 
 
 def _offer_response(request: Request, offer: Offer, status: int = 200) -> Response:

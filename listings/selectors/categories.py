@@ -1,5 +1,6 @@
 """Reads of the categories with their counts (contract 2.6)."""
 
+from hashlib import blake2b
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -8,6 +9,7 @@ from listings import hooks
 from listings.category_counts import category_counts
 from listings.error_codes import ListingsErrorCode
 from listings.models import Category
+from soukloop.core import jsonlib
 from soukloop.core.errors import NotFound
 
 
@@ -28,6 +30,15 @@ def categories() -> list[dict[str, Any]]:
         }
         for category in Category.objects.all()
     ]
+
+
+def categories_version() -> str:
+    """Return a text that changes when categories are added, renamed, reordered or get another icon or colour.
+
+    The numbers of products, which change all the time, have no part in it.
+    """
+    rows = list(Category.objects.values_list("slug", "name", "name_ar", "icon", "color", "secondary_color"))
+    return blake2b(jsonlib.dumps(rows), digest_size=8).hexdigest()
 
 
 def category(slug: str) -> dict[str, Any]:

@@ -3,26 +3,42 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import CharField, Count, Exists, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
-from accounts.models import User
+from accounts.models import Follow, User
 from livestream.access import visible_streams, watchable_streams
 from livestream.models import Stream, StreamProduct
 from soukloop.core.errors import NotAuthenticated
 
 
-def with_card_fields(streams: QuerySet[Stream]) -> QuerySet[Stream]:
-    """Add what `serializers.streams.card_body` needs to the query: seller, replay and `product_count`."""
+def with_card_fields(streams: QuerySet[Stream], viewer: User | None) -> QuerySet[Stream]:
+    """Add what `serializers.streams.card_body` needs to the query.
+
+    That is the seller, the replay, `product_count`, `cover_url` (the first product's picture), and
+    `is_following`: whether the viewer follows the seller.
+    """
+    shown = StreamProduct.objects.filter(stream=OuterRef("pk"), removed_at=None).order_by()
+    first = shown.order_by("position", "pk").annotate(
+        cover=Coalesce("product__image_urls__0", "product__video_thumbnail_url", output_field=CharField())
+    )
+    follows = Follow.objects.filter(follower=viewer, followed=OuterRef("seller"))
     return (
         streams.select_related("seller", "replay")
         .defer("seller__location")
-        .annotate(product_count=Count("stream_products", filter=Q(stream_products__removed_at=None)))
+        .annotate(
+            product_count=Coalesce(
+                Subquery(shown.values("stream").annotate(count=Count("pk")).values("count")), 0
+            ),
+            cover_url=Coalesce(Subquery(first.values("cover")[:1]), Value("")),
+            is_following=Value(False) if viewer is None else Exists(follows),
+        )
     )
 
 
-def stream_with_card_fields(stream_id: UUID) -> Stream:
-    """Return one stream with its card fields; the caller has checked that the user may see it."""
-    return with_card_fields(Stream.objects.all()).get(pk=stream_id)
+def stream_with_card_fields(stream_id: UUID, viewer: User | None) -> Stream:
+    """Return one stream with its card fields; the caller has checked that the viewer may see it."""
+    return with_card_fields(Stream.objects.all(), viewer).get(pk=stream_id)
 
 
 def list_streams(
@@ -49,7 +65,7 @@ def list_streams(
         streams = streams.filter(category=category)
     if seller_id:
         streams = streams.filter(seller=seller_id)
-    return with_card_fields(streams).order_by("-created_at", "pk")
+    return with_card_fields(streams, user).order_by("-created_at", "pk")
 
 
 def list_live_streams(user: User | None, *, category: str | None = None) -> QuerySet[Stream]:
@@ -57,7 +73,7 @@ def list_live_streams(user: User | None, *, category: str | None = None) -> Quer
     streams = watchable_streams(user).live()
     if category:
         streams = streams.filter(category=category)
-    return with_card_fields(streams).order_by("-viewer_count", "-started_at", "pk")
+    return with_card_fields(streams, user).order_by("-viewer_count", "-started_at", "pk")
 
 
 def products_in_stream(stream: Stream) -> list[StreamProduct]:

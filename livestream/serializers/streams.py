@@ -13,7 +13,7 @@ from livestream.selectors.playback import media_addresses
 from livestream.selectors.replays import expected_vod_url, vod_url
 from livestream.serializers.products import StreamProductOutput, stream_product_body
 from soukloop.core.http.pagination import PageOutput
-from soukloop.core.images import CamelPictureOutput, picture, picture_payload
+from soukloop.core.images import CamelPictureOutput, picture, picture_at, picture_payload
 
 
 class StreamSellerOutput(serializers.Serializer[None]):
@@ -22,6 +22,8 @@ class StreamSellerOutput(serializers.Serializer[None]):
     avatarUrl = serializers.URLField(allow_null=True)
     avatar = CamelPictureOutput(allow_null=True)
     isVerified = serializers.BooleanField()
+    hasVerifiedBadge = serializers.BooleanField()
+    isFollowing = serializers.BooleanField(help_text="Whether you follow the seller")
 
 
 class StreamCardOutput(serializers.Serializer[None]):
@@ -49,6 +51,9 @@ class StreamCardOutput(serializers.Serializer[None]):
         allow_null=True,
         help_text="While live: a still that changes every 10 s, 404 before the first picture."
         " Later the replay's poster, if there is one",
+    )
+    cover = CamelPictureOutput(
+        allow_null=True, help_text="The first product's picture, for a card without a `thumbnailUrl`"
     )
     vodUrl = serializers.URLField(allow_null=True, help_text="After the end, unless nothing was recorded")
     scheduledAt = serializers.DateTimeField(allow_null=True, help_text="When it is to begin")
@@ -123,6 +128,8 @@ def seller_body(stream: Stream) -> dict[str, Any]:
     return person_payload(seller) | {
         "avatar": picture_payload(picture(seller.avatar)),
         "isVerified": seller.is_verified,
+        "hasVerifiedBadge": seller.has_verified_badge,
+        "isFollowing": stream.is_following,  # type: ignore[attr-defined]
     }
 
 
@@ -147,6 +154,7 @@ def card_body(stream: Stream, *, viewer_id: UUID | None, can_watch: bool = True)
         "dashUrl": live_video.dash if live_video else None,
         "dvrUrl": live_video.dvr if live_video else None,
         "thumbnailUrl": live_video.still if live_video else _poster_url(stream, viewer_id, can_watch),
+        "cover": picture_payload(picture_at(stream.cover_url)),  # type: ignore[attr-defined]
         "vodUrl": vod_url(stream, viewer_id) if can_watch else None,
         "scheduledAt": stream.scheduled_at,
         "createdAt": stream.created_at,

@@ -11,6 +11,8 @@ from soukloop.tests.people import People
 
 # A visitor, a stranger, the buyer, the seller.
 STATUSES = {
+    "GET /api/v1/config": (200, 200, 200, 200),
+    "GET /api/v1/home": (200, 200, 200, 200),
     "GET /api/v1/streams": (200, 200, 200, 200),
     "POST /api/v1/streams": (401, 400, 400, 400),
     "GET /api/v1/streams/<uuid:stream_id>": (200, 200, 200, 200),

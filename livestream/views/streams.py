@@ -263,7 +263,7 @@ def _cards_for(user: User | None) -> Callable[[Sequence[Stream]], list[Any]]:
 
 
 def _detail(user: User | None, stream: Stream) -> dict[str, Any]:
-    stream = stream_with_card_fields(stream.pk)
+    stream = stream_with_card_fields(stream.pk, user)
     return stream_body(
         stream,
         products_in_stream(stream),

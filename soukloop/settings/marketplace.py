@@ -4,6 +4,12 @@ from datetime import timedelta
 
 from soukloop.settings.environment import env
 
+# Older apps ask their users to update them.
+MINIMUM_APP_VERSIONS = {
+    "ios": env.str("MINIMUM_IOS_VERSION", default="1.0.0"),
+    "android": env.str("MINIMUM_ANDROID_VERSION", default="1.0.0"),
+    "web": env.str("MINIMUM_WEB_VERSION", default="1.0.0"),
+}
 CURRENCY = "AED"
 CURRENCIES = ["AED"]
 FEE_RATES = {"community": "0.05", "discover": "0.15"}
@@ -47,6 +53,7 @@ MESSAGE_EDITABLE_SECONDS = 15 * 60  # in which a sender may edit or delete a mes
 CATCH_UP_MAX = 300
 TYPING_TTL = timedelta(seconds=5)
 
+HOME_LIVE_STREAMS_MAX = 10
 STREAM_PRODUCTS_MAX = 50
 STREAM_MODERATORS_MAX = 50
 STREAM_CLIPS_MAX = 20
