@@ -160,7 +160,7 @@ await seller.client.post("/notifications/read", { body: { all: true } });
 assert.equal((await seller.client.get("/badges")).unread_notifications, 0);
 step("notifications and badges");
 
-await buyer.client.delete("/auth/me", { body: { password: buyer.password } } as never);
+await buyer.client.post("/auth/me/delete", { body: { password: buyer.password } });
 const gone = await refusal(buyer.client.get("/auth/me"));
 assert.equal(gone.status, 401);
 await buyer.client.forget();
