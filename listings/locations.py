@@ -1,4 +1,4 @@
-"""Arithmetic on locations: public points for private locations, coordinates and labels of distances."""
+"""Arithmetic on locations: public points for private locations, and coordinates."""
 
 import hashlib
 import hmac
@@ -6,21 +6,12 @@ import math
 
 from django.conf import settings
 from django.contrib.gis.geos import Point
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
 # About 550 m: locations closer together than this usually share one offset.
 _CELL_DEGREES = 0.005
 _METRES_PER_DEGREE = 111_320
 # The ellipsoid of WGS 84.
 _EQUATOR_M, _ECCENTRICITY_SQUARED = 6_378_137, 0.00669437999014
-
-_LABELS = (
-    (1, _("Walking distance")),
-    (5, _("Short drive")),
-    (20, _("Across town")),
-    (60, _("A drive away")),
-)
 
 
 def offset_degrees(longitude: float, latitude: float, *, seller_id: object) -> tuple[float, float]:
@@ -60,11 +51,3 @@ def ecef_coordinates(longitude: float, latitude: float) -> tuple[float, float, f
         n * math.cos(phi) * math.sin(lambda_),
         n * (1 - _ECCENTRICITY_SQUARED) * math.sin(phi),
     )
-
-
-def distance_label(distance_km: float) -> str:
-    """Return a distance in words (contract 2.4: _("Walking distance"))."""
-    for limit, label in _LABELS:
-        if distance_km < limit:
-            return str(label)
-    return gettext("Far away")

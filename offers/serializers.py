@@ -14,7 +14,7 @@ from offers.models import Offer, Transaction
 from offers.selectors import MADE, RECEIVED
 from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.core.http.pagination import PageOutput
-from soukloop.core.money import PriceField
+from soukloop.core.money import PRICE_DISPLAY, PriceField, price_display
 
 ACCEPTED_MESSAGE = _("Offer accepted! Transaction created.")  # contract 3.7
 
@@ -117,6 +117,7 @@ class OfferOutput(serializers.Serializer[None]):
     conversation_id = serializers.UUIDField()
     parent_id = serializers.UUIDField(allow_null=True, help_text="The offer this one counters")
     offered_price = serializers.FloatField()
+    offered_price_display = serializers.CharField(help_text=PRICE_DISPLAY)
     original_price = serializers.FloatField(help_text="The asking price when the offer was made")
     currency = serializers.ChoiceField(choices=settings.CURRENCIES)
     message = serializers.CharField()
@@ -145,6 +146,7 @@ class TransactionOutput(serializers.Serializer[None]):
     buyer_id = serializers.UUIDField()
     seller_id = serializers.UUIDField()
     price = serializers.FloatField()
+    price_display = serializers.CharField(help_text=PRICE_DISPLAY)
     currency = serializers.ChoiceField(choices=settings.CURRENCIES)
     fee_rate = serializers.FloatField(help_text="0.05 in the Community feed, 0.15 in Discover")
     platform_fee = serializers.FloatField()
@@ -174,6 +176,7 @@ def offer_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
         "conversation_id": offer.conversation_id,
         "parent_id": offer.parent_id,
         "offered_price": offer.offered_price,
+        "offered_price_display": price_display(offer.offered_price, offer.currency),
         "original_price": offer.original_price,
         "currency": offer.currency,
         "message": offer.message,
@@ -204,6 +207,7 @@ def transaction_body(sale: Transaction, viewer: User) -> dict[str, Any]:
         "buyer_id": sale.buyer_id,
         "seller_id": sale.seller_id,
         "price": sale.price,
+        "price_display": price_display(sale.price, sale.currency),
         "currency": sale.currency,
         "fee_rate": sale.fee_rate.normalize(),
         "platform_fee": sale.platform_fee,

@@ -9,9 +9,10 @@ from uuid import UUID
 from accounts.blocks import blocked_ids
 from accounts.models import User
 from accounts.serializers.people import person_card_body
-from listings.locations import distance_label
+from listings.labels import condition_label, distance_label
 from listings.queries import Place
 from soukloop.core.images import picture_at
+from soukloop.core.money import price_display
 
 _PRODUCT_AND_SELLER = (
     "p.id, p.title, p.price, p.currency, p.category_id, p.condition, p.feed_type, p.status, p.neighborhood,"
@@ -96,9 +97,11 @@ def card(row: CardRow) -> dict[str, Any]:
         "id": product_id,
         "title": title,
         "price": price,
+        "price_display": price_display(price, currency),
         "currency": currency,
         "category": category,
         "condition": condition,
+        "condition_label": condition_label(condition),
         "feed_type": feed_type,
         "status": status,
         "neighborhood": neighborhood,

@@ -3,6 +3,7 @@
 from hashlib import blake2b
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from listings import hooks
@@ -19,7 +20,7 @@ def categories() -> list[dict[str, Any]]:
     return [
         {
             "slug": category.slug,
-            "name": category.name,
+            "name": category.name_ar if get_language() == "ar" else category.name,
             "name_ar": category.name_ar,
             "icon": category.icon,
             "color": category.color,

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.utils.translation import gettext
 
+from listings.labels import condition_label
+
 _BOUNDS = settings.PRICE_FACETS
 COUNTS_SQL = f"""
 SELECT (SELECT count(*) FROM matches) AS counted, (
@@ -46,7 +48,11 @@ def facets_body(rows: list[list[Any]] | None) -> dict[str, Any]:
         ],
         "price_ranges": [{**_price_range(bucket), "count": count} for bucket, count in buckets],
         "conditions": [
-            {"condition": facet.condition, "count": facet.matches}
+            {
+                "condition": facet.condition,
+                "label": condition_label(facet.condition or ""),
+                "count": facet.matches,
+            }
             for facet in facets
             if facet.kind == _BY_CONDITION
         ],

@@ -33,6 +33,7 @@ class PriceFacetOutput(serializers.Serializer[Any]):
 
 class ConditionFacetOutput(serializers.Serializer[Any]):
     condition = serializers.ChoiceField(choices=Product.Condition.choices)
+    label = serializers.CharField()  # type: ignore[assignment]  # a field named as a field's attribute
     count = serializers.IntegerField()
 
 
@@ -55,7 +56,7 @@ class SuggestionsOutput(serializers.Serializer[Any]):
 
 class CategoryOutput(serializers.Serializer[Any]):
     slug = serializers.CharField()
-    name = serializers.CharField()
+    name = serializers.CharField(help_text="In the language of the answer")
     name_ar = serializers.CharField()
     icon = serializers.CharField()
     color = serializers.CharField()

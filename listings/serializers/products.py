@@ -7,11 +7,12 @@ from rest_framework import serializers
 
 from accounts.models import User
 from accounts.serializers.people import PersonCardOutput, person_card_body
+from listings.labels import condition_label
 from listings.models import Product
 from listings.serializers.fields import CategoryField, TagField, WebAddressField
 from soukloop.core.http.fields import LocationField, PlainTextField, location_body
 from soukloop.core.images import PictureOutput, picture_at
-from soukloop.core.money import PriceField
+from soukloop.core.money import PRICE_DISPLAY, PriceField, price_display
 
 
 class ProductInput(serializers.Serializer[Any]):
@@ -74,9 +75,11 @@ class CardOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     title = serializers.CharField()
     price = serializers.FloatField()
+    price_display = serializers.CharField(help_text=PRICE_DISPLAY)
     currency = serializers.ChoiceField(choices=settings.CURRENCIES)
     category = serializers.CharField()
     condition = serializers.ChoiceField(choices=Product.Condition.choices)
+    condition_label = serializers.CharField(help_text="The condition in words, in the language of the answer")
     feed_type = serializers.ChoiceField(choices=Product.FeedType.choices)
     status = serializers.ChoiceField(choices=Product.Status.choices)
     neighborhood = serializers.CharField()
@@ -126,6 +129,7 @@ class ProductCardOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     title = serializers.CharField()
     price = serializers.FloatField()
+    price_display = serializers.CharField(help_text=PRICE_DISPLAY)
     currency = serializers.ChoiceField(choices=settings.CURRENCIES)
     thumbnail_url = serializers.URLField(allow_null=True)
     image = PictureOutput(allow_null=True)
@@ -138,6 +142,7 @@ def product_card(product: Product) -> dict[str, Any]:
         "id": product.pk,
         "title": product.title,
         "price": product.price,
+        "price_display": price_display(product.price, product.currency),
         "currency": product.currency,
         "thumbnail_url": product.thumbnail_url or None,
         "image": picture_at(product.image_url),
@@ -153,9 +158,11 @@ def product_body(product: Product, viewer: User | None, *, is_favorite: bool = F
         "title": product.title,
         "description": product.description,
         "price": product.price,
+        "price_display": price_display(product.price, product.currency),
         "currency": product.currency,
         "category": product.category_id,
         "condition": product.condition,
+        "condition_label": condition_label(product.condition),
         "feed_type": product.feed_type,
         "status": product.status,
         "is_available": product.is_available,

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.tests.factories import make_seller
-from listings.locations import distance_label, ecef_coordinates, public_point
+from listings.labels import distance_label
+from listings.locations import ecef_coordinates, public_point
 from listings.tests.factories import make_product
 from listings.tests.requests import get_data
 from soukloop.tests.examples import examples

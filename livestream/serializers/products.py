@@ -8,12 +8,14 @@ from rest_framework import serializers
 from listings.models import Product
 from livestream.models import StreamProduct
 from soukloop.core.images import CamelPictureOutput, picture_at, picture_payload
+from soukloop.core.money import PRICE_DISPLAY, price_display
 
 
 class StreamProductOutput(serializers.Serializer[None]):
     productId = serializers.UUIDField()
     title = serializers.CharField()
     price = serializers.FloatField()
+    priceDisplay = serializers.CharField(help_text=PRICE_DISPLAY)
     currency = serializers.ChoiceField(choices=settings.CURRENCIES)
     thumbnailUrl = serializers.URLField(allow_null=True)
     image = CamelPictureOutput(allow_null=True)
@@ -36,6 +38,7 @@ def stream_product_body(stream_product: StreamProduct) -> dict[str, Any]:
         "productId": product.pk,
         "title": product.title,
         "price": product.price,
+        "priceDisplay": price_display(product.price, product.currency),
         "currency": product.currency,
         "thumbnailUrl": product.thumbnail_url or None,
         "image": picture_payload(picture_at(product.image_url)),

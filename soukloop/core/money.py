@@ -15,6 +15,7 @@ from rest_framework import serializers
 from soukloop.core.typed_text import normalize_digits
 
 CENT = Decimal("0.01")
+PRICE_DISPLAY = "The price for people, in the language of the answer, such as AED 850.00"
 _PLAIN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
