@@ -28,7 +28,7 @@ def test_contract_2_5_search_with_facets() -> None:
     assert data["facets"] == {
         "categories": [{"category": "sneakers", "count": 1}],
         "price_ranges": [{"label": "AED 500-1000", "min_price": 500, "max_price": 1000, "count": 1}],
-        "conditions": [{"condition": "new", "count": 1}],
+        "conditions": [{"condition": "new", "label": "New", "count": 1}],
     }
     assert data["total"] == 1
 

@@ -2,19 +2,29 @@
 
 import asyncio
 import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import AsyncClient
 from django.utils import translation
 
+from accounts.models import OtpChallenge, User
+from accounts.services import otp
+from accounts.services.passwords import check_new_password
 from accounts.tests.factories import client_for, make_user
 from accounts.tokens import access_token_for
-from soukloop.core.errors import Conflict, RateLimited, duration_words
+from listings.models import Category
+from listings.tests.factories import make_product
+from soukloop.core.error_codes import all_error_codes
+from soukloop.core.errors import Conflict, RateLimited, ValidationFailed, duration_words
 from soukloop.core.fast_reads.application import FastReads
 from soukloop.core.fast_reads.routes import collect_routes
 from soukloop.core.http.envelope import error_body
 from soukloop.core.http.languages import requested_language
+from soukloop.tests.shapes import shapes_of_requests
 
 ME = "/api/v1/auth/me"
 SEARCH = "/api/v1/search"
@@ -191,3 +201,134 @@ def test_a_log_has_a_message_in_english() -> None:
 def test_durations_have_arabics_plurals(seconds: int, words: str) -> None:
     with translation.override("ar"):
         assert duration_words(seconds) == words
+
+
+@pytest.mark.django_db
+def test_validation_messages_of_the_libraries_are_in_the_language_of_each_request(client: Any) -> None:
+    body = {"username": "falconry", "email": "x" * 300, "password": "falconry1", "role": "king"}
+    problems = {
+        language: client.post(
+            "/api/v1/auth/register",
+            body,
+            content_type="application/json",
+            headers={"Accept-Language": language},
+        ).json()["error"]["details"]
+        for language in ("en", "ar", "en")
+    }
+    assert problems["en"]["role"] == ['"king" is not a valid choice.']
+    assert problems["ar"]["role"] == ["«\u2068king\u2069» ليس خيارًا صالحًا."]
+    assert problems["en"].keys() == problems["ar"].keys()
+    for messages in problems["ar"].values():
+        assert all(re.search("[\u0600-\u06ff]", message) for message in messages), messages
+
+
+@pytest.mark.parametrize(
+    ("password", "message"),
+    [
+        ("a1", "كلمة المرور هذه قصيرة جدًا. يجب أن تحتوي على 8 أحرف على الأقل."),
+        ("falconry1", "كلمة المرور قريبة جدًا من اسم المستخدم."),
+        ("password", "كلمة المرور هذه شائعة جدًا."),
+    ],
+)
+def test_weak_passwords_are_refused_in_arabic(password: str, message: str) -> None:
+    with translation.override("ar"), pytest.raises(ValidationFailed) as caught:
+        check_new_password(password, User(username="falconry"))
+    assert caught.value.details == {"password": [message]}
+
+
+@pytest.mark.parametrize("shape", sorted(shapes_of_requests(), key=lambda shape: shape.__name__), ids=str)
+def test_each_message_of_each_field_of_a_request_is_translated(shape: Any) -> None:
+    with translation.override("ar"):
+        for field in fields_in(shape()):
+            messages = [
+                *field.error_messages.values(),
+                *(getattr(one, "message", "") for one in field.validators),
+            ]
+            for message in filter(None, map(str, messages)):
+                assert re.search("[\u0600-\u06ff]", message), f"{field.field_name}: {message}"
+
+
+def fields_in(field: Any) -> Iterator[Any]:
+    yield field
+    for inner in [*getattr(field, "fields", {}).values(), getattr(field, "child", None)]:
+        if inner is not None:
+            yield from fields_in(inner)
+
+
+@pytest.mark.django_db
+def test_labels_prices_and_categories_are_in_the_language_of_the_answer(client: Any) -> None:
+    product = make_product(price=Decimal("1850.00"), condition="like_new")
+    query = f"q={product.title.split()[0]}&latitude=25.0772&longitude=55.1369"
+
+    def ask(path: str, language: str) -> Any:
+        return client.get(f"/api/v1/{path}", headers={"Accept-Language": language}).json()["data"]
+
+    [card] = ask(f"search?{query}", "en")["items"]
+    assert [card[name] for name in ("price_display", "condition_label", "distance_label")] == [
+        "AED 1,850.00",
+        "Like new",
+        "Walking distance",
+    ]
+    found = ask(f"search?{query}", "ar")
+    [card] = found["items"]
+    assert [card[name] for name in ("price_display", "condition_label", "distance_label", "condition")] == [
+        "1,850.00 د.إ.",
+        "شبه جديد",
+        "على مسافة مشي",
+        "like_new",
+    ]
+    assert found["facets"]["conditions"] == [{"condition": "like_new", "label": "شبه جديد", "count": 1}]
+    assert found["facets"]["price_ranges"][0]["label"] == "من 1000 إلى 2500 د.إ."
+    assert ask(f"products/{product.pk}", "ar")["price_display"] == "1,850.00 د.إ."
+    english, arabic = Category.objects.values_list("name", "name_ar").get(slug="sneakers")
+    assert re.search("[\u0600-\u06ff]", arabic)
+    for language, name in (("en", english), ("ar", arabic), ("en", english)):
+        names = {category["slug"]: category["name"] for category in ask("categories", language)}
+        assert names["sneakers"] == name  # although their numbers are cached
+
+
+@pytest.mark.django_db
+def test_a_code_is_sent_in_the_language_of_the_account(mailoutbox: Any) -> None:
+    user = make_user(language="ar")
+    with translation.override("en"):  # as the worker
+        otp.send_code(identifier=str(user.email), ip="127.0.0.1")
+        challenge = OtpChallenge.objects.get()
+        otp.deliver_code(challenge_id=challenge.pk, nonce=challenge.nonce)
+    assert mailoutbox[0].subject == "رمز Souk Loop الخاص بك"
+    assert re.fullmatch(
+        r"رمزك في Souk Loop هو [0-9]{6}. تنتهي صلاحيته بعد 10 دقائق. لا تشاركه مع أي شخص.", mailoutbox[0].body
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("get", "/api/v1/auth/me", None),
+        ("get", "/api/v1/nothing", None),
+        ("post", "/api/v1/auth/login", {"identifier": "nobody@example.com", "password": "x"}),
+        ("post", "/api/v1/auth/register", {}),
+        ("post", "/api/v1/auth/verify-otp", {"identifier": "a@example.com", "otp_code": "123456"}),
+        ("get", "/api/v1/products/5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d", None),
+        ("get", "/api/v1/categories/nothing", None),
+        ("get", "/api/v1/search?sort=x", None),
+        ("delete", "/api/v1/categories", None),
+    ],
+)
+def test_codes_and_keys_are_the_same_in_every_language(
+    client: Any, method: str, path: str, body: Any
+) -> None:
+    answers = {}
+    for language in ("en", "ar"):
+        answer = getattr(client, method)(
+            path, body, content_type="application/json", headers={"Accept-Language": language}
+        )
+        error = answer.json()["error"]
+        answers[language] = answer.status_code, error["code"], sorted(error["details"])
+        assert error["message"].isascii() == (language == "en")
+    assert answers["en"] == answers["ar"]
+
+
+def test_codes_are_not_translated() -> None:
+    with translation.override("ar"):
+        assert all(str(code).isascii() and str(code) == code.value for code in all_error_codes())
