@@ -13,6 +13,8 @@ from chat.events import (
     DELETED_EXAMPLE,
     EDITED_EXAMPLE,
     MESSAGE_EXAMPLE,
+    MessageDeletedOutput,
+    MessageNewOutput,
     message_deleted_payload,
     message_payload,
 )
@@ -54,10 +56,22 @@ class ReadCommand(ConversationCommand, ReadInput):
     pass
 
 
+class ConversationLastSeqOutput(serializers.Serializer[None]):
+    conversationId = serializers.UUIDField()
+    lastSeq = serializers.IntegerField(min_value=0)
+
+
+class ConversationReadOutput(serializers.Serializer[None]):
+    conversationId = serializers.UUIDField()
+    upToSeq = serializers.IntegerField(min_value=0)
+    unreadCount = serializers.IntegerField(min_value=0)
+
+
 @command(
     "conversation:join",
     input=JoinCommand,
-    example=_EXAMPLE | {"afterSeq": 1},
+    ack=ConversationLastSeqOutput,
+    example=_EXAMPLE | {"after_seq": 1},
     ack_example={"conversationId": _EXAMPLE["conversation_id"], "lastSeq": 2},
 )
 def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
@@ -91,15 +105,16 @@ def leave(session: Session, data: dict[str, Any]) -> None:
 @command(
     "message:send",
     input=SendCommand,
+    ack=MessageNewOutput,
     rate_scope="message_send",
     example=_EXAMPLE
-    | {"message_type": "text", "content": MESSAGE_EXAMPLE["content"], "clientMessageId": "phone-17"},
+    | {"message_type": "text", "content": MESSAGE_EXAMPLE["content"], "client_message_id": "phone-17"},
     ack_example=MESSAGE_EXAMPLE,
 )
 def send(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Send a text, or the URL of your own upload. The message is committed before it is acknowledged.
 
-    If there is no acknowledgement, send it again with the same `clientMessageId`: it is stored only once.
+    If there is no acknowledgement, send it again with the same `client_message_id`: it is stored only once.
     """
     return message_payload(services.send_message(actor=session.user, **data))
 
@@ -107,8 +122,9 @@ def send(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 @command(
     "message:edit",
     input=EditCommand,
+    ack=MessageNewOutput,
     rate_scope="message_send",
-    example=_EXAMPLE | {"messageId": MESSAGE_EXAMPLE["messageId"], "content": EDITED_EXAMPLE["content"]},
+    example=_EXAMPLE | {"message_id": MESSAGE_EXAMPLE["messageId"], "content": EDITED_EXAMPLE["content"]},
     ack_example=EDITED_EXAMPLE,
 )
 def edit(session: Session, data: dict[str, Any]) -> dict[str, Any]:
@@ -119,8 +135,9 @@ def edit(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 @command(
     "message:delete",
     input=MessageCommand,
+    ack=MessageDeletedOutput,
     rate_scope="message_send",
-    example=_EXAMPLE | {"messageId": MESSAGE_EXAMPLE["messageId"]},
+    example=_EXAMPLE | {"message_id": MESSAGE_EXAMPLE["messageId"]},
     ack_example=DELETED_EXAMPLE,
 )
 def delete(session: Session, data: dict[str, Any]) -> dict[str, Any]:
@@ -131,11 +148,12 @@ def delete(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 @command(
     "message:read",
     input=ReadCommand,
-    example=_EXAMPLE | {"upToSeq": 2},
+    ack=ConversationReadOutput,
+    example=_EXAMPLE | {"up_to_seq": 2},
     ack_example={"conversationId": _EXAMPLE["conversation_id"], "upToSeq": 2, "unreadCount": 0},
 )
 def read(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Mark messages as read, up to `upToSeq` or to the end; both people get `messages:read`."""
+    """Mark messages as read, up to `up_to_seq` or to the end; both people get `messages:read`."""
     conversation = services.mark_read(actor=session.user, **data)
     return {
         "conversationId": conversation.pk,

@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from rest_framework import serializers
 
 from chat.models import Conversation, Message
 from soukloop.core import jsonlib
-from soukloop.core.images import picture, picture_payload
+from soukloop.core.images import CamelPictureOutput, picture, picture_payload
 from soukloop.realtime.events import EventSpec, declare_event, publish, publish_on_commit
 from soukloop.realtime.rooms import user_room
 
@@ -45,11 +46,68 @@ EDITED_EXAMPLE = MESSAGE_EXAMPLE | {
     "editedAt": "2025-10-18T10:06:00Z",
 }
 
+
+class MessageNewOutput(serializers.Serializer[None]):
+    """One message, with the names of the contract's events."""
+
+    messageId = serializers.UUIDField()
+    conversationId = serializers.UUIDField()
+    seq = serializers.IntegerField(min_value=1, help_text="From 1, without gaps")
+    userId = serializers.UUIDField(allow_null=True, help_text="Null for messages of the platform")
+    username = serializers.CharField(allow_null=True)
+    content = serializers.CharField(
+        allow_null=True, help_text="The text, or the URL of the image; null once the sender deleted it"
+    )
+    messageType = serializers.ChoiceField(choices=Message.Type.choices)
+    data = serializers.DictField(  # type: ignore[assignment]
+        help_text="Details of an offer or a system message; an image's size"
+    )
+    image = CamelPictureOutput(allow_null=True, help_text="Of a message of the type `image`")
+    clientMessageId = serializers.CharField(allow_null=True)
+    timestamp = serializers.DateTimeField()
+    editedAt = serializers.DateTimeField(allow_null=True)
+    deletedAt = serializers.DateTimeField(allow_null=True)
+
+
+class MessageHiddenOutput(serializers.Serializer[None]):
+    messageId = serializers.UUIDField()
+    conversationId = serializers.UUIDField()
+    seq = serializers.IntegerField(min_value=1)
+
+
+class MessageDeletedOutput(MessageHiddenOutput):
+    deletedAt = serializers.DateTimeField()
+
+
+class MessagesReadOutput(serializers.Serializer[None]):
+    conversationId = serializers.UUIDField()
+    userId = serializers.UUIDField()
+    upToSeq = serializers.IntegerField(min_value=0)
+
+
+class ConversationJoinedOutput(serializers.Serializer[None]):
+    conversationId = serializers.UUIDField()
+    lastSeq = serializers.IntegerField(min_value=0)
+    messages = MessageNewOutput(many=True)
+    resync = serializers.BooleanField()
+
+
+class TypingInactiveOutput(serializers.Serializer[None]):
+    conversationId = serializers.UUIDField()
+    userId = serializers.UUIDField()
+    username = serializers.CharField()
+
+
+class TypingActiveOutput(TypingInactiveOutput):
+    expiresIn = serializers.IntegerField(min_value=1, help_text="Seconds")
+
+
 MESSAGE_NEW = declare_event(
     EventSpec(
         name="message:new",
         doc="A message was sent in one of your conversations; the sender's connections get it too. `userId`"
         " and `username` are null for messages of the platform.",
+        output=MessageNewOutput,
         example=MESSAGE_EXAMPLE,
         rooms=("user",),
     )
@@ -60,6 +118,7 @@ MESSAGE_EDITED = declare_event(
         doc="The sender replaced the text of a message. Of two versions of a message, the one with the later"
         " `editedAt` is the newer. After an interruption, `GET …/messages?changed_after=…` has those that"
         " were edited or deleted meanwhile.",
+        output=MessageNewOutput,
         example=EDITED_EXAMPLE,
         rooms=("user",),
     )
@@ -69,6 +128,7 @@ MESSAGE_DELETED = declare_event(
         name="message:deleted",
         doc="The sender deleted a message: its content is removed, and its `seq` is not used again. The other"
         " person has one unread message less if it was unread.",
+        output=MessageDeletedOutput,
         example=DELETED_EXAMPLE,
         rooms=("user",),
     )
@@ -77,6 +137,7 @@ MESSAGE_HIDDEN = declare_event(
     EventSpec(
         name="message:hidden",
         doc="Staff hid a message: its content is removed, and its `seq` is not used again.",
+        output=MessageHiddenOutput,
         example={"messageId": _MESSAGE, "conversationId": _CONVERSATION, "seq": 2},
         rooms=("user",),
     )
@@ -85,6 +146,7 @@ MESSAGES_READ = declare_event(
     EventSpec(
         name="messages:read",
         doc="`userId` has read everything up to and including `upToSeq`; their other devices get it too.",
+        output=MessagesReadOutput,
         example={"conversationId": _CONVERSATION, "userId": _USER, "upToSeq": 2},
         rooms=("user",),
     )
@@ -92,8 +154,9 @@ MESSAGES_READ = declare_event(
 CONVERSATION_JOINED = declare_event(
     EventSpec(
         name="conversation:joined",
-        doc="You have joined. `messages` are those after your `afterSeq`. If there are too many, the list is"
+        doc="You have joined. `messages` are those after your `after_seq`. If there are too many, the list is"
         " empty and `resync` is true: read them over REST.",
+        output=ConversationJoinedOutput,
         example={
             "conversationId": _CONVERSATION,
             "lastSeq": 2,
@@ -107,6 +170,7 @@ TYPING_ACTIVE = declare_event(
     EventSpec(
         name="typing:active",
         doc="The other person is typing, for `expiresIn` seconds unless the event is repeated.",
+        output=TypingActiveOutput,
         example={
             "conversationId": _CONVERSATION,
             "userId": _USER,
@@ -121,6 +185,7 @@ TYPING_INACTIVE = declare_event(
     EventSpec(
         name="typing:inactive",
         doc="The other person stopped typing, left, or sent nothing for 5 seconds.",
+        output=TypingInactiveOutput,
         example={"conversationId": _CONVERSATION, "userId": _USER, "username": "testseller"},
         rooms=("user",),
         ephemeral=True,

@@ -3,6 +3,9 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from rest_framework import serializers
+
 from livestream import access
 from livestream.events import CHAT_MESSAGE, STREAM_JOINED, STREAM_LEFT
 from livestream.rooms import STREAM_ROOMS, stream_room
@@ -17,11 +20,21 @@ _EXAMPLE = {"stream_id": STREAM_JOINED.example["streamId"]}
 _HOSTED_ROOMS = "hosted_rooms"  # key of `session.state`: the rooms of the streams that this user hosts
 
 
+class ReactionTotalOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    emoji = serializers.ChoiceField(choices=settings.STREAM_REACTIONS)
+    total = serializers.IntegerField(min_value=1)
+
+
 @command(
-    "stream:join", input=JoinInput, example=_EXAMPLE | {"afterSeq": 400}, ack_example=STREAM_JOINED.example
+    "stream:join",
+    input=JoinInput,
+    ack=STREAM_JOINED.output,
+    example=_EXAMPLE | {"after_seq": 400},
+    ack_example=STREAM_JOINED.example,
 )
 def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Join a live stream. To catch up after a lost connection, send the last `seq` you have as `afterSeq`."""
+    """Join a live stream. To catch up after a lost connection, send your last `seq` as `after_seq`."""
     stream_id: UUID = data["stream_id"]
     stream = viewers.join_stream(actor=session.user, stream_id=stream_id, connection_id=session.connection_id)
     if stream.seller_id == session.user_id:
@@ -67,13 +80,14 @@ def _leave(session: Session, room: str) -> None:
 @command(
     "stream:chat",
     input=ChatInput,
-    example=_EXAMPLE | {"message": "This is amazing! 🔥", "clientMessageId": "phone-17"},
-    ack_example=CHAT_MESSAGE.example,
+    ack=CHAT_MESSAGE.output,
+    example=_EXAMPLE | {"message": "This is amazing! 🔥", "client_message_id": "phone-17"},
+    ack_example=CHAT_MESSAGE.example | {"clientMessageId": "phone-17"},
 )
 def send_chat_message(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Write in a stream's chat, at most 10 messages a minute. Messages are saved before the acknowledgement.
 
-    Resend a message that wasn't acknowledged: the same `clientMessageId` is saved only once.
+    Resend a message that wasn't acknowledged: the same `client_message_id` is saved only once.
     """
     return chat.post_message(actor=session.user, **data)
 
@@ -81,6 +95,7 @@ def send_chat_message(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 @command(
     "stream:reaction",
     input=ReactionInput,
+    ack=ReactionTotalOutput,
     rate_scope="stream_reaction",
     example=_EXAMPLE | {"emoji": "❤️"},
     ack_example={"streamId": _EXAMPLE["stream_id"], "emoji": "❤️", "total": 450},

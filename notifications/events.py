@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from rest_framework import serializers
+
 from notifications.models import Notification
 from notifications.texts import Text, link_of
 from soukloop.core import jsonlib
@@ -11,10 +13,29 @@ from soukloop.core.db.clock import database_now
 from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
 from soukloop.realtime.rooms import user_room
 
+
+class NotificationNewOutput(serializers.Serializer[None]):
+    notificationId = serializers.UUIDField()
+    kind = serializers.CharField(help_text="What happened, such as message_new")
+    title = serializers.CharField()
+    body = serializers.CharField()
+    data = serializers.DictField(help_text="Ids of the rows to open")  # type: ignore[assignment]
+    link = serializers.CharField(help_text="Opens the app where the notification leads")
+    timestamp = serializers.DateTimeField()
+
+
+class NotificationReadOutput(serializers.Serializer[None]):
+    notificationIds = serializers.ListField(child=serializers.UUIDField(), allow_null=True)
+    isDeleted = serializers.BooleanField()
+    unreadCount = serializers.IntegerField(min_value=0)
+    timestamp = serializers.DateTimeField()
+
+
 NOTIFICATION_NEW = declare_event(
     EventSpec(
         name="notification:new",
         doc="Your inbox has a new notification. It may replace an unread one, which then has the same id.",
+        output=NotificationNewOutput,
         example={
             "notificationId": "7d2b6d0e-6f0e-4a52-9d0c-0f6f4a9d9c11",
             "kind": "message_new",
@@ -34,6 +55,7 @@ NOTIFICATION_READ = declare_event(
         name="notification:read",
         doc="Notifications were read or deleted on one of your devices, or what they are about was seen. "
         "`notificationIds` is null where all were; `unreadCount` is the number on the app's badge then.",
+        output=NotificationReadOutput,
         example={
             "notificationIds": ["7d2b6d0e-6f0e-4a52-9d0c-0f6f4a9d9c11"],
             "isDeleted": False,

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from rest_framework import serializers
+
 from listings.access import no_longer_visible, product_visible_to
 from listings.events import PRODUCT_LEFT
 from listings.rooms import PRODUCT_ROOMS, product_room
-from offers.events import OFFER_EXAMPLE, closed_example, offer_payload
+from offers.events import OFFER_EXAMPLE, OfferStateOutput, closed_example, offer_payload
 from offers.serializers import ACCEPTED_MESSAGE, CounterInput, OfferIdInput, OfferInput, ProductIdInput
 from offers.services import negotiation
 from soukloop.realtime.commands import command
@@ -15,9 +17,14 @@ _OFFER_ID = OFFER_EXAMPLE["offerId"]
 _PRODUCT = {"product_id": OFFER_EXAMPLE["productId"]}
 
 
+class ProductIdOutput(serializers.Serializer[None]):
+    productId = serializers.UUIDField()
+
+
 @command(
     "offer:create",
     input=OfferInput,
+    ack=OfferStateOutput,
     rate_scope="offer_create",
     example={
         "product_id": OFFER_EXAMPLE["productId"],
@@ -36,6 +43,7 @@ def create(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 @command(
     "offer:counter",
     input=CounterInput,
+    ack=OfferStateOutput,
     rate_scope="offer_create",
     example={"offer_id": _OFFER_ID, "offered_price": 780.00, "message": "780 and it's yours"},
     ack_example=OFFER_EXAMPLE | {"parentId": _OFFER_ID, "offeredPrice": 780.00},
@@ -49,6 +57,7 @@ def counter(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 @command(
     "offer:accept",
     input=OfferIdInput,
+    ack=OfferStateOutput,
     example={"offer_id": _OFFER_ID},
     ack_example=closed_example(
         "accepted",
@@ -66,6 +75,7 @@ def accept(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 @command(
     "offer:decline",
     input=OfferIdInput,
+    ack=OfferStateOutput,
     example={"offer_id": _OFFER_ID},
     ack_example=closed_example("declined", "declined"),
 )
@@ -77,6 +87,7 @@ def decline(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 @command(
     "offer:withdraw",
     input=OfferIdInput,
+    ack=OfferStateOutput,
     example={"offer_id": _OFFER_ID},
     ack_example=closed_example("withdrawn", "withdrawn"),
 )
@@ -86,7 +97,11 @@ def withdraw(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 
 
 @command(
-    "product:join", input=ProductIdInput, example=_PRODUCT, ack_example={"productId": _PRODUCT["product_id"]}
+    "product:join",
+    input=ProductIdInput,
+    ack=ProductIdOutput,
+    example=_PRODUCT,
+    ack_example={"productId": _PRODUCT["product_id"]},
 )
 def join_product(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Watch a product: receive the prices offered for it (`offer:feed`) and its sale (`product:sold`)."""
@@ -102,7 +117,11 @@ def join_product(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 
 
 @command(
-    "product:leave", input=ProductIdInput, example=_PRODUCT, ack_example={"productId": _PRODUCT["product_id"]}
+    "product:leave",
+    input=ProductIdInput,
+    ack=ProductIdOutput,
+    example=_PRODUCT,
+    ack_example={"productId": _PRODUCT["product_id"]},
 )
 def leave_product(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Stop watching a product."""

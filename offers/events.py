@@ -3,6 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+from rest_framework import serializers
+
 from accounts.models import User
 from listings.hooks import rooms_showing
 from listings.models import Product
@@ -29,18 +32,67 @@ OFFER_EXAMPLE = {
     "transactionId": None,
     "expiresAt": "2025-10-19T10:00:00Z",
     "createdAt": "2025-10-18T10:00:00Z",
-    "timestamp": "2025-10-18T10:00:00Z",
 }
+_AT = {"timestamp": "2025-10-18T10:00:00Z"}
+
+
+class OfferStateOutput(serializers.Serializer[None]):
+    """An offer as one of its two sides sees it, with the names of the contract's events."""
+
+    offerId = serializers.UUIDField()
+    productId = serializers.UUIDField()
+    conversationId = serializers.UUIDField()
+    buyerId = serializers.UUIDField()
+    sellerId = serializers.UUIDField()
+    madeBy = serializers.UUIDField(help_text="The buyer, or the seller if it is the seller's counter-offer")
+    parentId = serializers.UUIDField(allow_null=True, help_text="The offer this one counters")
+    offeredPrice = serializers.FloatField()
+    originalPrice = serializers.FloatField(help_text="The asking price when the offer was made")
+    currency = serializers.ChoiceField(choices=settings.CURRENCIES)
+    message = serializers.CharField()
+    status = serializers.ChoiceField(choices=Offer.Status.choices)
+    closeReason = serializers.ChoiceField(choices=Offer.CloseReason.choices, allow_null=True)
+    streamId = serializers.UUIDField(allow_null=True, help_text="The live stream it was made in")
+    transactionId = serializers.UUIDField(allow_null=True)
+    expiresAt = serializers.DateTimeField()
+    createdAt = serializers.DateTimeField()
+
+
+class OfferEventOutput(OfferStateOutput):
+    """An offer right after something happened to it."""
+
+    timestamp = serializers.DateTimeField(help_text="When it happened")
+
+
+class OfferFeedOutput(serializers.Serializer[None]):
+    productId = serializers.UUIDField()
+    streamId = serializers.UUIDField(allow_null=True, help_text="The live stream that shows the product")
+    offeredPrice = serializers.FloatField()
+    currency = serializers.ChoiceField(choices=settings.CURRENCIES)
+    status = serializers.ChoiceField(choices=Offer.Status.choices)
+    timestamp = serializers.DateTimeField()
+
+
+class ProductSoldOutput(serializers.Serializer[None]):
+    productId = serializers.UUIDField()
+    streamId = serializers.UUIDField(allow_null=True, help_text="The live stream that shows the product")
+    price = serializers.FloatField()
+    currency = serializers.ChoiceField(choices=settings.CURRENCIES)
+    timestamp = serializers.DateTimeField()
 
 
 def closed_example(status: str, reason: str, **more: Any) -> dict[str, Any]:
-    return (
-        OFFER_EXAMPLE | {"status": status, "closeReason": reason, "timestamp": "2025-10-18T10:05:00Z"} | more
-    )
+    return OFFER_EXAMPLE | {"status": status, "closeReason": reason} | more
 
 
-def _declare(name: str, doc: str, example: dict[str, Any], *rooms: str) -> EventSpec:
-    return declare_event(EventSpec(name=name, doc=doc, example=example, rooms=rooms or ("user",)))
+def _declare(name: str, doc: str, example: dict[str, Any]) -> EventSpec:
+    return declare_event(EventSpec(name, doc, OfferEventOutput, example | _AT, rooms=("user",)))
+
+
+def _declare_for_watchers(
+    name: str, doc: str, output: type[serializers.Serializer[None]], example: dict[str, Any]
+) -> EventSpec:
+    return declare_event(EventSpec(name, doc, output, example | _AT, rooms=("product", "stream")))
 
 
 CREATED = _declare("offer:created", "Your offer or counter-offer was created.", OFFER_EXAMPLE)
@@ -75,33 +127,24 @@ CANCELLED = _declare(
     "The sale of an accepted offer was cancelled; the product is on sale again. Sent to both sides.",
     closed_example("cancelled", "sale_cancelled", transactionId="9a1c7c1c-2f5e-4f6a-8a8e-3f1f5b0c0d77"),
 )
-FEED = _declare(
+FEED = _declare_for_watchers(
     "offer:feed",
     "A price was offered or accepted for a product that you watch, or that is shown in a live stream you"
     " watch. The buyer is not named.",
+    OfferFeedOutput,
     {
         "productId": OFFER_EXAMPLE["productId"],
         "streamId": None,
         "offeredPrice": 700.00,
         "currency": "AED",
         "status": "pending",
-        "timestamp": "2025-10-18T10:00:00Z",
     },
-    "product",
-    "stream",
 )
-PRODUCT_SOLD = _declare(
+PRODUCT_SOLD = _declare_for_watchers(
     "product:sold",
     "A product was sold. The buyer is not named.",
-    {
-        "productId": OFFER_EXAMPLE["productId"],
-        "streamId": None,
-        "price": 750.00,
-        "currency": "AED",
-        "timestamp": "2025-10-18T10:05:00Z",
-    },
-    "product",
-    "stream",
+    ProductSoldOutput,
+    {"productId": OFFER_EXAMPLE["productId"], "streamId": None, "price": 750.00, "currency": "AED"},
 )
 
 _CLOSING_EVENTS = {

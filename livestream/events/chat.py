@@ -4,13 +4,34 @@ from collections import Counter
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from rest_framework import serializers
+
 from livestream.events.examples import EXAMPLE_STREAM_ID, EXAMPLE_USER_ID
 from livestream.models import ChatMessage, Stream
 from livestream.rooms import stream_room
 from livestream.selectors.chat import chat_payload
-from livestream.serializers.chat import chat_rules_body
+from livestream.serializers.chat import ChatMessageOutput, ChatRulesOutput, chat_rules_body
 from soukloop.realtime.events import EventSpec, Merge, declare_event, publish, publish_on_commit
 from soukloop.realtime.rooms import user_room
+
+
+class ChatDeletedOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    messageId = serializers.UUIDField()
+    seq = serializers.IntegerField(min_value=1)
+
+
+class ChatMutedOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    muted = serializers.BooleanField()
+
+
+class ReactionOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    emoji = serializers.ChoiceField(choices=settings.STREAM_REACTIONS)
+    userId = serializers.UUIDField(help_text="The last person who sent one")
+    count = serializers.IntegerField(min_value=1)
 
 
 def _combine_by_emoji(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -25,7 +46,8 @@ def _combine_by_emoji(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
 CHAT_MESSAGE = declare_event(
     EventSpec(
         name="chat:message",
-        doc="A message in a stream's chat. `seq` has no gaps; join with `afterSeq` to get missed messages.",
+        doc="A message in a stream's chat. `seq` has no gaps; join with `after_seq` to get missed messages.",
+        output=ChatMessageOutput,
         example={
             "messageId": "9a1de3d4-98c1-4b70-8dd3-0f9b1c0f2e44",
             "streamId": EXAMPLE_STREAM_ID,
@@ -43,6 +65,7 @@ CHAT_DELETED = declare_event(
     EventSpec(
         name="chat:deleted",
         doc="A message in a stream's chat was deleted: remove it from the screen.",
+        output=ChatDeletedOutput,
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "messageId": "9a1de3d4-98c1-4b70-8dd3-0f9b1c0f2e44",
@@ -55,6 +78,7 @@ CHAT_SETTINGS = declare_event(
     EventSpec(
         name="chat:settings",
         doc="The host or a moderator changed the chat's rules.",
+        output=ChatRulesOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "enableChat": True, "slowModeSeconds": 10},
         rooms=("stream",),
     )
@@ -63,6 +87,7 @@ CHAT_MUTED = declare_event(
     EventSpec(
         name="chat:muted",
         doc="You were muted in this stream (`muted` is true) or unmuted (`muted` is false).",
+        output=ChatMutedOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "muted": True},
         rooms=("user",),
     )
@@ -72,6 +97,7 @@ REACTION_NEW = declare_event(
         name="reaction:new",
         doc="A reaction. Above 20 a second in a room, reactions are combined by emoji: `count` is their"
         " number, and `userId` the last person who sent one.",
+        output=ReactionOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "emoji": "❤️", "userId": EXAMPLE_USER_ID, "count": 1},
         rooms=("stream",),
         ephemeral=True,

@@ -2,16 +2,40 @@
 
 from uuid import UUID
 
+from django.conf import settings
+from rest_framework import serializers
+
 from livestream.events.examples import EXAMPLE_PRODUCT_ID, EXAMPLE_STREAM_ID
 from livestream.models import ProductTag
 from livestream.rooms import stream_room
-from soukloop.core.images import picture_at, picture_payload
+from soukloop.core.images import CamelPictureOutput, picture_at, picture_payload
 from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
+
+
+class ProductTaggedOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    productId = serializers.UUIDField()
+    title = serializers.CharField()
+    price = serializers.FloatField()
+    currency = serializers.ChoiceField(choices=settings.CURRENCIES)
+    thumbnailUrl = serializers.URLField(allow_null=True)
+    image = CamelPictureOutput(allow_null=True)
+    x = serializers.FloatField(min_value=0, max_value=1)
+    y = serializers.FloatField(min_value=0, max_value=1)
+    timestampSeconds = serializers.IntegerField(min_value=0, help_text="Since the stream started")
+
+
+class ProductUntaggedOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    productId = serializers.UUIDField()
+    reason = serializers.ChoiceField(choices=["removed", "sold", "hidden", "deleted"])
+
 
 PRODUCT_TAGGED = declare_event(
     EventSpec(
         name="product:tagged",
         doc="A product was tagged in the video, at `x` and `y` from 0 to 1 from the top left corner.",
+        output=ProductTaggedOutput,
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "productId": EXAMPLE_PRODUCT_ID,
@@ -37,6 +61,7 @@ PRODUCT_UNTAGGED = declare_event(
     EventSpec(
         name="product:untagged",
         doc="A product was removed from the stream. `reason` is removed, sold, hidden or deleted.",
+        output=ProductUntaggedOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "productId": EXAMPLE_PRODUCT_ID, "reason": "removed"},
         rooms=("stream",),
     )

@@ -4,17 +4,64 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from rest_framework import serializers
+
 from listings.rooms import product_room
 from livestream.events.examples import EXAMPLE_STREAM_ID, EXAMPLE_USER_ID
-from livestream.models import Stream
+from livestream.models import Replay, Stream
 from livestream.rooms import stream_room
+from livestream.serializers.health import AudioHealthOutput, VideoHealthOutput, WarningOutput
 from soukloop.realtime.events import EventSpec, declare_event, publish, publish_on_commit
 from soukloop.realtime.rooms import user_room
+
+
+class StreamLiveOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    title = serializers.CharField()
+    sellerId = serializers.UUIDField()
+    startedAt = serializers.DateTimeField()
+
+
+class StreamEndedOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=Stream.Status.choices)
+    reason = serializers.ChoiceField(choices=Stream.EndReason.choices)
+    endedAt = serializers.DateTimeField()
+    duration = serializers.IntegerField(min_value=0, help_text="Seconds")
+    vodUrl = serializers.URLField(allow_null=True)
+
+
+class StreamInterruptedOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    reconnectBy = serializers.DateTimeField()
+
+
+class StreamResumedOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+
+
+class StreamHealthOutput(serializers.Serializer[None]):
+    """A measurement; `video` and `audio` are null until something was measured."""
+
+    streamId = serializers.UUIDField()
+    video = VideoHealthOutput(allow_null=True)
+    audio = AudioHealthOutput(allow_null=True)
+    droppedFrames = serializers.IntegerField(min_value=0, help_text="Since the encoder connected")
+    lastMediaAt = serializers.DateTimeField(allow_null=True)
+    warnings = WarningOutput(many=True)
+
+
+class ReplayReadyOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=Replay.State.choices)
+    vodUrl = serializers.URLField(allow_null=True)
+
 
 STREAM_LIVE = declare_event(
     EventSpec(
         name="stream:live",
         doc="A stream went live. Sent to its seller's devices and to people who watch one of its products.",
+        output=StreamLiveOutput,
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "title": "Flash Sale",
@@ -29,6 +76,7 @@ STREAM_ENDED = declare_event(
         name="stream:ended",
         doc="The stream has ended. `reason`: owner, staff, publisher_gone, never_published, account_closed."
         " `vodUrl` is where the replay will be; null in a followers-only stream: ask for the replay.",
+        output=StreamEndedOutput,
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "status": "ended",
@@ -44,6 +92,7 @@ STREAM_INTERRUPTED = declare_event(
     EventSpec(
         name="stream:interrupted",
         doc="The encoder disconnected. The stream ends unless the encoder reconnects by `reconnectBy`.",
+        output=StreamInterruptedOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "reconnectBy": "2025-10-18T10:21:00Z"},
         rooms=("stream",),
     )
@@ -52,6 +101,7 @@ STREAM_RESUMED = declare_event(
     EventSpec(
         name="stream:resumed",
         doc="The encoder connected or reconnected, and its first segment can be fetched.",
+        output=StreamResumedOutput,
         example={"streamId": EXAMPLE_STREAM_ID},
         rooms=("stream",),
     )
@@ -61,6 +111,7 @@ STREAM_HEALTH = declare_event(
         name="stream:health",
         doc="What the encoder of your stream sends, every 2 s while it is connected. `warnings` are what"
         " viewers would complain about; docs/going-live.md has their codes. Bit rates are bits a second.",
+        output=StreamHealthOutput,
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "video": {
@@ -86,6 +137,7 @@ REPLAY_READY = declare_event(
         name="stream:replay_ready",
         doc="The replay of a stream can be watched. `vodUrl` is null for a followers-only stream: ask for the"
         " replay.",
+        output=ReplayReadyOutput,
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "state": "ready",

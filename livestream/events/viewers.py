@@ -3,10 +3,43 @@
 from typing import Any
 from uuid import UUID
 
+from rest_framework import serializers
+
 from livestream.events.examples import EXAMPLE_STREAM_ID, EXAMPLE_USER_ID
+from livestream.models import Stream
 from livestream.rooms import stream_room
+from livestream.serializers.chat import ChatMessageOutput
 from soukloop.realtime.events import EventSpec, Merge, declare_event, publish
 from soukloop.realtime.sessions import remove_from_room_on_commit
+
+
+class StreamJoinedOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    viewerCount = serializers.IntegerField(min_value=0)
+    status = serializers.ChoiceField(choices=Stream.Status.choices)
+    history = ChatMessageOutput(many=True)
+    lastSeq = serializers.IntegerField(min_value=0)
+    resync = serializers.BooleanField()
+    hasPicture = serializers.BooleanField()
+    reconnectBy = serializers.DateTimeField(allow_null=True)
+
+
+class StreamLeftOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    reason = serializers.ChoiceField(choices=["stream_not_found", "followers_only"])
+
+
+class ViewerCountOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    viewerCount = serializers.IntegerField(min_value=0)
+
+
+class ViewerLeftOutput(ViewerCountOutput):
+    userId = serializers.UUIDField()
+
+
+class ViewerJoinedOutput(ViewerLeftOutput):
+    username = serializers.CharField()
 
 
 def _drop_all(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -20,10 +53,11 @@ def _keep_newest(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
 STREAM_JOINED = declare_event(
     EventSpec(
         name="stream:joined",
-        doc="You joined a stream. `history` contains the last 100 messages, or those after the `afterSeq`"
+        doc="You joined a stream. `history` contains the last 100 messages, or those after the `after_seq`"
         " that you sent. If `resync` is true, you missed too many messages: read them over REST."
         " `hasPicture` is whether the encoder is connected and its video can be fetched. `reconnectBy` is"
         " when the stream ends unless a lost encoder reconnects.",
+        output=StreamJoinedOutput,
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "viewerCount": 235,
@@ -42,6 +76,7 @@ STREAM_LEFT = declare_event(
         name="stream:left",
         doc="You may no longer watch this stream and were removed from its room. `reason` is the error code"
         " that you would get for joining again: stream_not_found or followers_only.",
+        output=StreamLeftOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "reason": "followers_only"},
         rooms=(),
     )
@@ -51,6 +86,7 @@ VIEWER_JOINED = declare_event(
     EventSpec(
         name="viewer:joined",
         doc="A viewer joined. Not sent while more than 10 viewers join or leave in a second.",
+        output=ViewerJoinedOutput,
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "userId": EXAMPLE_USER_ID,
@@ -66,6 +102,7 @@ VIEWER_LEFT = declare_event(
     EventSpec(
         name="viewer:left",
         doc="A viewer left. Not sent while more than 10 viewers join or leave in a second.",
+        output=ViewerLeftOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "userId": EXAMPLE_USER_ID, "viewerCount": 234},
         rooms=("stream",),
         ephemeral=True,
@@ -76,6 +113,7 @@ VIEWER_COUNT = declare_event(
     EventSpec(
         name="viewer:count",
         doc="The number of viewers, after each change and every few seconds.",
+        output=ViewerCountOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "viewerCount": 235},
         rooms=("stream",),
         ephemeral=True,

@@ -15,10 +15,11 @@ Handler = Callable[[Session, dict[str, Any]], dict[str, Any] | None]
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its name, its input, the function that runs it, and its rate limit."""
+    """A command: its name, the shapes of its input and acknowledgement, what runs it, and its rate limit."""
 
     name: str
     input: type[Serializer[Any]] | None
+    ack: type[Serializer[Any]] | None
     handler: Handler
     rate_scope: str | None
     example: dict[str, Any]
@@ -59,6 +60,7 @@ def command(
     name: str,
     *,
     input: type[Serializer[Any]] | None,
+    ack: type[Serializer[Any]] | None = None,
     example: dict[str, Any],
     ack_example: dict[str, Any] | None = None,
     rate_scope: str | None = None,
@@ -66,14 +68,14 @@ def command(
     """Register a function `(session, data) -> dict | None` to run the command.
 
     It runs on a thread with its own database connection, so it calls services as a view does. `data` is
-    validated by `input`. The result is the `data` of the acknowledgement; errors become the same error bodies
-    as over REST. The docstring is the command's description in docs/events.md.
+    validated by `input`. The result is the `data` of the acknowledgement, as `ack` describes it; errors
+    become the same error bodies as over REST. The docstring is the command's description in docs/events.md.
     """
 
     def register(handler: Handler) -> Handler:
         if name in COMMANDS:
             raise ValueError(f"The command {name} is declared twice")
-        COMMANDS[name] = Command(name, input, handler, rate_scope, example, ack_example)
+        COMMANDS[name] = Command(name, input, ack, handler, rate_scope, example, ack_example)
         return handler
 
     return register

@@ -1,25 +1,20 @@
-"""Documentation generated from the registries of commands and events: `docs/events.md` and AsyncAPI."""
+"""The page `docs/events.md`, generated from the registries of commands and events."""
 
 import json
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-from django.conf import settings
-from rest_framework import serializers
-from rest_framework.fields import empty
 
 from soukloop.core import jsonlib
 from soukloop.core.redis.rate_limits import limit_of
+from soukloop.realtime.asyncapi import ack_example
 from soukloop.realtime.commands import COMMANDS, Command
 from soukloop.realtime.events import ANY_ROOM, EVENTS, EventSpec
 from soukloop.realtime.rooms import ROOM_KINDS
 from soukloop.realtime.routing import app_urlpatterns
+from soukloop.realtime.schemas import Schema, socket_schemas
 
-Schema = dict[str, Any]
-
-_MEDIA = "application/json"
+_ENUM_SHOWN_MAX = 20
 _INTRODUCTION = Path(__file__).with_name("events_introduction.md")
 
 
@@ -38,77 +33,14 @@ def _room_paths() -> list[str]:
     return [f"`/{re.sub(r'<[a-z]+:', '<', str(each.pattern))}`" for each in app_urlpatterns()]
 
 
-def asyncapi() -> dict[str, Any]:
-    """Return the AsyncAPI 3 document, in which "send" and "receive" are actions of the server."""
-    host = urlsplit(settings.BASE_URL)
-    secure = "s" if host.scheme == "https" else ""
-    messages: dict[str, Any] = {}
-    operations: dict[str, Any] = {}
-    channel = {"$ref": "#/channels/socket"}
-    for command in COMMANDS.values():
-        command_key, ack_key = f"{_key(command.name)}.command", f"{_key(command.name)}.ack"
-        messages[command_key] = _command_message(command)
-        messages[ack_key] = _ack_message(command)
-        operations[f"receive.{_key(command.name)}"] = {
-            "action": "receive",
-            "channel": channel,
-            "summary": _first_line(command.doc),
-            "messages": [{"$ref": f"#/channels/socket/messages/{command_key}"}],
-            "reply": {"channel": channel, "messages": [{"$ref": f"#/channels/socket/messages/{ack_key}"}]},
-        }
-    for event in EVENTS.values():
-        name = f"{_key(event.name)}.event"
-        messages[name] = _event_message(event)
-        operations[f"send.{_key(event.name)}"] = {
-            "action": "send",
-            "channel": channel,
-            "summary": _first_line(event.doc),
-            "messages": [{"$ref": f"#/channels/socket/messages/{name}"}],
-        }
-    return {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "Souk Loop sockets",
-            "version": settings.SPECTACULAR_SETTINGS["VERSION"],
-            "description": "Commands and events over WebSockets; they are the same over Socket.IO.",
-        },
-        "defaultContentType": _MEDIA,
-        "servers": {
-            "websocket": {
-                "host": host.netloc,
-                "protocol": f"ws{secure}",
-                "description": "JSON frames at `/ws/`; Socket.IO 4 at `/socket.io/`.",
-                "security": [{"$ref": "#/components/securitySchemes/bearer"}],
-            }
-        },
-        "channels": {
-            "socket": {
-                "address": "/ws/",
-                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
-            }
-        },
-        "operations": operations,
-        "components": {
-            "messages": messages,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-        },
-    }
-
-
 def _command_section(command: Command) -> str:
     lines = [f"### `{command.name}`\n", _paragraphs(command.doc), ""]
     if command.rate_scope:
         limit, seconds = limit_of(command.rate_scope)
         lines.append(f"Limit: {limit} in {seconds} s.\n")
-    fields = _input_schema(command)
-    if fields["properties"]:
-        lines += ["| field | type | |", "|---|---|---|"]
-        for name, schema in fields["properties"].items():
-            required = "required" if name in fields.get("required", ()) else ""
-            lines.append(f"| `{name}` | {_type_name(schema)} | {required} |")
-        lines.append("")
+    lines += _field_table(socket_schemas().inputs[command.name], is_input=True)
     lines.append(_json({"event": command.name, "id": 7, "data": command.example}))
-    lines += ["Acknowledgement:\n", _json(_ack_example(command))]
+    lines += ["Acknowledgement:\n", _json(ack_example(command))]
     return "\n".join(lines)
 
 
@@ -125,157 +57,52 @@ def _event_section(event: EventSpec) -> str:
         lines.append(f"Merged if a room receives more than {event.merge.per_second} a second.")
     if event.ephemeral:
         lines.append("Among the first events to be dropped for a client that reads too slowly.")
-    return "\n".join([*lines, "", _json({"event": event.name, "data": event.example})])
+    fields = _field_table(socket_schemas().data[event.name], is_input=False)
+    return "\n".join([*lines, "", *fields, _json({"event": event.name, "data": event.example})])
 
 
-def _command_message(command: Command) -> dict[str, Any]:
-    example = {"event": command.name, "id": 7, "data": command.example}
-    identifier = {"type": ["integer", "string"], "description": "Asks for an acknowledgement."}
-    return {
-        "name": command.name,
-        "summary": _first_line(command.doc),
-        "payload": {
-            "type": "object",
-            "required": ["event"],
-            "properties": {
-                "event": {"const": command.name},
-                "id": identifier,
-                "data": _input_schema(command),
-            },
-        },
-        "examples": [{"payload": _plain(example)}],
-    }
+def _field_table(schema: Schema, *, is_input: bool) -> list[str]:
+    """Return a Markdown table of an object's fields, if it has any."""
+    described = socket_schemas().resolve(schema)
+    if not described.get("properties"):
+        return []
+    required = described.get("required", ())
+    lines = ["| field | type | |", "|---|---|---|"]
+    for name, field in described["properties"].items():
+        if is_input:
+            note = "required" if name in required else ""
+        else:
+            note = "" if name in required else "not always sent"
+        lines.append(f"| `{name}` | {_type_of(field)} | {note} |")
+    return [*lines, ""]
 
 
-def _ack_message(command: Command) -> dict[str, Any]:
-    return {
-        "name": "ack",
-        "summary": f"The acknowledgement of `{command.name}`",
-        "payload": {
-            "type": "object",
-            "required": ["event", "id", "success"],
-            "properties": {
-                "event": {"const": "ack"},
-                "id": {"type": ["integer", "string"]},
-                "success": {"type": "boolean"},
-                "data": _schema_of(command.ack_example or {}),
-                "error": {
-                    "type": "object",
-                    "required": ["code", "message", "details"],
-                    "properties": {
-                        "code": {"type": "string"},
-                        "message": {"type": "string"},
-                        "details": {"type": "object"},
-                    },
-                },
-            },
-        },
-        "examples": [{"payload": _plain(_ack_example(command))}],
-    }
-
-
-def _event_message(event: EventSpec) -> dict[str, Any]:
-    return {
-        "name": event.name,
-        "summary": _first_line(event.doc),
-        "payload": {
-            "type": "object",
-            "required": ["event", "data"],
-            "properties": {"event": {"const": event.name}, "data": _schema_of(event.example)},
-        },
-        "examples": [{"payload": _plain({"event": event.name, "data": event.example})}],
-    }
-
-
-def _ack_example(command: Command) -> dict[str, Any]:
-    return {"event": "ack", "id": 7, "success": True, "data": command.ack_example or {}}
-
-
-def _input_schema(command: Command) -> Schema:
-    properties: dict[str, Schema] = {}
-    required = []
-    if command.input is not None:
-        for name, field in command.input().fields.items():
-            properties[name] = _field_schema(field)
-            if field.required:
-                required.append(name)
-    return {"type": "object", "properties": properties, **({"required": required} if required else {})}
-
-
-def _field_schema(field: serializers.Field[Any, Any, Any, Any]) -> Schema:
-    schema: Schema
-    match field:
-        case serializers.UUIDField():
-            schema = {"type": "string", "format": "uuid"}
-        case serializers.ChoiceField():
-            schema = {"type": "string", "enum": list(field.choices)}
-        case serializers.BooleanField():
-            schema = {"type": "boolean"}
-        case serializers.IntegerField():
-            schema = {"type": "integer", **_bounds(field)}
-        case serializers.DecimalField() | serializers.FloatField():
-            schema = {"type": "number", **_bounds(field)}
-        case serializers.CharField():
-            length = {"maxLength": field.max_length} if field.max_length else {}
-            schema = {"type": "string", **length}
-        case _:
-            schema = {}
-    if field.allow_null and "type" in schema:
-        schema["type"] = [schema["type"], "null"]
-    if field.default is not empty and not callable(field.default):
-        schema["default"] = _plain(field.default)
-    return schema
-
-
-def _bounds(field: Any) -> Schema:
-    bounds = {"minimum": field.min_value, "maximum": field.max_value}
-    return {name: _plain(value) for name, value in bounds.items() if value is not None}
-
-
-def _schema_of(example: Any) -> Schema:
-    match _plain(example):
-        case bool():
-            return {"type": "boolean"}
-        case int():
-            return {"type": "integer"}
-        case float():
-            return {"type": "number"}
-        case str():
-            return {"type": "string"}
-        case list() as items:
-            return {"type": "array", **({"items": _schema_of(items[0])} if items else {})}
-        case dict() as members:
-            return {
-                "type": "object",
-                "properties": {name: _schema_of(value) for name, value in members.items()},
-            }
-        case _:
-            return {}
-
-
-def _type_name(schema: Schema) -> str:
+def _type_of(schema: Schema) -> str:
+    """Return a field's type in words."""
+    values = socket_schemas().resolve(schema).get("enum", ())
+    if "$ref" in schema and not 0 < len(values) <= _ENUM_SHOWN_MAX:
+        return str(schema["$ref"].rpartition("/")[2])
+    schema = socket_schemas().resolve(schema)
+    for alternatives in ("allOf", "oneOf", "anyOf"):
+        if alternatives in schema:
+            return " or ".join(_type_of(each) for each in schema[alternatives])
     if "enum" in schema:
-        return " ".join(f"`{value}`" for value in schema["enum"])
-    kind = schema.get("type", "any")
-    name = str(schema.get("format") or (" or ".join(kind) if isinstance(kind, list) else kind))
+        return " ".join("null" if value is None else f"`{value}`" for value in schema["enum"])
+    kinds = schema.get("type", "any")
+    names = [_name_of(kind, schema) for kind in (kinds if isinstance(kinds, list) else [kinds])]
     limit = schema.get("maxLength")
-    return f"{name}, at most {limit} characters" if limit else name
+    return " or ".join(names) + (f", at most {limit} characters" if limit else "")
 
 
-def _key(name: str) -> str:
-    return name.replace(":", ".")  # AsyncAPI does not allow colons in keys
-
-
-def _plain(value: Any) -> Any:
-    return jsonlib.loads(jsonlib.dumps(value))
+def _name_of(kind: str, schema: Schema) -> str:
+    if kind == "array":
+        return f"array of {_type_of(schema['items'])}"
+    return str(schema["format"]) if kind == "string" and "format" in schema else kind
 
 
 def _json(value: Any) -> str:
-    return f"```json\n{json.dumps(_plain(value), indent=2, ensure_ascii=False)}\n```\n"
-
-
-def _first_line(doc: str) -> str:
-    return doc.split("\n", 1)[0]
+    plain = jsonlib.loads(jsonlib.dumps(value))
+    return f"```json\n{json.dumps(plain, indent=2, ensure_ascii=False)}\n```\n"
 
 
 def _paragraphs(doc: str) -> str:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from rest_framework.serializers import Serializer
 
 from soukloop.core import jsonlib
 from soukloop.core.http.requests import request_id
@@ -27,7 +28,7 @@ class Merge:
 
 @dataclass(frozen=True)
 class EventSpec:
-    """An event: its name, its description for docs/events.md, an example of its data, its rooms.
+    """An event: its name, its description for docs/events.md, the shape of its data, an example, its rooms.
 
     `rooms` are names of declared room kinds, or ANY_ROOM. `ephemeral` events, which are of no use a minute
     later (typing, reactions, counts), are the first to be dropped for a client that reads too slowly.
@@ -35,6 +36,7 @@ class EventSpec:
 
     name: str
     doc: str
+    output: type[Serializer[Any]]
     example: dict[str, Any]
     rooms: tuple[str, ...] = ("user",)
     ephemeral: bool = False

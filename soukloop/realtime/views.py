@@ -5,7 +5,7 @@ import functools
 from django.http import HttpRequest, HttpResponse
 
 from soukloop.core import jsonlib
-from soukloop.realtime.documents import asyncapi
+from soukloop.realtime.asyncapi import asyncapi
 
 
 def asyncapi_document(request: HttpRequest) -> HttpResponse:

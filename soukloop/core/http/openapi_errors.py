@@ -1,5 +1,6 @@
 """The error responses in the OpenAPI description: those that follow from an operation, and its own."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -74,18 +75,21 @@ def refusals(*statuses: int) -> dict[int, None]:
     return dict.fromkeys(statuses)
 
 
-def add_errors(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    """Describe the errors of each operation by one response per status."""
-    components = result.setdefault("components", {})
+def error_schemas() -> dict[str, dict[str, Any]]:
+    """Return the schemas of an error and of its code, by their names, for REST and sockets."""
     codes = {
         "type": "string",
         "description": "What happened, explained in docs/errors.md. Never translated. New codes may be added:"
         " treat one that you don't know by its status.",
         "enum": [code.value for code in all_error_codes()],
     }
-    components.setdefault("schemas", {}).update(
-        ErrorResponse=_SCHEMA, ErrorDetails=_DETAILS_SCHEMA, ErrorCode=codes
-    )
+    return {"ErrorDetails": copy.deepcopy(_DETAILS_SCHEMA), "ErrorCode": codes}
+
+
+def add_errors(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Describe the errors of each operation by one response per status."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {}).update(error_schemas(), ErrorResponse=_SCHEMA)
     components["responses"] = {name: _response(status) for status, (name, _, _) in _RESPONSES.items()}
     for path in result["paths"].values():
         for method, operation in path.items():

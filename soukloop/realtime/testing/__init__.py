@@ -11,13 +11,23 @@ from django.db import connection
 
 from soukloop.core import jsonlib
 from soukloop.realtime.publisher import Receipt, publisher
+from soukloop.realtime.testing import descriptions
 from soukloop.realtime.testing.clients import JS_CLIENT, BareClient, SocketIoClient
+from soukloop.realtime.testing.descriptions import MARK
 from soukloop.realtime.testing.node import install_packages
 from soukloop.realtime.testing.postgres_process import PostgresProcess
 from soukloop.realtime.testing.redis_process import RedisProcess
 from soukloop.realtime.testing.servers import ServerProcess
 
 Captured = list[tuple[str, str, dict[str, Any]]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def events_are_as_described() -> Iterator[None]:
+    """Check each event that a test's own process publishes against the AsyncAPI document."""
+    with pytest.MonkeyPatch.context() as patch:
+        descriptions.install(patch)
+        yield
 
 
 @pytest.fixture
@@ -63,6 +73,7 @@ def live_server_process(
     fixture makes the test transactional, because the processes see only committed rows.
     """
     fresh_servers: list[ServerProcess] = []
+    logged_before: dict[ServerProcess, int] = {}
     url = urlsplit(os.environ["DATABASE_URL"])
     database_url = url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
 
@@ -86,13 +97,16 @@ def live_server_process(
                     _shared_servers[(server, number, variables)] = known
                 started.append(known)
         for process in started:
+            logged_before.setdefault(process, len(process.log()))
             process.wait_until_ready()
         return started
 
     yield start
+    mismatches = [log for process, size in logged_before.items() if MARK in (log := process.log()[size:])]
     for process in fresh_servers:
         process.terminate()
         process.log_path.unlink()
+    assert mismatches == []
 
 
 @pytest.fixture
@@ -141,7 +155,8 @@ def sio_client(_node_modules: None) -> Iterator[Callable[..., SocketIoClient]]:
 
         def open_client(server: ServerProcess, token: str | None = None, **options: Any) -> SocketIoClient:
             client = SocketIoClient(server, token, **options)
-            clients.callback(client.close)
+            clients.callback(client.check_descriptions)
+            clients.callback(client.close)  # runs first
             return client
 
         yield open_client

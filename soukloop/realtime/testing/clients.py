@@ -4,7 +4,7 @@ import contextlib
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,12 +12,15 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from soukloop.core import jsonlib
+from soukloop.realtime.testing import descriptions
 from soukloop.realtime.testing.node import NODE
 from soukloop.realtime.testing.servers import START_TIMEOUT, ServerProcess
+from soukloop.tests.descriptions import DescriptionMismatch
 
 Data = dict[str, Any]
 
 ANSWER_TIMEOUT = 10.0
+TIMEOUT = {"timeout": True}  # in place of an acknowledgement that socket.io-client did not get in time
 JS_CLIENT = Path(__file__).parent.parent / "tests" / "js"
 
 
@@ -29,7 +32,8 @@ class Client:
         self._position = 0
         self._changed = threading.Condition()
         self._acks: dict[int, Data] = {}
-        self._calls = 0
+        self._commands: dict[int, str] = {}  # of each call
+        self._mismatches: list[str] = []
         self.is_closed = False
 
     def send(self, event: str, data: Any = None) -> None:
@@ -67,12 +71,26 @@ class Client:
         with self._changed:
             return [data for name, data in self.events if name == event]
 
+    def check_descriptions(self) -> None:
+        """Raise an AssertionError if anything received was not as described."""
+        assert self._mismatches == []
+
+    def _new_call(self, event: str) -> int:
+        call = len(self._commands) + 1
+        self._commands[call] = event
+        return call
+
     def _record_event(self, event: str, data: Any) -> None:
+        with self._noting_mismatches():
+            descriptions.check_event(event, data)
         with self._changed:
             self.events.append((event, data))
             self._changed.notify_all()
 
     def _record_ack(self, call: int, ack: Data) -> None:
+        if ack is not TIMEOUT:
+            with self._noting_mismatches():
+                descriptions.check_ack(self._commands.get(call, ""), ack)
         with self._changed:
             self._acks[call] = ack
             self._changed.notify_all()
@@ -87,6 +105,13 @@ class Client:
                     f"closed before the acknowledgement of call {call}; received: {self.events}"
                 )
             return self._acks.pop(call)
+
+    @contextlib.contextmanager
+    def _noting_mismatches(self) -> Iterator[None]:
+        try:
+            yield
+        except DescriptionMismatch as error:  # raised here, it would end the reading thread
+            self._mismatches.append(str(error))
 
     def _record_close(self) -> None:
         with self._changed:
@@ -130,8 +155,7 @@ class BareClient(Client):
         self.socket.send(jsonlib.dumps({"event": event, "data": data}).decode())
 
     def call(self, event: str, data: Any = None) -> Data:
-        self._calls += 1
-        call = self._calls
+        call = self._new_call(event)
         self.socket.send(jsonlib.dumps({"event": event, "data": data, "id": call}).decode())
         return self.wait_for_ack(call)
 
@@ -162,8 +186,10 @@ class BareClient(Client):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         self.close()
+        if kind is None:
+            self.check_descriptions()
 
 
 class SocketIoClient(Client):
@@ -205,8 +231,7 @@ class SocketIoClient(Client):
         self.order(op="emit", event=event, arguments=[] if data is None else [data])
 
     def call(self, event: str, data: Any = None) -> Data:
-        self._calls += 1
-        call = self._calls
+        call = self._new_call(event)
         arguments = [] if data is None else [data]
         self.order(op="call", event=event, arguments=arguments, id=call, timeout=int(ANSWER_TIMEOUT * 1000))
         return self.wait_for_ack(call)
@@ -236,7 +261,7 @@ class SocketIoClient(Client):
                 case "event":
                     self._record_event(message["event"], message["data"])
                 case "ack":
-                    self._record_ack(message["id"], message.get("ack") or {"timeout": True})
+                    self._record_ack(message["id"], message.get("ack") or TIMEOUT)
                 case kind:
                     with self._changed:
                         if kind == "connect":

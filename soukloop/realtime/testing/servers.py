@@ -17,7 +17,12 @@ from django.conf import settings
 START_TIMEOUT = 60.0  # seconds; the machine may be busy with other tests
 PORTS = range(10_000, 20_000)  # below the ports that the kernel uses for outgoing connections
 # As in production, except for the shorter shutdown.
-_UVICORN = ["uvicorn", "soukloop.asgi:application", "--no-proxy-headers", "--no-server-header"]
+_UVICORN = [
+    "uvicorn",
+    "soukloop.tests.checked_asgi:application",
+    "--no-proxy-headers",
+    "--no-server-header",
+]
 _UVICORN += ["--no-access-log", "--timeout-graceful-shutdown", "3"]
 COMMANDS = {
     "uvicorn": [
@@ -25,7 +30,7 @@ COMMANDS = {
         *("--ws", "soukloop.realtime.uvicorn_protocol:WebSocketProtocol", "--port"),
     ],
     "uvicorn-stock": [*_UVICORN, "--port"],
-    "daphne": ["daphne", "soukloop.asgi:application", "--port"],
+    "daphne": ["daphne", "soukloop.tests.checked_asgi:application", "--port"],
 }
 
 

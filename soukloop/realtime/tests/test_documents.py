@@ -6,9 +6,13 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from soukloop.core import jsonlib
+from soukloop.realtime.asyncapi import asyncapi
 from soukloop.realtime.commands import COMMANDS
-from soukloop.realtime.documents import asyncapi, events_page
-from soukloop.realtime.events import EVENTS
+from soukloop.realtime.documents import events_page
+from soukloop.realtime.events import EVENTS, publish
+from soukloop.realtime.testing import descriptions
+from soukloop.tests.descriptions import DescriptionMismatch
 
 LASTING = [event for event in EVENTS.values() if event.rooms and not event.ephemeral]
 
@@ -23,6 +27,24 @@ def test_each_commands_example_is_valid_input() -> None:
         if command.input is not None:
             serializer = command.input(data=command.example)
             assert serializer.is_valid(), (command.name, serializer.errors)
+
+
+def test_each_example_is_as_its_schema_describes_it() -> None:
+    for command in COMMANDS.values():
+        descriptions.check_result(command.name, _plain(command.ack_example or {}))
+        descriptions.check_input(command.name, _plain(command.example))
+    for event in EVENTS.values():
+        descriptions.check_event(event.name, _plain(event.example))
+
+
+def test_a_field_that_no_schema_has_is_noticed() -> None:
+    for name, data in (("user:online", {"age": 3}), ("server:shutdown", {"reconnectAfterMs": None})):
+        with pytest.raises(DescriptionMismatch):
+            descriptions.check_event(name, _plain(EVENTS[name].example | data))
+    with pytest.raises(DescriptionMismatch):
+        descriptions.check_ack("stream:leave", {"success": True, "data": {"left": True}})
+    with pytest.raises(DescriptionMismatch):
+        publish("user.1", "user:online", {"userId": "5e2f9c1a-0d3b-4c4e-9f66-2f1f0a7b8c9d"})
 
 
 def test_each_command_and_event_is_documented() -> None:
@@ -42,6 +64,20 @@ def test_the_asyncapi_document_is_served_and_its_references_resolve() -> None:
             node = node[key]
     actions = [operation["action"] for operation in document["operations"].values()]
     assert (actions.count("receive"), actions.count("send")) == (len(COMMANDS), len(EVENTS))
+
+
+def test_schemas_have_names_and_no_object_is_described_in_place() -> None:
+    document = asyncapi()
+    for message in document["components"]["messages"].values():
+        alternatives = message["payload"].get("oneOf", [message["payload"]])
+        assert all(list(each) == ["$ref"] for each in alternatives), message["name"]
+    for name, schema in document["components"]["schemas"].items():
+        for field, described in schema.get("properties", {}).items():
+            assert "properties" not in described, (name, field)
+
+
+def _plain(value: Any) -> Any:
+    return jsonlib.loads(jsonlib.dumps(value))
 
 
 def _references(node: Any) -> list[str]:

@@ -41,14 +41,14 @@ def test_sockets_stay_open_when_redis_restarts_and_receive_resync(
     own_redis.kill()
     assert here.call("probe:whoami")["success"] is True  # works without Redis
     assert here.call("probe:publish", {"room": STREAM, "event": "probe:said"})["success"] is True
-    assert here.call("probe:join", {"room": "product.1"})["success"] is True  # subscribed once Redis is back
+    assert here.call("probe:join", {"room": "conversation.1"})["success"] is True  # subscribed later
     own_redis.start()
 
     for client in (here, there):
         client.expect("resync", room=STREAM)
-    wait_until(lambda: {"room": "product.1"} in here.named("resync"), "resync")
+    wait_until(lambda: {"room": "conversation.1"} in here.named("resync"), "resync")
     there.call("probe:publish", {"room": STREAM, "event": "probe:said", "count": 3})
-    there.call("probe:publish", {"room": "product.1", "event": "probe:ticked"})
+    there.call("probe:publish", {"room": "conversation.1", "event": "probe:ticked"})
     for client in (here, there):
         assert [client.expect("probe:said")["n"] for _ in range(3)] == [0, 1, 2]
     here.expect("probe:ticked")

@@ -38,7 +38,29 @@ class Pause(serializers.Serializer[Any]):
     n = serializers.IntegerField(default=0)
 
 
-@command("probe:join", input=Room, example={"room": "stream.1"})
+class RoomsOutput(serializers.Serializer[Any]):
+    rooms = serializers.ListField(child=serializers.CharField())
+
+
+class NumberOutput(serializers.Serializer[Any]):
+    n = serializers.IntegerField()
+
+
+class CountOutput(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+
+
+class WhoOutput(serializers.Serializer[Any]):
+    userId = serializers.UUIDField()
+    username = serializers.CharField()
+    at = serializers.FloatField()
+
+
+class TasksOutput(serializers.Serializer[Any]):
+    tasks = serializers.DictField(child=serializers.IntegerField())
+
+
+@command("probe:join", input=Room, ack=RoomsOutput, example={"room": "stream.1"})
 def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Join any room."""
     session.join(data["room"])
@@ -66,7 +88,7 @@ def publish_many(session: Session, data: dict[str, Any]) -> None:
             publish(data["room"], data["event"], payload)
 
 
-@command("probe:wait", input=Pause, example={"seconds": 0.1})
+@command("probe:wait", input=Pause, ack=NumberOutput, example={"seconds": 0.1})
 def wait(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Hold a thread and a database connection for a while."""
     with connection.cursor() as cursor:
@@ -74,7 +96,7 @@ def wait(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     return {"n": data["n"]}
 
 
-@command("probe:whoami", input=None, example={})
+@command("probe:whoami", input=None, ack=WhoOutput, example={})
 def whoami(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Return the connection's user."""
     return {"userId": session.user_id, "username": session.user.username, "at": time.time()}
@@ -97,7 +119,7 @@ def limited(session: Session, data: dict[str, Any]) -> None:
     """Do nothing, ten times a minute."""
 
 
-@command("probe:people", input=None, example={})
+@command("probe:people", input=None, ack=CountOutput, example={})
 def people(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Count the people in the database."""
     return {"count": get_user_model().objects.count()}
@@ -114,7 +136,7 @@ def all_users(user_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
     return [(user_id, other) for user_id in user_ids for other in others]
 
 
-@command("probe:tasks", input=None, example={})
+@command("probe:tasks", input=None, ack=TasksOutput, example={})
 def tasks(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Count the server's tasks by the names of their coroutines."""
     coroutines = [task.get_coro() for task in asyncio.all_tasks(hub.loop)]
