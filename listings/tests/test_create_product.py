@@ -31,6 +31,7 @@ def test_contract_2_1_community_product() -> None:
         "id": str(seller.pk),
         "username": "@testseller",
         "avatar_url": None,
+        "avatar": None,
         "is_verified": True,
     }
     assert b'"price":850.00' in answer.content

@@ -72,7 +72,7 @@ def test_ending_a_stream_requires_a_reason_and_saves_it(staff: Client) -> None:
     assert (stream.status, stream.end_reason, stream.end_note) == ("ended", "staff", "Counterfeits")
     assert "Ended: Counterfeits" in text(staff.get(f"{STREAMS}{stream.pk}/history/"))
     assert "End now" not in text(staff.get(f"{STREAMS}{stream.pk}/change/"))
-    assert "must be live" in act(staff, STREAMS, "end_now", stream, "Again")
+    assert "This stream has ended." in act(staff, STREAMS, "end_now", stream, "Again")
 
 
 def test_staff_delete_messages_and_mute_their_authors_with_a_reason(staff: Client) -> None:

@@ -44,7 +44,7 @@ def test_moderating_an_ended_stream_is_a_conflict_with_a_clear_message(path: str
     client.post(f"{url}/end")
     error = client.post(f"{url}{path}", {"user_id": str(make_user().pk)}).json()["error"]
     assert error["code"] == "stream_not_live"
-    assert error["message"] == "This stream is ended. It must be scheduled or live for this."
+    assert error["message"] == "This stream has ended."
 
 
 @pytest.mark.parametrize("text", ["\u202e", "\u200b\u200b", "\u2060 \u200d", "\u3164"])

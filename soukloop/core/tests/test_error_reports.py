@@ -94,9 +94,10 @@ def test_an_error_of_a_command_is_reported_by_the_commands_name(
     reports: Reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "count_action", fail)
+    session: Any = SimpleNamespace(user_id="1", socket_user=SimpleNamespace(language="en"))
     for name in ("message:send", "Noura"):
         with pytest.raises(ServerError):
-            dispatch._execute(SimpleNamespace(user_id="1"), name, {"password": "hunter2"})  # type: ignore[arg-type]
+            dispatch._execute(session, name, {"password": "hunter2"})
     events = reports()
     assert [event["tags"]["command"] for event in events] == ["message:send", "unknown"]
     assert all(len(event["tags"]["request_id"]) == 32 for event in events)
