@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -181,7 +182,7 @@ def _socket_user(
     except NotAuthenticated as error:
         return error
     if end_reason is not None:
-        return NotAuthenticated(end_reason, code=CoreErrorCode.TOKEN_REVOKED)
+        return NotAuthenticated(gettext_lazy(end_reason), code=CoreErrorCode.TOKEN_REVOKED)
     return SocketUser(
         id=user.pk,
         username=user.username,

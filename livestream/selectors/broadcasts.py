@@ -48,14 +48,14 @@ def is_encoder_silent(stream: Stream) -> bool:
 
 
 def silent_streams() -> list[Stream]:
-    """Return the live streams of which `is_encoder_silent` is true."""
+    """Return the live streams of which `is_encoder_silent` is true, with their sellers."""
     connections = PublisherConnection.objects.filter(
         stream=OuterRef("pk"),
         lost_at=None,
         first_segment_at=None,
         connected_at__lt=database_now() - _SILENT_AFTER,
     )
-    return list(Stream.objects.live().filter(Exists(connections)))
+    return list(Stream.objects.live().filter(Exists(connections)).select_related("seller"))
 
 
 def last_measurement(stream: Stream) -> dict[str, Any] | None:

@@ -125,6 +125,8 @@ def health_body(
         "reconnectBy": broadcast.reconnect_by,
         **(measurement or (silence_body() if is_silent else _NOTHING)),
     }
+    # In the language of this request; a measurement is kept with messages in the seller's.
+    body["warnings"] = [warning_body(warning["code"]) for warning in body["warnings"]]
     if not broadcast.has_encoder:
         body["warnings"] = [one for one in body["warnings"] if one["code"] != HealthWarning.NO_MEDIA]
     if broadcast.refusal and not any(warning["code"] == broadcast.refusal for warning in body["warnings"]):

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db import transaction
+from django.utils import translation
 from redis.exceptions import RedisError
 
 from livestream import access, events, keys
@@ -24,12 +25,13 @@ MEASUREMENT_TTL_SECONDS = 15
 
 def report_health(*, public_id: str, health: Health) -> None:
     """Keep a measurement for a few seconds, and send it to the seller's devices (`stream:health`)."""
-    stream = Stream.objects.live().filter(public_id=public_id).first()
+    stream = Stream.objects.live().filter(public_id=public_id).select_related("seller").first()
     if stream is None:
         return
     if HealthWarning.NO_MEDIA in health.warnings and not broadcast_state(stream).has_encoder:
         return  # the encoder has disconnected, which `stream:interrupted` tells
-    measurement = measurement_body(health)
+    with translation.override(stream.seller.language):
+        measurement = measurement_body(health)
     try:
         key = keys.stream_health(stream.pk)
         redis_client().set(key, json.dumps(measurement), ex=MEASUREMENT_TTL_SECONDS)
@@ -45,7 +47,9 @@ def report_silent_encoders(*, measured: Collection[str]) -> None:
     """
     for stream in silent_streams():
         if stream.public_id not in measured:
-            events.publish_stream_health(stream, {"streamId": stream.pk, **silence_body()})
+            with translation.override(stream.seller.language):
+                body = silence_body()
+            events.publish_stream_health(stream, {"streamId": stream.pk, **body})
 
 
 @transaction.atomic

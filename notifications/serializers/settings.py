@@ -91,7 +91,7 @@ class NotificationSettingsInput(serializers.Serializer[None]):
 
 class ChannelsOutput(serializers.Serializer[None]):
     label = serializers.CharField(  # type: ignore[assignment]
-        help_text="For a person, in the account's language"
+        help_text="For a person, in the language of the answer"
     )
     is_mandatory = serializers.BooleanField(help_text="It can't be switched off, and is emailed at once")
     inbox = serializers.BooleanField()

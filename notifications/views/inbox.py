@@ -22,6 +22,7 @@ from notifications.serializers.inbox import (
     notification_body,
 )
 from notifications.services.inbox import delete_notification, mark_one_read, mark_read
+from soukloop.core.http.languages import active_language
 from soukloop.core.http.pagination import PAGE_PARAMETERS, Page, encode_cursor, page_of, paginate
 from soukloop.core.http.validation import NoInput, validated, validated_query
 
@@ -48,7 +49,7 @@ class NotificationViewSet(ViewSet):
         def render(rows: Sequence[Notification]) -> list[Any]:
             nonlocal last
             last = encode_cursor(rows[-1].created_at.isoformat(), str(rows[-1].pk)) if rows else ""
-            return [notification_body(row, user.language, time_zone) for row in rows]
+            return [notification_body(row, active_language(), time_zone) for row in rows]
 
         body = paginate(older_than(inbox, cursor) if cursor else inbox, page, render)
         body["next_cursor"] = last if body["has_more"] else None
@@ -89,7 +90,7 @@ class NotificationViewSet(ViewSet):
         validated(NoInput, request.data)
         user = current_user(request)
         notification = mark_one_read(actor=user, notification_id=notification_id)
-        return Response(notification_body(notification, user.language, settings_of(user).time_zone))
+        return Response(notification_body(notification, active_language(), settings_of(user).time_zone))
 
     @extend_schema(
         operation_id="deleteNotification",

@@ -13,6 +13,7 @@ from notifications.serializers.settings import (
     settings_body,
 )
 from notifications.services.settings import update_settings
+from soukloop.core.http.languages import active_language
 from soukloop.core.http.validation import validated_changes
 
 _TAGS = ["Notifications"]
@@ -29,7 +30,7 @@ class NotificationSettings(APIView):
     )
     def get(self, request: Request) -> Response:
         user = current_user(request)
-        return Response(settings_body(settings_of(user), user.language))
+        return Response(settings_body(settings_of(user), active_language()))
 
     @extend_schema(
         operation_id="updateNotificationSettings",
@@ -53,4 +54,4 @@ class NotificationSettings(APIView):
     def patch(self, request: Request) -> Response:
         user = current_user(request)
         settings = update_settings(actor=user, **validated_changes(NotificationSettingsInput, request.data))
-        return Response(settings_body(settings, user.language))
+        return Response(settings_body(settings, active_language()))

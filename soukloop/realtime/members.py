@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from soukloop.core import jsonlib
 from soukloop.realtime.frames import Batch, Frame, WireFormat
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 CLOSE_TOO_SLOW = 4008
 CLOSE_SESSION_ENDED = 4401
 CLOSE_FLOODING = CLOSE_TOO_MANY = 4429
-FLOODING = "This connection sends too much. Connect again, and send less."
+FLOODING = gettext_noop("This connection sends too much. Connect again, and send less.")
 
 
 def close_reason(text: str) -> str:

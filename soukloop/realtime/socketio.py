@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 import socketio
 from django.conf import settings
 from django.utils import translation
+from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_lazy as _
 from engineio.payload import Payload
 
@@ -16,7 +17,7 @@ from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import BadRequest, DomainError
 from soukloop.core.http.body_limit import Asgi, BodyLimit, read_body, with_length
 from soukloop.core.http.envelope import error_body
-from soukloop.core.http.languages import DEFAULT_LANGUAGE
+from soukloop.core.http.languages import DEFAULT_LANGUAGE, error_in_language
 from soukloop.core.http.origins import is_trusted_origin
 from soukloop.realtime import lifecycle
 from soukloop.realtime.dispatch import dispatch, error_for
@@ -208,14 +209,14 @@ class SocketIoApp:
             try:
                 body = await _read_body(receive)
                 if sink is not None and not sink.budget.take(len(body), frames=body.count(b"\x1e") + 1):
-                    raise BadRequest(FLOODING, code=RealtimeErrorCode.FLOODING)
+                    raise BadRequest(gettext_lazy(FLOODING), code=RealtimeErrorCode.FLOODING)
                 is_logged_in = sink is not None and sink.member is not None
                 body = _check_packets(body, is_logged_in=is_logged_in)
             except DomainError as error:
                 logger.info("bad polling request: %s", error.code)
                 if sink is not None:
                     await sink.end()
-                await _send_error(send, error)
+                await _send_error(send, error, dict(scope["headers"]))
                 return
             scope, receive = dict(with_length(scope, len(body))), _replay_body(body)
         await self._limited(scope, receive, send)
@@ -301,7 +302,8 @@ def _replay_body(body: bytes) -> Any:
     return receive
 
 
-async def _send_error(send: Any, error: DomainError) -> None:
-    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+async def _send_error(send: Any, error: DomainError, request_headers: dict[bytes, bytes]) -> None:
+    body, about_language = error_in_language(error, request_headers)
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *about_language]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": jsonlib.dumps(error_body(error))})
+    await send({"type": "http.response.body", "body": body})

@@ -18,6 +18,8 @@ from accounts.tests.factories import client_for, make_user
 from accounts.tokens import access_token_for
 from listings.models import Category
 from listings.tests.factories import make_product
+from notifications.kinds import KINDS
+from notifications.services.notify import notify
 from soukloop.core.error_codes import all_error_codes
 from soukloop.core.errors import Conflict, RateLimited, ValidationFailed, duration_words
 from soukloop.core.fast_reads.application import FastReads
@@ -330,3 +332,27 @@ def test_codes_and_keys_are_the_same_in_every_language(
 def test_codes_are_not_translated() -> None:
     with translation.override("ar"):
         assert all(str(code).isascii() and str(code) == code.value for code in all_error_codes())
+
+
+@pytest.mark.django_db
+def test_error_pages_are_in_the_language_of_the_browser_and_staffs_pages_in_english(client: Any) -> None:
+    page = client.get("/nowhere", headers={"Accept-Language": "ar"})
+    assert page.status_code == 404
+    assert '<html lang="ar" dir="rtl">' in page.text
+    assert "الصفحة غير موجودة" in page.text
+    assert '<html lang="en" dir="ltr">' in client.get("/nowhere").text
+    assert "Content-Language" not in client.get("/admin/login/", headers={"Accept-Language": "ar"})
+
+
+@pytest.mark.django_db
+def test_notifications_are_listed_in_the_language_of_the_answer() -> None:
+    user = make_user(language="ar")
+    notify(
+        user_ids=[user.pk],
+        kind=KINDS["offer_expired"],
+        params={"price": {"amount": "750.00", "currency": "AED"}, "product": "Nike"},
+        data={"offer_id": "1", "product_id": "2", "conversation_id": "3"},
+    )
+    for header, word in (("", "عرضك"), ("en", "offer"), ("ar", "عرضك")):
+        answer = client_for(user).get("/api/v1/notifications", headers={"Accept-Language": header})
+        assert word in answer.json()["data"]["items"][0]["title"]

@@ -22,7 +22,7 @@ from soukloop.core.fast_reads.pool import AsyncPool
 from soukloop.core.fast_reads.routes import FastRoute
 from soukloop.core.http.body_limit import Asgi, Message, Receive, Send
 from soukloop.core.http.envelope import exception_handler
-from soukloop.core.http.languages import preferred_language, use_account_language
+from soukloop.core.http.languages import active_language, preferred_language, use_account_language
 from soukloop.core.http.request_metrics import count_request
 from soukloop.core.http.requests import describe_request, forwarded_ip, log_request, take_request_id
 from soukloop.core.metrics.processes import count_connections, sampling
@@ -67,7 +67,7 @@ class FastReads:
             accept_language = headers.get(b"accept-language", b"").decode("latin-1")
             with translation.override(preferred_language(accept_language)):
                 answer = await self._answer(route, scope["query_string"], headers, ip)
-                answer.headers.append((b"content-language", str(translation.get_language()).encode()))
+                answer.headers.append((b"content-language", active_language().encode()))
             if span is not None:
                 describe_request(span, "GET", scope["path"], answer.status)
         took = time.perf_counter() - started

@@ -2,16 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
 from django.conf import settings
 
-from soukloop.core import jsonlib
 from soukloop.core.errors import DomainError, PayloadTooLarge, RequestTimeout
-from soukloop.core.http.envelope import error_body
+from soukloop.core.http.languages import error_in_language
 from soukloop.core.http.request_metrics import REFUSED, count_request
 
 # How much of a refused body is still read, and for how long.
@@ -56,7 +55,7 @@ class BodyLimit:
             received = await read_body(receive, limit)
         except (PayloadTooLarge, RequestTimeout) as error:
             count_request(scope["method"], REFUSED, error.status, time.perf_counter() - started)
-            return await _refuse(send, error)
+            return await _refuse(send, error, headers)
         try:
             await self.app(with_length(scope, received.size), _replay(received.messages(), receive), send)
         finally:
@@ -154,9 +153,10 @@ def _replay(messages: Iterator[Message], receive: Receive) -> Receive:
     return replayed
 
 
-async def _refuse(send: Send, error: DomainError) -> None:
-    body = jsonlib.dumps(error_body(error))
+async def _refuse(send: Send, error: DomainError, request_headers: Mapping[bytes, bytes]) -> None:
+    body, about_language = error_in_language(error, request_headers)
     headers = [
+        *about_language,
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),

@@ -1,7 +1,7 @@
 """The language of an answer: what the request prefers, otherwise the account's, otherwise English."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -10,13 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
+from soukloop.core import jsonlib
+from soukloop.core.errors import DomainError
+from soukloop.core.http.envelope import error_body
+
 DEFAULT_LANGUAGE = "en"
 
 _LANGUAGE_RANGE = re.compile(
     r"\s*([A-Za-z]{2,8})(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*"
 )
-# Staff's pages are in English; the others choose by themselves or have no text of ours.
-_TRANSLATED_PATHS = ("/api/", "/internal/", "/healthz", "/readyz")
+# For staff and programmers. Other pages are those that end emails, and errors.
+_ENGLISH_PATHS = ("/admin", "/docs", "/redoc", "/openapi.json", "/static/", "/metrics")
 
 
 @lru_cache(maxsize=256)
@@ -39,6 +43,11 @@ def preferred_language(accept_language: str) -> str:
     return requested_language(accept_language) or DEFAULT_LANGUAGE
 
 
+def active_language() -> str:
+    """Return the language of the answer that is being made."""
+    return translation.get_language() or DEFAULT_LANGUAGE
+
+
 def use_account_language(accept_language: str, account_language: str) -> None:
     """Answer in the account's language, unless the request names one of ours.
 
@@ -48,8 +57,21 @@ def use_account_language(accept_language: str, account_language: str) -> None:
         translation.activate(account_language)
 
 
+def error_in_language(
+    error: DomainError, headers: Mapping[bytes, bytes]
+) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Return an error in the language that a request's headers prefer, and the headers that say so.
+
+    For errors that are answered before Django gets the request.
+    """
+    language = preferred_language(headers.get(b"accept-language", b"").decode("latin-1"))
+    with translation.override(language):
+        body = jsonlib.dumps(error_body(error))
+    return body, [(b"content-language", language.encode()), (b"vary", b"Accept-Language")]
+
+
 class LanguageMiddleware:
-    """Activate the language of an API request, and say in the answer which one it is in.
+    """Activate the language of a request, and say in the answer which one it is in.
 
     A language that is activated later, in the thread of the view, is known here too: asgiref gives context
     variables back to the coroutine.
@@ -65,7 +87,7 @@ class LanguageMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
-        if not request.path.startswith(_TRANSLATED_PATHS):
+        if request.path.startswith(_ENGLISH_PATHS):
             return self.get_response(request)
         if self.is_async:
             return self._acall(request)
@@ -78,6 +100,6 @@ class LanguageMiddleware:
 
 
 def _with_language(response: HttpResponse) -> HttpResponse:
-    response.headers["Content-Language"] = translation.get_language() or DEFAULT_LANGUAGE
+    response.headers.setdefault("Content-Language", active_language())
     patch_vary_headers(response, ["Accept-Language"])
     return response
