@@ -15,6 +15,7 @@ from chat.models import CHANGED_AT, Conversation, ConversationQuerySet, Message
 from chat.rooms import conversation_room
 from listings.models import Product
 from notifications.kinds import PendingPush
+from soukloop.core.db.reads import Statement, fetch
 from soukloop.core.db.rows import columns_of, take_instance
 from soukloop.core.http.pagination import Page, cursor_time, decode_cursor, encode_cursor
 from soukloop.realtime.attention import attentive_among
@@ -128,6 +129,16 @@ def _conversation(row: tuple[Any, ...], user: User) -> Conversation:
     conversation.product = product if product.pk else None
     conversation.last_message = message if message.pk else None
     return conversation
+
+
+def dealings_about(user: User, product: Product) -> dict[str, Any]:
+    """Return `my_conversation`: this buyer's conversation with the product's seller about it, or None."""
+    sql = (
+        "SELECT id, unread_count_buyer FROM chat_conversation"
+        " WHERE buyer_id = %s AND seller_id = %s AND product_id = %s"
+    )
+    rows = fetch(Statement(sql, [user.pk, product.seller_id, product.pk]))
+    return {"my_conversation": {"id": rows[0][0], "unread_count": rows[0][1]} if rows else None}
 
 
 def unread_counts(user: User) -> dict[str, int]:

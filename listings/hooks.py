@@ -1,6 +1,7 @@
 """Hooks with which other apps register callbacks, and functions that combine the callbacks' results."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from accounts.models import User
 from listings.models import Product
@@ -20,6 +21,13 @@ sold_viewer_check: Hook[[User, Product], bool] = Hook()
 room_showing_product: Hook[[Product], str | None] = Hook()
 """`callback(product)`: the room of the live stream that is showing the product, or None."""
 
+viewer_dealings: Hook[[User, Product], Mapping[str, Any]] = Hook()
+"""`callback(user, product)`: what this user and the product's seller have begun about it.
+
+A mapping with `my_conversation` or `my_offer`, as `MyConversationOutput` and `MyOfferOutput`, or None. Not
+called for the seller.
+"""
+
 live_stream_counter: Hook[[], Mapping[str, int]] = Hook()
 """`callback()`: category slug → number of live streams."""
 
@@ -27,6 +35,15 @@ live_stream_counter: Hook[[], Mapping[str, int]] = Hook()
 def may_view_sold(user: User, product: Product) -> bool:
     """Return whether a callback allows this user to see a sold product."""
     return any(sold_viewer_check(user, product))
+
+
+def dealings_of(user: User | None, product: Product) -> dict[str, Any]:
+    """Return the `my_conversation` and `my_offer` of a product's page; both are None for its seller."""
+    dealings: dict[str, Any] = {"my_conversation": None, "my_offer": None}
+    if user is not None and user.pk != product.seller_id:
+        for found in viewer_dealings(user, product):
+            dealings |= found
+    return dealings
 
 
 def rooms_showing(product: Product) -> list[str]:

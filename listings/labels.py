@@ -1,6 +1,7 @@
 """Labels of distances and conditions in the active language."""
 
 from functools import lru_cache
+from typing import Any
 
 from django.utils.translation import get_language, gettext, gettext_noop
 
@@ -17,6 +18,12 @@ _CONDITIONS = {
     "good": gettext_noop("Good"),
     "fair": gettext_noop("Fair"),
 }
+
+
+def distance_fields(metres: float) -> dict[str, Any]:
+    """Return `distance_km` and `distance_label` of a product (contract 2.4)."""
+    distance = round(metres / 1000, 3)
+    return {"distance_km": distance, "distance_label": distance_label(distance)}
 
 
 def distance_label(distance_km: float) -> str:

@@ -92,6 +92,14 @@ def home_query(params: QueryDict) -> tuple[ListQuery, ListQuery | None]:
     return discover, ListQuery(page=page, sort="nearest", feed_type=community, place=place)
 
 
+def place_query(params: QueryDict) -> Place | None:
+    """Read where a viewer is, from which distances are measured; raises ValidationFailed."""
+    reader = _Reader(params)
+    place = reader.place(required=False)
+    reader.finish()
+    return place
+
+
 def suggestions_query(params: QueryDict) -> str:
     """Read the text to complete (contract 2.5), as it was typed; raises ValidationFailed."""
     text: str = params.get("q", "")

@@ -1,15 +1,19 @@
 """Reads of a user's offers and sales, and of the history of a negotiation."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 
 from accounts.models import User
 from chat.selectors import unread_counts
+from listings.models import Product
 from notifications.selectors import unread_count
 from offers import access
 from offers.models import Offer, OfferEvent, Transaction
+from soukloop.core.db.clock import database_now
+from soukloop.core.db.reads import Statement, fetch
 
 MADE, RECEIVED = "made", "received"
 
@@ -59,6 +63,27 @@ def negotiation_history(offer: Offer) -> list[OfferEvent]:
         .select_related("offer", "actor")
         .order_by("id")
     )
+
+
+def dealings_about(user: User, product: Product) -> dict[str, Any]:
+    """Return `my_offer`: the open offer between this buyer and the product's seller, or None."""
+    sql = (
+        "SELECT id, offered_price, currency, made_by_id, expires_at FROM offers_offer"
+        " WHERE product_id = %s AND buyer_id = %s AND status = 'pending' AND expires_at > %s"
+    )
+    rows = fetch(Statement(sql, [product.pk, user.pk, database_now()]))
+    if not rows:
+        return {"my_offer": None}
+    offer_id, price, currency, made_by_id, expires_at = rows[0]
+    return {
+        "my_offer": {
+            "id": offer_id,
+            "offered_price": price,
+            "currency": currency,
+            "is_mine": made_by_id == user.pk,
+            "expires_at": expires_at,
+        }
+    }
 
 
 def badges_of(user: User, now: datetime) -> dict[str, int]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from accounts.blocks import blocked_ids
 from accounts.models import User
 from accounts.serializers.people import person_card_body
-from listings.labels import condition_label, distance_label
+from listings.labels import condition_label, distance_fields
 from listings.queries import Place
 from soukloop.core.images import picture_at
 from soukloop.core.money import price_display
@@ -123,7 +123,5 @@ def card(row: CardRow) -> dict[str, Any]:
         ),
     }
     if metres is not None:
-        distance = round(metres / 1000, 3)
-        shown["distance_km"] = distance
-        shown["distance_label"] = distance_label(distance)
+        shown |= distance_fields(metres)
     return shown

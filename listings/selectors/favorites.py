@@ -1,12 +1,10 @@
 """Reads of a user's favourite products."""
 
 from typing import Any
-from uuid import UUID
 
-from listings.models import Product
 from listings.selectors.cards import Viewer, card, card_columns, card_row
 from listings.selectors.conditions import listed_for
-from soukloop.core.db.reads import Reads, Statement, fetch
+from soukloop.core.db.reads import Reads, Statement
 from soukloop.core.http.pagination import Page, page_body
 
 
@@ -27,11 +25,3 @@ def favorites_of(viewer: Viewer, page: Page) -> Reads[dict[str, Any]]:
         [*params, *where.params],
     )
     return page_body([card(card_row(row)) for row in rows], page, total)
-
-
-def is_favorite(user_id: UUID | None, product: Product) -> bool:
-    if user_id is None:
-        return False
-    sql = "SELECT EXISTS (SELECT FROM listings_favorite WHERE user_id = %s AND product_id = %s)"
-    [(found,)] = fetch(Statement(sql, [user_id, product.pk]))
-    return bool(found)

@@ -7,8 +7,9 @@ from rest_framework import serializers
 
 from accounts.models import User
 from accounts.serializers.people import PersonCardOutput, person_card_body
-from listings.labels import condition_label
+from listings.labels import condition_label, distance_fields
 from listings.models import Product
+from listings.selectors.product_page import NO_DETAILS, ViewerDetails
 from listings.serializers.fields import CategoryField, TagField, WebAddressField
 from soukloop.core.http.fields import LocationField, PlainTextField, location_body
 from soukloop.core.images import PictureOutput, picture_at
@@ -98,9 +99,36 @@ class CardOutput(serializers.Serializer[Any]):
     distance_label = serializers.CharField(required=False)
 
 
+class ProductSellerOutput(SellerOutput):
+    has_verified_badge = serializers.BooleanField()
+    is_following = serializers.BooleanField(help_text="Whether you follow the seller")
+
+
+class MyConversationOutput(serializers.Serializer[Any]):
+    """Your conversation with the seller about a product."""
+
+    id = serializers.UUIDField()
+    unread_count = serializers.IntegerField()
+
+
+class MyOfferOutput(serializers.Serializer[Any]):
+    """The open offer between you and the seller."""
+
+    id = serializers.UUIDField()
+    offered_price = serializers.FloatField()
+    currency = serializers.ChoiceField(choices=settings.CURRENCIES)
+    is_mine = serializers.BooleanField(help_text="False if it is the seller's counter-offer")
+    expires_at = serializers.DateTimeField()
+
+
 class ProductOutput(CardOutput):
     """A product with all its fields. Only its seller receives the last four."""
 
+    seller = ProductSellerOutput()
+    my_conversation = MyConversationOutput(
+        allow_null=True, help_text="Null before you have opened one, for the seller and for guests"
+    )
+    my_offer = MyOfferOutput(allow_null=True, help_text="Null while none is open, for the seller and guests")
     description = serializers.CharField()
     image_urls = serializers.ListField(child=serializers.CharField())
     images = PictureOutput(many=True, help_text="Those of `image_urls`, in the same order")
@@ -150,7 +178,9 @@ def product_card(product: Product) -> dict[str, Any]:
     }
 
 
-def product_body(product: Product, viewer: User | None, *, is_favorite: bool = False) -> dict[str, Any]:
+def product_body(
+    product: Product, viewer: User | None, details: ViewerDetails = NO_DETAILS
+) -> dict[str, Any]:
     """Return a product as `ProductOutput` for this viewer; its seller must be loaded."""
     seller = product.seller
     body: dict[str, Any] = {
@@ -181,7 +211,7 @@ def product_body(product: Product, viewer: User | None, *, is_favorite: bool = F
         "accepts_offers": product.accepts_offers,
         "favorite_count": product.favorite_count,
         "view_count": product.view_count,
-        "is_favorite": is_favorite,
+        "is_favorite": details.is_favorite,
         "created_at": product.created_at,
         "updated_at": product.updated_at,
         "sold_at": product.sold_at,
@@ -190,8 +220,12 @@ def product_body(product: Product, viewer: User | None, *, is_favorite: bool = F
             username=f"@{seller.username}",
             avatar=seller.avatar,
             is_verified=seller.is_verified,
-        ),
+        )
+        | {"has_verified_badge": seller.has_verified_badge, "is_following": details.is_following},
+        **details.dealings,
     }
+    if details.metres is not None:
+        body |= distance_fields(details.metres)
     if viewer is not None and viewer.pk == product.seller_id:
         location = product.location
         body |= {

@@ -33,6 +33,8 @@ def test_contract_2_1_community_product() -> None:
         "avatar_url": None,
         "avatar": None,
         "is_verified": True,
+        "has_verified_badge": False,
+        "is_following": False,
     }
     assert b'"price":850.00' in answer.content
     assert b'"platform_fee":42.50' in answer.content

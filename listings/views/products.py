@@ -17,9 +17,10 @@ from accounts.blocks import blocked_ids
 from accounts.models import User
 from listings import access, services
 from listings.models import Product
-from listings.queries import seller_query
+from listings.queries import place_query, seller_query
 from listings.selectors.cards import Viewer, viewer_for
-from listings.selectors.favorites import favorites_of, is_favorite
+from listings.selectors.favorites import favorites_of
+from listings.selectors.product_page import viewer_details
 from listings.selectors.search import similar_products
 from listings.selectors.sellers import products_of_seller
 from listings.serializers.lists import CardPageOutput, FavoritesOutput
@@ -111,8 +112,20 @@ class ProductViewSet(ViewSet):
         product = services.create_product(actor=current_user(request), **data)
         return Response(product_body(product, product.seller), status=201)
 
-    @extend_schema(operation_id="getProduct", tags=_TAGS, summary="Show a product", responses=ProductOutput)
+    @extend_schema(
+        operation_id="getProduct",
+        tags=_TAGS,
+        summary="Show a product",
+        description="With your conversation and open offer about it, and with the distance to a point near"
+        " the product's place if you send where you are.",
+        parameters=[
+            OpenApiParameter("latitude", float, description="With `longitude`, for `distance_km`"),
+            OpenApiParameter("longitude", float),
+        ],
+        responses=ProductOutput,
+    )
     def retrieve(self, request: Request, product_id: UUID) -> Response:
+        place = place_query(request.query_params)
         viewer = current_user_or_none(request)
         product = access.product_visible_to(viewer, product_id)
         is_view = request.method == "GET"  # DRF calls this for HEAD too
@@ -123,7 +136,7 @@ class ProductViewSet(ViewSet):
                 ip=client_ip(request),
                 user_agent=request.headers.get("User-Agent", ""),
             )
-        return _product_response(product, viewer)
+        return Response(product_body(product, viewer, viewer_details(product, viewer, place)))
 
     @extend_schema(
         operation_id="updateProduct",
@@ -267,8 +280,7 @@ class Images(APIView):
 
 
 def _product_response(product: Product, viewer: User | None) -> Response:
-    user_id = viewer.pk if viewer else None
-    return Response(product_body(product, viewer, is_favorite=is_favorite(user_id, product)))
+    return Response(product_body(product, viewer, viewer_details(product, viewer)))
 
 
 def _favorite_body(product: Product, is_favorite: bool) -> dict[str, Any]:
