@@ -356,6 +356,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the server's settings that apps need
+         * @description The oldest versions of the apps that work, limits, emoji. The same for everybody.
+         */
+        get: operations["getConfig"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/conversations": {
         parameters: {
             query?: never;
@@ -661,6 +681,26 @@ export interface paths {
          * @description A public list.
          */
         get: operations["listDiscoverFeed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/home": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the home screen
+         * @description Live streams, the first pages of both feeds and your badges in one answer. Further pages are those of the feeds: send their `next_cursor` there.
+         */
+        get: operations["getHome"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2025,6 +2065,18 @@ export interface components {
             condition: components["schemas"]["Condition"];
             count: number;
         };
+        /** @description What an app must know of the server before its first screen. */
+        Config: {
+            api_version: string;
+            minimum_versions: components["schemas"]["MinimumVersions"];
+            limits: components["schemas"]["Limits"];
+            /** @description The emoji that `stream:reaction` takes */
+            reactions: string[];
+            languages: components["schemas"]["Language"][];
+            currency: components["schemas"]["Currency"];
+            /** @description Changes when categories do: read `/categories` again, whose names may be kept until then */
+            categories_version: string;
+        };
         /** @description What was done, in words. */
         Confirmation: {
             message: string;
@@ -2211,6 +2263,17 @@ export interface components {
         };
         /** @enum {string} */
         HealthWarningCode: "no_picture" | "no_sound" | "no_media" | "keyframes_too_far" | "unsupported_codec" | "clock_jumped" | "too_fast_for_connection" | "storage_full";
+        /** @description The home screen. Names in `live_now` are camelCase, as in all answers about streams. */
+        Home: {
+            /** @description The 10 most watched streams that you may watch */
+            live_now: components["schemas"]["StreamCard"][];
+            /** @description The first page of the Community feed; empty without a place */
+            near_you: components["schemas"]["ProductPage"];
+            /** @description The first page of the Discover feed */
+            discover: components["schemas"]["ProductPage"];
+            /** @description Null for guests */
+            badges: components["schemas"]["Badges"] | null;
+        };
         /** @description One image as `multipart/form-data`: JPEG, PNG, WebP or HEIC, at most 10 MB. */
         ImageInput: {
             /** Format: binary */
@@ -2252,6 +2315,26 @@ export interface components {
         NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "favorite_sold" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "password_changed" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "sale_cancelled" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
         /** @enum {string} */
         Language: "en" | "ar";
+        /** @description What the server refuses beyond, so that an app can say so before it sends. */
+        Limits: {
+            /** @description Of one seller */
+            active_products_max: number;
+            community_radius_km_max: number;
+            image_bytes_max: number;
+            message_editable_seconds: number;
+            message_length_max: number;
+            page_size_max: number;
+            people_search_length_min: number;
+            /** Format: double */
+            price_max: number;
+            product_images_max: number;
+            product_tags_max: number;
+            search_length_max: number;
+            stream_chat_length_max: number;
+            stream_products_max: number;
+            /** @description How long a typing indicator lasts */
+            typing_seconds: number;
+        };
         /** @description A person in a list of people. */
         ListedPerson: {
             /** Format: uuid */
@@ -2408,6 +2491,12 @@ export interface components {
             /** @description Whether there are more messages in the query's direction */
             has_more: boolean;
             last_seq: number;
+        };
+        /** @description The oldest versions of the apps that this server works with; older ones should ask to be updated. */
+        MinimumVersions: {
+            ios: string;
+            android: string;
+            web: string;
         };
         ViewersInMinute: {
             /** Format: date-time */
@@ -3062,6 +3151,8 @@ export interface components {
              * @description While live: a still that changes every 10 s, 404 before the first picture. Later the replay's poster, if there is one
              */
             thumbnailUrl: string | null;
+            /** @description The first product's picture, for a card without a `thumbnailUrl` */
+            cover: components["schemas"]["CamelPicture"] | null;
             /**
              * Format: uri
              * @description After the end, unless nothing was recorded
@@ -3139,6 +3230,8 @@ export interface components {
              * @description While live: a still that changes every 10 s, 404 before the first picture. Later the replay's poster, if there is one
              */
             thumbnailUrl: string | null;
+            /** @description The first product's picture, for a card without a `thumbnailUrl` */
+            cover: components["schemas"]["CamelPicture"] | null;
             /**
              * Format: uri
              * @description After the end, unless nothing was recorded
@@ -3200,6 +3293,9 @@ export interface components {
             avatarUrl: string | null;
             avatar: components["schemas"]["CamelPicture"] | null;
             isVerified: boolean;
+            hasVerifiedBadge: boolean;
+            /** @description Whether you follow the seller */
+            isFollowing: boolean;
         };
         /** @enum {string} */
         StreamStatus: "scheduled" | "live" | "ended" | "cancelled";
@@ -3374,6 +3470,11 @@ export interface components {
             success: true;
             data: components["schemas"]["Category"];
         };
+        ConfigResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Config"];
+        };
         ConversationPageResponse: {
             /** @constant */
             success: true;
@@ -3433,6 +3534,11 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["ProductPage"];
+        };
+        HomeResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Home"];
         };
         NotificationPageResponse: {
             /** @constant */
@@ -3748,6 +3854,7 @@ export type ClipState = components['schemas']['ClipState'];
 export type CodeChannel = components['schemas']['CodeChannel'];
 export type Condition = components['schemas']['Condition'];
 export type ConditionFacet = components['schemas']['ConditionFacet'];
+export type Config = components['schemas']['Config'];
 export type Confirmation = components['schemas']['Confirmation'];
 export type Conversation = components['schemas']['Conversation'];
 export type ConversationPage = components['schemas']['ConversationPage'];
@@ -3769,6 +3876,7 @@ export type Geography = components['schemas']['Geography'];
 export type GoLiveInput = components['schemas']['GoLiveInput'];
 export type StreamHealth = components['schemas']['StreamHealth'];
 export type HealthWarningCode = components['schemas']['HealthWarningCode'];
+export type Home = components['schemas']['Home'];
 export type ImageInput = components['schemas']['ImageInput'];
 export type ImageUploadInput = components['schemas']['ImageUploadInput'];
 export type NotificationPage = components['schemas']['NotificationPage'];
@@ -3776,6 +3884,7 @@ export type StreamKey = components['schemas']['StreamKey'];
 export type KeysInput = components['schemas']['KeysInput'];
 export type NotificationKind = components['schemas']['NotificationKind'];
 export type Language = components['schemas']['Language'];
+export type Limits = components['schemas']['Limits'];
 export type ListedPerson = components['schemas']['ListedPerson'];
 export type StartedStream = components['schemas']['StartedStream'];
 export type LoginInput = components['schemas']['LoginInput'];
@@ -3789,6 +3898,7 @@ export type MessageInput = components['schemas']['MessageInput'];
 export type Message = components['schemas']['Message'];
 export type MessageType = components['schemas']['MessageType'];
 export type MessagePage = components['schemas']['MessagePage'];
+export type MinimumVersions = components['schemas']['MinimumVersions'];
 export type ViewersInMinute = components['schemas']['ViewersInMinute'];
 export type MutedPage = components['schemas']['MutedPage'];
 export type Neighborhood = components['schemas']['Neighborhood'];
@@ -3870,6 +3980,7 @@ export type WsTicketResponse = components['schemas']['WsTicketResponse'];
 export type BadgesResponse = components['schemas']['BadgesResponse'];
 export type CategoryListResponse = components['schemas']['CategoryListResponse'];
 export type CategoryResponse = components['schemas']['CategoryResponse'];
+export type ConfigResponse = components['schemas']['ConfigResponse'];
 export type ConversationPageResponse = components['schemas']['ConversationPageResponse'];
 export type ConversationResponse = components['schemas']['ConversationResponse'];
 export type ArchivedConversationResponse = components['schemas']['ArchivedConversationResponse'];
@@ -3882,6 +3993,7 @@ export type DeviceResponse = components['schemas']['DeviceResponse'];
 export type WebPushKeyResponse = components['schemas']['WebPushKeyResponse'];
 export type FavoritePageResponse = components['schemas']['FavoritePageResponse'];
 export type ProductPageResponse = components['schemas']['ProductPageResponse'];
+export type HomeResponse = components['schemas']['HomeResponse'];
 export type NotificationPageResponse = components['schemas']['NotificationPageResponse'];
 export type InboxNotificationResponse = components['schemas']['InboxNotificationResponse'];
 export type MarkReadResponse = components['schemas']['MarkReadResponse'];
@@ -4542,6 +4654,30 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listConversations: {
         parameters: {
             query?: {
@@ -5165,6 +5301,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProductPageResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getHome: {
+        parameters: {
+            query?: {
+                /** @description With `longitude`, for `near_you` */
+                latitude?: number;
+                longitude?: number;
+                /** @description 5, at most 100 */
+                radius_km?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HomeResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];

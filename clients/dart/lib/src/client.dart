@@ -1,0 +1,42 @@
+import 'generated/api.dart';
+import 'generated/models.dart';
+import 'tokens.dart';
+import 'transport.dart';
+
+/// The REST API with the tokens of one login; [api] has every operation.
+class SoukLoop extends Transport {
+  SoukLoop({
+    required super.baseUrl,
+    super.store,
+    super.language,
+    super.retries,
+    super.timeout,
+    super.onSignedOut,
+    super.httpClient,
+  });
+
+  late final SoukLoopApi api = SoukLoopApi(this);
+
+  /// Register an account and keep its tokens.
+  Future<Login> register(RegisterInput person) async => _keepLogin(await api.register(person));
+
+  /// Log in by username, email or phone number, and keep the tokens.
+  Future<Login> login(String identifier, String password) async =>
+      _keepLogin(await api.logIn(LoginInput(identifier: identifier, password: password)));
+
+  /// End this login on the server, and forget its tokens even if the server can't be reached.
+  Future<void> logout() async {
+    final held = await tokens();
+    if (held == null) return;
+    try {
+      await api.logOut(body: LogoutInput(refreshToken: held.refreshToken));
+    } finally {
+      await keep(null);
+    }
+  }
+
+  Future<Login> _keepLogin(Login login) async {
+    await keep(Tokens.fromLogin(login.toJson()));
+    return login;
+  }
+}
