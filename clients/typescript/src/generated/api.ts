@@ -1892,9 +1892,13 @@ export interface components {
             title: string;
             /** Format: double */
             price: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            price_display: string;
             currency: components["schemas"]["Currency"];
             category: string;
             condition: components["schemas"]["Condition"];
+            /** @description The condition in words, in the language of the answer */
+            condition_label: string;
             feed_type: components["schemas"]["FeedType"];
             status: components["schemas"]["ProductStatus"];
             neighborhood: string;
@@ -1937,6 +1941,7 @@ export interface components {
         };
         Category: {
             slug: string;
+            /** @description In the language of the answer */
             name: string;
             name_ar: string;
             icon: string;
@@ -1957,7 +1962,7 @@ export interface components {
             email?: boolean;
         };
         Channels: {
-            /** @description For a person, in the account's language */
+            /** @description For a person, in the language of the answer */
             label: string;
             /** @description It can't be switched off, and is emailed at once */
             is_mandatory: boolean;
@@ -2063,6 +2068,7 @@ export interface components {
         Condition: "new" | "like_new" | "good" | "fair";
         ConditionFacet: {
             condition: components["schemas"]["Condition"];
+            label: string;
             count: number;
         };
         /** @description What an app must know of the server before its first screen. */
@@ -2605,6 +2611,8 @@ export interface components {
             parent_id: string | null;
             /** Format: double */
             offered_price: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            offered_price_display: string;
             /**
              * Format: double
              * @description The asking price when the offer was made
@@ -2746,6 +2754,8 @@ export interface components {
             title: string;
             /** Format: double */
             price: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            price_display: string;
             currency: components["schemas"]["Currency"];
             /** Format: uri */
             thumbnail_url: string | null;
@@ -2839,9 +2849,13 @@ export interface components {
             title: string;
             /** Format: double */
             price: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            price_display: string;
             currency: components["schemas"]["Currency"];
             category: string;
             condition: components["schemas"]["Condition"];
+            /** @description The condition in words, in the language of the answer */
+            condition_label: string;
             feed_type: components["schemas"]["FeedType"];
             status: components["schemas"]["ProductStatus"];
             neighborhood: string;
@@ -3272,6 +3286,8 @@ export interface components {
             title: string;
             /** Format: double */
             price: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            priceDisplay: string;
             currency: components["schemas"]["Currency"];
             /** Format: uri */
             thumbnailUrl: string | null;
@@ -3335,6 +3351,8 @@ export interface components {
             seller_id: string;
             /** Format: double */
             price: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            price_display: string;
             currency: components["schemas"]["Currency"];
             /**
              * Format: double
@@ -3695,12 +3713,6 @@ export interface components {
             success: true;
             data: components["schemas"]["Profile"];
         };
-        /** @description `error.code` says what happened and never changes; `error.message` is for people. */
-        ErrorResponse: {
-            /** @constant */
-            success: false;
-            error: components["schemas"]["ErrorDetails"];
-        };
         ErrorDetails: {
             code: components["schemas"]["ErrorCode"];
             /** @description For people */
@@ -3715,6 +3727,12 @@ export interface components {
          * @enum {string}
          */
         ErrorCode: "account_banned" | "account_deleted" | "active_products_limit" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "phone_taken" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "rate_limited" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "transaction_cancelled" | "transaction_completed" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error";
+        /** @description `error.code` says what happened and never changes; `error.message` is for people. */
+        ErrorResponse: {
+            /** @constant */
+            success: false;
+            error: components["schemas"]["ErrorDetails"];
+        };
     };
     responses: {
         /** @description Something in the request is missing or invalid. */
@@ -4025,9 +4043,9 @@ export type TransactionResponse = components['schemas']['TransactionResponse'];
 export type UploadedPictureResponse = components['schemas']['UploadedPictureResponse'];
 export type PeoplePageResponse = components['schemas']['PeoplePageResponse'];
 export type ProfileResponse = components['schemas']['ProfileResponse'];
-export type ErrorResponse = components['schemas']['ErrorResponse'];
 export type ErrorDetails = components['schemas']['ErrorDetails'];
 export type ErrorCode = components['schemas']['ErrorCode'];
+export type ErrorResponse = components['schemas']['ErrorResponse'];
 export type ResponseBadRequest = components['responses']['BadRequest'];
 export type ResponseUnauthorized = components['responses']['Unauthorized'];
 export type ResponseForbidden = components['responses']['Forbidden'];

@@ -73,3 +73,3542 @@ const List<String> commandNames = [
   'app:background',
 ];
 
+class AppBackgroundAck {
+  const AppBackgroundAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final Map<String, Object?> data;
+
+  factory AppBackgroundAck.fromJson(Map<String, Object?> json) => AppBackgroundAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: (json['data'] as Map).cast<String, Object?>(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data,
+      };
+}
+
+class AppBackgroundCommand {
+  const AppBackgroundCommand({required this.event, this.id, this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final Map<String, Object?>? data;
+
+  factory AppBackgroundCommand.fromJson(Map<String, Object?> json) => AppBackgroundCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: json['data'] == null ? null : (json['data'] as Map).cast<String, Object?>(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        if (data != null) 'data': data,
+      };
+}
+
+class AppForegroundAck {
+  const AppForegroundAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final Map<String, Object?> data;
+
+  factory AppForegroundAck.fromJson(Map<String, Object?> json) => AppForegroundAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: (json['data'] as Map).cast<String, Object?>(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data,
+      };
+}
+
+class AppForegroundCommand {
+  const AppForegroundCommand({required this.event, this.id, this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final Map<String, Object?>? data;
+
+  factory AppForegroundCommand.fromJson(Map<String, Object?> json) => AppForegroundCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: json['data'] == null ? null : (json['data'] as Map).cast<String, Object?>(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        if (data != null) 'data': data,
+      };
+}
+
+class AudioHealth {
+  const AudioHealth({required this.codec, required this.sampleRate, required this.channels, required this.bitrate});
+
+  final String codec;
+  /// Hz
+  final int sampleRate;
+  final int channels;
+  /// Bits a second, over 5 s
+  final int bitrate;
+
+  factory AudioHealth.fromJson(Map<String, Object?> json) => AudioHealth(
+        codec: json['codec'] as String,
+        sampleRate: (json['sampleRate'] as num).toInt(),
+        channels: (json['channels'] as num).toInt(),
+        bitrate: (json['bitrate'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'codec': codec,
+        'sampleRate': sampleRate,
+        'channels': channels,
+        'bitrate': bitrate,
+      };
+}
+
+/// A picture in responses and events whose field names are camelCase.
+class CamelPicture {
+  const CamelPicture({required this.url, required this.width, required this.height, required this.blurhash, required this.sizes});
+
+  /// Of the largest version
+  final String url;
+  final int? width;
+  final int? height;
+  /// A few colours to show until it is loaded
+  final String? blurhash;
+  /// Up to 3, the smallest first, none wider than the picture
+  final List<CamelPictureSize> sizes;
+
+  factory CamelPicture.fromJson(Map<String, Object?> json) => CamelPicture(
+        url: json['url'] as String,
+        width: json['width'] == null ? null : (json['width'] as num).toInt(),
+        height: json['height'] == null ? null : (json['height'] as num).toInt(),
+        blurhash: json['blurhash'] == null ? null : json['blurhash'] as String,
+        sizes: (json['sizes'] as List).map((each) => CamelPictureSize.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'url': url,
+        'width': width,
+        'height': height,
+        'blurhash': blurhash,
+        'sizes': sizes.map((each) => each.toJson()).toList(),
+      };
+}
+
+class CamelPictureSize {
+  const CamelPictureSize({required this.width, required this.webpUrl, required this.jpegUrl});
+
+  final int width;
+  final String webpUrl;
+  /// With white in place of transparency
+  final String jpegUrl;
+
+  factory CamelPictureSize.fromJson(Map<String, Object?> json) => CamelPictureSize(
+        width: (json['width'] as num).toInt(),
+        webpUrl: json['webpUrl'] as String,
+        jpegUrl: json['jpegUrl'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'width': width,
+        'webpUrl': webpUrl,
+        'jpegUrl': jpegUrl,
+      };
+}
+
+class ChatDeleted {
+  const ChatDeleted({required this.streamId, required this.messageId, required this.seq});
+
+  final String streamId;
+  final String messageId;
+  final int seq;
+
+  factory ChatDeleted.fromJson(Map<String, Object?> json) => ChatDeleted(
+        streamId: json['streamId'] as String,
+        messageId: json['messageId'] as String,
+        seq: (json['seq'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'messageId': messageId,
+        'seq': seq,
+      };
+}
+
+class ChatDeletedEvent {
+  const ChatDeletedEvent({required this.event, required this.data});
+
+  final String event;
+  final ChatDeleted data;
+
+  factory ChatDeletedEvent.fromJson(Map<String, Object?> json) => ChatDeletedEvent(
+        event: json['event'] as String,
+        data: ChatDeleted.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class ChatInput {
+  const ChatInput({required this.streamId, required this.message, this.clientMessageId, this.nulls = const {}});
+
+  final String streamId;
+  final String message;
+  final String? clientMessageId;
+
+  /// Keys that are sent as null, to empty what they name.
+  final Set<String> nulls;
+
+  factory ChatInput.fromJson(Map<String, Object?> json) => ChatInput(
+        streamId: json['stream_id'] as String,
+        message: json['message'] as String,
+        clientMessageId: json['client_message_id'] == null ? null : json['client_message_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        for (final key in nulls) key: null,
+        'stream_id': streamId,
+        'message': message,
+        if (clientMessageId != null) 'client_message_id': clientMessageId,
+      };
+}
+
+class ChatMessage {
+  const ChatMessage({required this.messageId, required this.streamId, required this.seq, required this.userId, required this.username, required this.avatarUrl, required this.message, required this.timestamp, this.clientMessageId});
+
+  final String messageId;
+  final String streamId;
+  /// From 1 without gaps; a deleted message keeps its number
+  final int seq;
+  final String userId;
+  final String username;
+  final String? avatarUrl;
+  final String message;
+  final DateTime timestamp;
+  final String? clientMessageId;
+
+  factory ChatMessage.fromJson(Map<String, Object?> json) => ChatMessage(
+        messageId: json['messageId'] as String,
+        streamId: json['streamId'] as String,
+        seq: (json['seq'] as num).toInt(),
+        userId: json['userId'] as String,
+        username: json['username'] as String,
+        avatarUrl: json['avatarUrl'] == null ? null : json['avatarUrl'] as String,
+        message: json['message'] as String,
+        timestamp: DateTime.parse(json['timestamp'] as String),
+        clientMessageId: json['clientMessageId'] == null ? null : json['clientMessageId'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'messageId': messageId,
+        'streamId': streamId,
+        'seq': seq,
+        'userId': userId,
+        'username': username,
+        'avatarUrl': avatarUrl,
+        'message': message,
+        'timestamp': timestamp.toUtc().toIso8601String(),
+        if (clientMessageId != null) 'clientMessageId': clientMessageId,
+      };
+}
+
+class ChatMessageEvent {
+  const ChatMessageEvent({required this.event, required this.data});
+
+  final String event;
+  final ChatMessage data;
+
+  factory ChatMessageEvent.fromJson(Map<String, Object?> json) => ChatMessageEvent(
+        event: json['event'] as String,
+        data: ChatMessage.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class ChatMuted {
+  const ChatMuted({required this.streamId, required this.muted});
+
+  final String streamId;
+  final bool muted;
+
+  factory ChatMuted.fromJson(Map<String, Object?> json) => ChatMuted(
+        streamId: json['streamId'] as String,
+        muted: json['muted'] as bool,
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'muted': muted,
+      };
+}
+
+class ChatMutedEvent {
+  const ChatMutedEvent({required this.event, required this.data});
+
+  final String event;
+  final ChatMuted data;
+
+  factory ChatMutedEvent.fromJson(Map<String, Object?> json) => ChatMutedEvent(
+        event: json['event'] as String,
+        data: ChatMuted.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class ChatRules {
+  const ChatRules({required this.streamId, required this.enableChat, required this.slowModeSeconds});
+
+  final String streamId;
+  final bool enableChat;
+  final int slowModeSeconds;
+
+  factory ChatRules.fromJson(Map<String, Object?> json) => ChatRules(
+        streamId: json['streamId'] as String,
+        enableChat: json['enableChat'] as bool,
+        slowModeSeconds: (json['slowModeSeconds'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'enableChat': enableChat,
+        'slowModeSeconds': slowModeSeconds,
+      };
+}
+
+class ChatSettingsEvent {
+  const ChatSettingsEvent({required this.event, required this.data});
+
+  final String event;
+  final ChatRules data;
+
+  factory ChatSettingsEvent.fromJson(Map<String, Object?> json) => ChatSettingsEvent(
+        event: json['event'] as String,
+        data: ChatRules.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class Connected {
+  const Connected({required this.userId, required this.username, required this.connectionId, required this.serverTime});
+
+  final String userId;
+  final String username;
+  final String connectionId;
+  final DateTime serverTime;
+
+  factory Connected.fromJson(Map<String, Object?> json) => Connected(
+        userId: json['userId'] as String,
+        username: json['username'] as String,
+        connectionId: json['connectionId'] as String,
+        serverTime: DateTime.parse(json['serverTime'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'userId': userId,
+        'username': username,
+        'connectionId': connectionId,
+        'serverTime': serverTime.toUtc().toIso8601String(),
+      };
+}
+
+class ConnectedEvent {
+  const ConnectedEvent({required this.event, required this.data});
+
+  final String event;
+  final Connected data;
+
+  factory ConnectedEvent.fromJson(Map<String, Object?> json) => ConnectedEvent(
+        event: json['event'] as String,
+        data: Connected.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class ConversationCommand {
+  const ConversationCommand({required this.conversationId});
+
+  final String conversationId;
+
+  factory ConversationCommand.fromJson(Map<String, Object?> json) => ConversationCommand(
+        conversationId: json['conversation_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversation_id': conversationId,
+      };
+}
+
+class ConversationJoinAck {
+  const ConversationJoinAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final ConversationLastSeq data;
+
+  factory ConversationJoinAck.fromJson(Map<String, Object?> json) => ConversationJoinAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: ConversationLastSeq.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class ConversationJoinCommand {
+  const ConversationJoinCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final JoinCommand data;
+
+  factory ConversationJoinCommand.fromJson(Map<String, Object?> json) => ConversationJoinCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: JoinCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class ConversationJoined {
+  const ConversationJoined({required this.conversationId, required this.lastSeq, required this.messages, required this.resync});
+
+  final String conversationId;
+  final int lastSeq;
+  final List<MessageNew> messages;
+  final bool resync;
+
+  factory ConversationJoined.fromJson(Map<String, Object?> json) => ConversationJoined(
+        conversationId: json['conversationId'] as String,
+        lastSeq: (json['lastSeq'] as num).toInt(),
+        messages: (json['messages'] as List).map((each) => MessageNew.fromJson((each as Map).cast<String, Object?>())).toList(),
+        resync: json['resync'] as bool,
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversationId': conversationId,
+        'lastSeq': lastSeq,
+        'messages': messages.map((each) => each.toJson()).toList(),
+        'resync': resync,
+      };
+}
+
+class ConversationJoinedEvent {
+  const ConversationJoinedEvent({required this.event, required this.data});
+
+  final String event;
+  final ConversationJoined data;
+
+  factory ConversationJoinedEvent.fromJson(Map<String, Object?> json) => ConversationJoinedEvent(
+        event: json['event'] as String,
+        data: ConversationJoined.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class ConversationLastSeq {
+  const ConversationLastSeq({required this.conversationId, required this.lastSeq});
+
+  final String conversationId;
+  final int lastSeq;
+
+  factory ConversationLastSeq.fromJson(Map<String, Object?> json) => ConversationLastSeq(
+        conversationId: json['conversationId'] as String,
+        lastSeq: (json['lastSeq'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversationId': conversationId,
+        'lastSeq': lastSeq,
+      };
+}
+
+class ConversationLeaveAck {
+  const ConversationLeaveAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final Map<String, Object?> data;
+
+  factory ConversationLeaveAck.fromJson(Map<String, Object?> json) => ConversationLeaveAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: (json['data'] as Map).cast<String, Object?>(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data,
+      };
+}
+
+class ConversationLeaveCommand {
+  const ConversationLeaveCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final ConversationCommand data;
+
+  factory ConversationLeaveCommand.fromJson(Map<String, Object?> json) => ConversationLeaveCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: ConversationCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class ConversationRead {
+  const ConversationRead({required this.conversationId, required this.upToSeq, required this.unreadCount});
+
+  final String conversationId;
+  final int upToSeq;
+  final int unreadCount;
+
+  factory ConversationRead.fromJson(Map<String, Object?> json) => ConversationRead(
+        conversationId: json['conversationId'] as String,
+        upToSeq: (json['upToSeq'] as num).toInt(),
+        unreadCount: (json['unreadCount'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversationId': conversationId,
+        'upToSeq': upToSeq,
+        'unreadCount': unreadCount,
+      };
+}
+
+/// A counter-offer over a socket, where the data must name the offer because no URL does.
+class CounterInput {
+  const CounterInput({required this.offerId, required this.offeredPrice, this.currency, this.message, this.clientOfferId, this.nulls = const {}});
+
+  final String offerId;
+  /// At most the asking price
+  final double offeredPrice;
+  /// Must be the product's currency
+  final Currency? currency;
+  /// Shown to the other side
+  final String? message;
+  /// An id that the client chooses; repeating it returns the first offer with that id
+  final String? clientOfferId;
+
+  /// Keys that are sent as null, to empty what they name.
+  final Set<String> nulls;
+
+  factory CounterInput.fromJson(Map<String, Object?> json) => CounterInput(
+        offerId: json['offer_id'] as String,
+        offeredPrice: (json['offered_price'] as num).toDouble(),
+        currency: json['currency'] == null ? null : Currency.fromWire(json['currency'] as String),
+        message: json['message'] == null ? null : json['message'] as String,
+        clientOfferId: json['client_offer_id'] == null ? null : json['client_offer_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        for (final key in nulls) key: null,
+        'offer_id': offerId,
+        'offered_price': offeredPrice,
+        if (currency != null) 'currency': currency?.wire,
+        if (message != null) 'message': message,
+        if (clientOfferId != null) 'client_offer_id': clientOfferId,
+      };
+}
+
+enum Currency {
+  aed('AED'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const Currency(this.wire);
+
+  final String wire;
+
+  static Currency fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class EditCommand {
+  const EditCommand({required this.conversationId, required this.messageId, required this.content});
+
+  final String conversationId;
+  final String messageId;
+  final String content;
+
+  factory EditCommand.fromJson(Map<String, Object?> json) => EditCommand(
+        conversationId: json['conversation_id'] as String,
+        messageId: json['message_id'] as String,
+        content: json['content'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversation_id': conversationId,
+        'message_id': messageId,
+        'content': content,
+      };
+}
+
+enum Emoji {
+  value1('❤️'),
+  value2('🔥'),
+  value3('👍'),
+  value4('😂'),
+  value5('😮'),
+  value6('👏'),
+  value7('🎉'),
+  value8('💎'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const Emoji(this.wire);
+
+  final String wire;
+
+  static Emoji fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+/// What happened, explained in docs/errors.md. Never translated. New codes may be added: treat one that you don't know by its status.
+enum ErrorCode {
+  accountBanned('account_banned'),
+  accountDeleted('account_deleted'),
+  activeProductsLimit('active_products_limit'),
+  alreadyBanned('already_banned'),
+  alreadyLive('already_live'),
+  alreadyPublishing('already_publishing'),
+  badFrame('bad_frame'),
+  badIdempotencyKey('bad_idempotency_key'),
+  badRequest('bad_request'),
+  badgeUnchanged('badge_unchanged'),
+  busy('busy'),
+  categoryNotFound('category_not_found'),
+  chatDisabled('chat_disabled'),
+  clipNotFound('clip_not_found'),
+  conflict('conflict'),
+  contactReleased('contact_released'),
+  conversationNotFound('conversation_not_found'),
+  credentialsMissing('credentials_missing'),
+  deviceNotFound('device_not_found'),
+  emailTaken('email_taken'),
+  flooding('flooding'),
+  followersOnly('followers_only'),
+  forbidden('forbidden'),
+  headersTooLarge('headers_too_large'),
+  hostCannotBeMuted('host_cannot_be_muted'),
+  idempotencyMismatch('idempotency_mismatch'),
+  imageInvalid('image_invalid'),
+  invalidCredentials('invalid_credentials'),
+  malformedBody('malformed_body'),
+  malformedJson('malformed_json'),
+  mediaStorageFull('media_storage_full'),
+  mediaStorageUnwritable('media_storage_unwritable'),
+  messageDeleted('message_deleted'),
+  messageNotChangeable('message_not_changeable'),
+  messageNotFound('message_not_found'),
+  messageNotYours('message_not_yours'),
+  messageTooOld('message_too_old'),
+  messagingUnavailable('messaging_unavailable'),
+  methodNotAllowed('method_not_allowed'),
+  moderatorsLimit('moderators_limit'),
+  muted('muted'),
+  noReplayToWithdraw('no_replay_to_withdraw'),
+  noVideoToClip('no_video_to_clip'),
+  notAModerator('not_a_moderator'),
+  notAuthenticated('not_authenticated'),
+  notBanned('not_banned'),
+  notFound('not_found'),
+  notYourOffer('not_your_offer'),
+  notYourProduct('not_your_product'),
+  notYourStream('not_your_stream'),
+  notYoursToAnswer('not_yours_to_answer'),
+  notYourself('not_yourself'),
+  notificationNotFound('notification_not_found'),
+  nulCharacter('nul_character'),
+  offerAccepted('offer_accepted'),
+  offerCancelled('offer_cancelled'),
+  offerCountered('offer_countered'),
+  offerDeclined('offer_declined'),
+  offerExpired('offer_expired'),
+  offerPending('offer_pending'),
+  offerWithdrawn('offer_withdrawn'),
+  offersDisabled('offers_disabled'),
+  originNotAllowed('origin_not_allowed'),
+  otpInvalid('otp_invalid'),
+  ownProduct('own_product'),
+  partyUnavailable('party_unavailable'),
+  payloadTooLarge('payload_too_large'),
+  phoneTaken('phone_taken'),
+  priceLowered('price_lowered'),
+  productActive('product_active'),
+  productDeleted('product_deleted'),
+  productHidden('product_hidden'),
+  productInactive('product_inactive'),
+  productNotAvailable('product_not_available'),
+  productNotFound('product_not_found'),
+  productNotInStream('product_not_in_stream'),
+  productReserved('product_reserved'),
+  productSold('product_sold'),
+  rateLimited('rate_limited'),
+  registrationReplayed('registration_replayed'),
+  replayNotFound('replay_not_found'),
+  replayNotRepeatable('replay_not_repeatable'),
+  requestTimeout('request_timeout'),
+  sellersOnly('sellers_only'),
+  serverError('server_error'),
+  sessionEnded('session_ended'),
+  smsCountryNotServed('sms_country_not_served'),
+  staffUnchanged('staff_unchanged'),
+  streamKeyRefused('stream_key_refused'),
+  streamNotFound('stream_not_found'),
+  streamNotLive('stream_not_live'),
+  streamNotScheduled('stream_not_scheduled'),
+  streamProductsLimit('stream_products_limit'),
+  ticketInvalid('ticket_invalid'),
+  tokenExpired('token_expired'),
+  tokenInvalid('token_invalid'),
+  tokenRevoked('token_revoked'),
+  tokenWrongType('token_wrong_type'),
+  tooManyClips('too_many_clips'),
+  tooManyCommands('too_many_commands'),
+  tooManyConnections('too_many_connections'),
+  transactionCancelled('transaction_cancelled'),
+  transactionCompleted('transaction_completed'),
+  unavailable('unavailable'),
+  unknownEvent('unknown_event'),
+  unknownUrl('unknown_url'),
+  unsupportedMediaType('unsupported_media_type'),
+  userNotFound('user_not_found'),
+  usernameTaken('username_taken'),
+  validationError('validation_error'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const ErrorCode(this.wire);
+
+  final String wire;
+
+  static ErrorCode fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class ErrorDetails {
+  const ErrorDetails({required this.code, required this.message, required this.details});
+
+  final ErrorCode code;
+  /// For people
+  final String message;
+  /// Messages per field of a `validation_error`, `retry_after` of a `rate_limited`; else mostly empty
+  final Map<String, Object?> details;
+
+  factory ErrorDetails.fromJson(Map<String, Object?> json) => ErrorDetails(
+        code: ErrorCode.fromWire(json['code'] as String),
+        message: json['message'] as String,
+        details: (json['details'] as Map).cast<String, Object?>(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'code': code.wire,
+        'message': message,
+        'details': details,
+      };
+}
+
+class ErrorEvent {
+  const ErrorEvent({required this.event, required this.data});
+
+  final String event;
+  final SocketError data;
+
+  factory ErrorEvent.fromJson(Map<String, Object?> json) => ErrorEvent(
+        event: json['event'] as String,
+        data: SocketError.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class FailedAck {
+  const FailedAck({required this.event, required this.id, required this.success, required this.error});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final ErrorDetails error;
+
+  factory FailedAck.fromJson(Map<String, Object?> json) => FailedAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        error: ErrorDetails.fromJson((json['error'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'error': error.toJson(),
+      };
+}
+
+class HealthWarning {
+  const HealthWarning({required this.code, required this.message});
+
+  final HealthWarningCode code;
+  final String message;
+
+  factory HealthWarning.fromJson(Map<String, Object?> json) => HealthWarning(
+        code: HealthWarningCode.fromWire(json['code'] as String),
+        message: json['message'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'code': code.wire,
+        'message': message,
+      };
+}
+
+enum HealthWarningCode {
+  noPicture('no_picture'),
+  noSound('no_sound'),
+  noMedia('no_media'),
+  keyframesTooFar('keyframes_too_far'),
+  unsupportedCodec('unsupported_codec'),
+  clockJumped('clock_jumped'),
+  tooFastForConnection('too_fast_for_connection'),
+  storageFull('storage_full'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const HealthWarningCode(this.wire);
+
+  final String wire;
+
+  static HealthWarningCode fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class JoinCommand {
+  const JoinCommand({required this.conversationId, this.afterSeq});
+
+  final String conversationId;
+  final int? afterSeq;
+
+  factory JoinCommand.fromJson(Map<String, Object?> json) => JoinCommand(
+        conversationId: json['conversation_id'] as String,
+        afterSeq: json['after_seq'] == null ? null : (json['after_seq'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversation_id': conversationId,
+        if (afterSeq != null) 'after_seq': afterSeq,
+      };
+}
+
+class JoinInput {
+  const JoinInput({required this.streamId, this.afterSeq, this.nulls = const {}});
+
+  final String streamId;
+  final int? afterSeq;
+
+  /// Keys that are sent as null, to empty what they name.
+  final Set<String> nulls;
+
+  factory JoinInput.fromJson(Map<String, Object?> json) => JoinInput(
+        streamId: json['stream_id'] as String,
+        afterSeq: json['after_seq'] == null ? null : (json['after_seq'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        for (final key in nulls) key: null,
+        'stream_id': streamId,
+        if (afterSeq != null) 'after_seq': afterSeq,
+      };
+}
+
+class MessageCommand {
+  const MessageCommand({required this.conversationId, required this.messageId});
+
+  final String conversationId;
+  final String messageId;
+
+  factory MessageCommand.fromJson(Map<String, Object?> json) => MessageCommand(
+        conversationId: json['conversation_id'] as String,
+        messageId: json['message_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversation_id': conversationId,
+        'message_id': messageId,
+      };
+}
+
+class MessageDeleteAck {
+  const MessageDeleteAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final MessageDeleted data;
+
+  factory MessageDeleteAck.fromJson(Map<String, Object?> json) => MessageDeleteAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: MessageDeleted.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class MessageDeleteCommand {
+  const MessageDeleteCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final MessageCommand data;
+
+  factory MessageDeleteCommand.fromJson(Map<String, Object?> json) => MessageDeleteCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: MessageCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class MessageDeleted {
+  const MessageDeleted({required this.messageId, required this.conversationId, required this.seq, required this.deletedAt});
+
+  final String messageId;
+  final String conversationId;
+  final int seq;
+  final DateTime deletedAt;
+
+  factory MessageDeleted.fromJson(Map<String, Object?> json) => MessageDeleted(
+        messageId: json['messageId'] as String,
+        conversationId: json['conversationId'] as String,
+        seq: (json['seq'] as num).toInt(),
+        deletedAt: DateTime.parse(json['deletedAt'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'messageId': messageId,
+        'conversationId': conversationId,
+        'seq': seq,
+        'deletedAt': deletedAt.toUtc().toIso8601String(),
+      };
+}
+
+class MessageDeletedEvent {
+  const MessageDeletedEvent({required this.event, required this.data});
+
+  final String event;
+  final MessageDeleted data;
+
+  factory MessageDeletedEvent.fromJson(Map<String, Object?> json) => MessageDeletedEvent(
+        event: json['event'] as String,
+        data: MessageDeleted.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class MessageEditAck {
+  const MessageEditAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final MessageNew data;
+
+  factory MessageEditAck.fromJson(Map<String, Object?> json) => MessageEditAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: MessageNew.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class MessageEditCommand {
+  const MessageEditCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final EditCommand data;
+
+  factory MessageEditCommand.fromJson(Map<String, Object?> json) => MessageEditCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: EditCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class MessageEditedEvent {
+  const MessageEditedEvent({required this.event, required this.data});
+
+  final String event;
+  final MessageNew data;
+
+  factory MessageEditedEvent.fromJson(Map<String, Object?> json) => MessageEditedEvent(
+        event: json['event'] as String,
+        data: MessageNew.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class MessageHidden {
+  const MessageHidden({required this.messageId, required this.conversationId, required this.seq});
+
+  final String messageId;
+  final String conversationId;
+  final int seq;
+
+  factory MessageHidden.fromJson(Map<String, Object?> json) => MessageHidden(
+        messageId: json['messageId'] as String,
+        conversationId: json['conversationId'] as String,
+        seq: (json['seq'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'messageId': messageId,
+        'conversationId': conversationId,
+        'seq': seq,
+      };
+}
+
+class MessageHiddenEvent {
+  const MessageHiddenEvent({required this.event, required this.data});
+
+  final String event;
+  final MessageHidden data;
+
+  factory MessageHiddenEvent.fromJson(Map<String, Object?> json) => MessageHiddenEvent(
+        event: json['event'] as String,
+        data: MessageHidden.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+/// One message, with the names of the contract's events.
+class MessageNew {
+  const MessageNew({required this.messageId, required this.conversationId, required this.seq, required this.userId, required this.username, required this.content, required this.messageType, required this.data, required this.image, required this.clientMessageId, required this.timestamp, required this.editedAt, required this.deletedAt});
+
+  final String messageId;
+  final String conversationId;
+  /// From 1, without gaps
+  final int seq;
+  /// Null for messages of the platform
+  final String? userId;
+  final String? username;
+  /// The text, or the URL of the image; null once the sender deleted it
+  final String? content;
+  final MessageType messageType;
+  /// Details of an offer or a system message; an image's size
+  final Map<String, Object?> data;
+  /// Of a message of the type `image`
+  final CamelPicture? image;
+  final String? clientMessageId;
+  final DateTime timestamp;
+  final DateTime? editedAt;
+  final DateTime? deletedAt;
+
+  factory MessageNew.fromJson(Map<String, Object?> json) => MessageNew(
+        messageId: json['messageId'] as String,
+        conversationId: json['conversationId'] as String,
+        seq: (json['seq'] as num).toInt(),
+        userId: json['userId'] == null ? null : json['userId'] as String,
+        username: json['username'] == null ? null : json['username'] as String,
+        content: json['content'] == null ? null : json['content'] as String,
+        messageType: MessageType.fromWire(json['messageType'] as String),
+        data: (json['data'] as Map).cast<String, Object?>(),
+        image: json['image'] == null ? null : CamelPicture.fromJson((json['image'] as Map).cast<String, Object?>()),
+        clientMessageId: json['clientMessageId'] == null ? null : json['clientMessageId'] as String,
+        timestamp: DateTime.parse(json['timestamp'] as String),
+        editedAt: json['editedAt'] == null ? null : DateTime.parse(json['editedAt'] as String),
+        deletedAt: json['deletedAt'] == null ? null : DateTime.parse(json['deletedAt'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'messageId': messageId,
+        'conversationId': conversationId,
+        'seq': seq,
+        'userId': userId,
+        'username': username,
+        'content': content,
+        'messageType': messageType.wire,
+        'data': data,
+        'image': image?.toJson(),
+        'clientMessageId': clientMessageId,
+        'timestamp': timestamp.toUtc().toIso8601String(),
+        'editedAt': editedAt?.toUtc().toIso8601String(),
+        'deletedAt': deletedAt?.toUtc().toIso8601String(),
+      };
+}
+
+class MessageNewEvent {
+  const MessageNewEvent({required this.event, required this.data});
+
+  final String event;
+  final MessageNew data;
+
+  factory MessageNewEvent.fromJson(Map<String, Object?> json) => MessageNewEvent(
+        event: json['event'] as String,
+        data: MessageNew.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class MessageReadAck {
+  const MessageReadAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final ConversationRead data;
+
+  factory MessageReadAck.fromJson(Map<String, Object?> json) => MessageReadAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: ConversationRead.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class MessageReadCommand {
+  const MessageReadCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final ReadCommand data;
+
+  factory MessageReadCommand.fromJson(Map<String, Object?> json) => MessageReadCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: ReadCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class MessageSendAck {
+  const MessageSendAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final MessageNew data;
+
+  factory MessageSendAck.fromJson(Map<String, Object?> json) => MessageSendAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: MessageNew.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class MessageSendCommand {
+  const MessageSendCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final SendCommand data;
+
+  factory MessageSendCommand.fromJson(Map<String, Object?> json) => MessageSendCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: SendCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+enum MessageType {
+  text('text'),
+  image('image'),
+  offer('offer'),
+  system('system'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const MessageType(this.wire);
+
+  final String wire;
+
+  static MessageType fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class MessagesRead {
+  const MessagesRead({required this.conversationId, required this.userId, required this.upToSeq});
+
+  final String conversationId;
+  final String userId;
+  final int upToSeq;
+
+  factory MessagesRead.fromJson(Map<String, Object?> json) => MessagesRead(
+        conversationId: json['conversationId'] as String,
+        userId: json['userId'] as String,
+        upToSeq: (json['upToSeq'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversationId': conversationId,
+        'userId': userId,
+        'upToSeq': upToSeq,
+      };
+}
+
+class MessagesReadEvent {
+  const MessagesReadEvent({required this.event, required this.data});
+
+  final String event;
+  final MessagesRead data;
+
+  factory MessagesReadEvent.fromJson(Map<String, Object?> json) => MessagesReadEvent(
+        event: json['event'] as String,
+        data: MessagesRead.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class NotificationNew {
+  const NotificationNew({required this.notificationId, required this.kind, required this.title, required this.body, required this.data, required this.link, required this.timestamp});
+
+  final String notificationId;
+  /// What happened, such as message_new
+  final String kind;
+  final String title;
+  final String body;
+  /// Ids of the rows to open
+  final Map<String, Object?> data;
+  /// Opens the app where the notification leads
+  final String link;
+  final DateTime timestamp;
+
+  factory NotificationNew.fromJson(Map<String, Object?> json) => NotificationNew(
+        notificationId: json['notificationId'] as String,
+        kind: json['kind'] as String,
+        title: json['title'] as String,
+        body: json['body'] as String,
+        data: (json['data'] as Map).cast<String, Object?>(),
+        link: json['link'] as String,
+        timestamp: DateTime.parse(json['timestamp'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'notificationId': notificationId,
+        'kind': kind,
+        'title': title,
+        'body': body,
+        'data': data,
+        'link': link,
+        'timestamp': timestamp.toUtc().toIso8601String(),
+      };
+}
+
+class NotificationNewEvent {
+  const NotificationNewEvent({required this.event, required this.data});
+
+  final String event;
+  final NotificationNew data;
+
+  factory NotificationNewEvent.fromJson(Map<String, Object?> json) => NotificationNewEvent(
+        event: json['event'] as String,
+        data: NotificationNew.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class NotificationRead {
+  const NotificationRead({required this.notificationIds, required this.isDeleted, required this.unreadCount, required this.timestamp});
+
+  final List<String>? notificationIds;
+  final bool isDeleted;
+  final int unreadCount;
+  final DateTime timestamp;
+
+  factory NotificationRead.fromJson(Map<String, Object?> json) => NotificationRead(
+        notificationIds: json['notificationIds'] == null ? null : (json['notificationIds'] as List).map((each) => each as String).toList(),
+        isDeleted: json['isDeleted'] as bool,
+        unreadCount: (json['unreadCount'] as num).toInt(),
+        timestamp: DateTime.parse(json['timestamp'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'notificationIds': notificationIds,
+        'isDeleted': isDeleted,
+        'unreadCount': unreadCount,
+        'timestamp': timestamp.toUtc().toIso8601String(),
+      };
+}
+
+class NotificationReadEvent {
+  const NotificationReadEvent({required this.event, required this.data});
+
+  final String event;
+  final NotificationRead data;
+
+  factory NotificationReadEvent.fromJson(Map<String, Object?> json) => NotificationReadEvent(
+        event: json['event'] as String,
+        data: NotificationRead.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class OfferAcceptAck {
+  const OfferAcceptAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final OfferState data;
+
+  factory OfferAcceptAck.fromJson(Map<String, Object?> json) => OfferAcceptAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: OfferState.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class OfferAcceptCommand {
+  const OfferAcceptCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final OfferIdInput data;
+
+  factory OfferAcceptCommand.fromJson(Map<String, Object?> json) => OfferAcceptCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: OfferIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class OfferAcceptedEvent {
+  const OfferAcceptedEvent({required this.event, required this.data});
+
+  final String event;
+  final OfferEvent data;
+
+  factory OfferAcceptedEvent.fromJson(Map<String, Object?> json) => OfferAcceptedEvent(
+        event: json['event'] as String,
+        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class OfferCancelledEvent {
+  const OfferCancelledEvent({required this.event, required this.data});
+
+  final String event;
+  final OfferEvent data;
+
+  factory OfferCancelledEvent.fromJson(Map<String, Object?> json) => OfferCancelledEvent(
+        event: json['event'] as String,
+        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+enum OfferCloseReason {
+  accepted('accepted'),
+  declined('declined'),
+  belowMinimum('below_minimum'),
+  anotherOfferAccepted('another_offer_accepted'),
+  productUnavailable('product_unavailable'),
+  partyUnavailable('party_unavailable'),
+  countered('countered'),
+  withdrawn('withdrawn'),
+  replaced('replaced'),
+  expired('expired'),
+  saleCancelled('sale_cancelled'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const OfferCloseReason(this.wire);
+
+  final String wire;
+
+  static OfferCloseReason fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class OfferCounterAck {
+  const OfferCounterAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final OfferState data;
+
+  factory OfferCounterAck.fromJson(Map<String, Object?> json) => OfferCounterAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: OfferState.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class OfferCounterCommand {
+  const OfferCounterCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final CounterInput data;
+
+  factory OfferCounterCommand.fromJson(Map<String, Object?> json) => OfferCounterCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: CounterInput.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class OfferCounteredEvent {
+  const OfferCounteredEvent({required this.event, required this.data});
+
+  final String event;
+  final OfferEvent data;
+
+  factory OfferCounteredEvent.fromJson(Map<String, Object?> json) => OfferCounteredEvent(
+        event: json['event'] as String,
+        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class OfferCreateAck {
+  const OfferCreateAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final OfferState data;
+
+  factory OfferCreateAck.fromJson(Map<String, Object?> json) => OfferCreateAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: OfferState.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class OfferCreateCommand {
+  const OfferCreateCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final OfferInput data;
+
+  factory OfferCreateCommand.fromJson(Map<String, Object?> json) => OfferCreateCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: OfferInput.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class OfferCreatedEvent {
+  const OfferCreatedEvent({required this.event, required this.data});
+
+  final String event;
+  final OfferEvent data;
+
+  factory OfferCreatedEvent.fromJson(Map<String, Object?> json) => OfferCreatedEvent(
+        event: json['event'] as String,
+        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class OfferDeclineAck {
+  const OfferDeclineAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final OfferState data;
+
+  factory OfferDeclineAck.fromJson(Map<String, Object?> json) => OfferDeclineAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: OfferState.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class OfferDeclineCommand {
+  const OfferDeclineCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final OfferIdInput data;
+
+  factory OfferDeclineCommand.fromJson(Map<String, Object?> json) => OfferDeclineCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: OfferIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class OfferDeclinedEvent {
+  const OfferDeclinedEvent({required this.event, required this.data});
+
+  final String event;
+  final OfferEvent data;
+
+  factory OfferDeclinedEvent.fromJson(Map<String, Object?> json) => OfferDeclinedEvent(
+        event: json['event'] as String,
+        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+/// An offer right after something happened to it.
+class OfferEvent {
+  const OfferEvent({required this.offerId, required this.productId, required this.conversationId, required this.buyerId, required this.sellerId, required this.madeBy, required this.parentId, required this.offeredPrice, required this.originalPrice, required this.currency, required this.message, required this.status, required this.closeReason, required this.streamId, required this.transactionId, required this.expiresAt, required this.createdAt, required this.timestamp});
+
+  final String offerId;
+  final String productId;
+  final String conversationId;
+  final String buyerId;
+  final String sellerId;
+  /// The buyer, or the seller if it is the seller's counter-offer
+  final String madeBy;
+  /// The offer this one counters
+  final String? parentId;
+  final double offeredPrice;
+  /// The asking price when the offer was made
+  final double originalPrice;
+  final Currency currency;
+  final String message;
+  final OfferStatus status;
+  final OfferCloseReason? closeReason;
+  /// The live stream it was made in
+  final String? streamId;
+  final String? transactionId;
+  final DateTime expiresAt;
+  final DateTime createdAt;
+  /// When it happened
+  final DateTime timestamp;
+
+  factory OfferEvent.fromJson(Map<String, Object?> json) => OfferEvent(
+        offerId: json['offerId'] as String,
+        productId: json['productId'] as String,
+        conversationId: json['conversationId'] as String,
+        buyerId: json['buyerId'] as String,
+        sellerId: json['sellerId'] as String,
+        madeBy: json['madeBy'] as String,
+        parentId: json['parentId'] == null ? null : json['parentId'] as String,
+        offeredPrice: (json['offeredPrice'] as num).toDouble(),
+        originalPrice: (json['originalPrice'] as num).toDouble(),
+        currency: Currency.fromWire(json['currency'] as String),
+        message: json['message'] as String,
+        status: OfferStatus.fromWire(json['status'] as String),
+        closeReason: json['closeReason'] == null ? null : OfferCloseReason.fromWire(json['closeReason'] as String),
+        streamId: json['streamId'] == null ? null : json['streamId'] as String,
+        transactionId: json['transactionId'] == null ? null : json['transactionId'] as String,
+        expiresAt: DateTime.parse(json['expiresAt'] as String),
+        createdAt: DateTime.parse(json['createdAt'] as String),
+        timestamp: DateTime.parse(json['timestamp'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'offerId': offerId,
+        'productId': productId,
+        'conversationId': conversationId,
+        'buyerId': buyerId,
+        'sellerId': sellerId,
+        'madeBy': madeBy,
+        'parentId': parentId,
+        'offeredPrice': offeredPrice,
+        'originalPrice': originalPrice,
+        'currency': currency.wire,
+        'message': message,
+        'status': status.wire,
+        'closeReason': closeReason?.wire,
+        'streamId': streamId,
+        'transactionId': transactionId,
+        'expiresAt': expiresAt.toUtc().toIso8601String(),
+        'createdAt': createdAt.toUtc().toIso8601String(),
+        'timestamp': timestamp.toUtc().toIso8601String(),
+      };
+}
+
+class OfferExpiredEvent {
+  const OfferExpiredEvent({required this.event, required this.data});
+
+  final String event;
+  final OfferEvent data;
+
+  factory OfferExpiredEvent.fromJson(Map<String, Object?> json) => OfferExpiredEvent(
+        event: json['event'] as String,
+        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class OfferFeed {
+  const OfferFeed({required this.productId, required this.streamId, required this.offeredPrice, required this.currency, required this.status, required this.timestamp});
+
+  final String productId;
+  /// The live stream that shows the product
+  final String? streamId;
+  final double offeredPrice;
+  final Currency currency;
+  final OfferStatus status;
+  final DateTime timestamp;
+
+  factory OfferFeed.fromJson(Map<String, Object?> json) => OfferFeed(
+        productId: json['productId'] as String,
+        streamId: json['streamId'] == null ? null : json['streamId'] as String,
+        offeredPrice: (json['offeredPrice'] as num).toDouble(),
+        currency: Currency.fromWire(json['currency'] as String),
+        status: OfferStatus.fromWire(json['status'] as String),
+        timestamp: DateTime.parse(json['timestamp'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'productId': productId,
+        'streamId': streamId,
+        'offeredPrice': offeredPrice,
+        'currency': currency.wire,
+        'status': status.wire,
+        'timestamp': timestamp.toUtc().toIso8601String(),
+      };
+}
+
+class OfferFeedEvent {
+  const OfferFeedEvent({required this.event, required this.data});
+
+  final String event;
+  final OfferFeed data;
+
+  factory OfferFeedEvent.fromJson(Map<String, Object?> json) => OfferFeedEvent(
+        event: json['event'] as String,
+        data: OfferFeed.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+/// The data of a socket command about an offer.
+class OfferIdInput {
+  const OfferIdInput({required this.offerId});
+
+  final String offerId;
+
+  factory OfferIdInput.fromJson(Map<String, Object?> json) => OfferIdInput(
+        offerId: json['offer_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'offer_id': offerId,
+      };
+}
+
+/// The price and message of an offer or counter-offer.
+class OfferInput {
+  const OfferInput({required this.offeredPrice, this.currency, this.message, this.clientOfferId, required this.productId, this.nulls = const {}});
+
+  /// At most the asking price
+  final double offeredPrice;
+  /// Must be the product's currency
+  final Currency? currency;
+  /// Shown to the other side
+  final String? message;
+  /// An id that the client chooses; repeating it returns the first offer with that id
+  final String? clientOfferId;
+  final String productId;
+
+  /// Keys that are sent as null, to empty what they name.
+  final Set<String> nulls;
+
+  factory OfferInput.fromJson(Map<String, Object?> json) => OfferInput(
+        offeredPrice: (json['offered_price'] as num).toDouble(),
+        currency: json['currency'] == null ? null : Currency.fromWire(json['currency'] as String),
+        message: json['message'] == null ? null : json['message'] as String,
+        clientOfferId: json['client_offer_id'] == null ? null : json['client_offer_id'] as String,
+        productId: json['product_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        for (final key in nulls) key: null,
+        'offered_price': offeredPrice,
+        if (currency != null) 'currency': currency?.wire,
+        if (message != null) 'message': message,
+        if (clientOfferId != null) 'client_offer_id': clientOfferId,
+        'product_id': productId,
+      };
+}
+
+class OfferNewEvent {
+  const OfferNewEvent({required this.event, required this.data});
+
+  final String event;
+  final OfferEvent data;
+
+  factory OfferNewEvent.fromJson(Map<String, Object?> json) => OfferNewEvent(
+        event: json['event'] as String,
+        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+/// An offer as one of its two sides sees it, with the names of the contract's events.
+class OfferState {
+  const OfferState({required this.offerId, required this.productId, required this.conversationId, required this.buyerId, required this.sellerId, required this.madeBy, required this.parentId, required this.offeredPrice, required this.originalPrice, required this.currency, required this.message, required this.status, required this.closeReason, required this.streamId, required this.transactionId, required this.expiresAt, required this.createdAt});
+
+  final String offerId;
+  final String productId;
+  final String conversationId;
+  final String buyerId;
+  final String sellerId;
+  /// The buyer, or the seller if it is the seller's counter-offer
+  final String madeBy;
+  /// The offer this one counters
+  final String? parentId;
+  final double offeredPrice;
+  /// The asking price when the offer was made
+  final double originalPrice;
+  final Currency currency;
+  final String message;
+  final OfferStatus status;
+  final OfferCloseReason? closeReason;
+  /// The live stream it was made in
+  final String? streamId;
+  final String? transactionId;
+  final DateTime expiresAt;
+  final DateTime createdAt;
+
+  factory OfferState.fromJson(Map<String, Object?> json) => OfferState(
+        offerId: json['offerId'] as String,
+        productId: json['productId'] as String,
+        conversationId: json['conversationId'] as String,
+        buyerId: json['buyerId'] as String,
+        sellerId: json['sellerId'] as String,
+        madeBy: json['madeBy'] as String,
+        parentId: json['parentId'] == null ? null : json['parentId'] as String,
+        offeredPrice: (json['offeredPrice'] as num).toDouble(),
+        originalPrice: (json['originalPrice'] as num).toDouble(),
+        currency: Currency.fromWire(json['currency'] as String),
+        message: json['message'] as String,
+        status: OfferStatus.fromWire(json['status'] as String),
+        closeReason: json['closeReason'] == null ? null : OfferCloseReason.fromWire(json['closeReason'] as String),
+        streamId: json['streamId'] == null ? null : json['streamId'] as String,
+        transactionId: json['transactionId'] == null ? null : json['transactionId'] as String,
+        expiresAt: DateTime.parse(json['expiresAt'] as String),
+        createdAt: DateTime.parse(json['createdAt'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'offerId': offerId,
+        'productId': productId,
+        'conversationId': conversationId,
+        'buyerId': buyerId,
+        'sellerId': sellerId,
+        'madeBy': madeBy,
+        'parentId': parentId,
+        'offeredPrice': offeredPrice,
+        'originalPrice': originalPrice,
+        'currency': currency.wire,
+        'message': message,
+        'status': status.wire,
+        'closeReason': closeReason?.wire,
+        'streamId': streamId,
+        'transactionId': transactionId,
+        'expiresAt': expiresAt.toUtc().toIso8601String(),
+        'createdAt': createdAt.toUtc().toIso8601String(),
+      };
+}
+
+enum OfferStatus {
+  pending('pending'),
+  accepted('accepted'),
+  declined('declined'),
+  countered('countered'),
+  withdrawn('withdrawn'),
+  expired('expired'),
+  cancelled('cancelled'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const OfferStatus(this.wire);
+
+  final String wire;
+
+  static OfferStatus fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class OfferWithdrawAck {
+  const OfferWithdrawAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final OfferState data;
+
+  factory OfferWithdrawAck.fromJson(Map<String, Object?> json) => OfferWithdrawAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: OfferState.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class OfferWithdrawCommand {
+  const OfferWithdrawCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final OfferIdInput data;
+
+  factory OfferWithdrawCommand.fromJson(Map<String, Object?> json) => OfferWithdrawCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: OfferIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class OfferWithdrawnEvent {
+  const OfferWithdrawnEvent({required this.event, required this.data});
+
+  final String event;
+  final OfferEvent data;
+
+  factory OfferWithdrawnEvent.fromJson(Map<String, Object?> json) => OfferWithdrawnEvent(
+        event: json['event'] as String,
+        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class ProductId {
+  const ProductId({required this.productId});
+
+  final String productId;
+
+  factory ProductId.fromJson(Map<String, Object?> json) => ProductId(
+        productId: json['productId'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'productId': productId,
+      };
+}
+
+/// The data of a socket command about a product.
+class ProductIdInput {
+  const ProductIdInput({required this.productId});
+
+  final String productId;
+
+  factory ProductIdInput.fromJson(Map<String, Object?> json) => ProductIdInput(
+        productId: json['product_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'product_id': productId,
+      };
+}
+
+class ProductJoinAck {
+  const ProductJoinAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final ProductId data;
+
+  factory ProductJoinAck.fromJson(Map<String, Object?> json) => ProductJoinAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: ProductId.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class ProductJoinCommand {
+  const ProductJoinCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final ProductIdInput data;
+
+  factory ProductJoinCommand.fromJson(Map<String, Object?> json) => ProductJoinCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: ProductIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class ProductLeaveAck {
+  const ProductLeaveAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final ProductId data;
+
+  factory ProductLeaveAck.fromJson(Map<String, Object?> json) => ProductLeaveAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: ProductId.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class ProductLeaveCommand {
+  const ProductLeaveCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final ProductIdInput data;
+
+  factory ProductLeaveCommand.fromJson(Map<String, Object?> json) => ProductLeaveCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: ProductIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class ProductLeft {
+  const ProductLeft({required this.productId, required this.reason});
+
+  final String productId;
+  final ProductLeftOutputReason reason;
+
+  factory ProductLeft.fromJson(Map<String, Object?> json) => ProductLeft(
+        productId: json['productId'] as String,
+        reason: ProductLeftOutputReason.fromWire(json['reason'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'productId': productId,
+        'reason': reason.wire,
+      };
+}
+
+class ProductLeftEvent {
+  const ProductLeftEvent({required this.event, required this.data});
+
+  final String event;
+  final ProductLeft data;
+
+  factory ProductLeftEvent.fromJson(Map<String, Object?> json) => ProductLeftEvent(
+        event: json['event'] as String,
+        data: ProductLeft.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+enum ProductLeftOutputReason {
+  productNotFound('product_not_found'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const ProductLeftOutputReason(this.wire);
+
+  final String wire;
+
+  static ProductLeftOutputReason fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class ProductSold {
+  const ProductSold({required this.productId, required this.streamId, required this.price, required this.currency, required this.timestamp});
+
+  final String productId;
+  /// The live stream that shows the product
+  final String? streamId;
+  final double price;
+  final Currency currency;
+  final DateTime timestamp;
+
+  factory ProductSold.fromJson(Map<String, Object?> json) => ProductSold(
+        productId: json['productId'] as String,
+        streamId: json['streamId'] == null ? null : json['streamId'] as String,
+        price: (json['price'] as num).toDouble(),
+        currency: Currency.fromWire(json['currency'] as String),
+        timestamp: DateTime.parse(json['timestamp'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'productId': productId,
+        'streamId': streamId,
+        'price': price,
+        'currency': currency.wire,
+        'timestamp': timestamp.toUtc().toIso8601String(),
+      };
+}
+
+class ProductSoldEvent {
+  const ProductSoldEvent({required this.event, required this.data});
+
+  final String event;
+  final ProductSold data;
+
+  factory ProductSoldEvent.fromJson(Map<String, Object?> json) => ProductSoldEvent(
+        event: json['event'] as String,
+        data: ProductSold.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class ProductTagged {
+  const ProductTagged({required this.streamId, required this.productId, required this.title, required this.price, required this.currency, required this.thumbnailUrl, required this.image, required this.x, required this.y, required this.timestampSeconds});
+
+  final String streamId;
+  final String productId;
+  final String title;
+  final double price;
+  final Currency currency;
+  final String? thumbnailUrl;
+  final CamelPicture? image;
+  final double x;
+  final double y;
+  /// Since the stream started
+  final int timestampSeconds;
+
+  factory ProductTagged.fromJson(Map<String, Object?> json) => ProductTagged(
+        streamId: json['streamId'] as String,
+        productId: json['productId'] as String,
+        title: json['title'] as String,
+        price: (json['price'] as num).toDouble(),
+        currency: Currency.fromWire(json['currency'] as String),
+        thumbnailUrl: json['thumbnailUrl'] == null ? null : json['thumbnailUrl'] as String,
+        image: json['image'] == null ? null : CamelPicture.fromJson((json['image'] as Map).cast<String, Object?>()),
+        x: (json['x'] as num).toDouble(),
+        y: (json['y'] as num).toDouble(),
+        timestampSeconds: (json['timestampSeconds'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'productId': productId,
+        'title': title,
+        'price': price,
+        'currency': currency.wire,
+        'thumbnailUrl': thumbnailUrl,
+        'image': image?.toJson(),
+        'x': x,
+        'y': y,
+        'timestampSeconds': timestampSeconds,
+      };
+}
+
+class ProductTaggedEvent {
+  const ProductTaggedEvent({required this.event, required this.data});
+
+  final String event;
+  final ProductTagged data;
+
+  factory ProductTaggedEvent.fromJson(Map<String, Object?> json) => ProductTaggedEvent(
+        event: json['event'] as String,
+        data: ProductTagged.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class ProductUntagged {
+  const ProductUntagged({required this.streamId, required this.productId, required this.reason});
+
+  final String streamId;
+  final String productId;
+  final ProductUntaggedOutputReason reason;
+
+  factory ProductUntagged.fromJson(Map<String, Object?> json) => ProductUntagged(
+        streamId: json['streamId'] as String,
+        productId: json['productId'] as String,
+        reason: ProductUntaggedOutputReason.fromWire(json['reason'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'productId': productId,
+        'reason': reason.wire,
+      };
+}
+
+class ProductUntaggedEvent {
+  const ProductUntaggedEvent({required this.event, required this.data});
+
+  final String event;
+  final ProductUntagged data;
+
+  factory ProductUntaggedEvent.fromJson(Map<String, Object?> json) => ProductUntaggedEvent(
+        event: json['event'] as String,
+        data: ProductUntagged.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+enum ProductUntaggedOutputReason {
+  removed('removed'),
+  sold('sold'),
+  hidden('hidden'),
+  deleted('deleted'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const ProductUntaggedOutputReason(this.wire);
+
+  final String wire;
+
+  static ProductUntaggedOutputReason fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class Reaction {
+  const Reaction({required this.streamId, required this.emoji, required this.userId, required this.count});
+
+  final String streamId;
+  final Emoji emoji;
+  /// The last person who sent one
+  final String userId;
+  final int count;
+
+  factory Reaction.fromJson(Map<String, Object?> json) => Reaction(
+        streamId: json['streamId'] as String,
+        emoji: Emoji.fromWire(json['emoji'] as String),
+        userId: json['userId'] as String,
+        count: (json['count'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'emoji': emoji.wire,
+        'userId': userId,
+        'count': count,
+      };
+}
+
+class ReactionInput {
+  const ReactionInput({required this.streamId, required this.emoji});
+
+  final String streamId;
+  final Emoji emoji;
+
+  factory ReactionInput.fromJson(Map<String, Object?> json) => ReactionInput(
+        streamId: json['stream_id'] as String,
+        emoji: Emoji.fromWire(json['emoji'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'stream_id': streamId,
+        'emoji': emoji.wire,
+      };
+}
+
+class ReactionNewEvent {
+  const ReactionNewEvent({required this.event, required this.data});
+
+  final String event;
+  final Reaction data;
+
+  factory ReactionNewEvent.fromJson(Map<String, Object?> json) => ReactionNewEvent(
+        event: json['event'] as String,
+        data: Reaction.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class ReactionTotal {
+  const ReactionTotal({required this.streamId, required this.emoji, required this.total});
+
+  final String streamId;
+  final Emoji emoji;
+  final int total;
+
+  factory ReactionTotal.fromJson(Map<String, Object?> json) => ReactionTotal(
+        streamId: json['streamId'] as String,
+        emoji: Emoji.fromWire(json['emoji'] as String),
+        total: (json['total'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'emoji': emoji.wire,
+        'total': total,
+      };
+}
+
+class ReadCommand {
+  const ReadCommand({required this.conversationId, this.upToSeq});
+
+  final String conversationId;
+  final int? upToSeq;
+
+  factory ReadCommand.fromJson(Map<String, Object?> json) => ReadCommand(
+        conversationId: json['conversation_id'] as String,
+        upToSeq: json['up_to_seq'] == null ? null : (json['up_to_seq'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversation_id': conversationId,
+        if (upToSeq != null) 'up_to_seq': upToSeq,
+      };
+}
+
+class ReplayReady {
+  const ReplayReady({required this.streamId, required this.state, required this.vodUrl});
+
+  final String streamId;
+  final ReplayState state;
+  final String? vodUrl;
+
+  factory ReplayReady.fromJson(Map<String, Object?> json) => ReplayReady(
+        streamId: json['streamId'] as String,
+        state: ReplayState.fromWire(json['state'] as String),
+        vodUrl: json['vodUrl'] == null ? null : json['vodUrl'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'state': state.wire,
+        'vodUrl': vodUrl,
+      };
+}
+
+enum ReplayState {
+  waiting('waiting'),
+  processing('processing'),
+  ready('ready'),
+  failed('failed'),
+  empty('empty'),
+  withdrawn('withdrawn'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const ReplayState(this.wire);
+
+  final String wire;
+
+  static ReplayState fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class Resync {
+  const Resync({required this.room});
+
+  final String room;
+
+  factory Resync.fromJson(Map<String, Object?> json) => Resync(
+        room: json['room'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'room': room,
+      };
+}
+
+class ResyncEvent {
+  const ResyncEvent({required this.event, required this.data});
+
+  final String event;
+  final Resync data;
+
+  factory ResyncEvent.fromJson(Map<String, Object?> json) => ResyncEvent(
+        event: json['event'] as String,
+        data: Resync.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+/// A message that a person sends: a text, or the URL of a picture that this person uploaded.
+class SendCommand {
+  const SendCommand({required this.conversationId, this.messageType, required this.content, this.clientMessageId});
+
+  final String conversationId;
+  final SentMessageType? messageType;
+  final String content;
+  final String? clientMessageId;
+
+  factory SendCommand.fromJson(Map<String, Object?> json) => SendCommand(
+        conversationId: json['conversation_id'] as String,
+        messageType: json['message_type'] == null ? null : SentMessageType.fromWire(json['message_type'] as String),
+        content: json['content'] as String,
+        clientMessageId: json['client_message_id'] == null ? null : json['client_message_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversation_id': conversationId,
+        if (messageType != null) 'message_type': messageType?.wire,
+        'content': content,
+        if (clientMessageId != null) 'client_message_id': clientMessageId,
+      };
+}
+
+enum SentMessageType {
+  text('text'),
+  image('image'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const SentMessageType(this.wire);
+
+  final String wire;
+
+  static SentMessageType fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class ServerShutdown {
+  const ServerShutdown({required this.reconnectAfterMs});
+
+  final int reconnectAfterMs;
+
+  factory ServerShutdown.fromJson(Map<String, Object?> json) => ServerShutdown(
+        reconnectAfterMs: (json['reconnectAfterMs'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'reconnectAfterMs': reconnectAfterMs,
+      };
+}
+
+class ServerShutdownEvent {
+  const ServerShutdownEvent({required this.event, required this.data});
+
+  final String event;
+  final ServerShutdown data;
+
+  factory ServerShutdownEvent.fromJson(Map<String, Object?> json) => ServerShutdownEvent(
+        event: json['event'] as String,
+        data: ServerShutdown.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class SocketError {
+  const SocketError({this.event, required this.code, required this.message, required this.details});
+
+  /// The command, if there was one
+  final String? event;
+  final ErrorCode code;
+  /// For people
+  final String message;
+  final Map<String, Object?> details;
+
+  factory SocketError.fromJson(Map<String, Object?> json) => SocketError(
+        event: json['event'] == null ? null : json['event'] as String,
+        code: ErrorCode.fromWire(json['code'] as String),
+        message: json['message'] as String,
+        details: (json['details'] as Map).cast<String, Object?>(),
+      );
+
+  Map<String, Object?> toJson() => {
+        if (event != null) 'event': event,
+        'code': code.wire,
+        'message': message,
+        'details': details,
+      };
+}
+
+class StreamChatAck {
+  const StreamChatAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final ChatMessage data;
+
+  factory StreamChatAck.fromJson(Map<String, Object?> json) => StreamChatAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: ChatMessage.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class StreamChatCommand {
+  const StreamChatCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final ChatInput data;
+
+  factory StreamChatCommand.fromJson(Map<String, Object?> json) => StreamChatCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: ChatInput.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class StreamEnded {
+  const StreamEnded({required this.streamId, required this.status, required this.reason, required this.endedAt, required this.duration, required this.vodUrl});
+
+  final String streamId;
+  final StreamStatus status;
+  final StreamEndedOutputReason reason;
+  final DateTime endedAt;
+  /// Seconds
+  final int duration;
+  final String? vodUrl;
+
+  factory StreamEnded.fromJson(Map<String, Object?> json) => StreamEnded(
+        streamId: json['streamId'] as String,
+        status: StreamStatus.fromWire(json['status'] as String),
+        reason: StreamEndedOutputReason.fromWire(json['reason'] as String),
+        endedAt: DateTime.parse(json['endedAt'] as String),
+        duration: (json['duration'] as num).toInt(),
+        vodUrl: json['vodUrl'] == null ? null : json['vodUrl'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'status': status.wire,
+        'reason': reason.wire,
+        'endedAt': endedAt.toUtc().toIso8601String(),
+        'duration': duration,
+        'vodUrl': vodUrl,
+      };
+}
+
+class StreamEndedEvent {
+  const StreamEndedEvent({required this.event, required this.data});
+
+  final String event;
+  final StreamEnded data;
+
+  factory StreamEndedEvent.fromJson(Map<String, Object?> json) => StreamEndedEvent(
+        event: json['event'] as String,
+        data: StreamEnded.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+enum StreamEndedOutputReason {
+  owner('owner'),
+  staff('staff'),
+  publisherGone('publisher_gone'),
+  neverPublished('never_published'),
+  accountClosed('account_closed'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const StreamEndedOutputReason(this.wire);
+
+  final String wire;
+
+  static StreamEndedOutputReason fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+/// A measurement; `video` and `audio` are null until something was measured.
+class StreamHealth {
+  const StreamHealth({required this.streamId, required this.video, required this.audio, required this.droppedFrames, required this.lastMediaAt, required this.warnings});
+
+  final String streamId;
+  final VideoHealth? video;
+  final AudioHealth? audio;
+  /// Since the encoder connected
+  final int droppedFrames;
+  final DateTime? lastMediaAt;
+  final List<HealthWarning> warnings;
+
+  factory StreamHealth.fromJson(Map<String, Object?> json) => StreamHealth(
+        streamId: json['streamId'] as String,
+        video: json['video'] == null ? null : VideoHealth.fromJson((json['video'] as Map).cast<String, Object?>()),
+        audio: json['audio'] == null ? null : AudioHealth.fromJson((json['audio'] as Map).cast<String, Object?>()),
+        droppedFrames: (json['droppedFrames'] as num).toInt(),
+        lastMediaAt: json['lastMediaAt'] == null ? null : DateTime.parse(json['lastMediaAt'] as String),
+        warnings: (json['warnings'] as List).map((each) => HealthWarning.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'video': video?.toJson(),
+        'audio': audio?.toJson(),
+        'droppedFrames': droppedFrames,
+        'lastMediaAt': lastMediaAt?.toUtc().toIso8601String(),
+        'warnings': warnings.map((each) => each.toJson()).toList(),
+      };
+}
+
+class StreamHealthEvent {
+  const StreamHealthEvent({required this.event, required this.data});
+
+  final String event;
+  final StreamHealth data;
+
+  factory StreamHealthEvent.fromJson(Map<String, Object?> json) => StreamHealthEvent(
+        event: json['event'] as String,
+        data: StreamHealth.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class StreamIdInput {
+  const StreamIdInput({required this.streamId});
+
+  final String streamId;
+
+  factory StreamIdInput.fromJson(Map<String, Object?> json) => StreamIdInput(
+        streamId: json['stream_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'stream_id': streamId,
+      };
+}
+
+class StreamInterrupted {
+  const StreamInterrupted({required this.streamId, required this.reconnectBy});
+
+  final String streamId;
+  final DateTime reconnectBy;
+
+  factory StreamInterrupted.fromJson(Map<String, Object?> json) => StreamInterrupted(
+        streamId: json['streamId'] as String,
+        reconnectBy: DateTime.parse(json['reconnectBy'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'reconnectBy': reconnectBy.toUtc().toIso8601String(),
+      };
+}
+
+class StreamInterruptedEvent {
+  const StreamInterruptedEvent({required this.event, required this.data});
+
+  final String event;
+  final StreamInterrupted data;
+
+  factory StreamInterruptedEvent.fromJson(Map<String, Object?> json) => StreamInterruptedEvent(
+        event: json['event'] as String,
+        data: StreamInterrupted.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class StreamJoinAck {
+  const StreamJoinAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final StreamJoined data;
+
+  factory StreamJoinAck.fromJson(Map<String, Object?> json) => StreamJoinAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: StreamJoined.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class StreamJoinCommand {
+  const StreamJoinCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final JoinInput data;
+
+  factory StreamJoinCommand.fromJson(Map<String, Object?> json) => StreamJoinCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: JoinInput.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class StreamJoined {
+  const StreamJoined({required this.streamId, required this.viewerCount, required this.status, required this.history, required this.lastSeq, required this.resync, required this.hasPicture, required this.reconnectBy});
+
+  final String streamId;
+  final int viewerCount;
+  final StreamStatus status;
+  final List<ChatMessage> history;
+  final int lastSeq;
+  final bool resync;
+  final bool hasPicture;
+  final DateTime? reconnectBy;
+
+  factory StreamJoined.fromJson(Map<String, Object?> json) => StreamJoined(
+        streamId: json['streamId'] as String,
+        viewerCount: (json['viewerCount'] as num).toInt(),
+        status: StreamStatus.fromWire(json['status'] as String),
+        history: (json['history'] as List).map((each) => ChatMessage.fromJson((each as Map).cast<String, Object?>())).toList(),
+        lastSeq: (json['lastSeq'] as num).toInt(),
+        resync: json['resync'] as bool,
+        hasPicture: json['hasPicture'] as bool,
+        reconnectBy: json['reconnectBy'] == null ? null : DateTime.parse(json['reconnectBy'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'viewerCount': viewerCount,
+        'status': status.wire,
+        'history': history.map((each) => each.toJson()).toList(),
+        'lastSeq': lastSeq,
+        'resync': resync,
+        'hasPicture': hasPicture,
+        'reconnectBy': reconnectBy?.toUtc().toIso8601String(),
+      };
+}
+
+class StreamJoinedEvent {
+  const StreamJoinedEvent({required this.event, required this.data});
+
+  final String event;
+  final StreamJoined data;
+
+  factory StreamJoinedEvent.fromJson(Map<String, Object?> json) => StreamJoinedEvent(
+        event: json['event'] as String,
+        data: StreamJoined.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class StreamLeaveAck {
+  const StreamLeaveAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final Map<String, Object?> data;
+
+  factory StreamLeaveAck.fromJson(Map<String, Object?> json) => StreamLeaveAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: (json['data'] as Map).cast<String, Object?>(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data,
+      };
+}
+
+class StreamLeaveCommand {
+  const StreamLeaveCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final StreamIdInput data;
+
+  factory StreamLeaveCommand.fromJson(Map<String, Object?> json) => StreamLeaveCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: StreamIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class StreamLeft {
+  const StreamLeft({required this.streamId, required this.reason});
+
+  final String streamId;
+  final StreamLeftOutputReason reason;
+
+  factory StreamLeft.fromJson(Map<String, Object?> json) => StreamLeft(
+        streamId: json['streamId'] as String,
+        reason: StreamLeftOutputReason.fromWire(json['reason'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'reason': reason.wire,
+      };
+}
+
+class StreamLeftEvent {
+  const StreamLeftEvent({required this.event, required this.data});
+
+  final String event;
+  final StreamLeft data;
+
+  factory StreamLeftEvent.fromJson(Map<String, Object?> json) => StreamLeftEvent(
+        event: json['event'] as String,
+        data: StreamLeft.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+enum StreamLeftOutputReason {
+  streamNotFound('stream_not_found'),
+  followersOnly('followers_only'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const StreamLeftOutputReason(this.wire);
+
+  final String wire;
+
+  static StreamLeftOutputReason fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class StreamLive {
+  const StreamLive({required this.streamId, required this.title, required this.sellerId, required this.startedAt});
+
+  final String streamId;
+  final String title;
+  final String sellerId;
+  final DateTime startedAt;
+
+  factory StreamLive.fromJson(Map<String, Object?> json) => StreamLive(
+        streamId: json['streamId'] as String,
+        title: json['title'] as String,
+        sellerId: json['sellerId'] as String,
+        startedAt: DateTime.parse(json['startedAt'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'title': title,
+        'sellerId': sellerId,
+        'startedAt': startedAt.toUtc().toIso8601String(),
+      };
+}
+
+class StreamLiveEvent {
+  const StreamLiveEvent({required this.event, required this.data});
+
+  final String event;
+  final StreamLive data;
+
+  factory StreamLiveEvent.fromJson(Map<String, Object?> json) => StreamLiveEvent(
+        event: json['event'] as String,
+        data: StreamLive.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class StreamReactionAck {
+  const StreamReactionAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final ReactionTotal data;
+
+  factory StreamReactionAck.fromJson(Map<String, Object?> json) => StreamReactionAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: ReactionTotal.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class StreamReactionCommand {
+  const StreamReactionCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final ReactionInput data;
+
+  factory StreamReactionCommand.fromJson(Map<String, Object?> json) => StreamReactionCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: ReactionInput.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class StreamReplayReadyEvent {
+  const StreamReplayReadyEvent({required this.event, required this.data});
+
+  final String event;
+  final ReplayReady data;
+
+  factory StreamReplayReadyEvent.fromJson(Map<String, Object?> json) => StreamReplayReadyEvent(
+        event: json['event'] as String,
+        data: ReplayReady.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class StreamResumed {
+  const StreamResumed({required this.streamId});
+
+  final String streamId;
+
+  factory StreamResumed.fromJson(Map<String, Object?> json) => StreamResumed(
+        streamId: json['streamId'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+      };
+}
+
+class StreamResumedEvent {
+  const StreamResumedEvent({required this.event, required this.data});
+
+  final String event;
+  final StreamResumed data;
+
+  factory StreamResumedEvent.fromJson(Map<String, Object?> json) => StreamResumedEvent(
+        event: json['event'] as String,
+        data: StreamResumed.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+enum StreamStatus {
+  scheduled('scheduled'),
+  live('live'),
+  ended('ended'),
+  cancelled('cancelled'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const StreamStatus(this.wire);
+
+  final String wire;
+
+  static StreamStatus fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class TypingActive {
+  const TypingActive({required this.conversationId, required this.userId, required this.username, required this.expiresIn});
+
+  final String conversationId;
+  final String userId;
+  final String username;
+  /// Seconds
+  final int expiresIn;
+
+  factory TypingActive.fromJson(Map<String, Object?> json) => TypingActive(
+        conversationId: json['conversationId'] as String,
+        userId: json['userId'] as String,
+        username: json['username'] as String,
+        expiresIn: (json['expiresIn'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversationId': conversationId,
+        'userId': userId,
+        'username': username,
+        'expiresIn': expiresIn,
+      };
+}
+
+class TypingActiveEvent {
+  const TypingActiveEvent({required this.event, required this.data});
+
+  final String event;
+  final TypingActive data;
+
+  factory TypingActiveEvent.fromJson(Map<String, Object?> json) => TypingActiveEvent(
+        event: json['event'] as String,
+        data: TypingActive.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class TypingInactive {
+  const TypingInactive({required this.conversationId, required this.userId, required this.username});
+
+  final String conversationId;
+  final String userId;
+  final String username;
+
+  factory TypingInactive.fromJson(Map<String, Object?> json) => TypingInactive(
+        conversationId: json['conversationId'] as String,
+        userId: json['userId'] as String,
+        username: json['username'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'conversationId': conversationId,
+        'userId': userId,
+        'username': username,
+      };
+}
+
+class TypingInactiveEvent {
+  const TypingInactiveEvent({required this.event, required this.data});
+
+  final String event;
+  final TypingInactive data;
+
+  factory TypingInactiveEvent.fromJson(Map<String, Object?> json) => TypingInactiveEvent(
+        event: json['event'] as String,
+        data: TypingInactive.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class TypingStartAck {
+  const TypingStartAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final Map<String, Object?> data;
+
+  factory TypingStartAck.fromJson(Map<String, Object?> json) => TypingStartAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: (json['data'] as Map).cast<String, Object?>(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data,
+      };
+}
+
+class TypingStartCommand {
+  const TypingStartCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final ConversationCommand data;
+
+  factory TypingStartCommand.fromJson(Map<String, Object?> json) => TypingStartCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: ConversationCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class TypingStopAck {
+  const TypingStopAck({required this.event, required this.id, required this.success, required this.data});
+
+  final String event;
+  final Object? id;
+  final bool success;
+  final Map<String, Object?> data;
+
+  factory TypingStopAck.fromJson(Map<String, Object?> json) => TypingStopAck(
+        event: json['event'] as String,
+        id: json['id'],
+        success: json['success'] as bool,
+        data: (json['data'] as Map).cast<String, Object?>(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'id': id,
+        'success': success,
+        'data': data,
+      };
+}
+
+class TypingStopCommand {
+  const TypingStopCommand({required this.event, this.id, required this.data});
+
+  final String event;
+  /// Asks for an acknowledgement
+  final Object? id;
+  final ConversationCommand data;
+
+  factory TypingStopCommand.fromJson(Map<String, Object?> json) => TypingStopCommand(
+        event: json['event'] as String,
+        id: json['id'],
+        data: ConversationCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        if (id != null) 'id': id,
+        'data': data.toJson(),
+      };
+}
+
+class UserOfflineEvent {
+  const UserOfflineEvent({required this.event, required this.data});
+
+  final String event;
+  final UserPresence data;
+
+  factory UserOfflineEvent.fromJson(Map<String, Object?> json) => UserOfflineEvent(
+        event: json['event'] as String,
+        data: UserPresence.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class UserOnlineEvent {
+  const UserOnlineEvent({required this.event, required this.data});
+
+  final String event;
+  final UserPresence data;
+
+  factory UserOnlineEvent.fromJson(Map<String, Object?> json) => UserOnlineEvent(
+        event: json['event'] as String,
+        data: UserPresence.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class UserPresence {
+  const UserPresence({required this.userId, required this.username, required this.timestamp});
+
+  final String userId;
+  final String username;
+  final DateTime timestamp;
+
+  factory UserPresence.fromJson(Map<String, Object?> json) => UserPresence(
+        userId: json['userId'] as String,
+        username: json['username'] as String,
+        timestamp: DateTime.parse(json['timestamp'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'userId': userId,
+        'username': username,
+        'timestamp': timestamp.toUtc().toIso8601String(),
+      };
+}
+
+class VideoHealth {
+  const VideoHealth({required this.codec, required this.width, required this.height, required this.frameRate, required this.bitrate, required this.keyframeDistance});
+
+  final String codec;
+  /// Pixels; null for a codec that isn't supported
+  final int? width;
+  /// Pixels; null for a codec that isn't supported
+  final int? height;
+  /// Frames a second, over 5 s
+  final double frameRate;
+  /// Bits a second, over 5 s
+  final int bitrate;
+  /// Seconds; null before two keyframes
+  final double? keyframeDistance;
+
+  factory VideoHealth.fromJson(Map<String, Object?> json) => VideoHealth(
+        codec: json['codec'] as String,
+        width: json['width'] == null ? null : (json['width'] as num).toInt(),
+        height: json['height'] == null ? null : (json['height'] as num).toInt(),
+        frameRate: (json['frameRate'] as num).toDouble(),
+        bitrate: (json['bitrate'] as num).toInt(),
+        keyframeDistance: json['keyframeDistance'] == null ? null : (json['keyframeDistance'] as num).toDouble(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'codec': codec,
+        'width': width,
+        'height': height,
+        'frameRate': frameRate,
+        'bitrate': bitrate,
+        'keyframeDistance': keyframeDistance,
+      };
+}
+
+class ViewerCount {
+  const ViewerCount({required this.streamId, required this.viewerCount});
+
+  final String streamId;
+  final int viewerCount;
+
+  factory ViewerCount.fromJson(Map<String, Object?> json) => ViewerCount(
+        streamId: json['streamId'] as String,
+        viewerCount: (json['viewerCount'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'viewerCount': viewerCount,
+      };
+}
+
+class ViewerCountEvent {
+  const ViewerCountEvent({required this.event, required this.data});
+
+  final String event;
+  final ViewerCount data;
+
+  factory ViewerCountEvent.fromJson(Map<String, Object?> json) => ViewerCountEvent(
+        event: json['event'] as String,
+        data: ViewerCount.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class ViewerJoined {
+  const ViewerJoined({required this.streamId, required this.viewerCount, required this.userId, required this.username});
+
+  final String streamId;
+  final int viewerCount;
+  final String userId;
+  final String username;
+
+  factory ViewerJoined.fromJson(Map<String, Object?> json) => ViewerJoined(
+        streamId: json['streamId'] as String,
+        viewerCount: (json['viewerCount'] as num).toInt(),
+        userId: json['userId'] as String,
+        username: json['username'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'viewerCount': viewerCount,
+        'userId': userId,
+        'username': username,
+      };
+}
+
+class ViewerJoinedEvent {
+  const ViewerJoinedEvent({required this.event, required this.data});
+
+  final String event;
+  final ViewerJoined data;
+
+  factory ViewerJoinedEvent.fromJson(Map<String, Object?> json) => ViewerJoinedEvent(
+        event: json['event'] as String,
+        data: ViewerJoined.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}
+
+class ViewerLeft {
+  const ViewerLeft({required this.streamId, required this.viewerCount, required this.userId});
+
+  final String streamId;
+  final int viewerCount;
+  final String userId;
+
+  factory ViewerLeft.fromJson(Map<String, Object?> json) => ViewerLeft(
+        streamId: json['streamId'] as String,
+        viewerCount: (json['viewerCount'] as num).toInt(),
+        userId: json['userId'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'viewerCount': viewerCount,
+        'userId': userId,
+      };
+}
+
+class ViewerLeftEvent {
+  const ViewerLeftEvent({required this.event, required this.data});
+
+  final String event;
+  final ViewerLeft data;
+
+  factory ViewerLeftEvent.fromJson(Map<String, Object?> json) => ViewerLeftEvent(
+        event: json['event'] as String,
+        data: ViewerLeft.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'event': event,
+        'data': data.toJson(),
+      };
+}

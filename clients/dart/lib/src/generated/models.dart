@@ -353,6 +353,7 @@ class Category {
   const Category({required this.slug, required this.name, required this.nameAr, required this.icon, required this.color, required this.secondaryColor, required this.totalProducts, required this.liveStreamsCount, required this.activeListingsCount});
 
   final String slug;
+  /// In the language of the answer
   final String name;
   final String nameAr;
   final String icon;
@@ -458,7 +459,7 @@ class ChangePasswordInput {
 class Channels {
   const Channels({required this.label, required this.isMandatory, required this.inbox, required this.push, required this.email});
 
-  /// For a person, in the account's language
+  /// For a person, in the language of the answer
   final String label;
   /// It can't be switched off, and is emailed at once
   final bool isMandatory;
@@ -801,18 +802,21 @@ enum Condition {
 }
 
 class ConditionFacet {
-  const ConditionFacet({required this.condition, required this.count});
+  const ConditionFacet({required this.condition, required this.label, required this.count});
 
   final Condition condition;
+  final String label;
   final int count;
 
   factory ConditionFacet.fromJson(Map<String, Object?> json) => ConditionFacet(
         condition: Condition.fromWire(json['condition'] as String),
+        label: json['label'] as String,
         count: (json['count'] as num).toInt(),
       );
 
   Map<String, Object?> toJson() => {
         'condition': condition.wire,
+        'label': label,
         'count': count,
       };
 }
@@ -2762,7 +2766,7 @@ class NotificationSettingsResponse {
 
 /// An offer as one of its two sides sees it (contract 3.6).
 class Offer {
-  const Offer({required this.id, required this.productId, required this.buyerId, required this.sellerId, required this.madeBy, required this.conversationId, required this.parentId, required this.offeredPrice, required this.originalPrice, required this.currency, required this.message, required this.status, required this.closeReason, required this.streamId, required this.transactionId, required this.clientOfferId, required this.expiresAt, required this.closedAt, required this.createdAt, required this.product, required this.otherUser});
+  const Offer({required this.id, required this.productId, required this.buyerId, required this.sellerId, required this.madeBy, required this.conversationId, required this.parentId, required this.offeredPrice, required this.offeredPriceDisplay, required this.originalPrice, required this.currency, required this.message, required this.status, required this.closeReason, required this.streamId, required this.transactionId, required this.clientOfferId, required this.expiresAt, required this.closedAt, required this.createdAt, required this.product, required this.otherUser});
 
   final String id;
   final String productId;
@@ -2774,6 +2778,8 @@ class Offer {
   /// The offer this one counters
   final String? parentId;
   final double offeredPrice;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String offeredPriceDisplay;
   /// The asking price when the offer was made
   final double originalPrice;
   final Currency currency;
@@ -2799,6 +2805,7 @@ class Offer {
         conversationId: json['conversation_id'] as String,
         parentId: json['parent_id'] == null ? null : json['parent_id'] as String,
         offeredPrice: (json['offered_price'] as num).toDouble(),
+        offeredPriceDisplay: json['offered_price_display'] as String,
         originalPrice: (json['original_price'] as num).toDouble(),
         currency: Currency.fromWire(json['currency'] as String),
         message: json['message'] as String,
@@ -2823,6 +2830,7 @@ class Offer {
         'conversation_id': conversationId,
         'parent_id': parentId,
         'offered_price': offeredPrice,
+        'offered_price_display': offeredPriceDisplay,
         'original_price': originalPrice,
         'currency': currency.wire,
         'message': message,
@@ -3256,14 +3264,18 @@ class PriceInput {
 
 /// A product with all its fields. Only its seller receives the last four.
 class Product {
-  const Product({required this.id, required this.title, required this.price, required this.currency, required this.category, required this.condition, required this.feedType, required this.status, required this.neighborhood, required this.thumbnailUrl, required this.image, required this.videoUrl, required this.isLive, required this.liveStreamId, required this.acceptsOffers, required this.favoriteCount, required this.viewCount, required this.isFavorite, required this.createdAt, required this.seller, this.distanceKm, this.distanceLabel, required this.description, required this.imageUrls, required this.images, required this.videoThumbnailUrl, required this.tags, required this.platformFee, required this.sellerPayout, required this.isAvailable, required this.soldAt, required this.updatedAt, this.location, this.minOfferPrice, this.autoAcceptPrice, this.hiddenReason});
+  const Product({required this.id, required this.title, required this.price, required this.priceDisplay, required this.currency, required this.category, required this.condition, required this.conditionLabel, required this.feedType, required this.status, required this.neighborhood, required this.thumbnailUrl, required this.image, required this.videoUrl, required this.isLive, required this.liveStreamId, required this.acceptsOffers, required this.favoriteCount, required this.viewCount, required this.isFavorite, required this.createdAt, required this.seller, this.distanceKm, this.distanceLabel, required this.description, required this.imageUrls, required this.images, required this.videoThumbnailUrl, required this.tags, required this.platformFee, required this.sellerPayout, required this.isAvailable, required this.soldAt, required this.updatedAt, this.location, this.minOfferPrice, this.autoAcceptPrice, this.hiddenReason});
 
   final String id;
   final String title;
   final double price;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String priceDisplay;
   final Currency currency;
   final String category;
   final Condition condition;
+  /// The condition in words, in the language of the answer
+  final String conditionLabel;
   final FeedType feedType;
   final ProductStatus status;
   final String neighborhood;
@@ -3302,9 +3314,11 @@ class Product {
         id: json['id'] as String,
         title: json['title'] as String,
         price: (json['price'] as num).toDouble(),
+        priceDisplay: json['price_display'] as String,
         currency: Currency.fromWire(json['currency'] as String),
         category: json['category'] as String,
         condition: Condition.fromWire(json['condition'] as String),
+        conditionLabel: json['condition_label'] as String,
         feedType: FeedType.fromWire(json['feed_type'] as String),
         status: ProductStatus.fromWire(json['status'] as String),
         neighborhood: json['neighborhood'] as String,
@@ -3341,9 +3355,11 @@ class Product {
         'id': id,
         'title': title,
         'price': price,
+        'price_display': priceDisplay,
         'currency': currency.wire,
         'category': category,
         'condition': condition.wire,
+        'condition_label': conditionLabel,
         'feed_type': feedType.wire,
         'status': status.wire,
         'neighborhood': neighborhood,
@@ -3379,14 +3395,18 @@ class Product {
 
 /// A product in a list.
 class ProductCard {
-  const ProductCard({required this.id, required this.title, required this.price, required this.currency, required this.category, required this.condition, required this.feedType, required this.status, required this.neighborhood, required this.thumbnailUrl, required this.image, required this.videoUrl, required this.isLive, required this.liveStreamId, required this.acceptsOffers, required this.favoriteCount, required this.viewCount, required this.isFavorite, required this.createdAt, required this.seller, this.distanceKm, this.distanceLabel});
+  const ProductCard({required this.id, required this.title, required this.price, required this.priceDisplay, required this.currency, required this.category, required this.condition, required this.conditionLabel, required this.feedType, required this.status, required this.neighborhood, required this.thumbnailUrl, required this.image, required this.videoUrl, required this.isLive, required this.liveStreamId, required this.acceptsOffers, required this.favoriteCount, required this.viewCount, required this.isFavorite, required this.createdAt, required this.seller, this.distanceKm, this.distanceLabel});
 
   final String id;
   final String title;
   final double price;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String priceDisplay;
   final Currency currency;
   final String category;
   final Condition condition;
+  /// The condition in words, in the language of the answer
+  final String conditionLabel;
   final FeedType feedType;
   final ProductStatus status;
   final String neighborhood;
@@ -3410,9 +3430,11 @@ class ProductCard {
         id: json['id'] as String,
         title: json['title'] as String,
         price: (json['price'] as num).toDouble(),
+        priceDisplay: json['price_display'] as String,
         currency: Currency.fromWire(json['currency'] as String),
         category: json['category'] as String,
         condition: Condition.fromWire(json['condition'] as String),
+        conditionLabel: json['condition_label'] as String,
         feedType: FeedType.fromWire(json['feed_type'] as String),
         status: ProductStatus.fromWire(json['status'] as String),
         neighborhood: json['neighborhood'] as String,
@@ -3435,9 +3457,11 @@ class ProductCard {
         'id': id,
         'title': title,
         'price': price,
+        'price_display': priceDisplay,
         'currency': currency.wire,
         'category': category,
         'condition': condition.wire,
+        'condition_label': conditionLabel,
         'feed_type': feedType.wire,
         'status': status.wire,
         'neighborhood': neighborhood,
@@ -3764,11 +3788,13 @@ enum ProductStatus {
 
 /// A short form of a product, in conversations and offers.
 class ProductSummary {
-  const ProductSummary({required this.id, required this.title, required this.price, required this.currency, required this.thumbnailUrl, required this.image, required this.status});
+  const ProductSummary({required this.id, required this.title, required this.price, required this.priceDisplay, required this.currency, required this.thumbnailUrl, required this.image, required this.status});
 
   final String id;
   final String title;
   final double price;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String priceDisplay;
   final Currency currency;
   final String? thumbnailUrl;
   final Picture? image;
@@ -3778,6 +3804,7 @@ class ProductSummary {
         id: json['id'] as String,
         title: json['title'] as String,
         price: (json['price'] as num).toDouble(),
+        priceDisplay: json['price_display'] as String,
         currency: Currency.fromWire(json['currency'] as String),
         thumbnailUrl: json['thumbnail_url'] == null ? null : json['thumbnail_url'] as String,
         image: json['image'] == null ? null : Picture.fromJson((json['image'] as Map).cast<String, Object?>()),
@@ -3788,6 +3815,7 @@ class ProductSummary {
         'id': id,
         'title': title,
         'price': price,
+        'price_display': priceDisplay,
         'currency': currency.wire,
         'thumbnail_url': thumbnailUrl,
         'image': image?.toJson(),
@@ -4935,11 +4963,13 @@ class StreamPageResponse {
 }
 
 class StreamProduct {
-  const StreamProduct({required this.productId, required this.title, required this.price, required this.currency, required this.thumbnailUrl, required this.image, required this.status, required this.position, required this.clicks, required this.x, required this.y, required this.timestampSeconds});
+  const StreamProduct({required this.productId, required this.title, required this.price, required this.priceDisplay, required this.currency, required this.thumbnailUrl, required this.image, required this.status, required this.position, required this.clicks, required this.x, required this.y, required this.timestampSeconds});
 
   final String productId;
   final String title;
   final double price;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String priceDisplay;
   final Currency currency;
   final String? thumbnailUrl;
   final CamelPicture? image;
@@ -4954,6 +4984,7 @@ class StreamProduct {
         productId: json['productId'] as String,
         title: json['title'] as String,
         price: (json['price'] as num).toDouble(),
+        priceDisplay: json['priceDisplay'] as String,
         currency: Currency.fromWire(json['currency'] as String),
         thumbnailUrl: json['thumbnailUrl'] == null ? null : json['thumbnailUrl'] as String,
         image: json['image'] == null ? null : CamelPicture.fromJson((json['image'] as Map).cast<String, Object?>()),
@@ -4969,6 +5000,7 @@ class StreamProduct {
         'productId': productId,
         'title': title,
         'price': price,
+        'priceDisplay': priceDisplay,
         'currency': currency.wire,
         'thumbnailUrl': thumbnailUrl,
         'image': image?.toJson(),
@@ -5141,7 +5173,7 @@ enum TokenType {
 
 /// A sale as one of its two sides sees it; the amounts never change after the offer was accepted.
 class Transaction {
-  const Transaction({required this.id, required this.offerId, required this.productId, required this.buyerId, required this.sellerId, required this.price, required this.currency, required this.feeRate, required this.platformFee, required this.sellerPayout, required this.status, required this.streamId, required this.closedAt, required this.createdAt, required this.product, required this.otherUser});
+  const Transaction({required this.id, required this.offerId, required this.productId, required this.buyerId, required this.sellerId, required this.price, required this.priceDisplay, required this.currency, required this.feeRate, required this.platformFee, required this.sellerPayout, required this.status, required this.streamId, required this.closedAt, required this.createdAt, required this.product, required this.otherUser});
 
   final String id;
   final String offerId;
@@ -5149,6 +5181,8 @@ class Transaction {
   final String buyerId;
   final String sellerId;
   final double price;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String priceDisplay;
   final Currency currency;
   /// 0.05 in the Community feed, 0.15 in Discover
   final double feeRate;
@@ -5168,6 +5202,7 @@ class Transaction {
         buyerId: json['buyer_id'] as String,
         sellerId: json['seller_id'] as String,
         price: (json['price'] as num).toDouble(),
+        priceDisplay: json['price_display'] as String,
         currency: Currency.fromWire(json['currency'] as String),
         feeRate: (json['fee_rate'] as num).toDouble(),
         platformFee: (json['platform_fee'] as num).toDouble(),
@@ -5187,6 +5222,7 @@ class Transaction {
         'buyer_id': buyerId,
         'seller_id': sellerId,
         'price': price,
+        'price_display': priceDisplay,
         'currency': currency.wire,
         'fee_rate': feeRate,
         'platform_fee': platformFee,
