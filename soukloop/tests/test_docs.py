@@ -274,7 +274,7 @@ def test_worked_example_uses_only_names_that_exist(page: str) -> None:
         for tree in blocks_of(section):
             for node in ast.walk(tree):
                 if isinstance(node, ast.Import | ast.ImportFrom):
-                    known |= {alias.name for alias in node.names}
+                    known |= {alias.asname or alias.name for alias in node.names}
                 if isinstance(node, ast.ImportFrom):
                     names = {alias.name for alias in node.names}
                     assert names - names_in_module(str(node.module)) - made == set(), node.module
