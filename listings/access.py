@@ -11,7 +11,8 @@ from accounts.blocks import blocked_between_sql
 from accounts.models import User
 from listings import hooks
 from listings.error_codes import ListingsErrorCode
-from listings.models import Product
+from listings.models import Product, VideoUpload
+from soukloop.core.db.clock import database_now
 from soukloop.core.db.rows import columns_of, one_row, take_instance
 from soukloop.core.errors import Forbidden, NotFound
 
@@ -88,6 +89,16 @@ def own_product(user: User, product_id: UUID | str, *, lock: bool = False) -> Pr
         product_visible_to(user, product_id)
         raise Forbidden(_("This product belongs to another seller."), code=ListingsErrorCode.NOT_YOUR_PRODUCT)
     return product
+
+
+def own_video(user: User, video_id: UUID, *, lock: bool = False) -> VideoUpload:
+    """Return the user's own uploaded video; raises NotFound, also once an unfinished upload has expired."""
+    videos = VideoUpload.objects.filter(pk=video_id, owner=user)
+    video = (videos.select_for_update() if lock else videos).first()
+    is_uploading = video is not None and video.state == VideoUpload.State.UPLOADING
+    if video is None or (is_uploading and video.expires_at <= database_now()):
+        raise NotFound(_("Video not found."), code=ListingsErrorCode.VIDEO_NOT_FOUND)
+    return video
 
 
 def _product_not_found() -> NotFound:

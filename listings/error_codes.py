@@ -17,3 +17,8 @@ class ListingsErrorCode(ErrorCode):
     PRODUCT_SOLD = "product_sold"
     PRODUCT_HIDDEN = "product_hidden"
     PRODUCT_DELETED = "product_deleted"
+    VIDEO_NOT_FOUND = "video_not_found"
+    TOO_MANY_VIDEOS = "too_many_videos"
+    VIDEO_OFFSET_MISMATCH = "video_offset_mismatch"
+    VIDEO_IN_USE = "video_in_use"
+    TUS_VERSION_UNSUPPORTED = "tus_version_unsupported"

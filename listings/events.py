@@ -1,8 +1,11 @@
-"""The events of people who watch a product."""
+"""The events of people who watch a product, and of sellers whose videos are processed."""
 
 from rest_framework import serializers
 
-from soukloop.realtime.events import EventSpec, declare_event
+from listings.models import VideoUpload
+from listings.serializers.videos import VideoProgressOutput, video_progress_payload
+from soukloop.realtime.events import EventSpec, declare_event, publish_on_commit
+from soukloop.realtime.rooms import user_room
 
 
 class ProductLeftOutput(serializers.Serializer[None]):
@@ -20,3 +23,25 @@ PRODUCT_LEFT = declare_event(
         rooms=(),
     )
 )
+VIDEO_PROGRESS = declare_event(
+    EventSpec(
+        name="video:progress",
+        doc="A video that you uploaded is processed further, at most every two seconds, or its `status` has"
+        " changed. Once it is `ready`, use `videoUrl` for a product.",
+        output=VideoProgressOutput,
+        example={
+            "videoId": "6f1c3c1e-2a86-4c0f-9a8e-d0a3a4f1c7aa",
+            "status": "processing",
+            "progress": 40,
+            "duration": None,
+            "videoUrl": None,
+            "thumbnailUrl": None,
+            "error": None,
+        },
+        rooms=("user",),
+    )
+)
+
+
+def publish_video_progress(video: VideoUpload) -> None:
+    publish_on_commit(user_room(video.owner_id), VIDEO_PROGRESS.name, video_progress_payload(video))

@@ -1,4 +1,4 @@
-"""Background jobs on products: thumbnails, view counts, search words, favourites."""
+"""Background jobs on products: thumbnails, videos, view counts, search words, favourites."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,7 +6,15 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from listings.models import Product
-from listings.services import active_limit, favorite_notices, images, search_words, view_counts
+from listings.services import (
+    active_limit,
+    favorite_notices,
+    images,
+    search_words,
+    video_cleanup,
+    video_processing,
+    view_counts,
+)
 from soukloop.core.jobs.retries import task
 
 # `aliases` are the names of tasks in earlier versions, whose jobs may still be in the queue.
@@ -74,3 +82,24 @@ def notify_of_price_drop(product_id: str) -> None:
 def delete_old_favorite_notices(timestamp: int) -> None:
     """Delete earlier prices and records of notices that are over 30 days old."""
     favorite_notices.delete_old_notices()
+
+
+@task("listings.process_video")
+def process_video(video_id: str, owner_id: str) -> None:
+    """Make what viewers watch of an uploaded video."""
+    video_processing.process_video(video_id=UUID(video_id), owner_id=UUID(owner_id))
+
+
+@task("listings.delete_video_files")
+def delete_video_files(video_id: str, owner_id: str) -> None:
+    """Delete the files of a deleted video."""
+    video_processing.delete_video_files(video_id=UUID(video_id), owner_id=UUID(owner_id))
+
+
+@app.periodic(cron="*/5 * * * *")
+@task("listings.sweep_videos", queueing_lock="listings.sweep_videos")
+def sweep_videos(timestamp: int) -> None:
+    """Delete videos that nobody needs any more, and process those whose job was lost."""
+    video_cleanup.delete_unneeded_videos()
+    video_cleanup.resume_videos()
+    video_cleanup.delete_stray_files()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from listings.views import browse, products
+from listings.views import browse, products, videos
 
 _WRITE_SCOPES = dict.fromkeys(("POST", "PATCH", "DELETE"), "product_write")
 
@@ -22,6 +22,8 @@ urlpatterns = [
     path("favorites", products.Favorites.as_view()),
     path("users/<uuid:user_id>/products", products.ProductsOfSeller.as_view()),
     path("uploads/images", products.Images.as_view()),
+    path("uploads/videos", videos.Videos.as_view()),
+    path("uploads/videos/<uuid:video_id>", videos.Video.as_view()),
     path("feeds/discover", browse.Discover.as_view()),
     path("feeds/community", browse.Community.as_view()),
     path("search", browse.Search.as_view()),

@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from listings.media import stored
+
 
 class VideoUpload(models.Model):
     """A video from its first byte until it can be watched.
@@ -74,5 +76,6 @@ class VideoUpload(models.Model):
         return f"Video {self.pk}"
 
     @property
-    def is_unfinished(self) -> bool:
-        return self.state in (self.State.UPLOADING, self.State.WAITING, self.State.PROCESSING)
+    def url(self) -> str:
+        """Where viewers get the video once it is ready; known before."""
+        return stored.video_url(self.owner_id, self.pk)

@@ -22,6 +22,7 @@ from listings.models import Category, Product
 from listings.notification_kinds import PRODUCT_HIDDEN, PRODUCT_RESTORED
 from listings.services import active_limit, favorite_notices
 from listings.services.images import uploaded_image_name
+from listings.services.product_videos import use_video
 from listings.services.search_words import add_words
 from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
@@ -97,6 +98,7 @@ def create_product(
         min_offer_price=min_offer_price,
         auto_accept_price=auto_accept_price,
     )
+    use_video(product)
     _validate_and_price(product)
     # A ban that was committed while waiting for the lock has closed only the existing products.
     seller = lock_open_account(actor.pk)
@@ -119,9 +121,13 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
     if product.sold_at is not None:  # sold, then hidden
         raise _CONFLICTS[Product.Status.SOLD]()
     title, images, category = product.title, product.image_urls, product.category_id
-    price = product.price
+    price, video = product.price, product.video_url
     for name, value in changes.items():
         setattr(product, name, value)
+    if product.video_url != video:
+        if "video_thumbnail_url" not in changes:
+            product.video_thumbnail_url = ""  # that of the earlier video
+        use_video(product)
     _validate_and_price(product)
     product.save()
     if product.price != price:

@@ -2,48 +2,23 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from django.core.files import File
-
 from livestream.media import addresses, recordings
+from soukloop.core.media.files import CONTENT_TYPES, FinishedFile, errors_of_storage
 
 _READ_SIZE = 2**18
-_CONTENT_TYPES = {
-    ".m3u8": "application/vnd.apple.mpegurl",
-    ".m4s": "video/iso.segment",
-    ".ts": "video/mp2t",  # of replays made by earlier versions
-    ".mp4": "video/mp4",
-    ".jpg": "image/jpeg",
-}
-
-
-class StorageFailed(OSError):
-    """The storage of replays raised an error of its library; the job may succeed later."""
-
-
-class FinishedFile(File[bytes]):
-    """A local file that Django's file system storage moves instead of copying."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path.open("rb"), name=path.name)
-        self.path = path
-        self.content_type = _CONTENT_TYPES[path.suffix]
-
-    def temporary_file_path(self) -> str:
-        return str(self.path)
 
 
 def save(path: Path, name: str) -> None:
     """Save a finished local file, which is moved if the storage is local. Raises OSError."""
-    with _errors_of_storage(f"saving {name}"), FinishedFile(path) as content:
+    with errors_of_storage(f"saving {name}"), FinishedFile(path) as content:
         addresses.replay_storage().save(name, content)
 
 
 def chunks(name: str) -> Iterator[bytes]:
     """Yield a file's contents. Raises OSError."""
-    with _errors_of_storage(f"reading {name}"), addresses.replay_storage().open(name) as file:
+    with errors_of_storage(f"reading {name}"), addresses.replay_storage().open(name) as file:
         while chunk := file.read(_READ_SIZE):
             yield chunk
 
@@ -51,13 +26,13 @@ def chunks(name: str) -> Iterator[bytes]:
 def delete(*names: str) -> None:
     """Delete files that may exist. Raises OSError."""
     for name in names:
-        with _errors_of_storage(f"deleting {name}"):
+        with errors_of_storage(f"deleting {name}"):
             addresses.replay_storage().delete(name)
 
 
 def public_ids() -> set[str]:
     """Return the streams that have files. Raises OSError."""
-    with _errors_of_storage("listing replays"):
+    with errors_of_storage("listing replays"):
         try:
             folders, files = addresses.replay_storage().listdir("")
         except FileNotFoundError:
@@ -74,7 +49,7 @@ def withdraw(public_id: str) -> None:
     folder = recordings.withdrawn_folder(public_id)
     names = [addresses.playlist_name(public_id), *_names_in(public_id)]
     for name in names:
-        with _errors_of_storage(f"withdrawing {name}"):
+        with errors_of_storage(f"withdrawing {name}"):
             _move_out(name, folder / name)
 
 
@@ -87,7 +62,7 @@ def restore(public_id: str) -> bool:
     playlist = folder / addresses.playlist_name(public_id)
     others = [path for path in folder.rglob("*") if path.is_file() and path != playlist]
     for path in [*sorted(others), *([playlist] if playlist.exists() else [])]:
-        if path.suffix in _CONTENT_TYPES:
+        if path.suffix in CONTENT_TYPES:
             save(path, str(path.relative_to(folder)))
     existed = folder.exists()
     shutil.rmtree(folder, ignore_errors=True)
@@ -96,7 +71,7 @@ def restore(public_id: str) -> bool:
 
 def _names_in(folder: str) -> list[str]:
     """Return the names of all files in a folder of the storage and in its folders."""
-    with _errors_of_storage(f"listing {folder}"):
+    with errors_of_storage(f"listing {folder}"):
         storage = addresses.replay_storage()
         try:
             folders, files = storage.listdir(folder)
@@ -119,13 +94,3 @@ def _move_out(name: str, target: Path) -> None:
             copy.writelines(chunks(name))
         unfinished.replace(target)
         storage.delete(name)
-
-
-@contextmanager
-def _errors_of_storage(action: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, NotImplementedError):
-        raise
-    except Exception as error:  # each storage's library has its own
-        raise StorageFailed(f"{action}: {error}") from error

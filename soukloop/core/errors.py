@@ -101,6 +101,14 @@ class RequestTimeout(DomainError):
     text = _("The request body took too long to arrive.")
 
 
+class PreconditionFailed(DomainError):
+    """The request is made for another version of a protocol, or of the row."""
+
+    status = 412
+    code = CoreErrorCode.PRECONDITION_FAILED
+    text = _("The request does not fit what is there.")
+
+
 class PayloadTooLarge(DomainError):
     status = 413
     code = CoreErrorCode.PAYLOAD_TOO_LARGE

@@ -54,6 +54,8 @@ SPECTACULAR_SETTINGS = {
         "StreamAudience": "livestream.models.Stream.Audience",
         "ReplayState": "livestream.models.Replay.State",
         "ReplayFailure": "livestream.models.Replay.Reason",
+        "VideoStatus": "listings.models.VideoUpload.State",
+        "VideoFailure": "listings.models.VideoUpload.Reason",
         "DevicePlatform": "notifications.models.Device.Platform",
         "SentMessageType": "chat.serializers.SENT_TYPES",
         "ClipState": "livestream.serializers.clips.SHOWN_STATES",

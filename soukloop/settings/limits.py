@@ -41,6 +41,15 @@ UPLOADS_AT_ONCE = 2
 UPLOADS_WAITING_MAX = 32
 UPLOADS_WAITING_PER_PERSON = 10
 UPLOAD_WAIT_MAX = timedelta(seconds=20)
+# Videos for products arrive in parts, each a request.
+VIDEO_MAX_BYTES = env.int("VIDEO_MAX_BYTES", default=200 * 2**20)
+VIDEO_MAX_DURATION = timedelta(minutes=3)
+VIDEO_PART_MAX_BYTES = 8 * 2**20
+VIDEOS_UNFINISHED_MAX = 3  # of a person: being uploaded, waiting or processed
+VIDEOS_PER_DAY_MAX = 50  # of a person
+VIDEO_UPLOAD_EXPIRES_AFTER = timedelta(days=1)
+# Bodies that may be larger, or must be smaller, than others, by how their path begins.
+BODY_MAX_BYTES_BY_PATH = {"/api/v1/uploads/videos/": VIDEO_PART_MAX_BYTES}
 DATA_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_MAX_BYTES + 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # larger bodies are written to a temporary file
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

@@ -17,6 +17,11 @@ REPLAY_WITHDRAWN_KEPT = timedelta(days=30)
 VIDEO_TRANSCODERS = env.int("VIDEO_TRANSCODERS", default=(os.cpu_count() or 1) // 2)
 # How long the playlists and segments of an ended broadcast are kept for those who still watch it.
 BROADCAST_KEPT_AFTER_END = timedelta(minutes=5)
+# How many uploaded videos are processed at the same time by all workers: each takes up to two cores.
+UPLOADED_VIDEO_TRANSCODERS = env.int("UPLOADED_VIDEO_TRANSCODERS", default=1)
+# How long a video is kept that no product shows, and that of a deleted product: staff may have to look at it.
+UNUSED_VIDEO_KEPT_FOR = timedelta(days=1)
+DELETED_PRODUCT_VIDEO_KEPT_FOR = timedelta(days=30)
 MEDIA_URL = env.str("MEDIA_URL", default="http://localhost:8080/").rstrip("/") + "/"
 RTMP_URL = env.str("RTMP_URL", default="rtmp://localhost:1935/live").rstrip("/")
 RTMPS_URL = env.str("RTMPS_URL", default="").rstrip("/")

@@ -26,7 +26,7 @@ from chat.services import open_conversation
 from listings.models import PriceChange, Product, ViewBatch
 from listings.services import mark_sold, update_product, view_counts
 from listings.services.favorites import add_favorite
-from listings.tests.factories import DUBAI_MARINA, make_product
+from listings.tests.factories import DUBAI_MARINA, make_product, make_video
 from livestream.media import server as media_server
 from livestream.models import Announcement, Clip, Replay, Stream, ViewerSample
 from livestream.services import streams
@@ -286,6 +286,18 @@ def stored_responses() -> Arguments:
     return PERIODIC
 
 
+def complete_video() -> Arguments:
+    video = make_video(
+        state="waiting", received=1000
+    )  # whose file is lost; others in test_video_processing.py
+    return {"video_id": str(video.pk), "owner_id": str(video.owner_id)}
+
+
+def expired_video() -> Arguments:
+    make_video(expires_at=timezone.now() - timedelta(minutes=1))
+    return PERIODIC
+
+
 def nothing() -> Arguments:
     return PERIODIC
 
@@ -305,6 +317,9 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "listings.notify_of_price_drop": cheaper_favorite,
     "listings.notify_of_sale": sold_favorite,
     "listings.put_waiting_on_sale": inactive_products,
+    "listings.process_video": complete_video,
+    "listings.delete_video_files": lambda: {"video_id": str(uuid4()), "owner_id": str(uuid4())},
+    "listings.sweep_videos": expired_video,
     "listings.recount_words": titles,
     "livestream.announce_schedule": scheduled_stream,
     "livestream.announce_stream": announced_stream,
@@ -339,6 +354,8 @@ CHANGING = {
     "core.delete_expired_responses",
     "listings.delete_old_view_batches",
     "listings.flush_views",
+    "listings.process_video",
+    "listings.sweep_videos",
     "listings.recount_words",
     "listings.delete_old_favorite_notices",
     "listings.notify_of_price_drop",

@@ -45,6 +45,9 @@ class BodyLimit:
         headers = dict(scope["headers"])
         is_form = headers.get(b"content-type", b"").startswith(b"multipart/")
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_form else settings.JSON_BODY_MAX_BYTES
+        for begin, its_limit in settings.BODY_MAX_BYTES_BY_PATH.items():
+            if scope["path"].startswith(begin):
+                limit = its_limit
         declared = headers.get(b"content-length", b"")
         is_too_large = declared.isdigit() and int(declared) > limit
         try:

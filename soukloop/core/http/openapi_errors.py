@@ -48,6 +48,11 @@ _RESPONSES: dict[int, tuple[str, str, errors.DomainError]] = {
     404: ("NotFound", "There is no such thing, or you can't see it.", errors.NotFound()),
     408: ("RequestTimeout", "The body took too long to arrive.", errors.RequestTimeout()),
     409: ("Conflict", "The current state does not allow this.", errors.Conflict()),
+    412: (
+        "PreconditionFailed",
+        "The request is made for another version of the protocol.",
+        errors.PreconditionFailed(),
+    ),
     413: ("PayloadTooLarge", "The body is too large.", errors.PayloadTooLarge()),
     415: (
         "UnsupportedMediaType",

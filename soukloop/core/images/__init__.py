@@ -18,6 +18,7 @@ from soukloop.core.images.storing import (
     public_url,
     reencode_uploads,
     store_image,
+    store_picture,
 )
 
 __all__ = [
@@ -36,4 +37,5 @@ __all__ = [
     "public_url",
     "reencode_uploads",
     "store_image",
+    "store_picture",
 ]

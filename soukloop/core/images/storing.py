@@ -82,6 +82,13 @@ def store_image(upload: "UploadedFile[Any]", *, folder: str, max_side: int | Non
     return StoredImage(name, default_storage.url(name), image.width, image.height)
 
 
+def store_picture(data: bytes, *, folder: str) -> StoredImage:
+    """Store a picture that we made, with smaller sizes, as `store_image` stores those of people."""
+    image = _reencode(data, settings.IMAGE_MAX_SIDE, WIDTHS)
+    name = _save_with_sizes(f"{folder}/{uuid4().hex}", image)
+    return StoredImage(name, default_storage.url(name), image.width, image.height)
+
+
 def reencode_uploads(request: Request) -> None:
     """Re-encode a request's images before a transaction begins, for `store_image` to store within it."""
     for upload in request.FILES.values():

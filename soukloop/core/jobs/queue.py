@@ -35,6 +35,13 @@ def is_job_pending(*, lock: str) -> bool:
     ).exists()
 
 
+def is_job_queued(task: str, **arguments: Any) -> bool:
+    """Return whether a job of this task with these arguments waits, is to be retried, or runs."""
+    return ProcrastinateJob.objects.filter(
+        task_name=task, args__contains=arguments, status__in=[Status.TODO.value, Status.DOING.value]
+    ).exists()
+
+
 class RetryResult(NamedTuple):
     """The ids of the jobs that were queued again, and the reason for each that was not."""
 

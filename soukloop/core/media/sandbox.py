@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -31,6 +31,7 @@ _PASSED_ON = ("PATH",)
 _STOPPED_BY_SIGNAL = 255  # how ffmpeg ends after SIGTERM, and also after SIGXCPU
 _NO_SPACE = os.strerror(errno.ENOSPC)
 _READ_SIZE = 2**16
+_WATCH_SECONDS = 0.5
 
 
 class FfmpegError(Exception):
@@ -98,10 +99,12 @@ def run(
     folder: Path,
     limits: Limits = Limits(),
     feed: Iterable[bytes] | None = None,
+    watch: Callable[[str], None] | None = None,
 ) -> tuple[str, str]:
     """Run ffmpeg or ffprobe in a folder, feeding its standard input; return its output and its errors.
 
-    Both are cut to a maximum. Raises FfmpegError if it fails or uses up a limit, and whatever `feed` raises.
+    Both are cut to a maximum. `watch` is called with the output so far, twice a second; what it raises ends
+    the program. Raises FfmpegError if that fails or uses up a limit, and whatever `feed` and `watch` raise.
     """
     release_connection()  # it may run for minutes
     try:
@@ -128,6 +131,10 @@ def run(
         clock.start()
         if feed is not None:
             _write(process.stdin, feed)
+        while watch is not None and process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_WATCH_SECONDS)
+            watch(output.so_far())
         process.wait()
     finally:
         clock.cancel()
@@ -167,6 +174,9 @@ class _Reader(threading.Thread):
         with self._pipe:
             while chunk := self._pipe.read1(_READ_SIZE):  # type: ignore[attr-defined]
                 self._kept = (self._kept + chunk)[-self._size :]
+
+    def so_far(self) -> str:
+        return self._kept.decode(errors="replace")
 
     def text(self) -> str:
         self.join()

@@ -7,7 +7,9 @@ from soukloop.core.http import body_limit
 from soukloop.core.http.body_limit import BodyLimit
 
 
-async def answer(*, headers: dict[bytes, bytes], chunks: Iterable[bytes], method: str = "POST") -> Any:
+async def answer(
+    *, headers: dict[bytes, bytes], chunks: Iterable[bytes], method: str = "POST", path: str = "/"
+) -> Any:
     """Return (status, bytes the inner application read, chunks taken from the client)."""
     received: list[bytes] = []
     sent: list[Any] = []
@@ -30,7 +32,7 @@ async def answer(*, headers: dict[bytes, bytes], chunks: Iterable[bytes], method
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": method, "headers": list(headers.items())}
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers.items())}
     await BodyLimit(inner)(scope, receive, send)
     return sent[0]["status"], b"".join(received), taken
 
@@ -64,3 +66,12 @@ async def test_uploads_have_a_limit_of_their_own(settings: Any) -> None:
     assert (await answer(headers=headers, chunks=[b"x"]))[0] == 200
     headers[b"content-length"] = str(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1).encode()
     assert (await answer(headers=headers, chunks=[b"x"]))[0] == 413
+
+
+async def test_the_parts_of_videos_have_a_limit_of_their_own(settings: Any) -> None:
+    path = "/api/v1/uploads/videos/0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa"
+    headers = {b"content-type": b"application/offset+octet-stream", b"content-length": b"8388608"}
+    assert (await answer(headers=headers, chunks=[b"x"], method="PATCH", path=path))[0] == 200
+    assert (await answer(headers=headers, chunks=[b"x"], method="PATCH"))[0] == 413
+    headers[b"content-length"] = b"8388609"
+    assert (await answer(headers=headers, chunks=[b"x"], method="PATCH", path=path))[0] == 413

@@ -1,0 +1,1 @@
+"""The files of uploaded videos, and what is made of them. Knows no table."""
