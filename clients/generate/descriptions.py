@@ -128,7 +128,12 @@ class SocketDescription:
 
     @property
     def schemas(self) -> dict[str, Schema]:
-        found: dict[str, Schema] = self.document["components"].get("schemas", {})
+        """The schemas of data, without those of the frames of plain WebSockets around it."""
+        return {name: schema for name, schema in self._all_schemas.items() if not _is_frame(schema)}
+
+    @property
+    def _all_schemas(self) -> dict[str, Schema]:
+        found: dict[str, Schema] = self.document["components"]["schemas"]
         return found
 
     def commands(self) -> Iterator[tuple[str, Schema, Schema, str]]:
@@ -145,18 +150,19 @@ class SocketDescription:
             if key.endswith(".event"):
                 yield self._event(message), self._data(message), message.get("summary", "")
 
-    def resolve(self, schema: Schema) -> Schema:
-        while "$ref" in schema:
-            schema = self.schemas[schema["$ref"].rpartition("/")[2]]
-        return schema
-
     def _event(self, message: Schema) -> str:
         return str(message["name"])
 
     def _data(self, message: Schema) -> Schema:
-        payload = self.resolve(message["payload"])
-        found: Schema = payload.get("properties", {}).get("data", {"type": "object", "properties": {}})
+        # An acknowledgement is one of two frames, the first of which is the successful one.
+        payload = message["payload"].get("oneOf", [message["payload"]])[0]
+        frame = self._all_schemas[payload["$ref"].rpartition("/")[2]] if "$ref" in payload else payload
+        found: Schema = frame["properties"]["data"]
         return found
+
+
+def _is_frame(schema: Schema) -> bool:
+    return "const" in schema.get("properties", {}).get("event", {})
 
 
 def rest_description() -> RestDescription:

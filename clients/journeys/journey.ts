@@ -123,10 +123,10 @@ step("chat");
 const offered = next(selling, "offer:new");
 const offer = await buying.makeOffer({ product_id: product.id, offered_price: 750, message: "750 today?" });
 assert.equal((await offered).offerId, offer.offerId);
-const accepted = await seller.client.patch("/offers/{offer_id}/accept", { path: { offer_id: offer.offerId! } });
+const accepted = await seller.client.patch("/offers/{offer_id}/accept", { path: { offer_id: offer.offerId } });
 assert.equal(accepted.status, "accepted");
 assert(accepted.transaction_id);
-const again = await refusal(seller.client.patch("/offers/{offer_id}/accept", { path: { offer_id: offer.offerId! } }));
+const again = await refusal(seller.client.patch("/offers/{offer_id}/accept", { path: { offer_id: offer.offerId } }));
 assert.equal(again.code, "offer_accepted");
 step("offer and acceptance");
 
@@ -140,7 +140,7 @@ const live = await seller.client.post("/streams/{stream_id}/go-live", {
 });
 assert.equal(live.status, "live");
 const lines: string[] = [];
-const room = await buying.joinStream(stream_id, { onMessage: (line) => lines.push(line.message!) });
+const room = await buying.joinStream(stream_id, { onMessage: (line) => lines.push(line.message) });
 await selling.joinStream(stream_id, { onMessage: () => undefined });
 await selling.sendChat(stream_id, "Welcome!");
 await until(() => lines.includes("Welcome!"), "a line of the chat");

@@ -148,7 +148,7 @@ export function conversationRoom(
     isMine: (data: { conversationId?: string }) => data.conversationId === id,
     joinedEvent: "conversation:joined",
     messageEvent: "message:new",
-    messagesIn: (joined: Events["conversation:joined"]) => joined.messages as Events["message:new"][],
+    messagesIn: (joined: Events["conversation:joined"]) => joined.messages,
     read: async (after) => {
       const query = { after_seq: after, limit: 100 };
       const page = await client.get("/conversations/{conversation_id}/messages", {
@@ -175,11 +175,11 @@ export function streamRoom(
     joinedEvent: "stream:joined",
     leftEvent: "stream:left",
     messageEvent: "chat:message",
-    messagesIn: (joined: Events["stream:joined"]) => joined.history as Events["chat:message"][],
+    messagesIn: (joined: Events["stream:joined"]) => joined.history,
     read: async (after) => {
       const query = { after_seq: after, limit: 100 };
       const page = await client.get("/streams/{stream_id}/chat", { path: { stream_id: id }, query });
-      return { messages: page.items as Events["chat:message"][], hasMore: page.hasMore };
+      return { messages: page.items, hasMore: page.hasMore };
     },
   };
   return new Room(id, kind, handlers, afterSeq);
@@ -211,8 +211,18 @@ function fromRest(message: MessageOfRest): Events["message:new"] {
     messageType: message.message_type,
     data: message.data,
     clientMessageId: message.client_message_id,
+    image: message.image && {
+      ...message.image,
+      sizes: message.image.sizes.map((size) => ({
+        width: size.width,
+        webpUrl: size.webp_url,
+        jpegUrl: size.jpeg_url,
+      })),
+    },
+    editedAt: message.edited_at,
+    deletedAt: message.deleted_at,
     timestamp: message.created_at,
-  } as unknown as Events["message:new"];
+  };
 }
 
 function afterField(seq: number | undefined): Pick<Commands["stream:join"]["data"], "after_seq"> {

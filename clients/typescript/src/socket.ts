@@ -186,13 +186,13 @@ export class SoukLoopSocket {
         this.#rejoin();
         break;
       case "error":
-        if (["session_ended", "too_many_connections"].includes((data as Events["error"]).code as string)) {
+        if (["session_ended", "too_many_connections"].includes((data as Events["error"]).code)) {
           this.#end(errorOf(data));
         }
         break;
       case "server:shutdown":
         this.#socket.disconnect();
-        this.#reopen((data as Events["server:shutdown"]).reconnectAfterMs ?? 1000);
+        this.#reopen((data as Events["server:shutdown"]).reconnectAfterMs);
         break;
     }
     for (const handler of this.#handlers.get(event) ?? []) handler(data as never);

@@ -6,7 +6,8 @@ import 'package:uuid/uuid.dart';
 
 import 'client.dart';
 import 'errors.dart';
-import 'generated/events.dart';
+import 'generated/events.dart' show eventNames;
+import 'generated/models.dart' show Picture;
 import 'room.dart';
 import 'transport.dart';
 
@@ -167,6 +168,9 @@ class SoukLoopSocket {
               'messageType': message.messageType.wire,
               'data': message.data,
               'clientMessageId': message.clientMessageId,
+              'image': _picture(message.image),
+              'editedAt': message.editedAt?.toIso8601String(),
+              'deletedAt': message.deletedAt?.toIso8601String(),
               'timestamp': message.createdAt.toIso8601String(),
             },
         ];
@@ -175,6 +179,17 @@ class SoukLoopSocket {
     );
     return _join(Room(id, kind, onMessage: onMessage, onLeft: onLeft, afterSeq: afterSeq));
   }
+
+  /// Return a picture of the REST API as events have it.
+  Map<String, Object?>? _picture(Picture? picture) => picture == null
+      ? null
+      : {
+          ...picture.toJson(),
+          'sizes': [
+            for (final size in picture.sizes)
+              {'width': size.width, 'webpUrl': size.webpUrl, 'jpegUrl': size.jpegUrl},
+          ],
+        };
 
   /// Watch a stream's room; without [afterSeq], its last hundred lines of chat come first.
   Future<Room> joinStream(

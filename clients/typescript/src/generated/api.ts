@@ -1000,7 +1000,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show a product */
+        /**
+         * Show a product
+         * @description With your conversation and open offer about it, and with the distance to a point near the product's place if you send where you are.
+         */
         get: operations["getProduct"];
         put?: never;
         post?: never;
@@ -2517,6 +2520,24 @@ export interface components {
             has_more: boolean;
             items: components["schemas"]["Person"][];
         };
+        /** @description Your conversation with the seller about a product. */
+        MyConversation: {
+            /** Format: uuid */
+            id: string;
+            unread_count: number;
+        };
+        /** @description The open offer between you and the seller. */
+        MyOffer: {
+            /** Format: uuid */
+            id: string;
+            /** Format: double */
+            offered_price: number;
+            currency: components["schemas"]["Currency"];
+            /** @description False if it is the seller's counter-offer */
+            is_mine: boolean;
+            /** Format: date-time */
+            expires_at: string;
+        };
         Neighborhood: {
             neighborhood: string;
             viewers: number;
@@ -2872,13 +2893,17 @@ export interface components {
             is_favorite: boolean;
             /** Format: date-time */
             created_at: string;
-            seller: components["schemas"]["Seller"];
+            seller: components["schemas"]["ProductSeller"];
             /**
              * Format: double
              * @description If the request contains a place
              */
             distance_km?: number;
             distance_label?: string;
+            /** @description Null before you have opened one, for the seller and for guests */
+            my_conversation: components["schemas"]["MyConversation"] | null;
+            /** @description Null while none is open, for the seller and guests */
+            my_offer: components["schemas"]["MyOffer"] | null;
             description: string;
             image_urls: string[];
             /** @description Those of `image_urls`, in the same order */
@@ -2905,6 +2930,20 @@ export interface components {
             /** Format: double */
             auto_accept_price?: number | null;
             hidden_reason?: string;
+        };
+        /** @description A person as part of something else, such as a product's seller. */
+        ProductSeller: {
+            /** Format: uuid */
+            id: string;
+            /** @description With a leading @ */
+            username: string;
+            /** Format: uri */
+            avatar_url: string | null;
+            avatar: components["schemas"]["Picture"] | null;
+            is_verified: boolean;
+            has_verified_badge: boolean;
+            /** @description Whether you follow the seller */
+            is_following: boolean;
         };
         /** @enum {string} */
         ProductStatus: "active" | "reserved" | "sold" | "inactive" | "hidden" | "deleted";
@@ -3919,6 +3958,8 @@ export type MessagePage = components['schemas']['MessagePage'];
 export type MinimumVersions = components['schemas']['MinimumVersions'];
 export type ViewersInMinute = components['schemas']['ViewersInMinute'];
 export type MutedPage = components['schemas']['MutedPage'];
+export type MyConversation = components['schemas']['MyConversation'];
+export type MyOffer = components['schemas']['MyOffer'];
 export type Neighborhood = components['schemas']['Neighborhood'];
 export type InboxNotification = components['schemas']['InboxNotification'];
 export type NotificationSettingsInput = components['schemas']['NotificationSettingsInput'];
@@ -3943,6 +3984,7 @@ export type ProductChangesInput = components['schemas']['ProductChangesInput'];
 export type ProductFigures = components['schemas']['ProductFigures'];
 export type ProductInput = components['schemas']['ProductInput'];
 export type Product = components['schemas']['Product'];
+export type ProductSeller = components['schemas']['ProductSeller'];
 export type ProductStatus = components['schemas']['ProductStatus'];
 export type ProfileInput = components['schemas']['ProfileInput'];
 export type Profile = components['schemas']['Profile'];
@@ -5988,7 +6030,11 @@ export interface operations {
     };
     getProduct: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description With `longitude`, for `distance_km` */
+                latitude?: number;
+                longitude?: number;
+            };
             header?: never;
             path: {
                 product_id: string;

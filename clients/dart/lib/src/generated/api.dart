@@ -374,8 +374,8 @@ class SoukLoopApi {
   }
 
   /// Show a product
-  Future<Product> getProduct(String productId) async {
-    final answer = await _transport.send('GET', '/products/${Uri.encodeComponent(productId)}');
+  Future<Product> getProduct(String productId, {double? latitude, double? longitude}) async {
+    final answer = await _transport.send('GET', '/products/${Uri.encodeComponent(productId)}', query: {'latitude': latitude?.toString(), 'longitude': longitude?.toString()});
     return Product.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 

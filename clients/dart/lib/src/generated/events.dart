@@ -73,94 +73,6 @@ const List<String> commandNames = [
   'app:background',
 ];
 
-class AppBackgroundAck {
-  const AppBackgroundAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final Map<String, Object?> data;
-
-  factory AppBackgroundAck.fromJson(Map<String, Object?> json) => AppBackgroundAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: (json['data'] as Map).cast<String, Object?>(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data,
-      };
-}
-
-class AppBackgroundCommand {
-  const AppBackgroundCommand({required this.event, this.id, this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final Map<String, Object?>? data;
-
-  factory AppBackgroundCommand.fromJson(Map<String, Object?> json) => AppBackgroundCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: json['data'] == null ? null : (json['data'] as Map).cast<String, Object?>(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        if (data != null) 'data': data,
-      };
-}
-
-class AppForegroundAck {
-  const AppForegroundAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final Map<String, Object?> data;
-
-  factory AppForegroundAck.fromJson(Map<String, Object?> json) => AppForegroundAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: (json['data'] as Map).cast<String, Object?>(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data,
-      };
-}
-
-class AppForegroundCommand {
-  const AppForegroundCommand({required this.event, this.id, this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final Map<String, Object?>? data;
-
-  factory AppForegroundCommand.fromJson(Map<String, Object?> json) => AppForegroundCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: json['data'] == null ? null : (json['data'] as Map).cast<String, Object?>(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        if (data != null) 'data': data,
-      };
-}
-
 class AudioHealth {
   const AudioHealth({required this.codec, required this.sampleRate, required this.channels, required this.bitrate});
 
@@ -257,23 +169,6 @@ class ChatDeleted {
       };
 }
 
-class ChatDeletedEvent {
-  const ChatDeletedEvent({required this.event, required this.data});
-
-  final String event;
-  final ChatDeleted data;
-
-  factory ChatDeletedEvent.fromJson(Map<String, Object?> json) => ChatDeletedEvent(
-        event: json['event'] as String,
-        data: ChatDeleted.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class ChatInput {
   const ChatInput({required this.streamId, required this.message, this.clientMessageId, this.nulls = const {}});
 
@@ -337,23 +232,6 @@ class ChatMessage {
       };
 }
 
-class ChatMessageEvent {
-  const ChatMessageEvent({required this.event, required this.data});
-
-  final String event;
-  final ChatMessage data;
-
-  factory ChatMessageEvent.fromJson(Map<String, Object?> json) => ChatMessageEvent(
-        event: json['event'] as String,
-        data: ChatMessage.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class ChatMuted {
   const ChatMuted({required this.streamId, required this.muted});
 
@@ -368,23 +246,6 @@ class ChatMuted {
   Map<String, Object?> toJson() => {
         'streamId': streamId,
         'muted': muted,
-      };
-}
-
-class ChatMutedEvent {
-  const ChatMutedEvent({required this.event, required this.data});
-
-  final String event;
-  final ChatMuted data;
-
-  factory ChatMutedEvent.fromJson(Map<String, Object?> json) => ChatMutedEvent(
-        event: json['event'] as String,
-        data: ChatMuted.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -405,23 +266,6 @@ class ChatRules {
         'streamId': streamId,
         'enableChat': enableChat,
         'slowModeSeconds': slowModeSeconds,
-      };
-}
-
-class ChatSettingsEvent {
-  const ChatSettingsEvent({required this.event, required this.data});
-
-  final String event;
-  final ChatRules data;
-
-  factory ChatSettingsEvent.fromJson(Map<String, Object?> json) => ChatSettingsEvent(
-        event: json['event'] as String,
-        data: ChatRules.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -448,23 +292,6 @@ class Connected {
       };
 }
 
-class ConnectedEvent {
-  const ConnectedEvent({required this.event, required this.data});
-
-  final String event;
-  final Connected data;
-
-  factory ConnectedEvent.fromJson(Map<String, Object?> json) => ConnectedEvent(
-        event: json['event'] as String,
-        data: Connected.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class ConversationCommand {
   const ConversationCommand({required this.conversationId});
 
@@ -476,50 +303,6 @@ class ConversationCommand {
 
   Map<String, Object?> toJson() => {
         'conversation_id': conversationId,
-      };
-}
-
-class ConversationJoinAck {
-  const ConversationJoinAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final ConversationLastSeq data;
-
-  factory ConversationJoinAck.fromJson(Map<String, Object?> json) => ConversationJoinAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: ConversationLastSeq.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class ConversationJoinCommand {
-  const ConversationJoinCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final JoinCommand data;
-
-  factory ConversationJoinCommand.fromJson(Map<String, Object?> json) => ConversationJoinCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: JoinCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
       };
 }
 
@@ -546,23 +329,6 @@ class ConversationJoined {
       };
 }
 
-class ConversationJoinedEvent {
-  const ConversationJoinedEvent({required this.event, required this.data});
-
-  final String event;
-  final ConversationJoined data;
-
-  factory ConversationJoinedEvent.fromJson(Map<String, Object?> json) => ConversationJoinedEvent(
-        event: json['event'] as String,
-        data: ConversationJoined.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class ConversationLastSeq {
   const ConversationLastSeq({required this.conversationId, required this.lastSeq});
 
@@ -577,50 +343,6 @@ class ConversationLastSeq {
   Map<String, Object?> toJson() => {
         'conversationId': conversationId,
         'lastSeq': lastSeq,
-      };
-}
-
-class ConversationLeaveAck {
-  const ConversationLeaveAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final Map<String, Object?> data;
-
-  factory ConversationLeaveAck.fromJson(Map<String, Object?> json) => ConversationLeaveAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: (json['data'] as Map).cast<String, Object?>(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data,
-      };
-}
-
-class ConversationLeaveCommand {
-  const ConversationLeaveCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final ConversationCommand data;
-
-  factory ConversationLeaveCommand.fromJson(Map<String, Object?> json) => ConversationLeaveCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: ConversationCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
       };
 }
 
@@ -877,46 +599,6 @@ class ErrorDetails {
       };
 }
 
-class ErrorEvent {
-  const ErrorEvent({required this.event, required this.data});
-
-  final String event;
-  final SocketError data;
-
-  factory ErrorEvent.fromJson(Map<String, Object?> json) => ErrorEvent(
-        event: json['event'] as String,
-        data: SocketError.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class FailedAck {
-  const FailedAck({required this.event, required this.id, required this.success, required this.error});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final ErrorDetails error;
-
-  factory FailedAck.fromJson(Map<String, Object?> json) => FailedAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        error: ErrorDetails.fromJson((json['error'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'error': error.toJson(),
-      };
-}
-
 class HealthWarning {
   const HealthWarning({required this.code, required this.message});
 
@@ -1009,50 +691,6 @@ class MessageCommand {
       };
 }
 
-class MessageDeleteAck {
-  const MessageDeleteAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final MessageDeleted data;
-
-  factory MessageDeleteAck.fromJson(Map<String, Object?> json) => MessageDeleteAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: MessageDeleted.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class MessageDeleteCommand {
-  const MessageDeleteCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final MessageCommand data;
-
-  factory MessageDeleteCommand.fromJson(Map<String, Object?> json) => MessageDeleteCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: MessageCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
 class MessageDeleted {
   const MessageDeleted({required this.messageId, required this.conversationId, required this.seq, required this.deletedAt});
 
@@ -1076,84 +714,6 @@ class MessageDeleted {
       };
 }
 
-class MessageDeletedEvent {
-  const MessageDeletedEvent({required this.event, required this.data});
-
-  final String event;
-  final MessageDeleted data;
-
-  factory MessageDeletedEvent.fromJson(Map<String, Object?> json) => MessageDeletedEvent(
-        event: json['event'] as String,
-        data: MessageDeleted.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class MessageEditAck {
-  const MessageEditAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final MessageNew data;
-
-  factory MessageEditAck.fromJson(Map<String, Object?> json) => MessageEditAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: MessageNew.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class MessageEditCommand {
-  const MessageEditCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final EditCommand data;
-
-  factory MessageEditCommand.fromJson(Map<String, Object?> json) => MessageEditCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: EditCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
-class MessageEditedEvent {
-  const MessageEditedEvent({required this.event, required this.data});
-
-  final String event;
-  final MessageNew data;
-
-  factory MessageEditedEvent.fromJson(Map<String, Object?> json) => MessageEditedEvent(
-        event: json['event'] as String,
-        data: MessageNew.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class MessageHidden {
   const MessageHidden({required this.messageId, required this.conversationId, required this.seq});
 
@@ -1171,23 +731,6 @@ class MessageHidden {
         'messageId': messageId,
         'conversationId': conversationId,
         'seq': seq,
-      };
-}
-
-class MessageHiddenEvent {
-  const MessageHiddenEvent({required this.event, required this.data});
-
-  final String event;
-  final MessageHidden data;
-
-  factory MessageHiddenEvent.fromJson(Map<String, Object?> json) => MessageHiddenEvent(
-        event: json['event'] as String,
-        data: MessageHidden.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -1247,111 +790,6 @@ class MessageNew {
       };
 }
 
-class MessageNewEvent {
-  const MessageNewEvent({required this.event, required this.data});
-
-  final String event;
-  final MessageNew data;
-
-  factory MessageNewEvent.fromJson(Map<String, Object?> json) => MessageNewEvent(
-        event: json['event'] as String,
-        data: MessageNew.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class MessageReadAck {
-  const MessageReadAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final ConversationRead data;
-
-  factory MessageReadAck.fromJson(Map<String, Object?> json) => MessageReadAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: ConversationRead.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class MessageReadCommand {
-  const MessageReadCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final ReadCommand data;
-
-  factory MessageReadCommand.fromJson(Map<String, Object?> json) => MessageReadCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: ReadCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
-class MessageSendAck {
-  const MessageSendAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final MessageNew data;
-
-  factory MessageSendAck.fromJson(Map<String, Object?> json) => MessageSendAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: MessageNew.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class MessageSendCommand {
-  const MessageSendCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final SendCommand data;
-
-  factory MessageSendCommand.fromJson(Map<String, Object?> json) => MessageSendCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: SendCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
 enum MessageType {
   text('text'),
   image('image'),
@@ -1385,23 +823,6 @@ class MessagesRead {
         'conversationId': conversationId,
         'userId': userId,
         'upToSeq': upToSeq,
-      };
-}
-
-class MessagesReadEvent {
-  const MessagesReadEvent({required this.event, required this.data});
-
-  final String event;
-  final MessagesRead data;
-
-  factory MessagesReadEvent.fromJson(Map<String, Object?> json) => MessagesReadEvent(
-        event: json['event'] as String,
-        data: MessagesRead.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -1440,23 +861,6 @@ class NotificationNew {
       };
 }
 
-class NotificationNewEvent {
-  const NotificationNewEvent({required this.event, required this.data});
-
-  final String event;
-  final NotificationNew data;
-
-  factory NotificationNewEvent.fromJson(Map<String, Object?> json) => NotificationNewEvent(
-        event: json['event'] as String,
-        data: NotificationNew.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class NotificationRead {
   const NotificationRead({required this.notificationIds, required this.isDeleted, required this.unreadCount, required this.timestamp});
 
@@ -1477,101 +881,6 @@ class NotificationRead {
         'isDeleted': isDeleted,
         'unreadCount': unreadCount,
         'timestamp': timestamp.toUtc().toIso8601String(),
-      };
-}
-
-class NotificationReadEvent {
-  const NotificationReadEvent({required this.event, required this.data});
-
-  final String event;
-  final NotificationRead data;
-
-  factory NotificationReadEvent.fromJson(Map<String, Object?> json) => NotificationReadEvent(
-        event: json['event'] as String,
-        data: NotificationRead.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class OfferAcceptAck {
-  const OfferAcceptAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final OfferState data;
-
-  factory OfferAcceptAck.fromJson(Map<String, Object?> json) => OfferAcceptAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: OfferState.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class OfferAcceptCommand {
-  const OfferAcceptCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final OfferIdInput data;
-
-  factory OfferAcceptCommand.fromJson(Map<String, Object?> json) => OfferAcceptCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: OfferIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
-class OfferAcceptedEvent {
-  const OfferAcceptedEvent({required this.event, required this.data});
-
-  final String event;
-  final OfferEvent data;
-
-  factory OfferAcceptedEvent.fromJson(Map<String, Object?> json) => OfferAcceptedEvent(
-        event: json['event'] as String,
-        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class OfferCancelledEvent {
-  const OfferCancelledEvent({required this.event, required this.data});
-
-  final String event;
-  final OfferEvent data;
-
-  factory OfferCancelledEvent.fromJson(Map<String, Object?> json) => OfferCancelledEvent(
-        event: json['event'] as String,
-        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -1596,189 +905,6 @@ enum OfferCloseReason {
 
   static OfferCloseReason fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
-}
-
-class OfferCounterAck {
-  const OfferCounterAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final OfferState data;
-
-  factory OfferCounterAck.fromJson(Map<String, Object?> json) => OfferCounterAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: OfferState.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class OfferCounterCommand {
-  const OfferCounterCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final CounterInput data;
-
-  factory OfferCounterCommand.fromJson(Map<String, Object?> json) => OfferCounterCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: CounterInput.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
-class OfferCounteredEvent {
-  const OfferCounteredEvent({required this.event, required this.data});
-
-  final String event;
-  final OfferEvent data;
-
-  factory OfferCounteredEvent.fromJson(Map<String, Object?> json) => OfferCounteredEvent(
-        event: json['event'] as String,
-        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class OfferCreateAck {
-  const OfferCreateAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final OfferState data;
-
-  factory OfferCreateAck.fromJson(Map<String, Object?> json) => OfferCreateAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: OfferState.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class OfferCreateCommand {
-  const OfferCreateCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final OfferInput data;
-
-  factory OfferCreateCommand.fromJson(Map<String, Object?> json) => OfferCreateCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: OfferInput.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
-class OfferCreatedEvent {
-  const OfferCreatedEvent({required this.event, required this.data});
-
-  final String event;
-  final OfferEvent data;
-
-  factory OfferCreatedEvent.fromJson(Map<String, Object?> json) => OfferCreatedEvent(
-        event: json['event'] as String,
-        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class OfferDeclineAck {
-  const OfferDeclineAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final OfferState data;
-
-  factory OfferDeclineAck.fromJson(Map<String, Object?> json) => OfferDeclineAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: OfferState.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class OfferDeclineCommand {
-  const OfferDeclineCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final OfferIdInput data;
-
-  factory OfferDeclineCommand.fromJson(Map<String, Object?> json) => OfferDeclineCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: OfferIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
-class OfferDeclinedEvent {
-  const OfferDeclinedEvent({required this.event, required this.data});
-
-  final String event;
-  final OfferEvent data;
-
-  factory OfferDeclinedEvent.fromJson(Map<String, Object?> json) => OfferDeclinedEvent(
-        event: json['event'] as String,
-        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
 }
 
 /// An offer right after something happened to it.
@@ -1852,23 +978,6 @@ class OfferEvent {
       };
 }
 
-class OfferExpiredEvent {
-  const OfferExpiredEvent({required this.event, required this.data});
-
-  final String event;
-  final OfferEvent data;
-
-  factory OfferExpiredEvent.fromJson(Map<String, Object?> json) => OfferExpiredEvent(
-        event: json['event'] as String,
-        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class OfferFeed {
   const OfferFeed({required this.productId, required this.streamId, required this.offeredPrice, required this.currency, required this.status, required this.timestamp});
 
@@ -1896,23 +1005,6 @@ class OfferFeed {
         'currency': currency.wire,
         'status': status.wire,
         'timestamp': timestamp.toUtc().toIso8601String(),
-      };
-}
-
-class OfferFeedEvent {
-  const OfferFeedEvent({required this.event, required this.data});
-
-  final String event;
-  final OfferFeed data;
-
-  factory OfferFeedEvent.fromJson(Map<String, Object?> json) => OfferFeedEvent(
-        event: json['event'] as String,
-        data: OfferFeed.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -1963,23 +1055,6 @@ class OfferInput {
         if (message != null) 'message': message,
         if (clientOfferId != null) 'client_offer_id': clientOfferId,
         'product_id': productId,
-      };
-}
-
-class OfferNewEvent {
-  const OfferNewEvent({required this.event, required this.data});
-
-  final String event;
-  final OfferEvent data;
-
-  factory OfferNewEvent.fromJson(Map<String, Object?> json) => OfferNewEvent(
-        event: json['event'] as String,
-        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -2069,67 +1144,6 @@ enum OfferStatus {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
-class OfferWithdrawAck {
-  const OfferWithdrawAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final OfferState data;
-
-  factory OfferWithdrawAck.fromJson(Map<String, Object?> json) => OfferWithdrawAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: OfferState.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class OfferWithdrawCommand {
-  const OfferWithdrawCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final OfferIdInput data;
-
-  factory OfferWithdrawCommand.fromJson(Map<String, Object?> json) => OfferWithdrawCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: OfferIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
-class OfferWithdrawnEvent {
-  const OfferWithdrawnEvent({required this.event, required this.data});
-
-  final String event;
-  final OfferEvent data;
-
-  factory OfferWithdrawnEvent.fromJson(Map<String, Object?> json) => OfferWithdrawnEvent(
-        event: json['event'] as String,
-        data: OfferEvent.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class ProductId {
   const ProductId({required this.productId});
 
@@ -2159,94 +1173,6 @@ class ProductIdInput {
       };
 }
 
-class ProductJoinAck {
-  const ProductJoinAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final ProductId data;
-
-  factory ProductJoinAck.fromJson(Map<String, Object?> json) => ProductJoinAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: ProductId.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class ProductJoinCommand {
-  const ProductJoinCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final ProductIdInput data;
-
-  factory ProductJoinCommand.fromJson(Map<String, Object?> json) => ProductJoinCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: ProductIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
-class ProductLeaveAck {
-  const ProductLeaveAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final ProductId data;
-
-  factory ProductLeaveAck.fromJson(Map<String, Object?> json) => ProductLeaveAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: ProductId.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class ProductLeaveCommand {
-  const ProductLeaveCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final ProductIdInput data;
-
-  factory ProductLeaveCommand.fromJson(Map<String, Object?> json) => ProductLeaveCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: ProductIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
 class ProductLeft {
   const ProductLeft({required this.productId, required this.reason});
 
@@ -2261,23 +1187,6 @@ class ProductLeft {
   Map<String, Object?> toJson() => {
         'productId': productId,
         'reason': reason.wire,
-      };
-}
-
-class ProductLeftEvent {
-  const ProductLeftEvent({required this.event, required this.data});
-
-  final String event;
-  final ProductLeft data;
-
-  factory ProductLeftEvent.fromJson(Map<String, Object?> json) => ProductLeftEvent(
-        event: json['event'] as String,
-        data: ProductLeft.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -2318,23 +1227,6 @@ class ProductSold {
         'price': price,
         'currency': currency.wire,
         'timestamp': timestamp.toUtc().toIso8601String(),
-      };
-}
-
-class ProductSoldEvent {
-  const ProductSoldEvent({required this.event, required this.data});
-
-  final String event;
-  final ProductSold data;
-
-  factory ProductSoldEvent.fromJson(Map<String, Object?> json) => ProductSoldEvent(
-        event: json['event'] as String,
-        data: ProductSold.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -2380,23 +1272,6 @@ class ProductTagged {
       };
 }
 
-class ProductTaggedEvent {
-  const ProductTaggedEvent({required this.event, required this.data});
-
-  final String event;
-  final ProductTagged data;
-
-  factory ProductTaggedEvent.fromJson(Map<String, Object?> json) => ProductTaggedEvent(
-        event: json['event'] as String,
-        data: ProductTagged.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class ProductUntagged {
   const ProductUntagged({required this.streamId, required this.productId, required this.reason});
 
@@ -2414,23 +1289,6 @@ class ProductUntagged {
         'streamId': streamId,
         'productId': productId,
         'reason': reason.wire,
-      };
-}
-
-class ProductUntaggedEvent {
-  const ProductUntaggedEvent({required this.event, required this.data});
-
-  final String event;
-  final ProductUntagged data;
-
-  factory ProductUntaggedEvent.fromJson(Map<String, Object?> json) => ProductUntaggedEvent(
-        event: json['event'] as String,
-        data: ProductUntagged.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -2488,23 +1346,6 @@ class ReactionInput {
   Map<String, Object?> toJson() => {
         'stream_id': streamId,
         'emoji': emoji.wire,
-      };
-}
-
-class ReactionNewEvent {
-  const ReactionNewEvent({required this.event, required this.data});
-
-  final String event;
-  final Reaction data;
-
-  factory ReactionNewEvent.fromJson(Map<String, Object?> json) => ReactionNewEvent(
-        event: json['event'] as String,
-        data: Reaction.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -2597,23 +1438,6 @@ class Resync {
       };
 }
 
-class ResyncEvent {
-  const ResyncEvent({required this.event, required this.data});
-
-  final String event;
-  final Resync data;
-
-  factory ResyncEvent.fromJson(Map<String, Object?> json) => ResyncEvent(
-        event: json['event'] as String,
-        data: Resync.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 /// A message that a person sends: a text, or the URL of a picture that this person uploaded.
 class SendCommand {
   const SendCommand({required this.conversationId, this.messageType, required this.content, this.clientMessageId});
@@ -2666,23 +1490,6 @@ class ServerShutdown {
       };
 }
 
-class ServerShutdownEvent {
-  const ServerShutdownEvent({required this.event, required this.data});
-
-  final String event;
-  final ServerShutdown data;
-
-  factory ServerShutdownEvent.fromJson(Map<String, Object?> json) => ServerShutdownEvent(
-        event: json['event'] as String,
-        data: ServerShutdown.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class SocketError {
   const SocketError({this.event, required this.code, required this.message, required this.details});
 
@@ -2705,50 +1512,6 @@ class SocketError {
         'code': code.wire,
         'message': message,
         'details': details,
-      };
-}
-
-class StreamChatAck {
-  const StreamChatAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final ChatMessage data;
-
-  factory StreamChatAck.fromJson(Map<String, Object?> json) => StreamChatAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: ChatMessage.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class StreamChatCommand {
-  const StreamChatCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final ChatInput data;
-
-  factory StreamChatCommand.fromJson(Map<String, Object?> json) => StreamChatCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: ChatInput.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
       };
 }
 
@@ -2779,23 +1542,6 @@ class StreamEnded {
         'endedAt': endedAt.toUtc().toIso8601String(),
         'duration': duration,
         'vodUrl': vodUrl,
-      };
-}
-
-class StreamEndedEvent {
-  const StreamEndedEvent({required this.event, required this.data});
-
-  final String event;
-  final StreamEnded data;
-
-  factory StreamEndedEvent.fromJson(Map<String, Object?> json) => StreamEndedEvent(
-        event: json['event'] as String,
-        data: StreamEnded.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -2847,23 +1593,6 @@ class StreamHealth {
       };
 }
 
-class StreamHealthEvent {
-  const StreamHealthEvent({required this.event, required this.data});
-
-  final String event;
-  final StreamHealth data;
-
-  factory StreamHealthEvent.fromJson(Map<String, Object?> json) => StreamHealthEvent(
-        event: json['event'] as String,
-        data: StreamHealth.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class StreamIdInput {
   const StreamIdInput({required this.streamId});
 
@@ -2892,67 +1621,6 @@ class StreamInterrupted {
   Map<String, Object?> toJson() => {
         'streamId': streamId,
         'reconnectBy': reconnectBy.toUtc().toIso8601String(),
-      };
-}
-
-class StreamInterruptedEvent {
-  const StreamInterruptedEvent({required this.event, required this.data});
-
-  final String event;
-  final StreamInterrupted data;
-
-  factory StreamInterruptedEvent.fromJson(Map<String, Object?> json) => StreamInterruptedEvent(
-        event: json['event'] as String,
-        data: StreamInterrupted.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class StreamJoinAck {
-  const StreamJoinAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final StreamJoined data;
-
-  factory StreamJoinAck.fromJson(Map<String, Object?> json) => StreamJoinAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: StreamJoined.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class StreamJoinCommand {
-  const StreamJoinCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final JoinInput data;
-
-  factory StreamJoinCommand.fromJson(Map<String, Object?> json) => StreamJoinCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: JoinInput.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
       };
 }
 
@@ -2991,67 +1659,6 @@ class StreamJoined {
       };
 }
 
-class StreamJoinedEvent {
-  const StreamJoinedEvent({required this.event, required this.data});
-
-  final String event;
-  final StreamJoined data;
-
-  factory StreamJoinedEvent.fromJson(Map<String, Object?> json) => StreamJoinedEvent(
-        event: json['event'] as String,
-        data: StreamJoined.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class StreamLeaveAck {
-  const StreamLeaveAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final Map<String, Object?> data;
-
-  factory StreamLeaveAck.fromJson(Map<String, Object?> json) => StreamLeaveAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: (json['data'] as Map).cast<String, Object?>(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data,
-      };
-}
-
-class StreamLeaveCommand {
-  const StreamLeaveCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final StreamIdInput data;
-
-  factory StreamLeaveCommand.fromJson(Map<String, Object?> json) => StreamLeaveCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: StreamIdInput.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
 class StreamLeft {
   const StreamLeft({required this.streamId, required this.reason});
 
@@ -3066,23 +1673,6 @@ class StreamLeft {
   Map<String, Object?> toJson() => {
         'streamId': streamId,
         'reason': reason.wire,
-      };
-}
-
-class StreamLeftEvent {
-  const StreamLeftEvent({required this.event, required this.data});
-
-  final String event;
-  final StreamLeft data;
-
-  factory StreamLeftEvent.fromJson(Map<String, Object?> json) => StreamLeftEvent(
-        event: json['event'] as String,
-        data: StreamLeft.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -3123,84 +1713,6 @@ class StreamLive {
       };
 }
 
-class StreamLiveEvent {
-  const StreamLiveEvent({required this.event, required this.data});
-
-  final String event;
-  final StreamLive data;
-
-  factory StreamLiveEvent.fromJson(Map<String, Object?> json) => StreamLiveEvent(
-        event: json['event'] as String,
-        data: StreamLive.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class StreamReactionAck {
-  const StreamReactionAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final ReactionTotal data;
-
-  factory StreamReactionAck.fromJson(Map<String, Object?> json) => StreamReactionAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: ReactionTotal.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-class StreamReactionCommand {
-  const StreamReactionCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final ReactionInput data;
-
-  factory StreamReactionCommand.fromJson(Map<String, Object?> json) => StreamReactionCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: ReactionInput.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
-class StreamReplayReadyEvent {
-  const StreamReplayReadyEvent({required this.event, required this.data});
-
-  final String event;
-  final ReplayReady data;
-
-  factory StreamReplayReadyEvent.fromJson(Map<String, Object?> json) => StreamReplayReadyEvent(
-        event: json['event'] as String,
-        data: ReplayReady.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class StreamResumed {
   const StreamResumed({required this.streamId});
 
@@ -3212,23 +1724,6 @@ class StreamResumed {
 
   Map<String, Object?> toJson() => {
         'streamId': streamId,
-      };
-}
-
-class StreamResumedEvent {
-  const StreamResumedEvent({required this.event, required this.data});
-
-  final String event;
-  final StreamResumed data;
-
-  factory StreamResumedEvent.fromJson(Map<String, Object?> json) => StreamResumedEvent(
-        event: json['event'] as String,
-        data: StreamResumed.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -3272,23 +1767,6 @@ class TypingActive {
       };
 }
 
-class TypingActiveEvent {
-  const TypingActiveEvent({required this.event, required this.data});
-
-  final String event;
-  final TypingActive data;
-
-  factory TypingActiveEvent.fromJson(Map<String, Object?> json) => TypingActiveEvent(
-        event: json['event'] as String,
-        data: TypingActive.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class TypingInactive {
   const TypingInactive({required this.conversationId, required this.userId, required this.username});
 
@@ -3306,145 +1784,6 @@ class TypingInactive {
         'conversationId': conversationId,
         'userId': userId,
         'username': username,
-      };
-}
-
-class TypingInactiveEvent {
-  const TypingInactiveEvent({required this.event, required this.data});
-
-  final String event;
-  final TypingInactive data;
-
-  factory TypingInactiveEvent.fromJson(Map<String, Object?> json) => TypingInactiveEvent(
-        event: json['event'] as String,
-        data: TypingInactive.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class TypingStartAck {
-  const TypingStartAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final Map<String, Object?> data;
-
-  factory TypingStartAck.fromJson(Map<String, Object?> json) => TypingStartAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: (json['data'] as Map).cast<String, Object?>(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data,
-      };
-}
-
-class TypingStartCommand {
-  const TypingStartCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final ConversationCommand data;
-
-  factory TypingStartCommand.fromJson(Map<String, Object?> json) => TypingStartCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: ConversationCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
-class TypingStopAck {
-  const TypingStopAck({required this.event, required this.id, required this.success, required this.data});
-
-  final String event;
-  final Object? id;
-  final bool success;
-  final Map<String, Object?> data;
-
-  factory TypingStopAck.fromJson(Map<String, Object?> json) => TypingStopAck(
-        event: json['event'] as String,
-        id: json['id'],
-        success: json['success'] as bool,
-        data: (json['data'] as Map).cast<String, Object?>(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'id': id,
-        'success': success,
-        'data': data,
-      };
-}
-
-class TypingStopCommand {
-  const TypingStopCommand({required this.event, this.id, required this.data});
-
-  final String event;
-  /// Asks for an acknowledgement
-  final Object? id;
-  final ConversationCommand data;
-
-  factory TypingStopCommand.fromJson(Map<String, Object?> json) => TypingStopCommand(
-        event: json['event'] as String,
-        id: json['id'],
-        data: ConversationCommand.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        if (id != null) 'id': id,
-        'data': data.toJson(),
-      };
-}
-
-class UserOfflineEvent {
-  const UserOfflineEvent({required this.event, required this.data});
-
-  final String event;
-  final UserPresence data;
-
-  factory UserOfflineEvent.fromJson(Map<String, Object?> json) => UserOfflineEvent(
-        event: json['event'] as String,
-        data: UserPresence.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
-class UserOnlineEvent {
-  const UserOnlineEvent({required this.event, required this.data});
-
-  final String event;
-  final UserPresence data;
-
-  factory UserOnlineEvent.fromJson(Map<String, Object?> json) => UserOnlineEvent(
-        event: json['event'] as String,
-        data: UserPresence.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }
 
@@ -3519,23 +1858,6 @@ class ViewerCount {
       };
 }
 
-class ViewerCountEvent {
-  const ViewerCountEvent({required this.event, required this.data});
-
-  final String event;
-  final ViewerCount data;
-
-  factory ViewerCountEvent.fromJson(Map<String, Object?> json) => ViewerCountEvent(
-        event: json['event'] as String,
-        data: ViewerCount.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class ViewerJoined {
   const ViewerJoined({required this.streamId, required this.viewerCount, required this.userId, required this.username});
 
@@ -3559,23 +1881,6 @@ class ViewerJoined {
       };
 }
 
-class ViewerJoinedEvent {
-  const ViewerJoinedEvent({required this.event, required this.data});
-
-  final String event;
-  final ViewerJoined data;
-
-  factory ViewerJoinedEvent.fromJson(Map<String, Object?> json) => ViewerJoinedEvent(
-        event: json['event'] as String,
-        data: ViewerJoined.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
-      };
-}
-
 class ViewerLeft {
   const ViewerLeft({required this.streamId, required this.viewerCount, required this.userId});
 
@@ -3593,22 +1898,5 @@ class ViewerLeft {
         'streamId': streamId,
         'viewerCount': viewerCount,
         'userId': userId,
-      };
-}
-
-class ViewerLeftEvent {
-  const ViewerLeftEvent({required this.event, required this.data});
-
-  final String event;
-  final ViewerLeft data;
-
-  factory ViewerLeftEvent.fromJson(Map<String, Object?> json) => ViewerLeftEvent(
-        event: json['event'] as String,
-        data: ViewerLeft.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'event': event,
-        'data': data.toJson(),
       };
 }

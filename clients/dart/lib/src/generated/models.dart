@@ -2583,6 +2583,52 @@ class MutedPageResponse {
       };
 }
 
+/// Your conversation with the seller about a product.
+class MyConversation {
+  const MyConversation({required this.id, required this.unreadCount});
+
+  final String id;
+  final int unreadCount;
+
+  factory MyConversation.fromJson(Map<String, Object?> json) => MyConversation(
+        id: json['id'] as String,
+        unreadCount: (json['unread_count'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'unread_count': unreadCount,
+      };
+}
+
+/// The open offer between you and the seller.
+class MyOffer {
+  const MyOffer({required this.id, required this.offeredPrice, required this.currency, required this.isMine, required this.expiresAt});
+
+  final String id;
+  final double offeredPrice;
+  final Currency currency;
+  /// False if it is the seller's counter-offer
+  final bool isMine;
+  final DateTime expiresAt;
+
+  factory MyOffer.fromJson(Map<String, Object?> json) => MyOffer(
+        id: json['id'] as String,
+        offeredPrice: (json['offered_price'] as num).toDouble(),
+        currency: Currency.fromWire(json['currency'] as String),
+        isMine: json['is_mine'] as bool,
+        expiresAt: DateTime.parse(json['expires_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'offered_price': offeredPrice,
+        'currency': currency.wire,
+        'is_mine': isMine,
+        'expires_at': expiresAt.toUtc().toIso8601String(),
+      };
+}
+
 class Neighborhood {
   const Neighborhood({required this.neighborhood, required this.viewers});
 
@@ -3264,7 +3310,7 @@ class PriceInput {
 
 /// A product with all its fields. Only its seller receives the last four.
 class Product {
-  const Product({required this.id, required this.title, required this.price, required this.priceDisplay, required this.currency, required this.category, required this.condition, required this.conditionLabel, required this.feedType, required this.status, required this.neighborhood, required this.thumbnailUrl, required this.image, required this.videoUrl, required this.isLive, required this.liveStreamId, required this.acceptsOffers, required this.favoriteCount, required this.viewCount, required this.isFavorite, required this.createdAt, required this.seller, this.distanceKm, this.distanceLabel, required this.description, required this.imageUrls, required this.images, required this.videoThumbnailUrl, required this.tags, required this.platformFee, required this.sellerPayout, required this.isAvailable, required this.soldAt, required this.updatedAt, this.location, this.minOfferPrice, this.autoAcceptPrice, this.hiddenReason});
+  const Product({required this.id, required this.title, required this.price, required this.priceDisplay, required this.currency, required this.category, required this.condition, required this.conditionLabel, required this.feedType, required this.status, required this.neighborhood, required this.thumbnailUrl, required this.image, required this.videoUrl, required this.isLive, required this.liveStreamId, required this.acceptsOffers, required this.favoriteCount, required this.viewCount, required this.isFavorite, required this.createdAt, required this.seller, this.distanceKm, this.distanceLabel, required this.myConversation, required this.myOffer, required this.description, required this.imageUrls, required this.images, required this.videoThumbnailUrl, required this.tags, required this.platformFee, required this.sellerPayout, required this.isAvailable, required this.soldAt, required this.updatedAt, this.location, this.minOfferPrice, this.autoAcceptPrice, this.hiddenReason});
 
   final String id;
   final String title;
@@ -3290,10 +3336,14 @@ class Product {
   final int viewCount;
   final bool isFavorite;
   final DateTime createdAt;
-  final Seller seller;
+  final ProductSeller seller;
   /// If the request contains a place
   final double? distanceKm;
   final String? distanceLabel;
+  /// Null before you have opened one, for the seller and for guests
+  final MyConversation? myConversation;
+  /// Null while none is open, for the seller and guests
+  final MyOffer? myOffer;
   final String description;
   final List<String> imageUrls;
   /// Those of `image_urls`, in the same order
@@ -3332,9 +3382,11 @@ class Product {
         viewCount: (json['view_count'] as num).toInt(),
         isFavorite: json['is_favorite'] as bool,
         createdAt: DateTime.parse(json['created_at'] as String),
-        seller: Seller.fromJson((json['seller'] as Map).cast<String, Object?>()),
+        seller: ProductSeller.fromJson((json['seller'] as Map).cast<String, Object?>()),
         distanceKm: json['distance_km'] == null ? null : (json['distance_km'] as num).toDouble(),
         distanceLabel: json['distance_label'] == null ? null : json['distance_label'] as String,
+        myConversation: json['my_conversation'] == null ? null : MyConversation.fromJson((json['my_conversation'] as Map).cast<String, Object?>()),
+        myOffer: json['my_offer'] == null ? null : MyOffer.fromJson((json['my_offer'] as Map).cast<String, Object?>()),
         description: json['description'] as String,
         imageUrls: (json['image_urls'] as List).map((each) => each as String).toList(),
         images: (json['images'] as List).map((each) => Picture.fromJson((each as Map).cast<String, Object?>())).toList(),
@@ -3376,6 +3428,8 @@ class Product {
         'seller': seller.toJson(),
         if (distanceKm != null) 'distance_km': distanceKm,
         if (distanceLabel != null) 'distance_label': distanceLabel,
+        'my_conversation': myConversation?.toJson(),
+        'my_offer': myOffer?.toJson(),
         'description': description,
         'image_urls': imageUrls,
         'images': images.map((each) => each.toJson()).toList(),
@@ -3765,6 +3819,41 @@ class ProductResponse {
   Map<String, Object?> toJson() => {
         'success': success,
         'data': data.toJson(),
+      };
+}
+
+/// A person as part of something else, such as a product's seller.
+class ProductSeller {
+  const ProductSeller({required this.id, required this.username, required this.avatarUrl, required this.avatar, required this.isVerified, required this.hasVerifiedBadge, required this.isFollowing});
+
+  final String id;
+  /// With a leading @
+  final String username;
+  final String? avatarUrl;
+  final Picture? avatar;
+  final bool isVerified;
+  final bool hasVerifiedBadge;
+  /// Whether you follow the seller
+  final bool isFollowing;
+
+  factory ProductSeller.fromJson(Map<String, Object?> json) => ProductSeller(
+        id: json['id'] as String,
+        username: json['username'] as String,
+        avatarUrl: json['avatar_url'] == null ? null : json['avatar_url'] as String,
+        avatar: json['avatar'] == null ? null : Picture.fromJson((json['avatar'] as Map).cast<String, Object?>()),
+        isVerified: json['is_verified'] as bool,
+        hasVerifiedBadge: json['has_verified_badge'] as bool,
+        isFollowing: json['is_following'] as bool,
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'username': username,
+        'avatar_url': avatarUrl,
+        'avatar': avatar?.toJson(),
+        'is_verified': isVerified,
+        'has_verified_badge': hasVerifiedBadge,
+        'is_following': isFollowing,
       };
 }
 
