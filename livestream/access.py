@@ -14,6 +14,7 @@ from listings.error_codes import ListingsErrorCode
 from listings.models import Product
 from livestream.error_codes import LivestreamErrorCode
 from livestream.models import Clip, Replay, Stream, StreamProduct, StreamQuerySet
+from soukloop.core.db.reads import Statement, fetch
 from soukloop.core.db.rows import columns_of, one_row
 from soukloop.core.errors import Forbidden, NotAuthenticated, NotFound, ValidationFailed
 
@@ -127,6 +128,23 @@ def stream_access(user: User, stream_id: UUID | str) -> StreamAccess:
     if not (is_for_everyone or stream.seller_id == user.pk or is_follower or user.is_staff):
         raise Forbidden(_("Only followers may watch this stream."), code=LivestreamErrorCode.FOLLOWERS_ONLY)
     return StreamAccess(stream, stream.seller_id == user.pk or is_moderator, is_muted)
+
+
+class ViewerRights(NamedTuple):
+    """What a person may do in a stream's chat."""
+
+    is_moderator: bool
+    is_muted: bool
+
+
+def viewer_rights(user: User, stream: Stream) -> ViewerRights:
+    """Return a person's rights in a stream that they may see; its host and staff moderate it, too."""
+    sql = (
+        "SELECT EXISTS (SELECT FROM livestream_streammoderator WHERE stream_id = %s AND user_id = %s),"
+        " EXISTS (SELECT FROM livestream_streammute WHERE stream_id = %s AND user_id = %s)"
+    )
+    [(is_moderator, is_muted)] = fetch(Statement(sql, [stream.pk, user.pk, stream.pk, user.pk]))
+    return ViewerRights(is_moderator or user.is_staff or stream.seller_id == user.pk, is_muted)
 
 
 class PlayableStream(NamedTuple):

@@ -27,6 +27,11 @@ class ChatMutedOutput(serializers.Serializer[None]):
     muted = serializers.BooleanField()
 
 
+class ChatModeratorOutput(serializers.Serializer[None]):
+    streamId = serializers.UUIDField()
+    isModerator = serializers.BooleanField()
+
+
 class ReactionOutput(serializers.Serializer[None]):
     streamId = serializers.UUIDField()
     emoji = serializers.ChoiceField(choices=settings.STREAM_REACTIONS)
@@ -55,6 +60,8 @@ CHAT_MESSAGE = declare_event(
             "userId": EXAMPLE_USER_ID,
             "username": "testbuyer",
             "avatarUrl": None,
+            "isHost": False,
+            "isModerator": False,
             "message": "This is amazing! 🔥",
             "timestamp": "2025-10-18T10:12:31Z",
         },
@@ -92,6 +99,15 @@ CHAT_MUTED = declare_event(
         rooms=("user",),
     )
 )
+CHAT_MODERATOR = declare_event(
+    EventSpec(
+        name="chat:moderator",
+        doc="The host made you a moderator of this stream (`isModerator` is true), or no longer one.",
+        output=ChatModeratorOutput,
+        example={"streamId": EXAMPLE_STREAM_ID, "isModerator": True},
+        rooms=("user",),
+    )
+)
 REACTION_NEW = declare_event(
     EventSpec(
         name="reaction:new",
@@ -124,6 +140,11 @@ def publish_chat_settings(stream: Stream) -> None:
 
 def publish_chat_muted(stream: Stream, user_id: UUID, *, is_muted: bool) -> None:
     publish_on_commit(user_room(user_id), CHAT_MUTED.name, {"streamId": stream.pk, "muted": is_muted})
+
+
+def publish_chat_moderator(stream_id: UUID, user_id: UUID, *, is_moderator: bool) -> None:
+    payload = {"streamId": stream_id, "isModerator": is_moderator}
+    publish_on_commit(user_room(user_id), CHAT_MODERATOR.name, payload)
 
 
 def publish_reaction(stream_id: UUID, user_id: UUID, emoji: str) -> None:

@@ -12,10 +12,22 @@ from livestream.models.streams import Stream
 class ChatMessage(models.Model):
     """A message in a stream's chat. A deleted one is kept, and only staff can see it."""
 
+    class AuthorRole(models.TextChoices):
+        VIEWER = "viewer"
+        MODERATOR = "moderator"
+        HOST = "host"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     stream = models.ForeignKey(Stream, models.CASCADE, related_name="chat_messages")
     seq = models.PositiveIntegerField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    author_role = models.CharField(
+        max_length=10,
+        choices=AuthorRole,
+        default=AuthorRole.VIEWER,
+        db_default=AuthorRole.VIEWER,
+        help_text="When it was written",
+    )
     message = models.CharField(max_length=settings.STREAM_CHAT_MAX_LENGTH)
     client_message_id = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001
     created_at = models.DateTimeField()

@@ -21,6 +21,8 @@ def chat_payload(message: ChatMessage) -> dict[str, Any]:
         "streamId": message.stream_id,
         "seq": message.seq,
         **person_payload(message.user),
+        "isHost": message.author_role == ChatMessage.AuthorRole.HOST,
+        "isModerator": message.author_role == ChatMessage.AuthorRole.MODERATOR,
         "message": message.message,
         "timestamp": jsonlib.isoformat(message.created_at),
     }
@@ -66,9 +68,9 @@ def _latest(stream: Stream) -> ChatHistory:
     try:
         cached = live_counts.latest_chat(stream.pk)
         newest_seq = orjson.loads(cached[0])["seq"] if cached else 0
-        if newest_seq >= stream.last_chat_seq and len(cached) >= min(
-            settings.STREAM_CHAT_HISTORY, stream.chat_count
-        ):
+        is_whole = len(cached) >= min(settings.STREAM_CHAT_HISTORY, stream.chat_count)
+        # Those that an earlier version stored don't have all fields.
+        if newest_seq >= stream.last_chat_seq and is_whole and b'"isHost"' in cached[-1]:
             return ChatHistory([orjson.Fragment(message) for message in reversed(cached)], newest_seq)
         newest = newest_messages(stream.pk, settings.STREAM_CHAT_HISTORY)
         live_counts.replace_chat(stream.pk, [jsonlib.dumps(message) for message in newest])

@@ -1,6 +1,6 @@
 """Reads of streams and of the products in them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.db.models import CharField, Count, Exists, OuterRef, QuerySet, Subquery, Value
@@ -81,6 +81,12 @@ def products_in_stream(stream: Stream) -> list[StreamProduct]:
     return list(
         stream.stream_products.filter(removed_at=None).select_related("product").order_by("position", "pk")
     )
+
+
+def featured_product(products: Sequence[StreamProduct]) -> StreamProduct | None:
+    """Return the product of a stream that its host showed last, as `product:tagged` announced it, or None."""
+    shown = [each for each in products if each.tag_timestamp_seconds is not None]
+    return max(shown, key=lambda each: (each.tag_timestamp_seconds, each.pk), default=None)
 
 
 def live_counts_by_category() -> Mapping[str, int]:

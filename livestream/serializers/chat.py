@@ -15,6 +15,8 @@ class ChatMessageOutput(serializers.Serializer[None]):
     userId = serializers.UUIDField()
     username = serializers.CharField()
     avatarUrl = serializers.URLField(allow_null=True)
+    isHost = serializers.BooleanField(help_text="Whether the stream's host wrote it")
+    isModerator = serializers.BooleanField(help_text="Whether its author was a moderator then")
     message = serializers.CharField()
     timestamp = serializers.DateTimeField()
     clientMessageId = serializers.CharField(required=False)

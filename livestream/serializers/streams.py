@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from rest_framework import serializers
 
 from accounts.serializers.people import person_payload
+from livestream.access import ViewerRights
 from livestream.media import addresses
 from livestream.models import Stream, StreamProduct
 from livestream.selectors.playback import media_addresses
 from livestream.selectors.replays import expected_vod_url, vod_url
+from livestream.selectors.streams import featured_product
 from livestream.serializers.products import StreamProductOutput, stream_product_body
 from soukloop.core.http.pagination import PageOutput
 from soukloop.core.images import CamelPictureOutput, picture, picture_at, picture_payload
@@ -62,6 +65,13 @@ class StreamCardOutput(serializers.Serializer[None]):
     endedAt = serializers.DateTimeField(allow_null=True)
 
 
+class ViewerRightsOutput(serializers.Serializer[None]):
+    isModerator = serializers.BooleanField(
+        help_text="Whether you may delete messages and mute viewers, as a moderator, the host or staff"
+    )
+    isMuted = serializers.BooleanField(help_text="Whether you may not write")
+
+
 class StreamOutput(StreamCardOutput):
     """A stream with its settings and products."""
 
@@ -73,6 +83,16 @@ class StreamOutput(StreamCardOutput):
     slowModeSeconds = serializers.IntegerField()
     canWatch = serializers.BooleanField(
         help_text="False if only followers may watch and you don't follow, and once the video was withdrawn"
+    )
+    allowedEmoji = serializers.ListField(
+        child=serializers.CharField(), help_text="What `stream:reaction` takes"
+    )
+    endReason = serializers.ChoiceField(
+        choices=Stream.EndReason.choices, allow_null=True, help_text="Null until it has ended"
+    )
+    me = ViewerRightsOutput(allow_null=True, help_text="Your rights in the chat; null for guests")
+    featured = StreamProductOutput(
+        allow_null=True, help_text="The product shown last; `product:tagged` announces the next"
     )
     products = StreamProductOutput(many=True)
 
@@ -170,8 +190,15 @@ def _poster_url(stream: Stream, viewer_id: UUID | None, can_watch: bool) -> str 
 
 
 def stream_body(
-    stream: Stream, products: list[StreamProduct], *, viewer_id: UUID | None, can_watch: bool = True
+    stream: Stream,
+    products: list[StreamProduct],
+    *,
+    viewer_id: UUID | None,
+    rights: ViewerRights | None,
+    can_watch: bool = True,
 ) -> dict[str, Any]:
+    """Return a StreamOutput; `rights` are None for guests."""
+    featured = featured_product(products)
     return {
         **card_body(stream, viewer_id=viewer_id, can_watch=can_watch),
         "notifyFollowers": stream.notify_followers,
@@ -181,6 +208,10 @@ def stream_body(
         "recordStream": stream.record_stream,
         "slowModeSeconds": stream.slow_mode_seconds,
         "canWatch": can_watch,
+        "allowedEmoji": settings.STREAM_REACTIONS,
+        "endReason": stream.end_reason or None,
+        "me": {"isModerator": rights.is_moderator, "isMuted": rights.is_muted} if rights else None,
+        "featured": stream_product_body(featured) if featured else None,
         "products": [stream_product_body(stream_product) for stream_product in products],
     }
 

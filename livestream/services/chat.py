@@ -52,7 +52,8 @@ def post_message(
         with limit, transaction.atomic():
             if stream.slow_mode_seconds and not can_moderate:
                 _check_slow_mode(access.lock_stream(stream.pk), actor)
-            saved = _insert_message(stream, actor, message, client_message_id or None)
+            role = _author_role(stream, actor, can_moderate=can_moderate)
+            saved = _insert_message(stream, actor, role, message, client_message_id or None)
             payload = events.publish_chat_message(saved)
             transaction.on_commit(partial(_cache_message, stream_id, saved.seq, payload), robust=True)
     except IntegrityError:
@@ -70,17 +71,27 @@ WITH stream AS (
   UPDATE livestream_stream SET last_chat_seq = last_chat_seq + 1, chat_count = chat_count + 1
   WHERE id = %(stream)s AND status = 'live' RETURNING last_chat_seq
 )
-INSERT INTO livestream_chatmessage (id, stream_id, seq, user_id, message, client_message_id, created_at)
-SELECT %(id)s, %(stream)s, last_chat_seq, %(user)s, %(message)s, %(client)s, %(now)s FROM stream
+INSERT INTO livestream_chatmessage
+  (id, stream_id, seq, user_id, author_role, message, client_message_id, created_at)
+SELECT %(id)s, %(stream)s, last_chat_seq, %(user)s, %(role)s, %(message)s, %(client)s, %(now)s FROM stream
 RETURNING seq
 """
 
 
-def _insert_message(stream: Stream, actor: User, text: str, client_message_id: str | None) -> ChatMessage:
+def _author_role(stream: Stream, actor: User, *, can_moderate: bool) -> ChatMessage.AuthorRole:
+    if actor.pk == stream.seller_id:
+        return ChatMessage.AuthorRole.HOST
+    return ChatMessage.AuthorRole.MODERATOR if can_moderate else ChatMessage.AuthorRole.VIEWER
+
+
+def _insert_message(
+    stream: Stream, actor: User, role: ChatMessage.AuthorRole, text: str, client_message_id: str | None
+) -> ChatMessage:
     """Insert a message with the stream's next seq; raises Conflict when the stream has just ended."""
     message = ChatMessage(
         stream=stream,
         user=actor,
+        author_role=role,
         message=text,
         client_message_id=client_message_id,
         created_at=database_now(),
@@ -92,6 +103,7 @@ def _insert_message(stream: Stream, actor: User, text: str, client_message_id: s
                 "id": message.pk,
                 "stream": stream.pk,
                 "user": actor.pk,
+                "role": role,
                 "message": text,
                 "client": client_message_id,
                 "now": message.created_at,
@@ -206,7 +218,9 @@ def add_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
             params={"limit": settings.STREAM_MODERATORS_MAX},
             code=LivestreamErrorCode.MODERATORS_LIMIT,
         )
-    StreamModerator.objects.get_or_create(stream=stream, user=user)
+    _moderator, is_new = StreamModerator.objects.get_or_create(stream=stream, user=user)
+    if is_new:
+        events.publish_chat_moderator(stream.pk, user.pk, is_moderator=True)
 
 
 @transaction.atomic
@@ -214,7 +228,9 @@ def remove_moderator(*, actor: User, stream_id: UUID, user_id: UUID) -> None:
     """Remove a moderator from the stream. Raises NotFound, Forbidden, Conflict."""
     stream = access.own_stream(actor, stream_id, lock=True)
     states.require_allowed(stream, "moderate")
-    StreamModerator.objects.filter(stream=stream, user=user_id).delete()
+    deleted, _by_model = StreamModerator.objects.filter(stream=stream, user=user_id).delete()
+    if deleted:
+        events.publish_chat_moderator(stream.pk, user_id, is_moderator=False)
 
 
 def remove_blocked_moderators(blocker_id: UUID, blocked_id: UUID) -> None:

@@ -34,6 +34,8 @@ def test_a_message_is_saved_numbered_and_published(
         "userId": str(viewer.pk),
         "username": viewer.username,
         "avatarUrl": None,
+        "isHost": False,
+        "isModerator": False,
         "message": "This is amazing! 🔥",
         "timestamp": jsonlib.isoformat(message.created_at),
     }

@@ -268,5 +268,6 @@ def _detail(user: User | None, stream: Stream) -> dict[str, Any]:
         stream,
         products_in_stream(stream),
         viewer_id=user.pk if user else None,
+        rights=access.viewer_rights(user, stream) if user else None,
         can_watch=access.can_watch(user, stream) and not is_video_withdrawn(stream),
     )
