@@ -1640,6 +1640,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/uploads/videos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to upload a video
+         * @description For sellers, by tus 1.0.0 with the extensions creation, expiration, termination. The header `Location` of the answer is the URL to which the parts are sent. A video has at most 200 MB and 3 minutes; MP4, MOV and WebM are accepted.
+         */
+        post: operations["beginVideoUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/uploads/videos/{video_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a video that you uploaded
+         * @description Its state: uploading, waiting, processing, ready or failed. The event `video:progress` says when it changes.
+         */
+        get: operations["getVideo"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a video that you uploaded
+         * @description In any state, unless a product shows it (409 `video_in_use`).
+         */
+        delete: operations["deleteVideo"];
+        options?: never;
+        head?: never;
+        /**
+         * Send a part of a video
+         * @description `Upload-Offset` is where the last part ended; `HEAD` answers it after an interruption. A part has at most 8 MB: set your tus client's chunk size to that or less, because a part that is interrupted is sent again. After the last part the video is processed.
+         */
+        patch: operations["appendToVideo"];
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -1985,6 +2033,10 @@ export interface components {
             username: string;
             /** Format: uri */
             avatarUrl: string | null;
+            /** @description Whether the stream's host wrote it */
+            isHost: boolean;
+            /** @description Whether its author was a moderator then */
+            isModerator: boolean;
             message: string;
             /** Format: date-time */
             timestamp: string;
@@ -2198,6 +2250,8 @@ export interface components {
             /** Format: date-time */
             endedAt: string;
         };
+        /** @enum {string} */
+        EndReason: "owner" | "staff" | "publisher_gone" | "never_published" | "account_closed";
         EndStats: {
             peakViewers: number;
             uniqueViewers: number;
@@ -3040,6 +3094,10 @@ export interface components {
             username: string;
             /** Format: uri */
             avatarUrl: string | null;
+            /** @description Whether the stream's host wrote it */
+            isHost: boolean;
+            /** @description Whether its author was a moderator then */
+            isModerator: boolean;
             message: string;
             /** Format: date-time */
             timestamp: string;
@@ -3309,6 +3367,14 @@ export interface components {
             slowModeSeconds: number;
             /** @description False if only followers may watch and you don't follow, and once the video was withdrawn */
             canWatch: boolean;
+            /** @description What `stream:reaction` takes */
+            allowedEmoji: string[];
+            /** @description Null until it has ended */
+            endReason: components["schemas"]["EndReason"] | null;
+            /** @description Your rights in the chat; null for guests */
+            me: components["schemas"]["ViewerRights"] | null;
+            /** @description The product shown last; `product:tagged` announces the next */
+            featured: components["schemas"]["StreamProduct"] | null;
             products: components["schemas"]["StreamProduct"][];
         };
         /** @description One page of a list. */
@@ -3451,6 +3517,12 @@ export interface components {
             identifier: string;
             otp_code: string;
         };
+        VideoError: {
+            code: components["schemas"]["VideoFailure"];
+            message: string;
+        };
+        /** @enum {string} */
+        VideoFailure: "unsupported_format" | "unreadable" | "no_picture" | "too_long" | "too_large" | "processing_failed";
         VideoHealth: {
             codec: string;
             /** @description Pixels; null for a codec that isn't supported */
@@ -3469,6 +3541,49 @@ export interface components {
              * @description Seconds; null before two keyframes
              */
             keyframeDistance: number | null;
+        };
+        /** @description A video that you uploaded. */
+        Video: {
+            /** Format: uuid */
+            id: string;
+            status: components["schemas"]["VideoStatus"];
+            /** @description Bytes of the whole file */
+            size: number;
+            /** @description Bytes that have arrived */
+            received: number;
+            /** @description Percent of the processing */
+            progress: number;
+            /**
+             * Format: double
+             * @description Seconds; null until it is ready
+             */
+            duration: number | null;
+            /**
+             * Format: uri
+             * @description Of the HLS playlist; null until it is ready
+             */
+            video_url: string | null;
+            /** Format: uri */
+            thumbnail_url: string | null;
+            /** @description The thumbnail */
+            image: components["schemas"]["Picture"] | null;
+            /** @description Why it is `failed` */
+            error: components["schemas"]["VideoError"] | null;
+            /**
+             * Format: date-time
+             * @description When it is deleted unless it is complete
+             */
+            expires_at: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        /** @enum {string} */
+        VideoStatus: "uploading" | "waiting" | "processing" | "ready" | "failed";
+        ViewerRights: {
+            /** @description Whether you may delete messages and mute viewers, as a moderator, the host or staff */
+            isModerator: boolean;
+            /** @description Whether you may not write */
+            isMuted: boolean;
         };
         HealthWarning: {
             code: components["schemas"]["HealthWarningCode"];
@@ -3742,6 +3857,11 @@ export interface components {
             success: true;
             data: components["schemas"]["UploadedPicture"];
         };
+        VideoResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Video"];
+        };
         PeoplePageResponse: {
             /** @constant */
             success: true;
@@ -3765,7 +3885,7 @@ export interface components {
          * @description What happened, explained in docs/errors.md. Never translated. New codes may be added: treat one that you don't know by its status.
          * @enum {string}
          */
-        ErrorCode: "account_banned" | "account_deleted" | "active_products_limit" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "phone_taken" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "rate_limited" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "transaction_cancelled" | "transaction_completed" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error";
+        ErrorCode: "account_banned" | "account_deleted" | "active_products_limit" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "rate_limited" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "tus_version_unsupported" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch";
         /** @description `error.code` says what happened and never changes; `error.message` is for people. */
         ErrorResponse: {
             /** @constant */
@@ -3821,6 +3941,15 @@ export interface components {
         };
         /** @description The current state does not allow this. */
         Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorResponse"];
+            };
+        };
+        /** @description The request is made for another version of the protocol. */
+        PreconditionFailed: {
             headers: {
                 [name: string]: unknown;
             };
@@ -3923,6 +4052,7 @@ export type Device = components['schemas']['Device'];
 export type DevicePage = components['schemas']['DevicePage'];
 export type DevicePlatform = components['schemas']['DevicePlatform'];
 export type EndedStream = components['schemas']['EndedStream'];
+export type EndReason = components['schemas']['EndReason'];
 export type EndStats = components['schemas']['EndStats'];
 export type Engagement = components['schemas']['Engagement'];
 export type Facets = components['schemas']['Facets'];
@@ -4027,7 +4157,12 @@ export type UnreadMessages = components['schemas']['UnreadMessages'];
 export type UploadedPicture = components['schemas']['UploadedPicture'];
 export type UserIdInput = components['schemas']['UserIdInput'];
 export type VerifyOtpInput = components['schemas']['VerifyOtpInput'];
+export type VideoError = components['schemas']['VideoError'];
+export type VideoFailure = components['schemas']['VideoFailure'];
 export type VideoHealth = components['schemas']['VideoHealth'];
+export type Video = components['schemas']['Video'];
+export type VideoStatus = components['schemas']['VideoStatus'];
+export type ViewerRights = components['schemas']['ViewerRights'];
 export type HealthWarning = components['schemas']['HealthWarning'];
 export type WebPushKey = components['schemas']['WebPushKey'];
 export type WsTicket = components['schemas']['WsTicket'];
@@ -4083,6 +4218,7 @@ export type StreamKeyResponse = components['schemas']['StreamKeyResponse'];
 export type TransactionPageResponse = components['schemas']['TransactionPageResponse'];
 export type TransactionResponse = components['schemas']['TransactionResponse'];
 export type UploadedPictureResponse = components['schemas']['UploadedPictureResponse'];
+export type VideoResponse = components['schemas']['VideoResponse'];
 export type PeoplePageResponse = components['schemas']['PeoplePageResponse'];
 export type ProfileResponse = components['schemas']['ProfileResponse'];
 export type ErrorDetails = components['schemas']['ErrorDetails'];
@@ -4094,6 +4230,7 @@ export type ResponseForbidden = components['responses']['Forbidden'];
 export type ResponseNotFound = components['responses']['NotFound'];
 export type ResponseRequestTimeout = components['responses']['RequestTimeout'];
 export type ResponseConflict = components['responses']['Conflict'];
+export type ResponsePreconditionFailed = components['responses']['PreconditionFailed'];
 export type ResponsePayloadTooLarge = components['responses']['PayloadTooLarge'];
 export type ResponseUnsupportedMediaType = components['responses']['UnsupportedMediaType'];
 export type ResponseIdempotencyMismatch = components['responses']['IdempotencyMismatch'];
@@ -7312,6 +7449,142 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    beginVideoUpload: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+                /** @description `1.0.0` */
+                "Tus-Resumable": string;
+                /** @description Bytes of the whole file */
+                "Upload-Length": number;
+                /** @description `filename` and the name in base64 */
+                "Upload-Metadata"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VideoResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getVideo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VideoResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteVideo: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description `1.0.0` */
+                "Tus-Resumable": string;
+            };
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    appendToVideo: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description `1.0.0` */
+                "Tus-Resumable": string;
+                /** @description Bytes that were received before */
+                "Upload-Offset": number;
+            };
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };

@@ -24,6 +24,7 @@ export const idempotentOperations: readonly string[] = [
   "POST /streams/{stream_id}/products/{product_id}",
   "POST /transactions/{transaction_id}/cancel",
   "POST /uploads/images",
+  "POST /uploads/videos",
   "POST /users/{user_id}/block",
   "POST /users/{user_id}/follow",
   "POST /users/{user_id}/mute"

@@ -10,7 +10,9 @@ export type ChatDeleted = { "streamId": string; "messageId": string; "seq": numb
 
 export type ChatInput = { "stream_id": string; "message": string; "client_message_id"?: string | null };
 
-export type ChatMessage = { "messageId": string; "streamId": string; "seq": number; "userId": string; "username": string; "avatarUrl": string | null; "message": string; "timestamp": string; "clientMessageId"?: string };
+export type ChatMessage = { "messageId": string; "streamId": string; "seq": number; "userId": string; "username": string; "avatarUrl": string | null; "isHost": boolean; "isModerator": boolean; "message": string; "timestamp": string; "clientMessageId"?: string };
+
+export type ChatModerator = { "streamId": string; "isModerator": boolean };
 
 export type ChatMuted = { "streamId": string; "muted": boolean };
 
@@ -34,7 +36,7 @@ export type EditCommand = { "conversation_id": string; "message_id": string; "co
 
 export type Emoji = "❤️" | "🔥" | "👍" | "😂" | "😮" | "👏" | "🎉" | "💎";
 
-export type ErrorCode = "account_banned" | "account_deleted" | "active_products_limit" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "phone_taken" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "rate_limited" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "transaction_cancelled" | "transaction_completed" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error";
+export type ErrorCode = "account_banned" | "account_deleted" | "active_products_limit" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "rate_limited" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "tus_version_unsupported" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch";
 
 export type ErrorDetails = { "code": ErrorCode; "message": string; "details": Record<string, unknown> };
 
@@ -144,7 +146,15 @@ export type TypingInactive = { "conversationId": string; "userId": string; "user
 
 export type UserPresence = { "userId": string; "username": string; "timestamp": string };
 
+export type VideoError = { "code": VideoFailure; "message": string };
+
+export type VideoFailure = "unsupported_format" | "unreadable" | "no_picture" | "too_long" | "too_large" | "processing_failed";
+
 export type VideoHealth = { "codec": string; "width": number | null; "height": number | null; "frameRate": number; "bitrate": number; "keyframeDistance": number | null };
+
+export type VideoProgress = { "videoId": string; "status": VideoStatus; "progress": number; "duration": number | null; "videoUrl": string | null; "thumbnailUrl": string | null; "error": VideoError | null };
+
+export type VideoStatus = "uploading" | "waiting" | "processing" | "ready" | "failed";
 
 export type ViewerCount = { "streamId": string; "viewerCount": number };
 
@@ -240,6 +250,8 @@ export interface Events {
   "chat:settings": ChatRules;
   /** You were muted in this stream (`muted` is true) or unmuted (`muted` is false). */
   "chat:muted": ChatMuted;
+  /** The host made you a moderator of this stream (`isModerator` is true), or no longer one. */
+  "chat:moderator": ChatModerator;
   /** A reaction. Above 20 a second in a room, reactions are combined by emoji: `count` is their number, and `userId` the last person who sent one. */
   "reaction:new": Reaction;
   /** A product was tagged in the video, at `x` and `y` from 0 to 1 from the top left corner. */
@@ -268,6 +280,10 @@ export interface Events {
   "viewer:left": ViewerLeft;
   /** The number of viewers, after each change and every few seconds. */
   "viewer:count": ViewerCount;
+  /** You may no longer see this product and were removed from its room. `reason` is the error code that you would get for joining again: product_not_found. */
+  "product:left": ProductLeft;
+  /** A video that you uploaded is processed further, at most every two seconds, or its `status` has changed. Once it is `ready`, use `videoUrl` for a product. */
+  "video:progress": VideoProgress;
   /** Your offer or counter-offer was created. */
   "offer:created": OfferEvent;
   /** You received an offer or a counter-offer. */
@@ -288,6 +304,4 @@ export interface Events {
   "offer:feed": OfferFeed;
   /** A product was sold. The buyer is not named. */
   "product:sold": ProductSold;
-  /** You may no longer see this product and were removed from its room. `reason` is the error code that you would get for joining again: product_not_found. */
-  "product:left": ProductLeft;
 }

@@ -605,6 +605,28 @@ class SoukLoopApi {
     return UploadedPicture.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
+  /// Begin to upload a video
+  Future<Video> beginVideoUpload({required String tusResumable, required String uploadLength, String? uploadMetadata, String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/uploads/videos', headers: {'Tus-Resumable': tusResumable, 'Upload-Length': uploadLength, if (uploadMetadata != null) 'Upload-Metadata': uploadMetadata}, takesKey: true, idempotencyKey: idempotencyKey);
+    return Video.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Show a video that you uploaded
+  Future<Video> getVideo(String videoId) async {
+    final answer = await _transport.send('GET', '/uploads/videos/${Uri.encodeComponent(videoId)}');
+    return Video.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Send a part of a video
+  Future<void> appendToVideo(String videoId, List<int> bytes, {required String tusResumable, required String uploadOffset}) async {
+    await _transport.send('PATCH', '/uploads/videos/${Uri.encodeComponent(videoId)}', headers: {'Tus-Resumable': tusResumable, 'Upload-Offset': uploadOffset}, bytes: bytes, contentType: 'application/offset+octet-stream');
+  }
+
+  /// Delete a video that you uploaded
+  Future<void> deleteVideo(String videoId, {required String tusResumable}) async {
+    await _transport.send('DELETE', '/uploads/videos/${Uri.encodeComponent(videoId)}', headers: {'Tus-Resumable': tusResumable});
+  }
+
   /// Search people by name and username
   Future<PeoplePage> searchPeople({int? page, int? perPage, required String q}) async {
     final answer = await _transport.send('GET', '/users', query: {'page': page?.toString(), 'per_page': perPage?.toString(), 'q': q});

@@ -21,6 +21,7 @@ const List<String> eventNames = [
   'chat:deleted',
   'chat:settings',
   'chat:muted',
+  'chat:moderator',
   'reaction:new',
   'product:tagged',
   'product:untagged',
@@ -35,6 +36,8 @@ const List<String> eventNames = [
   'viewer:joined',
   'viewer:left',
   'viewer:count',
+  'product:left',
+  'video:progress',
   'offer:created',
   'offer:new',
   'offer:accepted',
@@ -45,7 +48,6 @@ const List<String> eventNames = [
   'offer:cancelled',
   'offer:feed',
   'product:sold',
-  'product:left',
 ];
 
 /// The names of the commands that a client sends.
@@ -194,7 +196,7 @@ class ChatInput {
 }
 
 class ChatMessage {
-  const ChatMessage({required this.messageId, required this.streamId, required this.seq, required this.userId, required this.username, required this.avatarUrl, required this.message, required this.timestamp, this.clientMessageId});
+  const ChatMessage({required this.messageId, required this.streamId, required this.seq, required this.userId, required this.username, required this.avatarUrl, required this.isHost, required this.isModerator, required this.message, required this.timestamp, this.clientMessageId});
 
   final String messageId;
   final String streamId;
@@ -203,6 +205,10 @@ class ChatMessage {
   final String userId;
   final String username;
   final String? avatarUrl;
+  /// Whether the stream's host wrote it
+  final bool isHost;
+  /// Whether its author was a moderator then
+  final bool isModerator;
   final String message;
   final DateTime timestamp;
   final String? clientMessageId;
@@ -214,6 +220,8 @@ class ChatMessage {
         userId: json['userId'] as String,
         username: json['username'] as String,
         avatarUrl: json['avatarUrl'] == null ? null : json['avatarUrl'] as String,
+        isHost: json['isHost'] as bool,
+        isModerator: json['isModerator'] as bool,
         message: json['message'] as String,
         timestamp: DateTime.parse(json['timestamp'] as String),
         clientMessageId: json['clientMessageId'] == null ? null : json['clientMessageId'] as String,
@@ -226,9 +234,28 @@ class ChatMessage {
         'userId': userId,
         'username': username,
         'avatarUrl': avatarUrl,
+        'isHost': isHost,
+        'isModerator': isModerator,
         'message': message,
         'timestamp': timestamp.toUtc().toIso8601String(),
         if (clientMessageId != null) 'clientMessageId': clientMessageId,
+      };
+}
+
+class ChatModerator {
+  const ChatModerator({required this.streamId, required this.isModerator});
+
+  final String streamId;
+  final bool isModerator;
+
+  factory ChatModerator.fromJson(Map<String, Object?> json) => ChatModerator(
+        streamId: json['streamId'] as String,
+        isModerator: json['isModerator'] as bool,
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'isModerator': isModerator,
       };
 }
 
@@ -524,6 +551,7 @@ enum ErrorCode {
   partyUnavailable('party_unavailable'),
   payloadTooLarge('payload_too_large'),
   phoneTaken('phone_taken'),
+  preconditionFailed('precondition_failed'),
   priceLowered('price_lowered'),
   productActive('product_active'),
   productDeleted('product_deleted'),
@@ -557,8 +585,10 @@ enum ErrorCode {
   tooManyClips('too_many_clips'),
   tooManyCommands('too_many_commands'),
   tooManyConnections('too_many_connections'),
+  tooManyVideos('too_many_videos'),
   transactionCancelled('transaction_cancelled'),
   transactionCompleted('transaction_completed'),
+  tusVersionUnsupported('tus_version_unsupported'),
   unavailable('unavailable'),
   unknownEvent('unknown_event'),
   unknownUrl('unknown_url'),
@@ -566,6 +596,9 @@ enum ErrorCode {
   userNotFound('user_not_found'),
   usernameTaken('username_taken'),
   validationError('validation_error'),
+  videoInUse('video_in_use'),
+  videoNotFound('video_not_found'),
+  videoOffsetMismatch('video_offset_mismatch'),
   /// A value that a later version of the server has.
   unknown('');
 
@@ -1807,6 +1840,41 @@ class UserPresence {
       };
 }
 
+class VideoError {
+  const VideoError({required this.code, required this.message});
+
+  final VideoFailure code;
+  final String message;
+
+  factory VideoError.fromJson(Map<String, Object?> json) => VideoError(
+        code: VideoFailure.fromWire(json['code'] as String),
+        message: json['message'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'code': code.wire,
+        'message': message,
+      };
+}
+
+enum VideoFailure {
+  unsupportedFormat('unsupported_format'),
+  unreadable('unreadable'),
+  noPicture('no_picture'),
+  tooLong('too_long'),
+  tooLarge('too_large'),
+  processingFailed('processing_failed'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const VideoFailure(this.wire);
+
+  final String wire;
+
+  static VideoFailure fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
 class VideoHealth {
   const VideoHealth({required this.codec, required this.width, required this.height, required this.frameRate, required this.bitrate, required this.keyframeDistance});
 
@@ -1839,6 +1907,56 @@ class VideoHealth {
         'bitrate': bitrate,
         'keyframeDistance': keyframeDistance,
       };
+}
+
+/// The data of `video:progress`.
+class VideoProgress {
+  const VideoProgress({required this.videoId, required this.status, required this.progress, required this.duration, required this.videoUrl, required this.thumbnailUrl, required this.error});
+
+  final String videoId;
+  final VideoStatus status;
+  final int progress;
+  final double? duration;
+  final String? videoUrl;
+  final String? thumbnailUrl;
+  final VideoError? error;
+
+  factory VideoProgress.fromJson(Map<String, Object?> json) => VideoProgress(
+        videoId: json['videoId'] as String,
+        status: VideoStatus.fromWire(json['status'] as String),
+        progress: (json['progress'] as num).toInt(),
+        duration: json['duration'] == null ? null : (json['duration'] as num).toDouble(),
+        videoUrl: json['videoUrl'] == null ? null : json['videoUrl'] as String,
+        thumbnailUrl: json['thumbnailUrl'] == null ? null : json['thumbnailUrl'] as String,
+        error: json['error'] == null ? null : VideoError.fromJson((json['error'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'videoId': videoId,
+        'status': status.wire,
+        'progress': progress,
+        'duration': duration,
+        'videoUrl': videoUrl,
+        'thumbnailUrl': thumbnailUrl,
+        'error': error?.toJson(),
+      };
+}
+
+enum VideoStatus {
+  uploading('uploading'),
+  waiting('waiting'),
+  processing('processing'),
+  ready('ready'),
+  failed('failed'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const VideoStatus(this.wire);
+
+  final String wire;
+
+  static VideoStatus fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
 class ViewerCount {

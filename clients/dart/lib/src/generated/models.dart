@@ -506,7 +506,7 @@ class ChannelsInput {
 }
 
 class ChatMessage {
-  const ChatMessage({required this.messageId, required this.streamId, required this.seq, required this.userId, required this.username, required this.avatarUrl, required this.message, required this.timestamp, this.clientMessageId});
+  const ChatMessage({required this.messageId, required this.streamId, required this.seq, required this.userId, required this.username, required this.avatarUrl, required this.isHost, required this.isModerator, required this.message, required this.timestamp, this.clientMessageId});
 
   final String messageId;
   final String streamId;
@@ -515,6 +515,10 @@ class ChatMessage {
   final String userId;
   final String username;
   final String? avatarUrl;
+  /// Whether the stream's host wrote it
+  final bool isHost;
+  /// Whether its author was a moderator then
+  final bool isModerator;
   final String message;
   final DateTime timestamp;
   final String? clientMessageId;
@@ -526,6 +530,8 @@ class ChatMessage {
         userId: json['userId'] as String,
         username: json['username'] as String,
         avatarUrl: json['avatarUrl'] == null ? null : json['avatarUrl'] as String,
+        isHost: json['isHost'] as bool,
+        isModerator: json['isModerator'] as bool,
         message: json['message'] as String,
         timestamp: DateTime.parse(json['timestamp'] as String),
         clientMessageId: json['clientMessageId'] == null ? null : json['clientMessageId'] as String,
@@ -538,6 +544,8 @@ class ChatMessage {
         'userId': userId,
         'username': username,
         'avatarUrl': avatarUrl,
+        'isHost': isHost,
+        'isModerator': isModerator,
         'message': message,
         'timestamp': timestamp.toUtc().toIso8601String(),
         if (clientMessageId != null) 'clientMessageId': clientMessageId,
@@ -1232,6 +1240,23 @@ class DeviceResponse {
       };
 }
 
+enum EndReason {
+  owner('owner'),
+  staff('staff'),
+  publisherGone('publisher_gone'),
+  neverPublished('never_published'),
+  accountClosed('account_closed'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const EndReason(this.wire);
+
+  final String wire;
+
+  static EndReason fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
 class EndStats {
   const EndStats({required this.peakViewers, required this.uniqueViewers, required this.totalLikes, required this.chatMessages, required this.averageWatchTime, required this.productsTagged, required this.clicksOnProducts});
 
@@ -1409,6 +1434,7 @@ enum ErrorCode {
   partyUnavailable('party_unavailable'),
   payloadTooLarge('payload_too_large'),
   phoneTaken('phone_taken'),
+  preconditionFailed('precondition_failed'),
   priceLowered('price_lowered'),
   productActive('product_active'),
   productDeleted('product_deleted'),
@@ -1442,8 +1468,10 @@ enum ErrorCode {
   tooManyClips('too_many_clips'),
   tooManyCommands('too_many_commands'),
   tooManyConnections('too_many_connections'),
+  tooManyVideos('too_many_videos'),
   transactionCancelled('transaction_cancelled'),
   transactionCompleted('transaction_completed'),
+  tusVersionUnsupported('tus_version_unsupported'),
   unavailable('unavailable'),
   unknownEvent('unknown_event'),
   unknownUrl('unknown_url'),
@@ -1451,6 +1479,9 @@ enum ErrorCode {
   userNotFound('user_not_found'),
   usernameTaken('username_taken'),
   validationError('validation_error'),
+  videoInUse('video_in_use'),
+  videoNotFound('video_not_found'),
+  videoOffsetMismatch('video_offset_mismatch'),
   /// A value that a later version of the server has.
   unknown('');
 
@@ -2086,7 +2117,7 @@ class ListedPerson {
 
 /// A stream with its settings and products.
 class LiveStream {
-  const LiveStream({required this.streamId, required this.title, required this.description, required this.category, required this.status, required this.audience, required this.estimatedDuration, required this.productCount, required this.viewerCount, required this.peakViewers, required this.totalLikes, required this.chatMessages, required this.seller, required this.hlsUrl, required this.dashUrl, required this.dvrUrl, required this.thumbnailUrl, required this.cover, required this.vodUrl, required this.scheduledAt, required this.createdAt, required this.startedAt, required this.endedAt, required this.notifyFollowers, required this.notifyNeighborhood, required this.enableChat, required this.enableComments, required this.recordStream, required this.slowModeSeconds, required this.canWatch, required this.products});
+  const LiveStream({required this.streamId, required this.title, required this.description, required this.category, required this.status, required this.audience, required this.estimatedDuration, required this.productCount, required this.viewerCount, required this.peakViewers, required this.totalLikes, required this.chatMessages, required this.seller, required this.hlsUrl, required this.dashUrl, required this.dvrUrl, required this.thumbnailUrl, required this.cover, required this.vodUrl, required this.scheduledAt, required this.createdAt, required this.startedAt, required this.endedAt, required this.notifyFollowers, required this.notifyNeighborhood, required this.enableChat, required this.enableComments, required this.recordStream, required this.slowModeSeconds, required this.canWatch, required this.allowedEmoji, required this.endReason, required this.me, required this.featured, required this.products});
 
   final String streamId;
   final String title;
@@ -2127,6 +2158,14 @@ class LiveStream {
   final int slowModeSeconds;
   /// False if only followers may watch and you don't follow, and once the video was withdrawn
   final bool canWatch;
+  /// What `stream:reaction` takes
+  final List<String> allowedEmoji;
+  /// Null until it has ended
+  final EndReason? endReason;
+  /// Your rights in the chat; null for guests
+  final ViewerRights? me;
+  /// The product shown last; `product:tagged` announces the next
+  final StreamProduct? featured;
   final List<StreamProduct> products;
 
   factory LiveStream.fromJson(Map<String, Object?> json) => LiveStream(
@@ -2160,6 +2199,10 @@ class LiveStream {
         recordStream: json['recordStream'] as bool,
         slowModeSeconds: (json['slowModeSeconds'] as num).toInt(),
         canWatch: json['canWatch'] as bool,
+        allowedEmoji: (json['allowedEmoji'] as List).map((each) => each as String).toList(),
+        endReason: json['endReason'] == null ? null : EndReason.fromWire(json['endReason'] as String),
+        me: json['me'] == null ? null : ViewerRights.fromJson((json['me'] as Map).cast<String, Object?>()),
+        featured: json['featured'] == null ? null : StreamProduct.fromJson((json['featured'] as Map).cast<String, Object?>()),
         products: (json['products'] as List).map((each) => StreamProduct.fromJson((each as Map).cast<String, Object?>())).toList(),
       );
 
@@ -2194,6 +2237,10 @@ class LiveStream {
         'recordStream': recordStream,
         'slowModeSeconds': slowModeSeconds,
         'canWatch': canWatch,
+        'allowedEmoji': allowedEmoji,
+        'endReason': endReason?.wire,
+        'me': me?.toJson(),
+        'featured': featured?.toJson(),
         'products': products.map((each) => each.toJson()).toList(),
       };
 }
@@ -4266,7 +4313,7 @@ enum ReplayFailure {
 }
 
 class ReplayMessage {
-  const ReplayMessage({required this.messageId, required this.streamId, required this.seq, required this.userId, required this.username, required this.avatarUrl, required this.message, required this.timestamp, this.clientMessageId, required this.atSeconds});
+  const ReplayMessage({required this.messageId, required this.streamId, required this.seq, required this.userId, required this.username, required this.avatarUrl, required this.isHost, required this.isModerator, required this.message, required this.timestamp, this.clientMessageId, required this.atSeconds});
 
   final String messageId;
   final String streamId;
@@ -4275,6 +4322,10 @@ class ReplayMessage {
   final String userId;
   final String username;
   final String? avatarUrl;
+  /// Whether the stream's host wrote it
+  final bool isHost;
+  /// Whether its author was a moderator then
+  final bool isModerator;
   final String message;
   final DateTime timestamp;
   final String? clientMessageId;
@@ -4288,6 +4339,8 @@ class ReplayMessage {
         userId: json['userId'] as String,
         username: json['username'] as String,
         avatarUrl: json['avatarUrl'] == null ? null : json['avatarUrl'] as String,
+        isHost: json['isHost'] as bool,
+        isModerator: json['isModerator'] as bool,
         message: json['message'] as String,
         timestamp: DateTime.parse(json['timestamp'] as String),
         clientMessageId: json['clientMessageId'] == null ? null : json['clientMessageId'] as String,
@@ -4301,6 +4354,8 @@ class ReplayMessage {
         'userId': userId,
         'username': username,
         'avatarUrl': avatarUrl,
+        'isHost': isHost,
+        'isModerator': isModerator,
         'message': message,
         'timestamp': timestamp.toUtc().toIso8601String(),
         if (clientMessageId != null) 'clientMessageId': clientMessageId,
@@ -5547,6 +5602,97 @@ class VerifyOtpInput {
       };
 }
 
+/// A video that you uploaded.
+class Video {
+  const Video({required this.id, required this.status, required this.size, required this.received, required this.progress, required this.duration, required this.videoUrl, required this.thumbnailUrl, required this.image, required this.error, required this.expiresAt, required this.createdAt});
+
+  final String id;
+  final VideoStatus status;
+  /// Bytes of the whole file
+  final int size;
+  /// Bytes that have arrived
+  final int received;
+  /// Percent of the processing
+  final int progress;
+  /// Seconds; null until it is ready
+  final double? duration;
+  /// Of the HLS playlist; null until it is ready
+  final String? videoUrl;
+  final String? thumbnailUrl;
+  /// The thumbnail
+  final Picture? image;
+  /// Why it is `failed`
+  final VideoError? error;
+  /// When it is deleted unless it is complete
+  final DateTime expiresAt;
+  final DateTime createdAt;
+
+  factory Video.fromJson(Map<String, Object?> json) => Video(
+        id: json['id'] as String,
+        status: VideoStatus.fromWire(json['status'] as String),
+        size: (json['size'] as num).toInt(),
+        received: (json['received'] as num).toInt(),
+        progress: (json['progress'] as num).toInt(),
+        duration: json['duration'] == null ? null : (json['duration'] as num).toDouble(),
+        videoUrl: json['video_url'] == null ? null : json['video_url'] as String,
+        thumbnailUrl: json['thumbnail_url'] == null ? null : json['thumbnail_url'] as String,
+        image: json['image'] == null ? null : Picture.fromJson((json['image'] as Map).cast<String, Object?>()),
+        error: json['error'] == null ? null : VideoError.fromJson((json['error'] as Map).cast<String, Object?>()),
+        expiresAt: DateTime.parse(json['expires_at'] as String),
+        createdAt: DateTime.parse(json['created_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'status': status.wire,
+        'size': size,
+        'received': received,
+        'progress': progress,
+        'duration': duration,
+        'video_url': videoUrl,
+        'thumbnail_url': thumbnailUrl,
+        'image': image?.toJson(),
+        'error': error?.toJson(),
+        'expires_at': expiresAt.toUtc().toIso8601String(),
+        'created_at': createdAt.toUtc().toIso8601String(),
+      };
+}
+
+class VideoError {
+  const VideoError({required this.code, required this.message});
+
+  final VideoFailure code;
+  final String message;
+
+  factory VideoError.fromJson(Map<String, Object?> json) => VideoError(
+        code: VideoFailure.fromWire(json['code'] as String),
+        message: json['message'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'code': code.wire,
+        'message': message,
+      };
+}
+
+enum VideoFailure {
+  unsupportedFormat('unsupported_format'),
+  unreadable('unreadable'),
+  noPicture('no_picture'),
+  tooLong('too_long'),
+  tooLarge('too_large'),
+  processingFailed('processing_failed'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const VideoFailure(this.wire);
+
+  final String wire;
+
+  static VideoFailure fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
 class VideoHealth {
   const VideoHealth({required this.codec, required this.width, required this.height, required this.frameRate, required this.bitrate, required this.keyframeDistance});
 
@@ -5578,6 +5724,59 @@ class VideoHealth {
         'frameRate': frameRate,
         'bitrate': bitrate,
         'keyframeDistance': keyframeDistance,
+      };
+}
+
+class VideoResponse {
+  const VideoResponse({required this.success, required this.data});
+
+  final bool success;
+  final Video data;
+
+  factory VideoResponse.fromJson(Map<String, Object?> json) => VideoResponse(
+        success: json['success'] as bool,
+        data: Video.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+enum VideoStatus {
+  uploading('uploading'),
+  waiting('waiting'),
+  processing('processing'),
+  ready('ready'),
+  failed('failed'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const VideoStatus(this.wire);
+
+  final String wire;
+
+  static VideoStatus fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class ViewerRights {
+  const ViewerRights({required this.isModerator, required this.isMuted});
+
+  /// Whether you may delete messages and mute viewers, as a moderator, the host or staff
+  final bool isModerator;
+  /// Whether you may not write
+  final bool isMuted;
+
+  factory ViewerRights.fromJson(Map<String, Object?> json) => ViewerRights(
+        isModerator: json['isModerator'] as bool,
+        isMuted: json['isMuted'] as bool,
+      );
+
+  Map<String, Object?> toJson() => {
+        'isModerator': isModerator,
+        'isMuted': isMuted,
       };
 }
 
