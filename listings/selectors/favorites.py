@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from listings.selectors.cards import Viewer, card, card_columns, card_row
+from listings.selectors.cards import Viewer, card_columns, card_row, cards
 from listings.selectors.conditions import listed_for
 from soukloop.core.db.reads import Reads, Statement
 from soukloop.core.http.pagination import Page, page_body
@@ -24,4 +24,4 @@ def favorites_of(viewer: Viewer, page: Page) -> Reads[dict[str, Any]]:
         f" OFFSET {page.offset} LIMIT {page.size}",
         [*params, *where.params],
     )
-    return page_body([card(card_row(row)) for row in rows], page, total)
+    return page_body(cards(map(card_row, rows)), page, total)

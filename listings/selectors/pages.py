@@ -15,7 +15,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from listings.queries import ListQuery, Place
-from listings.selectors.cards import CardRow, Viewer, card, card_columns, card_row
+from listings.selectors.cards import CardRow, Viewer, card_columns, card_row, cards
 from listings.selectors.conditions import DISTANCE, Where, ecef
 from soukloop.core.db.reads import Reads, Statement
 from soukloop.core.errors import ValidationFailed
@@ -108,16 +108,16 @@ def ordered_page(
         rows = rows[:size]
         last = rows[-1]
         cursor = encode_cursor(query.sort, bool(last.is_live), last.key, last.card.id)
-    cards = [card(row.card) for row in rows]
-    return card_page_body(cards, query, counted, settings.TOTAL_COUNTED_MAX, cursor)
+    shown = cards(row.card for row in rows)
+    return card_page_body(shown, query, counted, settings.TOTAL_COUNTED_MAX, cursor)
 
 
 def card_page_body(
-    cards: list[dict[str, Any]], query: ListQuery, counted: int, counted_max: int, cursor: str | None
+    items: list[dict[str, Any]], query: ListQuery, counted: int, counted_max: int, cursor: str | None
 ) -> dict[str, Any]:
     """Return a page of cards as clients see it; the total isn't exact above `counted_max`."""
     return {
-        "items": cards,
+        "items": items,
         "page": query.page.number,
         "per_page": query.page.size,
         "total": min(counted, counted_max),

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from listings.models import Product
 from listings.queries import ListQuery
 from listings.selectors import facets
-from listings.selectors.cards import CardRow, Viewer, card, card_columns, card_row
+from listings.selectors.cards import CardRow, Viewer, card_columns, card_row, cards
 from listings.selectors.conditions import Where, listed_for, matching
 from listings.selectors.pages import card_page_body, ordered_page
 from listings.selectors.suggestions import corrected_text, without_dash_runs
@@ -79,7 +79,7 @@ def similar_products(
         " ORDER BY best.score DESC, best.created_at DESC",
         [*params, *column_params],
     )
-    return [card(card_row(row)) for row in rows]
+    return cards(map(card_row, rows))
 
 
 def _search(query: ListQuery, viewer: Viewer | None) -> Reads[dict[str, Any]]:
@@ -156,7 +156,7 @@ def _relevance_page(
         rows = rows[:size]
         last = rows[-1]
         cursor = encode_cursor(query.sort, last.score, last.created_at, last.card.id)
-    page = card_page_body([card(row.card) for row in rows], query, counted, limit, cursor)
+    page = card_page_body(cards(row.card for row in rows), query, counted, limit, cursor)
     return {**page, "facets": facets.facets_body(facet_counts)}
 
 

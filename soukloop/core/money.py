@@ -30,9 +30,12 @@ def split_by_rate(amount: Decimal, rate: Decimal) -> tuple[Decimal, Decimal]:
     return share, amount - share
 
 
-def price_display(amount: Decimal, currency: str) -> str:
-    """Return an amount for people, in the active language: `AED 1,850.00`, in Arabic `1,850.00 د.إ.`."""
-    return _display_template(translation.get_language(), currency).format(f"{amount:,.2f}")
+def price_display(amount: Decimal, currency: str, language: str | None = None) -> str:
+    """Return an amount for people, in the active language: `AED 1,850.00`, in Arabic `1,850.00 د.إ.`.
+
+    `language` is the active one, for lists, which look it up once.
+    """
+    return _display_template(language or translation.get_language(), currency).format(f"{amount:,.2f}")
 
 
 @lru_cache(maxsize=64)
