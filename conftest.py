@@ -20,6 +20,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = [
+    "soukloop.tests.descriptions",
     "soukloop.realtime.testing",
     "soukloop.tests.database",
     "soukloop.tests.jobs",

@@ -39,7 +39,7 @@ DELETED_EXAMPLE = {
     "messageId": _MESSAGE,
     "conversationId": _CONVERSATION,
     "seq": 2,
-    "deletedAt": "2025-10-18T10:07:00.123456Z",
+    "deletedAt": "2025-10-18T10:07:00Z",
 }
 EDITED_EXAMPLE = MESSAGE_EXAMPLE | {
     "content": "Yes! It's available. Shall I send more photos?",

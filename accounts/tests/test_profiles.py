@@ -267,6 +267,21 @@ def test_avatars_of_earlier_versions_get_sizes_once(user: Any, storage: Any) -> 
 # --- The end -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("method", "path"), [("delete", ME), ("post", f"{ME}/delete")])
+def test_an_account_is_deleted_by_delete_or_by_post_with_its_password(method: str, path: str) -> None:
+    user = make_user()
+    client = client_for(user)
+    refused = getattr(client, method)(path, {"password": "Wrong123!@#"})
+    assert (refused.status_code, list(refused.json()["error"]["details"])) == (400, ["password"])
+    user.refresh_from_db()
+    assert user.is_active
+    answer = getattr(client, method)(path, {"password": PASSWORD})
+    assert (answer.status_code, answer.json()["data"]) == (200, {"message": "Account deleted"})
+    user.refresh_from_db()
+    assert not user.is_active
+    assert user.username.startswith("deleted_")
+
+
 def test_a_deleted_account_leaves_an_anonymous_row(
     guest: Any,
     storage: Any,

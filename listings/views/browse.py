@@ -32,14 +32,17 @@ _LIST = [
 ]
 
 
+def _number(minimum: float, maximum: float) -> dict[str, Any]:
+    return {"type": "number", "format": "double", "minimum": minimum, "maximum": maximum}
+
+
 def _place(required: bool) -> list[OpenApiParameter]:
     return [
-        OpenApiParameter("latitude", float, required=required),
-        OpenApiParameter("longitude", float, required=required),
+        OpenApiParameter("latitude", _number(-90, 90), required=required),
+        OpenApiParameter("longitude", _number(-180, 180), required=required),
         OpenApiParameter(
             "radius_km",
-            float,
-            description=f"{settings.COMMUNITY_RADIUS_KM}, at most {settings.COMMUNITY_RADIUS_KM_MAX}",
+            _number(0.01, settings.COMMUNITY_RADIUS_KM_MAX) | {"default": settings.COMMUNITY_RADIUS_KM},
         ),
     ]
 

@@ -13,6 +13,7 @@ from notifications.tests.fake_fcm import FakeFcm
 from notifications.tests.fake_web_push import FakeWebPush, b64
 from notifications.tests.http2_server import make_certificate
 from notifications.tests.smtp_server import SmtpServer
+from soukloop.tests.descriptions import allow_in_tests
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ def test_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Declare the kinds that only tests have."""
     for kind in (PLAIN, REPLACING):
         monkeypatch.setitem(KINDS, kind.name, kind)
+    allow_in_tests("NotificationKind", PLAIN.name, REPLACING.name)
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "soukloop.core.http.openapi_names.name_schemas",
+        "soukloop.core.http.openapi_names.share_enums_with_parameters",
         "soukloop.core.http.openapi_names.name_repeated_operations",
         "soukloop.examples.add_contract_responses",
         "soukloop.core.http.openapi.wrap_in_envelope",

@@ -5,6 +5,7 @@ Answers of other URL configurations, which tests choose with `pytest.mark.urls`,
 """
 
 import copy
+import gzip
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
@@ -14,6 +15,7 @@ import httpx
 import orjson
 import pytest
 from django.conf import settings
+from django.http import HttpResponse
 from django.test.client import AsyncClientHandler, ClientHandler, FakePayload
 from django.urls import Resolver404, resolve
 from jsonschema_rs import Draft202012Validator, ValidationError
@@ -87,6 +89,12 @@ class Description:
             self._validators[key] = Draft202012Validator(root, validate_formats=True)
         return self._validators[key]
 
+    def allow(self, enum: str, *values: str) -> None:
+        allowed = self._document["components"]["schemas"][enum]["enum"]
+        if missing := [value for value in values if value not in allowed]:
+            allowed.extend(missing)
+            self._validators.clear()
+
     def response(self, described: dict[str, Any]) -> dict[str, Any]:
         """Return a response, or the shared one that it refers to."""
         if "$ref" in described:
@@ -140,6 +148,11 @@ class Operation:
                 f"{self.name} accepted a body, and its description has none: {sent[:200]!r}."
                 " Declare `request=…Input` at the view, or refuse the body with `NoInput`."
             )
+
+
+def allow_in_tests(enum: str, *values: str) -> None:
+    """Let a described enum have values that only tests declare."""
+    _description().allow(enum, *values)
 
 
 def close_shapes(schema: Any) -> Any:
@@ -241,7 +254,7 @@ def _checked_call(call: Callable[..., Any]) -> Callable[..., Any]:
                 response.wsgi_request.path,
                 status=response.status_code,
                 headers=response.headers,
-                body=response.content,
+                body=_content(response),
                 sent=sent,
             )
         return response
@@ -258,11 +271,16 @@ def _checked_async_call(call: Callable[..., Any]) -> Callable[..., Any]:
                 response.asgi_request.path,
                 status=response.status_code,
                 headers=response.headers,
-                body=response.content,
+                body=_content(response),
             )
         return response
 
     return checked
+
+
+def _content(response: HttpResponse) -> bytes:
+    is_compressed = response.headers.get("Content-Encoding") == "gzip"
+    return gzip.decompress(response.content) if is_compressed else response.content
 
 
 def _checked_send(send: Callable[..., httpx.Response]) -> Callable[..., httpx.Response]:

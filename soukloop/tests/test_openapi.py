@@ -7,9 +7,11 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
 from soukloop.core.error_codes import all_error_codes
+from soukloop.core.http.openapi import openapi_bytes
 from soukloop.examples import CONTRACT_RESPONSES
 from soukloop.tests.descriptions import Description
 from soukloop.tests.routes import api_routes
@@ -17,6 +19,7 @@ from soukloop.tests.routes import api_routes
 
 @pytest.fixture(scope="module")
 def document() -> Any:
+    openapi_bytes.cache_clear()  # so that warnings of the generation are seen here
     GENERATOR_STATS.reset()
     return Client().get("/openapi.json").json()
 
@@ -34,6 +37,11 @@ def test_document_is_valid_openapi_3_1_and_generated_without_warnings(document: 
     validate_schema(document)
     assert not GENERATOR_STATS._warn_cache
     assert not GENERATOR_STATS._error_cache
+
+
+def test_the_document_is_generated_once_per_process(document: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(SchemaGenerator, "get_schema")
+    assert Client().get("/openapi.json").json() == document
 
 
 def test_each_route_and_method_is_described(document: Any) -> None:

@@ -79,6 +79,7 @@ class PlainTextField(serializers.CharField):
 
 @extend_schema_field(
     {
+        "title": "Location",  # the name of its schema
         "type": "object",
         "properties": {
             "latitude": {"type": "number", "format": "double", "minimum": -90, "maximum": 90},

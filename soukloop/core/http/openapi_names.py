@@ -25,6 +25,23 @@ def name_schemas(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         names[name]: schema for name, schema in schemas.items() if name != "Null"
     }
     _rename_references(result, names)
+    _share_titled_shapes(result["components"]["schemas"])
+    return result
+
+
+def share_enums_with_parameters(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Let parameters that take the values of a named enum refer to it."""
+    enums = {
+        tuple(sorted(schema["enum"])): name
+        for name, schema in result["components"]["schemas"].items()
+        if "enum" in schema
+    }
+    for path in result["paths"].values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", []):
+                values = tuple(sorted(parameter["schema"].get("enum", [])))
+                if values in enums:
+                    parameter["schema"] = {"$ref": _PREFIX + enums[values]}
     return result
 
 
@@ -47,6 +64,24 @@ def _schema_name(name: str) -> str:
     if name in settings.SCHEMA_NAMES:
         return str(settings.SCHEMA_NAMES[name])
     return name.removesuffix("Request").removesuffix("Output")
+
+
+def _share_titled_shapes(schemas: dict[str, Any]) -> None:
+    """Make a schema of each field's shape that has a title: of a `LocationField`, `Location`."""
+    titled: dict[str, Any] = {}
+    for schema in schemas.values():
+        for name, field in schema.get("properties", {}).items():
+            if "title" not in field:
+                continue
+            about = {key: field.pop(key) for key in ("description", "default") if key in field}
+            title, is_nullable = field["title"], "null" in field["type"]
+            titled[title] = {**field, "type": "object"}
+            del titled[title]["title"]
+            reference = {"$ref": _PREFIX + title}
+            schema["properties"][name] = about | (
+                {"oneOf": [reference, {"type": "null"}]} if is_nullable else reference
+            )
+    schemas.update(titled)
 
 
 def _rename_references(part: Any, names: dict[str, str]) -> None:

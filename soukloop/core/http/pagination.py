@@ -17,9 +17,13 @@ from rest_framework.request import Request
 from soukloop.core import jsonlib
 from soukloop.core.errors import ValidationFailed
 
+PAGE_NUMBER_MAX = 1_000_000
 PAGE_PARAMETERS = [
-    OpenApiParameter("page", int, description="From 1"),
-    OpenApiParameter("per_page", int, description=f"{settings.PAGE_SIZE}, at most {settings.PAGE_SIZE_MAX}"),
+    OpenApiParameter("page", {"type": "integer", "minimum": 1, "maximum": PAGE_NUMBER_MAX, "default": 1}),
+    OpenApiParameter(
+        "per_page",
+        {"type": "integer", "minimum": 1, "maximum": settings.PAGE_SIZE_MAX, "default": settings.PAGE_SIZE},
+    ),
 ]
 
 
@@ -46,7 +50,7 @@ class Page:
 def page_of(request: Request) -> Page:
     """Read `page` (from 1) and `per_page` (at most PAGE_SIZE_MAX); raises ValidationFailed."""
     problems: dict[str, list[str]] = {}
-    number = _positive_parameter(request, "page", 1, 1_000_000, problems)
+    number = _positive_parameter(request, "page", 1, PAGE_NUMBER_MAX, problems)
     size = _positive_parameter(request, "per_page", settings.PAGE_SIZE, settings.PAGE_SIZE_MAX, problems)
     if problems:
         raise ValidationFailed(details=problems)
