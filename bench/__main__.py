@@ -15,6 +15,7 @@ BENCHES = {
     "video": "bench.video",
     "encoders": "bench.encoders",
     "push": "bench.push",
+    "screens": "bench.screens",
 }
 COMPARABLE = ("api", "feeds")  # with the server of another checkout
 
