@@ -13,6 +13,7 @@ from rest_framework import serializers
 
 from accounts.serializers.people import OtherUserOutput, other_user_body
 from chat.models import Conversation, Message
+from chat.system_texts import translated_content
 from listings.serializers.products import ProductCardOutput, product_card
 from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.core.http.pagination import PageOutput
@@ -213,7 +214,7 @@ def message_body(message: Message) -> dict[str, Any]:
         "seq": message.seq,
         "sender_id": message.sender_id,
         "message_type": message.message_type,
-        "content": message.shown_content,
+        "content": _content_for_reader(message),
         "image": picture(message.shown_picture),
         "data": message.shown_data,
         "client_message_id": message.client_message_id,
@@ -222,6 +223,12 @@ def message_body(message: Message) -> dict[str, Any]:
         "deleted_at": message.deleted_at,
         "created_at": message.created_at,
     }
+
+
+def _content_for_reader(message: Message) -> str | None:
+    """Return the content; of the platform's messages, which are stored in English, its translation."""
+    content = message.shown_content
+    return translated_content(message.data) or content if content else content
 
 
 def read_body(conversation: Conversation, viewer_id: UUID) -> dict[str, Any]:

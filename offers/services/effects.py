@@ -8,10 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from chat.models import Conversation, Message
 from chat.services import post_message
+from chat.system_texts import declare_system_text, system_text
 from listings.models import Product
 from notifications.kinds import Kind
 from notifications.services.inbox import mark_read_by_key
@@ -21,6 +23,11 @@ from offers import notification_kinds as kinds
 from offers.models import Offer, OfferEvent, Transaction
 
 Reason = Offer.CloseReason
+OFFER_MADE = declare_system_text("offer_made", _("Offer: %(price)s"))
+OFFER_ACCEPTED = declare_system_text("offer_accepted", _("Offer accepted: %(price)s"))
+OFFER_DECLINED = declare_system_text("offer_declined", _("Offer declined: %(price)s"))
+OFFER_WITHDRAWN = declare_system_text("offer_withdrawn", _("Offer withdrawn: %(price)s"))
+SALE_CANCELLED = declare_system_text("sale_cancelled", _("Sale cancelled: %(price)s"))
 _ANSWERS = (Reason.ACCEPTED, Reason.DECLINED)  # by the person to whom the offer was made
 
 
@@ -61,12 +68,14 @@ def open_offer(
         offer=offer, kind=OfferEvent.Kind.CREATED, actor=made_by, created_at=now
     )
     events.publish_offer_event(offer, entry)
+    content, translatable = system_text(OFFER_MADE, amount=price, currency=offer.currency)
     post_message(
         conversation=conversation,
         sender=made_by,
         message_type=Message.Type.OFFER,
-        content=message or f"Offer: {format_amount(offer)}",
+        content=message or content,
         data={
+            **(translatable if not message else {}),
             "offer_id": str(offer.pk),
             "offered_price": str(offer.offered_price),
             "currency": offer.currency,
@@ -134,14 +143,15 @@ def decline_offers(
     )
 
 
-def post_system_message(offer: Offer, sender: User | None, content: str) -> None:
-    """Post a system message about the offer; `sender` is None if a price rule of the seller decided."""
+def post_system_message(offer: Offer, sender: User | None, text: str) -> None:
+    """Post a declared text about the offer; `sender` is None if a price rule of the seller decided."""
+    content, translatable = system_text(text, amount=offer.offered_price, currency=offer.currency)
     post_message(
         conversation=offer.conversation,
         sender=sender,
         message_type=Message.Type.SYSTEM,
         content=content,
-        data={"offer_id": str(offer.pk), "status": offer.status},
+        data={"offer_id": str(offer.pk), "status": offer.status, **translatable},
     )
 
 
@@ -169,7 +179,7 @@ def decline_by_recipient(
     `actor` is None if the seller's minimum price decided. The maker gets the same either way.
     """
     close_offers([offer], status=Offer.Status.DECLINED, reason=reason, actor=actor, now=now)
-    post_system_message(offer, offer.recipient, f"Offer declined: {format_amount(offer)}")
+    post_system_message(offer, offer.recipient, OFFER_DECLINED)
     notify_users(
         offer,
         [offer.made_by],
@@ -205,8 +215,3 @@ def _data(offer: Offer) -> dict[str, str]:
         "product_id": str(offer.product_id),
         "conversation_id": str(offer.conversation_id),
     }
-
-
-def format_amount(offer: Offer) -> str:
-    """Return the offered price with its currency, such as `AED 750.00`."""
-    return f"{offer.currency} {offer.offered_price}"

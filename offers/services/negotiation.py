@@ -136,7 +136,7 @@ def withdraw_offer(*, actor: User, offer_id: UUID) -> Offer:
         offer = access.lock_offer_of(actor, offer_id)
         target = status_after(Action.WITHDRAW, offer, actor, now)
         effects.close_offers([offer], status=target, reason=Reason.WITHDRAWN, actor=actor, now=now)
-        effects.post_system_message(offer, actor, f"Offer withdrawn: {effects.format_amount(offer)}")
+        effects.post_system_message(offer, actor, effects.OFFER_WITHDRAWN)
         effects.notify_of_withdrawal(offer)
         return offer
 

@@ -40,7 +40,7 @@ def conclude_sale(offer: Offer, *, actor: User | None, now: datetime) -> Transac
     events.publish_offer_feed(offer, product, now)
     events.publish_product_sold(product, sale)
 
-    effects.post_system_message(offer, actor, f"Offer accepted: {effects.format_amount(offer)}")
+    effects.post_system_message(offer, actor, effects.OFFER_ACCEPTED)
     recipients = [user for user in (offer.buyer, offer.seller) if user != actor]
     effects.notify_users(
         offer,
@@ -76,7 +76,7 @@ def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -
         )
         if sale.product.sold_at is not None:
             put_back_on_sale(product=sale.product)
-        effects.post_system_message(offer, actor, f"Sale cancelled: {effects.format_amount(offer)}")
+        effects.post_system_message(offer, actor, effects.SALE_CANCELLED)
         other = sale.seller if actor.pk == sale.buyer_id else sale.buyer
         effects.notify_users(
             offer,

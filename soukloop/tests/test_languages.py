@@ -16,10 +16,12 @@ from accounts.services import otp
 from accounts.services.passwords import check_new_password
 from accounts.tests.factories import client_for, make_user
 from accounts.tokens import access_token_for
+from chat.models import Message
 from listings.models import Category
 from listings.tests.factories import make_product
 from notifications.kinds import KINDS
 from notifications.services.notify import notify
+from offers.tests.factories import make_sale
 from soukloop.core.error_codes import all_error_codes
 from soukloop.core.errors import Conflict, RateLimited, ValidationFailed, duration_words
 from soukloop.core.fast_reads.application import FastReads
@@ -356,3 +358,18 @@ def test_notifications_are_listed_in_the_language_of_the_answer() -> None:
     for header, word in (("", "عرضك"), ("en", "offer"), ("ar", "عرضك")):
         answer = client_for(user).get("/api/v1/notifications", headers={"Accept-Language": header})
         assert word in answer.json()["data"]["items"][0]["title"]
+
+
+@pytest.mark.django_db
+def test_messages_of_the_platform_are_in_the_language_of_each_reader() -> None:
+    sale = make_sale(make_product(price=Decimal("1850.00")), price="1750.00")
+    path = f"/api/v1/conversations/{sale.offer.conversation_id}/messages"
+    for person, header, content in (
+        (sale.buyer, "en", "Offer accepted: AED 1,750.00"),
+        (sale.seller, "ar", "قُبل العرض: 1,750.00 د.إ."),
+    ):
+        answer = client_for(person).get(path, headers={"Accept-Language": header})
+        last = answer.json()["data"]["items"][-1]
+        assert (last["message_type"], last["content"]) == ("system", content)
+        assert last["data"]["text"] == "offer_accepted"
+    assert Message.objects.filter(message_type="system").get().content == "Offer accepted: AED 1750.00"
