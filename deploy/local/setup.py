@@ -34,6 +34,7 @@ PACKAGES = {
     "postgresql-postgis": "/usr/share/postgresql/*/extension/postgis.control",
     "redis-server": "redis-server",
     "prometheus": "promtool",
+    "curl": "curl",
     "chromium": "chromium",
 }
 # pip's settings for its registry, and the variables by which uv takes them: it reads none of pip's files.
@@ -77,7 +78,7 @@ def missing(named: Mapping[str, str], *, development: bool) -> list[str]:
 
     unneeded = {"postgresql", "postgresql-postgis"} if "DATABASE_URL" in named else set()
     unneeded |= {"redis-server"} if "REDIS_URL" in named else set()
-    unneeded |= set() if development else {"prometheus", "chromium"}
+    unneeded |= set() if development else {"prometheus", "chromium", "curl"}
     # Ubuntu has it as a snap only; the test of pushes in a browser is skipped there.
     unneeded |= set() if platform.freedesktop_os_release().get("ID") == "debian" else {"chromium"}
     venv = [] if importlib.util.find_spec("ensurepip") else [f"python3.{sys.version_info.minor}-venv"]

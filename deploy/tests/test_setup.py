@@ -96,7 +96,7 @@ def test_what_a_command_does_not_need_is_not_installed(monkeypatch: pytest.Monke
     monkeypatch.setattr(Path, "glob", lambda path, pattern: iter(()))
     named = {"DATABASE_URL": "postgis://theirs", "REDIS_URL": "redis://theirs"}
     unneeded = {"postgresql", "postgresql-postgis", "redis-server"}
-    unneeded |= {"prometheus", "chromium"}
+    unneeded |= {"prometheus", "chromium", "curl"}
 
     assert set(setup.missing({}, development=True)) >= set(setup.PACKAGES)
     assert set(setup.PACKAGES) - set(setup.missing(named, development=False)) == unneeded

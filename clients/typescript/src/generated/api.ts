@@ -2481,12 +2481,7 @@ export interface components {
             avatar_url: string | null;
             avatar: components["schemas"]["Picture"] | null;
             neighborhood: string;
-            location: {
-                /** Format: double */
-                latitude: number;
-                /** Format: double */
-                longitude: number;
-            } | null;
+            location: components["schemas"]["Location"] | null;
             /** @description Email or phone confirmed with a code */
             is_verified: boolean;
             /** @description Identity checked by staff */
@@ -2847,12 +2842,7 @@ export interface components {
             category?: string;
             condition?: components["schemas"]["Condition"];
             feed_type?: components["schemas"]["FeedType"];
-            location?: {
-                /** Format: double */
-                latitude: number;
-                /** Format: double */
-                longitude: number;
-            } | null;
+            location?: components["schemas"]["Location"] | null;
             neighborhood?: string;
             image_urls?: string[];
             video_url?: string | null;
@@ -2894,12 +2884,7 @@ export interface components {
             category: string;
             condition: components["schemas"]["Condition"];
             feed_type: components["schemas"]["FeedType"];
-            location?: {
-                /** Format: double */
-                latitude: number;
-                /** Format: double */
-                longitude: number;
-            } | null;
+            location?: components["schemas"]["Location"] | null;
             neighborhood?: string;
             image_urls?: string[];
             video_url?: string | null;
@@ -2973,12 +2958,7 @@ export interface components {
             sold_at: string | null;
             /** Format: date-time */
             updated_at: string;
-            location?: {
-                /** Format: double */
-                latitude: number;
-                /** Format: double */
-                longitude: number;
-            } | null;
+            location?: components["schemas"]["Location"] | null;
             /** Format: double */
             min_offer_price?: number | null;
             /** Format: double */
@@ -3012,12 +2992,7 @@ export interface components {
             role?: components["schemas"]["Role"];
             neighborhood?: string;
             /** @description Only you can see it */
-            location?: {
-                /** Format: double */
-                latitude: number;
-                /** Format: double */
-                longitude: number;
-            } | null;
+            location?: components["schemas"]["Location"] | null;
             /** @description Required for a new email or phone */
             current_password?: string;
         };
@@ -3597,6 +3572,12 @@ export interface components {
             ticket: string;
             expires_in: number;
         };
+        Location: {
+            /** Format: double */
+            latitude: number;
+            /** Format: double */
+            longitude: number;
+        };
         BlockedPageResponse: {
             /** @constant */
             success: true;
@@ -4166,6 +4147,7 @@ export type ViewerRights = components['schemas']['ViewerRights'];
 export type HealthWarning = components['schemas']['HealthWarning'];
 export type WebPushKey = components['schemas']['WebPushKey'];
 export type WsTicket = components['schemas']['WsTicket'];
+export type Location = components['schemas']['Location'];
 export type BlockedPageResponse = components['schemas']['BlockedPageResponse'];
 export type LoginResponse = components['schemas']['LoginResponse'];
 export type ConfirmationResponse = components['schemas']['ConfirmationResponse'];
@@ -4241,9 +4223,7 @@ export interface operations {
     listBlockedPeople: {
         parameters: {
             query?: {
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
             };
             header?: never;
@@ -4564,9 +4544,7 @@ export interface operations {
     listMutedPeople: {
         parameters: {
             query?: {
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
             };
             header?: never;
@@ -4882,9 +4860,7 @@ export interface operations {
                 archived?: boolean | null;
                 /** @description An answer's `next_cursor`, in place of `page` */
                 cursor?: string;
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
                 /** @description Only conversations about this product */
                 product_id?: string;
@@ -5286,9 +5262,7 @@ export interface operations {
     listDevices: {
         parameters: {
             query?: {
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
             };
             header?: never;
@@ -5408,9 +5382,7 @@ export interface operations {
     listFavorites: {
         parameters: {
             query?: {
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
             };
             header?: never;
@@ -5443,11 +5415,8 @@ export interface operations {
                 cursor?: string;
                 latitude: number;
                 longitude: number;
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
-                /** @description 5, at most 100 */
                 radius_km?: number;
                 sort?: "nearest" | "price_high" | "price_low" | "recent";
             };
@@ -5479,9 +5448,7 @@ export interface operations {
                 category?: string;
                 /** @description An answer's `next_cursor`, in place of `page`, with the other parameters as they were */
                 cursor?: string;
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
                 sort?: "popular" | "price_high" | "price_low" | "recent";
             };
@@ -5541,9 +5508,7 @@ export interface operations {
             query?: {
                 /** @description An answer's `next_cursor`, in place of `page` */
                 cursor?: string;
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
                 /** @description Only unread notifications */
                 unread?: boolean;
@@ -5739,12 +5704,10 @@ export interface operations {
             query?: {
                 /** @description Made by you, or made to you */
                 direction?: "made" | "received";
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
                 product_id?: string;
-                status?: "pending" | "accepted" | "declined" | "countered" | "withdrawn" | "expired" | "cancelled";
+                status?: components["schemas"]["OfferStatus"];
             };
             header?: never;
             path?: never;
@@ -6352,21 +6315,18 @@ export interface operations {
             query?: {
                 /** @description A category's slug */
                 category?: string;
-                condition?: "fair" | "good" | "like_new" | "new";
+                condition?: components["schemas"]["Condition"];
                 /** @description An answer's `next_cursor`, in place of `page`, with the other parameters as they were */
                 cursor?: string;
-                feed_type?: "community" | "discover";
+                feed_type?: components["schemas"]["FeedType"];
                 latitude?: number;
                 longitude?: number;
                 max_price?: number;
                 min_price?: number;
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
                 /** @description At most 200 characters */
                 q?: string;
-                /** @description 5, at most 100 */
                 radius_km?: number;
                 sort?: "nearest" | "price_high" | "price_low" | "recent" | "relevance";
             };
@@ -6423,12 +6383,10 @@ export interface operations {
                 category?: string;
                 /** @description Only your own, with cancelled ones */
                 mine?: boolean;
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
                 seller_id?: string;
-                status?: "scheduled" | "live" | "ended" | "cancelled";
+                status?: components["schemas"]["StreamStatus"];
             };
             header?: never;
             path?: never;
@@ -7254,9 +7212,7 @@ export interface operations {
         parameters: {
             query?: {
                 category?: string;
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
             };
             header?: never;
@@ -7283,14 +7239,12 @@ export interface operations {
     listTransactions: {
         parameters: {
             query?: {
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
                 product_id?: string;
                 /** @description Your side of the transaction */
-                role?: "buyer" | "seller";
-                status?: "pending" | "cancelled" | "completed";
+                role?: components["schemas"]["Role"];
+                status?: components["schemas"]["TransactionStatus"];
             };
             header?: never;
             path?: never;
@@ -7592,9 +7546,7 @@ export interface operations {
     searchPeople: {
         parameters: {
             query: {
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
                 /** @description Words of a name or username, or how they begin, in English or Arabic */
                 q: string;
@@ -7772,9 +7724,7 @@ export interface operations {
     listFollowers: {
         parameters: {
             query?: {
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
             };
             header?: never;
@@ -7804,9 +7754,7 @@ export interface operations {
     listFollowing: {
         parameters: {
             query?: {
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
             };
             header?: never;
@@ -7898,9 +7846,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
-                /** @description From 1 */
                 page?: number;
-                /** @description 20, at most 100 */
                 per_page?: number;
                 /** @description For other sellers, only `active` */
                 status?: "active" | "inactive" | "reserved" | "sold";

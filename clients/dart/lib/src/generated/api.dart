@@ -302,7 +302,7 @@ class SoukLoopApi {
   }
 
   /// List your offers, newest first
-  Future<OfferPage> listOffers({ListOffersDirection? direction, int? page, int? perPage, String? productId, ListOffersStatus? status}) async {
+  Future<OfferPage> listOffers({ListOffersDirection? direction, int? page, int? perPage, String? productId, OfferStatus? status}) async {
     final answer = await _transport.send('GET', '/offers', query: {'direction': direction?.wire, 'page': page?.toString(), 'per_page': perPage?.toString(), 'product_id': productId, 'status': status?.wire});
     return OfferPage.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
@@ -409,7 +409,7 @@ class SoukLoopApi {
   }
 
   /// Search by words, in Arabic and English, with facets
-  Future<SearchPage> searchProducts({String? category, SearchProductsCondition? condition, String? cursor, FeedType? feedType, double? latitude, double? longitude, double? maxPrice, double? minPrice, int? page, int? perPage, String? q, double? radiusKm, SearchProductsSort? sort}) async {
+  Future<SearchPage> searchProducts({String? category, Condition? condition, String? cursor, FeedType? feedType, double? latitude, double? longitude, double? maxPrice, double? minPrice, int? page, int? perPage, String? q, double? radiusKm, SearchProductsSort? sort}) async {
     final answer = await _transport.send('GET', '/search', query: {'category': category, 'condition': condition?.wire, 'cursor': cursor, 'feed_type': feedType?.wire, 'latitude': latitude?.toString(), 'longitude': longitude?.toString(), 'max_price': maxPrice?.toString(), 'min_price': minPrice?.toString(), 'page': page?.toString(), 'per_page': perPage?.toString(), 'q': q, 'radius_km': radiusKm?.toString(), 'sort': sort?.wire});
     return SearchPage.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
@@ -421,7 +421,7 @@ class SoukLoopApi {
   }
 
   /// List streams
-  Future<StreamPage> listStreams({String? category, bool? mine, int? page, int? perPage, String? sellerId, ListStreamsStatus? status}) async {
+  Future<StreamPage> listStreams({String? category, bool? mine, int? page, int? perPage, String? sellerId, StreamStatus? status}) async {
     final answer = await _transport.send('GET', '/streams', query: {'category': category, 'mine': mine?.toString(), 'page': page?.toString(), 'per_page': perPage?.toString(), 'seller_id': sellerId, 'status': status?.wire});
     return StreamPage.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
@@ -576,7 +576,7 @@ class SoukLoopApi {
   }
 
   /// List your transactions, newest first
-  Future<TransactionPage> listTransactions({int? page, int? perPage, String? productId, ListTransactionsRole? role, ListTransactionsStatus? status}) async {
+  Future<TransactionPage> listTransactions({int? page, int? perPage, String? productId, Role? role, TransactionStatus? status}) async {
     final answer = await _transport.send('GET', '/transactions', query: {'page': page?.toString(), 'per_page': perPage?.toString(), 'product_id': productId, 'role': role?.wire, 'status': status?.wire});
     return TransactionPage.fromJson((answer['data'] as Map).cast<String, Object?>());
   }

@@ -19,7 +19,7 @@ class Account {
   final String? avatarUrl;
   final Picture? avatar;
   final String neighborhood;
-  final AccountLocation? location;
+  final Location? location;
   /// Email or phone confirmed with a code
   final bool isVerified;
   /// Identity checked by staff
@@ -43,7 +43,7 @@ class Account {
         avatarUrl: json['avatar_url'] == null ? null : json['avatar_url'] as String,
         avatar: json['avatar'] == null ? null : Picture.fromJson((json['avatar'] as Map).cast<String, Object?>()),
         neighborhood: json['neighborhood'] as String,
-        location: json['location'] == null ? null : AccountLocation.fromJson((json['location'] as Map).cast<String, Object?>()),
+        location: json['location'] == null ? null : Location.fromJson((json['location'] as Map).cast<String, Object?>()),
         isVerified: json['is_verified'] as bool,
         hasVerifiedBadge: json['has_verified_badge'] as bool,
         isActive: json['is_active'] as bool,
@@ -73,23 +73,6 @@ class Account {
         'last_login_at': lastLoginAt?.toUtc().toIso8601String(),
         'created_at': createdAt.toUtc().toIso8601String(),
         'updated_at': updatedAt.toUtc().toIso8601String(),
-      };
-}
-
-class AccountLocation {
-  const AccountLocation({required this.latitude, required this.longitude});
-
-  final double latitude;
-  final double longitude;
-
-  factory AccountLocation.fromJson(Map<String, Object?> json) => AccountLocation(
-        latitude: (json['latitude'] as num).toDouble(),
-        longitude: (json['longitude'] as num).toDouble(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'latitude': latitude,
-        'longitude': longitude,
       };
 }
 
@@ -1995,25 +1978,6 @@ enum ListOffersDirection {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
-enum ListOffersStatus {
-  pending('pending'),
-  accepted('accepted'),
-  declined('declined'),
-  countered('countered'),
-  withdrawn('withdrawn'),
-  expired('expired'),
-  cancelled('cancelled'),
-  /// A value that a later version of the server has.
-  unknown('');
-
-  const ListOffersStatus(this.wire);
-
-  final String wire;
-
-  static ListOffersStatus fromWire(String wire) =>
-      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
-}
-
 enum ListProductsOfSellerStatus {
   active('active'),
   inactive('inactive'),
@@ -2027,51 +1991,6 @@ enum ListProductsOfSellerStatus {
   final String wire;
 
   static ListProductsOfSellerStatus fromWire(String wire) =>
-      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
-}
-
-enum ListStreamsStatus {
-  scheduled('scheduled'),
-  live('live'),
-  ended('ended'),
-  cancelled('cancelled'),
-  /// A value that a later version of the server has.
-  unknown('');
-
-  const ListStreamsStatus(this.wire);
-
-  final String wire;
-
-  static ListStreamsStatus fromWire(String wire) =>
-      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
-}
-
-enum ListTransactionsRole {
-  buyer('buyer'),
-  seller('seller'),
-  /// A value that a later version of the server has.
-  unknown('');
-
-  const ListTransactionsRole(this.wire);
-
-  final String wire;
-
-  static ListTransactionsRole fromWire(String wire) =>
-      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
-}
-
-enum ListTransactionsStatus {
-  pending('pending'),
-  cancelled('cancelled'),
-  completed('completed'),
-  /// A value that a later version of the server has.
-  unknown('');
-
-  const ListTransactionsStatus(this.wire);
-
-  final String wire;
-
-  static ListTransactionsStatus fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
@@ -2259,6 +2178,23 @@ class LiveStreamResponse {
   Map<String, Object?> toJson() => {
         'success': success,
         'data': data.toJson(),
+      };
+}
+
+class Location {
+  const Location({required this.latitude, required this.longitude});
+
+  final double latitude;
+  final double longitude;
+
+  factory Location.fromJson(Map<String, Object?> json) => Location(
+        latitude: (json['latitude'] as num).toDouble(),
+        longitude: (json['longitude'] as num).toDouble(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'latitude': latitude,
+        'longitude': longitude,
       };
 }
 
@@ -3402,7 +3338,7 @@ class Product {
   final bool isAvailable;
   final DateTime? soldAt;
   final DateTime updatedAt;
-  final AccountLocation? location;
+  final Location? location;
   final double? minOfferPrice;
   final double? autoAcceptPrice;
   final String? hiddenReason;
@@ -3444,7 +3380,7 @@ class Product {
         isAvailable: json['is_available'] as bool,
         soldAt: json['sold_at'] == null ? null : DateTime.parse(json['sold_at'] as String),
         updatedAt: DateTime.parse(json['updated_at'] as String),
-        location: json['location'] == null ? null : AccountLocation.fromJson((json['location'] as Map).cast<String, Object?>()),
+        location: json['location'] == null ? null : Location.fromJson((json['location'] as Map).cast<String, Object?>()),
         minOfferPrice: json['min_offer_price'] == null ? null : (json['min_offer_price'] as num).toDouble(),
         autoAcceptPrice: json['auto_accept_price'] == null ? null : (json['auto_accept_price'] as num).toDouble(),
         hiddenReason: json['hidden_reason'] == null ? null : json['hidden_reason'] as String,
@@ -3610,7 +3546,7 @@ class ProductChangesInput {
   final String? category;
   final Condition? condition;
   final FeedType? feedType;
-  final AccountLocation? location;
+  final Location? location;
   final String? neighborhood;
   final List<String>? imageUrls;
   final String? videoUrl;
@@ -3633,7 +3569,7 @@ class ProductChangesInput {
         category: json['category'] == null ? null : json['category'] as String,
         condition: json['condition'] == null ? null : Condition.fromWire(json['condition'] as String),
         feedType: json['feed_type'] == null ? null : FeedType.fromWire(json['feed_type'] as String),
-        location: json['location'] == null ? null : AccountLocation.fromJson((json['location'] as Map).cast<String, Object?>()),
+        location: json['location'] == null ? null : Location.fromJson((json['location'] as Map).cast<String, Object?>()),
         neighborhood: json['neighborhood'] == null ? null : json['neighborhood'] as String,
         imageUrls: json['image_urls'] == null ? null : (json['image_urls'] as List).map((each) => each as String).toList(),
         videoUrl: json['video_url'] == null ? null : json['video_url'] as String,
@@ -3745,7 +3681,7 @@ class ProductInput {
   final String category;
   final Condition condition;
   final FeedType feedType;
-  final AccountLocation? location;
+  final Location? location;
   final String? neighborhood;
   final List<String>? imageUrls;
   final String? videoUrl;
@@ -3768,7 +3704,7 @@ class ProductInput {
         category: json['category'] as String,
         condition: Condition.fromWire(json['condition'] as String),
         feedType: FeedType.fromWire(json['feed_type'] as String),
-        location: json['location'] == null ? null : AccountLocation.fromJson((json['location'] as Map).cast<String, Object?>()),
+        location: json['location'] == null ? null : Location.fromJson((json['location'] as Map).cast<String, Object?>()),
         neighborhood: json['neighborhood'] == null ? null : json['neighborhood'] as String,
         imageUrls: json['image_urls'] == null ? null : (json['image_urls'] as List).map((each) => each as String).toList(),
         videoUrl: json['video_url'] == null ? null : json['video_url'] as String,
@@ -4024,7 +3960,7 @@ class ProfileInput {
   final Role? role;
   final String? neighborhood;
   /// Only you can see it
-  final ProfileInputLocation? location;
+  final Location? location;
   /// Required for a new email or phone
   final String? currentPassword;
 
@@ -4040,7 +3976,7 @@ class ProfileInput {
         bio: json['bio'] == null ? null : json['bio'] as String,
         role: json['role'] == null ? null : Role.fromWire(json['role'] as String),
         neighborhood: json['neighborhood'] == null ? null : json['neighborhood'] as String,
-        location: json['location'] == null ? null : ProfileInputLocation.fromJson((json['location'] as Map).cast<String, Object?>()),
+        location: json['location'] == null ? null : Location.fromJson((json['location'] as Map).cast<String, Object?>()),
         currentPassword: json['current_password'] == null ? null : json['current_password'] as String,
       );
 
@@ -4056,24 +3992,6 @@ class ProfileInput {
         if (neighborhood != null) 'neighborhood': neighborhood,
         if (location != null) 'location': location?.toJson(),
         if (currentPassword != null) 'current_password': currentPassword,
-      };
-}
-
-/// Only you can see it
-class ProfileInputLocation {
-  const ProfileInputLocation({required this.latitude, required this.longitude});
-
-  final double latitude;
-  final double longitude;
-
-  factory ProfileInputLocation.fromJson(Map<String, Object?> json) => ProfileInputLocation(
-        latitude: (json['latitude'] as num).toDouble(),
-        longitude: (json['longitude'] as num).toDouble(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'latitude': latitude,
-        'longitude': longitude,
       };
 }
 
@@ -4540,22 +4458,6 @@ class SearchPageResponse {
         'success': success,
         'data': data.toJson(),
       };
-}
-
-enum SearchProductsCondition {
-  fair('fair'),
-  good('good'),
-  likeNew('like_new'),
-  newValue('new'),
-  /// A value that a later version of the server has.
-  unknown('');
-
-  const SearchProductsCondition(this.wire);
-
-  final String wire;
-
-  static SearchProductsCondition fromWire(String wire) =>
-      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
 enum SearchProductsSort {
