@@ -140,7 +140,7 @@ class Video(TusView):
         summary="Show a video that you uploaded",
         description="Its state: uploading, waiting, processing, ready or failed. The event `video:progress`"
         " says when it changes.",
-        responses=VideoOutput,
+        responses={200: VideoOutput} | refusals(412),
     )
     def get(self, request: Request, video_id: UUID) -> Response:
         return Response(video_body(own_video(current_user(request), video_id)))
