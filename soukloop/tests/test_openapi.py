@@ -1,5 +1,6 @@
 """`/openapi.json` describes every route, and the documentation pages load no external assets."""
 
+import json
 import re
 from typing import Any
 
@@ -64,6 +65,19 @@ def test_each_operation_has_a_summary_a_tag_and_responses_of_success_and_its_own
         assert {"429", "503"} <= set(operation["responses"]), name
         assert "default" not in operation["responses"], name
         assert any(status.startswith("2") for status in operation["responses"]), name
+
+
+def test_references_lead_to_what_is_there_and_all_of_it_is_used(document: Any) -> None:
+    text = json.dumps(document)
+    used = set(re.findall(r'"#/components/(\w+/\w+)"', text))
+    there = {f"{kind}/{name}" for kind in ("schemas", "responses") for name in document["components"][kind]}
+    assert used == there
+
+
+def test_each_path_declares_its_parameters(document: Any) -> None:
+    for name, operation in operations(document):
+        declared = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+        assert declared == set(re.findall(r"{(\w+)}", name)), name
 
 
 def test_each_tag_is_explained_and_used(document: Any) -> None:

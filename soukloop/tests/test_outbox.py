@@ -40,7 +40,7 @@ class Scene:
             self.events = ["message:new", "notification:new"]
         elif kind == "offer":
             product = make_product(seller=self.reader)
-            self.request = ("/offers", {"product_id": str(product.pk), "offered_price": "700.00"})
+            self.request = ("/offers", {"product_id": str(product.pk), "offered_price": 700.00})
             self.events = ["offer:new", "message:new", "notification:new"]
         else:
             stream = make_live_stream()
