@@ -14,11 +14,14 @@ from django.utils import translation
 from accounts.models import OtpChallenge, User
 from accounts.services import otp
 from accounts.services.passwords import check_new_password
-from accounts.tests.factories import client_for, make_user
+from accounts.tests.factories import client_for, make_seller, make_user
 from accounts.tokens import access_token_for
 from chat.models import Message
 from listings.models import Category
 from listings.tests.factories import make_product
+from livestream.selectors.broadcasts import BroadcastState
+from livestream.serializers.health import health_body, silence_body
+from livestream.tests.factories import make_live_stream
 from notifications.kinds import KINDS
 from notifications.services.notify import notify
 from offers.tests.factories import make_sale
@@ -26,6 +29,7 @@ from soukloop.core.error_codes import all_error_codes
 from soukloop.core.errors import Conflict, RateLimited, ValidationFailed, duration_words
 from soukloop.core.fast_reads.application import FastReads
 from soukloop.core.fast_reads.routes import collect_routes
+from soukloop.core.http.body_limit import BodyLimit
 from soukloop.core.http.envelope import error_body
 from soukloop.core.http.languages import requested_language
 from soukloop.tests.shapes import shapes_of_requests
@@ -373,3 +377,26 @@ def test_messages_of_the_platform_are_in_the_language_of_each_reader() -> None:
         assert (last["message_type"], last["content"]) == ("system", content)
         assert last["data"]["text"] == "offer_accepted"
     assert Message.objects.filter(message_type="system").get().content == "Offer accepted: AED 1750.00"
+
+
+def test_a_body_that_is_too_large_is_refused_in_the_language_of_the_request() -> None:
+    headers = [(b"content-length", b"999999999"), (b"expect", b"100-continue"), (b"accept-language", b"ar")]
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/auth/login", "headers": headers}
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(BodyLimit(None)(scope, None, send))  # type: ignore[arg-type]
+    assert json.loads(sent[1]["body"])["error"]["message"] == "محتوى الطلب كبير جدًا."
+    assert (b"content-language", b"ar") in sent[0]["headers"]
+
+
+@pytest.mark.django_db
+def test_a_measurement_that_is_kept_in_redis_is_shown_in_the_language_of_each_request() -> None:
+    stream = make_live_stream(seller=make_seller(language="ar"))
+    broadcast = BroadcastState(has_encoder=True, has_picture=False, reconnect_by=None, refusal="")
+    with translation.override("ar"):
+        kept = silence_body()
+    shown = health_body(stream, broadcast, kept, is_silent=False)
+    assert shown["warnings"][0]["message"].startswith("Nothing arrives.")

@@ -18,6 +18,7 @@ from soukloop.core import jsonlib
 from soukloop.core.errors import DomainError, HeadersTooLarge, RateLimited, RequestTimeout, Unavailable
 from soukloop.core.http.connections import RETRY_SECONDS, open_connections
 from soukloop.core.http.envelope import error_body
+from soukloop.core.http.languages import DEFAULT_LANGUAGE
 from soukloop.core.metrics import CONNECTIONS_REFUSED
 
 logger = logging.getLogger(__name__)
@@ -131,6 +132,7 @@ class HttpProtocol(HttpToolsProtocol):
         lines = [
             f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
             "Content-Type: application/json",
+            f"Content-Language: {DEFAULT_LANGUAGE}",
             f"Content-Length: {len(body)}",
             "Connection: close",
         ]

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from accounts.services.logins import log_out_everywhere
 from soukloop.realtime.members import close_reason
+from soukloop.realtime.publisher import publisher
 from soukloop.realtime.testing.servers import ServerProcess
 
 BYTES = {"en": "Frames must be text.", "ar": "يجب أن تكون الإطارات نصية."}
@@ -38,6 +40,21 @@ def test_a_refusal_has_the_language_of_the_handshake(server: ServerProcess, bare
     client = bare_client(server, "no token", headers={"Accept-Language": "ar"})
     assert client.expect("error")["message"] == "رمز الدخول غير صالح."
     assert client.wait_closed()[0] == 4401
+
+
+def test_the_end_of_a_login_is_explained_in_the_language_of_the_account(
+    uvicorn: ServerProcess, bare_client: Any, sio_client: Any, buyer: User, token: str
+) -> None:
+    User.objects.filter(pk=buyer.pk).update(language="ar")
+    clients = [bare_client(uvicorn, token), sio_client(uvicorn, token).wait_connected()]
+    for client in clients:
+        client.expect("connected")
+    log_out_everywhere(actor=User.objects.get(pk=buyer.pk))
+    publisher.flush()
+    reason = "تم تسجيل خروجك من جميع الأجهزة. سجّل الدخول مرة أخرى."
+    for client in clients:
+        assert client.expect("error") == {"code": "session_ended", "message": reason, "details": {}}
+    assert clients[0].wait_closed() == (4401, reason)
 
 
 def test_a_reason_in_arabic_fits_into_a_close_frame() -> None:
