@@ -206,6 +206,12 @@ def no_longer_allowed(stream_id: UUID, viewer_ids: Iterable[UUID]) -> dict[UUID,
         }
 
 
+def refusal_of_guests(stream_id: UUID) -> str | None:
+    """Return why guests may no longer watch a stream, or None: a code as in `no_longer_allowed`."""
+    audience = Stream.objects.filter(pk=stream_id).values_list("audience", flat=True).first()
+    return None if audience == Stream.Audience.EVERYONE else "followers_only"
+
+
 def watchable_stream(user: User | None, stream_id: UUID | str) -> Stream:
     """Return a stream that this person may watch; raises the errors of `stream_access`.
 

@@ -32,17 +32,22 @@ class ReactionTotalOutput(serializers.Serializer[None]):
     ack=STREAM_JOINED.output,
     example=_EXAMPLE | {"after_seq": 400},
     ack_example=STREAM_JOINED.example,
+    for_guests=True,
 )
 def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
-    """Join a live stream. To catch up after a lost connection, send your last `seq` as `after_seq`."""
+    """Join a live stream. To catch up after a lost connection, send your last `seq` as `after_seq`.
+
+    Guests join streams for everyone. They get its events, but not who joins and leaves.
+    """
     stream_id: UUID = data["stream_id"]
-    stream = viewers.join_stream(actor=session.user, stream_id=stream_id, connection_id=session.connection_id)
-    if stream.seller_id == session.user_id:
+    actor = session.user_or_none
+    stream = viewers.join_stream(actor=actor, stream_id=stream_id, connection_id=session.connection_id)
+    if stream.seller_id == session.user_id_or_none:
         session.state.setdefault(_HOSTED_ROOMS, set()).add(stream_room(stream_id))
     try:
         session.join(stream_room(stream_id))
         # Again, because nobody in the room was told of a change between the first check and the joining.
-        viewers.check_may_join(session.user, stream_id)
+        viewers.check_may_join(actor, stream_id)
     except Exception:
         _leave(session, stream_room(stream_id))
         raise
@@ -63,7 +68,7 @@ def join(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     return joined
 
 
-@command("stream:leave", input=StreamIdInput, example=_EXAMPLE)
+@command("stream:leave", input=StreamIdInput, example=_EXAMPLE, for_guests=True)
 def leave(session: Session, data: dict[str, Any]) -> None:
     """Leave a stream."""
     session.leave(stream_room(data["stream_id"]))
@@ -117,7 +122,9 @@ def on_stream_left(session: Session, room: str) -> None:
         hosted.discard(room)
         return
     viewers.leave_stream(
-        stream_id=STREAM_ROOMS.row_id(room), user_id=session.user_id, connection_id=session.connection_id
+        stream_id=STREAM_ROOMS.row_id(room),
+        user_id=session.user_id_or_none,
+        connection_id=session.connection_id,
     )
 
 
@@ -129,7 +136,9 @@ def on_stream_heartbeat(members: dict[str, list[Session]]) -> None:
     }
     viewers.refresh_viewers(
         {
-            STREAM_ROOMS.row_id(room): [(session.user_id, session.connection_id) for session in sessions]
+            STREAM_ROOMS.row_id(room): [
+                (session.user_id_or_none, session.connection_id) for session in sessions
+            ]
             for room, sessions in viewer_sessions.items()
         }
     )
@@ -138,10 +147,17 @@ def on_stream_heartbeat(members: dict[str, list[Session]]) -> None:
 
 
 def _remove_disallowed(room: str, sessions: list[Session]) -> None:
-    """Remove viewers who were blocked or stopped following while Redis couldn't deliver the removal."""
+    """Remove viewers who were blocked or stopped following while Redis couldn't deliver the removal.
+
+    And guests of a stream that is no longer for everyone.
+    """
     stream_id = STREAM_ROOMS.row_id(room)
-    reasons = access.no_longer_allowed(stream_id, [session.user_id for session in sessions])
+    user_ids = [session.user_id for session in sessions if not session.is_guest]
+    reasons = access.no_longer_allowed(stream_id, user_ids)
+    has_guests = len(user_ids) < len(sessions)
+    refusal_of_guests = access.refusal_of_guests(stream_id) if has_guests else None
     for session in sessions:
-        if session.user_id in reasons and room in session.rooms:
+        reason = refusal_of_guests if session.is_guest else reasons.get(session.user_id)
+        if reason is not None and room in session.rooms:
             session.leave(room)
-            session.emit(STREAM_LEFT.name, {"streamId": stream_id, "reason": reasons[session.user_id]})
+            session.emit(STREAM_LEFT.name, {"streamId": stream_id, "reason": reason})

@@ -40,7 +40,7 @@ for i = 2, #ARGV do
   local user = string.sub(ARGV[i], 1, 36)
   if redis.call('ZADD', KEYS[1], now, ARGV[i]) == 1 then
     if redis.call('HINCRBY', KEYS[2], user, 1) == 1 then joined[#joined + 1] = ARGV[i] end
-    redis.call('SADD', KEYS[3], user)
+    if string.sub(user, 1, 6) ~= 'guest-' then redis.call('SADD', KEYS[3], user) end
   end
 end
 redis.call('SET', KEYS[4], now, 'NX')
@@ -119,15 +119,19 @@ class LiveViewers:
     is_warming_up: bool = False
 
 
-def viewer_key(user_id: UUID | str, connection_id: str) -> str:
-    """Return a viewer's connection as `user:connection`, the form in which Redis stores it."""
-    return f"{user_id}:{connection_id}"
+def viewer_key(user_id: UUID | str | None, connection_id: str) -> str:
+    """Return a viewer's connection as `user:connection`, the form in which Redis stores it.
+
+    Each connection of a guest, whose `user_id` is None, is a viewer of its own. It has a name as long as a
+    user's id, which is not counted among the unique viewers.
+    """
+    return f"{user_id or f'guest-{connection_id[:30]:-<30}'}:{connection_id}"
 
 
-def split_viewer_key(key: str) -> tuple[UUID, str]:
-    """Return the user id and the connection id of a `viewer_key`."""
-    user_id, _, connection_id = key.partition(":")
-    return UUID(user_id), connection_id
+def split_viewer_key(key: str) -> tuple[UUID | None, str]:
+    """Return the user id, None for a guest, and the connection id of a `viewer_key`."""
+    viewer, _, connection_id = key.partition(":")
+    return None if viewer.startswith("guest-") else UUID(viewer), connection_id
 
 
 def record_heartbeat(stream_id: UUID | str, viewer_keys: Iterable[str]) -> LiveViewers:

@@ -92,7 +92,8 @@ def _declare(name: str, doc: str, example: dict[str, Any]) -> EventSpec:
 def _declare_for_watchers(
     name: str, doc: str, output: type[serializers.Serializer[None]], example: dict[str, Any]
 ) -> EventSpec:
-    return declare_event(EventSpec(name, doc, output, example | _AT, rooms=("product", "stream")))
+    rooms = ("product", "stream")
+    return declare_event(EventSpec(name, doc, output, example | _AT, rooms=rooms, for_guests=True))
 
 
 CREATED = _declare("offer:created", "Your offer or counter-offer was created.", OFFER_EXAMPLE)

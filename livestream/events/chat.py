@@ -66,6 +66,7 @@ CHAT_MESSAGE = declare_event(
             "timestamp": "2025-10-18T10:12:31Z",
         },
         rooms=("stream",),
+        for_guests=True,
     )
 )
 CHAT_DELETED = declare_event(
@@ -79,6 +80,7 @@ CHAT_DELETED = declare_event(
             "seq": 456,
         },
         rooms=("stream",),
+        for_guests=True,
     )
 )
 CHAT_SETTINGS = declare_event(
@@ -88,6 +90,7 @@ CHAT_SETTINGS = declare_event(
         output=ChatRulesOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "enableChat": True, "slowModeSeconds": 10},
         rooms=("stream",),
+        for_guests=True,
     )
 )
 CHAT_MUTED = declare_event(
@@ -116,6 +119,7 @@ REACTION_NEW = declare_event(
         output=ReactionOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "emoji": "❤️", "userId": EXAMPLE_USER_ID, "count": 1},
         rooms=("stream",),
+        for_guests=True,
         ephemeral=True,
         merge=Merge(per_second=20, combine=_combine_by_emoji),
     )

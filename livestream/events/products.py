@@ -55,6 +55,7 @@ PRODUCT_TAGGED = declare_event(
             "timestampSeconds": 120,
         },
         rooms=("stream",),
+        for_guests=True,
     )
 )
 PRODUCT_UNTAGGED = declare_event(
@@ -64,6 +65,7 @@ PRODUCT_UNTAGGED = declare_event(
         output=ProductUntaggedOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "productId": EXAMPLE_PRODUCT_ID, "reason": "removed"},
         rooms=("stream",),
+        for_guests=True,
     )
 )
 

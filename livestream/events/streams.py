@@ -86,6 +86,7 @@ STREAM_ENDED = declare_event(
             "vodUrl": "https://video.soukloop.com/vods/stream_abc123.m3u8",
         },
         rooms=("stream", "user"),
+        for_guests=True,
     )
 )
 STREAM_INTERRUPTED = declare_event(
@@ -95,6 +96,7 @@ STREAM_INTERRUPTED = declare_event(
         output=StreamInterruptedOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "reconnectBy": "2025-10-18T10:21:00Z"},
         rooms=("stream",),
+        for_guests=True,
     )
 )
 STREAM_RESUMED = declare_event(
@@ -104,6 +106,7 @@ STREAM_RESUMED = declare_event(
         output=StreamResumedOutput,
         example={"streamId": EXAMPLE_STREAM_ID},
         rooms=("stream",),
+        for_guests=True,
     )
 )
 STREAM_HEALTH = declare_event(
@@ -144,6 +147,7 @@ REPLAY_READY = declare_event(
             "vodUrl": "https://video.soukloop.com/vods/stream_abc123.m3u8",
         },
         rooms=("stream", "user"),
+        for_guests=True,
     )
 )
 

@@ -69,6 +69,7 @@ STREAM_JOINED = declare_event(
             "reconnectBy": None,
         },
         rooms=(),
+        for_guests=True,
     )
 )
 STREAM_LEFT = declare_event(
@@ -79,6 +80,7 @@ STREAM_LEFT = declare_event(
         output=StreamLeftOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "reason": "followers_only"},
         rooms=(),
+        for_guests=True,
     )
 )
 
@@ -116,6 +118,7 @@ VIEWER_COUNT = declare_event(
         output=ViewerCountOutput,
         example={"streamId": EXAMPLE_STREAM_ID, "viewerCount": 235},
         rooms=("stream",),
+        for_guests=True,
         ephemeral=True,
         merge=Merge(per_second=4, combine=_keep_newest),
     )

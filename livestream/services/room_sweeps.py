@@ -93,7 +93,7 @@ def _disconnected_viewers(stream_id: UUID) -> dict[str, float]:
     heartbeats = live_counts.last_heartbeats(stream_id)
     oldest_allowed = live_counts.server_time() - settings.STREAM_VIEWER_TTL.total_seconds()
     user_ids = {key: live_counts.split_viewer_key(key)[0] for key in heartbeats}
-    connected = presence.connected_among(set(user_ids.values()))
+    connected = presence.connected_among({user_id for user_id in user_ids.values() if user_id is not None})
     return {
         key: at for key, at in heartbeats.items() if at < oldest_allowed or user_ids[key] not in connected
     }

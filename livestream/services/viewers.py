@@ -18,13 +18,14 @@ from soukloop.core.db.clock import database_now
 ANNOUNCED_CHURN_MAX = 10
 
 
-def join_stream(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
+def join_stream(*, actor: User | None, stream_id: UUID, connection_id: str) -> Stream:
     """Open a viewer's session (contract 4.4); joining again changes nothing.
 
-    The host isn't counted as a viewer. Raises NotFound, Forbidden (`followers_only`), Conflict.
+    The host isn't counted as a viewer. A guest, without `actor`, is counted and has no session. Raises
+    NotFound, Forbidden (`followers_only`), Conflict, and NotAuthenticated for what guests may not watch.
     """
     stream = check_may_join(actor, stream_id)
-    if stream.seller_id == actor.pk:
+    if actor is not None and stream.seller_id == actor.pk:
         return stream
     count = _join_batched(stream.pk, Join(actor, connection_id))
     if count is not None:
@@ -32,7 +33,7 @@ def join_stream(*, actor: User, stream_id: UUID, connection_id: str) -> Stream:
     return stream
 
 
-def check_may_join(actor: User, stream_id: UUID) -> Stream:
+def check_may_join(actor: User | None, stream_id: UUID) -> Stream:
     """Return a stream that this person may join now; raises the errors of `join_stream`."""
     stream = access.watchable_stream(actor, stream_id)
     states.require_allowed(stream, "join")
@@ -41,23 +42,23 @@ def check_may_join(actor: User, stream_id: UUID) -> Stream:
 
 @dataclass(frozen=True)
 class Join:
-    viewer: User
+    viewer: User | None  # None: a guest
     connection_id: str
 
     @property
     def viewer_key(self) -> str:
-        return live_counts.viewer_key(self.viewer.pk, self.connection_id)
+        return live_counts.viewer_key(self.viewer.pk if self.viewer else None, self.connection_id)
 
 
 def _record_joins(stream_id: UUID, joins: list[Join]) -> list[int | None]:
     """Record and publish a batch of joins; return for each of them the number of viewers."""
-    _open_sessions(stream_id, joins)
+    _open_sessions(stream_id, [(join.viewer, join.connection_id) for join in joins if join.viewer])
     live = reliable_count(
         stream_id, live_counts.record_heartbeat(stream_id, [join.viewer_key for join in joins])
     )
     if live.count is not None and live.churn_per_second <= ANNOUNCED_CHURN_MAX:
         for join in joins:
-            if join.viewer_key in live.changed:
+            if join.viewer and join.viewer_key in live.changed:
                 events.publish_viewer_joined(stream_id, join.viewer.pk, join.viewer.username, live.count)
     _publish_count(stream_id, live)
     return [live.count] * len(joins)
@@ -67,10 +68,12 @@ def _record_joins(stream_id: UUID, joins: list[Join]) -> list[int | None]:
 _join_batched = ThreadBatcher(_record_joins)
 
 
-def _open_sessions(stream_id: UUID, joins: list[Join]) -> None:
-    """Insert the sessions that aren't open yet."""
+def _open_sessions(stream_id: UUID, viewers: list[tuple[User, str]]) -> None:
+    """Insert the sessions of these people's connections that aren't open yet."""
+    if not viewers:
+        return
     columns = zip(
-        *[(join.viewer.pk, join.connection_id, join.viewer.neighborhood) for join in joins], strict=True
+        *[(viewer.pk, connection_id, viewer.neighborhood) for viewer, connection_id in viewers], strict=True
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -81,17 +84,18 @@ def _open_sessions(stream_id: UUID, joins: list[Join]) -> None:
         )
 
 
-def leave_stream(*, stream_id: UUID, user_id: UUID, connection_id: str) -> None:
-    """Close the session of a connection that left the stream or was lost."""
+def leave_stream(*, stream_id: UUID, user_id: UUID | None, connection_id: str) -> None:
+    """Close the session of a connection that left the stream or was lost; a guest, without id, has none."""
     now = database_now()
     closed = ViewerSession.objects.filter(stream=stream_id, connection_id=connection_id, left_at=None).update(
         left_at=viewers.not_before_joining(now), last_seen_at=now
     )
     live = live_counts.remove_viewers(stream_id, [live_counts.viewer_key(user_id, connection_id)])
-    if not closed:
+    if user_id is not None and not closed:
         return
     live = reliable_count(stream_id, live)
-    if live.count is not None and live.changed and live.churn_per_second <= ANNOUNCED_CHURN_MAX:
+    is_calm = live.churn_per_second <= ANNOUNCED_CHURN_MAX
+    if user_id is not None and live.count is not None and live.changed and is_calm:
         events.publish_viewer_left(stream_id, user_id, live.count)
     _publish_count(stream_id, live)
 
@@ -110,8 +114,8 @@ def remove_unfollowed_viewer(follower_id: UUID, followed_id: UUID) -> None:
         events.remove_viewer(stream.pk, follower_id, reason="followers_only")
 
 
-def refresh_viewers(connections: Mapping[UUID, Iterable[tuple[UUID, str]]]) -> None:
-    """Record that the connections of each stream, as (user id, connection id), are alive."""
+def refresh_viewers(connections: Mapping[UUID, Iterable[tuple[UUID | None, str]]]) -> None:
+    """Record that the connections of each stream, as (user id or None, connection id), are alive."""
     for stream_id, viewer_connections in connections.items():
         live_counts.record_heartbeat(
             stream_id, [live_counts.viewer_key(*connection) for connection in viewer_connections]

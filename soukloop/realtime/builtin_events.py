@@ -9,8 +9,9 @@ _USER_ID = "6f1c2d1e-8d0b-4a52-9f0c-0a6f3a2b7c11"
 
 
 class ConnectedOutput(serializers.Serializer[None]):
-    userId = serializers.UUIDField()
-    username = serializers.CharField()
+    userId = serializers.UUIDField(allow_null=True, help_text="Null for a guest")
+    username = serializers.CharField(allow_null=True, help_text="Null for a guest")
+    guest = serializers.BooleanField(help_text="Whether the handshake had no token")
     connectionId = serializers.CharField()
     serverTime = serializers.DateTimeField()
 
@@ -49,10 +50,12 @@ CONNECTED = declare_event(
         {
             "userId": "0d3ab0a5-5c07-4b6d-9d56-0b8a0a3c6a01",
             "username": "testbuyer",
+            "guest": False,
             "connectionId": "c4b1f2a97d8e4c0f9a7f6f0e2d1c3b5a",
             "serverTime": "2025-10-18T10:00:00Z",
         },
         rooms=(),
+        for_guests=True,
     )
 )
 ERROR = declare_event(
@@ -68,6 +71,7 @@ ERROR = declare_event(
             "details": {"event": "unknown:command"},
         },
         rooms=(),
+        for_guests=True,
     )
 )
 RESYNC = declare_event(
@@ -78,6 +82,7 @@ RESYNC = declare_event(
         ResyncOutput,
         {"room": f"user.{_USER_ID}"},
         rooms=ANY_ROOM,
+        for_guests=True,
     )
 )
 SERVER_SHUTDOWN = declare_event(
@@ -88,6 +93,7 @@ SERVER_SHUTDOWN = declare_event(
         ServerShutdownOutput,
         {"reconnectAfterMs": 12400},
         rooms=(),
+        for_guests=True,
     )
 )
 USER_ONLINE = declare_event(

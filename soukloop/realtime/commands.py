@@ -24,6 +24,7 @@ class Command:
     rate_scope: str | None
     example: dict[str, Any]
     ack_example: dict[str, Any] | None
+    for_guests: bool = False
 
     @cached_property
     def _validator(self) -> Serializer[Any]:
@@ -64,18 +65,20 @@ def command(
     example: dict[str, Any],
     ack_example: dict[str, Any] | None = None,
     rate_scope: str | None = None,
+    for_guests: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a function `(session, data) -> dict | None` to run the command.
 
     It runs on a thread with its own database connection, so it calls services as a view does. `data` is
     validated by `input`. The result is the `data` of the acknowledgement, as `ack` describes it; errors
     become the same error bodies as over REST. The docstring is the command's description in docs/events.md.
+    Only a command `for_guests` runs for who isn't logged in; its `session` may have no user.
     """
 
     def register(handler: Handler) -> Handler:
         if name in COMMANDS:
             raise ValueError(f"The command {name} is declared twice")
-        COMMANDS[name] = Command(name, input, ack, handler, rate_scope, example, ack_example)
+        COMMANDS[name] = Command(name, input, ack, handler, rate_scope, example, ack_example, for_guests)
         return handler
 
     return register

@@ -18,7 +18,7 @@ from soukloop.realtime import lifecycle
 from soukloop.realtime.dispatch import dispatch, error_for, execute
 from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.frames import WireFormat
-from soukloop.realtime.handshake import check_origin, handshake_language, identify_user, query_value
+from soukloop.realtime.handshake import check_origin, handshake_language, identify, query_value
 from soukloop.realtime.members import AsgiSink, Member, Sink, close_reason
 from soukloop.realtime.uvicorn_protocol import EXTENSION
 
@@ -61,8 +61,8 @@ class SocketConsumer(AsyncConsumer):
         try:
             check_origin(headers)
             await lifecycle.start()
-            user = await identify_user(headers, self.scope["query_string"])
-            self.member = await lifecycle.connect(user, self.sink())
+            visitor = await identify(self.scope)
+            self.member = await lifecycle.connect(visitor, self.sink())
         except DomainError as error:
             await self.refuse(error)
             return

@@ -15,7 +15,14 @@ from django.utils.translation import gettext_lazy as _
 
 from soukloop.core import tracing
 from soukloop.core.error_reports import report_error
-from soukloop.core.errors import BadRequest, DomainError, ServerError, Unavailable, ValidationFailed
+from soukloop.core.errors import (
+    BadRequest,
+    DomainError,
+    NotAuthenticated,
+    ServerError,
+    Unavailable,
+    ValidationFailed,
+)
 from soukloop.core.http.envelope import domain_error, error_body
 from soukloop.core.http.requests import request_id
 from soukloop.core.redis.action_limits import count_action
@@ -26,7 +33,7 @@ from soukloop.realtime.events import EVENTS
 from soukloop.realtime.hub import Hub, hub
 from soukloop.realtime.members import Member
 from soukloop.realtime.rooms import kind_of
-from soukloop.realtime.sessions import Session
+from soukloop.realtime.sessions import Guest, Session
 
 logger = logging.getLogger("soukloop.socket")
 
@@ -51,7 +58,7 @@ async def dispatch(member: Member, event: Any, data: Any) -> Ack:
 
 def error_for(member: Member, error: DomainError) -> dict[str, Any]:
     """Return `{"success": false, "error"}` in the language of a connection."""
-    with translation.override(member.session.socket_user.language):
+    with translation.override(member.session.visitor.language):
         return error_body(error)
 
 
@@ -98,7 +105,7 @@ def _execute(session: Session, event: Any, data: Any) -> dict[str, Any]:
     # As a request has: for the log, and for the jobs and events that the command causes.
     token = request_id.set(uuid.uuid4().hex)
     try:
-        language = session.socket_user.language
+        language = session.visitor.language
         with translation.override(language), tracing.span(f"command {name}", kind="server") as span:
             if span is not None:
                 tracing.describe(span, **{"souk.request_id": request_id.get()})
@@ -116,7 +123,12 @@ def _execute_limited(session: Session, event: Any, data: Any) -> dict[str, Any]:
     try:
         command = COMMANDS.get(event) if isinstance(event, str) else None
         scope = command.rate_scope if command else None
-        action = count_action(scope, request_scope="socket_command", user_id=session.user_id)
+        action = count_action(
+            scope,
+            request_scope="socket_command",
+            user_id=session.user_id_or_none,
+            ip=session.visitor.address if isinstance(session.visitor, Guest) else "",
+        )
         return _run_handler(session, command, event, data)
     except Exception as exc:
         error = domain_error(exc)
@@ -124,12 +136,16 @@ def _execute_limited(session: Session, event: Any, data: Any) -> dict[str, Any]:
             logger.exception("command %s failed", event)
             report_error(exc, command=event if event in COMMANDS else "unknown")
             error = ServerError()
+        if session.is_guest and isinstance(error, NotAuthenticated):
+            error = NotAuthenticated(error.message, code=RealtimeErrorCode.UNAUTHORIZED)
         if action is not None:
             action.refused(error.status)
         raise error from exc
 
 
 def _run_handler(session: Session, command: Command | None, event: Any, data: Any) -> dict[str, Any]:
+    if session.is_guest and not (command and command.for_guests):
+        raise NotAuthenticated
     if command is None:
         name = event[:NAME_MAX] if isinstance(event, str) else event
         raise BadRequest(_("Unknown command."), code=RealtimeErrorCode.UNKNOWN_EVENT, details={"event": name})

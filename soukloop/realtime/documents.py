@@ -38,6 +38,8 @@ def _command_section(command: Command) -> str:
     if command.rate_scope:
         limit, seconds = limit_of(command.rate_scope)
         lines.append(f"Limit: {limit} in {seconds} s.\n")
+    if command.for_guests:
+        lines.append("Guests may send it.\n")
     lines += _field_table(socket_schemas().inputs[command.name], is_input=True)
     lines.append(_json({"event": command.name, "id": 7, "data": command.example}))
     lines += ["Acknowledgement:\n", _json(ack_example(command))]
@@ -53,6 +55,8 @@ def _event_section(event: EventSpec) -> str:
         "",
         f"To: {receivers or 'the connection it concerns'}.",
     ]
+    if event.for_guests:
+        lines.append("Guests get it too.")
     if event.merge is not None:
         lines.append(f"Merged if a room receives more than {event.merge.per_second} a second.")
     if event.ephemeral:

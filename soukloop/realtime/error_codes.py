@@ -8,6 +8,7 @@ class RealtimeErrorCode(ErrorCode):
 
     FLOODING = "flooding"
     CREDENTIALS_MISSING = "credentials_missing"
+    UNAUTHORIZED = "unauthorized"
     UNKNOWN_EVENT = "unknown_event"
     BAD_FRAME = "bad_frame"
     TOO_MANY_COMMANDS = "too_many_commands"

@@ -31,7 +31,9 @@ class EventSpec:
     """An event: its name, its description for docs/events.md, the shape of its data, an example, its rooms.
 
     `rooms` are names of declared room kinds, or ANY_ROOM. `ephemeral` events, which are of no use a minute
-    later (typing, reactions, counts), are the first to be dropped for a client that reads too slowly.
+    later (typing, reactions, counts), are the first to be dropped for a client that reads too slowly. Who
+    isn't logged in gets the events `for_guests` alone: what people do for everybody to see, and not, for
+    example, who is watching.
     """
 
     name: str
@@ -41,6 +43,7 @@ class EventSpec:
     rooms: tuple[str, ...] = ("user",)
     ephemeral: bool = False
     merge: Merge | None = None
+    for_guests: bool = False
 
 
 ANY_ROOM = ("*",)

@@ -4,6 +4,7 @@ import struct
 from enum import IntEnum
 
 from soukloop.core import jsonlib
+from soukloop.realtime.events import EVENTS
 
 # Socket.IO over Engine.IO: message (4), event (2), then `["name",data]`.
 _SOCKETIO_PREFIX = b"42"
@@ -27,6 +28,11 @@ class Frame:
         self.is_ephemeral = is_ephemeral
         self._texts: list[bytes | None] = [None, None]
         self._raw: list[bytes | None] = [None, None]
+
+    @property
+    def is_for_guests(self) -> bool:
+        """Return whether guests get it: an event that says so, or an acknowledgement, which has no name."""
+        return not self.event or (self.event in EVENTS and EVENTS[self.event].for_guests)
 
     @classmethod
     def from_text(cls, text: bytes) -> "Frame":
@@ -58,11 +64,19 @@ class Frame:
 class Batch:
     """Events sent together to the same members: one write for each member instead of many."""
 
-    __slots__ = ("_raw", "frames")
+    __slots__ = ("_for_guests", "_raw", "frames")
 
     def __init__(self, frames: list[Frame]) -> None:
         self.frames = frames
         self._raw: list[bytes | None] = [None, None]
+        self._for_guests: Batch | None = None
+
+    def for_guests(self) -> "Batch":
+        """Return what guests get of these events; made once for all guests."""
+        if self._for_guests is None:
+            shown = [frame for frame in self.frames if frame.is_for_guests]
+            self._for_guests = self if len(shown) == len(self.frames) else Batch(shown)
+        return self._for_guests
 
     def raw(self, wire: WireFormat) -> bytes:
         raw = self._raw[wire]

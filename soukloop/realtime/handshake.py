@@ -1,6 +1,7 @@
 """The handshake of a connection, on either transport: checking its origin and identifying its user."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,32 +13,35 @@ from soukloop.core.batching import AsyncBatcher
 from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import Forbidden, NotAuthenticated, ServerError
 from soukloop.core.http.envelope import domain_error
-from soukloop.core.http.languages import requested_language
+from soukloop.core.http.languages import DEFAULT_LANGUAGE, requested_language
 from soukloop.core.http.origins import is_trusted_origin
-from soukloop.core.http.requests import bearer_token
+from soukloop.core.http.requests import bearer_token, forwarded_ip
+from soukloop.core.redis.action_limits import count_action
 from soukloop.realtime.dispatch import run_in_thread
 from soukloop.realtime.error_codes import RealtimeErrorCode
-from soukloop.realtime.sessions import Credentials, SocketUser, authenticate
+from soukloop.realtime.sessions import Credentials, Guest, SocketUser, Visitor, authenticate
 
 logger = logging.getLogger("soukloop.socket")
 
 
-async def identify_user(
-    headers: dict[bytes, bytes], query: bytes, *, token: Any = None, ticket: Any = None
-) -> SocketUser:
-    """Return the user of a handshake, with its language; raises DomainError with the reason for a refusal.
+async def identify(scope: Mapping[str, Any], *, token: Any = None, ticket: Any = None) -> Visitor:
+    """Return who makes a handshake, with the language; raises DomainError with the reason for a refusal.
 
-    Accepts a bearer header (native apps), a one-use `?ticket=` (browsers), or Socket.IO's `auth`, but no
-    access token in a URL, because proxies and browsers store URLs.
+    Accepts a bearer header (native apps), a one-use `?ticket=` (browsers), or Socket.IO's `auth`. Without
+    any, or with an empty one, it is a guest. An access token in the URL is refused, because proxies and
+    browsers store URLs, and a client that sent one would wonder why it is a guest.
     """
+    headers, query = dict(scope["headers"]), scope["query_string"]
     token = token or bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
     ticket = ticket or query_value(query, "ticket")
     if not isinstance(token or "", str) or not isinstance(ticket or "", str):
         raise NotAuthenticated(_("The token must be a string."), code=CoreErrorCode.TOKEN_INVALID)
     token, ticket = (token or "").strip(), (ticket or "").strip()
     if not token and not ticket:
-        message = _("Authentication is required. Send a token or a ticket.")
-        raise NotAuthenticated(message, code=RealtimeErrorCode.CREDENTIALS_MISSING)
+        if query_value(query, "token"):
+            message = _("Authentication is required. Send a token or a ticket.")
+            raise NotAuthenticated(message, code=RealtimeErrorCode.CREDENTIALS_MISSING)
+        return await _guest(scope, headers)
     found: SocketUser | Exception
     try:
         found = await _authenticate_batched(Credentials(token or None, ticket or None))
@@ -52,6 +56,15 @@ async def identify_user(
     raise error from found
 
 
+async def _guest(scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Guest:
+    """Return a guest; raises RateLimited for an address that connects too often."""
+    peer, _port = scope.get("client") or ("unknown", None)
+    address = forwarded_ip(peer or "unknown", headers.get(b"x-forwarded-for", b"").decode("latin-1"))
+    count = partial(count_action, None, request_scope="socket_guest", user_id=None, ip=address)
+    await run_in_thread(count)
+    return Guest(address, language=handshake_language(headers) or DEFAULT_LANGUAGE)
+
+
 async def _authenticate(credentials: list[Credentials]) -> list[SocketUser | Exception]:
     return await run_in_thread(partial(authenticate, credentials))
 
@@ -60,7 +73,7 @@ async def _authenticate(credentials: list[Credentials]) -> list[SocketUser | Exc
 _authenticate_batched = AsyncBatcher(_authenticate)
 
 
-def handshake_language(headers: dict[bytes, bytes]) -> str | None:
+def handshake_language(headers: Mapping[bytes, bytes]) -> str | None:
     """Return the language that a handshake asks for, or None; then it is the account's."""
     return requested_language(headers.get(b"accept-language", b"").decode("latin-1"))
 

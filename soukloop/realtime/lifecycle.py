@@ -20,12 +20,13 @@ from soukloop.realtime.builtin_events import CONNECTED
 from soukloop.realtime.dispatch import ThreadConnection, run_in_thread, run_leave_hooks
 from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.frames import Batch, Frame
+from soukloop.realtime.guests import open_guests
 from soukloop.realtime.hub import hub
-from soukloop.realtime.members import CLOSE_TOO_MANY, Member, Sink
+from soukloop.realtime.members import CLOSE_TOO_MANY, GuestMember, Member, Sink
 from soukloop.realtime.metrics import ROOMS, SOCKETS, TRANSPORTS
 from soukloop.realtime.outbox import publish_overdue
 from soukloop.realtime.rooms import ROOM_KINDS, RoomKind, kind_of, user_room
-from soukloop.realtime.sessions import Session, SocketUser
+from soukloop.realtime.sessions import Guest, Session, SocketUser, Visitor
 
 logger = logging.getLogger("soukloop.socket")
 
@@ -63,14 +64,20 @@ async def stop() -> None:
     await hub.stop()
 
 
-async def connect(user: SocketUser, sink: Sink) -> Member:
-    """Return a member for a new connection; it has joined its user's room."""
-    member = Member(sink)
-    member.session = Session(member.connection_id, user, ThreadConnection(hub, member))
+async def connect(visitor: Visitor, sink: Sink) -> Member:
+    """Return a member for a new connection; one of a user has joined the user's room.
+
+    Raises RateLimited and Unavailable if there are too many guests.
+    """
+    if isinstance(visitor, Guest):
+        open_guests.add(visitor.address)
+    member = GuestMember(sink) if isinstance(visitor, Guest) else Member(sink)
+    member.session = Session(member.connection_id, visitor, ThreadConnection(hub, member))
     sink.member = member
     hub.add(member)
-    await hub.join(member, user_room(user.id))
-    _close_surplus(user)
+    if isinstance(visitor, SocketUser):
+        await hub.join(member, user_room(visitor.id))
+        _close_surplus(visitor)
     return member
 
 
@@ -90,17 +97,21 @@ def _close_surplus(user: SocketUser) -> None:
 
 
 def welcome(member: Member) -> None:
-    """Send `connected`, and add the connection to presence in the background."""
-    user = member.session.socket_user
+    """Send `connected`, and add a user's connection to presence in the background."""
+    visitor = member.session.visitor
+    user = visitor if isinstance(visitor, SocketUser) else None
     member.emit(
         CONNECTED.name,
         {
-            "userId": user.id,
-            "username": user.username,
+            "userId": user.id if user else None,
+            "username": user.username if user else None,
+            "guest": user is None,
             "connectionId": member.connection_id,
             "serverTime": jsonlib.isoformat(database_now()),
         },
     )
+    if user is None:
+        return
     member.presence_task = hub.spawn(_add_to_presence(member.session))
 
 
@@ -125,6 +136,8 @@ async def disconnect(member: Member) -> None:
     async with member.command_queue.lock:  # a running command may still join a room
         rooms = sorted(member.rooms)
         hub.remove(member)
+    if isinstance(member.session.visitor, Guest):
+        open_guests.remove(member.session.visitor.address)
     if member.presence_task is not None:
         await asyncio.wait([member.presence_task])  # presence must add the connection before it removes it
     await run_in_thread(partial(_leave_rooms_and_presence, member.session, rooms))
@@ -133,7 +146,8 @@ async def disconnect(member: Member) -> None:
 def _leave_rooms_and_presence(session: Session, rooms: list[str]) -> None:
     attention.end(session)  # of all rooms at once
     run_leave_hooks(session, rooms)
-    presence.remove_connection(session)
+    if not session.is_guest:
+        presence.remove_connection(session)
 
 
 async def _remove_from_room(member: Member, message: dict[str, Any]) -> None:
@@ -196,7 +210,8 @@ async def heartbeat() -> None:
 
 def _renew_sessions(sessions: list[Session]) -> None:
     """Renew these connections and call the apps' hooks."""
-    presence.renew_connections(sessions)
+    if users := [session for session in sessions if not session.is_guest]:
+        presence.renew_connections(users)
     attention.renew(sessions)
     _call_heartbeat_hooks(sessions)
 

@@ -141,6 +141,17 @@ class Member:
         return False
 
 
+class GuestMember(Member):
+    """A connection of somebody who isn't logged in, and who gets the events for guests alone."""
+
+    __slots__ = ()
+
+    def deliver(self, batch: Batch) -> None:
+        shown = batch.for_guests()
+        if shown.frames:
+            super().deliver(shown)
+
+
 class AsgiSink:
     """Writes through ASGI `send`; works with any server."""
 

@@ -39,7 +39,7 @@ async def check_sessions() -> None:
     Normally a message closes them at once. It is lost while Redis is unavailable, or if the process that
     ended the login was killed before it sent the message.
     """
-    members = [member for member in hub.members.values() if not member.is_closed]
+    members = [member for member in hub.members.values() if not (member.is_closed or member.session.is_guest)]
     if not members:
         return
     users = [member.session.socket_user for member in members]

@@ -16,6 +16,7 @@ from soukloop.core import jsonlib
 from soukloop.core.db.rows import user_by_id
 from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import NotAuthenticated
+from soukloop.realtime.error_codes import RealtimeErrorCode
 from soukloop.realtime.outbox import send_on_commit
 from soukloop.realtime.publisher import publisher
 from soukloop.realtime.rooms import user_room
@@ -34,6 +35,17 @@ class SocketUser:
     row: Any = field(compare=False, repr=False)  # read for the handshake; reused by a first command
     family_id: str | None = None  # the login whose end closes the connection
     language: str = "en"  # of errors and other texts
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Who connected without a token: who is limited by address."""
+
+    address: str
+    language: str = "en"
+
+
+Visitor = SocketUser | Guest
 
 
 @dataclass(frozen=True)
@@ -70,17 +82,43 @@ class Connection(Protocol):
 
 
 class Session:
-    """One connection of one user, as commands see it."""
+    """One connection of one user, or of a guest, as commands see it.
 
-    def __init__(self, connection_id: str, socket_user: SocketUser, connection: Connection) -> None:
+    A guest has no user: `user`, `user_id`, `username` and `socket_user` raise NotAuthenticated.
+    """
+
+    def __init__(self, connection_id: str, visitor: Visitor, connection: Connection) -> None:
         self.connection_id = connection_id
-        self.socket_user = socket_user
-        self.user_id = socket_user.id
+        self.visitor = visitor
         self.state: dict[str, Any] = {}  # for apps, while the connection is open
         self.attention = Attention()
         self._connection = connection
-        self._user: Any = socket_user.row
+        self._user: Any = None if isinstance(visitor, Guest) else visitor.row
         self._fresh_until = time.monotonic() + USER_FRESH_SECONDS
+
+    @property
+    def is_guest(self) -> bool:
+        return isinstance(self.visitor, Guest)
+
+    @property
+    def socket_user(self) -> SocketUser:
+        if isinstance(self.visitor, Guest):
+            raise NotAuthenticated(code=RealtimeErrorCode.UNAUTHORIZED)
+        return self.visitor
+
+    @property
+    def user_id(self) -> UUID:
+        return self.socket_user.id
+
+    @property
+    def user_id_or_none(self) -> UUID | None:
+        """The user's id, or None for a guest."""
+        return None if isinstance(self.visitor, Guest) else self.visitor.id
+
+    @property
+    def user_or_none(self) -> Any:
+        """The user's row as `user` returns it, or None for a guest."""
+        return None if self.is_guest else self.user
 
     @property
     def username(self) -> str:

@@ -29,7 +29,7 @@ from soukloop.realtime.engine import (
     PacketQueue,
 )
 from soukloop.realtime.error_codes import RealtimeErrorCode
-from soukloop.realtime.handshake import handshake_language, identify_user, query_value
+from soukloop.realtime.handshake import handshake_language, identify, query_value
 from soukloop.realtime.members import FLOODING, Member
 
 logger = logging.getLogger("soukloop.socket")
@@ -166,14 +166,9 @@ class SocketIoServer:
         scope = environ["asgi.scope"]
         auth = auth if isinstance(auth, dict) else {}
         try:
-            user = await identify_user(
-                dict(scope["headers"]),
-                scope["query_string"],
-                token=auth.get("token"),
-                ticket=auth.get("ticket"),
-            )
+            visitor = await identify(scope, token=auth.get("token"), ticket=auth.get("ticket"))
             sink = self._sinks[environ[_SESSION]]
-            await lifecycle.connect(user, sink)
+            await lifecycle.connect(visitor, sink)
             self._logged_in[sid] = sink
         except DomainError as error:
             logger.info("connection refused: %s", error.code)

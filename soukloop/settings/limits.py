@@ -11,10 +11,12 @@ RATE_LIMITS = {
     "default": (600, 60),
     "upload": (60, 600),
     "socket_command": (1200, 60),
+    "socket_guest": (1200, 60),  # connections without a token
 }
 # The same for guests' addresses. Thousands of people share one of a mobile operator.
 RATE_LIMITS_BY_ADDRESS = {
     "default": (6000, 60),
+    "socket_command": (6000, 60),
     "search": (1200, 60),
 }
 RATE_LIMIT_EXEMPT_LOOPBACK = env.bool("RATE_LIMIT_EXEMPT_LOOPBACK", default=DEBUG)  # per-IP scopes only

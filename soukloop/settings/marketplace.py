@@ -85,6 +85,9 @@ SOCKET_SESSION_CHECKER = "accounts.authentication.socket_end_reasons"
 SOCKET_SESSION_CHECK = timedelta(seconds=1)
 SOCKET_FRAME_MAX_BYTES = 64 * 1024
 SOCKETS_PER_USER_MAX = env.int("SOCKETS_PER_USER_MAX", default=30)  # in one web process
+# Of guests, in one web process. Thousands of people share the address of a mobile operator.
+SOCKET_GUESTS_MAX = env.int("SOCKET_GUESTS_MAX", default=5_000)
+SOCKET_GUESTS_PER_ADDRESS_MAX = env.int("SOCKET_GUESTS_PER_ADDRESS_MAX", default=1_000)
 # What one socket may send: 32 KiB a second, 128 KiB at once. Each frame costs 256 bytes beside its own.
 SOCKET_BYTES_PER_SECOND = 32 * 1024
 SOCKET_BYTES_BURST = 128 * 1024

@@ -127,7 +127,7 @@ def people(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 
 @ROOM_KINDS["stream"].left.register
 def publish_left(session: Session, room: str) -> None:
-    publish("product.1", "probe:left", {"room": room, "userId": session.user_id})
+    publish("product.1", "probe:left", {"room": room, "userId": session.user_id_or_none})
 
 
 @contacts.register

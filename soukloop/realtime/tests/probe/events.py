@@ -16,7 +16,7 @@ class ProbeOutput(serializers.Serializer[Any]):
 
 class ProbeRoomOutput(serializers.Serializer[Any]):
     room = serializers.CharField()
-    userId = serializers.UUIDField(required=False)
+    userId = serializers.UUIDField(required=False, allow_null=True)
 
 
 def _count(data: list[dict[str, Any]]) -> list[dict[str, Any]]:
