@@ -4,17 +4,17 @@ from uuid import UUID
 
 
 def stream_unique_viewers(stream_id: UUID | str) -> str:
-    """Set of user ids (contract 4.4)."""
+    """Set of user ids (contract 4.4); guests are not in it."""
     return f"stream:{stream_id}:unique_viewers"
 
 
 def stream_viewers(stream_id: UUID | str) -> str:
-    """Sorted set of `user:connection`, scored by the Unix time of its last heartbeat."""
+    """Sorted set of `user:connection`, of guests too, scored by the Unix time of its last heartbeat."""
     return f"stream:{stream_id}:viewers"
 
 
 def stream_viewer_connections(stream_id: UUID | str) -> str:
-    """Hash user id → number of connections in `stream_viewers`; its length is the number of viewers."""
+    """Hash user id, or a guest's name → number of connections in `stream_viewers`; its length: viewers."""
     return f"stream:{stream_id}:viewer_connections"
 
 

@@ -46,8 +46,8 @@ def test_events_keep_their_order_across_the_upgrade(
 def test_a_refused_client_receives_the_reason_and_its_code(
     server: ServerProcess, sio_client: Any, token: str
 ) -> None:
-    nobody = sio_client(server).wait_refused()
-    assert nobody == {
+    misplaced = sio_client(server, query={"token": token}).wait_refused()
+    assert misplaced == {
         "message": "Authentication is required. Send a token or a ticket.",
         "data": {"code": "credentials_missing", "details": {}},
     }
