@@ -282,7 +282,9 @@ async def test_a_check_that_fails_closes_nothing_and_is_repeated(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     users = [SocketUser(uuid4(), f"viewer{number}", None, 0, None) for number in range(3)]
-    members = {user.username: Mock(session=Mock(socket_user=user), is_closed=False) for user in users}
+    members = {
+        user.username: Mock(session=Mock(socket_user=user, is_guest=False), is_closed=False) for user in users
+    }
     monkeypatch.setattr(hub, "members", members)
     ended: list[tuple[Any, str]] = []
     monkeypatch.setattr(hub, "end_session", lambda *end: ended.append(end))
