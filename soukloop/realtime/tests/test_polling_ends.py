@@ -34,6 +34,7 @@ REFUSED = [
 def neighbour(uvicorn: ServerProcess, bare_client: Any, token: str) -> BareClient:
     client: BareClient = bare_client(uvicorn, token)
     client.expect("connected")
+    expect_no_task(client, seconds=40)  # of an earlier test, whose client was gone while it polled
     return client
 
 
@@ -42,8 +43,8 @@ def running(client: BareClient, name: str) -> int:
     return tasks.get(name, 0)
 
 
-def expect_no_task(client: BareClient, name: str = REQUEST) -> None:
-    wait_until(lambda: running(client, name) == 0, f"end of {name}", seconds=10)
+def expect_no_task(client: BareClient, name: str = REQUEST, *, seconds: float = 10) -> None:
+    wait_until(lambda: running(client, name) == 0, f"end of {name}", seconds=seconds)
 
 
 def log_in(server: ServerProcess, token: str) -> Polling:
