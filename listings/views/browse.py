@@ -37,12 +37,15 @@ def _number(minimum: float, maximum: float) -> dict[str, Any]:
 
 
 def _place(required: bool) -> list[OpenApiParameter]:
+    # Generated clients send defaults, and a radius alone asks for a place.
+    default = {"default": settings.COMMUNITY_RADIUS_KM} if required else {}
     return [
         OpenApiParameter("latitude", _number(-90, 90), required=required),
         OpenApiParameter("longitude", _number(-180, 180), required=required),
         OpenApiParameter(
             "radius_km",
-            _number(0.01, settings.COMMUNITY_RADIUS_KM_MAX) | {"default": settings.COMMUNITY_RADIUS_KM},
+            _number(0.01, settings.COMMUNITY_RADIUS_KM_MAX) | default,
+            description=f"{settings.COMMUNITY_RADIUS_KM} if it is left out",
         ),
     ]
 

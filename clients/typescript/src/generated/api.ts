@@ -5417,6 +5417,7 @@ export interface operations {
                 longitude: number;
                 page?: number;
                 per_page?: number;
+                /** @description 5 if it is left out */
                 radius_km?: number;
                 sort?: "nearest" | "price_high" | "price_low" | "recent";
             };
@@ -6327,6 +6328,7 @@ export interface operations {
                 per_page?: number;
                 /** @description At most 200 characters */
                 q?: string;
+                /** @description 5 if it is left out */
                 radius_km?: number;
                 sort?: "nearest" | "price_high" | "price_low" | "recent" | "relevance";
             };
