@@ -21,7 +21,7 @@ from soukloop.core.errors import Conflict
 from soukloop.core.images import delete_image, public_url
 from soukloop.core.jobs.queue import enqueue
 
-_LEAST_DIFFERENCE = timedelta(microseconds=1)
+_LEAST_DIFFERENCE = timedelta(seconds=1)  # what clients can tell apart: times are sent in whole seconds
 
 
 @transaction.atomic

@@ -138,6 +138,18 @@ class TestLists:
         assert sorted(seen) == sorted({str(conversation.pk) for conversation in conversations})
         assert data["next_cursor"] is None
 
+    def test_a_page_by_cursor_takes_as_many_queries_as_the_first_one(
+        self, django_assert_num_queries: Any
+    ) -> None:
+        seller = make_seller()
+        for _ in range(3):
+            make_message(make_conversation(seller=seller))
+        client = client_for(seller)
+        cursor = client.get(f"{URL}?per_page=1").json()["data"]["next_cursor"]
+        with django_assert_num_queries(2):  # the caller, the page
+            data = client.get(f"{URL}?per_page=1&cursor={cursor}").json()["data"]
+        assert (len(data["items"]), data["total"]) == (1, 3)
+
     @pytest.mark.parametrize("cursor", ["x", "WyJ4Il0", "W10", "🔥"])
     def test_an_invalid_cursor_is_refused(self, cursor: str) -> None:
         response = client_for(make_user()).get(URL, {"cursor": cursor})

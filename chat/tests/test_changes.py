@@ -83,6 +83,15 @@ def test_an_edit_replaces_the_text_for_both_and_keeps_the_earlier_one(
     assert body_of_notification() == "Hello"
 
 
+def test_two_edits_in_one_second_have_times_that_clients_can_tell_apart(conversation: Conversation) -> None:
+    message, client = make_message(conversation), client_for(conversation.buyer)
+    times = [
+        client.patch(path_of(message), {"content": text}).json()["data"]["edited_at"] for text in ("A", "B")
+    ]
+    deleted = client.delete(path_of(message)).json()["data"]["deleted_at"]
+    assert times[0] < times[1] < deleted
+
+
 def test_the_same_text_again_changes_nothing(
     conversation: Conversation, captured_events: Captured, django_capture_on_commit_callbacks: Any
 ) -> None:

@@ -363,3 +363,7 @@ def test_messages_are_edited_and_deleted_by_commands_and_the_other_side_is_told(
     deleted = buyer.call("message:delete", ids)
     assert deleted["data"] == seller.expect("message:deleted", messageId=str(message.pk))
     assert buyer.expect("message:deleted") == deleted["data"]
+    joined = seller.call("conversation:join", {"conversation_id": str(conversation.pk), "after_seq": 0})
+    assert joined["success"]
+    [caught_up] = seller.expect("conversation:joined")["messages"]
+    assert (caught_up["content"], caught_up["deletedAt"]) == (None, deleted["data"]["deletedAt"])
