@@ -44,6 +44,15 @@ export function backoff(attempt: number, atLeast = 0): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, time));
 }
 
+/** Return a random UUID, also on a page without HTTPS, where browsers have no `crypto.randomUUID`. */
+export function uuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
 /** The REST API: typed by its description, with refresh of tokens and repetition of what failed. */
 export class SoukLoop {
   readonly baseUrl: string;
@@ -165,7 +174,7 @@ export class SoukLoop {
     const headers = new Headers({ Accept: "application/json", ...options.headers });
     if (this.language) headers.set("Accept-Language", this.language);
     const hasKey = idempotentOperations.includes(`${method} ${path}`);
-    if (hasKey) headers.set("Idempotency-Key", options.idempotencyKey ?? crypto.randomUUID());
+    if (hasKey) headers.set("Idempotency-Key", options.idempotencyKey ?? uuid());
     let body = options.body as BodyInit | undefined;
     if (body !== undefined && !(body instanceof FormData)) {
       headers.set("Content-Type", "application/json");

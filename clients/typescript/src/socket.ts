@@ -1,5 +1,5 @@
 import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
-import { backoff, type SoukLoop } from "./client.js";
+import { backoff, uuid, type SoukLoop } from "./client.js";
 import { SoukLoopError, errorOf } from "./errors.js";
 import type { Commands, Events } from "./generated/sockets.js";
 import { conversationRoom, productRoom, streamRoom, type Room, type RoomHandlers } from "./rooms.js";
@@ -109,7 +109,7 @@ export class SoukLoopSocket {
   async commandOnce<C extends keyof Commands>(name: C, data: Commands[C]["data"]): Promise<Commands[C]["ack"]> {
     const idField = CLIENT_IDS[name];
     if (!idField) return this.command(name, data);
-    const identified = { [idField]: crypto.randomUUID(), ...data };
+    const identified = { [idField]: uuid(), ...data };
     const deadline = Date.now() + (this.#settings.giveUpAfter ?? 120_000);
     for (let attempt = 0; ; attempt++) {
       try {
