@@ -107,6 +107,7 @@ export type ErrorCode =
   | "transaction_cancelled"
   | "transaction_completed"
   | "tus_version_unsupported"
+  | "unauthorized"
   | "unavailable"
   | "unknown_event"
   | "unknown_url"

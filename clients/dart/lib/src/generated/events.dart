@@ -297,16 +297,21 @@ class ChatRules {
 }
 
 class Connected {
-  const Connected({required this.userId, required this.username, required this.connectionId, required this.serverTime});
+  const Connected({required this.userId, required this.username, required this.guest, required this.connectionId, required this.serverTime});
 
-  final String userId;
-  final String username;
+  /// Null for a guest
+  final String? userId;
+  /// Null for a guest
+  final String? username;
+  /// Whether the handshake had no token
+  final bool guest;
   final String connectionId;
   final DateTime serverTime;
 
   factory Connected.fromJson(Map<String, Object?> json) => Connected(
-        userId: json['userId'] as String,
-        username: json['username'] as String,
+        userId: json['userId'] == null ? null : json['userId'] as String,
+        username: json['username'] == null ? null : json['username'] as String,
+        guest: json['guest'] as bool,
         connectionId: json['connectionId'] as String,
         serverTime: DateTime.parse(json['serverTime'] as String),
       );
@@ -314,6 +319,7 @@ class Connected {
   Map<String, Object?> toJson() => {
         'userId': userId,
         'username': username,
+        'guest': guest,
         'connectionId': connectionId,
         'serverTime': serverTime.toUtc().toIso8601String(),
       };
@@ -589,6 +595,7 @@ enum ErrorCode {
   transactionCancelled('transaction_cancelled'),
   transactionCompleted('transaction_completed'),
   tusVersionUnsupported('tus_version_unsupported'),
+  unauthorized('unauthorized'),
   unavailable('unavailable'),
   unknownEvent('unknown_event'),
   unknownUrl('unknown_url'),

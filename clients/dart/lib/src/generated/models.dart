@@ -1455,6 +1455,7 @@ enum ErrorCode {
   transactionCancelled('transaction_cancelled'),
   transactionCompleted('transaction_completed'),
   tusVersionUnsupported('tus_version_unsupported'),
+  unauthorized('unauthorized'),
   unavailable('unavailable'),
   unknownEvent('unknown_event'),
   unknownUrl('unknown_url'),
