@@ -30,21 +30,28 @@ class Entry:
 
 def extracted() -> list[Entry]:
     """Return the texts of all sources and templates, as `makemessages` finds them."""
-    folders = [ROOT / "soukloop", *(Path(app.path) for app in domain_apps())]
-    sources = [path for folder in folders for path in sorted(folder.rglob("*.py")) if _is_ours(path)]
     templates = [
         path
-        for folder in folders
+        for folder in _folders()
         for suffix in ("html", "txt")
         for path in sorted(folder.rglob(f"templates/**/*.{suffix}"))
     ]
-    names = "\n".join(str(path.relative_to(ROOT)) for path in sources)
+    names = "\n".join(str(path.relative_to(ROOT)) for path in sources())
     found = _xgettext(["--files-from=-"], names)
     for path in templates:
         code = templatize(path.read_text(), origin=str(path))
         place = str(path.relative_to(ROOT))
         found += _xgettext(["-"], code, place)
     return found
+
+
+def sources() -> list[Path]:
+    """Return the source files whose texts are translated."""
+    return [path for folder in _folders() for path in sorted(folder.rglob("*.py")) if _is_ours(path)]
+
+
+def _folders() -> list[Path]:
+    return [ROOT / "soukloop", *(Path(app.path) for app in domain_apps())]
 
 
 def _is_ours(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Every text that a client can get is in the Arabic catalogue, complete, with its values and plural forms."""
 
+import ast
 import os
 import re
 import subprocess
@@ -8,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from soukloop.tests.catalogue import CATALOGUE, ROOT, Entry, catalogue, extracted, parse
+from soukloop.core import errors
+from soukloop.tests.catalogue import CATALOGUE, ROOT, Entry, catalogue, extracted, parse, sources
 
 HOW_TO_ADD = """
 
@@ -88,6 +90,43 @@ def _values(text: str) -> Counter[str]:
 
 def _is_number(value: str) -> bool:
     return value.endswith("d") or value == "%(count)s"
+
+
+def test_no_error_for_clients_is_made_with_a_text_that_is_not_translated() -> None:
+    bare = [
+        f"{path.relative_to(ROOT)}:{text.lineno}: mark the text with gettext_lazy"
+        for path in sources()
+        if path.name != "admin.py"
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and _name(call.func) in ERRORS
+        for text in _texts_of(call)
+        if isinstance(text, ast.JoinedStr) or (isinstance(text, ast.Constant) and isinstance(text.value, str))
+    ]
+    assert bare == []
+
+
+ERRORS = {"ValidationError"} | {
+    name
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, errors.DomainError) and name != "Busy"  # also of pushes
+}
+
+
+def _name(function: ast.expr) -> str:
+    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+
+
+def _texts_of(call: ast.Call) -> Iterator[ast.expr]:
+    """Yield the texts in an error's first argument and its details: alone, in lists, or by field."""
+    given = [*call.args[:1], *(word.value for word in call.keywords if word.arg == "details")]
+    for value in given:
+        if isinstance(value, ast.Dict):
+            for item in value.values:
+                yield from item.elts if isinstance(item, ast.List) else []
+        elif isinstance(value, ast.List):
+            yield from value.elts
+        elif value in call.args:
+            yield value
 
 
 def test_gettexts_own_check_of_the_catalogue_passes() -> None:

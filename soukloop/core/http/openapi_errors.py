@@ -4,6 +4,8 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from soukloop.core import errors
 from soukloop.core.error_codes import all_error_codes
 from soukloop.core.http.envelope import error_body
@@ -37,7 +39,7 @@ _RESPONSES: dict[int, tuple[str, str, errors.DomainError]] = {
     400: (
         "BadRequest",
         "Something in the request is missing or invalid.",
-        errors.ValidationFailed(details={"price": ["A price must be more than zero."]}),
+        errors.ValidationFailed(details={"price": [_("A price must be more than zero.")]}),
     ),
     401: (
         "Unauthorized",
