@@ -58,6 +58,13 @@ async function newcomer(role: "buyer" | "seller", phone: string) {
   return { client, id: user.id, username, password };
 }
 
+// Guests first: the home screen and what the app must know of the server.
+const guest = new SoukLoop({ baseUrl, language: "ar" });
+const [home, config] = await Promise.all([guest.get("/home", { query: HERE }), guest.get("/config")]);
+assert.equal(home.badges, null);
+assert(config.reactions.includes("❤️"));
+step("guest");
+
 const digits = () => String(Math.floor(Math.random() * 1e7)).padStart(7, "0");
 const seller = await newcomer("seller", `+97150${digits()}`);
 const buyer = await newcomer("buyer", `+97155${digits()}`);
@@ -142,7 +149,14 @@ assert.equal(live.status, "live");
 const lines: string[] = [];
 const room = await buying.joinStream(stream_id, { onMessage: (line) => lines.push(line.message) });
 await selling.joinStream(stream_id, { onMessage: () => undefined });
+const watching = new SoukLoopSocket(guest);
+assert.equal((await watching.connect()).guest, true);
+const overheard: string[] = [];
+await watching.joinStream(stream_id, { onMessage: (line) => overheard.push(line.message) });
 await selling.sendChat(stream_id, "Welcome!");
+await until(() => overheard.includes("Welcome!"), "a line of the chat, for a guest");
+assert.equal((await refusal(watching.sendChat(stream_id, "Hello"))).code, "unauthorized");
+watching.close();
 await until(() => lines.includes("Welcome!"), "a line of the chat");
 const reacted = next(selling, "reaction:new");
 await buying.command("stream:reaction", { stream_id, emoji: "❤️" });

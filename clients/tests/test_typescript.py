@@ -44,7 +44,7 @@ def test_two_people_go_from_registration_to_deletion_with_the_typescript_client(
     env = {**os.environ, "REDIS_URL": settings.REDIS_URL}
     printed = run_node(CLIENTS / "journeys" / "journey.ts", server.url, env=env)
 
-    assert len(json.loads(printed.splitlines()[-1])["done"]) == 9
+    assert len(json.loads(printed.splitlines()[-1])["done"]) == 10
 
 
 def test_rest_and_rooms_behave_when_the_server_or_the_network_does_not(typescript_client: Path) -> None:
