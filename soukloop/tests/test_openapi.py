@@ -189,7 +189,7 @@ def test_fields_with_a_default_are_optional_in_bodies_and_all_that_come_are_requ
             assert not defaults & required, name
     assert set(schemas["OfferInput"]["required"]) == {"product_id", "offered_price"}
     assert set(schemas["Offer"]["required"]) == set(schemas["Offer"]["properties"])
-    assert set(schemas["PriceInput"]["required"]) == {"offered_price"}  # by PATCH as well
+    assert set(schemas["CounterOfferInput"]["required"]) == {"offered_price"}  # by PATCH as well
     assert "required" not in schemas["ProductChangesInput"]
 
 

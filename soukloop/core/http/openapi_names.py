@@ -61,9 +61,8 @@ def envelope_name(schema: dict[str, Any]) -> str:
 
 
 def _schema_name(name: str) -> str:
-    if name in settings.SCHEMA_NAMES:
-        return str(settings.SCHEMA_NAMES[name])
-    return name.removesuffix("Request").removesuffix("Output")
+    name = name.removesuffix("Request")
+    return str(settings.SCHEMA_NAMES.get(name) or name.removesuffix("Output"))
 
 
 def _share_titled_shapes(schemas: dict[str, Any]) -> None:

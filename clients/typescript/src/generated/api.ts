@@ -1929,7 +1929,7 @@ export interface components {
              */
             jpegUrl: string;
         };
-        CancelInput: {
+        CancelTransactionInput: {
             /**
              * @description Shown to staff only
              * @default
@@ -2006,13 +2006,13 @@ export interface components {
             current_password: string;
             new_password: string;
         };
-        ChannelsInput: {
+        NotificationChannelsInput: {
             inbox?: boolean;
             push?: boolean;
             /** @description In the daily email of what was not read */
             email?: boolean;
         };
-        Channels: {
+        NotificationChannels: {
             /** @description For a person, in the language of the answer */
             label: string;
             /** @description It can't be switched off, and is emailed at once */
@@ -2130,7 +2130,7 @@ export interface components {
         Config: {
             api_version: string;
             minimum_versions: components["schemas"]["MinimumVersions"];
-            limits: components["schemas"]["Limits"];
+            limits: components["schemas"]["ConfigLimits"];
             /** @description The emoji that `stream:reaction` takes */
             reactions: string[];
             languages: components["schemas"]["Language"][];
@@ -2205,7 +2205,7 @@ export interface components {
             platform: components["schemas"]["DevicePlatform"];
             /** @description FCM's registration token */
             token?: string;
-            subscription?: components["schemas"]["SubscriptionInput"];
+            subscription?: components["schemas"]["WebPushSubscriptionInput"];
             /** @default  */
             app_version?: string;
             /** @default  */
@@ -2251,7 +2251,7 @@ export interface components {
             endedAt: string;
         };
         /** @enum {string} */
-        EndReason: "owner" | "staff" | "publisher_gone" | "never_published" | "account_closed";
+        StreamEndReason: "owner" | "staff" | "publisher_gone" | "never_published" | "account_closed";
         EndStats: {
             peakViewers: number;
             uniqueViewers: number;
@@ -2338,13 +2338,13 @@ export interface components {
             badges: components["schemas"]["Badges"] | null;
         };
         /** @description One image as `multipart/form-data`: JPEG, PNG, WebP or HEIC, at most 10 MB. */
-        ImageInput: {
+        PictureMessageInput: {
             /** Format: binary */
             image: string;
             client_message_id?: string | null;
         };
         /** @description One image as `multipart/form-data`: JPEG, PNG, WebP or HEIC, at most 10 MB. */
-        ImageUploadInput: {
+        PictureInput: {
             /** Format: binary */
             image: string;
         };
@@ -2368,7 +2368,7 @@ export interface components {
             /** @description Shown only once, and only to the seller */
             streamKey: string;
         };
-        KeysInput: {
+        WebPushKeysInput: {
             /** @description Public key: a point on P-256, base64url */
             p256dh: string;
             /** @description 16 bytes, base64url */
@@ -2379,7 +2379,7 @@ export interface components {
         /** @enum {string} */
         Language: "en" | "ar";
         /** @description What the server refuses beyond, so that an app can say so before it sends. */
-        Limits: {
+        ConfigLimits: {
             /** @description Of one seller */
             active_products_max: number;
             community_radius_km_max: number;
@@ -2620,7 +2620,7 @@ export interface components {
             daily_email?: boolean;
             /** @description By the name of the kind: what changes */
             kinds?: {
-                [key: string]: components["schemas"]["ChannelsInput"];
+                [key: string]: components["schemas"]["NotificationChannelsInput"];
             };
         };
         NotificationSettings: {
@@ -2630,7 +2630,7 @@ export interface components {
             daily_email: boolean;
             /** @description By the name of the kind */
             kinds: {
-                [key: string]: components["schemas"]["Channels"];
+                [key: string]: components["schemas"]["NotificationChannels"];
             };
         };
         /** @enum {string} */
@@ -2798,7 +2798,7 @@ export interface components {
             count: number;
         };
         /** @description The price and message of an offer or counter-offer. */
-        PriceInput: {
+        CounterOfferInput: {
             /**
              * Format: double
              * @description At most the asking price
@@ -3030,7 +3030,7 @@ export interface components {
             /** @description May be past midnight */
             until: string;
         };
-        ReadInput: {
+        ReadConversationInput: {
             /** Format: int64 */
             up_to_seq?: number | null;
         };
@@ -3177,7 +3177,7 @@ export interface components {
         /** @enum {string} */
         SentMessageType: "text" | "image";
         /** @description The settings of a stream, which can be changed while it is scheduled (contract 4.2). */
-        SettingsInput: {
+        StreamSettingsInput: {
             title?: string;
             description?: string;
             category?: string;
@@ -3345,7 +3345,7 @@ export interface components {
             /** @description What `stream:reaction` takes */
             allowedEmoji: string[];
             /** @description Null until it has ended */
-            endReason: components["schemas"]["EndReason"] | null;
+            endReason: components["schemas"]["StreamEndReason"] | null;
             /** @description Your rights in the chat; null for guests */
             me: components["schemas"]["ViewerRights"] | null;
             /** @description The product shown last; `product:tagged` announces the next */
@@ -3396,18 +3396,18 @@ export interface components {
         /** @enum {string} */
         StreamStatus: "scheduled" | "live" | "ended" | "cancelled";
         /** @description What `JSON.stringify(subscription)` gives in a browser. */
-        SubscriptionInput: {
+        WebPushSubscriptionInput: {
             /** @description Of one of the known push services */
             endpoint: string;
             /** Format: double */
             expirationTime?: number | null;
-            keys: components["schemas"]["KeysInput"];
+            keys: components["schemas"]["WebPushKeysInput"];
         };
         Suggestions: {
             items: string[];
         };
         /** @description The position in the video, from its top left corner, and the time in the stream (contract 4.7). */
-        TagInput: {
+        ProductTagInput: {
             /** Format: double */
             x: number;
             /** Format: double */
@@ -3483,7 +3483,7 @@ export interface components {
             /** @description Up to 3, the smallest first, none wider than the picture */
             sizes: components["schemas"]["PictureSize"][];
         };
-        UserIdInput: {
+        ViewerInput: {
             /** Format: uuid */
             user_id: string;
         };
@@ -4001,14 +4001,14 @@ export type BasicStats = components['schemas']['BasicStats'];
 export type BlockedPage = components['schemas']['BlockedPage'];
 export type CamelPicture = components['schemas']['CamelPicture'];
 export type CamelPictureSize = components['schemas']['CamelPictureSize'];
-export type CancelInput = components['schemas']['CancelInput'];
+export type CancelTransactionInput = components['schemas']['CancelTransactionInput'];
 export type ProductCard = components['schemas']['ProductCard'];
 export type ProductPage = components['schemas']['ProductPage'];
 export type CategoryFacet = components['schemas']['CategoryFacet'];
 export type Category = components['schemas']['Category'];
 export type ChangePasswordInput = components['schemas']['ChangePasswordInput'];
-export type ChannelsInput = components['schemas']['ChannelsInput'];
-export type Channels = components['schemas']['Channels'];
+export type NotificationChannelsInput = components['schemas']['NotificationChannelsInput'];
+export type NotificationChannels = components['schemas']['NotificationChannels'];
 export type ChatMessage = components['schemas']['ChatMessage'];
 export type ChatPage = components['schemas']['ChatPage'];
 export type ChatRulesInput = components['schemas']['ChatRulesInput'];
@@ -4033,7 +4033,7 @@ export type Device = components['schemas']['Device'];
 export type DevicePage = components['schemas']['DevicePage'];
 export type DevicePlatform = components['schemas']['DevicePlatform'];
 export type EndedStream = components['schemas']['EndedStream'];
-export type EndReason = components['schemas']['EndReason'];
+export type StreamEndReason = components['schemas']['StreamEndReason'];
 export type EndStats = components['schemas']['EndStats'];
 export type Engagement = components['schemas']['Engagement'];
 export type Facets = components['schemas']['Facets'];
@@ -4045,14 +4045,14 @@ export type GoLiveInput = components['schemas']['GoLiveInput'];
 export type StreamHealth = components['schemas']['StreamHealth'];
 export type HealthWarningCode = components['schemas']['HealthWarningCode'];
 export type Home = components['schemas']['Home'];
-export type ImageInput = components['schemas']['ImageInput'];
-export type ImageUploadInput = components['schemas']['ImageUploadInput'];
+export type PictureMessageInput = components['schemas']['PictureMessageInput'];
+export type PictureInput = components['schemas']['PictureInput'];
 export type NotificationPage = components['schemas']['NotificationPage'];
 export type StreamKey = components['schemas']['StreamKey'];
-export type KeysInput = components['schemas']['KeysInput'];
+export type WebPushKeysInput = components['schemas']['WebPushKeysInput'];
 export type NotificationKind = components['schemas']['NotificationKind'];
 export type Language = components['schemas']['Language'];
-export type Limits = components['schemas']['Limits'];
+export type ConfigLimits = components['schemas']['ConfigLimits'];
 export type ListedPerson = components['schemas']['ListedPerson'];
 export type StartedStream = components['schemas']['StartedStream'];
 export type LoginInput = components['schemas']['LoginInput'];
@@ -4089,7 +4089,7 @@ export type Person = components['schemas']['Person'];
 export type Picture = components['schemas']['Picture'];
 export type PictureSize = components['schemas']['PictureSize'];
 export type PriceFacet = components['schemas']['PriceFacet'];
-export type PriceInput = components['schemas']['PriceInput'];
+export type CounterOfferInput = components['schemas']['CounterOfferInput'];
 export type ProductSummary = components['schemas']['ProductSummary'];
 export type ProductChangesInput = components['schemas']['ProductChangesInput'];
 export type ProductFigures = components['schemas']['ProductFigures'];
@@ -4101,7 +4101,7 @@ export type ProfileInput = components['schemas']['ProfileInput'];
 export type Profile = components['schemas']['Profile'];
 export type QuietHoursInput = components['schemas']['QuietHoursInput'];
 export type QuietHours = components['schemas']['QuietHours'];
-export type ReadInput = components['schemas']['ReadInput'];
+export type ReadConversationInput = components['schemas']['ReadConversationInput'];
 export type ReadConversation = components['schemas']['ReadConversation'];
 export type RefreshInput = components['schemas']['RefreshInput'];
 export type RegisterInput = components['schemas']['RegisterInput'];
@@ -4117,7 +4117,7 @@ export type SearchPage = components['schemas']['SearchPage'];
 export type Seller = components['schemas']['Seller'];
 export type SendOtpInput = components['schemas']['SendOtpInput'];
 export type SentMessageType = components['schemas']['SentMessageType'];
-export type SettingsInput = components['schemas']['SettingsInput'];
+export type StreamSettingsInput = components['schemas']['StreamSettingsInput'];
 export type StreamAudience = components['schemas']['StreamAudience'];
 export type StreamCard = components['schemas']['StreamCard'];
 export type StreamInput = components['schemas']['StreamInput'];
@@ -4126,9 +4126,9 @@ export type StreamPage = components['schemas']['StreamPage'];
 export type StreamProduct = components['schemas']['StreamProduct'];
 export type StreamSeller = components['schemas']['StreamSeller'];
 export type StreamStatus = components['schemas']['StreamStatus'];
-export type SubscriptionInput = components['schemas']['SubscriptionInput'];
+export type WebPushSubscriptionInput = components['schemas']['WebPushSubscriptionInput'];
 export type Suggestions = components['schemas']['Suggestions'];
-export type TagInput = components['schemas']['TagInput'];
+export type ProductTagInput = components['schemas']['ProductTagInput'];
 export type TokenType = components['schemas']['TokenType'];
 export type Transaction = components['schemas']['Transaction'];
 export type TransactionPage = components['schemas']['TransactionPage'];
@@ -4136,7 +4136,7 @@ export type TransactionStatus = components['schemas']['TransactionStatus'];
 export type UnreadNotifications = components['schemas']['UnreadNotifications'];
 export type UnreadMessages = components['schemas']['UnreadMessages'];
 export type UploadedPicture = components['schemas']['UploadedPicture'];
-export type UserIdInput = components['schemas']['UserIdInput'];
+export type ViewerInput = components['schemas']['ViewerInput'];
 export type VerifyOtpInput = components['schemas']['VerifyOtpInput'];
 export type VideoError = components['schemas']['VideoError'];
 export type VideoFailure = components['schemas']['VideoFailure'];
@@ -4464,7 +4464,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["ImageUploadInput"];
+                "multipart/form-data": components["schemas"]["PictureInput"];
             };
         };
         responses: {
@@ -5003,7 +5003,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["ImageInput"];
+                "multipart/form-data": components["schemas"]["PictureMessageInput"];
             };
         };
         responses: {
@@ -5182,7 +5182,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["ReadInput"];
+                "application/json": components["schemas"]["ReadConversationInput"];
             };
         };
         responses: {
@@ -5882,7 +5882,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PriceInput"];
+                "application/json": components["schemas"]["CounterOfferInput"];
             };
         };
         responses: {
@@ -5922,7 +5922,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PriceInput"];
+                "application/json": components["schemas"]["CounterOfferInput"];
             };
         };
         responses: {
@@ -6863,7 +6863,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["UserIdInput"];
+                "application/json": components["schemas"]["ViewerInput"];
             };
         };
         responses: {
@@ -6925,7 +6925,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["UserIdInput"];
+                "application/json": components["schemas"]["ViewerInput"];
             };
         };
         responses: {
@@ -7086,7 +7086,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TagInput"];
+                "application/json": components["schemas"]["ProductTagInput"];
             };
         };
         responses: {
@@ -7185,7 +7185,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["SettingsInput"];
+                "application/json": components["schemas"]["StreamSettingsInput"];
             };
         };
         responses: {
@@ -7310,7 +7310,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["CancelInput"];
+                "application/json": components["schemas"]["CancelTransactionInput"];
             };
         };
         responses: {
@@ -7349,7 +7349,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["CancelInput"];
+                "application/json": components["schemas"]["CancelTransactionInput"];
             };
         };
         responses: {
@@ -7386,7 +7386,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["ImageUploadInput"];
+                "multipart/form-data": components["schemas"]["PictureInput"];
             };
         };
         responses: {

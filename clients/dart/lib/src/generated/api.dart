@@ -196,7 +196,7 @@ class SoukLoopApi {
   }
 
   /// Mark messages as read
-  Future<ReadConversation> markConversationRead(String conversationId, {ReadInput? body}) async {
+  Future<ReadConversation> markConversationRead(String conversationId, {ReadConversationInput? body}) async {
     final answer = await _transport.send('POST', '/conversations/${Uri.encodeComponent(conversationId)}/read', body: body?.toJson());
     return ReadConversation.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
@@ -332,13 +332,13 @@ class SoukLoopApi {
   }
 
   /// Answer an offer made to you with another price
-  Future<Offer> counterOfferByPost(String offerId, PriceInput body, {String? idempotencyKey}) async {
+  Future<Offer> counterOfferByPost(String offerId, CounterOfferInput body, {String? idempotencyKey}) async {
     final answer = await _transport.send('POST', '/offers/${Uri.encodeComponent(offerId)}/counter', body: body.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
     return Offer.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
   /// Answer an offer made to you with another price
-  Future<Offer> counterOffer(String offerId, PriceInput body, {String? idempotencyKey}) async {
+  Future<Offer> counterOffer(String offerId, CounterOfferInput body, {String? idempotencyKey}) async {
     final answer = await _transport.send('PATCH', '/offers/${Uri.encodeComponent(offerId)}/counter', body: body.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
     return Offer.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
@@ -509,7 +509,7 @@ class SoukLoopApi {
   }
 
   /// Add a moderator
-  Future<void> addModerator(String streamId, UserIdInput body) async {
+  Future<void> addModerator(String streamId, ViewerInput body) async {
     await _transport.send('POST', '/streams/${Uri.encodeComponent(streamId)}/moderators', body: body.toJson());
   }
 
@@ -519,7 +519,7 @@ class SoukLoopApi {
   }
 
   /// Mute a viewer
-  Future<void> muteViewer(String streamId, UserIdInput body) async {
+  Future<void> muteViewer(String streamId, ViewerInput body) async {
     await _transport.send('POST', '/streams/${Uri.encodeComponent(streamId)}/mutes', body: body.toJson());
   }
 
@@ -546,7 +546,7 @@ class SoukLoopApi {
   }
 
   /// Tag a product in the video
-  Future<StreamProduct> tagProduct(String productId, String streamId, TagInput body) async {
+  Future<StreamProduct> tagProduct(String productId, String streamId, ProductTagInput body) async {
     final answer = await _transport.send('POST', '/streams/${Uri.encodeComponent(streamId)}/products/${Uri.encodeComponent(productId)}/tag', body: body.toJson());
     return StreamProduct.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
@@ -564,7 +564,7 @@ class SoukLoopApi {
   }
 
   /// Change a scheduled stream
-  Future<LiveStream> updateStreamSettings(String streamId, {SettingsInput? body}) async {
+  Future<LiveStream> updateStreamSettings(String streamId, {StreamSettingsInput? body}) async {
     final answer = await _transport.send('PATCH', '/streams/${Uri.encodeComponent(streamId)}/settings', body: body?.toJson());
     return LiveStream.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
@@ -588,13 +588,13 @@ class SoukLoopApi {
   }
 
   /// Cancel a pending transaction
-  Future<Transaction> cancelTransactionByPost(String transactionId, {CancelInput? body, String? idempotencyKey}) async {
+  Future<Transaction> cancelTransactionByPost(String transactionId, {CancelTransactionInput? body, String? idempotencyKey}) async {
     final answer = await _transport.send('POST', '/transactions/${Uri.encodeComponent(transactionId)}/cancel', body: body?.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
     return Transaction.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
   /// Cancel a pending transaction
-  Future<Transaction> cancelTransaction(String transactionId, {CancelInput? body, String? idempotencyKey}) async {
+  Future<Transaction> cancelTransaction(String transactionId, {CancelTransactionInput? body, String? idempotencyKey}) async {
     final answer = await _transport.send('PATCH', '/transactions/${Uri.encodeComponent(transactionId)}/cancel', body: body?.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
     return Transaction.fromJson((answer['data'] as Map).cast<String, Object?>());
   }

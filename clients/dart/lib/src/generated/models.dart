@@ -313,8 +313,8 @@ class CamelPictureSize {
       };
 }
 
-class CancelInput {
-  const CancelInput({this.reason, this.nulls = const {}});
+class CancelTransactionInput {
+  const CancelTransactionInput({this.reason, this.nulls = const {}});
 
   /// Shown to staff only
   final String? reason;
@@ -322,7 +322,7 @@ class CancelInput {
   /// Keys that are sent as null, to empty what they name.
   final Set<String> nulls;
 
-  factory CancelInput.fromJson(Map<String, Object?> json) => CancelInput(
+  factory CancelTransactionInput.fromJson(Map<String, Object?> json) => CancelTransactionInput(
         reason: json['reason'] == null ? null : json['reason'] as String,
       );
 
@@ -436,55 +436,6 @@ class ChangePasswordInput {
   Map<String, Object?> toJson() => {
         'current_password': currentPassword,
         'new_password': newPassword,
-      };
-}
-
-class Channels {
-  const Channels({required this.label, required this.isMandatory, required this.inbox, required this.push, required this.email});
-
-  /// For a person, in the language of the answer
-  final String label;
-  /// It can't be switched off, and is emailed at once
-  final bool isMandatory;
-  final bool inbox;
-  final bool push;
-  final bool email;
-
-  factory Channels.fromJson(Map<String, Object?> json) => Channels(
-        label: json['label'] as String,
-        isMandatory: json['is_mandatory'] as bool,
-        inbox: json['inbox'] as bool,
-        push: json['push'] as bool,
-        email: json['email'] as bool,
-      );
-
-  Map<String, Object?> toJson() => {
-        'label': label,
-        'is_mandatory': isMandatory,
-        'inbox': inbox,
-        'push': push,
-        'email': email,
-      };
-}
-
-class ChannelsInput {
-  const ChannelsInput({this.inbox, this.push, this.email});
-
-  final bool? inbox;
-  final bool? push;
-  /// In the daily email of what was not read
-  final bool? email;
-
-  factory ChannelsInput.fromJson(Map<String, Object?> json) => ChannelsInput(
-        inbox: json['inbox'] == null ? null : json['inbox'] as bool,
-        push: json['push'] == null ? null : json['push'] as bool,
-        email: json['email'] == null ? null : json['email'] as bool,
-      );
-
-  Map<String, Object?> toJson() => {
-        if (inbox != null) 'inbox': inbox,
-        if (push != null) 'push': push,
-        if (email != null) 'email': email,
       };
 }
 
@@ -818,7 +769,7 @@ class Config {
 
   final String apiVersion;
   final MinimumVersions minimumVersions;
-  final Limits limits;
+  final ConfigLimits limits;
   /// The emoji that `stream:reaction` takes
   final List<String> reactions;
   final List<Language> languages;
@@ -829,7 +780,7 @@ class Config {
   factory Config.fromJson(Map<String, Object?> json) => Config(
         apiVersion: json['api_version'] as String,
         minimumVersions: MinimumVersions.fromJson((json['minimum_versions'] as Map).cast<String, Object?>()),
-        limits: Limits.fromJson((json['limits'] as Map).cast<String, Object?>()),
+        limits: ConfigLimits.fromJson((json['limits'] as Map).cast<String, Object?>()),
         reactions: (json['reactions'] as List).map((each) => each as String).toList(),
         languages: (json['languages'] as List).map((each) => Language.fromWire(each as String)).toList(),
         currency: Currency.fromWire(json['currency'] as String),
@@ -844,6 +795,62 @@ class Config {
         'languages': languages.map((each) => each.wire).toList(),
         'currency': currency.wire,
         'categories_version': categoriesVersion,
+      };
+}
+
+/// What the server refuses beyond, so that an app can say so before it sends.
+class ConfigLimits {
+  const ConfigLimits({required this.activeProductsMax, required this.communityRadiusKmMax, required this.imageBytesMax, required this.messageEditableSeconds, required this.messageLengthMax, required this.pageSizeMax, required this.peopleSearchLengthMin, required this.priceMax, required this.productImagesMax, required this.productTagsMax, required this.searchLengthMax, required this.streamChatLengthMax, required this.streamProductsMax, required this.typingSeconds});
+
+  /// Of one seller
+  final int activeProductsMax;
+  final int communityRadiusKmMax;
+  final int imageBytesMax;
+  final int messageEditableSeconds;
+  final int messageLengthMax;
+  final int pageSizeMax;
+  final int peopleSearchLengthMin;
+  final double priceMax;
+  final int productImagesMax;
+  final int productTagsMax;
+  final int searchLengthMax;
+  final int streamChatLengthMax;
+  final int streamProductsMax;
+  /// How long a typing indicator lasts
+  final int typingSeconds;
+
+  factory ConfigLimits.fromJson(Map<String, Object?> json) => ConfigLimits(
+        activeProductsMax: (json['active_products_max'] as num).toInt(),
+        communityRadiusKmMax: (json['community_radius_km_max'] as num).toInt(),
+        imageBytesMax: (json['image_bytes_max'] as num).toInt(),
+        messageEditableSeconds: (json['message_editable_seconds'] as num).toInt(),
+        messageLengthMax: (json['message_length_max'] as num).toInt(),
+        pageSizeMax: (json['page_size_max'] as num).toInt(),
+        peopleSearchLengthMin: (json['people_search_length_min'] as num).toInt(),
+        priceMax: (json['price_max'] as num).toDouble(),
+        productImagesMax: (json['product_images_max'] as num).toInt(),
+        productTagsMax: (json['product_tags_max'] as num).toInt(),
+        searchLengthMax: (json['search_length_max'] as num).toInt(),
+        streamChatLengthMax: (json['stream_chat_length_max'] as num).toInt(),
+        streamProductsMax: (json['stream_products_max'] as num).toInt(),
+        typingSeconds: (json['typing_seconds'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'active_products_max': activeProductsMax,
+        'community_radius_km_max': communityRadiusKmMax,
+        'image_bytes_max': imageBytesMax,
+        'message_editable_seconds': messageEditableSeconds,
+        'message_length_max': messageLengthMax,
+        'page_size_max': pageSizeMax,
+        'people_search_length_min': peopleSearchLengthMin,
+        'price_max': priceMax,
+        'product_images_max': productImagesMax,
+        'product_tags_max': productTagsMax,
+        'search_length_max': searchLengthMax,
+        'stream_chat_length_max': streamChatLengthMax,
+        'stream_products_max': streamProductsMax,
+        'typing_seconds': typingSeconds,
       };
 }
 
@@ -1059,6 +1066,38 @@ class ConversationResponse {
       };
 }
 
+/// The price and message of an offer or counter-offer.
+class CounterOfferInput {
+  const CounterOfferInput({required this.offeredPrice, this.currency, this.message, this.clientOfferId, this.nulls = const {}});
+
+  /// At most the asking price
+  final double offeredPrice;
+  /// Must be the product's currency
+  final Currency? currency;
+  /// Shown to the other side
+  final String? message;
+  /// An id that the client chooses; repeating it returns the first offer with that id
+  final String? clientOfferId;
+
+  /// Keys that are sent as null, to empty what they name.
+  final Set<String> nulls;
+
+  factory CounterOfferInput.fromJson(Map<String, Object?> json) => CounterOfferInput(
+        offeredPrice: (json['offered_price'] as num).toDouble(),
+        currency: json['currency'] == null ? null : Currency.fromWire(json['currency'] as String),
+        message: json['message'] == null ? null : json['message'] as String,
+        clientOfferId: json['client_offer_id'] == null ? null : json['client_offer_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        for (final key in nulls) key: null,
+        'offered_price': offeredPrice,
+        if (currency != null) 'currency': currency?.wire,
+        if (message != null) 'message': message,
+        if (clientOfferId != null) 'client_offer_id': clientOfferId,
+      };
+}
+
 enum Currency {
   aed('AED'),
   /// A value that a later version of the server has.
@@ -1127,14 +1166,14 @@ class DeviceInput {
   final DevicePlatform platform;
   /// FCM's registration token
   final String? token;
-  final SubscriptionInput? subscription;
+  final WebPushSubscriptionInput? subscription;
   final String? appVersion;
   final String? locale;
 
   factory DeviceInput.fromJson(Map<String, Object?> json) => DeviceInput(
         platform: DevicePlatform.fromWire(json['platform'] as String),
         token: json['token'] == null ? null : json['token'] as String,
-        subscription: json['subscription'] == null ? null : SubscriptionInput.fromJson((json['subscription'] as Map).cast<String, Object?>()),
+        subscription: json['subscription'] == null ? null : WebPushSubscriptionInput.fromJson((json['subscription'] as Map).cast<String, Object?>()),
         appVersion: json['app_version'] == null ? null : json['app_version'] as String,
         locale: json['locale'] == null ? null : json['locale'] as String,
       );
@@ -1221,23 +1260,6 @@ class DeviceResponse {
         'success': success,
         'data': data.toJson(),
       };
-}
-
-enum EndReason {
-  owner('owner'),
-  staff('staff'),
-  publisherGone('publisher_gone'),
-  neverPublished('never_published'),
-  accountClosed('account_closed'),
-  /// A value that a later version of the server has.
-  unknown('');
-
-  const EndReason(this.wire);
-
-  final String wire;
-
-  static EndReason fromWire(String wire) =>
-      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
 class EndStats {
@@ -1745,43 +1767,6 @@ class HomeResponse {
       };
 }
 
-/// One image as `multipart/form-data`: JPEG, PNG, WebP or HEIC, at most 10 MB.
-class ImageInput {
-  const ImageInput({required this.image, this.clientMessageId, this.nulls = const {}});
-
-  final String image;
-  final String? clientMessageId;
-
-  /// Keys that are sent as null, to empty what they name.
-  final Set<String> nulls;
-
-  factory ImageInput.fromJson(Map<String, Object?> json) => ImageInput(
-        image: json['image'] as String,
-        clientMessageId: json['client_message_id'] == null ? null : json['client_message_id'] as String,
-      );
-
-  Map<String, Object?> toJson() => {
-        for (final key in nulls) key: null,
-        'image': image,
-        if (clientMessageId != null) 'client_message_id': clientMessageId,
-      };
-}
-
-/// One image as `multipart/form-data`: JPEG, PNG, WebP or HEIC, at most 10 MB.
-class ImageUploadInput {
-  const ImageUploadInput({required this.image});
-
-  final String image;
-
-  factory ImageUploadInput.fromJson(Map<String, Object?> json) => ImageUploadInput(
-        image: json['image'] as String,
-      );
-
-  Map<String, Object?> toJson() => {
-        'image': image,
-      };
-}
-
 class InboxNotification {
   const InboxNotification({required this.kind, required this.id, required this.title, required this.body, required this.data, required this.link, required this.webLink, required this.isRead, required this.readAt, required this.createdAt});
 
@@ -1844,25 +1829,6 @@ class InboxNotificationResponse {
       };
 }
 
-class KeysInput {
-  const KeysInput({required this.p256dh, required this.auth});
-
-  /// Public key: a point on P-256, base64url
-  final String p256dh;
-  /// 16 bytes, base64url
-  final String auth;
-
-  factory KeysInput.fromJson(Map<String, Object?> json) => KeysInput(
-        p256dh: json['p256dh'] as String,
-        auth: json['auth'] as String,
-      );
-
-  Map<String, Object?> toJson() => {
-        'p256dh': p256dh,
-        'auth': auth,
-      };
-}
-
 enum Language {
   en('en'),
   ar('ar'),
@@ -1875,62 +1841,6 @@ enum Language {
 
   static Language fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
-}
-
-/// What the server refuses beyond, so that an app can say so before it sends.
-class Limits {
-  const Limits({required this.activeProductsMax, required this.communityRadiusKmMax, required this.imageBytesMax, required this.messageEditableSeconds, required this.messageLengthMax, required this.pageSizeMax, required this.peopleSearchLengthMin, required this.priceMax, required this.productImagesMax, required this.productTagsMax, required this.searchLengthMax, required this.streamChatLengthMax, required this.streamProductsMax, required this.typingSeconds});
-
-  /// Of one seller
-  final int activeProductsMax;
-  final int communityRadiusKmMax;
-  final int imageBytesMax;
-  final int messageEditableSeconds;
-  final int messageLengthMax;
-  final int pageSizeMax;
-  final int peopleSearchLengthMin;
-  final double priceMax;
-  final int productImagesMax;
-  final int productTagsMax;
-  final int searchLengthMax;
-  final int streamChatLengthMax;
-  final int streamProductsMax;
-  /// How long a typing indicator lasts
-  final int typingSeconds;
-
-  factory Limits.fromJson(Map<String, Object?> json) => Limits(
-        activeProductsMax: (json['active_products_max'] as num).toInt(),
-        communityRadiusKmMax: (json['community_radius_km_max'] as num).toInt(),
-        imageBytesMax: (json['image_bytes_max'] as num).toInt(),
-        messageEditableSeconds: (json['message_editable_seconds'] as num).toInt(),
-        messageLengthMax: (json['message_length_max'] as num).toInt(),
-        pageSizeMax: (json['page_size_max'] as num).toInt(),
-        peopleSearchLengthMin: (json['people_search_length_min'] as num).toInt(),
-        priceMax: (json['price_max'] as num).toDouble(),
-        productImagesMax: (json['product_images_max'] as num).toInt(),
-        productTagsMax: (json['product_tags_max'] as num).toInt(),
-        searchLengthMax: (json['search_length_max'] as num).toInt(),
-        streamChatLengthMax: (json['stream_chat_length_max'] as num).toInt(),
-        streamProductsMax: (json['stream_products_max'] as num).toInt(),
-        typingSeconds: (json['typing_seconds'] as num).toInt(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'active_products_max': activeProductsMax,
-        'community_radius_km_max': communityRadiusKmMax,
-        'image_bytes_max': imageBytesMax,
-        'message_editable_seconds': messageEditableSeconds,
-        'message_length_max': messageLengthMax,
-        'page_size_max': pageSizeMax,
-        'people_search_length_min': peopleSearchLengthMin,
-        'price_max': priceMax,
-        'product_images_max': productImagesMax,
-        'product_tags_max': productTagsMax,
-        'search_length_max': searchLengthMax,
-        'stream_chat_length_max': streamChatLengthMax,
-        'stream_products_max': streamProductsMax,
-        'typing_seconds': typingSeconds,
-      };
 }
 
 enum ListCommunityFeedSort {
@@ -2081,7 +1991,7 @@ class LiveStream {
   /// What `stream:reaction` takes
   final List<String> allowedEmoji;
   /// Null until it has ended
-  final EndReason? endReason;
+  final StreamEndReason? endReason;
   /// Your rights in the chat; null for guests
   final ViewerRights? me;
   /// The product shown last; `product:tagged` announces the next
@@ -2120,7 +2030,7 @@ class LiveStream {
         slowModeSeconds: (json['slowModeSeconds'] as num).toInt(),
         canWatch: json['canWatch'] as bool,
         allowedEmoji: (json['allowedEmoji'] as List).map((each) => each as String).toList(),
-        endReason: json['endReason'] == null ? null : EndReason.fromWire(json['endReason'] as String),
+        endReason: json['endReason'] == null ? null : StreamEndReason.fromWire(json['endReason'] as String),
         me: json['me'] == null ? null : ViewerRights.fromJson((json['me'] as Map).cast<String, Object?>()),
         featured: json['featured'] == null ? null : StreamProduct.fromJson((json['featured'] as Map).cast<String, Object?>()),
         products: (json['products'] as List).map((each) => StreamProduct.fromJson((each as Map).cast<String, Object?>())).toList(),
@@ -2630,6 +2540,55 @@ class Neighborhood {
       };
 }
 
+class NotificationChannels {
+  const NotificationChannels({required this.label, required this.isMandatory, required this.inbox, required this.push, required this.email});
+
+  /// For a person, in the language of the answer
+  final String label;
+  /// It can't be switched off, and is emailed at once
+  final bool isMandatory;
+  final bool inbox;
+  final bool push;
+  final bool email;
+
+  factory NotificationChannels.fromJson(Map<String, Object?> json) => NotificationChannels(
+        label: json['label'] as String,
+        isMandatory: json['is_mandatory'] as bool,
+        inbox: json['inbox'] as bool,
+        push: json['push'] as bool,
+        email: json['email'] as bool,
+      );
+
+  Map<String, Object?> toJson() => {
+        'label': label,
+        'is_mandatory': isMandatory,
+        'inbox': inbox,
+        'push': push,
+        'email': email,
+      };
+}
+
+class NotificationChannelsInput {
+  const NotificationChannelsInput({this.inbox, this.push, this.email});
+
+  final bool? inbox;
+  final bool? push;
+  /// In the daily email of what was not read
+  final bool? email;
+
+  factory NotificationChannelsInput.fromJson(Map<String, Object?> json) => NotificationChannelsInput(
+        inbox: json['inbox'] == null ? null : json['inbox'] as bool,
+        push: json['push'] == null ? null : json['push'] as bool,
+        email: json['email'] == null ? null : json['email'] as bool,
+      );
+
+  Map<String, Object?> toJson() => {
+        if (inbox != null) 'inbox': inbox,
+        if (push != null) 'push': push,
+        if (email != null) 'email': email,
+      };
+}
+
 enum NotificationKind {
   accountReopened('account_reopened'),
   badgeGiven('badge_given'),
@@ -2730,13 +2689,13 @@ class NotificationSettings {
   /// False also if it was ended by a link in an email
   final bool dailyEmail;
   /// By the name of the kind
-  final Map<String, Channels> kinds;
+  final Map<String, NotificationChannels> kinds;
 
   factory NotificationSettings.fromJson(Map<String, Object?> json) => NotificationSettings(
         timeZone: json['time_zone'] as String,
         quietHours: json['quiet_hours'] == null ? null : QuietHours.fromJson((json['quiet_hours'] as Map).cast<String, Object?>()),
         dailyEmail: json['daily_email'] as bool,
-        kinds: (json['kinds'] as Map).map((key, value) => MapEntry(key as String, Channels.fromJson((value as Map).cast<String, Object?>()))),
+        kinds: (json['kinds'] as Map).map((key, value) => MapEntry(key as String, NotificationChannels.fromJson((value as Map).cast<String, Object?>()))),
       );
 
   Map<String, Object?> toJson() => {
@@ -2756,7 +2715,7 @@ class NotificationSettingsInput {
   /// What was not read, once a day
   final bool? dailyEmail;
   /// By the name of the kind: what changes
-  final Map<String, ChannelsInput>? kinds;
+  final Map<String, NotificationChannelsInput>? kinds;
 
   /// Keys that are sent as null, to empty what they name.
   final Set<String> nulls;
@@ -2765,7 +2724,7 @@ class NotificationSettingsInput {
         timeZone: json['time_zone'] == null ? null : json['time_zone'] as String,
         quietHours: json['quiet_hours'] == null ? null : QuietHoursInput.fromJson((json['quiet_hours'] as Map).cast<String, Object?>()),
         dailyEmail: json['daily_email'] == null ? null : json['daily_email'] as bool,
-        kinds: json['kinds'] == null ? null : (json['kinds'] as Map).map((key, value) => MapEntry(key as String, ChannelsInput.fromJson((value as Map).cast<String, Object?>()))),
+        kinds: json['kinds'] == null ? null : (json['kinds'] as Map).map((key, value) => MapEntry(key as String, NotificationChannelsInput.fromJson((value as Map).cast<String, Object?>()))),
       );
 
   Map<String, Object?> toJson() => {
@@ -3216,6 +3175,43 @@ class Picture {
       };
 }
 
+/// One image as `multipart/form-data`: JPEG, PNG, WebP or HEIC, at most 10 MB.
+class PictureInput {
+  const PictureInput({required this.image});
+
+  final String image;
+
+  factory PictureInput.fromJson(Map<String, Object?> json) => PictureInput(
+        image: json['image'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'image': image,
+      };
+}
+
+/// One image as `multipart/form-data`: JPEG, PNG, WebP or HEIC, at most 10 MB.
+class PictureMessageInput {
+  const PictureMessageInput({required this.image, this.clientMessageId, this.nulls = const {}});
+
+  final String image;
+  final String? clientMessageId;
+
+  /// Keys that are sent as null, to empty what they name.
+  final Set<String> nulls;
+
+  factory PictureMessageInput.fromJson(Map<String, Object?> json) => PictureMessageInput(
+        image: json['image'] as String,
+        clientMessageId: json['client_message_id'] == null ? null : json['client_message_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        for (final key in nulls) key: null,
+        'image': image,
+        if (clientMessageId != null) 'client_message_id': clientMessageId,
+      };
+}
+
 class PictureSize {
   const PictureSize({required this.width, required this.webpUrl, required this.jpegUrl});
 
@@ -3257,38 +3253,6 @@ class PriceFacet {
         'min_price': minPrice,
         'max_price': maxPrice,
         'count': count,
-      };
-}
-
-/// The price and message of an offer or counter-offer.
-class PriceInput {
-  const PriceInput({required this.offeredPrice, this.currency, this.message, this.clientOfferId, this.nulls = const {}});
-
-  /// At most the asking price
-  final double offeredPrice;
-  /// Must be the product's currency
-  final Currency? currency;
-  /// Shown to the other side
-  final String? message;
-  /// An id that the client chooses; repeating it returns the first offer with that id
-  final String? clientOfferId;
-
-  /// Keys that are sent as null, to empty what they name.
-  final Set<String> nulls;
-
-  factory PriceInput.fromJson(Map<String, Object?> json) => PriceInput(
-        offeredPrice: (json['offered_price'] as num).toDouble(),
-        currency: json['currency'] == null ? null : Currency.fromWire(json['currency'] as String),
-        message: json['message'] == null ? null : json['message'] as String,
-        clientOfferId: json['client_offer_id'] == null ? null : json['client_offer_id'] as String,
-      );
-
-  Map<String, Object?> toJson() => {
-        for (final key in nulls) key: null,
-        'offered_price': offeredPrice,
-        if (currency != null) 'currency': currency?.wire,
-        if (message != null) 'message': message,
-        if (clientOfferId != null) 'client_offer_id': clientOfferId,
       };
 }
 
@@ -3896,6 +3860,28 @@ class ProductSummary {
       };
 }
 
+/// The position in the video, from its top left corner, and the time in the stream (contract 4.7).
+class ProductTagInput {
+  const ProductTagInput({required this.x, required this.y, required this.timestampSeconds});
+
+  final double x;
+  final double y;
+  /// Since the stream started
+  final int timestampSeconds;
+
+  factory ProductTagInput.fromJson(Map<String, Object?> json) => ProductTagInput(
+        x: (json['x'] as num).toDouble(),
+        y: (json['y'] as num).toDouble(),
+        timestampSeconds: (json['timestamp_seconds'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'x': x,
+        'y': y,
+        'timestamp_seconds': timestampSeconds,
+      };
+}
+
 /// A person's profile as others see it: without email, phone and location.
 class Profile {
   const Profile({required this.id, required this.username, required this.avatarUrl, required this.avatar, required this.isVerified, required this.fullName, required this.role, required this.hasVerifiedBadge, required this.isFollowing, required this.bio, required this.followersCount, required this.followingCount, required this.createdAt});
@@ -4073,6 +4059,24 @@ class ReadConversation {
       };
 }
 
+class ReadConversationInput {
+  const ReadConversationInput({this.upToSeq, this.nulls = const {}});
+
+  final int? upToSeq;
+
+  /// Keys that are sent as null, to empty what they name.
+  final Set<String> nulls;
+
+  factory ReadConversationInput.fromJson(Map<String, Object?> json) => ReadConversationInput(
+        upToSeq: json['up_to_seq'] == null ? null : (json['up_to_seq'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        for (final key in nulls) key: null,
+        if (upToSeq != null) 'up_to_seq': upToSeq,
+      };
+}
+
 class ReadConversationResponse {
   const ReadConversationResponse({required this.success, required this.data});
 
@@ -4087,24 +4091,6 @@ class ReadConversationResponse {
   Map<String, Object?> toJson() => {
         'success': success,
         'data': data.toJson(),
-      };
-}
-
-class ReadInput {
-  const ReadInput({this.upToSeq, this.nulls = const {}});
-
-  final int? upToSeq;
-
-  /// Keys that are sent as null, to empty what they name.
-  final Set<String> nulls;
-
-  factory ReadInput.fromJson(Map<String, Object?> json) => ReadInput(
-        upToSeq: json['up_to_seq'] == null ? null : (json['up_to_seq'] as num).toInt(),
-      );
-
-  Map<String, Object?> toJson() => {
-        for (final key in nulls) key: null,
-        if (upToSeq != null) 'up_to_seq': upToSeq,
       };
 }
 
@@ -4539,62 +4525,6 @@ enum SentMessageType {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
-/// The settings of a stream, which can be changed while it is scheduled (contract 4.2).
-class SettingsInput {
-  const SettingsInput({this.title, this.description, this.category, this.audience, this.estimatedDuration, this.scheduledAt, this.notifyFollowers, this.notifyNeighborhood, this.enableChat, this.enableComments, this.recordStream, this.slowModeSeconds, this.nulls = const {}});
-
-  final String? title;
-  final String? description;
-  final String? category;
-  final StreamAudience? audience;
-  /// Minutes
-  final int? estimatedDuration;
-  /// When it is to begin, within 180 days; the followers are notified of it
-  final DateTime? scheduledAt;
-  final bool? notifyFollowers;
-  final bool? notifyNeighborhood;
-  final bool? enableChat;
-  /// Whether the app shows comments under the replay; stored, not enforced
-  final bool? enableComments;
-  final bool? recordStream;
-  /// 0, or 3 to 120
-  final int? slowModeSeconds;
-
-  /// Keys that are sent as null, to empty what they name.
-  final Set<String> nulls;
-
-  factory SettingsInput.fromJson(Map<String, Object?> json) => SettingsInput(
-        title: json['title'] == null ? null : json['title'] as String,
-        description: json['description'] == null ? null : json['description'] as String,
-        category: json['category'] == null ? null : json['category'] as String,
-        audience: json['audience'] == null ? null : StreamAudience.fromWire(json['audience'] as String),
-        estimatedDuration: json['estimated_duration'] == null ? null : (json['estimated_duration'] as num).toInt(),
-        scheduledAt: json['scheduled_at'] == null ? null : DateTime.parse(json['scheduled_at'] as String),
-        notifyFollowers: json['notify_followers'] == null ? null : json['notify_followers'] as bool,
-        notifyNeighborhood: json['notify_neighborhood'] == null ? null : json['notify_neighborhood'] as bool,
-        enableChat: json['enable_chat'] == null ? null : json['enable_chat'] as bool,
-        enableComments: json['enable_comments'] == null ? null : json['enable_comments'] as bool,
-        recordStream: json['record_stream'] == null ? null : json['record_stream'] as bool,
-        slowModeSeconds: json['slow_mode_seconds'] == null ? null : (json['slow_mode_seconds'] as num).toInt(),
-      );
-
-  Map<String, Object?> toJson() => {
-        for (final key in nulls) key: null,
-        if (title != null) 'title': title,
-        if (description != null) 'description': description,
-        if (category != null) 'category': category,
-        if (audience != null) 'audience': audience?.wire,
-        if (estimatedDuration != null) 'estimated_duration': estimatedDuration,
-        if (scheduledAt != null) 'scheduled_at': scheduledAt?.toUtc().toIso8601String(),
-        if (notifyFollowers != null) 'notify_followers': notifyFollowers,
-        if (notifyNeighborhood != null) 'notify_neighborhood': notifyNeighborhood,
-        if (enableChat != null) 'enable_chat': enableChat,
-        if (enableComments != null) 'enable_comments': enableComments,
-        if (recordStream != null) 'record_stream': recordStream,
-        if (slowModeSeconds != null) 'slow_mode_seconds': slowModeSeconds,
-      };
-}
-
 /// The response to going live (contract 4.3).
 class StartedStream {
   const StartedStream({required this.streamId, required this.status, required this.rtmpUrl, this.rtmpsUrl, required this.streamKey, required this.hlsUrl, required this.dashUrl, required this.startedAt, required this.notificationsSent});
@@ -4802,6 +4732,23 @@ class StreamCard {
         'startedAt': startedAt?.toUtc().toIso8601String(),
         'endedAt': endedAt?.toUtc().toIso8601String(),
       };
+}
+
+enum StreamEndReason {
+  owner('owner'),
+  staff('staff'),
+  publisherGone('publisher_gone'),
+  neverPublished('never_published'),
+  accountClosed('account_closed'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const StreamEndReason(this.wire);
+
+  final String wire;
+
+  static StreamEndReason fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
 /// What the encoder sends; `video` and `audio` are null until something was measured.
@@ -5110,6 +5057,62 @@ class StreamSeller {
       };
 }
 
+/// The settings of a stream, which can be changed while it is scheduled (contract 4.2).
+class StreamSettingsInput {
+  const StreamSettingsInput({this.title, this.description, this.category, this.audience, this.estimatedDuration, this.scheduledAt, this.notifyFollowers, this.notifyNeighborhood, this.enableChat, this.enableComments, this.recordStream, this.slowModeSeconds, this.nulls = const {}});
+
+  final String? title;
+  final String? description;
+  final String? category;
+  final StreamAudience? audience;
+  /// Minutes
+  final int? estimatedDuration;
+  /// When it is to begin, within 180 days; the followers are notified of it
+  final DateTime? scheduledAt;
+  final bool? notifyFollowers;
+  final bool? notifyNeighborhood;
+  final bool? enableChat;
+  /// Whether the app shows comments under the replay; stored, not enforced
+  final bool? enableComments;
+  final bool? recordStream;
+  /// 0, or 3 to 120
+  final int? slowModeSeconds;
+
+  /// Keys that are sent as null, to empty what they name.
+  final Set<String> nulls;
+
+  factory StreamSettingsInput.fromJson(Map<String, Object?> json) => StreamSettingsInput(
+        title: json['title'] == null ? null : json['title'] as String,
+        description: json['description'] == null ? null : json['description'] as String,
+        category: json['category'] == null ? null : json['category'] as String,
+        audience: json['audience'] == null ? null : StreamAudience.fromWire(json['audience'] as String),
+        estimatedDuration: json['estimated_duration'] == null ? null : (json['estimated_duration'] as num).toInt(),
+        scheduledAt: json['scheduled_at'] == null ? null : DateTime.parse(json['scheduled_at'] as String),
+        notifyFollowers: json['notify_followers'] == null ? null : json['notify_followers'] as bool,
+        notifyNeighborhood: json['notify_neighborhood'] == null ? null : json['notify_neighborhood'] as bool,
+        enableChat: json['enable_chat'] == null ? null : json['enable_chat'] as bool,
+        enableComments: json['enable_comments'] == null ? null : json['enable_comments'] as bool,
+        recordStream: json['record_stream'] == null ? null : json['record_stream'] as bool,
+        slowModeSeconds: json['slow_mode_seconds'] == null ? null : (json['slow_mode_seconds'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        for (final key in nulls) key: null,
+        if (title != null) 'title': title,
+        if (description != null) 'description': description,
+        if (category != null) 'category': category,
+        if (audience != null) 'audience': audience?.wire,
+        if (estimatedDuration != null) 'estimated_duration': estimatedDuration,
+        if (scheduledAt != null) 'scheduled_at': scheduledAt?.toUtc().toIso8601String(),
+        if (notifyFollowers != null) 'notify_followers': notifyFollowers,
+        if (notifyNeighborhood != null) 'notify_neighborhood': notifyNeighborhood,
+        if (enableChat != null) 'enable_chat': enableChat,
+        if (enableComments != null) 'enable_comments': enableComments,
+        if (recordStream != null) 'record_stream': recordStream,
+        if (slowModeSeconds != null) 'slow_mode_seconds': slowModeSeconds,
+      };
+}
+
 enum StreamStatus {
   scheduled('scheduled'),
   live('live'),
@@ -5124,32 +5127,6 @@ enum StreamStatus {
 
   static StreamStatus fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
-}
-
-/// What `JSON.stringify(subscription)` gives in a browser.
-class SubscriptionInput {
-  const SubscriptionInput({required this.endpoint, this.expirationTime, required this.keys, this.nulls = const {}});
-
-  /// Of one of the known push services
-  final String endpoint;
-  final double? expirationTime;
-  final KeysInput keys;
-
-  /// Keys that are sent as null, to empty what they name.
-  final Set<String> nulls;
-
-  factory SubscriptionInput.fromJson(Map<String, Object?> json) => SubscriptionInput(
-        endpoint: json['endpoint'] as String,
-        expirationTime: json['expirationTime'] == null ? null : (json['expirationTime'] as num).toDouble(),
-        keys: KeysInput.fromJson((json['keys'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        for (final key in nulls) key: null,
-        'endpoint': endpoint,
-        if (expirationTime != null) 'expirationTime': expirationTime,
-        'keys': keys.toJson(),
-      };
 }
 
 class Suggestions {
@@ -5180,28 +5157,6 @@ class SuggestionsResponse {
   Map<String, Object?> toJson() => {
         'success': success,
         'data': data.toJson(),
-      };
-}
-
-/// The position in the video, from its top left corner, and the time in the stream (contract 4.7).
-class TagInput {
-  const TagInput({required this.x, required this.y, required this.timestampSeconds});
-
-  final double x;
-  final double y;
-  /// Since the stream started
-  final int timestampSeconds;
-
-  factory TagInput.fromJson(Map<String, Object?> json) => TagInput(
-        x: (json['x'] as num).toDouble(),
-        y: (json['y'] as num).toDouble(),
-        timestampSeconds: (json['timestamp_seconds'] as num).toInt(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'x': x,
-        'y': y,
-        'timestamp_seconds': timestampSeconds,
       };
 }
 
@@ -5473,20 +5428,6 @@ class UploadedPictureResponse {
       };
 }
 
-class UserIdInput {
-  const UserIdInput({required this.userId});
-
-  final String userId;
-
-  factory UserIdInput.fromJson(Map<String, Object?> json) => UserIdInput(
-        userId: json['user_id'] as String,
-      );
-
-  Map<String, Object?> toJson() => {
-        'user_id': userId,
-      };
-}
-
 class VerifyOtpInput {
   const VerifyOtpInput({required this.identifier, required this.otpCode});
 
@@ -5664,6 +5605,20 @@ enum VideoStatus {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
+class ViewerInput {
+  const ViewerInput({required this.userId});
+
+  final String userId;
+
+  factory ViewerInput.fromJson(Map<String, Object?> json) => ViewerInput(
+        userId: json['user_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'user_id': userId,
+      };
+}
+
 class ViewerRights {
   const ViewerRights({required this.isModerator, required this.isMuted});
 
@@ -5729,6 +5684,51 @@ class WebPushKeyResponse {
   Map<String, Object?> toJson() => {
         'success': success,
         'data': data.toJson(),
+      };
+}
+
+class WebPushKeysInput {
+  const WebPushKeysInput({required this.p256dh, required this.auth});
+
+  /// Public key: a point on P-256, base64url
+  final String p256dh;
+  /// 16 bytes, base64url
+  final String auth;
+
+  factory WebPushKeysInput.fromJson(Map<String, Object?> json) => WebPushKeysInput(
+        p256dh: json['p256dh'] as String,
+        auth: json['auth'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'p256dh': p256dh,
+        'auth': auth,
+      };
+}
+
+/// What `JSON.stringify(subscription)` gives in a browser.
+class WebPushSubscriptionInput {
+  const WebPushSubscriptionInput({required this.endpoint, this.expirationTime, required this.keys, this.nulls = const {}});
+
+  /// Of one of the known push services
+  final String endpoint;
+  final double? expirationTime;
+  final WebPushKeysInput keys;
+
+  /// Keys that are sent as null, to empty what they name.
+  final Set<String> nulls;
+
+  factory WebPushSubscriptionInput.fromJson(Map<String, Object?> json) => WebPushSubscriptionInput(
+        endpoint: json['endpoint'] as String,
+        expirationTime: json['expirationTime'] == null ? null : (json['expirationTime'] as num).toDouble(),
+        keys: WebPushKeysInput.fromJson((json['keys'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        for (final key in nulls) key: null,
+        'endpoint': endpoint,
+        if (expirationTime != null) 'expirationTime': expirationTime,
+        'keys': keys.toJson(),
       };
 }
 
