@@ -1,7 +1,6 @@
 """What is made of uploaded videos, with real ffmpeg; what can't be used; what a kill leaves."""
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from listings.services import video_processing
 from listings.tests.bodies import DISCOVER_BODY
 from listings.tests.factories import make_ready_video, make_video
 from listings.tests.tus import TusClient
+from listings.tests.video_files import H264, SOUND, encode
 from soukloop.core.media import checks
 from soukloop.core.media.sandbox import FfmpegInterrupted
 
@@ -43,15 +43,6 @@ def source_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for size, name in (("640x480", "lying.mp4"), ("180x320", "standing.mp4")):
         encode(folder / name, "-f", "lavfi", "-i", f"testsrc=size={size}:rate=15", *SOUND, "-t", "2", *H264)
     return folder
-
-
-SOUND = ("-f", "lavfi", "-i", "sine=sample_rate=44100")
-H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac")
-
-
-def encode(target: Path, *arguments: str) -> Path:
-    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *arguments, str(target)], check=True)
-    return target
 
 
 def waiting_video(data: bytes, **fields: Any) -> VideoUpload:
