@@ -40,7 +40,7 @@ class StreamResumedOutput(serializers.Serializer[None]):
     streamId = serializers.UUIDField()
 
 
-class StreamHealthOutput(serializers.Serializer[None]):
+class EncoderHealthOutput(serializers.Serializer[None]):
     """A measurement; `video` and `audio` are null until something was measured."""
 
     streamId = serializers.UUIDField()
@@ -114,7 +114,7 @@ STREAM_HEALTH = declare_event(
         name="stream:health",
         doc="What the encoder of your stream sends, every 2 s while it is connected. `warnings` are what"
         " viewers would complain about; docs/going-live.md has their codes. Bit rates are bits a second.",
-        output=StreamHealthOutput,
+        output=EncoderHealthOutput,
         example={
             "streamId": EXAMPLE_STREAM_ID,
             "video": {

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.test import Client
 
 from soukloop.core import jsonlib
+from soukloop.core.http.openapi import openapi_document
 from soukloop.realtime.asyncapi import asyncapi
 from soukloop.realtime.commands import COMMANDS
 from soukloop.realtime.documents import events_page
@@ -74,6 +75,13 @@ def test_schemas_have_names_and_no_object_is_described_in_place() -> None:
     for name, schema in document["components"]["schemas"].items():
         for field, described in schema.get("properties", {}).items():
             assert "properties" not in described, (name, field)
+
+
+def test_a_schema_that_rest_has_too_is_the_same_there() -> None:
+    ours, rest = asyncapi()["components"]["schemas"], openapi_document()["components"]["schemas"]
+    shared = ours.keys() & rest.keys()
+    assert shared >= {"ChatMessage", "ErrorCode", "OfferStatus", "OfferInput", "Currency"}
+    assert {name for name in shared if _plain(ours[name]) != rest[name]} == set()
 
 
 def _plain(value: Any) -> Any:

@@ -2250,8 +2250,6 @@ export interface components {
             /** Format: date-time */
             endedAt: string;
         };
-        /** @enum {string} */
-        StreamEndReason: "owner" | "staff" | "publisher_gone" | "never_published" | "account_closed";
         EndStats: {
             peakViewers: number;
             uniqueViewers: number;
@@ -3256,6 +3254,8 @@ export interface components {
             /** Format: date-time */
             endedAt: string | null;
         };
+        /** @enum {string} */
+        StreamEndReason: "owner" | "staff" | "publisher_gone" | "never_published" | "account_closed";
         /** @description A new stream (contract 4.1). */
         StreamInput: {
             title: string;
@@ -4033,7 +4033,6 @@ export type Device = components['schemas']['Device'];
 export type DevicePage = components['schemas']['DevicePage'];
 export type DevicePlatform = components['schemas']['DevicePlatform'];
 export type EndedStream = components['schemas']['EndedStream'];
-export type StreamEndReason = components['schemas']['StreamEndReason'];
 export type EndStats = components['schemas']['EndStats'];
 export type Engagement = components['schemas']['Engagement'];
 export type Facets = components['schemas']['Facets'];
@@ -4120,6 +4119,7 @@ export type SentMessageType = components['schemas']['SentMessageType'];
 export type StreamSettingsInput = components['schemas']['StreamSettingsInput'];
 export type StreamAudience = components['schemas']['StreamAudience'];
 export type StreamCard = components['schemas']['StreamCard'];
+export type StreamEndReason = components['schemas']['StreamEndReason'];
 export type StreamInput = components['schemas']['StreamInput'];
 export type LiveStream = components['schemas']['LiveStream'];
 export type StreamPage = components['schemas']['StreamPage'];

@@ -36,6 +36,8 @@ export type EditCommand = { "conversation_id": string; "message_id": string; "co
 
 export type Emoji = "❤️" | "🔥" | "👍" | "😂" | "😮" | "👏" | "🎉" | "💎";
 
+export type EncoderHealth = { "streamId": string; "video": VideoHealth | null; "audio": AudioHealth | null; "droppedFrames": number; "lastMediaAt": string | null; "warnings": Array<HealthWarning> };
+
 export type ErrorCode = "account_banned" | "account_deleted" | "active_products_limit" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "rate_limited" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch";
 
 export type ErrorDetails = { "code": ErrorCode; "message": string; "details": Record<string, unknown> };
@@ -84,17 +86,17 @@ export type ProductId = { "productId": string };
 
 export type ProductIdInput = { "product_id": string };
 
-export type ProductLeft = { "productId": string; "reason": ProductLeftOutputReason };
+export type ProductLeft = { "productId": string; "reason": ProductLeftReason };
 
-export type ProductLeftOutputReason = "product_not_found";
+export type ProductLeftReason = "product_not_found";
+
+export type ProductRemovedReason = "removed" | "sold" | "hidden" | "deleted";
 
 export type ProductSold = { "productId": string; "streamId": string | null; "price": number; "currency": Currency; "timestamp": string };
 
 export type ProductTagged = { "streamId": string; "productId": string; "title": string; "price": number; "currency": Currency; "thumbnailUrl": string | null; "image": CamelPicture | null; "x": number; "y": number; "timestampSeconds": number };
 
-export type ProductUntagged = { "streamId": string; "productId": string; "reason": ProductUntaggedOutputReason };
-
-export type ProductUntaggedOutputReason = "removed" | "sold" | "hidden" | "deleted";
+export type ProductUntagged = { "streamId": string; "productId": string; "reason": ProductRemovedReason };
 
 export type Reaction = { "streamId": string; "emoji": Emoji; "userId": string; "count": number };
 
@@ -118,11 +120,9 @@ export type ServerShutdown = { "reconnectAfterMs": number };
 
 export type SocketError = { "event"?: string; "code": ErrorCode; "message": string; "details": Record<string, unknown> };
 
-export type StreamEnded = { "streamId": string; "status": StreamStatus; "reason": StreamEndedOutputReason; "endedAt": string; "duration": number; "vodUrl": string | null };
+export type StreamEndReason = "owner" | "staff" | "publisher_gone" | "never_published" | "account_closed";
 
-export type StreamEndedOutputReason = "owner" | "staff" | "publisher_gone" | "never_published" | "account_closed";
-
-export type StreamHealth = { "streamId": string; "video": VideoHealth | null; "audio": AudioHealth | null; "droppedFrames": number; "lastMediaAt": string | null; "warnings": Array<HealthWarning> };
+export type StreamEnded = { "streamId": string; "status": StreamStatus; "reason": StreamEndReason; "endedAt": string; "duration": number; "vodUrl": string | null };
 
 export type StreamIdInput = { "stream_id": string };
 
@@ -130,9 +130,9 @@ export type StreamInterrupted = { "streamId": string; "reconnectBy": string };
 
 export type StreamJoined = { "streamId": string; "viewerCount": number; "status": StreamStatus; "history": Array<ChatMessage>; "lastSeq": number; "resync": boolean; "hasPicture": boolean; "reconnectBy": string | null };
 
-export type StreamLeft = { "streamId": string; "reason": StreamLeftOutputReason };
+export type StreamLeft = { "streamId": string; "reason": StreamLeftReason };
 
-export type StreamLeftOutputReason = "stream_not_found" | "followers_only";
+export type StreamLeftReason = "stream_not_found" | "followers_only";
 
 export type StreamLive = { "streamId": string; "title": string; "sellerId": string; "startedAt": string };
 
@@ -267,7 +267,7 @@ export interface Events {
   /** The encoder connected or reconnected, and its first segment can be fetched. */
   "stream:resumed": StreamResumed;
   /** What the encoder of your stream sends, every 2 s while it is connected. `warnings` are what viewers would complain about; docs/going-live.md has their codes. Bit rates are bits a second. */
-  "stream:health": StreamHealth;
+  "stream:health": EncoderHealth;
   /** The replay of a stream can be watched. `vodUrl` is null for a followers-only stream: ask for the replay. */
   "stream:replay_ready": ReplayReady;
   /** You joined a stream. `history` contains the last 100 messages, or those after the `after_seq` that you sent. If `resync` is true, you missed too many messages: read them over REST. `hasPicture` is whether the encoder is connected and its video can be fetched. `reconnectBy` is when the stream ends unless a lost encoder reconnects. */

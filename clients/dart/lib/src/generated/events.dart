@@ -487,6 +487,37 @@ enum Emoji {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
+/// A measurement; `video` and `audio` are null until something was measured.
+class EncoderHealth {
+  const EncoderHealth({required this.streamId, required this.video, required this.audio, required this.droppedFrames, required this.lastMediaAt, required this.warnings});
+
+  final String streamId;
+  final VideoHealth? video;
+  final AudioHealth? audio;
+  /// Since the encoder connected
+  final int droppedFrames;
+  final DateTime? lastMediaAt;
+  final List<HealthWarning> warnings;
+
+  factory EncoderHealth.fromJson(Map<String, Object?> json) => EncoderHealth(
+        streamId: json['streamId'] as String,
+        video: json['video'] == null ? null : VideoHealth.fromJson((json['video'] as Map).cast<String, Object?>()),
+        audio: json['audio'] == null ? null : AudioHealth.fromJson((json['audio'] as Map).cast<String, Object?>()),
+        droppedFrames: (json['droppedFrames'] as num).toInt(),
+        lastMediaAt: json['lastMediaAt'] == null ? null : DateTime.parse(json['lastMediaAt'] as String),
+        warnings: (json['warnings'] as List).map((each) => HealthWarning.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'streamId': streamId,
+        'video': video?.toJson(),
+        'audio': audio?.toJson(),
+        'droppedFrames': droppedFrames,
+        'lastMediaAt': lastMediaAt?.toUtc().toIso8601String(),
+        'warnings': warnings.map((each) => each.toJson()).toList(),
+      };
+}
+
 /// What happened, explained in docs/errors.md. Never translated. New codes may be added: treat one that you don't know by its status.
 enum ErrorCode {
   accountBanned('account_banned'),
@@ -1217,11 +1248,11 @@ class ProductLeft {
   const ProductLeft({required this.productId, required this.reason});
 
   final String productId;
-  final ProductLeftOutputReason reason;
+  final ProductLeftReason reason;
 
   factory ProductLeft.fromJson(Map<String, Object?> json) => ProductLeft(
         productId: json['productId'] as String,
-        reason: ProductLeftOutputReason.fromWire(json['reason'] as String),
+        reason: ProductLeftReason.fromWire(json['reason'] as String),
       );
 
   Map<String, Object?> toJson() => {
@@ -1230,16 +1261,32 @@ class ProductLeft {
       };
 }
 
-enum ProductLeftOutputReason {
+enum ProductLeftReason {
   productNotFound('product_not_found'),
   /// A value that a later version of the server has.
   unknown('');
 
-  const ProductLeftOutputReason(this.wire);
+  const ProductLeftReason(this.wire);
 
   final String wire;
 
-  static ProductLeftOutputReason fromWire(String wire) =>
+  static ProductLeftReason fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+enum ProductRemovedReason {
+  removed('removed'),
+  sold('sold'),
+  hidden('hidden'),
+  deleted('deleted'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const ProductRemovedReason(this.wire);
+
+  final String wire;
+
+  static ProductRemovedReason fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
@@ -1317,12 +1364,12 @@ class ProductUntagged {
 
   final String streamId;
   final String productId;
-  final ProductUntaggedOutputReason reason;
+  final ProductRemovedReason reason;
 
   factory ProductUntagged.fromJson(Map<String, Object?> json) => ProductUntagged(
         streamId: json['streamId'] as String,
         productId: json['productId'] as String,
-        reason: ProductUntaggedOutputReason.fromWire(json['reason'] as String),
+        reason: ProductRemovedReason.fromWire(json['reason'] as String),
       );
 
   Map<String, Object?> toJson() => {
@@ -1330,22 +1377,6 @@ class ProductUntagged {
         'productId': productId,
         'reason': reason.wire,
       };
-}
-
-enum ProductUntaggedOutputReason {
-  removed('removed'),
-  sold('sold'),
-  hidden('hidden'),
-  deleted('deleted'),
-  /// A value that a later version of the server has.
-  unknown('');
-
-  const ProductUntaggedOutputReason(this.wire);
-
-  final String wire;
-
-  static ProductUntaggedOutputReason fromWire(String wire) =>
-      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
 class Reaction {
@@ -1555,12 +1586,29 @@ class SocketError {
       };
 }
 
+enum StreamEndReason {
+  owner('owner'),
+  staff('staff'),
+  publisherGone('publisher_gone'),
+  neverPublished('never_published'),
+  accountClosed('account_closed'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const StreamEndReason(this.wire);
+
+  final String wire;
+
+  static StreamEndReason fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
 class StreamEnded {
   const StreamEnded({required this.streamId, required this.status, required this.reason, required this.endedAt, required this.duration, required this.vodUrl});
 
   final String streamId;
   final StreamStatus status;
-  final StreamEndedOutputReason reason;
+  final StreamEndReason reason;
   final DateTime endedAt;
   /// Seconds
   final int duration;
@@ -1569,7 +1617,7 @@ class StreamEnded {
   factory StreamEnded.fromJson(Map<String, Object?> json) => StreamEnded(
         streamId: json['streamId'] as String,
         status: StreamStatus.fromWire(json['status'] as String),
-        reason: StreamEndedOutputReason.fromWire(json['reason'] as String),
+        reason: StreamEndReason.fromWire(json['reason'] as String),
         endedAt: DateTime.parse(json['endedAt'] as String),
         duration: (json['duration'] as num).toInt(),
         vodUrl: json['vodUrl'] == null ? null : json['vodUrl'] as String,
@@ -1582,54 +1630,6 @@ class StreamEnded {
         'endedAt': endedAt.toUtc().toIso8601String(),
         'duration': duration,
         'vodUrl': vodUrl,
-      };
-}
-
-enum StreamEndedOutputReason {
-  owner('owner'),
-  staff('staff'),
-  publisherGone('publisher_gone'),
-  neverPublished('never_published'),
-  accountClosed('account_closed'),
-  /// A value that a later version of the server has.
-  unknown('');
-
-  const StreamEndedOutputReason(this.wire);
-
-  final String wire;
-
-  static StreamEndedOutputReason fromWire(String wire) =>
-      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
-}
-
-/// A measurement; `video` and `audio` are null until something was measured.
-class StreamHealth {
-  const StreamHealth({required this.streamId, required this.video, required this.audio, required this.droppedFrames, required this.lastMediaAt, required this.warnings});
-
-  final String streamId;
-  final VideoHealth? video;
-  final AudioHealth? audio;
-  /// Since the encoder connected
-  final int droppedFrames;
-  final DateTime? lastMediaAt;
-  final List<HealthWarning> warnings;
-
-  factory StreamHealth.fromJson(Map<String, Object?> json) => StreamHealth(
-        streamId: json['streamId'] as String,
-        video: json['video'] == null ? null : VideoHealth.fromJson((json['video'] as Map).cast<String, Object?>()),
-        audio: json['audio'] == null ? null : AudioHealth.fromJson((json['audio'] as Map).cast<String, Object?>()),
-        droppedFrames: (json['droppedFrames'] as num).toInt(),
-        lastMediaAt: json['lastMediaAt'] == null ? null : DateTime.parse(json['lastMediaAt'] as String),
-        warnings: (json['warnings'] as List).map((each) => HealthWarning.fromJson((each as Map).cast<String, Object?>())).toList(),
-      );
-
-  Map<String, Object?> toJson() => {
-        'streamId': streamId,
-        'video': video?.toJson(),
-        'audio': audio?.toJson(),
-        'droppedFrames': droppedFrames,
-        'lastMediaAt': lastMediaAt?.toUtc().toIso8601String(),
-        'warnings': warnings.map((each) => each.toJson()).toList(),
       };
 }
 
@@ -1703,11 +1703,11 @@ class StreamLeft {
   const StreamLeft({required this.streamId, required this.reason});
 
   final String streamId;
-  final StreamLeftOutputReason reason;
+  final StreamLeftReason reason;
 
   factory StreamLeft.fromJson(Map<String, Object?> json) => StreamLeft(
         streamId: json['streamId'] as String,
-        reason: StreamLeftOutputReason.fromWire(json['reason'] as String),
+        reason: StreamLeftReason.fromWire(json['reason'] as String),
       );
 
   Map<String, Object?> toJson() => {
@@ -1716,17 +1716,17 @@ class StreamLeft {
       };
 }
 
-enum StreamLeftOutputReason {
+enum StreamLeftReason {
   streamNotFound('stream_not_found'),
   followersOnly('followers_only'),
   /// A value that a later version of the server has.
   unknown('');
 
-  const StreamLeftOutputReason(this.wire);
+  const StreamLeftReason(this.wire);
 
   final String wire;
 
-  static StreamLeftOutputReason fromWire(String wire) =>
+  static StreamLeftReason fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
