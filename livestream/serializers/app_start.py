@@ -47,6 +47,8 @@ class LimitsOutput(serializers.Serializer[None]):
     search_length_max = serializers.IntegerField()
     stream_chat_length_max = serializers.IntegerField()
     stream_products_max = serializers.IntegerField()
+    video_bytes_max = serializers.IntegerField()
+    video_seconds_max = serializers.IntegerField()
     typing_seconds = serializers.IntegerField(help_text="How long a typing indicator lasts")
 
 
@@ -85,6 +87,8 @@ def config_body(categories_version: str) -> dict[str, Any]:
             "search_length_max": settings.SEARCH_QUERY_MAX_LENGTH,
             "stream_chat_length_max": settings.STREAM_CHAT_MAX_LENGTH,
             "stream_products_max": settings.STREAM_PRODUCTS_MAX,
+            "video_bytes_max": settings.VIDEO_MAX_BYTES,
+            "video_seconds_max": int(settings.VIDEO_MAX_DURATION.total_seconds()),
             "typing_seconds": int(settings.TYPING_TTL.total_seconds()),
         },
         "reactions": settings.STREAM_REACTIONS,

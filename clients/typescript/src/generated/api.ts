@@ -2393,6 +2393,8 @@ export interface components {
             search_length_max: number;
             stream_chat_length_max: number;
             stream_products_max: number;
+            video_bytes_max: number;
+            video_seconds_max: number;
             /** @description How long a typing indicator lasts */
             typing_seconds: number;
         };

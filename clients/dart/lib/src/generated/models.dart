@@ -800,7 +800,7 @@ class Config {
 
 /// What the server refuses beyond, so that an app can say so before it sends.
 class ConfigLimits {
-  const ConfigLimits({required this.activeProductsMax, required this.communityRadiusKmMax, required this.imageBytesMax, required this.messageEditableSeconds, required this.messageLengthMax, required this.pageSizeMax, required this.peopleSearchLengthMin, required this.priceMax, required this.productImagesMax, required this.productTagsMax, required this.searchLengthMax, required this.streamChatLengthMax, required this.streamProductsMax, required this.typingSeconds});
+  const ConfigLimits({required this.activeProductsMax, required this.communityRadiusKmMax, required this.imageBytesMax, required this.messageEditableSeconds, required this.messageLengthMax, required this.pageSizeMax, required this.peopleSearchLengthMin, required this.priceMax, required this.productImagesMax, required this.productTagsMax, required this.searchLengthMax, required this.streamChatLengthMax, required this.streamProductsMax, required this.videoBytesMax, required this.videoSecondsMax, required this.typingSeconds});
 
   /// Of one seller
   final int activeProductsMax;
@@ -816,6 +816,8 @@ class ConfigLimits {
   final int searchLengthMax;
   final int streamChatLengthMax;
   final int streamProductsMax;
+  final int videoBytesMax;
+  final int videoSecondsMax;
   /// How long a typing indicator lasts
   final int typingSeconds;
 
@@ -833,6 +835,8 @@ class ConfigLimits {
         searchLengthMax: (json['search_length_max'] as num).toInt(),
         streamChatLengthMax: (json['stream_chat_length_max'] as num).toInt(),
         streamProductsMax: (json['stream_products_max'] as num).toInt(),
+        videoBytesMax: (json['video_bytes_max'] as num).toInt(),
+        videoSecondsMax: (json['video_seconds_max'] as num).toInt(),
         typingSeconds: (json['typing_seconds'] as num).toInt(),
       );
 
@@ -850,6 +854,8 @@ class ConfigLimits {
         'search_length_max': searchLengthMax,
         'stream_chat_length_max': streamChatLengthMax,
         'stream_products_max': streamProductsMax,
+        'video_bytes_max': videoBytesMax,
+        'video_seconds_max': videoSecondsMax,
         'typing_seconds': typingSeconds,
       };
 }
