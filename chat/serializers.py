@@ -92,7 +92,11 @@ class ConversationsQuery(serializers.Serializer[None]):
     )
     product_id = IdField(required=False, default=None, help_text="Only conversations about this product")
     cursor = serializers.CharField(
-        required=False, default="", max_length=200, help_text="An answer's `next_cursor`, in place of `page`"
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=200,
+        help_text="An answer's `next_cursor`, in place of `page`",
     )
 
 

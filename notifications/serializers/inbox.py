@@ -16,7 +16,11 @@ IDS_MAX = 100
 
 class InboxQuery(serializers.Serializer[None]):
     cursor = serializers.CharField(
-        required=False, default="", max_length=200, help_text="An answer's `next_cursor`, in place of `page`"
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=200,
+        help_text="An answer's `next_cursor`, in place of `page`",
     )
     unread = serializers.BooleanField(required=False, default=False, help_text="Only unread notifications")
 

@@ -10,6 +10,7 @@ from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from soukloop.core.error_codes import all_error_codes
 from soukloop.core.http.openapi import openapi_bytes
@@ -36,6 +37,7 @@ def operations(document: Any) -> list[tuple[str, dict[str, Any]]]:
 def test_document_is_valid_openapi_3_1_and_generated_without_warnings(document: Any) -> None:
     assert document["openapi"].startswith("3.1")
     validate_schema(document)
+    OpenAPIV31SpecValidator(document).validate()  # references, parameters and examples of defaults as well
     assert not GENERATOR_STATS._warn_cache
     assert not GENERATOR_STATS._error_cache
 
