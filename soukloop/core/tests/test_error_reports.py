@@ -94,7 +94,9 @@ def test_an_error_of_a_command_is_reported_by_the_commands_name(
     reports: Reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "count_action", fail)
-    session: Any = SimpleNamespace(user_id="1", socket_user=SimpleNamespace(language="en"))
+    session: Any = SimpleNamespace(
+        user_id_or_none="1", visitor=SimpleNamespace(language="en"), is_guest=False
+    )
     for name in ("message:send", "Noura"):
         with pytest.raises(ServerError):
             dispatch._execute(session, name, {"password": "hunter2"})

@@ -138,7 +138,7 @@ def test_an_event_carries_the_id_for_the_log_alone(
 ) -> None:
 
     with transaction.atomic():
-        publish_on_commit("user.1", "error", {"code": "x", "message": "", "details": {}})
+        publish_on_commit("user.1", "error", {"code": "bad_frame", "message": "", "details": {}})
     [(_, _, data)] = captured_events
     assert CAUSE not in str(data)
     assert CAUSE in OutboxEntry.objects.get().messages
