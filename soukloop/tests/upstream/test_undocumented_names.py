@@ -20,6 +20,9 @@ from django.contrib.admin import AdminSite
 from django.contrib.gis.db.backends.postgis.base import DatabaseWrapper as PostgisWrapper
 from django.db import connection
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgresqlWrapper
+from drf_spectacular.hooks import postprocess_schema_enums
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ComponentRegistry
 from engineio import AsyncServer as EngineServer
 from engineio.async_socket import AsyncSocket
 from engineio.packet import MESSAGE, Packet
@@ -72,6 +75,12 @@ SIGNATURES: dict[str, tuple[Callable[..., Any], str]] = {
         PostgisWrapper.register_geometry_adapters,
         "self pg_connection clear_caches",
     ),
+    "AutoSchema.resolve_serializer": (
+        AutoSchema.resolve_serializer,
+        "self serializer direction bypass_extensions",
+    ),
+    "postprocess_schema_enums": (postprocess_schema_enums, "result generator kwargs"),
+    "ComponentRegistry.build": (ComponentRegistry.build, "self extra_components"),
     "AdminSite.password_change": (AdminSite.password_change, "self request extra_context"),
 }
 
