@@ -154,15 +154,20 @@ class SocketDescription:
         return str(message["name"])
 
     def _data(self, message: Schema) -> Schema:
-        # An acknowledgement is one of two frames, the first of which is the successful one.
-        payload = message["payload"].get("oneOf", [message["payload"]])[0]
-        frame = self._all_schemas[payload["$ref"].rpartition("/")[2]] if "$ref" in payload else payload
+        frame = self._resolve(message["payload"])
+        # An answer to a command is one of two frames, the first of which is the successful one.
+        frame = self._resolve(frame.get("oneOf", [frame])[0])
         found: Schema = frame["properties"]["data"]
         return found
 
+    def _resolve(self, schema: Schema) -> Schema:
+        return self._all_schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+
 
 def _is_frame(schema: Schema) -> bool:
-    return "const" in schema.get("properties", {}).get("event", {})
+    """Return whether this is a whole frame, or a choice of them, which the clients unpack."""
+    is_answer = {"$ref": "#/components/schemas/FailedAck"} in schema.get("oneOf", [])
+    return is_answer or "const" in schema.get("properties", {}).get("event", {})
 
 
 def rest_description() -> RestDescription:

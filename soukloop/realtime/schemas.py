@@ -57,7 +57,8 @@ def socket_schemas() -> SocketSchemas:
         found.results[name] = named.of_output(command.ack)
         found.commands[name] = named.add(f"{prefix}Command", _command(command, found.inputs[name]))
         success = named.add(f"{prefix}Ack", _ack(found.results[name]))
-        found.acks[name] = {"oneOf": [success, reference("FailedAck")]}
+        # By name, so that generators of code don't have to make one up.
+        found.acks[name] = named.add(f"{prefix}Answer", {"oneOf": [success, reference("FailedAck")]})
     for event in EVENTS.values():
         found.data[event.name] = named.of_output(event.output)
         event_schema = _event(event, found.data[event.name])
