@@ -53,7 +53,8 @@ def asyncapi() -> dict[str, Any]:
             "websocket": {
                 "host": host.netloc,
                 "protocol": f"ws{secure}",
-                "description": "JSON frames at `/ws/`; Socket.IO 4 at `/socket.io/`.",
+                "description": "JSON frames at `/ws/`; Socket.IO 4 at `/socket.io/`. "
+                "`?language=ar` or `en` names the language of errors.",
                 "security": [{"$ref": "#/components/securitySchemes/bearer"}],
             }
         },

@@ -61,7 +61,7 @@ class SocketConsumer(AsyncConsumer):
         try:
             check_origin(headers)
             await lifecycle.start()
-            visitor = await identify(self.scope)
+            visitor = await identify(self.scope, language=handshake_language(self.scope))
             self.member = await lifecycle.connect(visitor, self.sink())
         except DomainError as error:
             await self.refuse(error)
@@ -79,7 +79,7 @@ class SocketConsumer(AsyncConsumer):
     async def refuse(self, error: DomainError) -> None:
         """Send the reason in an `error` event and in the close frame; some clients show only one of them."""
         logger.info("connection refused: %s", error.code)
-        with translation.override(handshake_language(dict(self.scope["headers"])) or DEFAULT_LANGUAGE):
+        with translation.override(handshake_language(self.scope) or DEFAULT_LANGUAGE):
             data = error_body(error)["error"]
         await self.send({"type": "websocket.send", "text": _encode_event("error", data).decode()})
         reason = close_reason(data["message"])

@@ -24,8 +24,12 @@ from soukloop.realtime.sessions import Credentials, Guest, SocketUser, Visitor, 
 logger = logging.getLogger("soukloop.socket")
 
 
-async def identify(scope: Mapping[str, Any], *, token: Any = None, ticket: Any = None) -> Visitor:
-    """Return who makes a handshake, with the language; raises DomainError with the reason for a refusal.
+async def identify(
+    scope: Mapping[str, Any], *, token: Any = None, ticket: Any = None, language: str | None = None
+) -> Visitor:
+    """Return who makes a handshake; raises DomainError with the reason for a refusal.
+
+    `language` is what `handshake_language` returned.
 
     Accepts a bearer header (native apps), a one-use `?ticket=` (browsers), or Socket.IO's `auth`. Without
     any, or with an empty one, it is a guest. An access token in the URL is refused, because proxies and
@@ -41,14 +45,14 @@ async def identify(scope: Mapping[str, Any], *, token: Any = None, ticket: Any =
         if query_value(query, "token"):
             message = _("Authentication is required. Send a token or a ticket.")
             raise NotAuthenticated(message, code=RealtimeErrorCode.CREDENTIALS_MISSING)
-        return await _guest(scope, headers)
+        return await _guest(scope, headers, language)
     found: SocketUser | Exception
     try:
         found = await _authenticate_batched(Credentials(token or None, ticket or None))
     except Exception as exc:
         found = exc
     if isinstance(found, SocketUser):
-        return replace(found, language=handshake_language(headers) or found.language)
+        return replace(found, language=language or found.language)
     error = domain_error(found)
     if error is None:
         logger.error("handshake failed", exc_info=found)
@@ -56,13 +60,13 @@ async def identify(scope: Mapping[str, Any], *, token: Any = None, ticket: Any =
     raise error from found
 
 
-async def _guest(scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Guest:
+async def _guest(scope: Mapping[str, Any], headers: Mapping[bytes, bytes], language: str | None) -> Guest:
     """Return a guest; raises RateLimited for an address that connects too often."""
     peer, _port = scope.get("client") or ("unknown", None)
     address = forwarded_ip(peer or "unknown", headers.get(b"x-forwarded-for", b"").decode("latin-1"))
     count = partial(count_action, None, request_scope="socket_guest", user_id=None, ip=address)
     await run_in_thread(count)
-    return Guest(address, language=handshake_language(headers) or DEFAULT_LANGUAGE)
+    return Guest(address, language=language or DEFAULT_LANGUAGE)
 
 
 async def _authenticate(credentials: list[Credentials]) -> list[SocketUser | Exception]:
@@ -73,14 +77,24 @@ async def _authenticate(credentials: list[Credentials]) -> list[SocketUser | Exc
 _authenticate_batched = AsyncBatcher(_authenticate)
 
 
-def handshake_language(headers: Mapping[bytes, bytes]) -> str | None:
-    """Return the language that a handshake asks for, or None; then it is the account's."""
-    return requested_language(headers.get(b"accept-language", b"").decode("latin-1"))
+def handshake_language(scope: Mapping[str, Any], auth: Mapping[str, Any] | None = None) -> str | None:
+    """Return the language that a handshake asks for, or None; then it is the account's.
+
+    A page can't set a header of a WebSocket, so Socket.IO's `auth.language` and then `?language=` come
+    before `Accept-Language`, which a browser always sends. A value other than "ar" and "en" is ignored.
+    """
+    for asked in ((auth or {}).get("language"), query_value(scope["query_string"], "language")):
+        if asked in ("ar", "en"):
+            return str(asked)
+    return requested_language(dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1"))
 
 
 def query_value(query: bytes, name: str) -> str | None:
-    """Return the first value of a query parameter, or None."""
-    return parse_qs(query.decode("latin-1"), max_num_fields=100).get(name, [None])[0]
+    """Return the first value of a query parameter, or None, also if there are too many parameters to read."""
+    try:
+        return parse_qs(query.decode("latin-1"), max_num_fields=100).get(name, [None])[0]
+    except ValueError:
+        return None
 
 
 def check_origin(headers: dict[bytes, bytes]) -> None:

@@ -29,7 +29,7 @@ from soukloop.realtime.engine import (
     PacketQueue,
 )
 from soukloop.realtime.error_codes import RealtimeErrorCode
-from soukloop.realtime.handshake import handshake_language, identify, query_value
+from soukloop.realtime.handshake import check_origin, handshake_language, identify, query_value
 from soukloop.realtime.members import FLOODING, Member
 
 logger = logging.getLogger("soukloop.socket")
@@ -165,14 +165,17 @@ class SocketIoServer:
     async def _log_in(self, sid: str, environ: dict[str, Any], auth: Any) -> None:
         scope = environ["asgi.scope"]
         auth = auth if isinstance(auth, dict) else {}
+        language = handshake_language(scope, auth)
         try:
-            visitor = await identify(scope, token=auth.get("token"), ticket=auth.get("ticket"))
+            visitor = await identify(
+                scope, token=auth.get("token"), ticket=auth.get("ticket"), language=language
+            )
             sink = self._sinks[environ[_SESSION]]
             await lifecycle.connect(visitor, sink)
             self._logged_in[sid] = sink
         except DomainError as error:
             logger.info("connection refused: %s", error.code)
-            with translation.override(handshake_language(dict(scope["headers"])) or DEFAULT_LANGUAGE):
+            with translation.override(language or DEFAULT_LANGUAGE):
                 data = error_body(error)["error"]
             raise socketio.exceptions.ConnectionRefusedError(data.pop("message"), data) from error
 
@@ -191,6 +194,12 @@ class SocketIoApp:
         self._limited = BodyLimit(cast(Asgi, server.handle_request))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        try:
+            check_origin(dict(scope["headers"]))  # Engine.IO's own refusal is a bare string with status 400
+        except DomainError as error:
+            logger.info("connection refused: %s", error.code)
+            await _send_error(send, error, scope)
+            return
         await lifecycle.start()
         sink = self._server.sink(query_value(scope["query_string"], "sid"))
         if scope["type"] == "websocket":
@@ -211,7 +220,7 @@ class SocketIoApp:
                 logger.info("bad polling request: %s", error.code)
                 if sink is not None:
                     await sink.end()
-                await _send_error(send, error, dict(scope["headers"]))
+                await _send_error(send, error, scope)
                 return
             scope, receive = dict(with_length(scope, len(body))), _replay_body(body)
         await self._limited(scope, receive, send)
@@ -297,8 +306,17 @@ def _replay_body(body: bytes) -> Any:
     return receive
 
 
-async def _send_error(send: Any, error: DomainError, request_headers: dict[bytes, bytes]) -> None:
-    body, about_language = error_in_language(error, request_headers)
+async def _send_error(send: Any, error: DomainError, scope: dict[str, Any]) -> None:
+    """Answer a request, or the handshake of a WebSocket, with an error."""
+    body, about_language = error_in_language(
+        error, dict(scope["headers"]), language=handshake_language(scope)
+    )
     headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *about_language]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    kind = "http.response"
+    if scope["type"] == "websocket":
+        kind = "websocket.http.response"
+        if kind not in scope.get("extensions", {}):  # daphne then answers 403 without our body
+            await send({"type": "websocket.close"})
+            return
+    await send({"type": f"{kind}.start", "status": error.status, "headers": headers})
+    await send({"type": f"{kind}.body", "body": body})

@@ -58,13 +58,13 @@ def use_account_language(accept_language: str, account_language: str) -> None:
 
 
 def error_in_language(
-    error: DomainError, headers: Mapping[bytes, bytes]
+    error: DomainError, headers: Mapping[bytes, bytes], *, language: str | None = None
 ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    """Return an error in the language that a request's headers prefer, and the headers that say so.
+    """Return an error in this language, or in that of a request's headers, and the headers that say so.
 
     For errors that are answered before Django gets the request.
     """
-    language = preferred_language(headers.get(b"accept-language", b"").decode("latin-1"))
+    language = language or preferred_language(headers.get(b"accept-language", b"").decode("latin-1"))
     with translation.override(language):
         body = jsonlib.dumps(error_body(error))
     return body, [(b"content-language", language.encode()), (b"vary", b"Accept-Language")]

@@ -1,5 +1,7 @@
 """Which connections are admitted, how others are refused, and which are closed later."""
 
+import http.client
+import json
 import urllib.request
 from typing import Any
 
@@ -86,6 +88,37 @@ def test_a_page_of_another_site_is_refused(
         client = sio_client(server, token, transports=[transport], **extra)
         assert client.wait_refused()["message"] in ("xhr poll error", "websocket error")
         assert client.connected == 0
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_socketio_answers_a_page_of_another_site_with_an_error_of_the_usual_shape(
+    server: ServerProcess, transport: str
+) -> None:
+    headers = {"Origin": "https://evil.example"}
+    if transport == "websocket":
+        headers |= {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        }
+    for method in ("GET",) if transport == "websocket" else ("GET", "POST", "OPTIONS"):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.request(method, f"/socket.io/?EIO=4&transport={transport}", headers=headers)
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        assert response.status == 403
+        assert response.headers["Access-Control-Allow-Origin"] is None
+        if transport == "polling" or server.server == "uvicorn":
+            assert json.loads(body) == {
+                "success": False,
+                "error": {
+                    "code": "origin_not_allowed",
+                    "message": "Connections from this site are not allowed.",
+                    "details": {},
+                },
+            }
 
 
 @pytest.mark.parametrize("is_debugging", [True, False])

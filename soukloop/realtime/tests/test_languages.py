@@ -6,11 +6,13 @@ import pytest
 
 from accounts.models import User
 from accounts.services.logins import log_out_everywhere
+from accounts.services.tickets import issue_ws_ticket
 from soukloop.realtime.members import close_reason
 from soukloop.realtime.publisher import publisher
 from soukloop.realtime.testing.servers import ServerProcess
 
 BYTES = {"en": "Frames must be text.", "ar": "يجب أن تكون الإطارات نصية."}
+AS_A_GUEST = {"en": "Authentication is required.", "ar": "يجب تسجيل الدخول أولًا."}
 UNKNOWN = {"en": "Unknown command.", "ar": "أمر غير معروف."}
 
 
@@ -34,6 +36,51 @@ def test_acknowledgements_and_errors_have_the_language_of_the_handshake_or_the_a
     assert (error["code"], error["message"]) == ("unknown_event", UNKNOWN[language])
     client.socket.send(b"bytes")
     assert client.expect("error")["message"] == BYTES[language]
+
+
+def test_a_page_can_name_the_language_of_its_socket_whatever_its_browser_prefers(
+    server: ServerProcess, bare_client: Any, sio_client: Any, buyer: User, token: str
+) -> None:
+    header = {"Accept-Language": "en-GB"}
+    extra = {"extraHeaders": header, "transports": ["websocket"]}
+    ticket = issue_ws_ticket(actor=buyer)
+    clients = [
+        bare_client(server, path="/ws/?language=ar", headers=header),
+        bare_client(server, path=f"/ws/?ticket={ticket}&language=ar", headers=header),
+        sio_client(server, auth={"token": token, "language": "ar"}, **extra),
+        sio_client(server, auth={"language": "ar"}, query={"language": "en"}, **extra),
+        sio_client(server, token, query={"language": "ar"}, **extra),
+    ]
+    for client in clients:
+        is_guest = client.expect("connected")["guest"]
+        expected = AS_A_GUEST if is_guest else UNKNOWN
+        assert client.call("nobody:knows")["error"]["message"] == expected["ar"]
+
+
+@pytest.mark.parametrize("unknown", ["fr", "AR", "", "ar,en"])
+def test_a_language_that_is_not_ours_is_ignored(
+    uvicorn: ServerProcess, bare_client: Any, sio_client: Any, unknown: str
+) -> None:
+    header = {"Accept-Language": "ar"}
+    clients = [
+        bare_client(uvicorn, path=f"/ws/?language={unknown}", headers=header),
+        sio_client(uvicorn, auth={"language": unknown}, extraHeaders=header),
+        sio_client(uvicorn, auth={"language": ["en"]}, query={"language": "ar"}),
+    ]
+    for client in clients:
+        is_guest = client.expect("connected")["guest"]
+        expected = AS_A_GUEST if is_guest else UNKNOWN
+        assert client.call("nobody:knows")["error"]["message"] == expected["ar"]
+
+
+def test_refusals_have_the_language_that_a_page_named(
+    uvicorn: ServerProcess, bare_client: Any, sio_client: Any
+) -> None:
+    message = "رمز الدخول غير صالح."
+    refused = sio_client(uvicorn, auth={"token": "no token", "language": "ar"}).wait_refused()
+    assert refused["message"] == message
+    bare = bare_client(uvicorn, "no token", path="/ws/?language=ar")
+    assert bare.expect("error")["message"] == message
 
 
 def test_a_refusal_has_the_language_of_the_handshake(server: ServerProcess, bare_client: Any) -> None:
