@@ -6,9 +6,12 @@ from typing import Any
 
 from accounts.demo import demo_people
 from accounts.models import User
+from listings.demo_media import store_demo_picture, store_demo_video
 from listings.models import Category, Product
-from listings.services.products import create_product
+from listings.services.products import create_product, update_product
 
+# What Discover's products had as their video in earlier versions, and have where none can be made.
+_NO_VIDEO = "https://example.com/demo.m3u8"
 # title, category, condition, price in AED, description
 _COMMUNITY = (
     ("Nike Air Jordan 1 Retro High", "sneakers", "new", "850", "Size 42, original box, never worn."),
@@ -40,24 +43,30 @@ def demo_products() -> list[Product]:
 
 
 def seed_products(users: Sequence[User]) -> list[Product]:
-    """Create the missing demo products, shared among the sellers, and return all products of the sellers."""
+    """Create the missing demo products, shared among the sellers, and return all products of the sellers.
+
+    Those of an earlier version, which had no pictures, get them.
+    """
     sellers = [user for user in users if user.role == User.Role.SELLER and user.location is not None]
     if not sellers:
         return []
     categories = Category.objects.in_bulk()
-    existing_titles = set(Product.objects.filter(seller__in=sellers).values_list("title", flat=True))
+    existing = {product.title: product for product in Product.objects.filter(seller__in=sellers)}
+    video: dict[str, str] | None = None
     for number, (title, slug, condition, price, description) in enumerate((*_COMMUNITY, *_DISCOVER)):
-        if title in existing_titles:
+        product = existing.get(title)
+        if product is not None and not _lacks_pictures(product):
             continue
         seller = sellers[number % len(sellers)]
-        location: dict[str, Any] = {"location": seller.location, "neighborhood": seller.neighborhood}
-        feed: dict[str, Any] = {"feed_type": Product.FeedType.COMMUNITY}
-        if number >= len(_COMMUNITY):
-            feed = {
-                "feed_type": Product.FeedType.DISCOVER,
-                "video_url": "https://example.com/demo.m3u8",
-                "video_thumbnail_url": "https://example.com/demo.jpg",
-            }
+        fields: dict[str, Any]
+        if number < len(_COMMUNITY):
+            fields = {"image_urls": [store_demo_picture(seller=seller, category=slug, number=number)]}
+        else:
+            fields = video = video or _video()
+        if product is not None:
+            update_product(actor=seller, product_id=product.pk, changes=fields)
+            continue
+        is_community = number < len(_COMMUNITY)
         create_product(
             actor=seller,
             title=title,
@@ -66,7 +75,22 @@ def seed_products(users: Sequence[User]) -> list[Product]:
             category=categories[slug],
             condition=condition,
             tags=[slug],
-            **location,
-            **feed,
+            feed_type=Product.FeedType.COMMUNITY if is_community else Product.FeedType.DISCOVER,
+            location=seller.location,
+            neighborhood=seller.neighborhood,
+            **fields,
         )
     return list(Product.objects.filter(seller__in=sellers).order_by("created_at", "id"))
+
+
+def _lacks_pictures(product: Product) -> bool:
+    """Return whether a demo product is on sale without pictures that can be seen."""
+    shown = product.video_url if product.feed_type == Product.FeedType.DISCOVER else product.image_urls
+    return product.status == Product.Status.ACTIVE and (not shown or shown == _NO_VIDEO)
+
+
+def _video() -> dict[str, str]:
+    video = store_demo_video([slug for _, slug, *_ in _DISCOVER])
+    if video is None:
+        return {"video_url": _NO_VIDEO, "video_thumbnail_url": "https://example.com/demo.jpg"}
+    return {"video_url": video.url, "video_thumbnail_url": video.poster_url}

@@ -175,6 +175,8 @@ def _outputs(source: Source, sizes: list[int]) -> tuple[str, ...]:
             options += ["-map", f"0:{source.sound}"]
             variant = f"v:{number},a:{number},name:{size}"
         variants.append(variant)
+    # Of a single variant ffmpeg takes `%v` in this name as it is.
+    initialization = "%v-init.mp4" if len(sizes) > 1 else f"{sizes[0]}-init.mp4"
     return (
         *options,
         *("-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p"),
@@ -183,7 +185,7 @@ def _outputs(source: Source, sizes: list[int]) -> tuple[str, ...]:
         *("-map_metadata", "-1", "-map_chapters", "-1"),  # such as where it was recorded
         *("-f", "hls", "-hls_time", str(_SEGMENT_SECONDS), "-hls_playlist_type", "vod"),
         *("-hls_flags", "independent_segments", "-hls_segment_type", "fmp4"),
-        *("-hls_fmp4_init_filename", "%v-init.mp4", "-hls_segment_filename", "%v-%05d.m4s"),
+        *("-hls_fmp4_init_filename", initialization, "-hls_segment_filename", "%v-%05d.m4s"),
         *("-master_pl_name", PLAYLIST, "-var_stream_map", " ".join(variants), "%v.m3u8"),
     )
 

@@ -111,6 +111,10 @@ def test_a_standing_video_of_a_phone_is_not_enlarged(source_videos: Path) -> Non
     video = process(waiting_video((source_videos / "standing.mp4").read_bytes()))
     assert video.state == "ready"
     assert resolutions(video) == ["180x320"]
+    # A `%` in an address that isn't followed by two digits is refused by servers.
+    playlist = stored_bytes(video.url.replace("index.m3u8", "180.m3u8")).decode()
+    assert 'URI="180-init.mp4"' in playlist
+    assert stored_bytes(video.url.replace("index.m3u8", "180-init.mp4"))
 
 
 def test_a_video_without_sound_in_webm_is_accepted(tmp_path: Path) -> None:
