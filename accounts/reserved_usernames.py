@@ -2,6 +2,10 @@
 
 import re
 
+from django.utils.translation import gettext_lazy as _
+
+RESERVED_MESSAGE = _("This username is reserved. Choose another one.")
+
 # Refused wherever it stands in a username.
 BRANDS = ("soukloop",)
 # Refused alone, several together ("support.team"), and with a number behind ("admin24").

@@ -76,6 +76,18 @@ def no_longer_visible(watched: Iterable[tuple[UUID, UUID]]) -> set[tuple[UUID, U
         return set(cursor.fetchall())
 
 
+def require_may_list(user: User) -> None:
+    """Raise Forbidden if this person may not put products on sale; to be called before fields are checked."""
+    if user.role != User.Role.SELLER:
+        raise Forbidden(_("Only sellers may list products."), code=ListingsErrorCode.SELLERS_ONLY)
+
+
+def require_may_upload_videos(user: User) -> None:
+    """Raise Forbidden if this person may not upload videos."""
+    if user.role != User.Role.SELLER:
+        raise Forbidden(_("Only sellers may upload videos."), code=ListingsErrorCode.SELLERS_ONLY)
+
+
 def own_product(user: User, product_id: UUID | str, *, lock: bool = False) -> Product:
     """Return the user's own product; `lock` locks its row, inside a transaction.
 

@@ -71,6 +71,12 @@ def _stream_for_guests(stream_id: UUID | str) -> Stream:
     return stream
 
 
+def require_may_stream(user: User) -> None:
+    """Raise Forbidden if this person may not create streams; to be called before fields are checked."""
+    if user.role != User.Role.SELLER:
+        raise Forbidden(_("Only sellers may create streams."), code=ListingsErrorCode.SELLERS_ONLY)
+
+
 def own_stream(user: User, stream_id: UUID | str, *, lock: bool = False) -> Stream:
     """Return the user's own stream; `lock` locks its row, inside a transaction.
 

@@ -1,14 +1,22 @@
 """Inputs and outputs of registration, login, logout and socket tickets."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from accounts.models import User
+from accounts.password_rules import password_problems
+from accounts.reserved_usernames import RESERVED_MESSAGE, is_reserved_username
 from accounts.serializers.fields import EmailAddressField, PasswordField, PhoneField, UsernameField
 from accounts.serializers.profiles import MeOutput
 from soukloop.core.http.fields import PlainTextField
 
+_SIMILARITY_MAX_LENGTH = 254  # of an email, the longest that a valid request has
+
 
 class RegisterInput(serializers.Serializer[None]):
+    """A new account; one answer has the errors of all fields, also of a weak password."""
+
     email = EmailAddressField()
     username = UsernameField()
     password = PasswordField()
@@ -20,6 +28,24 @@ class RegisterInput(serializers.Serializer[None]):
         required=False,
         help_text="Of notifications and emails. Default: what `Accept-Language` prefers, else en",
     )
+
+    def to_internal_value(self, data: Any) -> Any:
+        self._sent = data
+        return super().to_internal_value(data)
+
+    def validate_username(self, value: str) -> str:
+        if is_reserved_username(value):
+            raise serializers.ValidationError(RESERVED_MESSAGE)
+        return value
+
+    def validate_password(self, value: str) -> str:
+        # The other fields as they were sent: those that are invalid count for the similarity, too.
+        names = ("email", "username", "full_name")
+        texts = {name: text for name in names if isinstance(text := self._sent.get(name), str)}
+        person = User(**{name: text[:_SIMILARITY_MAX_LENGTH] for name, text in texts.items()})
+        if problems := password_problems(value, person):
+            raise serializers.ValidationError(problems)
+        return value
 
 
 class LoginInput(serializers.Serializer[None]):

@@ -1,33 +1,23 @@
 """Passwords: checking, changing, and resetting with a one-time code."""
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from accounts import hooks
 from accounts.access import lock_user
 from accounts.models import User
+from accounts.password_rules import password_problems
 from accounts.services import otp
 from accounts.services.contacts import confirm_contact
 from accounts.services.logins import PASSWORD_CHANGED, Login, end_all_logins, open_login
 from accounts.services.password_attempts import limited_confirmation
 from soukloop.core.errors import DomainError, ValidationFailed
 
-# What Django's validator may find a password too similar to.
-_SIMILAR_TO = (gettext_noop("username"), gettext_noop("email"), gettext_noop("full name"))
-
 
 def check_new_password(password: str, user: User | None = None, field: str = "password") -> None:
     """Raise ValidationFailed with every reason why the password is too weak for this person."""
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        for problem in error.error_list:
-            if problem.params and (name := problem.params.get("verbose_name")):
-                problem.params["verbose_name"] = gettext(name)
-        raise ValidationFailed(details={field: error.messages}) from error
+    if problems := password_problems(password, user):
+        raise ValidationFailed(details={field: problems})
 
 
 def check_current_password(user: User, password: str, field: str) -> None:

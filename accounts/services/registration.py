@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.error_codes import AccountsErrorCode
 from accounts.models import RefreshFamily, User
-from accounts.reserved_usernames import is_reserved_username
+from accounts.reserved_usernames import RESERVED_MESSAGE, is_reserved_username
 from accounts.services.logins import create_family
 from accounts.services.passwords import check_new_password
 from soukloop.core.db.clock import database_now
@@ -60,7 +60,7 @@ def check_available(user: User, fields: list[str]) -> None:
     Raises ValidationFailed for a username that would pass for the company or its staff.
     """
     if "username" in fields and is_reserved_username(user.username):
-        raise ValidationFailed(details={"username": [_("This username is reserved. Choose another one.")]})
+        raise ValidationFailed(details={"username": [RESERVED_MESSAGE]})
     taken = [
         field
         for field in fields

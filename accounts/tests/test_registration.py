@@ -124,6 +124,22 @@ def test_an_invalid_field_is_named_and_no_account_is_created(guest: Any, field: 
     assert not User.objects.exists()
 
 
+def test_one_answer_names_all_invalid_fields_with_the_weak_password_and_the_reserved_username(
+    guest: Any,
+) -> None:
+    body = {"email": "nobody", "username": "support", "password": "nobody", "phone": "1", "fax": "2"}
+    answer = guest.post(URL, body)
+    details = answer.json()["error"]["details"]
+    assert (answer.status_code, set(details)) == (400, set(body))
+    assert details["username"] == ["This username is reserved. Choose another one."]
+    assert details["password"] == [
+        "The password is too similar to the email.",
+        "This password is too short. It must contain at least 8 characters.",
+        "This password is too common.",
+    ]
+    assert not User.objects.exists()
+
+
 def test_every_missing_field_is_named(guest: Any) -> None:
     answer = guest.post(URL, {})
     assert answer.status_code == 400

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import lock_open_account
 from accounts.models import User
 from listings import hooks
-from listings.access import own_product
+from listings.access import own_product, require_may_list
 from listings.category_counts import adjust_counts_on_commit, invalidate_counts_on_commit
 from listings.error_codes import ListingsErrorCode
 from listings.fees import fee_and_payout
@@ -77,8 +77,7 @@ def create_product(
     Raises ValidationFailed for contradictory fields, Forbidden for a buyer, NotAuthenticated if the account
     was closed meanwhile, Conflict at the limit of active products.
     """
-    if actor.role != User.Role.SELLER:
-        raise Forbidden(_("Only sellers may list products."), code=ListingsErrorCode.SELLERS_ONLY)
+    require_may_list(actor)
     product = Product(
         seller=actor,
         title=title,

@@ -10,13 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import lock_open_account
 from accounts.models import User
-from listings.access import own_video
+from listings.access import own_video, require_may_upload_videos
 from listings.error_codes import ListingsErrorCode
 from listings.events import publish_video_progress
 from listings.media import received
 from listings.models import Product, VideoUpload
 from soukloop.core.db.clock import database_now
-from soukloop.core.errors import Conflict, Forbidden, NotFound, PayloadTooLarge, Unavailable
+from soukloop.core.errors import Conflict, NotFound, PayloadTooLarge, Unavailable
 from soukloop.core.jobs.queue import enqueue
 
 _UNFINISHED = (VideoUpload.State.UPLOADING, VideoUpload.State.WAITING, VideoUpload.State.PROCESSING)
@@ -29,8 +29,7 @@ def begin_video(*, actor: User, size: int, file_name: str) -> VideoUpload:
     Raises Forbidden for a buyer, PayloadTooLarge, Conflict (too_many_videos), Unavailable if the disk is
     full, and as `lock_open_account` does.
     """
-    if actor.role != User.Role.SELLER:
-        raise Forbidden(_("Only sellers may upload videos."), code=ListingsErrorCode.SELLERS_ONLY)
+    require_may_upload_videos(actor)
     if size > settings.VIDEO_MAX_BYTES:
         raise PayloadTooLarge(_("The video is too large."), details={"max_bytes": settings.VIDEO_MAX_BYTES})
     lock_open_account(actor.pk)  # so that parallel requests are counted one after the other

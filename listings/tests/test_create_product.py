@@ -8,12 +8,18 @@ from typing import Any
 import pytest
 from django.contrib.gis.geos import Point
 
-from accounts.tests.factories import client_for, make_seller
+from accounts.tests.factories import client_for, make_seller, make_user
 from listings.models import Product
 from listings.tests.bodies import COMMUNITY_BODY, DISCOVER_BODY
 from listings.tests.factories import make_product
 
 pytestmark = pytest.mark.django_db
+
+
+def test_a_buyer_learns_that_only_sellers_list_products_before_any_field_is_checked() -> None:
+    answer = client_for(make_user()).post("/api/v1/products", {"title": ""})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "sellers_only")
+    assert answer.json()["error"]["details"] == {}
 
 
 def test_contract_2_1_community_product() -> None:

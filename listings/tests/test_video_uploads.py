@@ -159,7 +159,9 @@ def test_a_video_that_is_too_large_is_refused(tus: TusClient) -> None:
 
 
 def test_only_sellers_upload_videos_and_only_their_own_are_reached(tus: TusClient) -> None:
-    assert code_of(TusClient(client_for(make_user())).begin(10)) == (403, "sellers_only")
+    buyer = TusClient(client_for(make_user()))
+    assert code_of(buyer.begin(10)) == (403, "sellers_only")
+    assert code_of(buyer.client.post(URL, {"x": 1}, headers=VERSION)) == (403, "sellers_only")
     location = tus.begin(10)["Location"]
     other = TusClient(client_for(make_seller()))
     assert code_of(other.append(location, 0, b"x")) == (404, "video_not_found")

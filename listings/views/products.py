@@ -108,8 +108,9 @@ class ProductViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        data = validated(ProductInput, request.data)
-        product = services.create_product(actor=current_user(request), **data)
+        actor = current_user(request)
+        access.require_may_list(actor)
+        product = services.create_product(actor=actor, **validated(ProductInput, request.data))
         return Response(product_body(product, product.seller), status=201)
 
     @extend_schema(

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import current_user
-from listings.access import own_video
+from listings.access import own_video, require_may_upload_videos
 from listings.error_codes import ListingsErrorCode
 from listings.models import VideoUpload
 from listings.serializers.videos import BeginVideoInput, VideoOutput, file_name_of, video_body
@@ -109,6 +109,8 @@ class Videos(TusView):
     )
     @idempotent
     def post(self, request: Request) -> Response:
+        actor = current_user(request)
+        require_may_upload_videos(actor)
         validated(NoInput, request.data)
         length = request.headers.get("Upload-Length", "")
         if not (length.isascii() and length.isdigit()):
@@ -119,9 +121,7 @@ class Videos(TusView):
             "file_name": file_name_of(request.headers.get("Upload-Metadata", "")),
         }
         data = validated_query(BeginVideoInput, given)
-        video = videos.begin_video(
-            actor=current_user(request), size=data["upload_length"], file_name=data["file_name"]
-        )
+        video = videos.begin_video(actor=actor, size=data["upload_length"], file_name=data["file_name"])
         return Response(video_body(video), status=201, headers=_headers(video))
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:

@@ -10,7 +10,6 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from listings.error_codes import ListingsErrorCode
 from listings.models import Category
 from listings.services.products import clear_live_stream, set_live_stream
 from livestream import access, events, live_counts, states
@@ -43,8 +42,7 @@ def create_stream(
 
     Raises Forbidden for a buyer or another seller's product, ValidationFailed for a product not on sale.
     """
-    if actor.role != User.Role.SELLER:
-        raise Forbidden(_("Only sellers may create streams."), code=ListingsErrorCode.SELLERS_ONLY)
+    access.require_may_stream(actor)
     products = access.available_products_of(actor, product_ids)
     stream = Stream.objects.create(seller=actor, title=title, category=category, **stream_settings)
     StreamProduct.objects.bulk_create(

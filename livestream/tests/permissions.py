@@ -14,7 +14,7 @@ STATUSES = {
     "GET /api/v1/config": (200, 200, 200, 200),
     "GET /api/v1/home": (200, 200, 200, 200),
     "GET /api/v1/streams": (200, 200, 200, 200),
-    "POST /api/v1/streams": (401, 400, 400, 400),
+    "POST /api/v1/streams": (401, 403, 403, 400),
     "GET /api/v1/streams/<uuid:stream_id>": (200, 200, 200, 200),
     "GET /api/v1/streams/<uuid:stream_id>/analytics": (401, 403, 403, 200),
     "POST /api/v1/streams/<uuid:stream_id>/cancel": (401, 403, 403, 200),

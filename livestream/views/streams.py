@@ -99,8 +99,10 @@ class StreamViewSet(ViewSet):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        stream = streams.create_stream(actor=current_user(request), **validated(StreamInput, request.data))
-        return Response(_detail(current_user(request), stream), status=201)
+        actor = current_user(request)
+        access.require_may_stream(actor)
+        stream = streams.create_stream(actor=actor, **validated(StreamInput, request.data))
+        return Response(_detail(actor, stream), status=201)
 
     @extend_schema(
         operation_id="listStreams",
@@ -148,9 +150,11 @@ class StreamViewSet(ViewSet):
         ],
     )
     def update_settings(self, request: Request, stream_id: UUID) -> Response:
+        actor = current_user(request)
+        access.own_stream(actor, stream_id)
         changes = validated_changes(SettingsInput, request.data)
-        stream = streams.update_settings(actor=current_user(request), stream_id=stream_id, changes=changes)
-        return Response(_detail(current_user(request), stream))
+        stream = streams.update_settings(actor=actor, stream_id=stream_id, changes=changes)
+        return Response(_detail(actor, stream))
 
     @extend_schema(
         operation_id="goLive",

@@ -4114,6 +4114,7 @@ class RefreshInput {
       };
 }
 
+/// A new account; one answer has the errors of all fields, also of a weak password.
 class RegisterInput {
   const RegisterInput({required this.email, required this.username, required this.password, this.phone, this.fullName, this.role, this.language, this.nulls = const {}});
 
