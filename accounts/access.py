@@ -8,6 +8,7 @@ from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
 
 from accounts.blocks import is_blocked_between
+from accounts.error_codes import AccountsErrorCode
 from accounts.models import User
 from accounts.tokens import check_account_open
 from soukloop.core.errors import NotFound
@@ -17,7 +18,7 @@ def visible_user(viewer: User | None, user_id: UUID) -> User:
     """Return a person who is not banned, deleted or blocked for the viewer; raises NotFound."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None or (viewer is not None and is_blocked_between(viewer.pk, user.pk)):
-        raise NotFound(_("User not found."))
+        raise NotFound(_("User not found."), code=AccountsErrorCode.USER_NOT_FOUND)
     return user
 
 
@@ -26,7 +27,7 @@ def visible_user_named(viewer: User | None, username: str) -> User:
     name = Value(username.removeprefix("@").lower())
     user_id = User.objects.filter(Exact(Lower("username"), name)).values_list("pk", flat=True).first()
     if user_id is None:
-        raise NotFound(_("User not found."))
+        raise NotFound(_("User not found."), code=AccountsErrorCode.USER_NOT_FOUND)
     return visible_user(viewer, user_id)
 
 
@@ -37,7 +38,7 @@ def lock_user(user_id: UUID) -> User:
     """
     user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
-        raise NotFound(_("User not found."))
+        raise NotFound(_("User not found."), code=AccountsErrorCode.USER_NOT_FOUND)
     return user
 
 

@@ -40,7 +40,7 @@ def block_user(*, actor: User, user_id: UUID) -> None:
     with transaction.atomic():
         lock_pair(actor.pk, user_id)
         if not User.objects.filter(pk=user_id, deleted_at=None).exists():
-            raise NotFound(_("User not found."))
+            raise NotFound(_("User not found."), code=AccountsErrorCode.USER_NOT_FOUND)
         Block.objects.get_or_create(blocker=actor, blocked_id=user_id)
         Follow.objects.filter(
             Q(follower=actor, followed_id=user_id) | Q(follower_id=user_id, followed=actor)

@@ -23,7 +23,7 @@ from notifications.services.inbox import replace_text
 from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Forbidden, NotFound, ValidationFailed
-from soukloop.core.images import delete_image, store_image
+from soukloop.core.images import delete_image, is_picture, store_image
 from soukloop.core.staff.history import log_staff_action
 from soukloop.core.uploads import own_upload
 from soukloop.realtime.attention import attentive_among
@@ -148,7 +148,7 @@ def hide_message(*, actor: User, message_id: UUID, reason: str) -> Message:
 
 def _own_picture(actor: User, address: str) -> str:
     name = own_upload(address, actor.pk)
-    if name is None:
+    if name is None or not is_picture(name):
         message = _("Send the picture itself to /images, or the URL of a picture that you uploaded.")
         raise ValidationFailed(details={"content": [message]})
     return name

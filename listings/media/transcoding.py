@@ -40,6 +40,7 @@ class Source:
     sound: int | None
     short_side: int
     seconds: float | None
+    still_seconds: float  # for which the sound goes on after the last picture
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def read_source(path: Path) -> Source:
                 "ffprobe",
                 (
                     *("-v", "error", "-of", "json", "-show_entries"),
-                    "format=duration:stream=index,codec_type,width,height:stream_disposition=attached_pic",
+                    "format=duration:stream=index,codec_type,width,height,duration:stream_disposition=attached_pic",
                     *sandbox.input_options(demuxer),
                     *("-i", path.name),
                 ),
@@ -90,8 +91,11 @@ def _source(demuxer: str, found: dict[str, Any]) -> Source:
     seconds = float(found.get("format", {}).get("duration", 0)) or None
     if seconds is not None and seconds > _seconds_max() + _LENGTH_TOLERANCE:
         raise VideoRefused("too_long", f"{seconds:.1f} s")
-    sound = next((track["index"] for track in tracks if track.get("codec_type") == "audio"), None)
-    return Source(demuxer, picture["index"], sound, min(width, height), seconds)
+    sound = next((track for track in tracks if track.get("codec_type") == "audio"), None)
+    lengths = [float(track.get("duration", 0)) for track in (picture, sound) if track]
+    still = max(0.0, lengths[-1] - lengths[0]) if all(lengths) else 0.0
+    number = sound["index"] if sound else None
+    return Source(demuxer, picture["index"], number, min(width, height), seconds, still)
 
 
 def _demuxer_of(path: Path) -> str:
@@ -117,7 +121,8 @@ def make(path: Path, source: Source, folder: Path, *, report: Callable[[int], No
     with whole.open("wb") as file:
         file.writelines(_chunks(folder, sizes[0]))
     whole.chmod(0o644)
-    checks.save_poster(whole, folder / "poster.jpg", at=min(1.0, seconds / 2))
+    # Half a second holds one picture for sure, where there is more than one.
+    checks.save_poster(whole, folder / "poster.jpg", at=min(1.0, seconds / 2) if seconds > 0.5 else 0.0)
     whole.unlink()
     files = [
         *sorted(folder.glob("*.m4s")),
@@ -159,7 +164,9 @@ def _transcode(
 def _outputs(source: Source, sizes: list[int]) -> tuple[str, ...]:
     splits = "".join(f"[s{number}]" for number in range(len(sizes)))
     rate = f"fps=fps='min(source_fps,{_FRAMES_PER_SECOND_MAX})'"
-    filters = [f"[0:{source.picture}]{rate},split={len(sizes)}{splits}"]
+    # Sound that goes on is shown with the last picture, as in a song with a photo.
+    still = f",tpad=stop_mode=clone:stop_duration={source.still_seconds:.3f}" if source.still_seconds else ""
+    filters = [f"[0:{source.picture}]{rate}{still},split={len(sizes)}{splits}"]
     filters += [
         f"[s{number}]scale='if(gt(iw,ih),-2,{size})':'if(gt(iw,ih),{size},-2)',setsar=1[v{number}]"
         for number, size in enumerate(sizes)

@@ -12,8 +12,9 @@ from rest_framework.fields import empty
 
 from listings.models import Category
 from soukloop.core.http.fields import PlainTextField
+from soukloop.core.images import is_picture
 from soukloop.core.typed_text import remove_hidden
-from soukloop.core.uploads import is_own_media
+from soukloop.core.uploads import is_own_media, is_spelled_otherwise, stored_name
 
 _NOT_IN_ADDRESSES = re.compile(r"[\s\\\"'<>`\x00-\x1f\x7f]")
 
@@ -31,6 +32,17 @@ class WebAddressField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class PictureAddressField(WebAddressField):
+    """The URL of a picture; of our own files, one that was uploaded as a picture."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        address = super().run_validation(data)
+        name = stored_name(address) if address else None
+        if name is not None and not is_picture(name):
+            raise serializers.ValidationError(_("This file is not an uploaded picture."))
+        return address
 
 
 def _check_address(address: str) -> None:
@@ -52,6 +64,8 @@ def _check_address(address: str) -> None:
     if "@" in parts.netloc:  # readers could take the text before the @ for the host
         raise serializers.ValidationError(_("An address can't contain a username or password."))
     URLValidator(schemes=["http", "https"], message=invalid_host)(address)
+    if is_spelled_otherwise(address):
+        raise serializers.ValidationError(_("Write the address of an uploaded file as it was answered."))
     if not settings.EXTERNAL_MEDIA_ALLOWED and not is_own_media(address):
         raise serializers.ValidationError(_("Use the address of a file that was uploaded here."))
 

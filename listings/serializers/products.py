@@ -10,7 +10,7 @@ from accounts.serializers.people import PersonCardOutput, person_card_body
 from listings.labels import condition_label, distance_fields
 from listings.models import Product
 from listings.selectors.product_page import NO_DETAILS, ViewerDetails
-from listings.serializers.fields import CategoryField, TagField, WebAddressField
+from listings.serializers.fields import CategoryField, PictureAddressField, TagField, WebAddressField
 from soukloop.core.http.fields import LocationField, PlainTextField, location_body
 from soukloop.core.images import PictureOutput, picture_at
 from soukloop.core.money import PRICE_DISPLAY, PriceField, price_display
@@ -29,10 +29,10 @@ class ProductInput(serializers.Serializer[Any]):
     location = LocationField(required=False, allow_null=True)
     neighborhood = PlainTextField(max_length=100, required=False, allow_blank=True)
     image_urls = serializers.ListField(
-        child=WebAddressField(), max_length=settings.PRODUCT_IMAGES_MAX, required=False
+        child=PictureAddressField(), max_length=settings.PRODUCT_IMAGES_MAX, required=False
     )
     video_url = WebAddressField(required=False, allow_blank=True, allow_null=True)
-    video_thumbnail_url = WebAddressField(required=False, allow_blank=True, allow_null=True)
+    video_thumbnail_url = PictureAddressField(required=False, allow_blank=True, allow_null=True)
     tags = serializers.ListField(
         child=TagField(max_length=40), max_length=settings.PRODUCT_TAGS_MAX, required=False
     )

@@ -117,6 +117,22 @@ def test_a_standing_video_of_a_phone_is_not_enlarged(source_videos: Path) -> Non
     assert stored_bytes(video.url.replace("index.m3u8", "180-init.mp4"))
 
 
+def test_a_video_of_one_picture_is_accepted(tmp_path: Path) -> None:
+    picture = ("-f", "lavfi", "-i", "testsrc=size=320x240:rate=25", "-frames:v", "1", *H264)
+    video = process(waiting_video(encode(tmp_path / "one.mp4", *picture).read_bytes()))
+    assert (video.state, video.error) == ("ready", "")
+    assert video.poster
+
+
+def test_the_last_picture_is_shown_while_the_sound_goes_on(tmp_path: Path) -> None:
+    picture = ("-f", "lavfi", "-t", "1", "-i", "testsrc=size=320x240:rate=10")
+    sound = ("-f", "lavfi", "-t", "6", "-i", "sine=frequency=440", "-c:a", "aac")
+    source = encode(tmp_path / "song.mp4", *picture, *sound, *H264)
+    video = process(waiting_video(source.read_bytes()))
+    assert (video.state, video.error) == ("ready", "")
+    assert video.duration_seconds == pytest.approx(6, abs=0.5)
+
+
 def test_a_video_without_sound_in_webm_is_accepted(tmp_path: Path) -> None:
     source = encode(
         tmp_path / "silent.webm",

@@ -223,6 +223,12 @@ def test_an_upload_begins_once_per_idempotency_key(tus: TusClient) -> None:
     assert VideoUpload.objects.count() == 1
 
 
+def test_a_key_that_was_used_for_another_length_is_refused(tus: TusClient) -> None:
+    key = {"Idempotency-Key": "one"}
+    assert [tus.begin(length, **key).status_code for length in (100, 100, 101)] == [201, 201, 422]
+    assert VideoUpload.objects.get().size == 100
+
+
 def test_an_expired_upload_is_gone_and_its_file_is_deleted(tus: TusClient, media_root: Path) -> None:
     location = tus.begin(10)["Location"]
     tus.append(location, 0, b"abc")

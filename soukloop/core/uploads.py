@@ -1,8 +1,9 @@
 """Addresses of media: which of them are stored by us."""
 
+import posixpath
 from functools import cache
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -31,6 +32,32 @@ def own_upload(address: str, owner_id: UUID) -> str | None:
 def is_own_media(address: str) -> bool:
     """Return whether an address is on our media server or in our storage."""
     return any(address.startswith(base) for base in _bases())
+
+
+def is_spelled_otherwise(address: str) -> bool:
+    """Return whether an http address leads to our media, but isn't written as we write it.
+
+    Such as with capital letters in the host, a port that needn't be given, `/./` in the path or a query: the
+    rules for our own files, such as whose they are, look at the address as we answer it.
+    """
+    if not any(_leads_into(address, base) for base in _bases()):
+        return False
+    path = urlsplit(address).path
+    is_plain = posixpath.normpath(path) == path and unquote(path) == path
+    return not (is_plain and is_own_media(address)) or "?" in address or "#" in address
+
+
+def _leads_into(address: str, base: str) -> bool:
+    asked, ours = urlsplit(address), urlsplit(base)
+    if (asked.hostname, _port(asked)) != (ours.hostname, _port(ours)):
+        return False
+    # A second slash at the beginning is kept by `normpath`.
+    path = posixpath.normpath(unquote(asked.path)).replace("//", "/")
+    return path.startswith(ours.path or "/")
+
+
+def _port(parts: SplitResult) -> int | None:
+    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def media_origins() -> set[str]:

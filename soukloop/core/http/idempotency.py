@@ -25,6 +25,7 @@ from soukloop.core.http.stored_bodies import pack_body, unpack_body
 from soukloop.core.models import IdempotencyRecord
 
 Handler = Callable[..., Response]
+_INPUT_HEADERS = ("Upload-Length", "Upload-Metadata")  # in which tus has what others have in a body
 
 
 def idempotent(handler: Handler) -> Handler:
@@ -128,6 +129,7 @@ def _digest(file: "UploadedFile[Any]") -> bytes:
 def _fingerprint(request: Request) -> UUID:
     body = jsonlib.dumps(request.data) if isinstance(request.data, dict) else b""
     files = [_digest(file) for file in request.FILES.values()]
-    message = b"\0".join([str(request.method).encode(), request.path.encode(), body, *files])
+    headers = [request.headers[name].encode() for name in _INPUT_HEADERS if name in request.headers]
+    message = b"\0".join([str(request.method).encode(), request.path.encode(), body, *files, *headers])
     # Keyed: a body may hold a password, which could be guessed from a plain hash in a copy of the table.
     return UUID(bytes=salted_hmac("core.idempotency", message, algorithm="sha256").digest()[:16])

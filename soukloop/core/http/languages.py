@@ -100,6 +100,7 @@ class LanguageMiddleware:
 
 
 def _with_language(response: HttpResponse) -> HttpResponse:
-    response.headers.setdefault("Content-Language", active_language())
+    if "Idempotent-Replayed" not in response:  # which is in the language of the first request
+        response.headers.setdefault("Content-Language", active_language())
     patch_vary_headers(response, ["Accept-Language"])
     return response

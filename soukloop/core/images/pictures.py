@@ -94,6 +94,14 @@ def has_sizes(name: str) -> bool:
     return _described(name) is not None
 
 
+def is_picture(name: str) -> bool:
+    """Return whether a stored file is a picture as it was uploaded: no smaller size of one, no video."""
+    stem, _, extension = name.rpartition(".")
+    whole, _, width = stem.rpartition("_")
+    is_size = width.isdecimal() and _described(f"{whole}.{extension}") is not None
+    return extension in ("jpg", "webp") and not is_size
+
+
 def size_names(name: str) -> list[str]:
     """Return the names of the files of a picture's smaller sizes."""
     picture = _described(name)
