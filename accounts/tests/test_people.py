@@ -64,13 +64,13 @@ def test_a_closed_account_is_not_found_and_not_counted(
         client.post(url(closed, "follow")),
         client.get(url(closed, "followers")),
     ):
-        assert code_of(call) == (404, "not_found")
+        assert code_of(call) == (404, "user_not_found")
     assert client.get(url(seller)).json()["data"]["followers_count"] == 0
     assert client.get(url(seller, "followers")).json()["data"]["total"] == 0
 
 
 def test_an_unknown_or_malformed_id_is_404(client: Any) -> None:
-    assert code_of(client.get(f"/api/v1/users/{uuid.uuid4()}")) == (404, "not_found")
+    assert code_of(client.get(f"/api/v1/users/{uuid.uuid4()}")) == (404, "user_not_found")
     assert client.get("/api/v1/users/42").status_code == 404
     assert client.post(f"/api/v1/users/{uuid.uuid4()}/follow").status_code == 404
     assert client.post(f"/api/v1/users/{uuid.uuid4()}/block").status_code == 404
