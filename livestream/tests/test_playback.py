@@ -186,7 +186,11 @@ def test_events_for_a_room_have_no_address_of_a_followers_video(
 ) -> None:
     addresses = []
     for audience in ("everyone", "followers"):
-        ended = {"status": Stream.Status.ENDED, "ended_at": timezone.now(), "end_reason": "owner"}
+        ended: dict[str, Any] = {
+            "status": Stream.Status.ENDED,
+            "ended_at": timezone.now(),
+            "end_reason": "owner",
+        }
         stream = make_live_stream(audience=audience, **ended)
         with django_capture_on_commit_callbacks(execute=True):
             publish_stream_ended(stream, vod_url=expected_vod_url(stream, None))
