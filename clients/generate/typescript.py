@@ -1,6 +1,7 @@
 """The TypeScript client's types: the REST API's by openapi-typescript, those of the sockets here."""
 
 import json
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,13 @@ def typescript_files(rest: RestDescription, sockets: SocketDescription) -> dict[
         f"{_FOLDER}/sockets.ts": _sockets(sockets),
         f"{_FOLDER}/version.ts": f'{_HEADER}export const version = "{VERSION}";\n',
     }
+
+
+def compile_client(folder: Path) -> None:
+    """Compile the TypeScript client into a folder that holds nothing else; an error of types is printed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    program, project = CLIENTS / "node_modules" / "typescript" / "bin" / "tsc", CLIENTS / "typescript"
+    subprocess.run([NODE, str(program), "--project", str(project), "--outDir", str(folder)], check=True)
 
 
 def _api(rest: RestDescription) -> str:

@@ -1,15 +1,18 @@
-import { SoukLoopError, errorOf } from "./errors.js";
+import { SoukLoopError, errorOf, ownError, type Language } from "./errors.js";
 import type { paths } from "./generated/api.js";
 import { idempotentOperations } from "./generated/idempotent.js";
-import { exclusively, memoryStore, type TokenStore, type Tokens } from "./tokens.js";
+import { areTokens, exclusively, memoryStore, type TokenStore, type Tokens } from "./tokens.js";
 import type { Method, OptionArguments, PathsWith, RequestOptions, Result } from "./types.js";
 
 export interface ClientOptions {
   /** The server's address, without `/api/v1`. */
   baseUrl: string;
   store?: TokenStore;
-  /** The language of messages and labels. Without it, that of the account. */
-  language?: "ar" | "en";
+  /**
+   * The language of messages and labels; `setLanguage` changes it. Without it, a browser names its own language in
+   * each request; elsewhere the account's language counts.
+   */
+  language?: Language;
   /** How often a request is sent again after a failure of the network or the server; 4. */
   retries?: number;
   /** Milliseconds that one attempt may take; 20 000. */
@@ -56,16 +59,49 @@ export function uuid(): string {
 /** The REST API: typed by its description, with refresh of tokens and repetition of what failed. */
 export class SoukLoop {
   readonly baseUrl: string;
-  readonly language: "ar" | "en" | undefined;
   readonly #store: TokenStore;
   readonly #options: ClientOptions;
+  readonly #changes = new Set<() => void>();
+  #language: Language | undefined;
   #refreshing: Promise<Tokens> | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#store = options.store ?? memoryStore();
     this.baseUrl = options.baseUrl.replace(/\/+$/, "");
-    this.language = options.language;
+    this.#language = options.language;
+  }
+
+  get language(): Language | undefined {
+    return this.#language;
+  }
+
+  /** Choose the language of what is asked for from now on; a connected socket connects again with it. */
+  setLanguage(language: Language | undefined): void {
+    if (language === this.#language) return;
+    this.#language = language;
+    this.#changed();
+  }
+
+  /** Choose the language of the account, and return it. */
+  async useAccountLanguage(): Promise<Language> {
+    const { language } = await this.get("/auth/me");
+    this.setLanguage(language);
+    return language;
+  }
+
+  /** Whether there are tokens of a login, valid or not. */
+  async isLoggedIn(): Promise<boolean> {
+    return (await this.#load()) !== null;
+  }
+
+  /**
+   * Call a function when a login begins or ends by this object, or the language changes; returns a function that ends
+   * this. Logins of other tabs are not noticed.
+   */
+  onIdentityChange(handler: () => void): () => void {
+    this.#changes.add(handler);
+    return () => void this.#changes.delete(handler);
   }
 
   get<P extends PathsWith<"get">>(path: P, ...rest: OptionArguments<"get", P>): Promise<Result<"get", P>> {
@@ -94,18 +130,20 @@ export class SoukLoop {
   ): Promise<Result<"post", "/auth/register">["user"]> {
     const answer = await this.post("/auth/register", options as never);
     await this.#keep(answer);
+    this.#changed();
     return answer.user;
   }
 
   /** Log in by username, email or phone number, and keep the tokens. */
   async login(identifier: string, password: string): Promise<void> {
     await this.#keep(await this.post("/auth/login", { body: { identifier, password } }));
+    this.#changed();
   }
 
   /** End this login on the server, and forget its tokens even if the server can't be reached. */
   async logout(): Promise<void> {
-    const tokens = await this.#store.load();
-    await this.#store.save(null);
+    const tokens = await this.#load();
+    await this.forget();
     if (tokens) {
       const headers = { Authorization: `Bearer ${tokens.accessToken}` };
       await this.#send("POST", "/auth/logout", { headers, body: { refresh_token: tokens.refreshToken } });
@@ -115,11 +153,12 @@ export class SoukLoop {
   /** Forget the tokens of a login that the server has ended, or of an account that was deleted. */
   async forget(): Promise<void> {
     await this.#store.save(null);
+    this.#changed();
   }
 
   /** Return an access token that is valid for some seconds more, or null for a guest. */
   async accessToken(): Promise<string | null> {
-    const tokens = await this.#store.load();
+    const tokens = await this.#load();
     if (tokens === null) return null;
     return tokens.expiresAt - EARLY > Date.now() ? tokens.accessToken : (await this.refresh()).accessToken;
   }
@@ -131,24 +170,35 @@ export class SoukLoop {
   }
 
   async #refresh(): Promise<Tokens> {
-    const before = await this.#store.load();
+    const before = await this.#load();
     return exclusively("soukloop-refresh", async () => {
-      const tokens = await this.#store.load();
-      if (tokens === null) throw new SoukLoopError({ code: "not_authenticated", message: "Log in first." });
+      const tokens = await this.#load();
+      if (tokens === null) throw ownError("not_authenticated", this.#language);
       if (tokens.refreshToken !== before?.refreshToken) return tokens; // another tab was first
       try {
         const body = { refresh_token: tokens.refreshToken };
         return await this.#keep((await this.#send("POST", "/auth/refresh", { body })) as LoginAnswer);
       } catch (error) {
-        if (error instanceof SoukLoopError && [401, 403].includes(error.status)) await this.#signOut(error);
+        if (isEndOfLogin(error)) await this.#signOut(error, tokens.accessToken);
         throw error;
       }
     });
   }
 
-  async #signOut(reason: SoukLoopError): Promise<void> {
+  async #load(): Promise<Tokens | null> {
+    const stored = await this.#store.load();
+    return areTokens(stored) ? stored : null;
+  }
+
+  /** Forget a login that has ended, unless another has begun meanwhile. */
+  async #signOut(reason: SoukLoopError, accessToken: string): Promise<void> {
+    if ((await this.#load())?.accessToken !== accessToken) return;
     await this.#store.save(null);
     this.#options.onSignedOut?.(reason);
+  }
+
+  #changed(): void {
+    for (const handler of this.#changes) handler();
   }
 
   async #keep(answer: LoginAnswer): Promise<Tokens> {
@@ -172,7 +222,7 @@ export class SoukLoop {
   async #send(method: string, path: string, options: Untyped): Promise<unknown> {
     const url = this.baseUrl + PREFIX + fill(path, options.path) + queryOf(options.query);
     const headers = new Headers({ Accept: "application/json", ...options.headers });
-    if (this.language) headers.set("Accept-Language", this.language);
+    if (this.#language) headers.set("Accept-Language", this.#language);
     const hasKey = idempotentOperations.includes(`${method} ${path}`);
     if (hasKey) headers.set("Idempotency-Key", options.idempotencyKey ?? uuid());
     let body = options.body as BodyInit | undefined;
@@ -185,25 +235,39 @@ export class SoukLoop {
     const isRepeatable = method !== "POST" || hasKey || path === "/auth/refresh";
     const retries = this.#options.retries ?? 4;
     let isFresh = false;
+    let ended: SoukLoopError | undefined;
+    // What guests may read is read as a guest once the login has ended.
+    const goOnAsGuest = (error: unknown): null => {
+      if (method !== "GET" || ended || !isEndOfLogin(error)) throw error;
+      ended = error;
+      headers.delete("Authorization");
+      return null;
+    };
     for (let attempt = 0; ; attempt++) {
-      const token = isOurs ? await this.accessToken() : null;
+      const token = isOurs && !ended ? await this.accessToken().catch(goOnAsGuest) : null;
       if (token) headers.set("Authorization", `Bearer ${token}`);
       let error: SoukLoopError;
       try {
         const response = await this.#fetch(url, { method, headers, body: body ?? null }, options.signal);
-        if (response.ok) return await dataOf(response);
-        error = await refusalOf(response);
+        if (response.ok) return await dataOf(response, this.#language);
+        error = await refusalOf(response, this.#language);
       } catch (cause) {
         if (options.signal?.aborted || cause instanceof SoukLoopError) throw cause;
-        error = networkError(cause);
+        const isLate = cause instanceof DOMException && cause.name === "TimeoutError";
+        error = ownError(isLate ? "timeout" : "network_error", this.#language, { cause });
       }
       if (error.code === "token_expired" && token && !isFresh) {
         isFresh = true; // once, whatever this device's clock says
-        await this.refresh();
+        await this.refresh().catch(goOnAsGuest);
         continue;
       }
+      if (ended && error.code === "not_authenticated") throw ended; // guests may not read this
       // Not for a wrong password, which is 401 too.
-      if (token && error.status === 401 && /^(token|account)_/.test(error.code)) await this.#signOut(error);
+      if (token && error.status === 401 && /^(token|account)_/.test(error.code)) {
+        await this.#signOut(error, token);
+        goOnAsGuest(error);
+        continue;
+      }
       if (attempt > 0 && method === "DELETE" && error.status === 404) return undefined; // the lost answer said so
       const wasRefused = error.status === 429 || error.code === "busy"; // nothing was carried out
       const isTooLong = (error.retryAfter ?? 0) > LONGEST_WAIT;
@@ -235,30 +299,27 @@ function queryOf(values: Record<string, unknown> = {}): string {
   return query.size ? `?${query}` : "";
 }
 
-async function dataOf(response: Response): Promise<unknown> {
+function isEndOfLogin(error: unknown): error is SoukLoopError {
+  return error instanceof SoukLoopError && ([401, 403].includes(error.status) || error.code === "not_authenticated");
+}
+
+async function dataOf(response: Response, language: Language | undefined): Promise<unknown> {
   const text = await response.text();
   if (!text) return undefined;
   try {
     const body = JSON.parse(text) as Record<string, unknown>;
     return "data" in body ? body["data"] : body;
   } catch (cause) {
-    throw errorOf(undefined, { status: response.status, cause });
+    throw ownError("unexpected_answer", language, { status: response.status, cause });
   }
 }
 
-async function refusalOf(response: Response): Promise<SoukLoopError> {
+async function refusalOf(response: Response, language: Language | undefined): Promise<SoukLoopError> {
   const body = (await response.json().catch(() => null)) as { error?: unknown } | null;
   const seconds = response.headers.get("Retry-After");
-  return errorOf(body?.error, {
+  return errorOf(body?.error, language, {
     status: response.status,
     retryAfter: seconds ? Number(seconds) : undefined,
     requestId: response.headers.get("X-Request-ID") ?? undefined,
   });
-}
-
-function networkError(cause: unknown): SoukLoopError {
-  const isLate = cause instanceof DOMException && cause.name === "TimeoutError";
-  return isLate
-    ? new SoukLoopError({ code: "timeout", message: "The server did not answer in time.", cause })
-    : new SoukLoopError({ code: "network_error", message: "The server can't be reached.", cause });
 }

@@ -1,5 +1,7 @@
 import type { ErrorCode as ServerErrorCode } from "./generated/codes.js";
 
+export type Language = "ar" | "en";
+
 /** A code of the server, or one of this client: nothing arrived, or nothing in time. */
 export type ErrorCode = ServerErrorCode | "network_error" | "timeout" | "unexpected_answer";
 
@@ -41,12 +43,32 @@ export class SoukLoopError extends Error {
   }
 }
 
+// What people are told where the server said nothing.
+const MESSAGES = {
+  network_error: { en: "The server can't be reached.", ar: "تعذّر الوصول إلى الخادم." },
+  timeout: { en: "The server did not answer in time.", ar: "لم يرد الخادم في الوقت المحدد." },
+  unexpected_answer: { en: "The server's answer can't be read.", ar: "تعذّرت قراءة رد الخادم." },
+  not_authenticated: { en: "Log in first.", ar: "سجّل الدخول أولاً." },
+};
+
+/** Make an error of this client's own, in a language that was chosen or else in that of the browser. */
+export function ownError(
+  code: keyof typeof MESSAGES,
+  language: Language | undefined,
+  fields: Omit<ErrorFields, "code" | "message"> = {},
+): SoukLoopError {
+  const spoken = language ?? (/^ar\b/.test(globalThis.navigator?.language ?? "") ? "ar" : "en");
+  return new SoukLoopError({ ...fields, code, message: MESSAGES[code][spoken] });
+}
+
 /** Make an error of a body of the API, `{error: {code, message, details}}`, or of whatever came in its place. */
-export function errorOf(error: unknown, fields: Omit<ErrorFields, "code" | "message"> = {}): SoukLoopError {
+export function errorOf(
+  error: unknown,
+  language: Language | undefined,
+  fields: Omit<ErrorFields, "code" | "message"> = {},
+): SoukLoopError {
   const { code, message, details } = (error ?? {}) as Partial<ErrorFields>;
-  if (typeof code !== "string") {
-    return new SoukLoopError({ ...fields, code: "unexpected_answer", message: "The server's answer can't be read." });
-  }
+  if (typeof code !== "string") return ownError("unexpected_answer", language, fields);
   const seconds = details?.["retry_after"];
   const retryAfter = fields.retryAfter ?? (typeof seconds === "number" ? seconds : undefined);
   return new SoukLoopError({ ...fields, code, message: message ?? code, details, retryAfter });

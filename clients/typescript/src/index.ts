@@ -1,5 +1,5 @@
 export { SoukLoop, type ClientOptions } from "./client.js";
-export { SoukLoopError, type ErrorCode } from "./errors.js";
+export { SoukLoopError, type ErrorCode, type Language } from "./errors.js";
 export { browserStore, memoryStore, type TokenStore, type Tokens } from "./tokens.js";
 export type { Method, Options, PathsWith, RequestOptions, Result } from "./types.js";
 export type * from "./generated/api.js";

@@ -1,6 +1,6 @@
 import type { SoukLoop } from "./client.js";
 import { SoukLoopError } from "./errors.js";
-import type { Commands, Events } from "./generated/sockets.js";
+import type { Events } from "./generated/sockets.js";
 import type { SoukLoopSocket } from "./socket.js";
 import type { Result } from "./types.js";
 
@@ -11,6 +11,22 @@ export interface RoomHandlers<M> {
   onMessage: (message: M) => void;
   /** You may no longer be in this room; the code says why. */
   onLeft?: (code: string) => void;
+}
+
+/** What a message of a conversation has become: its new text, or null for both a deleted and a hidden one. */
+export interface MessageChange {
+  messageId: string;
+  seq: number;
+  content: string | null;
+  editedAt: string | null;
+}
+
+export interface ConversationHandlers extends RoomHandlers<Events["message:new"]> {
+  /**
+   * A message was edited, deleted or hidden, now or while the connection was lost; perhaps one that you don't show,
+   * and perhaps one that you know already. Of two texts, the one with the later `editedAt` is the newer.
+   */
+  onChanged?: (change: MessageChange) => void;
 }
 
 interface Page<M> {
@@ -27,11 +43,21 @@ interface Kind<M> {
   leftEvent?: string;
   messageEvent?: string;
   messagesIn?: (joined: never) => M[];
-  /** Read what came after `seq` over REST, where too much was missed for one event. */
-  read?: (afterSeq: number) => Promise<Page<M>>;
+  /** Read what came after `seq` over REST, where too much was missed for one event; without it, the newest page. */
+  read?: (afterSeq: number | undefined) => Promise<Page<M>>;
+  /** Whether a room that is joined without a number begins with the newest page; others bring it with `joined`. */
+  readsNewest?: boolean;
+  /** Hand over what was changed since a time of the server's clock. */
+  readChanges?: (since: string) => Promise<void>;
+  onOther?: (event: string, data: never) => void;
 }
 
-type Numbered = { seq?: number };
+/** Where a room that was shown before goes on: both are the room's own, `upToSeq` and `changesUpTo`. */
+export interface Position {
+  afterSeq?: number | undefined;
+  changedAfter?: string | undefined;
+}
+
 type Joined = { lastSeq?: number; resync?: boolean };
 
 const GAP_WAIT = 2000; // milliseconds in which a message that was overtaken arrives
@@ -44,14 +70,18 @@ export class Room<M> {
   readonly #kind: Kind<M>;
   readonly #handlers: RoomHandlers<M>;
   readonly #ahead = new Set<number>();
+  readonly #serverTime: () => string | undefined;
   #upTo: number | undefined;
+  #changesUpTo: string | undefined;
   #gap: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(id: string, kind: Kind<M>, handlers: RoomHandlers<M>, afterSeq: number | undefined) {
+  constructor(id: string, kind: Kind<M>, handlers: RoomHandlers<M>, from: Position, serverTime: () => string | undefined) {
     this.id = id;
     this.#kind = kind;
     this.#handlers = handlers;
-    this.#upTo = afterSeq;
+    this.#upTo = from.afterSeq;
+    this.#changesUpTo = from.changedAfter;
+    this.#serverTime = serverTime;
   }
 
   /** Every message up to this number has been handed over; store it, and give it when you join the next time. */
@@ -59,9 +89,33 @@ export class Room<M> {
     return this.#upTo;
   }
 
+  /** Changes up to this time of the server's clock have been handed over; store it with `upToSeq`. */
+  get changesUpTo(): string | undefined {
+    return this.#changesUpTo;
+  }
+
   async join(): Promise<void> {
     this.wasJoined = true;
-    await this.#kind.join(this.#upTo);
+    const { join, read, readsNewest } = this.#kind;
+    if (this.#upTo === undefined && readsNewest && read) {
+      const { messages } = await read(undefined);
+      messages.forEach((message) => this.#take(message));
+      this.#reach(Math.max(0, ...messages.map(seqOf)));
+    }
+    await join(this.#upTo);
+    await this.#readChanges();
+  }
+
+  async #readChanges(): Promise<void> {
+    const { readChanges } = this.#kind;
+    const now = this.#serverTime();
+    if (!readChanges || now === undefined) return;
+    try {
+      if (this.#changesUpTo !== undefined) await readChanges(this.#changesUpTo);
+      this.#changesUpTo = now;
+    } catch {
+      // The time stays where it is, so that the next joining asks from there.
+    }
   }
 
   /** Join again after the connection was lost; messages that were missed are handed over. */
@@ -73,18 +127,19 @@ export class Room<M> {
     }
   }
 
-  /** Leave the room for good. */
+  /** Leave the room for good. Never throws; without a connection there is nothing to wait for. */
   async leave(): Promise<void> {
     this.#stop();
-    await this.#kind.leave();
+    await this.#kind.leave().catch(() => undefined);
   }
 
   receive(event: string, data: unknown): void {
-    const { messageEvent, joinedEvent, leftEvent, isMine } = this.#kind;
-    if (![messageEvent, joinedEvent, leftEvent].includes(event) || !isMine(data as never)) return;
+    const { messageEvent, joinedEvent, leftEvent, isMine, onOther } = this.#kind;
+    if (!isMine((data ?? {}) as never)) return;
     if (event === messageEvent) this.#take(data as M);
     else if (event === joinedEvent) void this.#catchUp(data as never);
-    else this.#gone((data as { reason: string }).reason);
+    else if (event === leftEvent) this.#gone((data as { reason: string }).reason);
+    else onOther?.(event, data as never);
   }
 
   async #catchUp(joined: never): Promise<void> {
@@ -95,7 +150,7 @@ export class Room<M> {
           const page = await this.#kind.read(after);
           page.messages.forEach((message) => this.#take(message));
           hasMore = page.hasMore && page.messages.length > 0;
-          this.#reach(Math.max(after, ...page.messages.map((message) => (message as Numbered).seq ?? 0)));
+          this.#reach(Math.max(after, ...page.messages.map(seqOf)));
         }
       } catch {
         return; // the number stays where it is, so that the next joining begins there
@@ -107,7 +162,7 @@ export class Room<M> {
   }
 
   #take(message: M): void {
-    const seq = (message as Numbered).seq ?? 0;
+    const seq = seqOf(message);
     if (seq <= (this.#upTo ?? 0) || this.#ahead.has(seq)) return;
     this.#ahead.add(seq);
     this.#handlers.onMessage(message);
@@ -139,26 +194,39 @@ export function conversationRoom(
   socket: SoukLoopSocket,
   client: SoukLoop,
   id: string,
-  handlers: RoomHandlers<Events["message:new"]>,
-  afterSeq: number | undefined,
+  handlers: ConversationHandlers,
+  from: Position,
 ): Room<Events["message:new"]> {
+  const path = { conversation_id: id };
+  const pageOf = (query: { after_seq?: number; changed_after?: string }) =>
+    client.get("/conversations/{conversation_id}/messages", { path, query: { ...query, limit: 100 } });
   const kind: Kind<Events["message:new"]> = {
     join: (after) => socket.command("conversation:join", { conversation_id: id, ...afterField(after) }),
-    leave: () => socket.command("conversation:leave", { conversation_id: id }),
+    leave: () => socket.commandIfConnected("conversation:leave", { conversation_id: id }),
     isMine: (data: { conversationId?: string }) => data.conversationId === id,
     joinedEvent: "conversation:joined",
     messageEvent: "message:new",
     messagesIn: (joined: Events["conversation:joined"]) => joined.messages,
+    readsNewest: true,
     read: async (after) => {
-      const query = { after_seq: after, limit: 100 };
-      const page = await client.get("/conversations/{conversation_id}/messages", {
-        path: { conversation_id: id },
-        query,
-      });
+      const page = await pageOf(afterField(after));
       return { messages: page.items.map(fromRest), hasMore: page.has_more };
     },
+    readChanges: async (since) => {
+      // A change may be stored a little after the time that it bears.
+      const earlier = new Date(Date.parse(since) - 60_000).toISOString();
+      for (let after = 0, hasMore = true; hasMore; ) {
+        const page = await pageOf({ changed_after: earlier, after_seq: after });
+        page.items.forEach((message) => handlers.onChanged?.(changeOf(fromRest(message))));
+        after = page.items.at(-1)?.seq ?? after;
+        hasMore = page.has_more;
+      }
+    },
+    onOther: (event, data: Partial<Events["message:new"]>) => {
+      if (CHANGES.includes(event)) handlers.onChanged?.(changeOf(data));
+    },
   };
-  return new Room(id, kind, handlers, afterSeq);
+  return new Room(id, kind, handlers, from, () => socket.serverTime);
 }
 
 export function streamRoom(
@@ -166,23 +234,23 @@ export function streamRoom(
   client: SoukLoop,
   id: string,
   handlers: RoomHandlers<Events["chat:message"]>,
-  afterSeq: number | undefined,
+  from: Position,
 ): Room<Events["chat:message"]> {
   const kind: Kind<Events["chat:message"]> = {
     join: (after) => socket.command("stream:join", { stream_id: id, ...afterField(after) }),
-    leave: () => socket.command("stream:leave", { stream_id: id }),
+    leave: () => socket.commandIfConnected("stream:leave", { stream_id: id }),
     isMine: (data: { streamId?: string }) => data.streamId === id,
     joinedEvent: "stream:joined",
     leftEvent: "stream:left",
     messageEvent: "chat:message",
     messagesIn: (joined: Events["stream:joined"]) => joined.history,
     read: async (after) => {
-      const query = { after_seq: after, limit: 100 };
+      const query = { ...afterField(after), limit: 100 };
       const page = await client.get("/streams/{stream_id}/chat", { path: { stream_id: id }, query });
       return { messages: page.items, hasMore: page.hasMore };
     },
   };
-  return new Room(id, kind, handlers, afterSeq);
+  return new Room(id, kind, handlers, from, () => undefined);
 }
 
 export function productRoom(
@@ -192,11 +260,21 @@ export function productRoom(
 ): Room<never> {
   const kind: Kind<never> = {
     join: () => socket.command("product:join", { product_id: id }),
-    leave: () => socket.command("product:leave", { product_id: id }),
+    leave: () => socket.commandIfConnected("product:leave", { product_id: id }),
     isMine: (data: { productId?: string }) => data.productId === id,
     leftEvent: "product:left",
   };
-  return new Room(id, kind, { onMessage: () => undefined, ...(onLeft && { onLeft }) }, undefined);
+  return new Room(id, kind, { onMessage: () => undefined, ...(onLeft && { onLeft }) }, {}, () => undefined);
+}
+
+const CHANGES = ["message:edited", "message:deleted", "message:hidden"];
+
+function changeOf({ messageId = "", seq = 0, content = null, editedAt = null }: Partial<Events["message:new"]>): MessageChange {
+  return { messageId, seq, content, editedAt };
+}
+
+function seqOf(message: unknown): number {
+  return (message as { seq?: number }).seq ?? 0;
 }
 
 /** Return a message of the REST API as the event has it. */
@@ -225,6 +303,6 @@ function fromRest(message: MessageOfRest): Events["message:new"] {
   };
 }
 
-function afterField(seq: number | undefined): Pick<Commands["stream:join"]["data"], "after_seq"> {
+function afterField(seq: number | undefined): { after_seq?: number } {
   return seq === undefined ? {} : { after_seq: seq };
 }

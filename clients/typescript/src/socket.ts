@@ -1,11 +1,18 @@
 import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 import { backoff, uuid, type SoukLoop } from "./client.js";
-import { SoukLoopError, errorOf } from "./errors.js";
+import { SoukLoopError, errorOf, ownError } from "./errors.js";
 import type { Commands, Events } from "./generated/sockets.js";
-import { conversationRoom, productRoom, streamRoom, type Room, type RoomHandlers } from "./rooms.js";
+import {
+  conversationRoom,
+  productRoom,
+  streamRoom,
+  type ConversationHandlers,
+  type Room,
+  type RoomHandlers,
+} from "./rooms.js";
 
 export type { Commands, Events } from "./generated/sockets.js";
-export type { Room, RoomHandlers } from "./rooms.js";
+export type { ConversationHandlers, MessageChange, Room, RoomHandlers } from "./rooms.js";
 
 export interface SocketSettings {
   /** Milliseconds that one command may take; 10 000. */
@@ -24,6 +31,12 @@ type Offer = Commands["offer:create"]["ack"];
 type AnyRoom = Pick<Room<never>, "receive" | "rejoin" | "wasJoined">;
 type Handler = (data: never) => void;
 
+interface Opening {
+  promise: Promise<Events["connected"]>;
+  resolve: (data: Events["connected"]) => void;
+  reject: (error: SoukLoopError) => void;
+}
+
 // A command that is sent again under the same id has its effect once.
 const CLIENT_IDS: Partial<Record<keyof Commands, string>> = {
   "message:send": "client_message_id",
@@ -40,7 +53,12 @@ export class SoukLoopSocket {
   readonly #socket: Socket;
   readonly #rooms = new Set<AnyRoom>();
   readonly #handlers = new Map<string, Set<Handler>>();
-  #opening: { resolve: (data: Events["connected"]) => void; reject: (error: SoukLoopError) => void } | undefined;
+  #opening: Opening | undefined;
+  #connected: Events["connected"] | undefined;
+  /** Counts connections that were asked for, so that a token of an earlier one isn't sent. */
+  #connection = 0;
+  #stopListening: (() => void) | undefined;
+  #isClosed = false;
   #ended: SoukLoopError | undefined;
   #refusals = 0;
   #reopening: ReturnType<typeof setTimeout> | undefined;
@@ -49,16 +67,17 @@ export class SoukLoopSocket {
     this.#client = client;
     this.#settings = settings;
     this.#socket = io(client.baseUrl, {
-      ...(client.language && { extraHeaders: { "Accept-Language": client.language } }),
       ...settings.io,
       autoConnect: false,
       forceNew: true,
       // Called for each connection, so that each has a token that is valid; without one it is a guest's.
       auth: (send) => {
-        client.accessToken().then(
-          (token) => send(token === null ? {} : { token }),
-          () => send({ token: "expired" }),
-        );
+        const { language } = client;
+        const connection = this.#connection;
+        const sendAll = (token: string | null) => {
+          if (connection === this.#connection) send({ ...(token !== null && { token }), ...(language && { language }) });
+        };
+        client.accessToken().then(sendAll, () => sendAll("expired"));
       },
     });
     this.#socket.onAny((event: string, data: unknown) => this.#receive(event, data));
@@ -70,19 +89,88 @@ export class SoukLoopSocket {
     return this.#socket.connected;
   }
 
-  /** Connect, and stay connected until `close()`. Resolves with the event `connected`. */
-  connect(): Promise<Events["connected"]> {
-    return new Promise((resolve, reject) => {
-      this.#ended = undefined;
-      this.#opening = { resolve, reject };
-      this.#socket.connect();
-    });
+  /** The server's time when this connection began. */
+  get serverTime(): string | undefined {
+    return this.#connected?.serverTime;
   }
 
+  /**
+   * Connect, and stay connected until `close()`. Resolves with the event `connected`, at once if the connection is
+   * open; a guest's connection is opened again if somebody has logged in. From now on, `login()`, `register()`,
+   * `logout()` and `setLanguage()` of the client open it again by themselves. The rooms are kept and joined again.
+   */
+  async connect(): Promise<Events["connected"]> {
+    this.#ended = undefined;
+    this.#isClosed = false;
+    this.#stopListening ??= this.#client.onIdentityChange(() => void this.#openAgain());
+    const before = this.#connected;
+    if (!before) return this.#open();
+    const isLoggedIn = await this.#client.isLoggedIn();
+    if (before === this.#connected && isLoggedIn !== before.guest) return before;
+    return before === this.#connected ? this.#openAgain() : this.#open();
+  }
+
+  /** Disconnect, and forget the rooms. Commands fail until somebody connects, or joins a room. */
   close(): void {
-    clearTimeout(this.#reopening);
+    this.#isClosed = true;
     this.#rooms.clear();
+    this.#stop(ownError("network_error", this.#client.language));
+  }
+
+  /** Return the event `connected` of this connection, or of the one that is being opened. */
+  #whenConnected(): Promise<Events["connected"]> {
+    if (this.#connected) return Promise.resolve(this.#connected);
+    if (!this.#opening) {
+      let resolve!: Opening["resolve"], reject!: Opening["reject"];
+      const promise = new Promise<Events["connected"]>((...both) => ([resolve, reject] = both));
+      promise.catch(() => undefined); // `onEnded` is told, also when nobody waits
+      this.#opening = { promise, resolve, reject };
+    }
+    return this.#opening.promise;
+  }
+
+  #open(): Promise<Events["connected"]> {
+    const { language } = this.#client;
+    const headers = this.#settings.io?.extraHeaders;
+    // What browsers can't send with a WebSocket is in `auth` too.
+    this.#socket.io.opts.extraHeaders = { ...(language && { "Accept-Language": language }), ...headers };
+    this.#socket.connect();
+    return this.#whenConnected();
+  }
+
+  #openAgain(): Promise<Events["connected"]> {
+    clearTimeout(this.#reopening);
+    this.#connection++;
+    this.#refusals = 0;
+    this.#connected = undefined;
     this.#socket.disconnect();
+    return this.#open();
+  }
+
+  /** Stay disconnected until somebody connects. */
+  #stop(reason: SoukLoopError): void {
+    clearTimeout(this.#reopening);
+    this.#connection++;
+    this.#stopListening?.();
+    this.#stopListening = undefined;
+    this.#connected = undefined;
+    this.#opening?.reject(reason);
+    this.#opening = undefined;
+    this.#socket.disconnect();
+  }
+
+  /** Wait for the connection as long as one command may take; connect if nobody has. */
+  async #ready(mayOpen: boolean): Promise<void> {
+    if (this.#ended) throw this.#ended;
+    if (this.#connected) return;
+    if (!mayOpen && !this.#stopListening) throw ownError("network_error", this.#client.language);
+    const opening = this.#stopListening ? this.#whenConnected() : this.connect();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const tooLate = () => reject(ownError("network_error", this.#client.language));
+      timer = setTimeout(tooLate, this.#settings.timeout ?? 10_000);
+    });
+    await Promise.race([opening, late]).finally(() => clearTimeout(timer));
   }
 
   /** Call a function with each such event; returns a function that ends this. */
@@ -92,17 +180,22 @@ export class SoukLoopSocket {
     return () => void handlers.delete(handler as Handler);
   }
 
-  /** Send a command once and return the data of its acknowledgement; a refusal is thrown. */
+  /** Send a command once and return the data of its acknowledgement; a refusal is thrown. Connects if nobody has. */
   async command<C extends keyof Commands>(name: C, data: Commands[C]["data"]): Promise<Commands[C]["ack"]> {
-    if (this.#ended) throw this.#ended;
+    await this.#ready(!this.#isClosed);
     let answer: { success: boolean; data?: Commands[C]["ack"]; error?: unknown };
     try {
       answer = await this.#socket.timeout(this.#settings.timeout ?? 10_000).emitWithAck(name, data);
     } catch (cause) {
-      throw new SoukLoopError({ code: "timeout", message: "The server did not acknowledge this in time.", cause });
+      throw ownError("timeout", this.#client.language, { cause });
     }
-    if (!answer.success) throw errorOf(answer.error);
+    if (!answer.success) throw errorOf(answer.error, this.#client.language);
     return answer.data as Commands[C]["ack"];
+  }
+
+  /** Send a command that means nothing without a connection, such as leaving a room. */
+  async commandIfConnected<C extends keyof Commands>(name: C, data: Commands[C]["data"]): Promise<unknown> {
+    return this.#connected && this.command(name, data);
   }
 
   /** Send a command until it is acknowledged, across lost connections; the server carries it out once. */
@@ -142,14 +235,18 @@ export class SoukLoopSocket {
     return this.commandOnce("offer:create", offer);
   }
 
-  /** Open a conversation; `afterSeq` is the last number up to which this device has every message. */
-  joinConversation(id: string, handlers: RoomHandlers<Events["message:new"]>, afterSeq?: number) {
-    return this.#join(conversationRoom(this, this.#client, id, handlers, afterSeq));
+  /**
+   * Open a conversation. Without `afterSeq` its newest messages come first, at most a hundred; else those after it:
+   * the last number up to which this device has every message (`upToSeq`). With `changedAfter` (`changesUpTo`), what
+   * was edited or deleted since then goes to `onChanged`.
+   */
+  joinConversation(id: string, handlers: ConversationHandlers, afterSeq?: number, changedAfter?: string) {
+    return this.#join(conversationRoom(this, this.#client, id, handlers, { afterSeq, changedAfter }));
   }
 
   /** Watch a stream's room; without `afterSeq`, its last hundred lines of chat come first. */
   joinStream(id: string, handlers: RoomHandlers<Events["chat:message"]>, afterSeq?: number) {
-    return this.#join(streamRoom(this, this.#client, id, handlers, afterSeq));
+    return this.#join(streamRoom(this, this.#client, id, handlers, { afterSeq }));
   }
 
   /** Watch a product: `offer:feed` and `product:sold` arrive. */
@@ -162,6 +259,7 @@ export class SoukLoopSocket {
     this.#rooms.add(room);
     room.onGone = forget;
     try {
+      await this.#ready(true);
       await room.join();
     } catch (error) {
       // What was lost on the way is joined again with the next connection; what was refused is not.
@@ -169,6 +267,7 @@ export class SoukLoopSocket {
         forget();
         throw error;
       }
+      room.wasJoined = true;
     }
     return room;
   }
@@ -178,6 +277,7 @@ export class SoukLoopSocket {
     switch (event) {
       case "connected":
         this.#refusals = 0;
+        this.#connected = data as Events["connected"];
         this.#opening?.resolve(data as Events["connected"]);
         this.#opening = undefined;
         this.#rejoin();
@@ -187,7 +287,7 @@ export class SoukLoopSocket {
         break;
       case "error":
         if (["session_ended", "too_many_connections"].includes((data as Events["error"]).code)) {
-          this.#end(errorOf(data));
+          this.#end(errorOf(data, this.#client.language));
         }
         break;
       case "server:shutdown":
@@ -204,36 +304,38 @@ export class SoukLoopSocket {
 
   #end(error: SoukLoopError): void {
     this.#ended = error;
-    this.#opening?.reject(error);
-    this.#opening = undefined;
-    this.#socket.disconnect();
+    this.#stop(error);
     this.#settings.onEnded?.(error);
   }
 
   /** The server refused the handshake: then `socket.io-client` doesn't try again by itself. */
   async #refused(cause: Error & { data?: { code?: string } }): Promise<void> {
     if (this.#socket.active) return; // it was the network
-    const error = errorOf({ ...cause.data, message: cause.message });
+    const error = errorOf({ ...cause.data, message: cause.message }, this.#client.language);
+    const connection = this.#connection;
     const isExpired = error.code === "token_expired" || error.code === "token_invalid";
     if (isExpired && this.#refusals < 3) {
       try {
         await this.#client.refresh();
       } catch (refreshError) {
-        if (refreshError instanceof SoukLoopError && !refreshError.isTemporary) return this.#end(refreshError);
+        const isOver = refreshError instanceof SoukLoopError && !refreshError.isTemporary;
+        if (isOver && connection === this.#connection) return this.#end(refreshError);
       }
     } else if (!error.isTemporary) {
       return this.#end(error);
     }
+    if (connection !== this.#connection) return; // closed, or opened again, meanwhile
     this.#refusals++;
     this.#reopen(Math.min(500 * 2 ** this.#refusals, 10_000) * (0.5 + Math.random() / 2));
   }
 
   #disconnected(reason: string): void {
+    this.#connected = undefined;
     if (reason === "io server disconnect" && !this.#ended) this.#reopen(2000 + Math.random() * 3000);
   }
 
   #reopen(milliseconds: number): void {
     clearTimeout(this.#reopening);
-    this.#reopening = setTimeout(() => this.#socket.connect(), milliseconds);
+    this.#reopening = setTimeout(() => void this.#open(), milliseconds);
   }
 }

@@ -23,9 +23,24 @@ export function memoryStore(tokens: Tokens | null = null): TokenStore {
 /** Keep tokens in a browser's `localStorage`, where all tabs find them. */
 export function browserStore(name = "soukloop.tokens"): TokenStore {
   return {
-    load: () => JSON.parse(localStorage.getItem(name) ?? "null") as Tokens | null,
+    load: () => {
+      try {
+        return JSON.parse(localStorage.getItem(name) ?? "null") as Tokens | null;
+      } catch {
+        return null; // damaged
+      }
+    },
     save: (tokens) => (tokens ? localStorage.setItem(name, JSON.stringify(tokens)) : localStorage.removeItem(name)),
   };
+}
+
+/** Whether this is what was saved, and not something damaged or of another program. */
+export function areTokens(stored: Partial<Tokens> | null | undefined): stored is Tokens {
+  return (
+    typeof stored?.accessToken === "string" &&
+    typeof stored.refreshToken === "string" &&
+    typeof stored.expiresAt === "number"
+  );
 }
 
 /** Run one task at a time under a name: across a browser's tabs, or else within this module. */

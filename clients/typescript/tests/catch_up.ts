@@ -77,19 +77,33 @@ const socket = new SoukLoopSocket(buyer.client, {
 });
 await socket.connect();
 const seen: string[] = [];
-const room = await socket.joinConversation(conversation.id, { onMessage: ({ content }) => void seen.push(content!) }, 0);
-await until(() => seen.length === 1, "the first message");
+const changes: (string | null)[] = [];
+const room = await socket.joinConversation(conversation.id, {
+  onMessage: ({ content }) => void seen.push(content!),
+  onChanged: ({ seq, content }) => void (seq === 1 && changes.push(content)),
+});
+assert.deepEqual([seen, room.upToSeq], [["1"], 1]); // the newest come first, without a number
+const [first] = (await seller.client.get("/conversations/{conversation_id}/messages", {
+  path: { conversation_id: conversation.id },
+})).items;
+const path = { conversation_id: conversation.id, message_id: first!.id };
+await seller.client.patch("/conversations/{conversation_id}/messages/{message_id}", { path, body: { content: "one" } });
+await until(() => changes.includes("one"), "the edit");
 
 network.cut();
 await until(() => !socket.isConnected, "the cut");
 await write("2");
 await write("3");
+await seller.client.patch("/conversations/{conversation_id}/messages/{message_id}", { path, body: { content: "uno" } });
 const late = socket.sendMessage(conversation.id, "4"); // is sent once there is a network again
 network.mend();
 await late;
 await until(() => seen.length === 4, "what was written meanwhile");
 assert.deepEqual([...seen].sort(), ["1", "2", "3", "4"]);
 assert.equal(room.upToSeq, 4);
+await until(() => changes.includes("uno"), "what was edited meanwhile");
+await seller.client.delete("/conversations/{conversation_id}/messages/{message_id}", { path });
+await until(() => changes.at(-1) === null, "the deletion");
 await write("5");
 await until(() => seen.length === 5, "what is written from now on");
 

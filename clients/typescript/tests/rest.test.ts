@@ -1,7 +1,7 @@
 // The REST layer against a server that is played by a function: refresh, repetition, errors.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SoukLoop, SoukLoopError, memoryStore, type ClientOptions, type Tokens } from "@soukloop/client";
+import { SoukLoop, SoukLoopError, browserStore, memoryStore, type ClientOptions, type Tokens } from "@soukloop/client";
 
 interface Call {
   method: string;
@@ -78,6 +78,57 @@ test("a login that has ended forgets its tokens and says so; a wrong password do
   const mistyped = played(() => refuse(401, "invalid_credentials"), { onSignedOut });
   await thrown(mistyped.client.delete("/products/{product_id}", { path: { product_id: "p1" } }));
   assert.deepEqual([reasons.length, await mistyped.client.accessToken()], [1, "a1"]);
+});
+
+test("a guest's read goes on after the login has ended, another throws the end", async () => {
+  const reasons: string[] = [];
+  const onSignedOut = (reason: SoukLoopError) => void reasons.push(reason.code);
+  const answer = (call: Call) => {
+    if (call.headers.has("Authorization") || call.path.endsWith("/refresh")) return refuse(401, "token_invalid");
+    return call.path.endsWith("/badges") ? ok({ mine: 0 }) : refuse(401, "not_authenticated");
+  };
+  for (const expiresAt of [valid.expiresAt, 0]) {
+    const stored = { ...valid, expiresAt };
+    const reading = played(answer, { onSignedOut, store: memoryStore(stored) });
+    assert.deepEqual(await reading.client.get("/badges"), { mine: 0 });
+    const mine = played(answer, { onSignedOut, store: memoryStore(stored) });
+    assert.equal((await thrown(mine.client.get("/auth/me"))).code, "token_invalid");
+    const writing = played(answer, { onSignedOut, store: memoryStore(stored) });
+    assert.equal((await thrown(writing.client.post("/offers", { body: {} as never }))).code, "token_invalid");
+    assert(writing.calls.every((call) => call.headers.has("Authorization") || call.path.endsWith("/refresh")));
+  }
+  assert.deepEqual(reasons, Array(6).fill("token_invalid"));
+});
+
+test("an answer to the tokens of an earlier login leaves those of a later one", async () => {
+  const store = memoryStore(valid);
+  const { client } = played(() => {
+    void store.save({ ...valid, accessToken: "a9" }); // meanwhile
+    return refuse(401, "token_revoked");
+  }, { store });
+  await thrown(client.post("/offers", { body: {} as never }));
+  assert.equal(await client.accessToken(), "a9");
+});
+
+test("damaged tokens count as none", async () => {
+  for (const stored of [{}, { accessToken: 5 }, "x", undefined]) {
+    const { client, calls } = played(() => ok({}), { store: memoryStore(stored as never) });
+    await client.get("/badges");
+    assert.equal(calls[0]!.headers.has("Authorization"), false);
+    assert.equal(await client.isLoggedIn(), false);
+  }
+  Object.assign(globalThis, { localStorage: { getItem: () => "{broken" } });
+  assert.equal(await browserStore().load(), null);
+});
+
+test("errors of the client itself are in the language that was chosen, and can be changed", async () => {
+  const { client } = played(lost, { language: "ar", retries: 0 });
+  const changes: string[] = [];
+  client.onIdentityChange(() => void changes.push(client.language!));
+  assert.match((await thrown(client.get("/badges"))).message, /[ء-ي]/);
+  client.setLanguage("en");
+  assert.equal((await thrown(client.get("/badges"))).message, "The server can't be reached.");
+  assert.deepEqual(changes, ["en"]);
 });
 
 test("a refresh whose answer was lost is repeated with the same token", async () => {

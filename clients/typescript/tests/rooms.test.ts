@@ -17,7 +17,7 @@ function opened(pages: Record<number, number[]> = {}) {
     return { items: seqs.map((seq) => ({ seq, conversation_id: id })), has_more: pages[seqs.at(-1)!] !== undefined };
   };
   const onMessage = ({ seq }: { seq?: number }) => void seen.push(seq!);
-  const room = conversationRoom(socket as never as SoukLoopSocket, { get } as never as SoukLoop, id, { onMessage }, 2);
+  const room = conversationRoom(socket as never as SoukLoopSocket, { get } as never as SoukLoop, id, { onMessage }, { afterSeq: 2 });
   return { room, joins, seen };
 }
 
