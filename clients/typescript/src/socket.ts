@@ -106,6 +106,7 @@ export class SoukLoopSocket {
     const before = this.#connected;
     if (!before) return this.#open();
     const isLoggedIn = await this.#client.isLoggedIn();
+    if (this.#isClosed) throw ownError("network_error", this.#client.language);
     if (before === this.#connected && isLoggedIn !== before.guest) return before;
     return before === this.#connected ? this.#openAgain() : this.#open();
   }

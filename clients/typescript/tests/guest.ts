@@ -14,7 +14,9 @@ async function until(condition: () => boolean, what: string) {
 
 const soukloop = new SoukLoop({ baseUrl });
 const ends: string[] = [];
-const socket = new SoukLoopSocket(soukloop, { onEnded: ({ code }) => void ends.push(code) });
+// As in a browser in English, which lets no page choose the headers of a WebSocket.
+const io = { transports: ["websocket"], extraHeaders: { "Accept-Language": "en" } };
+const socket = new SoukLoopSocket(soukloop, { io, onEnded: ({ code }) => void ends.push(code) });
 const lines: string[] = [];
 const removed: string[] = [];
 const room = await socket.joinStream(streamId, {

@@ -3041,6 +3041,7 @@ export interface components {
         RefreshInput: {
             refresh_token: string;
         };
+        /** @description A new account; one answer has the errors of all fields, also of a weak password. */
         RegisterInput: {
             email: string;
             username: string;
