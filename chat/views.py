@@ -219,8 +219,8 @@ class MessageViewSet(ViewSet):
         tags=_TAGS,
         summary="Delete a message",
         description=f"One that you sent, within {settings.MESSAGE_EDITABLE_SECONDS // 60} minutes. It stays"
-        " in the list without its content, and an uploaded picture is deleted. Both people get"
-        " `message:deleted`.",
+        " in the list without its content, and a picture that was sent to `/images` is deleted. Both people"
+        " get `message:deleted`.",
         request=None,
         responses={200: MessageOutput} | refusals(403, 409),
     )

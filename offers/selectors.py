@@ -14,6 +14,7 @@ from offers import access
 from offers.models import Offer, OfferEvent, Transaction
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.reads import Statement, fetch
+from soukloop.core.money import price_display
 
 MADE, RECEIVED = "made", "received"
 
@@ -79,6 +80,7 @@ def dealings_about(user: User, product: Product) -> dict[str, Any]:
         "my_offer": {
             "id": offer_id,
             "offered_price": price,
+            "offered_price_display": price_display(price, currency),
             "currency": currency,
             "is_mine": made_by_id == user.pk,
             "expires_at": expires_at,

@@ -17,11 +17,12 @@ from chat.services.messages import WRITTEN_BY_PEOPLE, inbox_key
 from listings.models import Product
 from notifications.services.inbox import mark_read_by_key, replace_text
 from soukloop.core.db.clock import database_now
-from soukloop.core.errors import Conflict
+from soukloop.core.errors import Conflict, RateLimited
 from soukloop.core.images import delete_image, public_url
 from soukloop.core.jobs.queue import enqueue
 
 _LEAST_DIFFERENCE = timedelta(seconds=1)  # what clients can tell apart: times are sent in whole seconds
+_AHEAD_MAX = timedelta(seconds=3)  # of the clock, after quick edits: clients ask for changes after a time
 
 
 @transaction.atomic
@@ -29,7 +30,8 @@ def edit_message(*, actor: User, conversation_id: UUID, message_id: UUID, conten
     """Replace the text of a message that the actor sent; the same text again changes nothing.
 
     Earlier texts are kept for staff. Raises NotFound, Forbidden for a message of the other person and if one
-    of the two blocked the other, Conflict for a message that is too old, deleted, hidden, or not a text.
+    of the two blocked the other, Conflict for a message that is too old, deleted, hidden, or not a text,
+    RateLimited for more than one edit a second.
     """
     other_id = writable_recipient(actor, conversation_id)
     message = own_message(actor, conversation_id, message_id)
@@ -38,8 +40,11 @@ def edit_message(*, actor: User, conversation_id: UUID, message_id: UUID, conten
     _check_changeable(message, types=(Message.Type.TEXT,))
     if message.content == content:
         return message
+    edited_at = _after(message.edited_at)
+    if edited_at > database_now() + _AHEAD_MAX:
+        raise RateLimited(_("You are editing this message too fast."), retry_after=1)
     MessageEdit.objects.create(message=message, content=message.content, replaced_at=database_now())
-    message.content, message.edited_at = content, _after(message.edited_at)
+    message.content, message.edited_at = content, edited_at
     message.save(update_fields=["content", "edited_at"])
     replace_text(
         user_ids=[other_id],
@@ -55,7 +60,7 @@ def edit_message(*, actor: User, conversation_id: UUID, message_id: UUID, conten
 def delete_message(*, actor: User, conversation_id: UUID, message_id: UUID) -> Message:
     """Delete the content of a message that the actor sent, for both people; deleting again changes nothing.
 
-    The row stays, with its number, and staff still see its text; an uploaded picture is deleted by a job.
+    The row stays, with its number, and staff still see its text; a picture sent to it is deleted by a job.
     Somebody who was blocked meanwhile may still delete. Raises NotFound, Forbidden for a message of the other
     person, Conflict for a message that is too old, hidden, or neither a text nor a picture.
     """

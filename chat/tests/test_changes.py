@@ -92,6 +92,20 @@ def test_two_edits_in_one_second_have_times_that_clients_can_tell_apart(conversa
     assert times[0] < times[1] < deleted
 
 
+def test_more_than_one_edit_a_second_is_refused_before_their_times_run_ahead(
+    conversation: Conversation,
+) -> None:
+    message, client = make_message(conversation), client_for(conversation.buyer)
+    answers = [client.patch(path_of(message), {"content": str(number)}) for number in range(12)]
+    refused = [answer for answer in answers if answer.status_code != 200]
+    assert {answer.json()["error"]["code"] for answer in refused} == {"rate_limited"}
+    message.refresh_from_db()
+    assert message.edited_at is not None
+    assert message.edited_at - timezone.now() < timedelta(seconds=4)
+    accepted = [answer for answer in answers if answer.status_code == 200]
+    assert message.content == accepted[-1].json()["data"]["content"]
+
+
 def test_the_same_text_again_changes_nothing(
     conversation: Conversation, captured_events: Captured, django_capture_on_commit_callbacks: Any
 ) -> None:

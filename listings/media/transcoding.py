@@ -88,11 +88,12 @@ def _source(demuxer: str, found: dict[str, Any]) -> Source:
         raise VideoRefused("too_large", f"{width} x {height}")
     if min(width, height) < 2:
         raise VideoRefused("unreadable", f"{width} x {height}")
-    seconds = float(found.get("format", {}).get("duration", 0)) or None
-    if seconds is not None and seconds > _seconds_max() + _LENGTH_TOLERANCE:
-        raise VideoRefused("too_long", f"{seconds:.1f} s")
+    # Of the picture and the sound that are used: a subtitle may be longer.
     sound = next((track for track in tracks if track.get("codec_type") == "audio"), None)
     lengths = [float(track.get("duration", 0)) for track in (picture, sound) if track]
+    seconds = max(lengths) if all(lengths) else float(found.get("format", {}).get("duration", 0)) or None
+    if seconds is not None and seconds > _seconds_max() + _LENGTH_TOLERANCE:
+        raise VideoRefused("too_long", f"{seconds:.1f} s")
     still = max(0.0, lengths[-1] - lengths[0]) if all(lengths) else 0.0
     number = sound["index"] if sound else None
     return Source(demuxer, picture["index"], number, min(width, height), seconds, still)
@@ -163,7 +164,8 @@ def _transcode(
 
 def _outputs(source: Source, sizes: list[int]) -> tuple[str, ...]:
     splits = "".join(f"[s{number}]" for number in range(len(sizes)))
-    rate = f"fps=fps='min(source_fps,{_FRAMES_PER_SECOND_MAX})'"
+    # With square pixels first, since a picture may be stored narrower than it is shown.
+    rate = f"scale='trunc(iw*sar/2)*2':ih,setsar=1,fps=fps='min(source_fps,{_FRAMES_PER_SECOND_MAX})'"
     # Sound that goes on is shown with the last picture, as in a song with a photo.
     still = f",tpad=stop_mode=clone:stop_duration={source.still_seconds:.3f}" if source.still_seconds else ""
     filters = [f"[0:{source.picture}]{rate}{still},split={len(sizes)}{splits}"]

@@ -116,6 +116,7 @@ class MyOfferOutput(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     offered_price = serializers.FloatField()
+    offered_price_display = serializers.CharField(help_text=PRICE_DISPLAY)
     currency = serializers.ChoiceField(choices=settings.CURRENCIES)
     is_mine = serializers.BooleanField(help_text="False if it is the seller's counter-offer")
     expires_at = serializers.DateTimeField()

@@ -67,6 +67,19 @@ def resolutions(video: VideoUpload) -> list[str]:
     return re.findall(r"RESOLUTION=(\S+?),", stored_bytes(video.url).decode())
 
 
+def names_in_playlists(video: VideoUpload) -> set[str]:
+    """Return the names of files in the playlists; each file is there."""
+    names: set[str] = set()
+    to_read = ["index.m3u8"]
+    while to_read:
+        text = stored_bytes(video.url.replace("index.m3u8", to_read.pop())).decode()
+        found = re.findall(r'URI="([^"]+)"', text) + re.findall(r"^[^#\s].*$", text, re.MULTILINE)
+        to_read += [name for name in found if name.endswith(".m3u8")]
+        names.update(found)
+    assert all(stored_bytes(video.url.replace("index.m3u8", name)) for name in names)
+    return names
+
+
 def test_a_video_is_uploaded_processed_and_shown_on_a_product(
     source_videos: Path, captured_events: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
@@ -111,6 +124,7 @@ def test_a_standing_video_of_a_phone_is_not_enlarged(source_videos: Path) -> Non
     video = process(waiting_video((source_videos / "standing.mp4").read_bytes()))
     assert video.state == "ready"
     assert resolutions(video) == ["180x320"]
+    assert names_in_playlists(video) == {"180.m3u8", "180-init.mp4", "180-00000.m4s"}
     # A `%` in an address that isn't followed by two digits is refused by servers.
     playlist = stored_bytes(video.url.replace("index.m3u8", "180.m3u8")).decode()
     assert 'URI="180-init.mp4"' in playlist
@@ -122,6 +136,22 @@ def test_a_video_of_one_picture_is_accepted(tmp_path: Path) -> None:
     video = process(waiting_video(encode(tmp_path / "one.mp4", *picture).read_bytes()))
     assert (video.state, video.error) == ("ready", "")
     assert video.poster
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
+    picture = ("-f", "lavfi", "-t", "1", "-i", "testsrc=size=320x240:rate=10", "-vf", "setsar=2", *H264)
+    video = process(waiting_video(encode(tmp_path / "wide.mp4", *picture).read_bytes()))
+    assert resolutions(video) == ["640x240"]
+
+
+def test_a_second_sound_track_may_be_longer_than_the_picture(tmp_path: Path) -> None:
+    sources: tuple[str, ...] = ("-f", "lavfi", "-t", "1", "-i", "testsrc=size=320x240:rate=10")
+    for seconds in ("1", "6"):
+        sources += ("-f", "lavfi", "-t", seconds, "-i", "sine=frequency=440")
+    maps = ("-map", "0:v", "-map", "1:a", "-map", "2:a", "-c:a", "aac")
+    video = process(waiting_video(encode(tmp_path / "two.mp4", *sources, *maps, *H264).read_bytes()))
+    assert (video.state, video.error) == ("ready", "")
+    assert video.duration_seconds == pytest.approx(1, abs=0.5)
 
 
 def test_the_last_picture_is_shown_while_the_sound_goes_on(tmp_path: Path) -> None:

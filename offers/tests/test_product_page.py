@@ -39,6 +39,7 @@ def test_the_page_has_the_viewers_conversation_and_open_offer() -> None:
     assert body["my_offer"] == {
         "id": str(offer.pk),
         "offered_price": 750.0,
+        "offered_price_display": "AED 750.00",
         "currency": "AED",
         "is_mine": True,
         "expires_at": body["my_offer"]["expires_at"],
