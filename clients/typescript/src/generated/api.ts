@@ -496,7 +496,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a message
-         * @description One that you sent, within 15 minutes. It stays in the list without its content, and an uploaded picture is deleted. Both people get `message:deleted`.
+         * @description One that you sent, within 15 minutes. It stays in the list without its content, and a picture that was sent to `/images` is deleted. Both people get `message:deleted`.
          */
         delete: operations["deleteMessage"];
         options?: never;
@@ -2581,6 +2581,8 @@ export interface components {
             id: string;
             /** Format: double */
             offered_price: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            offered_price_display: string;
             currency: components["schemas"]["Currency"];
             /** @description False if it is the seller's counter-offer */
             is_mine: boolean;

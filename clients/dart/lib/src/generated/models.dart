@@ -2503,10 +2503,12 @@ class MyConversation {
 
 /// The open offer between you and the seller.
 class MyOffer {
-  const MyOffer({required this.id, required this.offeredPrice, required this.currency, required this.isMine, required this.expiresAt});
+  const MyOffer({required this.id, required this.offeredPrice, required this.offeredPriceDisplay, required this.currency, required this.isMine, required this.expiresAt});
 
   final String id;
   final double offeredPrice;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String offeredPriceDisplay;
   final Currency currency;
   /// False if it is the seller's counter-offer
   final bool isMine;
@@ -2515,6 +2517,7 @@ class MyOffer {
   factory MyOffer.fromJson(Map<String, Object?> json) => MyOffer(
         id: json['id'] as String,
         offeredPrice: (json['offered_price'] as num).toDouble(),
+        offeredPriceDisplay: json['offered_price_display'] as String,
         currency: Currency.fromWire(json['currency'] as String),
         isMine: json['is_mine'] as bool,
         expiresAt: DateTime.parse(json['expires_at'] as String),
@@ -2523,6 +2526,7 @@ class MyOffer {
   Map<String, Object?> toJson() => {
         'id': id,
         'offered_price': offeredPrice,
+        'offered_price_display': offeredPriceDisplay,
         'currency': currency.wire,
         'is_mine': isMine,
         'expires_at': expiresAt.toUtc().toIso8601String(),
