@@ -11,6 +11,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from chat.models import Conversation, Message
+from chat.serializers import MessageDataOutput
 from soukloop.core import jsonlib
 from soukloop.core.images import CamelPictureOutput, picture, picture_payload
 from soukloop.realtime.events import EventSpec, declare_event, publish, publish_on_commit
@@ -59,9 +60,7 @@ class MessageNewOutput(serializers.Serializer[None]):
         allow_null=True, help_text="The text, or the URL of the image; null once the sender deleted it"
     )
     messageType = serializers.ChoiceField(choices=Message.Type.choices)
-    data = serializers.DictField(  # type: ignore[assignment]
-        help_text="Details of an offer or a system message; an image's size"
-    )
+    data = MessageDataOutput()  # type: ignore[assignment]
     image = CamelPictureOutput(allow_null=True, help_text="Of a message of the type `image`")
     clientMessageId = serializers.CharField(allow_null=True)
     timestamp = serializers.DateTimeField()

@@ -1,6 +1,7 @@
 """Conversations between a buyer and a seller, and their messages."""
 
 import uuid
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -211,7 +212,10 @@ class Message(models.Model):
     def shown_data(self) -> dict[str, Any]:
         if self.hidden_at is not None or self.deleted_at is not None:
             return {}
-        return {key: value for key, value in self.data.items() if key != "upload"}
+        shown = {key: value for key, value in self.data.items() if key != "upload"}
+        # Kept, and shown to the apps of the first release, as text; all other money is a number.
+        price = shown.get("offered_price") or shown.get("amount")
+        return shown | {"price": Decimal(price)} if price else shown
 
 
 class MessageEdit(models.Model):

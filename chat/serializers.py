@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import URLValidator
@@ -13,7 +14,7 @@ from rest_framework import serializers
 
 from accounts.serializers.people import OtherUserOutput, other_user_body
 from chat.models import Conversation, Message
-from chat.system_texts import translated_content
+from chat.system_texts import system_texts, translated_content
 from listings.serializers.products import ProductCardOutput, product_card
 from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.core.http.pagination import PageOutput
@@ -100,6 +101,47 @@ class ConversationsQuery(serializers.Serializer[None]):
     )
 
 
+class SystemTextField(serializers.ChoiceField):
+    """The name of a text of the platform; the apps have declared theirs when a serializer is made."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=system_texts(), **kwargs)
+
+
+class OfferStatusField(serializers.ChoiceField):
+    """The status of an offer, whose app is above this one and loaded after it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices: Any = apps.get_model("offers", "Offer")._meta.get_field("status").choices
+        super().__init__(choices=choices, **kwargs)
+
+
+class MessageDataOutput(serializers.Serializer[None]):
+    """What a message is about: an offer or a text of the platform. Of a person's own text it is empty.
+
+    It is also empty once the message was deleted or hidden, and has the size of a picture.
+    """
+
+    text = SystemTextField(required=False, help_text="Which text `content` is, for an app's own words")
+    price = serializers.FloatField(required=False, help_text="Of the offer, in `currency`")
+    currency = serializers.ChoiceField(choices=settings.CURRENCIES, required=False)
+    amount = serializers.CharField(
+        required=False, help_text="`price` as text, beside `text`: `750.00`; use `price`"
+    )
+    offered_price = serializers.CharField(
+        required=False, help_text="`price` as text, of the type `offer`: `750.00`; use `price`"
+    )
+    offer_id = serializers.UUIDField(required=False)
+    parent_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="The offer that this one counters"
+    )
+    status = OfferStatusField(
+        required=False, help_text="The offer's, when this message of the type `system` was written"
+    )
+    width = serializers.IntegerField(required=False, help_text="Of a picture, in pixels, as `image` has it")
+    height = serializers.IntegerField(required=False)
+
+
 class MessageOutput(serializers.Serializer[None]):
     """One message (contract 3.2)."""
 
@@ -112,9 +154,7 @@ class MessageOutput(serializers.Serializer[None]):
         allow_null=True, help_text="The text, or the URL of the image; null once its sender deleted it"
     )
     image = PictureOutput(allow_null=True, help_text="Of a message of the type `image`")
-    data = serializers.DictField(  # type: ignore[assignment]
-        help_text="Details of an offer or a system message; an image's size"
-    )
+    data = MessageDataOutput()  # type: ignore[assignment]
     client_message_id = serializers.CharField(allow_null=True)
     is_hidden = serializers.BooleanField(help_text="Hidden by staff: the content is empty")
     edited_at = serializers.DateTimeField(allow_null=True, help_text="When its sender last edited it")

@@ -20,6 +20,11 @@ def declare_system_text(name: str, template: Text) -> str:
     return name
 
 
+def system_texts() -> list[str]:
+    """Return the names of all texts, once the apps are loaded."""
+    return list(_TEMPLATES)
+
+
 def system_text(name: str, *, amount: Decimal, currency: str) -> tuple[str, dict[str, Any]]:
     """Return a message's content in English, which is stored, and the `data` from which it is translated."""
     with translation.override("en"):

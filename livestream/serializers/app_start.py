@@ -59,7 +59,8 @@ class ConfigOutput(serializers.Serializer[None]):
     minimum_versions = MinimumVersionsOutput()
     limits = LimitsOutput()
     reactions = serializers.ListField(
-        child=serializers.CharField(), help_text="The emoji that `stream:reaction` takes"
+        child=serializers.ChoiceField(choices=settings.STREAM_REACTIONS),
+        help_text="The emoji that `stream:reaction` takes",
     )
     languages = serializers.ListField(child=serializers.ChoiceField(choices=User.Language.choices))
     currency = serializers.ChoiceField(choices=settings.CURRENCIES)

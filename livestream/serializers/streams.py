@@ -85,7 +85,8 @@ class StreamOutput(StreamCardOutput):
         help_text="False if only followers may watch and you don't follow, and once the video was withdrawn"
     )
     allowedEmoji = serializers.ListField(
-        child=serializers.CharField(), help_text="What `stream:reaction` takes"
+        child=serializers.ChoiceField(choices=settings.STREAM_REACTIONS),
+        help_text="What `stream:reaction` takes",
     )
     endReason = serializers.ChoiceField(
         choices=Stream.EndReason.choices, allow_null=True, help_text="Null until it has ended"

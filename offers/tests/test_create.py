@@ -49,6 +49,7 @@ def test_offer_is_posted_in_the_conversation_which_is_created_if_missing() -> No
         "currency": "AED",
         "parent_id": None,
     }
+    assert message.shown_data == message.data | {"price": Decimal("750.00")}
     assert conversation.unread_count_seller == 1
     second = make_offer(product, buyer=buyer, price="760.00")
     assert second.conversation == conversation

@@ -1,6 +1,7 @@
 """The REST API and its description."""
 
 from soukloop import __version__
+from soukloop.settings.marketplace import STREAM_REACTIONS
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.TokenAuthentication"],
@@ -47,6 +48,8 @@ SPECTACULAR_SETTINGS = {
         "Condition": "listings.models.Product.Condition",
         "FeedType": "listings.models.Product.FeedType",
         "ProductStatus": "listings.models.Product.Status",
+        "Emoji": STREAM_REACTIONS,
+        "SystemText": ["offer_made", "offer_accepted", "offer_declined", "offer_withdrawn", "sale_cancelled"],
         "MessageType": "chat.models.Message.Type",
         "OfferStatus": "offers.models.Offer.Status",
         "OfferCloseReason": "offers.models.Offer.CloseReason",

@@ -376,6 +376,8 @@ def test_messages_of_the_platform_are_in_the_language_of_each_reader() -> None:
         last = answer.json()["data"]["items"][-1]
         assert (last["message_type"], last["content"]) == ("system", content)
         assert last["data"]["text"] == "offer_accepted"
+        assert (last["data"]["price"], last["data"]["amount"]) == (1750.0, "1750.00")
+        assert b'"price":1750.00' in answer.content
     assert Message.objects.filter(message_type="system").get().content == "Offer accepted: AED 1750.00"
 
 

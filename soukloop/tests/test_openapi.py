@@ -13,8 +13,9 @@ from drf_spectacular.validation import validate_schema
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from soukloop.core.error_codes import all_error_codes
-from soukloop.core.http.openapi import openapi_bytes
+from soukloop.core.http.openapi import openapi_bytes, openapi_document
 from soukloop.examples import CONTRACT_RESPONSES
+from soukloop.realtime.schemas import socket_schemas
 from soukloop.tests.descriptions import Description
 from soukloop.tests.routes import api_routes
 
@@ -286,3 +287,15 @@ def test_documentation_pages_load_no_external_assets(page: str) -> None:
 def test_front_page_redirects_to_the_documentation() -> None:
     response = Client().get("/")
     assert (response.status_code, response["Location"]) == (302, "/docs")
+
+
+def test_the_emoji_that_may_be_sent_are_the_enum_that_the_command_takes() -> None:
+    rest, sockets = openapi_document()["components"]["schemas"], socket_schemas()
+    allowed = {"type": "array", "items": {"$ref": "#/components/schemas/Emoji"}}
+    for schema, field in (("LiveStream", "allowedEmoji"), ("Config", "reactions")):
+        described = {**rest[schema]["properties"][field]}
+        described.pop("description")
+        assert described == allowed
+    taken = sockets.resolve(sockets.inputs["stream:reaction"])["properties"]["emoji"]
+    assert taken == {"$ref": "#/components/schemas/Emoji"}
+    assert rest["Emoji"] == sockets.components["Emoji"]

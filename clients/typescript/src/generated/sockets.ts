@@ -52,11 +52,13 @@ export type JoinInput = { "stream_id": string; "after_seq"?: number | null };
 
 export type MessageCommand = { "conversation_id": string; "message_id": string };
 
+export type MessageData = { "text"?: SystemText; "price"?: number; "currency"?: Currency; "amount"?: string; "offered_price"?: string; "offer_id"?: string; "parent_id"?: string | null; "status"?: OfferStatus; "width"?: number; "height"?: number };
+
 export type MessageDeleted = { "messageId": string; "conversationId": string; "seq": number; "deletedAt": string };
 
 export type MessageHidden = { "messageId": string; "conversationId": string; "seq": number };
 
-export type MessageNew = { "messageId": string; "conversationId": string; "seq": number; "userId": string | null; "username": string | null; "content": string | null; "messageType": MessageType; "data": Record<string, unknown>; "image": CamelPicture | null; "clientMessageId": string | null; "timestamp": string; "editedAt": string | null; "deletedAt": string | null };
+export type MessageNew = { "messageId": string; "conversationId": string; "seq": number; "userId": string | null; "username": string | null; "content": string | null; "messageType": MessageType; "data": MessageData; "image": CamelPicture | null; "clientMessageId": string | null; "timestamp": string; "editedAt": string | null; "deletedAt": string | null };
 
 export type MessageType = "text" | "image" | "offer" | "system";
 
@@ -139,6 +141,8 @@ export type StreamLive = { "streamId": string; "title": string; "sellerId": stri
 export type StreamResumed = { "streamId": string };
 
 export type StreamStatus = "scheduled" | "live" | "ended" | "cancelled";
+
+export type SystemText = "offer_made" | "offer_accepted" | "offer_declined" | "offer_withdrawn" | "sale_cancelled";
 
 export type TypingActive = { "conversationId": string; "userId": string; "username": string; "expiresIn": number };
 

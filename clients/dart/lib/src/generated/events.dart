@@ -762,6 +762,56 @@ class MessageCommand {
       };
 }
 
+/// What a message is about: an offer or a text of the platform. Of a person's own text it is empty.
+/// It is also empty once the message was deleted or hidden, and has the size of a picture.
+class MessageData {
+  const MessageData({this.text, this.price, this.currency, this.amount, this.offeredPrice, this.offerId, this.parentId, this.status, this.width, this.height});
+
+  /// Which text `content` is, for an app's own words
+  final SystemText? text;
+  /// Of the offer, in `currency`
+  final double? price;
+  final Currency? currency;
+  /// `price` as text, beside `text`: `750.00`; use `price`
+  final String? amount;
+  /// `price` as text, of the type `offer`: `750.00`; use `price`
+  final String? offeredPrice;
+  final String? offerId;
+  /// The offer that this one counters
+  final String? parentId;
+  /// The offer's, when this message of the type `system` was written
+  final OfferStatus? status;
+  /// Of a picture, in pixels, as `image` has it
+  final int? width;
+  final int? height;
+
+  factory MessageData.fromJson(Map<String, Object?> json) => MessageData(
+        text: json['text'] == null ? null : SystemText.fromWire(json['text'] as String),
+        price: json['price'] == null ? null : (json['price'] as num).toDouble(),
+        currency: json['currency'] == null ? null : Currency.fromWire(json['currency'] as String),
+        amount: json['amount'] == null ? null : json['amount'] as String,
+        offeredPrice: json['offered_price'] == null ? null : json['offered_price'] as String,
+        offerId: json['offer_id'] == null ? null : json['offer_id'] as String,
+        parentId: json['parent_id'] == null ? null : json['parent_id'] as String,
+        status: json['status'] == null ? null : OfferStatus.fromWire(json['status'] as String),
+        width: json['width'] == null ? null : (json['width'] as num).toInt(),
+        height: json['height'] == null ? null : (json['height'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        if (text != null) 'text': text?.wire,
+        if (price != null) 'price': price,
+        if (currency != null) 'currency': currency?.wire,
+        if (amount != null) 'amount': amount,
+        if (offeredPrice != null) 'offered_price': offeredPrice,
+        if (offerId != null) 'offer_id': offerId,
+        if (parentId != null) 'parent_id': parentId,
+        if (status != null) 'status': status?.wire,
+        if (width != null) 'width': width,
+        if (height != null) 'height': height,
+      };
+}
+
 class MessageDeleted {
   const MessageDeleted({required this.messageId, required this.conversationId, required this.seq, required this.deletedAt});
 
@@ -819,8 +869,7 @@ class MessageNew {
   /// The text, or the URL of the image; null once the sender deleted it
   final String? content;
   final MessageType messageType;
-  /// Details of an offer or a system message; an image's size
-  final Map<String, Object?> data;
+  final MessageData data;
   /// Of a message of the type `image`
   final CamelPicture? image;
   final String? clientMessageId;
@@ -836,7 +885,7 @@ class MessageNew {
         username: json['username'] == null ? null : json['username'] as String,
         content: json['content'] == null ? null : json['content'] as String,
         messageType: MessageType.fromWire(json['messageType'] as String),
-        data: (json['data'] as Map).cast<String, Object?>(),
+        data: MessageData.fromJson((json['data'] as Map).cast<String, Object?>()),
         image: json['image'] == null ? null : CamelPicture.fromJson((json['image'] as Map).cast<String, Object?>()),
         clientMessageId: json['clientMessageId'] == null ? null : json['clientMessageId'] as String,
         timestamp: DateTime.parse(json['timestamp'] as String),
@@ -852,7 +901,7 @@ class MessageNew {
         'username': username,
         'content': content,
         'messageType': messageType.wire,
-        'data': data,
+        'data': data.toJson(),
         'image': image?.toJson(),
         'clientMessageId': clientMessageId,
         'timestamp': timestamp.toUtc().toIso8601String(),
@@ -1780,6 +1829,23 @@ enum StreamStatus {
   final String wire;
 
   static StreamStatus fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+enum SystemText {
+  offerMade('offer_made'),
+  offerAccepted('offer_accepted'),
+  offerDeclined('offer_declined'),
+  offerWithdrawn('offer_withdrawn'),
+  saleCancelled('sale_cancelled'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const SystemText(this.wire);
+
+  final String wire;
+
+  static SystemText fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 

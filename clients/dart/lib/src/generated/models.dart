@@ -771,7 +771,7 @@ class Config {
   final MinimumVersions minimumVersions;
   final ConfigLimits limits;
   /// The emoji that `stream:reaction` takes
-  final List<String> reactions;
+  final List<Emoji> reactions;
   final List<Language> languages;
   final Currency currency;
   /// Changes when categories do: read `/categories` again, whose names may be kept until then
@@ -781,7 +781,7 @@ class Config {
         apiVersion: json['api_version'] as String,
         minimumVersions: MinimumVersions.fromJson((json['minimum_versions'] as Map).cast<String, Object?>()),
         limits: ConfigLimits.fromJson((json['limits'] as Map).cast<String, Object?>()),
-        reactions: (json['reactions'] as List).map((each) => each as String).toList(),
+        reactions: (json['reactions'] as List).map((each) => Emoji.fromWire(each as String)).toList(),
         languages: (json['languages'] as List).map((each) => Language.fromWire(each as String)).toList(),
         currency: Currency.fromWire(json['currency'] as String),
         categoriesVersion: json['categories_version'] as String,
@@ -791,7 +791,7 @@ class Config {
         'api_version': apiVersion,
         'minimum_versions': minimumVersions.toJson(),
         'limits': limits.toJson(),
-        'reactions': reactions,
+        'reactions': reactions.map((each) => each.wire).toList(),
         'languages': languages.map((each) => each.wire).toList(),
         'currency': currency.wire,
         'categories_version': categoriesVersion,
@@ -1266,6 +1266,26 @@ class DeviceResponse {
         'success': success,
         'data': data.toJson(),
       };
+}
+
+enum Emoji {
+  value1('❤️'),
+  value2('🔥'),
+  value3('👍'),
+  value4('😂'),
+  value5('😮'),
+  value6('👏'),
+  value7('🎉'),
+  value8('💎'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const Emoji(this.wire);
+
+  final String wire;
+
+  static Emoji fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
 class EndStats {
@@ -1995,7 +2015,7 @@ class LiveStream {
   /// False if only followers may watch and you don't follow, and once the video was withdrawn
   final bool canWatch;
   /// What `stream:reaction` takes
-  final List<String> allowedEmoji;
+  final List<Emoji> allowedEmoji;
   /// Null until it has ended
   final StreamEndReason? endReason;
   /// Your rights in the chat; null for guests
@@ -2035,7 +2055,7 @@ class LiveStream {
         recordStream: json['recordStream'] as bool,
         slowModeSeconds: (json['slowModeSeconds'] as num).toInt(),
         canWatch: json['canWatch'] as bool,
-        allowedEmoji: (json['allowedEmoji'] as List).map((each) => each as String).toList(),
+        allowedEmoji: (json['allowedEmoji'] as List).map((each) => Emoji.fromWire(each as String)).toList(),
         endReason: json['endReason'] == null ? null : StreamEndReason.fromWire(json['endReason'] as String),
         me: json['me'] == null ? null : ViewerRights.fromJson((json['me'] as Map).cast<String, Object?>()),
         featured: json['featured'] == null ? null : StreamProduct.fromJson((json['featured'] as Map).cast<String, Object?>()),
@@ -2073,7 +2093,7 @@ class LiveStream {
         'recordStream': recordStream,
         'slowModeSeconds': slowModeSeconds,
         'canWatch': canWatch,
-        'allowedEmoji': allowedEmoji,
+        'allowedEmoji': allowedEmoji.map((each) => each.wire).toList(),
         'endReason': endReason?.wire,
         'me': me?.toJson(),
         'featured': featured?.toJson(),
@@ -2264,8 +2284,7 @@ class Message {
   final String? content;
   /// Of a message of the type `image`
   final Picture? image;
-  /// Details of an offer or a system message; an image's size
-  final Map<String, Object?> data;
+  final MessageData data;
   final String? clientMessageId;
   /// Hidden by staff: the content is empty
   final bool isHidden;
@@ -2283,7 +2302,7 @@ class Message {
         messageType: MessageType.fromWire(json['message_type'] as String),
         content: json['content'] == null ? null : json['content'] as String,
         image: json['image'] == null ? null : Picture.fromJson((json['image'] as Map).cast<String, Object?>()),
-        data: (json['data'] as Map).cast<String, Object?>(),
+        data: MessageData.fromJson((json['data'] as Map).cast<String, Object?>()),
         clientMessageId: json['client_message_id'] == null ? null : json['client_message_id'] as String,
         isHidden: json['is_hidden'] as bool,
         editedAt: json['edited_at'] == null ? null : DateTime.parse(json['edited_at'] as String),
@@ -2299,12 +2318,62 @@ class Message {
         'message_type': messageType.wire,
         'content': content,
         'image': image?.toJson(),
-        'data': data,
+        'data': data.toJson(),
         'client_message_id': clientMessageId,
         'is_hidden': isHidden,
         'edited_at': editedAt?.toUtc().toIso8601String(),
         'deleted_at': deletedAt?.toUtc().toIso8601String(),
         'created_at': createdAt.toUtc().toIso8601String(),
+      };
+}
+
+/// What a message is about: an offer or a text of the platform. Of a person's own text it is empty.
+/// It is also empty once the message was deleted or hidden, and has the size of a picture.
+class MessageData {
+  const MessageData({this.text, this.price, this.currency, this.amount, this.offeredPrice, this.offerId, this.parentId, this.status, this.width, this.height});
+
+  /// Which text `content` is, for an app's own words
+  final SystemText? text;
+  /// Of the offer, in `currency`
+  final double? price;
+  final Currency? currency;
+  /// `price` as text, beside `text`: `750.00`; use `price`
+  final String? amount;
+  /// `price` as text, of the type `offer`: `750.00`; use `price`
+  final String? offeredPrice;
+  final String? offerId;
+  /// The offer that this one counters
+  final String? parentId;
+  /// The offer's, when this message of the type `system` was written
+  final OfferStatus? status;
+  /// Of a picture, in pixels, as `image` has it
+  final int? width;
+  final int? height;
+
+  factory MessageData.fromJson(Map<String, Object?> json) => MessageData(
+        text: json['text'] == null ? null : SystemText.fromWire(json['text'] as String),
+        price: json['price'] == null ? null : (json['price'] as num).toDouble(),
+        currency: json['currency'] == null ? null : Currency.fromWire(json['currency'] as String),
+        amount: json['amount'] == null ? null : json['amount'] as String,
+        offeredPrice: json['offered_price'] == null ? null : json['offered_price'] as String,
+        offerId: json['offer_id'] == null ? null : json['offer_id'] as String,
+        parentId: json['parent_id'] == null ? null : json['parent_id'] as String,
+        status: json['status'] == null ? null : OfferStatus.fromWire(json['status'] as String),
+        width: json['width'] == null ? null : (json['width'] as num).toInt(),
+        height: json['height'] == null ? null : (json['height'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        if (text != null) 'text': text?.wire,
+        if (price != null) 'price': price,
+        if (currency != null) 'currency': currency?.wire,
+        if (amount != null) 'amount': amount,
+        if (offeredPrice != null) 'offered_price': offeredPrice,
+        if (offerId != null) 'offer_id': offerId,
+        if (parentId != null) 'parent_id': parentId,
+        if (status != null) 'status': status?.wire,
+        if (width != null) 'width': width,
+        if (height != null) 'height': height,
       };
 }
 
@@ -5169,6 +5238,23 @@ class SuggestionsResponse {
         'success': success,
         'data': data.toJson(),
       };
+}
+
+enum SystemText {
+  offerMade('offer_made'),
+  offerAccepted('offer_accepted'),
+  offerDeclined('offer_declined'),
+  offerWithdrawn('offer_withdrawn'),
+  saleCancelled('sale_cancelled'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const SystemText(this.wire);
+
+  final String wire;
+
+  static SystemText fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
 enum TokenType {
