@@ -25,7 +25,7 @@ FOREIGN = {
         "BaseRequest Client ClientException Completer DateTime Duration Exception",
         "FormatException Function Future Iterable List Map MapEntry MultipartFile",
         "MultipartRequest Object OptionBuilder Random RegExp Request Response Set Socket",
-        "Stream StreamController String TimeoutException Timer Uri Uuid",
+        "Stream StreamController StreamSubscription String TimeoutException Timer TypeError Uri Uuid",
     )
     for name in line.split()
 }

@@ -24,15 +24,24 @@ class SoukLoop extends Transport {
   Future<Login> login(String identifier, String password) async =>
       _keepLogin(await api.logIn(LoginInput(identifier: identifier, password: password)));
 
+  /// Choose the language of the account, and return it.
+  Future<String> useAccountLanguage() async {
+    final account = await api.getMyAccount();
+    setLanguage(account.language.wire);
+    return account.language.wire;
+  }
+
   /// End this login on the server, and forget its tokens even if the server can't be reached.
   Future<void> logout() async {
     final held = await tokens();
+    await keep(null); // first, so that an open socket becomes a guest's before the server ends it
     if (held == null) return;
-    try {
-      await api.logOut(body: LogoutInput(refreshToken: held.refreshToken));
-    } finally {
-      await keep(null);
-    }
+    await send(
+      'POST',
+      '/auth/logout',
+      headers: {'Authorization': 'Bearer ${held.accessToken}'},
+      body: LogoutInput(refreshToken: held.refreshToken).toJson(),
+    );
   }
 
   Future<Login> _keepLogin(Login login) async {

@@ -1,3 +1,11 @@
+// What people are told where the server said nothing, in English and Arabic.
+const Map<String, List<String>> _messages = {
+  'network_error': ["The server can't be reached.", 'تعذّر الوصول إلى الخادم.'],
+  'timeout': ['The server did not answer in time.', 'لم يرد الخادم في الوقت المحدد.'],
+  'unexpected_answer': ["The server's answer can't be read.", 'تعذّرت قراءة رد الخادم.'],
+  'not_authenticated': ['Log in first.', 'سجّل الدخول أولاً.'],
+};
+
 /// Whatever is refused or fails, over REST and sockets alike. Branch on [code]; [message] is for people.
 class SoukLoopException implements Exception {
   const SoukLoopException(
@@ -9,11 +17,21 @@ class SoukLoopException implements Exception {
     this.requestId,
   });
 
+  /// Make one of this client's own, in the language that was chosen.
+  factory SoukLoopException.own(String code, String? language, {int status = 0}) =>
+      SoukLoopException(code, _messages[code]![language == 'ar' ? 1 : 0], status: status);
+
   /// Make one of the API's `{code, message, details}`, or of whatever came in its place.
-  factory SoukLoopException.fromJson(Object? error, {int status = 0, int? retryAfter, String? requestId}) {
+  factory SoukLoopException.fromJson(
+    Object? error, {
+    String? language,
+    int status = 0,
+    int? retryAfter,
+    String? requestId,
+  }) {
     final code = error is Map ? error['code'] : null;
     if (error is! Map || code is! String) {
-      return SoukLoopException('unexpected_answer', "The server's answer can't be read.", status: status);
+      return SoukLoopException.own('unexpected_answer', language, status: status);
     }
     final details = error['details'] is Map ? (error['details'] as Map).cast<String, Object?>() : <String, Object?>{};
     final seconds = details['retry_after'];

@@ -18,6 +18,9 @@ class RoomKind {
     this.messageEvent,
     this.messagesKey,
     this.read,
+    this.readsNewest = false,
+    this.readChanges,
+    this.onOther,
   });
 
   final String idKey;
@@ -28,13 +31,28 @@ class RoomKind {
   final String? messageEvent;
   final String? messagesKey;
 
-  /// Read what came after a number over REST, where too much was missed for one event.
-  final Future<MissedPage> Function(int afterSeq)? read;
+  /// Read what came after a number over REST, where too much was missed for one event; without it, the newest page.
+  final Future<MissedPage> Function(int? afterSeq)? read;
+
+  /// Whether a room that is joined without a number begins with the newest page; others bring it with `joined`.
+  final bool readsNewest;
+
+  /// Hand over what was changed since a time of the server's clock.
+  final Future<void> Function(DateTime since)? readChanges;
+  final void Function(String event, Json data)? onOther;
 }
 
 /// A room that this connection is in, or will be in again once it is connected.
 class Room {
-  Room(this.id, this._kind, {required this.onMessage, this.onLeft, int? afterSeq}) : _upTo = afterSeq;
+  Room(this.id, this._kind, {
+    required this.onMessage,
+    this.onLeft,
+    int? afterSeq,
+    DateTime? changedAfter,
+    DateTime? Function()? serverTime,
+  })  : _upTo = afterSeq,
+        _changesUpTo = changedAfter,
+        _serverTime = serverTime;
 
   final String id;
   final RoomKind _kind;
@@ -48,7 +66,9 @@ class Room {
   void Function() onGone = () {};
   bool wasJoined = false;
   final Set<int> _ahead = {};
+  final DateTime? Function()? _serverTime;
   int? _upTo;
+  DateTime? _changesUpTo;
   Timer? _gap;
 
   /// Every message up to this number has been handed over; store it, and give it when you join the next time.
@@ -56,7 +76,30 @@ class Room {
 
   Future<void> join() async {
     wasJoined = true;
+    final read = _kind.read;
+    if (_upTo == null && _kind.readsNewest && read != null) {
+      final page = await read(null);
+      page.messages.forEach(_take);
+      _reach(page.messages.isEmpty ? 0 : _seq(page.messages.last));
+    }
     await _kind.join(_upTo);
+    await _readChanges();
+  }
+
+  /// Changes up to this time of the server's clock have been handed over; store it with [upToSeq].
+  DateTime? get changesUpTo => _changesUpTo;
+
+  Future<void> _readChanges() async {
+    final readChanges = _kind.readChanges;
+    final now = _serverTime?.call();
+    if (readChanges == null || now == null) return;
+    final since = _changesUpTo;
+    try {
+      if (since != null) await readChanges(since);
+      _changesUpTo = now;
+    } on SoukLoopException {
+      // The time stays where it is, so that the next joining asks from there.
+    }
   }
 
   /// Join again after the connection was lost; messages that were missed are handed over.
@@ -68,10 +111,14 @@ class Room {
     }
   }
 
-  /// Leave the room for good.
+  /// Leave the room for good. Never throws; without a connection there is nothing to wait for.
   Future<void> leave() async {
     _stop();
-    await _kind.leave();
+    try {
+      await _kind.leave();
+    } on SoukLoopException {
+      // The connection that was in the room is gone, or the person is not in it.
+    }
   }
 
   void receive(String event, Json data) {
@@ -82,6 +129,8 @@ class Room {
       unawaited(_catchUp(data));
     } else if (event == _kind.leftEvent) {
       _gone(data['reason'] as String);
+    } else {
+      _kind.onOther?.call(event, data);
     }
   }
 

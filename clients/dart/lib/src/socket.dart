@@ -5,23 +5,15 @@ import 'package:socket_io_client/socket_io_client.dart' as sio;
 import 'package:uuid/uuid.dart';
 
 import 'client.dart';
+import 'commands.dart';
 import 'errors.dart';
 import 'generated/events.dart' show eventNames;
-import 'generated/models.dart' show Picture;
 import 'room.dart';
+import 'rooms.dart';
 import 'transport.dart';
 
 /// An event that the server sent.
 typedef SocketEvent = ({String name, Map<String, Object?> data});
-
-// A command that is sent again under the same id has its effect once.
-const Map<String, String> _clientIds = {
-  'message:send': 'client_message_id',
-  'stream:chat': 'client_message_id',
-  'offer:create': 'client_offer_id',
-  'offer:counter': 'client_offer_id',
-};
-const Set<String> _tryAgain = {'timeout', 'network_error', 'unavailable', 'busy'};
 
 /// One connection for everything: commands with acknowledgements, events, and rooms that catch up.
 class SoukLoopSocket {
@@ -31,13 +23,11 @@ class SoukLoopSocket {
     this.giveUpAfter = const Duration(minutes: 2),
     this.onEnded,
   }) {
-    final language = _client.language;
     final options = sio.OptionBuilder()
         .setTransports(['websocket'])
         .disableAutoConnect()
         .enableForceNew()
         .setAuthFn((send) => unawaited(_authenticate(send)));
-    if (language != null) options.setExtraHeaders({'Accept-Language': language});
     _socket = sio.io(_client.baseUrl, options.build());
     for (final name in eventNames) {
       _socket.on(name, (data) => _receive(name, data));
@@ -59,6 +49,10 @@ class SoukLoopSocket {
   final Set<Room> _rooms = {};
   final StreamController<SocketEvent> _events = StreamController.broadcast();
   Completer<Map<String, Object?>>? _opening;
+  Map<String, Object?>? _connected;
+  StreamSubscription<void>? _identityChanges;
+  int _connection = 0; // counts connections that were asked for: a token of an earlier one isn't sent
+  bool _isClosed = false;
   SoukLoopException? _ended;
   Timer? _reopening;
   int _refusals = 0;
@@ -72,25 +66,86 @@ class SoukLoopSocket {
   Stream<Map<String, Object?>> on(String name) =>
       events.where((event) => event.name == name).map((event) => event.data);
 
-  /// Connect, and stay connected until [close]. Completes with the event `connected`.
-  Future<Map<String, Object?>> connect() {
+  /// The server's time when this connection began.
+  DateTime? get serverTime => DateTime.tryParse(_connected?['serverTime'] as String? ?? '');
+
+  /// Connect, and stay connected until [close]. Completes with the event `connected`, at once if the connection is
+  /// open; a guest's connection is opened again if somebody has logged in. From now on `login`, `register`, `logout`
+  /// and `setLanguage` of the client open it again by themselves. The rooms are kept and joined again.
+  Future<Map<String, Object?>> connect() async {
+    if (_isClosed) throw SoukLoopException.own('network_error', _client.language);
     _ended = null;
-    final opening = _opening = Completer();
-    _socket.connect();
-    return opening.future;
+    _identityChanges ??= _client.identityChanges.listen((_) => unawaited(_openAgain()));
+    final before = _connected;
+    if (before == null) return _open();
+    final isGuest = await _client.tokens() == null;
+    if (!identical(before, _connected)) return _whenConnected();
+    return isGuest == (before['guest'] == true) ? before : _openAgain();
   }
 
+  /// Disconnect for good, and forget the rooms: make another socket to connect again.
   void close() {
-    _reopening?.cancel();
+    _isClosed = true;
     _rooms.clear();
+    _stop(SoukLoopException.own('network_error', _client.language));
     _socket.dispose();
     unawaited(_events.close());
   }
 
-  /// Send a command once and return the data of its acknowledgement; a refusal is thrown.
-  Future<Map<String, Object?>> command(String name, [Map<String, Object?> data = const {}]) async {
+  /// Return the event `connected` of this connection, or of the one that is being opened.
+  Future<Map<String, Object?>> _whenConnected() {
+    final connected = _connected;
+    if (connected != null) return Future.value(connected);
+    var opening = _opening;
+    if (opening == null) {
+      opening = _opening = Completer();
+      opening.future.ignore(); // `onEnded` is told, also when nobody waits
+    }
+    return opening.future;
+  }
+
+  Future<Map<String, Object?>> _open() {
+    _socket.connect();
+    return _whenConnected();
+  }
+
+  Future<Map<String, Object?>> _openAgain() {
+    _reopening?.cancel();
+    _connection++;
+    _refusals = 0;
+    _connected = null;
+    _socket.disconnect();
+    return _open();
+  }
+
+  /// Stay disconnected until somebody connects.
+  void _stop(SoukLoopException reason) {
+    _reopening?.cancel();
+    _connection++;
+    unawaited(_identityChanges?.cancel());
+    _identityChanges = null;
+    _connected = null;
+    _opening?.completeError(reason);
+    _opening = null;
+    _socket.disconnect();
+  }
+
+  /// Wait for the connection as long as one command may take; connect if nobody has.
+  Future<void> _ready() async {
     final ended = _ended;
     if (ended != null) throw ended;
+    if (_connected != null) return;
+    final opening = _identityChanges == null ? connect() : _whenConnected();
+    try {
+      await opening.timeout(timeout);
+    } on TimeoutException {
+      throw SoukLoopException.own('network_error', _client.language);
+    }
+  }
+
+  /// Send a command once and return the data of its acknowledgement; a refusal is thrown. Connects if nobody has.
+  Future<Map<String, Object?>> command(String name, [Map<String, Object?> data = const {}]) async {
+    await _ready();
     final acknowledged = Completer<Object?>();
     _socket.emitWithAck(name, data, ack: (Object? answer) {
       if (!acknowledged.isCompleted) acknowledged.complete(answer);
@@ -99,17 +154,22 @@ class SoukLoopSocket {
     try {
       answer = await acknowledged.future.timeout(timeout);
     } on TimeoutException {
-      throw const SoukLoopException('timeout', 'The server did not acknowledge this in time.');
+      throw SoukLoopException.own('timeout', _client.language);
     }
     if (answer is! Map || answer['success'] != true) {
-      throw SoukLoopException.fromJson(answer is Map ? answer['error'] : null);
+      throw SoukLoopException.fromJson(answer is Map ? answer['error'] : null, language: _client.language);
     }
     return ((answer['data'] as Map?) ?? const {}).cast<String, Object?>();
   }
 
+  /// Leave a room, which means nothing without a connection.
+  Future<void> _leave(String name, Map<String, Object?> data) async {
+    if (_connected != null) await command(name, data);
+  }
+
   /// Send a command until it is acknowledged, across lost connections; the server carries it out once.
   Future<Map<String, Object?>> commandOnce(String name, Map<String, Object?> data) async {
-    final idField = _clientIds[name];
+    final idField = clientIds[name];
     if (idField == null) return command(name, data);
     final identified = {idField: const Uuid().v4(), ...data};
     final deadline = DateTime.now().add(giveUpAfter);
@@ -117,7 +177,7 @@ class SoukLoopSocket {
       try {
         return await command(name, identified);
       } on SoukLoopException catch (error) {
-        if (!_tryAgain.contains(error.code) || DateTime.now().isAfter(deadline)) rethrow;
+        if (!tryAgain.contains(error.code) || DateTime.now().isAfter(deadline)) rethrow;
       }
       await backoff(attempt);
     }
@@ -140,56 +200,31 @@ class SoukLoopSocket {
         if (message != null) 'message': message,
       });
 
-  /// Open a conversation; [afterSeq] is the last number up to which this device has every message.
+  /// Open a conversation. Without [afterSeq] its newest messages come first, at most a hundred; else those after it:
+  /// the last number up to which this device has every message (`upToSeq`). [onChanged] gets what was edited, deleted
+  /// or hidden (`messageId`, `seq`, `content`, which is null unless it was edited, and `editedAt`), perhaps twice;
+  /// with [changedAfter] (`changesUpTo`) also what happened since then.
   Future<Room> joinConversation(
     String id, {
     required void Function(Map<String, Object?> message) onMessage,
+    void Function(Map<String, Object?> change)? onChanged,
     void Function(String code)? onLeft,
     int? afterSeq,
+    DateTime? changedAfter,
   }) {
-    final kind = RoomKind(
-      idKey: 'conversationId',
-      join: (seq) => command('conversation:join', {'conversation_id': id, if (seq != null) 'after_seq': seq}),
-      leave: () => command('conversation:leave', {'conversation_id': id}),
-      joinedEvent: 'conversation:joined',
-      messageEvent: 'message:new',
-      messagesKey: 'messages',
-      read: (seq) async {
-        final page = await _client.api.listMessages(id, afterSeq: seq, limit: 100);
-        final messages = [
-          for (final message in page.items)
-            {
-              'messageId': message.id,
-              'conversationId': id,
-              'seq': message.seq,
-              'userId': message.senderId,
-              'username': null, // the conversation's `other_user` has it
-              'content': message.content,
-              'messageType': message.messageType.wire,
-              'data': message.data,
-              'clientMessageId': message.clientMessageId,
-              'image': _picture(message.image),
-              'editedAt': message.editedAt?.toIso8601String(),
-              'deletedAt': message.deletedAt?.toIso8601String(),
-              'timestamp': message.createdAt.toIso8601String(),
-            },
-        ];
-        return (messages: messages, hasMore: page.hasMore);
-      },
+    final kind = conversationKind(_client.api, command, _leave, id, onChanged);
+    return _join(
+      Room(
+        id,
+        kind,
+        onMessage: onMessage,
+        onLeft: onLeft,
+        afterSeq: afterSeq,
+        changedAfter: changedAfter,
+        serverTime: () => serverTime,
+      ),
     );
-    return _join(Room(id, kind, onMessage: onMessage, onLeft: onLeft, afterSeq: afterSeq));
   }
-
-  /// Return a picture of the REST API as events have it.
-  Map<String, Object?>? _picture(Picture? picture) => picture == null
-      ? null
-      : {
-          ...picture.toJson(),
-          'sizes': [
-            for (final size in picture.sizes)
-              {'width': size.width, 'webpUrl': size.webpUrl, 'jpegUrl': size.jpegUrl},
-          ],
-        };
 
   /// Watch a stream's room; without [afterSeq], its last hundred lines of chat come first.
   Future<Room> joinStream(
@@ -198,30 +233,13 @@ class SoukLoopSocket {
     void Function(String code)? onLeft,
     int? afterSeq,
   }) {
-    final kind = RoomKind(
-      idKey: 'streamId',
-      join: (seq) => command('stream:join', {'stream_id': id, if (seq != null) 'after_seq': seq}),
-      leave: () => command('stream:leave', {'stream_id': id}),
-      joinedEvent: 'stream:joined',
-      leftEvent: 'stream:left',
-      messageEvent: 'chat:message',
-      messagesKey: 'history',
-      read: (seq) async {
-        final page = await _client.api.listStreamChat(id, afterSeq: seq, limit: 100);
-        return (messages: [for (final line in page.items) line.toJson()], hasMore: page.hasMore);
-      },
-    );
+    final kind = streamKind(_client.api, command, _leave, id);
     return _join(Room(id, kind, onMessage: onMessage, onLeft: onLeft, afterSeq: afterSeq));
   }
 
   /// Watch a product: `offer:feed` and `product:sold` arrive.
   Future<Room> joinProduct(String id, {void Function(String code)? onLeft}) {
-    final kind = RoomKind(
-      idKey: 'productId',
-      join: (_) => command('product:join', {'product_id': id}),
-      leave: () => command('product:leave', {'product_id': id}),
-      leftEvent: 'product:left',
-    );
+    final kind = productKind(command, _leave, id);
     return _join(Room(id, kind, onMessage: (_) {}, onLeft: onLeft));
   }
 
@@ -229,24 +247,30 @@ class SoukLoopSocket {
     _rooms.add(room);
     room.onGone = () => _rooms.remove(room);
     try {
+      await _ready();
       await room.join();
     } on SoukLoopException catch (error) {
       // What was lost on the way is joined again with the next connection; what was refused is not.
-      if (!_tryAgain.contains(error.code)) {
+      if (!tryAgain.contains(error.code)) {
         _rooms.remove(room);
         rethrow;
       }
+      room.wasJoined = true;
     }
     return room;
   }
 
   Future<void> _authenticate(void Function(Map<String, Object?>) send) async {
+    final connection = _connection;
+    String? token; // without one it is a guest's connection
     try {
-      final token = await _client.accessToken();
-      send(token == null ? {} : {'token': token}); // without a token it is a guest's connection
+      token = await _client.accessToken();
     } on SoukLoopException {
-      send({'token': 'expired'});
+      token = 'expired';
     }
+    if (connection != _connection) return;
+    final language = _client.language;
+    send({if (token != null) 'token': token, if (language != null) 'language': language});
   }
 
   void _receive(String name, Object? raw) {
@@ -262,6 +286,7 @@ class SoukLoopSocket {
     switch (name) {
       case 'connected':
         _refusals = 0;
+        _connected = data;
         _opening?.complete(data);
         _opening = null;
         _rejoin();
@@ -269,7 +294,7 @@ class SoukLoopSocket {
         _rejoin();
       case 'error':
         if (data['code'] == 'session_ended' || data['code'] == 'too_many_connections') {
-          _end(SoukLoopException.fromJson(data));
+          _end(SoukLoopException.fromJson(data, language: _client.language));
         }
       case 'server:shutdown':
         _socket.disconnect();
@@ -286,30 +311,32 @@ class SoukLoopSocket {
 
   void _end(SoukLoopException error) {
     _ended = error;
-    _opening?.completeError(error);
-    _opening = null;
-    _socket.disconnect();
+    _stop(error);
     onEnded?.call(error);
   }
 
   /// The server refused the handshake: then the library doesn't try again by itself.
   Future<void> _refused(Object? raw) async {
     if (raw is! Map || raw['data'] is! Map) return; // it was the network
-    final error = SoukLoopException.fromJson({...(raw['data'] as Map), 'message': raw['message']});
+    final refusal = {...(raw['data'] as Map), 'message': raw['message']};
+    final error = SoukLoopException.fromJson(refusal, language: _client.language);
+    final connection = _connection;
     if ((error.code == 'token_expired' || error.code == 'token_invalid') && _refusals < 3) {
       try {
         await _client.refresh();
       } on SoukLoopException catch (failed) {
-        if (!failed.isTemporary) return _end(failed);
+        if (!failed.isTemporary && connection == _connection) return _end(failed);
       }
     } else if (!error.isTemporary) {
       return _end(error);
     }
+    if (connection != _connection) return; // closed, or opened again, meanwhile
     _refusals++;
     _reopen(Duration(milliseconds: min(500 * pow(2, _refusals).toInt(), 10000)));
   }
 
   void _disconnected(Object? reason) {
+    _connected = null;
     if (reason == 'io server disconnect' && _ended == null) {
       _reopen(Duration(milliseconds: 2000 + Random().nextInt(3000)));
     }

@@ -34,32 +34,59 @@ class Transport {
   Transport({
     required String baseUrl,
     TokenStore? store,
-    this.language,
+    String? language,
     this.retries = 4,
     this.timeout = const Duration(seconds: 20),
     this.onSignedOut,
     http.Client? httpClient,
   })  : baseUrl = baseUrl.replaceAll(RegExp(r'/+$'), ''),
+        _language = language,
         _store = store ?? MemoryStore(),
         _http = httpClient ?? http.Client();
 
   final String baseUrl;
-  final String? language;
   final int retries;
   final Duration timeout;
   final void Function(SoukLoopException reason)? onSignedOut;
   final TokenStore _store;
   final http.Client _http;
+  final StreamController<void> _changes = StreamController.broadcast(sync: true);
+  String? _language;
   Future<Tokens>? _refreshing;
 
-  /// Keep the tokens of an answer to a login; null forgets them.
-  Future<void> keep(Tokens? tokens) => _store.save(tokens);
+  /// The language of messages and labels, `ar` or `en`. Without it, that of the account.
+  String? get language => _language;
 
-  Future<Tokens?> tokens() => _store.load();
+  /// Choose the language of what is asked for from now on; a connected socket connects again with it.
+  void setLanguage(String? language) {
+    if (language == _language) return;
+    _language = language;
+    _changes.add(null);
+  }
+
+  /// An event each time that a login begins or ends by this object, or the language changes.
+  Stream<void> get identityChanges => _changes.stream;
+
+  /// Keep the tokens of an answer to a login; null forgets them.
+  Future<void> keep(Tokens? tokens) async {
+    await _store.save(tokens);
+    _changes.add(null);
+  }
+
+  /// The tokens that are stored; what can't be read counts as none.
+  Future<Tokens?> tokens() async {
+    try {
+      return await _store.load();
+    } on FormatException {
+      return null;
+    } on TypeError {
+      return null;
+    }
+  }
 
   /// Return an access token that is valid for some seconds more, or null for a guest.
   Future<String?> accessToken() async {
-    final tokens = await _store.load();
+    final tokens = await this.tokens();
     if (tokens == null) return null;
     if (tokens.expiresAt.subtract(_early).isAfter(DateTime.now())) return tokens.accessToken;
     return (await refresh()).accessToken;
@@ -69,15 +96,15 @@ class Transport {
   Future<Tokens> refresh() => _refreshing ??= _refresh().whenComplete(() => _refreshing = null);
 
   Future<Tokens> _refresh() async {
-    final tokens = await _store.load();
-    if (tokens == null) throw const SoukLoopException('not_authenticated', 'Log in first.');
+    final tokens = await this.tokens();
+    if (tokens == null) throw SoukLoopException.own('not_authenticated', language);
     try {
       final answer = await send('POST', '/auth/refresh', body: {'refresh_token': tokens.refreshToken});
       final renewed = Tokens.fromLogin((answer['data'] as Map).cast<String, Object?>());
       await _store.save(renewed);
       return renewed;
     } on SoukLoopException catch (error) {
-      if (error.status == 401 || error.status == 403) await _signOut(error);
+      if (_isEndOfLogin(error)) await _signOut(error, tokens.accessToken);
       rethrow;
     }
   }
@@ -103,7 +130,7 @@ class Transport {
     final uri = given.isEmpty ? bare : bare.replace(queryParameters: given);
     final sent = {
       'Accept': 'application/json',
-      if (language != null) 'Accept-Language': language!,
+      if (_language != null) 'Accept-Language': _language!,
       if (takesKey) 'Idempotency-Key': idempotencyKey ?? const Uuid().v4(),
       if (body != null) 'Content-Type': 'application/json',
       if (bytes != null && contentType != null) 'Content-Type': contentType,
@@ -112,8 +139,23 @@ class Transport {
     // What is carried out a second time must do nothing more: only then may an unanswered request be repeated.
     final isRepeatable = method != 'POST' || takesKey || path == '/auth/refresh';
     var isFresh = false;
+    SoukLoopException? ended;
+    // What guests may read is read as a guest once the login has ended.
+    void goOnAsGuest(SoukLoopException error) {
+      if (method != 'GET' || ended != null || !_isEndOfLogin(error)) throw error;
+      ended = error;
+      sent.remove('Authorization');
+    }
+
     for (var attempt = 0;; attempt++) {
-      final token = _withoutLogin.contains(path) ? null : await accessToken();
+      String? token;
+      if (ended == null && !_withoutLogin.contains(path)) {
+        try {
+          token = await accessToken();
+        } on SoukLoopException catch (failed) {
+          goOnAsGuest(failed);
+        }
+      }
       if (token != null) sent['Authorization'] = 'Bearer $token';
       SoukLoopException error;
       try {
@@ -122,18 +164,28 @@ class Transport {
         if (response.statusCode < 300) return _decode(response);
         error = _refusal(response);
       } on TimeoutException {
-        error = const SoukLoopException('timeout', 'The server did not answer in time.');
+        error = SoukLoopException.own('timeout', language);
       } on http.ClientException {
-        error = const SoukLoopException('network_error', "The server can't be reached.");
+        error = SoukLoopException.own('network_error', language);
       }
       if (error.code == 'token_expired' && token != null && !isFresh) {
         isFresh = true; // once, whatever this device's clock says
-        await refresh();
+        try {
+          await refresh();
+        } on SoukLoopException catch (failed) {
+          goOnAsGuest(failed);
+        }
         continue;
       }
+      final reason = ended;
+      if (reason != null && error.code == 'not_authenticated') throw reason; // guests may not read this
       // Not for a wrong password, which is 401 too.
       final isEnd = error.code.startsWith('token_') || error.code.startsWith('account_');
-      if (token != null && error.status == 401 && isEnd) await _signOut(error);
+      if (token != null && error.status == 401 && isEnd) {
+        await _signOut(error, token);
+        goOnAsGuest(error);
+        continue;
+      }
       if (attempt > 0 && method == 'DELETE' && error.status == 404) return const {}; // the lost answer said so
       final wasRefused = error.status == 429 || error.code == 'busy'; // nothing was carried out
       final isTooLong = (error.retryAfter ?? 0) > _longestWait;
@@ -159,7 +211,7 @@ class Transport {
     try {
       return (jsonDecode(utf8.decode(response.bodyBytes)) as Map).cast<String, Object?>();
     } on FormatException {
-      throw SoukLoopException.fromJson(null, status: response.statusCode);
+      throw SoukLoopException.own('unexpected_answer', language, status: response.statusCode);
     }
   }
 
@@ -172,13 +224,19 @@ class Transport {
     }
     return SoukLoopException.fromJson(
       body is Map ? body['error'] : null,
+      language: language,
       status: response.statusCode,
       retryAfter: int.tryParse(response.headers['retry-after'] ?? ''),
       requestId: response.headers['x-request-id'],
     );
   }
 
-  Future<void> _signOut(SoukLoopException reason) async {
+  bool _isEndOfLogin(SoukLoopException error) =>
+      error.status == 401 || error.status == 403 || error.code == 'not_authenticated';
+
+  /// Forget a login that has ended, unless another has begun meanwhile.
+  Future<void> _signOut(SoukLoopException reason, String accessToken) async {
+    if ((await tokens())?.accessToken != accessToken) return;
     await _store.save(null);
     onSignedOut?.call(reason);
   }
