@@ -31,17 +31,6 @@ def in_a_shell(text: str, server: ServerProcess, folder: Path) -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_page_of_curl_does_what_it_says(server: ServerProcess, tmp_path: Path) -> None:
-    script = "\n".join(blocks(PAGES / "curl.md", "bash"))
-    done = subprocess.run(in_a_shell(script, server, tmp_path), capture_output=True, text=True, timeout=60)
-
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert "'title': 'Brass coffee pot'" in done.stdout
-    assert done.stdout.count('"code":"validation_error"') == 2
-    assert done.stdout.splitlines()[-1] == "304"
-
-
-@pytest.mark.django_db(transaction=True)
 def test_lines_of_the_readme_work_as_pasted(server: ServerProcess, tmp_path: Path) -> None:
     script = "\n".join(block for block in blocks(ROOT / "README.md", "bash") if "make run" not in block)
     # npm is that of `.venv` too, whose own program would need `node` beside it.
