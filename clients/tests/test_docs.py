@@ -92,6 +92,25 @@ def test_typescript_on_every_page_is_typed_strictly(typescript_client: Path, tmp
     assert len(names) >= 5
 
 
+def test_javascript_on_every_page_can_be_parsed(tmp_path: Path) -> None:
+    count = 0
+    for page in sorted(PAGES.glob("*.md")):
+        for block in blocks(page, "js"):
+            (tmp_path / "block.mjs").write_text(block)
+            run_node("--check", tmp_path / "block.mjs")
+            count += 1
+
+    assert count >= 3
+
+
+def test_pages_have_the_settings_of_hls_js_that_were_measured() -> None:
+    player = (ROOT / "bench" / "video" / "player.js").read_text()
+    settings_line = re.search(r"liveSyncDuration: .*liveSyncOnStallIncrease: \d+", player)
+    assert settings_line
+    for page in (ROOT / "docs" / "going-live.md", PAGES / "live-room.md"):
+        assert settings_line[0] in page.read_text(), page
+
+
 def _free_names(block: str) -> str:
     """Declare what a snippet takes from the reader's app."""
     app = {
