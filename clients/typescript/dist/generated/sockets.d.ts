@@ -546,7 +546,7 @@ export interface Events {
     "typing:active": TypingActive;
     /** The other person stopped typing, left, or sent nothing for 5 seconds. */
     "typing:inactive": TypingInactive;
-    /** A message in a stream's chat. `seq` has no gaps; join with `after_seq` to get missed messages. */
+    /** A message in a stream's chat. Numbers (`seq`) are given without gaps, and a deleted message keeps its number, so some are missing from a history. Join with `after_seq` to get missed messages. */
     "chat:message": ChatMessage;
     /** A message in a stream's chat was deleted: remove it from the screen. */
     "chat:deleted": ChatDeleted;
