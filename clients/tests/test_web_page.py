@@ -68,9 +68,10 @@ def test_pages_of_the_documentation_work_in_a_browser(
         )
         browser.open(f"{origin}/app.html")
         found = browser.run(
-            f"await app.logIn('{buyer.username}', '{PASSWORD}');"
-            f" const near = await app.feed({HERE});"
-            f" const {{ hlsUrl, leave }} = await app.watch('{stream.pk}', () => undefined);"
+            f"const near = await app.feed({HERE});"
+            " const screen = { line: () => undefined, viewers: () => undefined, over: () => undefined };"
+            f" const {{ hlsUrl, leave }} = await app.watch('{stream.pk}', screen);"
+            f" await app.logIn('{buyer.username}', '{PASSWORD}');"
             " await leave();"
             f" const refused = await app.offer('{near.pk}', 500);"
             f" const made = await app.offer('{near.pk}', 100);"

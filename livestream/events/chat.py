@@ -51,8 +51,9 @@ def _combine_by_emoji(waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
 CHAT_MESSAGE = declare_event(
     EventSpec(
         name="chat:message",
-        doc="A message in a stream's chat. Numbers (`seq`) are given without gaps, and a deleted message keeps"
-        " its number, so some are missing from a history. Join with `after_seq` to get missed messages.",
+        doc="A message in a stream's chat. Numbers (`seq`) are given without gaps, and a deleted message"
+        " keeps its number, so some are missing from a history. Join with"
+        " `after_seq` to get missed messages.",
         output=ChatMessageOutput,
         example={
             "messageId": "9a1de3d4-98c1-4b70-8dd3-0f9b1c0f2e44",
