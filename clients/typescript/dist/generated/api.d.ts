@@ -2130,7 +2130,7 @@ export interface components {
             minimum_versions: components["schemas"]["MinimumVersions"];
             limits: components["schemas"]["ConfigLimits"];
             /** @description The emoji that `stream:reaction` takes */
-            reactions: string[];
+            reactions: components["schemas"]["Emoji"][];
             languages: components["schemas"]["Language"][];
             currency: components["schemas"]["Currency"];
             /** @description Changes when categories do: read `/categories` again, whose names may be kept until then */
@@ -2235,6 +2235,8 @@ export interface components {
         };
         /** @enum {string} */
         DevicePlatform: "fcm" | "webpush";
+        /** @enum {string} */
+        Emoji: "❤️" | "🔥" | "👍" | "😂" | "😮" | "👏" | "🎉" | "💎";
         /** @description The response to ending a stream (contract 4.8). */
         EndedStream: {
             /** Format: uuid */
@@ -2492,6 +2494,37 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
+        /**
+         * @description What a message is about: an offer or a text of the platform. Of a person's own text it is empty.
+         *
+         *     It is also empty once the message was deleted or hidden, and has the size of a picture.
+         */
+        MessageData: {
+            /** @description Which text `content` is, for an app's own words */
+            text?: components["schemas"]["SystemText"];
+            /**
+             * Format: double
+             * @description Of the offer, in `currency`
+             */
+            price?: number;
+            currency?: components["schemas"]["Currency"];
+            /** @description `price` as text, beside `text`: `750.00`; use `price` */
+            amount?: string;
+            /** @description `price` as text, of the type `offer`: `750.00`; use `price` */
+            offered_price?: string;
+            /** Format: uuid */
+            offer_id?: string;
+            /**
+             * Format: uuid
+             * @description The offer that this one counters
+             */
+            parent_id?: string | null;
+            /** @description The offer's, when this message of the type `system` was written */
+            status?: components["schemas"]["OfferStatus"];
+            /** @description Of a picture, in pixels, as `image` has it */
+            width?: number;
+            height?: number;
+        };
         MessageEditInput: {
             content: string;
         };
@@ -2520,10 +2553,7 @@ export interface components {
             content: string | null;
             /** @description Of a message of the type `image` */
             image: components["schemas"]["Picture"] | null;
-            /** @description Details of an offer or a system message; an image's size */
-            data: {
-                [key: string]: unknown;
-            };
+            data: components["schemas"]["MessageData"];
             client_message_id: string | null;
             /** @description Hidden by staff: the content is empty */
             is_hidden: boolean;
@@ -3346,7 +3376,7 @@ export interface components {
             /** @description False if only followers may watch and you don't follow, and once the video was withdrawn */
             canWatch: boolean;
             /** @description What `stream:reaction` takes */
-            allowedEmoji: string[];
+            allowedEmoji: components["schemas"]["Emoji"][];
             /** @description Null until it has ended */
             endReason: components["schemas"]["StreamEndReason"] | null;
             /** @description Your rights in the chat; null for guests */
@@ -3409,6 +3439,8 @@ export interface components {
         Suggestions: {
             items: string[];
         };
+        /** @enum {string} */
+        SystemText: "offer_made" | "offer_accepted" | "offer_declined" | "offer_withdrawn" | "sale_cancelled";
         /** @description The position in the video, from its top left corner, and the time in the stream (contract 4.7). */
         ProductTagInput: {
             /** Format: double */
@@ -4035,6 +4067,7 @@ export type DeviceInput = components['schemas']['DeviceInput'];
 export type Device = components['schemas']['Device'];
 export type DevicePage = components['schemas']['DevicePage'];
 export type DevicePlatform = components['schemas']['DevicePlatform'];
+export type Emoji = components['schemas']['Emoji'];
 export type EndedStream = components['schemas']['EndedStream'];
 export type EndStats = components['schemas']['EndStats'];
 export type Engagement = components['schemas']['Engagement'];
@@ -4063,6 +4096,7 @@ export type LogoutInput = components['schemas']['LogoutInput'];
 export type MarkReadInput = components['schemas']['MarkReadInput'];
 export type MarkRead = components['schemas']['MarkRead'];
 export type Account = components['schemas']['Account'];
+export type MessageData = components['schemas']['MessageData'];
 export type MessageEditInput = components['schemas']['MessageEditInput'];
 export type MessageInput = components['schemas']['MessageInput'];
 export type Message = components['schemas']['Message'];
@@ -4131,6 +4165,7 @@ export type StreamSeller = components['schemas']['StreamSeller'];
 export type StreamStatus = components['schemas']['StreamStatus'];
 export type WebPushSubscriptionInput = components['schemas']['WebPushSubscriptionInput'];
 export type Suggestions = components['schemas']['Suggestions'];
+export type SystemText = components['schemas']['SystemText'];
 export type ProductTagInput = components['schemas']['ProductTagInput'];
 export type TokenType = components['schemas']['TokenType'];
 export type Transaction = components['schemas']['Transaction'];

@@ -122,6 +122,18 @@ export type MessageCommand = {
     "conversation_id": string;
     "message_id": string;
 };
+export type MessageData = {
+    "text"?: SystemText;
+    "price"?: number;
+    "currency"?: Currency;
+    "amount"?: string;
+    "offered_price"?: string;
+    "offer_id"?: string;
+    "parent_id"?: string | null;
+    "status"?: OfferStatus;
+    "width"?: number;
+    "height"?: number;
+};
 export type MessageDeleted = {
     "messageId": string;
     "conversationId": string;
@@ -141,7 +153,7 @@ export type MessageNew = {
     "username": string | null;
     "content": string | null;
     "messageType": MessageType;
-    "data": Record<string, unknown>;
+    "data": MessageData;
     "image": CamelPicture | null;
     "clientMessageId": string | null;
     "timestamp": string;
@@ -350,6 +362,7 @@ export type StreamResumed = {
     "streamId": string;
 };
 export type StreamStatus = "scheduled" | "live" | "ended" | "cancelled";
+export type SystemText = "offer_made" | "offer_accepted" | "offer_declined" | "offer_withdrawn" | "sale_cancelled";
 export type TypingActive = {
     "conversationId": string;
     "userId": string;
