@@ -16,9 +16,23 @@ REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": False,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+_DESCRIPTION = """\
+Live-commerce marketplace for the UAE: listings, chat, offers, live streams.
+
+- **Answers**: `{"success": true, "data": …}`, or with a fitting status
+  `{"success": false, "error": {"code", "message", "details"}}`. Branch on `code`, show `message`; `details`
+  has the messages of each invalid field.
+- **Login**: `POST /api/v1/auth/login`, then `Authorization: Bearer <access token>`. Before it expires
+  (`expires_in`), `POST /api/v1/auth/refresh` exchanges the refresh token for a new pair.
+- **Guests**: operations that list no login, or list it as optional, need no token.
+- **Language**: `Accept-Language: ar` or `en`, otherwise the account's. Codes and values are the same in both.
+- **Sockets**: `/asyncapi.json` describes the events and commands of Socket.IO (`/socket.io/`) and of `/ws/`.
+- **Guide**: `docs/build-an-app/` of the repository leads from the first request to a live room; `clients/`
+  has clients in TypeScript and Dart.
+"""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Souk Loop",
-    "DESCRIPTION": "Live-commerce marketplace for the UAE: listings, chat, offers, live streams.",
+    "DESCRIPTION": _DESCRIPTION,
     "VERSION": __version__,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

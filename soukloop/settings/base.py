@@ -72,6 +72,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "soukloop.core.http.pages.ContentSecurityPolicyMiddleware",
 ]
+if DEBUG:  # outside of what answers for static files
+    _BEFORE = MIDDLEWARE.index("django.middleware.security.SecurityMiddleware")
+    MIDDLEWARE.insert(_BEFORE, "soukloop.core.http.pages.NotFoundPageMiddleware")
 
 TEMPLATES = [
     {

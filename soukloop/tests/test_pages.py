@@ -47,6 +47,21 @@ def test_an_unknown_url_gets_the_404_page(path: str) -> None:
     assert_is_error_page(Client().get(path), 404, "Page not found")
 
 
+@pytest.mark.parametrize("path", ["/health", "/nope/x", "/static/nope.css"])
+def test_an_unknown_url_gets_the_404_page_while_debug_is_on(settings: Any, path: str) -> None:
+    settings.DEBUG = True
+    stack = list(settings.MIDDLEWARE)
+    stack.insert(
+        stack.index("django.middleware.security.SecurityMiddleware"),
+        "soukloop.core.http.pages.NotFoundPageMiddleware",
+    )
+    settings.MIDDLEWARE = stack
+    response = Client().get(path)
+    assert_is_error_page(response, 404, "Page not found")
+    assert response["Content-Length"] == str(len(response.content))
+    assert Client().get("/admin")["Location"] == "/admin/"
+
+
 @pytest.mark.django_db
 def test_an_unknown_url_of_the_admin_gets_the_404_page(staff: Client) -> None:
     assert_is_error_page(staff.get("/admin/nope/"), 404, "Page not found")

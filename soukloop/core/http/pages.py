@@ -1,8 +1,9 @@
 """Middleware of HTML pages: the admin, the API's documentation, error pages."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
+from django.views.defaults import page_not_found
 
 from soukloop.core.uploads import media_origins
 
@@ -15,6 +16,20 @@ class PageCommonMiddleware(CommonMiddleware):
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
         return request.method in ("GET", "HEAD") and super().should_redirect_with_slash(request)
+
+
+class NotFoundPageMiddleware(MiddlewareMixin):
+    """Answer an address that no URL pattern matches with the 404 page while DEBUG is on, too.
+
+    Django would list all patterns there, which tells a person who mistyped an address nothing.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        is_page = response.get("Content-Type", "").startswith("text/html")
+        if response.status_code == 404 and is_page and request.resolver_match is None:
+            response.content = page_not_found(request, Http404()).content
+            response.headers["Content-Length"] = str(len(response.content))
+        return response
 
 
 class ContentSecurityPolicyMiddleware(MiddlewareMixin):
