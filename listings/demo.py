@@ -1,6 +1,7 @@
 """Demo products for the Community and Discover feeds."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -52,34 +53,37 @@ def seed_products(users: Sequence[User]) -> list[Product]:
         return []
     categories = Category.objects.in_bulk()
     existing = {product.title: product for product in Product.objects.filter(seller__in=sellers)}
-    video: dict[str, str] | None = None
-    for number, (title, slug, condition, price, description) in enumerate((*_COMMUNITY, *_DISCOVER)):
-        product = existing.get(title)
-        if product is not None and not _lacks_pictures(product):
-            continue
-        seller = sellers[number % len(sellers)]
-        fields: dict[str, Any]
-        if number < len(_COMMUNITY):
-            fields = {"image_urls": [store_demo_picture(seller=seller, category=slug, number=number)]}
-        else:
-            fields = video = video or _video()
-        if product is not None:
-            update_product(actor=seller, product_id=product.pk, changes=fields)
-            continue
-        is_community = number < len(_COMMUNITY)
-        create_product(
-            actor=seller,
-            title=title,
-            description=description,
-            price=Decimal(price),
-            category=categories[slug],
-            condition=condition,
-            tags=[slug],
-            feed_type=Product.FeedType.COMMUNITY if is_community else Product.FeedType.DISCOVER,
-            location=seller.location,
-            neighborhood=seller.neighborhood,
-            **fields,
-        )
+    missing = [
+        (number, row)
+        for number, row in enumerate((*_COMMUNITY, *_DISCOVER))
+        if row[0] not in existing or _lacks_pictures(existing[row[0]])
+    ]
+    with ThreadPoolExecutor(1) as threads:  # the video is made while the pictures are
+        needs_video = any(number >= len(_COMMUNITY) for number, _ in missing)
+        video = threads.submit(_video) if needs_video else None
+        for number, (title, slug, condition, price, description) in missing:
+            seller = sellers[number % len(sellers)]
+            fields: dict[str, Any]
+            if video is not None and number >= len(_COMMUNITY):
+                fields = {"feed_type": Product.FeedType.DISCOVER, **video.result()}
+            else:
+                url = store_demo_picture(seller=seller, category=slug, number=number)
+                fields = {"feed_type": Product.FeedType.COMMUNITY, "image_urls": [url]}
+            if title in existing:
+                update_product(actor=seller, product_id=existing[title].pk, changes=fields)
+                continue
+            create_product(
+                actor=seller,
+                title=title,
+                description=description,
+                price=Decimal(price),
+                category=categories[slug],
+                condition=condition,
+                tags=[slug],
+                location=seller.location,
+                neighborhood=seller.neighborhood,
+                **fields,
+            )
     return list(Product.objects.filter(seller__in=sellers).order_by("created_at", "id"))
 
 
