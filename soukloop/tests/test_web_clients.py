@@ -140,6 +140,24 @@ def test_a_page_of_a_trusted_site_uses_the_api_in_chromium(live_server_process: 
     assert refused == "TypeError"
 
 
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+def test_the_page_of_redoc_shows_our_logo_instead_of_one_that_its_policy_refuses(
+    live_server_process: Any,
+) -> None:
+    [server] = live_server_process()
+    with Browser(str(CHROMIUM)) as browser:
+        browser.open(f"{server.url}/redoc")
+        logo = browser.run("""
+          for (let n = 0; n < 600; n++) {
+            const logo = document.querySelector("img[alt='redocly logo']");
+            if (logo && logo.complete) return [new URL(logo.src).pathname, logo.naturalWidth > 0];
+            await new Promise((resolve) => setTimeout(resolve, 50));
+          }
+          return null;
+        """)
+    assert logo == ["/favicon.svg", True]
+
+
 # ---- compression and ETags
 
 
