@@ -215,6 +215,8 @@ def _in_query(made: DartType, name: str, *, is_required: bool) -> str:
     if made.name in ("String", "Object?"):
         return name
     suffix = "" if is_required else "?"
+    if made.name == "DateTime":  # without its zone, the server would take a local time for UTC
+        return f"{name}{suffix}.toUtc().toIso8601String()"
     return f"{name}{suffix}.wire" if made.write == "{}.wire" else f"{name}{suffix}.toString()"
 
 

@@ -151,7 +151,6 @@ class StreamViewSet(ViewSet):
     )
     def update_settings(self, request: Request, stream_id: UUID) -> Response:
         actor = current_user(request)
-        access.own_stream(actor, stream_id)
         changes = validated_changes(SettingsInput, request.data)
         stream = streams.update_settings(actor=actor, stream_id=stream_id, changes=changes)
         return Response(_detail(actor, stream))

@@ -173,7 +173,7 @@ class SoukLoopApi {
 
   /// List messages
   Future<MessagePage> listMessages(String conversationId, {int? afterSeq, int? beforeSeq, DateTime? changedAfter, int? limit}) async {
-    final answer = await _transport.send('GET', '/conversations/${Uri.encodeComponent(conversationId)}/messages', query: {'after_seq': afterSeq?.toString(), 'before_seq': beforeSeq?.toString(), 'changed_after': changedAfter?.toString(), 'limit': limit?.toString()});
+    final answer = await _transport.send('GET', '/conversations/${Uri.encodeComponent(conversationId)}/messages', query: {'after_seq': afterSeq?.toString(), 'before_seq': beforeSeq?.toString(), 'changed_after': changedAfter?.toUtc().toIso8601String(), 'limit': limit?.toString()});
     return MessagePage.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
