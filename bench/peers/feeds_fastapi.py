@@ -28,6 +28,7 @@ KINDS: dict[str, Callable[[str], Any]] = {
     "UUID": UUID,
 }
 PRICES = [100, 250, 500, 1000, 2500, 5000, 10_000]
+CONDITIONS = {"new": "New", "like_new": "Like new", "good": "Good", "fair": "Fair"}
 PerPage = Annotated[int, Query(ge=1, le=100)]
 Latitude = Annotated[float, Query(ge=-90, le=90)]
 Longitude = Annotated[float, Query(ge=-180, le=180)]
@@ -160,6 +161,10 @@ def _range(bucket: int) -> dict[str, Any]:
     return {"label": label, "min_price": least, "max_price": most}
 
 
+def _picture(url: str | None) -> dict[str, Any] | None:
+    return {"url": url, "width": None, "height": None, "blurhash": None, "sizes": []} if url else None
+
+
 def _card(row: Any) -> dict[str, Any]:
     (
         metres, is_favorite,
@@ -171,13 +176,16 @@ def _card(row: Any) -> dict[str, Any]:
         "id": pk,
         "title": title,
         "price": float(price),
+        "price_display": f"{currency} {price:,.2f}",
         "currency": currency,
         "category": category,
         "condition": condition,
+        "condition_label": CONDITIONS[condition],
         "feed_type": feed_type,
         "status": status,
         "neighborhood": neighborhood,
         "thumbnail_url": thumbnail_url or None,
+        "image": _picture(thumbnail_url),
         "video_url": video_url or None,
         "is_live": live_stream_id is not None,
         "live_stream_id": live_stream_id,
@@ -190,6 +198,7 @@ def _card(row: Any) -> dict[str, Any]:
             "id": seller_id,
             "username": f"@{username}",
             "avatar_url": avatar or None,
+            "avatar": _picture(avatar),
             "is_verified": is_verified,
         },
     }

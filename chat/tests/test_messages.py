@@ -222,7 +222,7 @@ class TestHiding:
         self, captured_events: Captured, django_capture_on_commit_callbacks: Any
     ) -> None:
         conversation, staff = make_conversation(), make_staff()
-        message = make_message(conversation, content="rude", data={"note": 1})
+        message = make_message(conversation, content="rude", data={"width": 3})
         captured_events.clear()
         with django_capture_on_commit_callbacks(execute=True):
             services.hide_message(actor=staff, message_id=message.pk, reason="Abuse")

@@ -53,8 +53,13 @@ def web(
 def media(media_process: MediaServerProcess, web: ServerProcess) -> Iterator[MediaServerProcess]:
     """The media server and the packager, running, without publishers or files."""
     media_process.stop()
-    for name in ("live", "recordings", "vods", "work"):
+    for name in ("recordings", "vods", "work"):
         shutil.rmtree(media_process.root / name, ignore_errors=True)
+    for path in (media_process.root / "live").glob("*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != "packager.lock":  # which the paused packager holds
+            path.unlink(missing_ok=True)
     media_process.start(web.url)
     media_process.start_packager()
     yield media_process

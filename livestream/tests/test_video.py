@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.db.models import F
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from accounts.models import User
 from accounts.tests.factories import client_for, make_seller, make_staff, make_user
@@ -18,7 +17,7 @@ from listings.tests.factories import make_product
 from livestream.media import ffmpeg, recordings
 from livestream.media.addresses import MediaAddresses
 from livestream.media.server import media_server
-from livestream.models import ProductTag, PublisherConnection, Replay, Stream
+from livestream.models import ChatMessage, ProductTag, PublisherConnection, Replay, Stream
 from livestream.services import broadcasts, replays, streams
 from livestream.tests.factories import make_stream
 from livestream.tests.media import MediaServerProcess, probe, publish
@@ -145,7 +144,8 @@ def _check_the_media_clock(stream: Stream, replay: dict[str, Any]) -> None:
     assert parts[0]["startedAt"] == pytest.approx(first.connected_at.timestamp(), abs=1.5)
     assert parts[1]["startedAt"] == pytest.approx(second.connected_at.timestamp(), abs=1.5)
     in_first, in_second = replay["chat"]
-    sent_at = [parse_datetime(message["timestamp"]).timestamp() for message in replay["chat"]]  # type: ignore[union-attr]
+    sent = ChatMessage.objects.filter(stream=stream).order_by("seq")  # clients get whole seconds
+    sent_at = [message.created_at.timestamp() for message in sent]
     assert in_first["atSeconds"] == pytest.approx(sent_at[0] - parts[0]["startedAt"], abs=0.01)
     expected = parts[0]["seconds"] + sent_at[1] - parts[1]["startedAt"]
     assert in_second["atSeconds"] == pytest.approx(expected, abs=0.01)
