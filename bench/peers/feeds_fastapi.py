@@ -169,8 +169,8 @@ def _card(row: Any) -> dict[str, Any]:
     (
         metres, is_favorite,
         pk, title, price, currency, category, condition, feed_type, status, neighborhood,
-        thumbnail_url, video_url, live_stream_id, favorite_count, view_count, accepts_offers, created_at,
-        seller_id, username, avatar, is_verified,
+        thumbnail_url, image_url, video_url, live_stream_id, favorite_count, view_count, accepts_offers,
+        created_at, seller_id, username, avatar, is_verified,
     ) = row  # fmt: skip
     shown = {
         "id": pk,
@@ -185,7 +185,7 @@ def _card(row: Any) -> dict[str, Any]:
         "status": status,
         "neighborhood": neighborhood,
         "thumbnail_url": thumbnail_url or None,
-        "image": _picture(thumbnail_url),
+        "image": _picture(image_url),
         "video_url": video_url or None,
         "is_live": live_stream_id is not None,
         "live_stream_id": live_stream_id,
