@@ -17,7 +17,7 @@ from chat.models import Conversation, Message
 from chat.system_texts import system_texts, translated_content
 from listings.serializers.products import ProductCardOutput, product_card
 from soukloop.core.http.fields import IdField, PlainTextField
-from soukloop.core.http.pagination import PageOutput
+from soukloop.core.http.pagination import CursorField, PageOutput
 from soukloop.core.images import ImageUploadInput, PictureOutput, picture
 from soukloop.realtime.presence import NEVER_SEEN, Seen
 
@@ -92,13 +92,7 @@ class ConversationsQuery(serializers.Serializer[None]):
         help_text="Archived ones or the others; by default the others, and with `product_id` both",
     )
     product_id = IdField(required=False, default=None, help_text="Only conversations about this product")
-    cursor = serializers.CharField(
-        required=False,
-        allow_blank=True,
-        default="",
-        max_length=200,
-        help_text="An answer's `next_cursor`, in place of `page`",
-    )
+    cursor = CursorField()
 
 
 class SystemTextField(serializers.ChoiceField):

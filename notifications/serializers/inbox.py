@@ -9,19 +9,13 @@ from notifications.kinds import KINDS, app_link, web_link
 from notifications.models import Notification
 from notifications.texts import path_of, render
 from soukloop.core.http.fields import IdField
-from soukloop.core.http.pagination import PageOutput
+from soukloop.core.http.pagination import CursorField, PageOutput
 
 IDS_MAX = 100
 
 
 class InboxQuery(serializers.Serializer[None]):
-    cursor = serializers.CharField(
-        required=False,
-        allow_blank=True,
-        default="",
-        max_length=200,
-        help_text="An answer's `next_cursor`, in place of `page`",
-    )
+    cursor = CursorField()
     unread = serializers.BooleanField(required=False, default=False, help_text="Only unread notifications")
 
 

@@ -1,6 +1,7 @@
 """Addresses of media: which of them are stored by us."""
 
 import posixpath
+import unicodedata
 from functools import cache
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -49,11 +50,17 @@ def is_spelled_otherwise(address: str) -> bool:
 
 def _leads_into(address: str, base: str) -> bool:
     asked, ours = urlsplit(address), urlsplit(base)
-    if (asked.hostname, _port(asked)) != (ours.hostname, _port(ours)):
+    if (_host(asked), _port(asked)) != (_host(ours), _port(ours)):
         return False
     # A second slash at the beginning is kept by `normpath`.
     path = posixpath.normpath(unquote(asked.path)).replace("//", "/")
     return path.startswith(ours.path or "/")
+
+
+def _host(parts: SplitResult) -> str:
+    """Return the host as clients ask for it: without its last dot, and in plain letters (RFC 5895)."""
+    host = unicodedata.normalize("NFKC", parts.hostname or "").replace("\u3002", ".")
+    return host.lower().rstrip(".")
 
 
 def _port(parts: SplitResult) -> int | None:

@@ -76,6 +76,19 @@ def page_body(items: list[Any], page: Page, total: int) -> dict[str, Any]:
     }
 
 
+class CursorField(serializers.CharField):
+    """Where the page begins that is asked for; empty for the first."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            allow_blank=True,
+            default="",
+            max_length=200,
+            help_text="An answer's `next_cursor`, in place of `page`",
+        )
+
+
 def encode_cursor(*position: Any) -> str:
     """Pack the last item's sort values into an opaque, URL-safe string."""
     return base64.urlsafe_b64encode(jsonlib.dumps(list(position))).decode().rstrip("=")
