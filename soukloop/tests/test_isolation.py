@@ -9,6 +9,7 @@ from listings.models import Category
 from offers.tests.factories import make_offer
 from soukloop.core.redis.client import redis_client
 from soukloop.core.tests.factories import make_job
+from soukloop.realtime.testing.servers import free_port
 from soukloop.tests import database
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,3 +52,7 @@ def test_each_worker_has_its_own_redis_database_and_channels(worker_id: str) -> 
         assert f"soukloop-{worker_id}" == settings.CHANNEL_PREFIX
         assert worker_id in str(settings.MEDIA_ROOT)
         assert database.connection.settings_dict["NAME"].endswith(f"_{worker_id}")
+
+
+def test_no_port_is_given_to_two_servers() -> None:
+    assert len({free_port() for _ in range(300)}) == 300

@@ -16,6 +16,7 @@ from django.conf import settings
 
 START_TIMEOUT = 60.0  # seconds; the machine may be busy with other tests
 PORTS = range(10_000, 20_000)  # below the ports that the kernel uses for outgoing connections
+_given_ports: set[int] = set()
 # As in production, except for the shorter shutdown.
 _UVICORN = [
     "uvicorn",
@@ -92,11 +93,18 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    """Return a port that is not in use and that no other worker of pytest-xdist may be given."""
+    """Return a port that is not in use, and that no other call is given, here or in another xdist worker.
+
+    A server binds its ports some time after it was given all of them, so none may be drawn twice.
+    """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     ports = range(PORTS.start + worker, PORTS.stop, workers)
     while True:
+        port = random.choice(ports)  # noqa: S311 - no secret
+        if port in _given_ports:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", random.choice(ports)))  # noqa: S311 - no secret
-            return int(probe.getsockname()[1])
+            probe.bind(("127.0.0.1", port))
+            _given_ports.add(port)
+            return port
