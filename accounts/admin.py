@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from accounts.identifiers import normalize_phone
 from accounts.models import User
-from accounts.services import moderation
+from accounts.services import deletion, moderation
 from accounts.services.logins import PASSWORD_CHANGED, end_all_logins
 from soukloop.core.staff import format
 from soukloop.core.staff.admin import ReadOnlyStateAdmin, password_changed, reason_action
@@ -72,7 +72,7 @@ class UserAdmin(ReadOnlyStateAdmin):
         ("Staff", {"fields": ("is_staff", "is_superuser", "groups")}),
     )
     readonly_fields = ("state", "verified", "related_lists")
-    actions = ("ban", "unban", "give_badge", "remove_badge", "make_staff", "remove_staff")
+    actions = ("ban", "unban", "give_badge", "remove_badge", "make_staff", "remove_staff", "delete_account")
 
     @admin.display(description="username", ordering="username")
     def short_username(self, user: User) -> str:
@@ -141,7 +141,7 @@ class UserAdmin(ReadOnlyStateAdmin):
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
         if not request.user.is_superuser:
-            for name in ("make_staff", "remove_staff"):
+            for name in ("make_staff", "remove_staff", "delete_account"):
                 actions.pop(name, None)
         return actions
 
@@ -172,6 +172,10 @@ class UserAdmin(ReadOnlyStateAdmin):
     @reason_action(description="Remove from staff", done="no longer staff")
     def remove_staff(self, request: HttpRequest, user: User, reason: str) -> None:
         moderation.set_staff(actor=_staff_user(request), user_id=user.pk, is_staff=False, reason=reason)
+
+    @reason_action(description="Delete account", done="deleted")
+    def delete_account(self, request: HttpRequest, user: User, reason: str) -> None:
+        deletion.delete_account_for_owner(actor=_staff_user(request), user_id=user.pk, reason=reason)
 
 
 @password_changed.register

@@ -14,6 +14,7 @@ class AccountsErrorCode(ErrorCode):
     TICKET_INVALID = "ticket_invalid"
     ACCOUNT_BANNED = "account_banned"
     ACCOUNT_DELETED = "account_deleted"
+    ACCOUNT_HAS_OBLIGATIONS = "account_has_obligations"
     OTP_INVALID = "otp_invalid"
     SMS_COUNTRY_NOT_SERVED = "sms_country_not_served"
     REGISTRATION_REPLAYED = "registration_replayed"

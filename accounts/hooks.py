@@ -1,15 +1,42 @@
 """Hooks through which upper apps react to changes of accounts, logins, follows and blocks."""
 
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
 from accounts.contacts import Contact
 from accounts.models import User
+from soukloop.core.errors import Text
 from soukloop.core.hooks import Hook
 
 # All are called in the transaction of the change.
 account_closed: Hook[[User], None] = Hook()
 """`callback(user)`: an account is banned or deleted."""
+
+
+@dataclass(frozen=True)
+class AccountObligation:
+    """Something that a person has to settle before the account can be deleted, such as open orders."""
+
+    kind: str
+    """For programs, stable: `open_orders`."""
+
+    text: Text
+    """For people, with the number in it where it matters."""
+
+    count: int
+
+
+account_deletion_blockers: Hook[[User], list[AccountObligation]] = Hook()
+"""`callback(user)`: return what keeps this account from being deleted; an empty list where nothing does.
+
+Called while the deleting transaction holds the lock on the account's row. So that nothing new can begin
+between the callback's query and the deletion, whoever begins an obligation (creates an order, books a debt)
+calls `accounts.access.lock_open_account` for each person who will owe something, in the same transaction: of
+the two transactions one waits, and then finds either the obligation or a deleted account. A foreign key's own
+lock is not enough. People are locked first, in the order of their ids, and products and sales after them,
+because the deletion goes on to lock the person's products. A callback takes no locks.
+"""
 
 account_reopened: Hook[[User], None] = Hook()
 """`callback(user)`: a ban is lifted."""

@@ -28,7 +28,7 @@ def ban_user(*, actor: User, user_id: UUID, reason: str) -> User:
     the actor is a superuser, for other staff.
     """
     with transaction.atomic():
-        user = _lock_user(actor, user_id)
+        user = lock_user_for_staff(actor, user_id)
         if user.banned_at is not None:
             raise Conflict(_("This account is already banned."), code=AccountsErrorCode.ALREADY_BANNED)
         user.banned_at = database_now()
@@ -47,7 +47,7 @@ def unban_user(*, actor: User, user_id: UUID, reason: str) -> User:
     Raises Conflict (not_banned, account_deleted), and Forbidden as `ban_user` does.
     """
     with transaction.atomic():
-        user = _lock_user(actor, user_id)
+        user = lock_user_for_staff(actor, user_id)
         if user.banned_at is None:
             raise Conflict(_("This account is not banned."), code=AccountsErrorCode.NOT_BANNED)
         user.banned_at = None
@@ -62,7 +62,7 @@ def unban_user(*, actor: User, user_id: UUID, reason: str) -> User:
 def set_verified_badge(*, actor: User, user_id: UUID, is_given: bool, reason: str) -> User:
     """Give or remove the badge for a verified identity; raises Conflict (badge_unchanged)."""
     with transaction.atomic():
-        user = _lock_user(actor, user_id)
+        user = lock_user_for_staff(actor, user_id)
         if user.has_verified_badge == is_given:
             message = _("This account has no verified badge.")
             if is_given:
@@ -86,7 +86,7 @@ def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> Use
     if not actor.is_superuser:
         raise Forbidden(_("Only superusers may change who is staff."))
     with transaction.atomic():
-        user = _lock_user(actor, user_id)
+        user = lock_user_for_staff(actor, user_id)
         if user.is_staff == is_staff:
             message = _("This account is already staff.") if is_staff else _("This account is not staff.")
             raise Conflict(message, code=AccountsErrorCode.STAFF_UNCHANGED)
@@ -116,7 +116,8 @@ def _moderators() -> Group:
     return group
 
 
-def _lock_user(actor: User, user_id: UUID) -> User:
+def lock_user_for_staff(actor: User, user_id: UUID) -> User:
+    """Lock and return an account for staff; raises Forbidden, NotFound, Conflict (account_deleted)."""
     if actor.pk == user_id:
         raise Forbidden(_("You cannot do this to your own account."))
     user = lock_user(user_id)

@@ -1,24 +1,19 @@
-"""The current user's own account: profile, avatar, deletion."""
+"""The current user's own account: profile and avatar."""
 
 from functools import partial
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 
 from accounts import hooks
 from accounts.access import lock_open_account
 from accounts.contacts import CONTACTS, is_confirmed
-from accounts.models import Block, Follow, Mute, OtpChallenge, RefreshFamily, User
-from accounts.services import otp
-from accounts.services.contacts import CONFIRMATION_FIELDS, drop_contact, reset_confirmation
-from accounts.services.logins import end_all_logins
+from accounts.models import User
+from accounts.services.contacts import CONFIRMATION_FIELDS, reset_confirmation
 from accounts.services.passwords import check_current_password
 from accounts.services.registration import check_available, save_unique
-from soukloop.core.db.clock import database_now
 from soukloop.core.errors import ValidationFailed
 from soukloop.core.images import delete_image, store_image
 from soukloop.core.images.earlier import with_sizes
@@ -97,46 +92,3 @@ def _replace_avatar(actor: User, name: str) -> User:
         user.avatar = name
         user.save(update_fields=["avatar", "updated_at"])
         return user
-
-
-def delete_account(*, actor: User, password: str) -> None:
-    """Delete the actor's account.
-
-    The row is kept without personal data, because other people's conversations and sales refer to it. Raises
-    ValidationFailed for a wrong password, and as `lock_open_account` does.
-    """
-    with transaction.atomic():
-        # Locked before the user's row, in the same order as when a code is redeemed.
-        contacts = [actor.email or "", actor.phone or ""]
-        challenges = list(OtpChallenge.objects.select_for_update().filter(identifier__in=contacts))
-        user = lock_open_account(actor.pk)
-        check_current_password(user, password, "password")
-        for challenge in challenges:
-            otp.void_code(challenge)
-            challenge.delete()
-        # Before the row's unique columns change: the hook locks products, and making an offer also locks a
-        # product before this row.
-        hooks.account_closed(user)
-        transaction.on_commit(partial(delete_image, user.avatar), robust=True)
-        _anonymise(user)
-        RefreshFamily.objects.filter(user=user).delete()
-        Follow.objects.filter(Q(follower=user) | Q(followed=user)).delete()
-        Block.objects.filter(Q(blocker=user) | Q(blocked=user)).delete()
-        Mute.objects.filter(Q(muter=user) | Q(muted=user)).delete()
-        end_all_logins(user, gettext_noop("This account was deleted."))
-
-
-def _anonymise(user: User) -> None:
-    for contact in CONTACTS:
-        drop_contact(user, contact)
-    user.email = f"{user.pk.hex}@deleted.invalid"
-    user.username = f"deleted_{user.pk.hex[:22]}"
-    user.full_name = "Deleted user"
-    user.bio = user.avatar = user.neighborhood = user.ban_reason = ""
-    user.location = None
-    user.is_active = user.is_staff = user.is_superuser = user.has_verified_badge = False
-    user.deleted_at = database_now()
-    user.set_unusable_password()
-    user.save()
-    user.groups.clear()
-    user.user_permissions.clear()

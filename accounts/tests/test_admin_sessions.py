@@ -8,7 +8,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import RefreshFamily, User
-from accounts.services import moderation, profiles
+from accounts.services import deletion, moderation
 from accounts.tests.calls import AUTH, EMAIL, code_in_redis, code_of, log_in, me_with, send
 from accounts.tests.factories import PASSWORD, client_for, make_staff
 
@@ -45,7 +45,7 @@ ENDS: dict[str, Callable[[User], Any]] = {
     "reset password": reset_password,
     "removed from staff": remove_from_staff_and_add_again,
     "ban": ban_and_unban,
-    "deletion": lambda user: profiles.delete_account(actor=user, password=PASSWORD),
+    "deletion": lambda user: deletion.delete_account(actor=user, password=PASSWORD),
 }
 
 

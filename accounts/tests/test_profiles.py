@@ -12,7 +12,7 @@ from PIL import Image
 
 from accounts import demo, hooks
 from accounts.models import Block, Follow, OtpChallenge, RefreshFamily, User
-from accounts.services import profiles
+from accounts.services import deletion, profiles
 from accounts.services.moderation import ban_user
 from accounts.tests.calls import code_of, log_in
 from accounts.tests.factories import PASSWORD, block, client_for, follow, make_staff, make_user
@@ -398,7 +398,7 @@ _CHANGES_BY_THE_OWNER = {
     ),
     "avatar": lambda user: profiles.set_avatar(actor=user, upload=photo()),
     "no avatar": lambda user: profiles.remove_avatar(actor=user),
-    "deletion": lambda user: profiles.delete_account(actor=user, password=PASSWORD),
+    "deletion": lambda user: deletion.delete_account(actor=user, password=PASSWORD),
 }
 
 
@@ -408,7 +408,7 @@ def test_an_account_that_was_closed_meanwhile_is_not_changed(change: str, end: s
     user = make_user(email="layla@example.com", username="layla", full_name="Layla")
     same_person = User.objects.get(pk=user.pk)
     if end == "deleted":
-        profiles.delete_account(actor=same_person, password=PASSWORD)
+        deletion.delete_account(actor=same_person, password=PASSWORD)
     else:
         ban_user(actor=make_staff(), user_id=user.pk, reason="Counterfeits")
     before = User.objects.filter(pk=user.pk).values().get()

@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from accounts.authentication import authenticate_sockets, socket_end_reasons
 from accounts.models import RefreshFamily, User
-from accounts.services import logins, moderation, profiles, tickets
+from accounts.services import deletion, logins, moderation, tickets
 from accounts.tests.calls import AUTH, code_of, log_in
 from accounts.tests.factories import PASSWORD, make_staff, make_user
 from accounts.tokens import access_token_for, refresh_token_for
@@ -120,7 +120,7 @@ def test_all_sockets_are_checked_in_one_query(user: Any, django_assert_num_queri
 @pytest.mark.parametrize(
     ("end", "reason"),
     [
-        (lambda user: profiles.delete_account(actor=user, password=PASSWORD), "This account was deleted."),
+        (lambda user: deletion.delete_account(actor=user, password=PASSWORD), "This account was deleted."),
         (
             lambda user: moderation.ban_user(actor=make_staff(), user_id=user.pk, reason="x"),
             "This account is banned.",

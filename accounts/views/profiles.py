@@ -13,7 +13,7 @@ from accounts.selectors import mutes_made_by
 from accounts.serializers.logins import ConfirmationOutput
 from accounts.serializers.people import BlockedPageOutput, MutedPageOutput, person_body
 from accounts.serializers.profiles import DeleteAccountInput, MeOutput, ProfileInput, me_body
-from accounts.services import profiles
+from accounts.services import deletion, profiles
 from soukloop.core.http.openapi_errors import refusals
 from soukloop.core.http.pagination import PAGE_PARAMETERS, page_of, paginate
 from soukloop.core.http.validation import validated, validated_changes
@@ -71,7 +71,7 @@ class Me(APIView):
         description="The same as `POST /api/v1/auth/me/delete`.",
         tags=["Account"],
         request=DeleteAccountInput,
-        responses={200: ConfirmationOutput},
+        responses={200: ConfirmationOutput} | refusals(409),
         examples=[_PASSWORD],
     )
     def delete(self, request: Request) -> Response:
@@ -82,10 +82,12 @@ class AccountDeletion(APIView):
     @extend_schema(
         operation_id="deleteMyAccount",
         summary="Delete your account",
-        description="This cannot be undone. Other people keep your messages and sales, without your name.",
+        description="This cannot be undone. Other people keep your messages and sales, without your name. It"
+        " is refused while something is open (409 `account_has_obligations`): `details.obligations` lists"
+        " what, each with `kind`, `text` and `count`.",
         tags=["Account"],
         request=DeleteAccountInput,
-        responses={200: ConfirmationOutput},
+        responses={200: ConfirmationOutput} | refusals(409),
         examples=[_PASSWORD],
     )
     def post(self, request: Request) -> Response:
@@ -159,5 +161,5 @@ class Mutes(APIView):
 
 def _delete_account(request: Request) -> Response:
     data = validated(DeleteAccountInput, request.data)
-    profiles.delete_account(actor=current_user(request), **data)
+    deletion.delete_account(actor=current_user(request), **data)
     return Response({"message": gettext("Account deleted")})

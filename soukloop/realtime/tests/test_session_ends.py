@@ -14,7 +14,7 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import RefreshFamily, User
-from accounts.services import moderation, profiles
+from accounts.services import deletion, moderation
 from accounts.services.logins import open_login
 from accounts.tests.calls import EMAIL, claims_of, code_in_redis
 from accounts.tests.factories import PASSWORD, make_staff, make_user
@@ -132,7 +132,7 @@ def test_whatever_ends_logins_closes_their_sockets_with_its_reason(
         reason = "This account is banned."
     elif way == "deletion":
         person.refresh_from_db()
-        profiles.delete_account(actor=person, password=PASSWORD)
+        deletion.delete_account(actor=person, password=PASSWORD)
         publisher.flush()
         reason = "This account was deleted."
     else:

@@ -3,6 +3,7 @@
 export type ErrorCode =
   | "account_banned"
   | "account_deleted"
+  | "account_has_obligations"
   | "active_products_limit"
   | "already_banned"
   | "already_live"

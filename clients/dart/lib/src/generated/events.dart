@@ -522,6 +522,7 @@ class EncoderHealth {
 enum ErrorCode {
   accountBanned('account_banned'),
   accountDeleted('account_deleted'),
+  accountHasObligations('account_has_obligations'),
   activeProductsLimit('active_products_limit'),
   alreadyBanned('already_banned'),
   alreadyLive('already_live'),
