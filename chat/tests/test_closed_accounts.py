@@ -4,8 +4,8 @@ import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
+from accounts.services.deletion import delete_account
 from accounts.services.moderation import ban_user
-from accounts.services.profiles import delete_account
 from accounts.tests.factories import PASSWORD, make_seller, make_staff, make_user
 from chat import services
 from listings.tests.factories import make_product

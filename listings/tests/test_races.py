@@ -10,8 +10,8 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts.services.deletion import delete_account
 from accounts.services.moderation import ban_user
-from accounts.services.profiles import delete_account
 from accounts.tests.factories import PASSWORD, make_seller, make_staff
 from listings import services
 from listings.models import Category, Product

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.services.deletion import delete_account
 from accounts.services.moderation import ban_user, unban_user
-from accounts.services.profiles import delete_account
 from accounts.tests.factories import PASSWORD, client_for, make_staff, make_user
 from livestream.media import recordings, replay_files
 from livestream.models import Replay, Stream

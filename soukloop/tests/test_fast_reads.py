@@ -10,9 +10,9 @@ from django.db import connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from accounts.models import RefreshFamily
+from accounts.services.deletion import delete_account
 from accounts.services.logins import log_out_everywhere, open_login
 from accounts.services.moderation import ban_user
-from accounts.services.profiles import delete_account
 from accounts.tests.factories import PASSWORD, block, make_user
 from accounts.tokens import access_token_for
 from listings.tests.factories import make_product

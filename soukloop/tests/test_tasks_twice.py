@@ -20,7 +20,7 @@ from procrastinate.contrib.django.models import ProcrastinateEvent, Procrastinat
 
 from accounts.models import RefreshFamily, User
 from accounts.services import otp
-from accounts.services.profiles import delete_account
+from accounts.services.deletion import delete_account
 from accounts.tests.factories import PASSWORD, block, follow, make_seller, make_user
 from chat.services import open_conversation
 from listings.models import PriceChange, Product, ViewBatch
