@@ -111,12 +111,13 @@ def test_an_obligation_that_begins_during_a_deletion_refuses_it_or_is_refused(
     user = make_user()
     holds_lock, other_began = threading.Event(), threading.Event()
 
-    def wait_for_other() -> None:
+    def wait_for_other(user: User | None = None) -> list[hooks.AccountObligation]:
         holds_lock.set()
         assert other_began.wait(20)
+        return []
 
     if first == "deletion":
-        hooks.account_deletion_blockers.register(lambda user: wait_for_other() or [])
+        hooks.account_deletion_blockers.register(wait_for_other)
 
     def order() -> str:
         with transaction.atomic():
