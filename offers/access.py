@@ -184,11 +184,13 @@ def lock_transaction_of(user: User, transaction_id: UUID) -> Transaction:
     offer = (
         Offer.objects.select_related("buyer", "seller", "made_by", "conversation")
         .select_for_update(of=("self",))
-        .get(pk=sale.offer_id)
+        .filter(transaction=sale)
+        .first()
     )
     sale = (
         Transaction.objects.select_related("buyer", "seller").select_for_update(of=("self",)).get(pk=sale.pk)
     )
-    offer.product = sale.product = product
-    sale.offer = offer
+    sale.product, sale.offer = product, offer
+    if offer is not None:
+        offer.product = product
     return sale

@@ -172,15 +172,23 @@ class Offer(models.Model):
 
 
 class Transaction(models.Model):
-    """A sale: an accepted offer, with the fee rate at the time of acceptance."""
+    """A sale, by an accepted offer or bought at its price, with the fee rate at the time it was agreed."""
 
     class Status(models.TextChoices):
         PENDING = "pending"
+        PAID = "paid"
         CANCELLED = "cancelled"
         COMPLETED = "completed"
+        REFUNDED = "refunded"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    offer = models.OneToOneField(Offer, models.PROTECT, related_name="transaction")
+    offer = models.OneToOneField(
+        Offer,
+        models.PROTECT,
+        null=True,
+        related_name="transaction",
+        help_text="Empty if it was bought at its price",
+    )
     product = models.ForeignKey(Product, models.PROTECT, related_name="transactions")
     buyer = models.ForeignKey(User, models.PROTECT, related_name="purchases")
     seller = models.ForeignKey(User, models.PROTECT, related_name="sales")
@@ -192,6 +200,10 @@ class Transaction(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     stream_id = models.UUIDField(null=True, db_index=True, help_text="The live stream it was sold in")
     created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(
+        null=True, help_text="Until when an order must be made; empty once there is one, and for old sales"
+    )
+    paid_at = models.DateTimeField(null=True, help_text="When the price was paid or the product handed over")
     closed_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     close_reason = models.CharField(max_length=500, blank=True)
@@ -200,7 +212,7 @@ class Transaction(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=["product"],
-                condition=~Q(status="cancelled"),
+                condition=~Q(status__in=["cancelled", "refunded"]),
                 name="transaction_one_standing_per_product",
             ),
             models.CheckConstraint(
@@ -212,18 +224,29 @@ class Transaction(models.Model):
                 name="transaction_amounts_positive",
             ),
             models.CheckConstraint(
-                condition=Q(status="pending", closed_at=None)
-                | (~Q(status="pending") & Q(closed_at__isnull=False)),
+                condition=Q(status__in=["pending", "paid"], closed_at=None)
+                | (~Q(status__in=["pending", "paid"]) & Q(closed_at__isnull=False)),
                 name="transaction_closed_with_time",
             ),
         )
         indexes = (
             models.Index(fields=["buyer", "-created_at"], name="transaction_by_buyer"),
             models.Index(fields=["seller", "-created_at"], name="transaction_by_seller"),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(status="pending", expires_at__isnull=False),
+                name="transaction_by_expiry",
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.currency} {self.price}"
+
+    @property
+    def accepted_offer(self) -> Offer:
+        """The offer of a sale that was negotiated."""
+        assert self.offer is not None
+        return self.offer
 
 
 class OfferEvent(models.Model):

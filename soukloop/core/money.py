@@ -30,6 +30,19 @@ def split_by_rate(amount: Decimal, rate: Decimal) -> tuple[Decimal, Decimal]:
     return share, amount - share
 
 
+def to_fils(amount: Decimal) -> int:
+    """Return an amount in fils, a hundredth of a dirham; raises ValueError for a part of one."""
+    fils = amount.scaleb(2)
+    if fils != fils.to_integral_value():
+        raise ValueError(f"{amount} is not a whole number of fils")
+    return int(fils)
+
+
+def from_fils(fils: int) -> Decimal:
+    """Return an amount of two places."""
+    return Decimal(fils).scaleb(-2).quantize(CENT)
+
+
 def price_display(amount: Decimal, currency: str, language: str | None = None) -> str:
     """Return an amount for people, in the active language: `AED 1,850.00`, in Arabic `1,850.00 د.إ.`.
 

@@ -11,6 +11,7 @@ from soukloop.settings.mail import *
 from soukloop.settings.marketplace import *
 from soukloop.settings.media import *
 from soukloop.settings.observability import *
+from soukloop.settings.payments import *
 from soukloop.settings.push import *
 from soukloop.settings.security import *
 from soukloop.settings.stores import *

@@ -51,9 +51,11 @@ INSTALLED_APPS = [
     "soukloop.realtime",
     "accounts",
     "notifications",
+    "payments",
     "listings",
     "chat",
     "offers",
+    "orders",
     "livestream",
 ]
 

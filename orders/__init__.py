@@ -1,0 +1,1 @@
+"""Orders: what is bought, its way to the buyer, disputes and reviews."""

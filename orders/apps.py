@@ -1,0 +1,5 @@
+from soukloop.core.domain import DomainApp
+
+
+class OrdersConfig(DomainApp):
+    name = "orders"

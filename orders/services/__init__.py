@@ -1,0 +1,1 @@
+"""Every write to orders, with one module for each subject."""

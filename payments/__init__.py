@@ -1,0 +1,1 @@
+"""Payments through providers, refunds, payouts, and the ledger that accounts for every fils."""

@@ -1,0 +1,5 @@
+from soukloop.core.domain import DomainApp
+
+
+class PaymentsConfig(DomainApp):
+    name = "payments"

@@ -1,0 +1,28 @@
+"""The tables of payments."""
+
+from payments.models.accounts import SavedCard, SellerAccount
+from payments.models.billing import FeeBill
+from payments.models.cases import FinanceCase, Reconciliation
+from payments.models.documents import Document, DocumentSeries
+from payments.models.ledger import Entry, EntryLine
+from payments.models.payments import Chargeback, Payment, Refund
+from payments.models.payouts import Payout, Transfer
+from payments.models.webhooks import WebhookEvent
+
+__all__ = [
+    "Chargeback",
+    "Document",
+    "DocumentSeries",
+    "Entry",
+    "EntryLine",
+    "FeeBill",
+    "FinanceCase",
+    "Payment",
+    "Payout",
+    "Reconciliation",
+    "Refund",
+    "SavedCard",
+    "SellerAccount",
+    "Transfer",
+    "WebhookEvent",
+]

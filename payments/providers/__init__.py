@@ -1,0 +1,1 @@
+"""The providers through which payments are made, one module or package for each."""

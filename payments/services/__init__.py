@@ -1,0 +1,1 @@
+"""Every write to payments, with one module for each subject."""
