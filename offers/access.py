@@ -184,13 +184,11 @@ def lock_transaction_of(user: User, transaction_id: UUID) -> Transaction:
     offer = (
         Offer.objects.select_related("buyer", "seller", "made_by", "conversation")
         .select_for_update(of=("self",))
-        .filter(transaction=sale)
-        .first()
+        .get(pk=sale.offer_id)
     )
     sale = (
         Transaction.objects.select_related("buyer", "seller").select_for_update(of=("self",)).get(pk=sale.pk)
     )
-    sale.product, sale.offer = product, offer
-    if offer is not None:
-        offer.product = product
+    offer.product = sale.product = product
+    sale.offer = offer
     return sale

@@ -145,12 +145,10 @@ class TransactionAdmin(ReadOnlyStateAdmin):
 
     @admin.display(description="offer")
     def offer_link(self, sale: Transaction) -> str:
-        if sale.offer is None:
-            return format.NOTHING
         return format.link_to(sale.offer, text=format.money(sale.offer.currency, sale.offer.offered_price))
 
-    def history(self, sale: Transaction) -> SafeString | str:
-        return _history_table(sale.offer) if sale.offer else format.NOTHING
+    def history(self, sale: Transaction) -> SafeString:
+        return _history_table(sale.offer)
 
 
 def _stream_link(stream_id: UUID | None) -> SafeString | str:

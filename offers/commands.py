@@ -69,7 +69,7 @@ def counter(session: Session, data: dict[str, Any]) -> dict[str, Any]:
 def accept(session: Session, data: dict[str, Any]) -> dict[str, Any]:
     """Accept an offer made to you: a transaction is created and every other offer is declined."""
     sale = negotiation.accept_offer(actor=session.user, **data)
-    return offer_payload(sale.accepted_offer, session.user, sale) | {"message": str(ACCEPTED_MESSAGE)}
+    return offer_payload(sale.offer, session.user, sale) | {"message": str(ACCEPTED_MESSAGE)}
 
 
 @command(

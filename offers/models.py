@@ -82,6 +82,9 @@ class Offer(models.Model):
         help_text="The sale pays at least this feed's fee, whatever the product's feed is by then",
     )
     message = models.CharField(max_length=1000, blank=True)
+    is_purchase = models.BooleanField(
+        default=False, db_default=False, help_text="Bought at the asking price, without being asked"
+    )
     client_offer_id = models.CharField(
         max_length=64,
         blank=True,
@@ -182,13 +185,7 @@ class Transaction(models.Model):
         REFUNDED = "refunded"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    offer = models.OneToOneField(
-        Offer,
-        models.PROTECT,
-        null=True,
-        related_name="transaction",
-        help_text="Empty if it was bought at its price",
-    )
+    offer = models.OneToOneField(Offer, models.PROTECT, related_name="transaction")
     product = models.ForeignKey(Product, models.PROTECT, related_name="transactions")
     buyer = models.ForeignKey(User, models.PROTECT, related_name="purchases")
     seller = models.ForeignKey(User, models.PROTECT, related_name="sales")
@@ -241,12 +238,6 @@ class Transaction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.currency} {self.price}"
-
-    @property
-    def accepted_offer(self) -> Offer:
-        """The offer of a sale that was negotiated."""
-        assert self.offer is not None
-        return self.offer
 
 
 class OfferEvent(models.Model):

@@ -141,7 +141,7 @@ class TransactionOutput(serializers.Serializer[None]):
     """A sale as one of its two sides sees it; the amounts never change after the offer was accepted."""
 
     id = serializers.UUIDField()
-    offer_id = serializers.UUIDField(allow_null=True, help_text="Null if it was bought at its price")
+    offer_id = serializers.UUIDField()
     product_id = serializers.UUIDField()
     buyer_id = serializers.UUIDField()
     seller_id = serializers.UUIDField()

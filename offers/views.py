@@ -115,7 +115,7 @@ class OfferViewSet(ViewSet):
         validated(NoInput, request.data)
         user = current_user(request)
         sale = negotiation.accept_offer(actor=user, offer_id=offer_id)
-        return Response(accepted_body(sale.accepted_offer, user, database_now()))
+        return Response(accepted_body(sale.offer, user, database_now()))
 
     @extend_schema(
         operation_id="declineOffer",

@@ -62,7 +62,7 @@ def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -
     with transaction.atomic():
         sale = access.lock_transaction_of(actor, transaction_id)
         states.require_cancellable(sale)
-        offer = sale.accepted_offer
+        offer = sale.offer
         target = states.status_after(states.Action.CANCEL, offer, actor, now)
         sale.status, sale.closed_at, sale.closed_by, sale.close_reason = (
             Transaction.Status.CANCELLED,

@@ -31,7 +31,7 @@ def test_search_finds_rows_by_id_product_and_user_only(screen: str, staff: Clien
     product = make_product(title="Saffron threads")
     sale = make_sale(product, buyer=make_user(username="layla", email="layla@example.com"))
     make_sale(make_product(title="Carpet"))
-    row = sale if screen == "transaction" else sale.accepted_offer
+    row = sale if screen == "transaction" else sale.offer
     address = f"/admin/offers/{screen}/"
     for words in (str(row.pk), str(product.pk), "saffron", "layla", "layla@example.com"):
         page = text(staff.get(address, {"q": words}))
@@ -60,7 +60,7 @@ def test_offer_and_sale_pages_show_the_whole_negotiation(staff: Client) -> None:
 def test_staff_cannot_add_change_or_delete_rows(staff: Client) -> None:
     sale = make_sale()
     before = all_rows()
-    for screen, row in (("offer", sale.accepted_offer), ("transaction", sale)):
+    for screen, row in (("offer", sale.offer), ("transaction", sale)):
         address = f"/admin/offers/{screen}"
         assert staff.get(f"{address}/add/").status_code == 403
         assert staff.post(f"{address}/{row.pk}/change/", {"status": "pending"}).status_code == 403

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('listings', '0011_video_uploads'),
-        ('offers', '0003_sales_without_offer_and_their_states'),
+        ('offers', '0003_purchases_and_states_of_sales'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

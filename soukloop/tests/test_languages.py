@@ -367,7 +367,7 @@ def test_notifications_are_listed_in_the_language_of_the_answer() -> None:
 @pytest.mark.django_db
 def test_messages_of_the_platform_are_in_the_language_of_each_reader() -> None:
     sale = make_sale(make_product(price=Decimal("1850.00")), price="1750.00")
-    path = f"/api/v1/conversations/{sale.accepted_offer.conversation_id}/messages"
+    path = f"/api/v1/conversations/{sale.offer.conversation_id}/messages"
     for person, header, content in (
         (sale.buyer, "en", "Offer accepted: AED 1,750.00"),
         (sale.seller, "ar", "قُبل العرض: 1,750.00 د.إ."),

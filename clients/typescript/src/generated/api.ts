@@ -3499,7 +3499,7 @@ export interface components {
             items: components["schemas"]["Transaction"][];
         };
         /** @enum {string} */
-        TransactionStatus: "pending" | "cancelled" | "completed";
+        TransactionStatus: "pending" | "paid" | "cancelled" | "completed" | "refunded";
         UnreadNotifications: {
             unread_count: number;
         };

@@ -5399,8 +5399,10 @@ class TransactionResponse {
 
 enum TransactionStatus {
   pending('pending'),
+  paid('paid'),
   cancelled('cancelled'),
   completed('completed'),
+  refunded('refunded'),
   /// A value that a later version of the server has.
   unknown('');
 
