@@ -48,7 +48,7 @@ def make_backup(folder: Path, *, report: Callable[[str], object]) -> Manifest:
         format=FORMAT,
         made_at=timezone.now().isoformat(timespec="seconds"),
         app_version=__version__,
-        postgresql=connection.pg_version,
+        postgresql=postgres.server_version(),
         migrations=migrations,
         rows=rows,
         files=files,

@@ -65,6 +65,13 @@ def row_counts() -> dict[str, int]:
         return counts
 
 
+def server_version() -> int:
+    """Return PostgreSQL's `server_version_num`."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version_num")
+        return int(cursor.fetchone()[0])
+
+
 def is_empty() -> bool:
     """Return whether the database has no tables but those of extensions."""
     return not row_counts()

@@ -56,7 +56,7 @@ def restore_backup(folder: Path, *, replace: bool, report: Callable[[str], objec
 
 
 def _check_versions(manifest: Manifest) -> None:
-    if connection.pg_version // 10000 < manifest.postgresql // 10000:
+    if postgres.server_version() // 10000 < manifest.postgresql // 10000:
         raise BackupError(
             f"The backup is of PostgreSQL {manifest.postgresql // 10000}, and this server is older."
         )
