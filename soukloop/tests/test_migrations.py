@@ -1,14 +1,16 @@
 """New migrations let processes of the version before run on, as docs/operations.md says."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently, ValidateConstraint
 from django.db import migrations, models
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
 from django.db.models.functions import Now
 
 from soukloop.core.domain import domain_apps
@@ -68,10 +70,13 @@ SIZE_CHECK = models.CheckConstraint(condition=models.Q(size__gte=0), name="size_
 
 def problems_of(*operations: Any, released: Any = (OLD_MODEL,)) -> list[str]:
     finder = Finder(small_tables=frozenset({"shop_small"}))
-    old, new = migrations.Migration("0001_old", "shop"), migrations.Migration("0002_new", "shop")
-    old.operations, new.operations = list(released), list(operations)
-    finder.apply(old)
-    return finder.check(new)
+    finder.apply(migration("0001_old", released))
+    return finder.check(migration("0002_new", operations))
+
+
+def migration(name: str, operations: Iterable[Operation]) -> migrations.Migration:
+    kind = type("Migration", (migrations.Migration,), {"operations": list(operations)})
+    return cast(migrations.Migration, kind(name, "shop"))
 
 
 @pytest.mark.parametrize(

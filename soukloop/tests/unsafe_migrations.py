@@ -17,8 +17,8 @@ from django.db.models.fields import NOT_PROVIDED
 
 _OLD_INSERTS = "processes of the version before insert rows without it"
 _RENAMED = (
-    "processes of the version before use the old name. Add the new one beside it, write both, copy the rows by"
-    " a job, read the new one, and remove the old one in the release after"
+    "processes of the version before use the old name. Add the new one beside it, write both, copy the rows"
+    " by a job, read the new one, and remove the old one in the release after"
 )
 _REMOVED = (
     "processes of the version before still read and write it. In this release remove it from the state alone"
@@ -26,8 +26,8 @@ _REMOVED = (
 )
 _INDEX = "building it stops writes to the table. Use AddIndexConcurrently, in a migration with atomic = False"
 _VALIDATED = (
-    "checking all rows stops the table. Use AddConstraintNotValid, and ValidateConstraint in a migration after"
-    " it"
+    "checking all rows stops the table. Use AddConstraintNotValid, and ValidateConstraint in a"
+    " migration after it"
 )
 _UNIQUE = (
     "building its index stops writes to the table. Create the index by RunSQL with CREATE UNIQUE INDEX"
@@ -110,7 +110,7 @@ class Finder:
     def _added(self, app: str, model: str, added: Any) -> Iterator[str]:
         if added.many_to_many:
             return  # a table of its own
-        if isinstance(added, models.GeneratedField):
+        if added.generated:
             if added.db_persist and self._is_large(app, model):
                 yield "the whole table is written again, while it is locked. Fill an ordinary field by a job"
             return
@@ -181,10 +181,8 @@ class Finder:
 
 def _is_wider(before: Any, after: Any) -> bool:
     """Return whether a column keeps its type, or gets one that holds all that it held without rewriting."""
-    if isinstance(after, models.TextField) and isinstance(before, models.CharField | models.TextField):
+    if isinstance(before, models.CharField) and isinstance(after, models.CharField):
+        return after.max_length is None or (before.max_length or 10**9) <= after.max_length
+    if isinstance(before, models.CharField) and isinstance(after, models.TextField):
         return True
-    old, new = (column.db_type(connection) for column in (before, after))
-    lengths = before.max_length, after.max_length
-    if old != new and isinstance(before, models.CharField) and isinstance(after, models.CharField):
-        return after.max_length is None or (None not in lengths and after.max_length >= before.max_length)
-    return bool(old == new)
+    return bool(before.db_type(connection) == after.db_type(connection))
