@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 
 
 class Entry(models.Model):
@@ -39,6 +39,11 @@ class Entry(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", help_text="Of a correction"
     )
     created_at = models.DateTimeField(db_index=True)
+    transaction_id = models.BigIntegerField(
+        db_default=Func(function="txid_current"),
+        editable=False,
+        help_text="PostgreSQL's transaction that wrote it, which alone may add lines",
+    )
 
     class Meta:
         verbose_name_plural = "entries"
