@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import yaml
 
 from deploy.local import environment
-from deploy.local.console import run_in_foreground, say
+from deploy.local.console import run_beside_each_other, run_in_foreground, say
 from deploy.local.instance import ROOT, Instance
 from deploy.local.stores import Stores
 from deploy.local.supervise import Supervisor, owned
@@ -46,7 +46,7 @@ def _check(env: Mapping[str, str], *, only: str = "") -> int:
     began = time.monotonic()
     hooks = [hook for repo in yaml.safe_load(HOOKS.read_text())["repos"] for hook in repo["hooks"]]
     entries = {hook["name"]: shlex.split(hook["entry"]) for hook in hooks if only in ("", hook["name"])}
-    failed = [name for name, argv in entries.items() if run_in_foreground(name, argv, env)]
+    failed = run_beside_each_other(entries, env)
     took = f"{time.monotonic() - began:.0f} s"
     say(f"\n✗ Not passed: {', '.join(failed)}." if failed else f"\n✓ All checks passed in {took}.")
     return len(failed)

@@ -1,11 +1,13 @@
 """The terminal: steps with their times, Ctrl-C, programs that end, and errors in one sentence."""
 
 import contextlib
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 
@@ -80,13 +82,44 @@ def run_logged(
 def run_in_foreground(name: str, argv: list[str], env: Mapping[str, str]) -> int:
     """Run a program on the terminal; when we are interrupted, it ends first."""
     say(f"\n── {name}")
-    process = subprocess.Popen([*ending_with_parent("INT"), *argv], env=env)
-    try:
+    with ending_first([process := subprocess.Popen([*ending_with_parent("INT"), *argv], env=env)]):
         return process.wait()
+
+
+def run_beside_each_other(programs: Mapping[str, list[str]], env: Mapping[str, str]) -> list[str]:
+    """Run programs at the same time and print what each wrote; returns the names of those that failed."""
+    with contextlib.ExitStack() as stack:
+        written = {name: stack.enter_context(tempfile.TemporaryFile("w+")) for name in programs}
+        processes = {
+            name: subprocess.Popen(
+                [*ending_with_parent("INT"), *argv],
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=written[name],
+                stderr=subprocess.STDOUT,
+            )
+            for name, argv in programs.items()
+        }
+        stack.enter_context(ending_first(processes.values()))
+        for name, process in processes.items():
+            say(f"\n── {name}")
+            process.wait()
+            written[name].seek(0)
+            shutil.copyfileobj(written[name], sys.stdout)
+        return [name for name, process in processes.items() if process.returncode]
+
+
+@contextlib.contextmanager
+def ending_first(processes: Iterable[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """When we are interrupted, end these programs before ourselves."""
+    try:
+        yield
     except KeyboardInterrupt as interrupt:
-        # The terminal's Ctrl-C has reached it too.
+        # The terminal's Ctrl-C has reached them too.
         if interrupt.args != (signal.SIGINT,):
-            process.send_signal(signal.SIGINT)
+            for process in processes:
+                process.send_signal(signal.SIGINT)
         on_interrupts(finish_first)
-        process.wait()
+        for process in processes:
+            process.wait()
         raise

@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from livestream.tests.flv_files import VIDEO, encode, flv_bytes, moved
 
 pytestmark = pytest.mark.media
 
-WIDE = encode(seconds=3)
+# Encoded when a test needs them: every worker collects all tests.
+WIDE = partial(encode, seconds=3)
 MP3 = ("-c:a", "libmp3lame")
 PCM = ("-c:a", "pcm_s16le")
-TURNED = encode(seconds=3, size="90x160")
+TURNED = partial(encode, seconds=3, size="90x160")
 NOON = 1_700_000_000
+Encoding = Callable[[], tuple[Tag, ...]]
 
 
 class Recordings:
@@ -97,8 +100,8 @@ def beeping(seconds: int, rate: int, codec: tuple[str, ...] = ("-c:a", "aac")) -
 
 def test_recordings_that_are_alike_are_copied(recorded: Recordings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(ffmpeg, "encode")
-    recorded.add(WIDE)
-    recorded.add(WIDE)
+    recorded.add(WIDE())
+    recorded.add(WIDE())
     _, contents = recorded.join()
     assert contents.milliseconds == pytest.approx(6000, abs=150)
 
@@ -106,17 +109,17 @@ def test_recordings_that_are_alike_are_copied(recorded: Recordings, monkeypatch:
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (WIDE, encode("-map", "1:a", "-map", "0:v", seconds=3)),
+        (WIDE, partial(encode, "-map", "1:a", "-map", "0:v", seconds=3)),
         (WIDE, TURNED),
-        (WIDE, encode(seconds=3, rate="12")),
-        (WIDE, encode(seconds=3, video=(*VIDEO, "-g", "25", "-profile:v", "high", "-bf", "2"))),
-        (WIDE, encode("-ac", "2", seconds=3)),
-        (WIDE, encode(seconds=3, sound_rate=22050)),
-        (encode(seconds=3, audio=()), WIDE),
-        (encode(seconds=3, video=()), WIDE),
-        (encode(seconds=3, audio=MP3), WIDE),
-        (encode(seconds=3, audio=PCM), encode(seconds=3, audio=MP3)),
-        (encode(seconds=3, video=()), encode(seconds=3, audio=())),
+        (WIDE, partial(encode, seconds=3, rate="12")),
+        (WIDE, partial(encode, seconds=3, video=(*VIDEO, "-g", "25", "-profile:v", "high", "-bf", "2"))),
+        (WIDE, partial(encode, "-ac", "2", seconds=3)),
+        (WIDE, partial(encode, seconds=3, sound_rate=22050)),
+        (partial(encode, seconds=3, audio=()), WIDE),
+        (partial(encode, seconds=3, video=()), WIDE),
+        (partial(encode, seconds=3, audio=MP3), WIDE),
+        (partial(encode, seconds=3, audio=PCM), partial(encode, seconds=3, audio=MP3)),
+        (partial(encode, seconds=3, video=()), partial(encode, seconds=3, audio=())),
     ],
     ids=[
         *("order of tracks", "turned", "frame rate", "profile", "channels", "sample rate"),
@@ -124,10 +127,10 @@ def test_recordings_that_are_alike_are_copied(recorded: Recordings, monkeypatch:
     ],
 )
 def test_recordings_that_differ_are_joined_without_a_fault(
-    recorded: Recordings, first: tuple[Tag, ...], second: tuple[Tag, ...]
+    recorded: Recordings, first: Encoding, second: Encoding
 ) -> None:
-    recorded.add(first)
-    recorded.add(second)
+    recorded.add(first())
+    recorded.add(second())
     _, contents = recorded.join()
     assert contents.milliseconds == pytest.approx(6000, abs=200)
 
@@ -158,7 +161,7 @@ def test_sound_of_another_rate_or_codec_does_not_drift(
 
 
 def test_a_phone_that_is_turned_half_way_keeps_its_shape(recorded: Recordings) -> None:
-    recorded.add([*WIDE, *moved(TURNED, 3040), *moved(WIDE, 6080)])
+    recorded.add([*WIDE(), *moved(TURNED(), 3040), *moved(WIDE(), 6080)])
     video, contents = recorded.join()
     assert len(contents.pieces) == 3
     assert contents.milliseconds == pytest.approx(9000, abs=300)
@@ -173,7 +176,7 @@ def test_a_phone_that_is_turned_half_way_keeps_its_shape(recorded: Recordings) -
 def test_a_black_picture_stands_in_only_until_the_first_real_one(
     recorded: Recordings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late = [tag for tag in moved(WIDE, 4000) if tag.kind == "video"]
+    late = [tag for tag in moved(WIDE(), 4000) if tag.kind == "video"]
     sound = [tag for tag in encode(seconds=7) if tag.kind == "audio"]
     recorded.add(sorted([*sound, *late], key=lambda tag: tag.timestamp))
     video, contents = recorded.join()
@@ -185,8 +188,8 @@ def test_a_black_picture_stands_in_only_until_the_first_real_one(
 
 @pytest.mark.parametrize("jump", [-8000, 30_000])
 def test_a_jump_of_the_clock_makes_no_hole(recorded: Recordings, jump: int) -> None:
-    first = moved(WIDE, 10_000)
-    recorded.add([*first, *moved(WIDE, 13_000 + jump)], opened_at=NOON - 6)
+    first = moved(WIDE(), 10_000)
+    recorded.add([*first, *moved(WIDE(), 13_000 + jump)], opened_at=NOON - 6)
     _, contents = recorded.join()
     assert contents.milliseconds == pytest.approx(6000, abs=200)
     [part] = contents.parts
@@ -195,7 +198,7 @@ def test_a_jump_of_the_clock_makes_no_hole(recorded: Recordings, jump: int) -> N
 
 
 def test_a_pause_of_the_encoder_is_left_out_and_known(recorded: Recordings) -> None:
-    recorded.add([*WIDE, *moved(WIDE, 3000 + 20_000)], opened_at=NOON - 26)
+    recorded.add([*WIDE(), *moved(WIDE(), 3000 + 20_000)], opened_at=NOON - 26)
     _, contents = recorded.join()
     first, second = contents.parts
     assert first["startedAt"] == pytest.approx(NOON - 26, abs=0.3)
@@ -204,8 +207,8 @@ def test_a_pause_of_the_encoder_is_left_out_and_known(recorded: Recordings) -> N
 
 
 def test_each_connection_is_a_part(recorded: Recordings) -> None:
-    recorded.add(WIDE, closed_at=NOON)
-    recorded.add(WIDE, closed_at=NOON + 3.2)
+    recorded.add(WIDE(), closed_at=NOON)
+    recorded.add(WIDE(), closed_at=NOON + 3.2)
     contents = read_contents(recorded.paths)
     starts = [part["startedAt"] for part in contents.parts]
     assert starts == pytest.approx([NOON - 3, NOON + 0.2], abs=0.2)
@@ -214,7 +217,7 @@ def test_each_connection_is_a_part(recorded: Recordings) -> None:
 def test_every_segment_begins_with_a_keyframe_and_its_parameters(
     recorded: Recordings, tmp_path: Path
 ) -> None:
-    recorded.add([*WIDE, *moved(TURNED, 3040), *moved(encode(seconds=9), 6080)])
+    recorded.add([*WIDE(), *moved(TURNED(), 3040), *moved(encode(seconds=9), 6080)])
     video, _ = recorded.join()
     ffmpeg.segment(video, tmp_path / "hls", prefix="x/")
     segments = sorted((tmp_path / "hls").glob("*.m4s"))
@@ -253,7 +256,7 @@ def hevc(seconds: int) -> list[Tag]:
 
 
 def test_a_codec_that_cannot_be_shown_leaves_nothing_to_join(recorded: Recordings) -> None:
-    sound = [tag for tag in WIDE if tag.kind == "audio"]
+    sound = [tag for tag in WIDE() if tag.kind == "audio"]
     recorded.add(sorted([*hevc(3), *sound], key=lambda tag: tag.timestamp))
     contents = read_contents(recorded.paths)
     assert contents.pieces == []
@@ -262,9 +265,9 @@ def test_a_codec_that_cannot_be_shown_leaves_nothing_to_join(recorded: Recording
 
 
 def test_what_was_sent_before_a_broken_place_is_joined_and_the_place_is_known(recorded: Recordings) -> None:
-    recorded.add(WIDE)
+    recorded.add(WIDE())
     path = recorded.paths[0]
-    path.write_bytes(path.read_bytes() + b"\xff" * 100 + flv_bytes(WIDE))
+    path.write_bytes(path.read_bytes() + b"\xff" * 100 + flv_bytes(WIDE()))
     _, contents = recorded.join()
     assert contents.milliseconds == pytest.approx(3000, abs=150)
     assert len(contents.broken) == 1
@@ -274,8 +277,8 @@ def test_more_formats_than_there_are_ids_fail_instead_of_being_garbled(
     recorded: Recordings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_video, "_PARAMETER_SET_IDS", range(0))
-    recorded.add(WIDE)
-    recorded.add(TURNED)
+    recorded.add(WIDE())
+    recorded.add(TURNED())
     with pytest.raises(ffmpeg.FfmpegError, match="too many formats"):
         recorded.join()
 

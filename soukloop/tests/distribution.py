@@ -1,6 +1,12 @@
-"""Distributes test files to the workers of pytest-xdist: files with a shared resource run on one worker."""
+"""Distributes test files to the workers of pytest-xdist: files with a shared resource run on one worker.
+
+Tests of the slow tiers mostly wait: for encoders that send in real time, for processes that start. The others
+compute. So the first worker begins with the slowest tiers and the others at the other end, until they meet:
+both cores have work all the time, and tests of video, which have deadlines, do not disturb each other.
+"""
 
 from fnmatch import fnmatch
+from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
 
@@ -19,9 +25,27 @@ SHARED = (
     ("clients/tests/*", "web processes"),
 )
 
+FIRST_WORKER = "gw0"
+# The second worker begins with what takes longest and mostly waits too, so that it is over before the end.
+LONG = (
+    "web processes with the probe app",
+    "web processes",
+    "soukloop/tests/test_faults.py",
+    "soukloop/tests/test_outbox.py",
+)
+SECOND_WORKER = "gw1"
+
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # the library is untyped
-    """Assigns to an idle worker the next file, or all files that share a resource."""
+    """Assigns to an idle worker the next file of its end of the queue, or all files that share a resource."""
+
+    def _assign_work_unit(self, node: Any) -> None:
+        worker = node.gateway.id
+        if worker != FIRST_WORKER:
+            last = next(reversed(self.workqueue))
+            long = [each for each in LONG if each in self.workqueue] if worker == SECOND_WORKER else []
+            self.workqueue.move_to_end(next(iter(long), last), last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
