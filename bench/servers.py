@@ -82,6 +82,7 @@ def project_server(database_url: str, checkout: Path = ROOT) -> Server:
         "DATABASE_URL": database_url,
         "DJANGO_SETTINGS_MODULE": "bench.settings",
         "DEBUG": "false",
+        "SANDBOX_PAYMENTS_ALLOWED": "true",
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
     }
     command = [sys.executable, "-m", "uvicorn", "soukloop.asgi:application"]

@@ -24,6 +24,7 @@ SERVER_CORE, CLIENT_CORE = 0, (os.cpu_count() or 1) - 1
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "soukloop.settings",
     "DEBUG": "false",
+    "SANDBOX_PAYMENTS_ALLOWED": "true",
     "ALLOWED_HOSTS": "127.0.0.1",
     "LOG_LEVEL": "WARNING",
 }

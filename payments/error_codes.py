@@ -7,3 +7,5 @@ class PaymentsErrorCode(ErrorCode):
     """Explained in docs/errors.md."""
 
     CASE_CLOSED = "case_closed"
+    SANDBOX_PAGE_CLOSED = "sandbox_page_closed"
+    SANDBOX_NO_CHALLENGE = "sandbox_no_challenge"

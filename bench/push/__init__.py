@@ -23,6 +23,7 @@ WITHIN = 300.0  # seconds until a part is given up
 _ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "soukloop.settings",
     "DEBUG": "false",
+    "SANDBOX_PAYMENTS_ALLOWED": "true",
     "ALLOWED_HOSTS": "127.0.0.1",
     "LOG_LEVEL": "WARNING",
 }

@@ -7,6 +7,13 @@ from payments.models.documents import Document, DocumentSeries
 from payments.models.ledger import Entry, EntryLine
 from payments.models.payments import Chargeback, Payment, Refund
 from payments.models.payouts import Payout, Transfer
+from payments.models.sandbox import (
+    SandboxAccount,
+    SandboxCardSetup,
+    SandboxMovement,
+    SandboxOperation,
+    SandboxPayment,
+)
 from payments.models.webhooks import WebhookEvent
 
 __all__ = [
@@ -21,6 +28,11 @@ __all__ = [
     "Payout",
     "Reconciliation",
     "Refund",
+    "SandboxAccount",
+    "SandboxCardSetup",
+    "SandboxMovement",
+    "SandboxOperation",
+    "SandboxPayment",
     "SavedCard",
     "SellerAccount",
     "Transfer",

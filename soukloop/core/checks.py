@@ -37,6 +37,14 @@ def production_settings(app_configs: Any = None, **kwargs: Any) -> list[Critical
                 id="soukloop.E005",
             )
         )
+    if settings.CARD_PROVIDER == "sandbox" and not settings.SANDBOX_PAYMENTS_ALLOWED:
+        problems.append(
+            Critical(
+                "CARD_PROVIDER is the sandbox, where test cards pay and no money moves.",
+                hint="Set CARD_PROVIDER=stripe and its keys, or, for tests, SANDBOX_PAYMENTS_ALLOWED=true.",
+                id="soukloop.E006",
+            )
+        )
     if not settings.ALLOWED_HOSTS or any("*" in host for host in settings.ALLOWED_HOSTS):
         problems.append(
             Critical(

@@ -2,11 +2,19 @@
 
 from datetime import timedelta
 
+from soukloop.settings.base import DEBUG
 from soukloop.settings.environment import env, secret
 
 # --- Providers
 # Through which cards are paid: "sandbox", which is built in and moves no money, or "stripe".
 CARD_PROVIDER = env.str("CARD_PROVIDER", default="sandbox")
+# Lets the sandbox be used where DEBUG is off, such as on a server for tests: nobody is really charged there.
+SANDBOX_PAYMENTS_ALLOWED = env.bool("SANDBOX_PAYMENTS_ALLOWED", default=DEBUG)
+SANDBOX_PAYOUT_TAKES = timedelta(seconds=20)
+SANDBOX_CHARGEBACK_AFTER = timedelta(seconds=10)  # since the capture of a card that is charged back
+SANDBOX_PAGE_EXPIRES_AFTER = timedelta(hours=24)
+# Stripe's links to its onboarding page are valid for some minutes, and once.
+ONBOARDING_LINK_EXPIRES_AFTER = timedelta(minutes=5)
 STRIPE_SECRET_KEY = secret("STRIPE_SECRET_KEY")
 STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", default="")
 # Of the webhook's address; several while one is replaced, separated by commas.

@@ -17,6 +17,7 @@ SAFE = {
     "BASE_URL": "https://api.soukloop.example",
     "MEDIA_SECRET": STRONG,
     "TRUSTED_PROXIES": "1",
+    "CARD_PROVIDER": "stripe",
 }
 
 
@@ -43,6 +44,17 @@ def test_a_missing_or_example_media_secret_is_refused(settings: Any, value: str)
     settings.MEDIA_SECRET = value
     [problem] = production_settings(None)
     assert (problem.id, problem.msg.split()[0]) == ("soukloop.E004", "MEDIA_SECRET")
+
+
+@pytest.mark.parametrize(("provider", "is_refused"), [("sandbox", True), ("stripe", False)])
+def test_the_sandbox_of_payments_is_refused_unless_it_is_allowed(
+    settings: Any, provider: str, is_refused: bool
+) -> None:
+    settings.DEBUG, settings.SECRET_KEY, settings.ALLOWED_HOSTS = False, STRONG, ["x.example"]
+    settings.CARD_PROVIDER, settings.SANDBOX_PAYMENTS_ALLOWED = provider, True
+    assert production_settings(None) == []
+    settings.SANDBOX_PAYMENTS_ALLOWED = False
+    assert [problem.id for problem in production_settings(None)] == (["soukloop.E006"] if is_refused else [])
 
 
 @pytest.mark.parametrize("name", ["SMS_HTTP_TOKEN", "EMAIL_URL", "S3_SECRET_KEY", "POSTGRES_PASSWORD"])
