@@ -15,8 +15,8 @@ class DomainApp(AppConfig):
     Modules of the app that are found by name, all optional: `urls` (under `/api/v1/`), `internal_urls`
     (under `/internal/`), `page_urls` (HTML pages), `events`, `commands`, `rooms`, `routing` (sockets),
     `tasks` (background jobs), `error_codes`, `notification_kinds`, `demo` (demo data), `fast_reads` (GETs
-    answered beside Django), `metrics`, `receivers` (callbacks that the app registers with hooks of lower
-    apps).
+    answered beside Django), `metrics`, `personal_data` (what the export of a person's data has), `receivers`
+    (callbacks that the app registers with hooks of lower apps).
     """
 
     default = False  # so that Django never picks this base class as an app's config
