@@ -13,6 +13,9 @@ from soukloop.core.hooks import Hook
 account_closed: Hook[[User], None] = Hook()
 """`callback(user)`: an account is banned or deleted."""
 
+account_deleted: Hook[[User], None] = Hook()
+"""`callback(user)`: an account is deleted, for good: what only its owner needed is erased."""
+
 
 @dataclass(frozen=True)
 class AccountObligation:

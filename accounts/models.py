@@ -8,7 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.gis.db.models import PointField
 from django.db import models
-from django.db.models import Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
@@ -77,6 +77,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     banned_at = models.DateTimeField(null=True, blank=True)
     ban_reason = models.CharField(max_length=500, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    rating_sum = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Of the reviews about this person that are shown"
+    )
+    rating_count = models.PositiveIntegerField(default=0, db_default=0)
     token_version = models.PositiveIntegerField(default=0, help_text="A token of another version is refused")
     last_login = None  # the contract names it last_login_at
     last_login_at = models.DateTimeField(null=True, blank=True)
@@ -106,6 +110,10 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(
                 condition=Q(phone__isnull=False) | Q(phone_confirmed_at=None),
                 name="user_confirmed_phone_exists",
+            ),
+            models.CheckConstraint(
+                condition=Q(rating_sum__gte=F("rating_count"), rating_sum__lte=F("rating_count") * 5),
+                name="user_rating_from_1_to_5",
             ),
         )
         indexes = (

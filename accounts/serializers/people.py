@@ -27,6 +27,13 @@ class PersonCardOutput(serializers.Serializer[None]):
     is_verified = serializers.BooleanField()
 
 
+class RatingOutput(serializers.Serializer[None]):
+    """What others gave a person in reviews of completed orders."""
+
+    average = serializers.FloatField(allow_null=True, help_text="1 to 5, with one decimal; null without any")
+    count = serializers.IntegerField()
+
+
 class OtherUserOutput(PersonCardOutput):
     """The other side of a conversation, an offer or a sale."""
 
@@ -50,6 +57,7 @@ class ProfileOutput(ListedPersonOutput):
     bio = serializers.CharField()
     followers_count = serializers.IntegerField()
     following_count = serializers.IntegerField()
+    rating = RatingOutput()
     created_at = serializers.DateTimeField()
 
 
@@ -85,6 +93,12 @@ def person_card_body(*, user_id: UUID, username: str, avatar: str, is_verified: 
     }
 
 
+def rating_body(total: int, count: int) -> Body:
+    """Return a RatingOutput from the sum and the number of a person's ratings."""
+    # In whole numbers, rounded half up: 4.25 is shown as 4.3.
+    return {"average": (20 * total + count) // (2 * count) / 10 if count else None, "count": count}
+
+
 def other_user_body(user: User) -> Body:
     card = person_card_body(
         user_id=user.pk, username=user.username, avatar=user.avatar, is_verified=user.is_verified
@@ -105,6 +119,7 @@ def profile_body(user: User, follows: FollowCounts) -> Body:
         "bio": user.bio,
         "followers_count": follows.followers_count,
         "following_count": follows.following_count,
+        "rating": rating_body(user.rating_sum, user.rating_count),
         "created_at": user.created_at,
     }
 

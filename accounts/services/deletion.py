@@ -68,6 +68,7 @@ def _delete(user: User, challenges: list[OtpChallenge]) -> None:
     # Before the row's unique columns change: the hook locks products, and making an offer also locks a
     # product before this row.
     hooks.account_closed(user)
+    hooks.account_deleted(user)
     transaction.on_commit(partial(delete_image, user.avatar), robust=True)
     _anonymise(user)
     RefreshFamily.objects.filter(user=user).delete()

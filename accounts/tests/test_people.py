@@ -47,6 +47,7 @@ def test_a_profile_shows_what_is_public_and_nothing_else(
         "bio": "Sneakers",
         "followers_count": 1,
         "following_count": 0,
+        "rating": {"average": None, "count": 0},
         "is_following": True,
         "created_at": seller.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

@@ -170,7 +170,7 @@ def _card(row: Any) -> dict[str, Any]:
         metres, is_favorite,
         pk, title, price, currency, category, condition, feed_type, status, neighborhood,
         thumbnail_url, image_url, video_url, live_stream_id, favorite_count, view_count, accepts_offers,
-        created_at, seller_id, username, avatar, is_verified,
+        created_at, seller_id, username, avatar, is_verified, rating_sum, rating_count,
     ) = row  # fmt: skip
     shown = {
         "id": pk,
@@ -200,6 +200,12 @@ def _card(row: Any) -> dict[str, Any]:
             "avatar_url": avatar or None,
             "avatar": _picture(avatar),
             "is_verified": is_verified,
+            "rating": {
+                "average": (20 * rating_sum + rating_count) // (2 * rating_count) / 10
+                if rating_count
+                else None,
+                "count": rating_count,
+            },
         },
     }
     if metres is not None:

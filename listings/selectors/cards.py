@@ -8,7 +8,7 @@ from uuid import UUID
 
 from accounts.blocks import blocked_ids
 from accounts.models import User
-from accounts.serializers.people import person_card_body
+from accounts.serializers.people import person_card_body, rating_body
 from listings.labels import condition_label, distance_fields
 from listings.queries import Place
 from soukloop.core.http.languages import active_language
@@ -21,7 +21,7 @@ _PRODUCT_AND_SELLER = (
     " p.favorite_count, p.view_count, p.accepts_offers,"
     # Formatted as in JSON, which saves parsing and formatting thousands of datetimes a second.
     " to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
-    " s.id, s.username, s.avatar, s.is_verified"
+    " s.id, s.username, s.avatar, s.is_verified, s.rating_sum, s.rating_count"
 )
 
 
@@ -60,6 +60,8 @@ class CardRow(NamedTuple):
     seller_username: str
     seller_avatar: str
     seller_is_verified: bool
+    seller_rating_sum: int
+    seller_rating_count: int
 
 
 def card_row(columns: Sequence[Any]) -> CardRow:
@@ -92,12 +94,12 @@ def cards(rows: Iterable[CardRow]) -> list[dict[str, Any]]:
 
 
 def _card(row: CardRow, language: str) -> dict[str, Any]:
-    # Unpacked, because reading 22 attributes of a named tuple takes a fifth of the time of a card.
+    # Unpacked, because reading 24 attributes of a named tuple takes a fifth of the time of a card.
     (
         metres, is_favorite,
         product_id, title, price, currency, category, condition, feed_type, status, neighborhood,
         thumbnail_url, image_url, video_url, live_stream_id, favorite_count, view_count, accepts_offers,
-        created_at, seller_id, seller_username, seller_avatar, seller_is_verified,
+        created_at, seller_id, seller_username, seller_avatar, seller_is_verified, rating_sum, rating_count,
     ) = row  # fmt: skip
     shown: dict[str, Any] = {
         "id": product_id,
@@ -126,7 +128,8 @@ def _card(row: CardRow, language: str) -> dict[str, Any]:
             username=f"@{seller_username}",
             avatar=seller_avatar,
             is_verified=seller_is_verified,
-        ),
+        )
+        | {"rating": rating_body(rating_sum, rating_count)},
     }
     if metres is not None:
         shown |= distance_fields(metres, language)

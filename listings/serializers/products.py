@@ -6,7 +6,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from accounts.models import User
-from accounts.serializers.people import PersonCardOutput, person_card_body
+from accounts.serializers.people import PersonCardOutput, RatingOutput, person_card_body, rating_body
 from listings.labels import condition_label, distance_fields
 from listings.models import Product
 from listings.selectors.product_page import NO_DETAILS, ViewerDetails
@@ -68,6 +68,7 @@ class ProductChangesInput(ProductInput):
 
 class SellerOutput(PersonCardOutput):
     username = serializers.CharField(help_text="With a leading @")
+    rating = RatingOutput()
 
 
 class CardOutput(serializers.Serializer[Any]):
@@ -222,7 +223,11 @@ def product_body(
             avatar=seller.avatar,
             is_verified=seller.is_verified,
         )
-        | {"has_verified_badge": seller.has_verified_badge, "is_following": details.is_following},
+        | {
+            "rating": rating_body(seller.rating_sum, seller.rating_count),
+            "has_verified_badge": seller.has_verified_badge,
+            "is_following": details.is_following,
+        },
         **details.dealings,
     }
     if details.metres is not None:

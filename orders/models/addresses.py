@@ -5,19 +5,20 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class Address(models.Model):
     """Where a person lets things be sent."""
 
     class Emirate(models.TextChoices):
-        ABU_DHABI = "abu_dhabi"
-        DUBAI = "dubai"
-        SHARJAH = "sharjah"
-        AJMAN = "ajman"
-        UMM_AL_QUWAIN = "umm_al_quwain"
-        RAS_AL_KHAIMAH = "ras_al_khaimah"
-        FUJAIRAH = "fujairah"
+        ABU_DHABI = "abu_dhabi", _("Abu Dhabi")
+        DUBAI = "dubai", _("Dubai")
+        SHARJAH = "sharjah", _("Sharjah")
+        AJMAN = "ajman", _("Ajman")
+        UMM_AL_QUWAIN = "umm_al_quwain", _("Umm Al Quwain")
+        RAS_AL_KHAIMAH = "ras_al_khaimah", _("Ras Al Khaimah")
+        FUJAIRAH = "fujairah", _("Fujairah")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="addresses")

@@ -7,6 +7,7 @@ export const idempotentOperations = [
     "PATCH /offers/{offer_id}/decline",
     "PATCH /offers/{offer_id}/withdraw",
     "PATCH /transactions/{transaction_id}/cancel",
+    "POST /addresses",
     "POST /auth/register",
     "POST /conversations",
     "POST /conversations/{conversation_id}/images",

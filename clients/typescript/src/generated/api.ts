@@ -5,6 +5,58 @@
  */
 
 export interface paths {
+    "/addresses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your addresses, the default first
+         * @description The current user's addresses; nobody else reads them.
+         */
+        get: operations["listAddresses"];
+        put?: never;
+        /**
+         * Save an address
+         * @description Your first one is your default. At most 20: 409 `too_many_addresses`.
+         */
+        post: operations["createAddress"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/addresses/{address_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show an address of yours
+         * @description The current user's addresses; nobody else reads them.
+         */
+        get: operations["getAddress"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an address
+         * @description Orders that were made with it keep it. If it was your default, the newest of the others is that from now on.
+         */
+        delete: operations["deleteAddress"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an address
+         * @description Orders that were made with it keep the address as it was.
+         */
+        patch: operations["updateAddress"];
+        trace?: never;
+    };
     "/auth/blocks": {
         parameters: {
             query?: never;
@@ -1863,6 +1915,66 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The fields of an address that change. */
+        AddressChangesInput: {
+            /** @description Who opens the door */
+            recipient?: string;
+            /** @description The carrier calls it */
+            phone?: string;
+            emirate?: components["schemas"]["Emirate"];
+            /** @description Such as Dubai Marina */
+            area?: string;
+            street?: string;
+            /** @description Its name or number, or that of the villa */
+            building?: string;
+            apartment?: string;
+            /** @description Ten digits, on a plate at the entrance */
+            makani?: string;
+            note?: string;
+            /** @description Your other default is one no more */
+            is_default?: boolean;
+        };
+        AddressInput: {
+            /** @description Who opens the door */
+            recipient: string;
+            /** @description The carrier calls it */
+            phone: string;
+            emirate: components["schemas"]["Emirate"];
+            /** @description Such as Dubai Marina */
+            area: string;
+            street?: string;
+            /** @description Its name or number, or that of the villa */
+            building: string;
+            apartment?: string;
+            /** @description Ten digits, on a plate at the entrance */
+            makani?: string;
+            note?: string;
+            /** @description Your other default is one no more */
+            is_default?: boolean;
+        };
+        AddressList: {
+            items: components["schemas"]["Address"][];
+        };
+        /** @description An address of your own. */
+        Address: {
+            recipient: string;
+            /** @description E.164 */
+            phone: string;
+            emirate: components["schemas"]["Emirate"];
+            area: string;
+            street: string;
+            building: string;
+            apartment: string;
+            makani: string;
+            note: string;
+            /** @description For a label: one line for each part, in the answer's language */
+            text: string;
+            /** Format: uuid */
+            id: string;
+            is_default: boolean;
+            /** Format: date-time */
+            created_at: string;
+        };
         /** @description A stream's analytics (contract 4.9). */
         StreamAnalytics: {
             basicStats: components["schemas"]["BasicStats"];
@@ -2237,6 +2349,8 @@ export interface components {
         };
         /** @enum {string} */
         DevicePlatform: "fcm" | "webpush";
+        /** @enum {string} */
+        Emirate: "abu_dhabi" | "dubai" | "sharjah" | "ajman" | "umm_al_quwain" | "ras_al_khaimah" | "fujairah";
         /** @enum {string} */
         Emoji: "❤️" | "🔥" | "👍" | "😂" | "😮" | "👏" | "🎉" | "💎";
         /** @description The response to ending a stream (contract 4.8). */
@@ -3007,6 +3121,7 @@ export interface components {
             avatar_url: string | null;
             avatar: components["schemas"]["Picture"] | null;
             is_verified: boolean;
+            rating: components["schemas"]["Rating"];
             has_verified_badge: boolean;
             /** @description Whether you follow the seller */
             is_following: boolean;
@@ -3045,6 +3160,7 @@ export interface components {
             bio: string;
             followers_count: number;
             following_count: number;
+            rating: components["schemas"]["Rating"];
             /** Format: date-time */
             created_at: string;
         };
@@ -3061,6 +3177,15 @@ export interface components {
             from: string;
             /** @description May be past midnight */
             until: string;
+        };
+        /** @description What others gave a person in reviews of completed orders. */
+        Rating: {
+            /**
+             * Format: double
+             * @description 1 to 5, with one decimal; null without any
+             */
+            average: number | null;
+            count: number;
         };
         ReadConversationInput: {
             /** Format: int64 */
@@ -3200,6 +3325,7 @@ export interface components {
             avatar_url: string | null;
             avatar: components["schemas"]["Picture"] | null;
             is_verified: boolean;
+            rating: components["schemas"]["Rating"];
         };
         SendOtpInput: {
             /** @description Email or phone */
@@ -3615,6 +3741,16 @@ export interface components {
             /** Format: double */
             longitude: number;
         };
+        AddressListResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["AddressList"];
+        };
+        AddressResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Address"];
+        };
         BlockedPageResponse: {
             /** @constant */
             success: true;
@@ -3903,7 +4039,7 @@ export interface components {
          * @description What happened, explained in docs/errors.md. Never translated. New codes may be added: treat one that you don't know by its status.
          * @enum {string}
          */
-        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "rate_limited" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch";
+        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "rate_limited" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch";
         /** @description `error.code` says what happened and never changes; `error.message` is for people. */
         ErrorResponse: {
             /** @constant */
@@ -4030,6 +4166,10 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type AddressChangesInput = components['schemas']['AddressChangesInput'];
+export type AddressInput = components['schemas']['AddressInput'];
+export type AddressList = components['schemas']['AddressList'];
+export type Address = components['schemas']['Address'];
 export type StreamAnalytics = components['schemas']['StreamAnalytics'];
 export type ArchivedConversation = components['schemas']['ArchivedConversation'];
 export type AudioHealth = components['schemas']['AudioHealth'];
@@ -4069,6 +4209,7 @@ export type DeviceInput = components['schemas']['DeviceInput'];
 export type Device = components['schemas']['Device'];
 export type DevicePage = components['schemas']['DevicePage'];
 export type DevicePlatform = components['schemas']['DevicePlatform'];
+export type Emirate = components['schemas']['Emirate'];
 export type Emoji = components['schemas']['Emoji'];
 export type EndedStream = components['schemas']['EndedStream'];
 export type EndStats = components['schemas']['EndStats'];
@@ -4139,6 +4280,7 @@ export type ProfileInput = components['schemas']['ProfileInput'];
 export type Profile = components['schemas']['Profile'];
 export type QuietHoursInput = components['schemas']['QuietHoursInput'];
 export type QuietHours = components['schemas']['QuietHours'];
+export type Rating = components['schemas']['Rating'];
 export type ReadConversationInput = components['schemas']['ReadConversationInput'];
 export type ReadConversation = components['schemas']['ReadConversation'];
 export type RefreshInput = components['schemas']['RefreshInput'];
@@ -4188,6 +4330,8 @@ export type HealthWarning = components['schemas']['HealthWarning'];
 export type WebPushKey = components['schemas']['WebPushKey'];
 export type WsTicket = components['schemas']['WsTicket'];
 export type Location = components['schemas']['Location'];
+export type AddressListResponse = components['schemas']['AddressListResponse'];
+export type AddressResponse = components['schemas']['AddressResponse'];
 export type BlockedPageResponse = components['schemas']['BlockedPageResponse'];
 export type LoginResponse = components['schemas']['LoginResponse'];
 export type ConfirmationResponse = components['schemas']['ConfirmationResponse'];
@@ -4260,6 +4404,152 @@ export type ResponseTooManyRequests = components['responses']['TooManyRequests']
 export type ResponseUnavailable = components['responses']['Unavailable'];
 export type $defs = Record<string, never>;
 export interface operations {
+    listAddresses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressListResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createAddress: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddressInput"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getAddress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteAddress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    updateAddress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AddressChangesInput"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listBlockedPeople: {
         parameters: {
             query?: {

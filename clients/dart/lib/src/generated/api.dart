@@ -9,6 +9,35 @@ class SoukLoopApi {
 
   final Transport _transport;
 
+  /// List your addresses, the default first
+  Future<AddressList> listAddresses() async {
+    final answer = await _transport.send('GET', '/addresses');
+    return AddressList.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Save an address
+  Future<Address> createAddress(AddressInput body, {String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/addresses', body: body.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
+    return Address.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Show an address of yours
+  Future<Address> getAddress(String addressId) async {
+    final answer = await _transport.send('GET', '/addresses/${Uri.encodeComponent(addressId)}');
+    return Address.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Change an address
+  Future<Address> updateAddress(String addressId, {AddressChangesInput? body}) async {
+    final answer = await _transport.send('PATCH', '/addresses/${Uri.encodeComponent(addressId)}', body: body?.toJson());
+    return Address.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Delete an address
+  Future<void> deleteAddress(String addressId) async {
+    await _transport.send('DELETE', '/addresses/${Uri.encodeComponent(addressId)}');
+  }
+
   /// List the people you have blocked
   Future<BlockedPage> listBlockedPeople({int? page, int? perPage}) async {
     final answer = await _transport.send('GET', '/auth/blocks', query: {'page': page?.toString(), 'per_page': perPage?.toString()});

@@ -93,6 +93,202 @@ class AccountResponse {
       };
 }
 
+/// An address of your own.
+class Address {
+  const Address({required this.recipient, required this.phone, required this.emirate, required this.area, required this.street, required this.building, required this.apartment, required this.makani, required this.note, required this.text, required this.id, required this.isDefault, required this.createdAt});
+
+  final String recipient;
+  /// E.164
+  final String phone;
+  final Emirate emirate;
+  final String area;
+  final String street;
+  final String building;
+  final String apartment;
+  final String makani;
+  final String note;
+  /// For a label: one line for each part, in the answer's language
+  final String text;
+  final String id;
+  final bool isDefault;
+  final DateTime createdAt;
+
+  factory Address.fromJson(Map<String, Object?> json) => Address(
+        recipient: json['recipient'] as String,
+        phone: json['phone'] as String,
+        emirate: Emirate.fromWire(json['emirate'] as String),
+        area: json['area'] as String,
+        street: json['street'] as String,
+        building: json['building'] as String,
+        apartment: json['apartment'] as String,
+        makani: json['makani'] as String,
+        note: json['note'] as String,
+        text: json['text'] as String,
+        id: json['id'] as String,
+        isDefault: json['is_default'] as bool,
+        createdAt: DateTime.parse(json['created_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'recipient': recipient,
+        'phone': phone,
+        'emirate': emirate.wire,
+        'area': area,
+        'street': street,
+        'building': building,
+        'apartment': apartment,
+        'makani': makani,
+        'note': note,
+        'text': text,
+        'id': id,
+        'is_default': isDefault,
+        'created_at': createdAt.toUtc().toIso8601String(),
+      };
+}
+
+/// The fields of an address that change.
+class AddressChangesInput {
+  const AddressChangesInput({this.recipient, this.phone, this.emirate, this.area, this.street, this.building, this.apartment, this.makani, this.note, this.isDefault});
+
+  /// Who opens the door
+  final String? recipient;
+  /// The carrier calls it
+  final String? phone;
+  final Emirate? emirate;
+  /// Such as Dubai Marina
+  final String? area;
+  final String? street;
+  /// Its name or number, or that of the villa
+  final String? building;
+  final String? apartment;
+  /// Ten digits, on a plate at the entrance
+  final String? makani;
+  final String? note;
+  /// Your other default is one no more
+  final bool? isDefault;
+
+  factory AddressChangesInput.fromJson(Map<String, Object?> json) => AddressChangesInput(
+        recipient: json['recipient'] == null ? null : json['recipient'] as String,
+        phone: json['phone'] == null ? null : json['phone'] as String,
+        emirate: json['emirate'] == null ? null : Emirate.fromWire(json['emirate'] as String),
+        area: json['area'] == null ? null : json['area'] as String,
+        street: json['street'] == null ? null : json['street'] as String,
+        building: json['building'] == null ? null : json['building'] as String,
+        apartment: json['apartment'] == null ? null : json['apartment'] as String,
+        makani: json['makani'] == null ? null : json['makani'] as String,
+        note: json['note'] == null ? null : json['note'] as String,
+        isDefault: json['is_default'] == null ? null : json['is_default'] as bool,
+      );
+
+  Map<String, Object?> toJson() => {
+        if (recipient != null) 'recipient': recipient,
+        if (phone != null) 'phone': phone,
+        if (emirate != null) 'emirate': emirate?.wire,
+        if (area != null) 'area': area,
+        if (street != null) 'street': street,
+        if (building != null) 'building': building,
+        if (apartment != null) 'apartment': apartment,
+        if (makani != null) 'makani': makani,
+        if (note != null) 'note': note,
+        if (isDefault != null) 'is_default': isDefault,
+      };
+}
+
+class AddressInput {
+  const AddressInput({required this.recipient, required this.phone, required this.emirate, required this.area, this.street, required this.building, this.apartment, this.makani, this.note, this.isDefault});
+
+  /// Who opens the door
+  final String recipient;
+  /// The carrier calls it
+  final String phone;
+  final Emirate emirate;
+  /// Such as Dubai Marina
+  final String area;
+  final String? street;
+  /// Its name or number, or that of the villa
+  final String building;
+  final String? apartment;
+  /// Ten digits, on a plate at the entrance
+  final String? makani;
+  final String? note;
+  /// Your other default is one no more
+  final bool? isDefault;
+
+  factory AddressInput.fromJson(Map<String, Object?> json) => AddressInput(
+        recipient: json['recipient'] as String,
+        phone: json['phone'] as String,
+        emirate: Emirate.fromWire(json['emirate'] as String),
+        area: json['area'] as String,
+        street: json['street'] == null ? null : json['street'] as String,
+        building: json['building'] as String,
+        apartment: json['apartment'] == null ? null : json['apartment'] as String,
+        makani: json['makani'] == null ? null : json['makani'] as String,
+        note: json['note'] == null ? null : json['note'] as String,
+        isDefault: json['is_default'] == null ? null : json['is_default'] as bool,
+      );
+
+  Map<String, Object?> toJson() => {
+        'recipient': recipient,
+        'phone': phone,
+        'emirate': emirate.wire,
+        'area': area,
+        if (street != null) 'street': street,
+        'building': building,
+        if (apartment != null) 'apartment': apartment,
+        if (makani != null) 'makani': makani,
+        if (note != null) 'note': note,
+        if (isDefault != null) 'is_default': isDefault,
+      };
+}
+
+class AddressList {
+  const AddressList({required this.items});
+
+  final List<Address> items;
+
+  factory AddressList.fromJson(Map<String, Object?> json) => AddressList(
+        items: (json['items'] as List).map((each) => Address.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'items': items.map((each) => each.toJson()).toList(),
+      };
+}
+
+class AddressListResponse {
+  const AddressListResponse({required this.success, required this.data});
+
+  final bool success;
+  final AddressList data;
+
+  factory AddressListResponse.fromJson(Map<String, Object?> json) => AddressListResponse(
+        success: json['success'] as bool,
+        data: AddressList.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class AddressResponse {
+  const AddressResponse({required this.success, required this.data});
+
+  final bool success;
+  final Address data;
+
+  factory AddressResponse.fromJson(Map<String, Object?> json) => AddressResponse(
+        success: json['success'] as bool,
+        data: Address.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
 class ArchivedConversation {
   const ArchivedConversation({required this.conversationId, required this.isArchived});
 
@@ -1268,6 +1464,25 @@ class DeviceResponse {
       };
 }
 
+enum Emirate {
+  abuDhabi('abu_dhabi'),
+  dubai('dubai'),
+  sharjah('sharjah'),
+  ajman('ajman'),
+  ummAlQuwain('umm_al_quwain'),
+  rasAlKhaimah('ras_al_khaimah'),
+  fujairah('fujairah'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const Emirate(this.wire);
+
+  final String wire;
+
+  static Emirate fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
 enum Emoji {
   value1('❤️'),
   value2('🔥'),
@@ -1401,6 +1616,7 @@ enum ErrorCode {
   accountDeleted('account_deleted'),
   accountHasObligations('account_has_obligations'),
   activeProductsLimit('active_products_limit'),
+  addressNotFound('address_not_found'),
   alreadyBanned('already_banned'),
   alreadyLive('already_live'),
   alreadyPublishing('already_publishing'),
@@ -1465,6 +1681,7 @@ enum ErrorCode {
   ownProduct('own_product'),
   partyUnavailable('party_unavailable'),
   payloadTooLarge('payload_too_large'),
+  phoneNotConfirmed('phone_not_confirmed'),
   phoneTaken('phone_taken'),
   preconditionFailed('precondition_failed'),
   priceLowered('price_lowered'),
@@ -1497,6 +1714,7 @@ enum ErrorCode {
   tokenInvalid('token_invalid'),
   tokenRevoked('token_revoked'),
   tokenWrongType('token_wrong_type'),
+  tooManyAddresses('too_many_addresses'),
   tooManyClips('too_many_clips'),
   tooManyCommands('too_many_commands'),
   tooManyConnections('too_many_connections'),
@@ -3852,7 +4070,7 @@ class ProductResponse {
 
 /// A person as part of something else, such as a product's seller.
 class ProductSeller {
-  const ProductSeller({required this.id, required this.username, required this.avatarUrl, required this.avatar, required this.isVerified, required this.hasVerifiedBadge, required this.isFollowing});
+  const ProductSeller({required this.id, required this.username, required this.avatarUrl, required this.avatar, required this.isVerified, required this.rating, required this.hasVerifiedBadge, required this.isFollowing});
 
   final String id;
   /// With a leading @
@@ -3860,6 +4078,7 @@ class ProductSeller {
   final String? avatarUrl;
   final Picture? avatar;
   final bool isVerified;
+  final Rating rating;
   final bool hasVerifiedBadge;
   /// Whether you follow the seller
   final bool isFollowing;
@@ -3870,6 +4089,7 @@ class ProductSeller {
         avatarUrl: json['avatar_url'] == null ? null : json['avatar_url'] as String,
         avatar: json['avatar'] == null ? null : Picture.fromJson((json['avatar'] as Map).cast<String, Object?>()),
         isVerified: json['is_verified'] as bool,
+        rating: Rating.fromJson((json['rating'] as Map).cast<String, Object?>()),
         hasVerifiedBadge: json['has_verified_badge'] as bool,
         isFollowing: json['is_following'] as bool,
       );
@@ -3880,6 +4100,7 @@ class ProductSeller {
         'avatar_url': avatarUrl,
         'avatar': avatar?.toJson(),
         'is_verified': isVerified,
+        'rating': rating.toJson(),
         'has_verified_badge': hasVerifiedBadge,
         'is_following': isFollowing,
       };
@@ -3964,7 +4185,7 @@ class ProductTagInput {
 
 /// A person's profile as others see it: without email, phone and location.
 class Profile {
-  const Profile({required this.id, required this.username, required this.avatarUrl, required this.avatar, required this.isVerified, required this.fullName, required this.role, required this.hasVerifiedBadge, required this.isFollowing, required this.bio, required this.followersCount, required this.followingCount, required this.createdAt});
+  const Profile({required this.id, required this.username, required this.avatarUrl, required this.avatar, required this.isVerified, required this.fullName, required this.role, required this.hasVerifiedBadge, required this.isFollowing, required this.bio, required this.followersCount, required this.followingCount, required this.rating, required this.createdAt});
 
   final String id;
   final String username;
@@ -3979,6 +4200,7 @@ class Profile {
   final String bio;
   final int followersCount;
   final int followingCount;
+  final Rating rating;
   final DateTime createdAt;
 
   factory Profile.fromJson(Map<String, Object?> json) => Profile(
@@ -3994,6 +4216,7 @@ class Profile {
         bio: json['bio'] as String,
         followersCount: (json['followers_count'] as num).toInt(),
         followingCount: (json['following_count'] as num).toInt(),
+        rating: Rating.fromJson((json['rating'] as Map).cast<String, Object?>()),
         createdAt: DateTime.parse(json['created_at'] as String),
       );
 
@@ -4010,6 +4233,7 @@ class Profile {
         'bio': bio,
         'followers_count': followersCount,
         'following_count': followingCount,
+        'rating': rating.toJson(),
         'created_at': createdAt.toUtc().toIso8601String(),
       };
 }
@@ -4116,6 +4340,25 @@ class QuietHoursInput {
   Map<String, Object?> toJson() => {
         'from': from,
         'until': until,
+      };
+}
+
+/// What others gave a person in reviews of completed orders.
+class Rating {
+  const Rating({required this.average, required this.count});
+
+  /// 1 to 5, with one decimal; null without any
+  final double? average;
+  final int count;
+
+  factory Rating.fromJson(Map<String, Object?> json) => Rating(
+        average: json['average'] == null ? null : (json['average'] as num).toDouble(),
+        count: (json['count'] as num).toInt(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'average': average,
+        'count': count,
       };
 }
 
@@ -4547,7 +4790,7 @@ enum SearchProductsSort {
 
 /// A person as part of something else, such as a product's seller.
 class Seller {
-  const Seller({required this.id, required this.username, required this.avatarUrl, required this.avatar, required this.isVerified});
+  const Seller({required this.id, required this.username, required this.avatarUrl, required this.avatar, required this.isVerified, required this.rating});
 
   final String id;
   /// With a leading @
@@ -4555,6 +4798,7 @@ class Seller {
   final String? avatarUrl;
   final Picture? avatar;
   final bool isVerified;
+  final Rating rating;
 
   factory Seller.fromJson(Map<String, Object?> json) => Seller(
         id: json['id'] as String,
@@ -4562,6 +4806,7 @@ class Seller {
         avatarUrl: json['avatar_url'] == null ? null : json['avatar_url'] as String,
         avatar: json['avatar'] == null ? null : Picture.fromJson((json['avatar'] as Map).cast<String, Object?>()),
         isVerified: json['is_verified'] as bool,
+        rating: Rating.fromJson((json['rating'] as Map).cast<String, Object?>()),
       );
 
   Map<String, Object?> toJson() => {
@@ -4570,6 +4815,7 @@ class Seller {
         'avatar_url': avatarUrl,
         'avatar': avatar?.toJson(),
         'is_verified': isVerified,
+        'rating': rating.toJson(),
       };
 }
 

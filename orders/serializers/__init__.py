@@ -1,0 +1,1 @@
+"""Inputs and outputs of orders, with one module for each subject."""

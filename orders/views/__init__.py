@@ -1,0 +1,1 @@
+"""REST views of orders, with one module for each subject."""
