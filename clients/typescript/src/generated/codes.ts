@@ -14,6 +14,7 @@ export type ErrorCode =
   | "bad_request"
   | "badge_unchanged"
   | "busy"
+  | "case_closed"
   | "category_not_found"
   | "chat_disabled"
   | "clip_not_found"

@@ -533,6 +533,7 @@ enum ErrorCode {
   badRequest('bad_request'),
   badgeUnchanged('badge_unchanged'),
   busy('busy'),
+  caseClosed('case_closed'),
   categoryNotFound('category_not_found'),
   chatDisabled('chat_disabled'),
   clipNotFound('clip_not_found'),
