@@ -7,6 +7,18 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+COPIED_FIELDS = (
+    "recipient",
+    "phone",
+    "emirate",
+    "area",
+    "street",
+    "building",
+    "apartment",
+    "makani",
+    "note",
+)
+
 
 class Address(models.Model):
     """Where a person lets things be sent."""
@@ -46,3 +58,7 @@ class Address(models.Model):
 
     def __str__(self) -> str:
         return f"{self.building}, {self.area}"
+
+    def copy(self) -> dict[str, str]:
+        """Return what an order keeps of the address."""
+        return {name: getattr(self, name) for name in COPIED_FIELDS}

@@ -27,12 +27,6 @@ class RequiredPhoneField(PhoneField):
         super().__init__(**kwargs)
         self.allow_null = self.allow_blank = False
 
-    def run_validation(self, data: Any = serializers.empty) -> str | None:
-        phone = super().run_validation(data)
-        if phone is None:
-            self.fail("not_a_phone")
-        return phone
-
 
 @extend_schema_field({"type": "string", "description": "Ten digits; empty if there is none"})
 class MakaniField(serializers.CharField):
@@ -103,10 +97,9 @@ class AddressListOutput(serializers.Serializer[None]):
 
 def address_body(address: Address) -> dict[str, Any]:
     """Return an AddressOutput."""
-    copied = {name: getattr(address, name) for name in ShippingAddressOutput().fields if name != "text"}
     return {
         "id": address.pk,
-        **_with_text(copied),
+        **_with_text(address.copy()),
         "is_default": address.is_default,
         "created_at": address.created_at,
     }

@@ -16,20 +16,9 @@ from accounts.models import User
 from orders.access import address_of, addresses_of
 from orders.error_codes import OrdersErrorCode
 from orders.models import Address, Order
+from orders.models.addresses import COPIED_FIELDS
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict
-
-COPIED_FIELDS = (
-    "recipient",
-    "phone",
-    "emirate",
-    "area",
-    "street",
-    "building",
-    "apartment",
-    "makani",
-    "note",
-)
 
 
 @transaction.atomic
@@ -90,7 +79,7 @@ def address_for_order(*, actor: User, address_id: UUID) -> dict[str, str]:
             _("Confirm your phone number first: carriers deliver only to people whom they can call."),
             code=OrdersErrorCode.PHONE_NOT_CONFIRMED,
         )
-    return {name: getattr(address, name) for name in COPIED_FIELDS}
+    return address.copy()
 
 
 def erase_addresses(user: User) -> None:
