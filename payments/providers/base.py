@@ -85,7 +85,7 @@ class RefundState:
 
 @dataclass(frozen=True)
 class ChargebackState:
-    """`state` is a `Chargeback.State`."""
+    """`state` is a `Chargeback.State`, or `inquiry`: the bank only asks, and no money has moved."""
 
     external_id: str
     payment: str
@@ -179,7 +179,11 @@ class ProviderEvent:
 
 
 class Provider(Protocol):
-    """A payment provider. Every method raises ProviderUnavailable and ProviderRefused."""
+    """A payment provider. Every method raises ProviderUnavailable and ProviderRefused.
+
+    `account` is the seller's account that an object is on; it is empty for what is on ours, which are bills
+    and payments that are charged separately.
+    """
 
     name: str
 

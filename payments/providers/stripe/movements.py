@@ -1,0 +1,70 @@
+"""Stripe's own list of what happened on a balance, for the nightly comparison."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from payments.providers.base import Movement
+from payments.providers.stripe.client import call_list, id_of, stripe_client
+
+KINDS = {
+    "charge": "charge",
+    "payment": "charge",
+    "refund": "refund",
+    "payment_refund": "refund",
+    "refund_failure": "refund_failed",
+    "payment_failure_refund": "refund_failed",
+    "payout": "payout",
+    "payout_cancel": "payout_failed",
+    "payout_failure": "payout_failed",
+    # Between a seller's account and ours: nothing comes in or goes out of both together.
+    "transfer": "transfer",
+    "transfer_cancel": "transfer",
+    "transfer_failure": "transfer",
+    "transfer_refund": "transfer",
+    "application_fee": "transfer",
+    "application_fee_refund": "transfer",
+    "stripe_fee": "fee",
+    "stripe_fx_fee": "fee",
+    "tax_fee": "fee",
+}
+ADJUSTMENTS = {"dispute": "chargeback", "dispute_reversal": "chargeback_won", "fee": "fee"}
+
+
+def movements(account: str, since: datetime, until: datetime) -> Iterator[Movement]:
+    """Yield the movements of an account from `since` until just before `until`, the oldest first.
+
+    A charge's amount is what the buyer paid; `fee` of it is what Stripe kept, not our own share, which comes
+    as a movement of kind transfer on our balance, signed like all others.
+    """
+    params = {
+        "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
+        "expand": ["data.source"],
+    }
+    listed = list(call_list(stripe_client().v1.balance_transactions.list, params=params, account=account))
+    for transaction in reversed(listed):
+        yield _movement(transaction, account)
+
+
+def _movement(transaction: dict[str, Any], account: str) -> Movement:
+    kind = KINDS.get(transaction["type"]) or ADJUSTMENTS.get(transaction["reporting_category"], "other")
+    ours = sum(
+        detail["amount"] for detail in transaction["fee_details"] if detail["type"] == "application_fee"
+    )
+    return Movement(
+        external_id=transaction["id"],
+        kind=kind,
+        amount=transaction["amount"],
+        fee=transaction["fee"] - ours,
+        currency=transaction["currency"].upper(),
+        source=_source(transaction["source"], kind),
+        account=account,
+        created_at=datetime.fromtimestamp(transaction["created"], UTC),
+    )
+
+
+def _source(source: Any, kind: str) -> str:
+    """Return the id that our rows know: charges are known by their payment intent."""
+    if isinstance(source, dict) and source.get("object") == "charge":
+        return id_of(source.get("payment_intent")) or id_of(source)
+    return id_of(source)
