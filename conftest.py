@@ -25,6 +25,7 @@ pytest_plugins = [
     "soukloop.tests.database",
     "soukloop.tests.jobs",
     "soukloop.tests.connections",
+    "payments.testing.fixtures",
 ]
 
 # One machine has one clock, and tests that travel in time move it for both.
