@@ -1,5 +1,7 @@
 """Payments at Stripe: each state, both ways of charging, saved cards."""
 
+from typing import Any
+
 import pytest
 
 from payments.models import Payment
@@ -149,7 +151,7 @@ def saved_card(server, provider):
 
 
 def bill(saved, *, card="", **fields) -> PaymentRequest:
-    values = {"fee": 0, "amount": 12_500, "reference": "bill-1"} | fields
+    values: dict[str, Any] = {"fee": 0, "amount": 12_500, "reference": "bill-1"} | fields
     return request("", customer=saved.customer, card=card or saved.card, **values)
 
 
