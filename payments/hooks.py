@@ -1,9 +1,10 @@
 """Hooks through which upper apps take part in what happens to payments, which know nothing of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from payments.ledger_rules import Rule
 from payments.models import Chargeback, Payment, Refund
 from soukloop.core.hooks import Hook
 
@@ -25,3 +26,6 @@ chargeback_changed: Hook[[Chargeback, str], None] = Hook()
 
 document_lines: Hook[[Payment], Mapping[str, Any]] = Hook()
 """`callback(payment)`: what was paid, for invoices: `{"en": "…", "ar": "…"}`."""
+
+ledger_checks: Hook[[], Sequence[Rule]] = Hook()
+"""`callback()`: rules of an upper app that each check of the ledger proves together with its own."""

@@ -319,13 +319,9 @@ def _fee_changes(payment: Payment) -> tuple[int, int]:
 
 
 def _posted(payment: Payment) -> dict[str, int]:
-    """Return the sums of a payment's lines by account, corrections apart."""
-    sums = (
-        EntryLine.objects.filter(entry__payment=payment)
-        .exclude(entry__kind=Kind.CORRECTION)
-        .values_list("account")
-        .annotate(total=Sum("amount"))
-    )
+    """Return the sums of a payment's lines by account."""
+    lines = EntryLine.objects.filter(entry__payment=payment)
+    sums = lines.values_list("account").annotate(total=Sum("amount"))
     return dict.fromkeys(Account.values, 0) | dict(sums)
 
 

@@ -33,7 +33,7 @@ def quick_flush() -> Iterator[None]:
     def tear_down(case: TransactionTestCase) -> None:
         empty_tables()
         if rows_of_migrations() != _first_rows_of_migrations():
-            with allow_emptying():
+            with writable_ledger():
                 _django_teardown(case)  # sends `post_migrate`, whose receivers create the rows again
 
     patch = pytest.MonkeyPatch()
@@ -93,7 +93,7 @@ def empty_tables() -> None:
                 cursor.execute(_sql_for_filled_tables())
                 filled: dict[str, bool] = dict(cursor.fetchall())
                 # TRUNCATE CASCADE may reach any table.
-                with allow_emptying(APPEND_ONLY if any(filled.values()) else APPEND_ONLY & filled.keys()):
+                with writable_ledger(APPEND_ONLY if any(filled.values()) else APPEND_ONLY & filled.keys()):
                     if any(filled.values()):
                         cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
                     elif filled:
@@ -106,19 +106,20 @@ def empty_tables() -> None:
 
 
 @contextmanager
-def allow_emptying(append_only: Set[str] = APPEND_ONLY) -> Iterator[None]:
+def writable_ledger(append_only: Set[str] = APPEND_ONLY) -> Iterator[None]:
     """Turn off the triggers of append-only tables within a transaction, as only their owner may.
 
-    The flush of tests alone does this: no setting or role of a running server turns them off.
+    Tests alone do this, to empty the tables or to damage them: no setting of a running server turns them off.
     """
     if not append_only:
         yield
         return
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with pending checks can't be altered
         for table in sorted(append_only):
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with pending checks can't be altered
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table in sorted(append_only):
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
