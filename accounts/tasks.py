@@ -19,8 +19,9 @@ def deliver_code(challenge_id: int, nonce: str) -> None:
     queueing_lock="accounts.delete_expired_rows",
 )
 def delete_expired_rows(timestamp: int) -> None:
-    """Delete expired refresh families and codes, and what old limits counted."""
+    """Delete expired refresh families, sessions of staff and codes, and what old limits counted."""
     logins.delete_expired_families()
+    logins.delete_expired_staff_sessions()
     otp.delete_expired_challenges()
     otp_limits.delete_old_events()
     known_addresses.delete_old_addresses()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
@@ -163,6 +164,11 @@ def end_all_logins(user: User, reason: str) -> None:
     families.update(revoked_at=database_now(), end_reason=reason)
     close_user_sessions_on_commit(user.pk, reason, before_version=user.token_version)
     hooks.logins_ended(user.pk, None)
+
+
+def delete_expired_staff_sessions() -> int:
+    """Delete the sessions of the admin that have expired; return how many."""
+    return Session.objects.filter(expire_date__lt=database_now()).delete()[0]
 
 
 def delete_expired_families() -> int:

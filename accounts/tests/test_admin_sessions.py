@@ -1,14 +1,18 @@
 """A session of the admin ends with everything that ends the person's logins."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import RefreshFamily, User
 from accounts.services import deletion, moderation
+from accounts.services.logins import delete_expired_staff_sessions
 from accounts.tests.calls import AUTH, EMAIL, code_in_redis, code_of, log_in, me_with, send
 from accounts.tests.factories import PASSWORD, client_for, make_staff
 
@@ -96,3 +100,13 @@ def test_a_new_password_in_the_admin_ends_every_other_login(
     assert captured_events == [
         (f"user.{boss.pk}", "close", {"reason": "The password was changed. Log in again."})
     ]
+
+
+def test_expired_sessions_are_deleted_and_others_remain() -> None:
+    for _ in range(2):
+        Client().force_login(make_staff())
+    first = Session.objects.first()
+    assert first is not None
+    Session.objects.filter(pk=first.pk).update(expire_date=timezone.now() - timedelta(seconds=1))
+    assert delete_expired_staff_sessions() == 1
+    assert Session.objects.count() == 1

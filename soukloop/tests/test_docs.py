@@ -294,6 +294,19 @@ def test_data_model_lists_each_table_and_names_only_functions_that_exist() -> No
         assert name in names_in_module(module), function
 
 
+def test_operations_page_says_of_each_table_how_long_its_rows_are_kept() -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    section = page.split("\n## Retention\n")[1].split("\n## ")[0]
+    listed = [
+        name
+        for cells in re.findall(r"^\| (`.+?) \|", section, re.M)
+        for name in re.findall(r"`(\w+)`", cells)
+    ]
+    tables = {model._meta.db_table for model in apps.get_models(include_auto_created=True)}
+    assert tables - set(listed) == set(), "add them to the table of Retention in docs/operations.md"
+    assert sorted(listed) == sorted(tables)
+
+
 _FILE = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|yml|yaml|toml|json|conf|template|js|svg))`")
 
 
