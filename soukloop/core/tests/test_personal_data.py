@@ -93,19 +93,20 @@ def test_an_export_has_a_persons_rows_of_each_app_and_nobody_elses(tmp_path: Pat
     assert "It is yours for 900" in [row["content"] for row in data["messages_sent"]]
     assert "Lamp" in [row["product_title"] for row in data["offers_received"]]
     assert [row["min_offer_price"] for row in data["products"] if row["title"] == "Lamp"] == [100.00]
-    assert (len(data["sales"]), len(data["devices"]), len(data["notifications"])) == (1, 1, 1)
+    assert (len(data["sales"]), len(data["devices"])) == (1, 1)
+    assert len(data["notifications"]) == Notification.objects.filter(user=layla).count() > 0
     assert [row["message"] for row in data["stream_chat_messages"]] == ["Welcome"]
     text = json.dumps(data)
     for private in (
-        *(
-            "omar@example.com",
-            "Omar Secret",
-            "+971509999999",
-            "My address is private",
-            "Omar's words",
-            "hater",
-        ),
-        *("Omar in chat", "push-token-of-layla", layla.password),
+        "omar@example.com",
+        "Omar Secret",
+        "+971509999999",
+        "My address is private",
+        "Omar's words",
+        "hater",
+        "Omar in chat",
+        "push-token-of-layla",
+        layla.password,
     ):
         assert private not in text, private
 
