@@ -57,9 +57,9 @@ def read_webhook(body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
         kind, subject = str(event["type"]), event["data"]["object"]
         account = str(event.get("account") or "")
         event_id = str(event["id"])
+        object_id = subject.get("account") if kind == "capability.updated" else subject.get("id")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidWebhook("not an event") from error
-    object_id = subject.get("account") if kind == "capability.updated" else subject.get("id")
     return ProviderEvent(
         event_id=event_id,
         kind=kind,

@@ -25,8 +25,10 @@ def create(call: Call) -> Object:
         raise invalid("Invalid positive integer", code="parameter_invalid_integer", param="amount")
     if amount > left:
         raise ApiError(400, "Refund amount is greater than unrefunded amount on charge", param="amount")
-    available, pending = store.balance(call.account, charge["currency"])
-    waits_for_money = call.account != PLATFORM and available + pending < amount
+    if call.flag("refund_application_fee") and charge["application_fee"]:
+        fee = store.get("application_fee", charge["application_fee"], PLATFORM)
+        _return_share(store, fee, fee["amount"] * amount // charge["amount"], {})
+    waits_for_money = call.account != PLATFORM and not _covers(store, call.account, amount)
     waits_for_bank = card_of(store, intent["payment_method"]).refund == "pending"
     refund = store.add(
         "re",
@@ -51,6 +53,7 @@ def create(call: Call) -> Object:
     charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
     if waits_for_money:
         refund["pending_reason"] = "insufficient_funds"
+        store.waiting_refunds[call.account].append(refund)
     else:
         _move_refund(store, refund)
         if waits_for_bank:
@@ -59,10 +62,20 @@ def create(call: Call) -> Object:
             refund["status"] = "succeeded"
     store.emit("refund.created", refund, call.account)
     store.emit("charge.refunded", charge, call.account)
-    if call.flag("refund_application_fee") and charge["application_fee"]:
-        fee = store.get("application_fee", charge["application_fee"], PLATFORM)
-        _return_share(store, fee, fee["amount"] * amount // charge["amount"], {})
     return refund
+
+
+def _covers(store: Store, account: str, amount: int) -> bool:
+    return sum(store.balance(account)) >= amount
+
+
+def settle_waiting(store: Store, account: str) -> None:
+    """Make the refunds for which an account had no money, as far as it has now."""
+    waiting = store.waiting_refunds.get(account)
+    while waiting and _covers(store, account, waiting[0]["amount"]):
+        refund = waiting.pop(0)
+        if refund["status"] == "pending":
+            settle_refund(store, refund)
 
 
 def _move_refund(store: Store, refund: Object) -> None:

@@ -3,15 +3,17 @@
 import threading
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from payments.providers.stripe.client import API_VERSION
 from payments.testing.stripe_server.controls import Controls
 from payments.testing.stripe_server.events import Webhooks
 from payments.testing.stripe_server.faults import Faults
 from payments.testing.stripe_server.http import Idempotency, Listener
+from payments.testing.stripe_server.refunds import settle_waiting
 from payments.testing.stripe_server.store import Store
 
+API_VERSION = "2026-10-28.endive"  # whose objects and parameters the modules here were written from
 SECRET_KEY = "sk_test_of_the_fake_server"  # noqa: S105 (opens nothing but this server)
 PUBLISHABLE_KEY = "pk_test_of_the_fake_server"
 REQUESTS_KEPT = 10_000
@@ -36,6 +38,7 @@ class StripeServer:
         self.publishable_key = PUBLISHABLE_KEY
         self.api_version = api_version
         self.store = Store()
+        self.store.on_credit = partial(settle_waiting, self.store)
         self.webhooks = Webhooks(self.store)
         self.faults = Faults()
         self.idempotency = Idempotency()

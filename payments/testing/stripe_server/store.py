@@ -23,6 +23,9 @@ class Store:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.emit: Callable[[str, Object, str], None] = lambda kind, subject, account: None
+        self.on_credit: Callable[[str], None] = lambda account: None
+        self.waiting_refunds: dict[str, list[Object]] = defaultdict(list)
+        """Of each account: refunds for which it had no money."""
         self.available_after = 0.0
         """Seconds until what came in can be paid out."""
         self._objects: dict[str, Object] = {}
@@ -132,6 +135,8 @@ class Store:
             self._pending[account, currency].append((now + delay, amount - fee))
         else:
             self._available[account, currency] += amount - fee
+        if amount > 0:
+            self.on_credit(account)
         return str(transaction["id"])
 
     def balance(self, account: str, currency: str = "aed") -> tuple[int, int]:
