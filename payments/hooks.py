@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from payments.ledger_rules import Rule
-from payments.models import Chargeback, Payment, Refund
+from payments.models import Chargeback, Payment, Payout, Refund
 from soukloop.core.hooks import Hook
 
 lock_reference: Hook[[UUID], None] = Hook()
@@ -16,13 +16,20 @@ product, offer, sale, order, payment, then the rows below it.
 """
 
 payment_changed: Hook[[Payment, str], None] = Hook()
-"""`callback(payment, previous_state)`: called in the transaction of the change, with the rows locked."""
+"""`callback(payment, previous_state)`: called in the transaction of the change, with the rows locked.
+
+Called for every change of the state, those that `capture_in_person` and `cancel_payment` make at once among
+them, but not when a payment is created.
+"""
 
 refund_changed: Hook[[Refund, str], None] = Hook()
 """`callback(refund, previous_state)`: as `payment_changed`; `refund.payment` is locked and current."""
 
 chargeback_changed: Hook[[Chargeback, str], None] = Hook()
 """`callback(chargeback, previous_state)`: as `payment_changed`; the previous state is "" for a new one."""
+
+payout_changed: Hook[[Payout, str], None] = Hook()
+"""`callback(payout, previous_state)`: as `payment_changed`; the previous state is "" for a new one."""
 
 document_lines: Hook[[Payment], Mapping[str, Any]] = Hook()
 """`callback(payment)`: what was paid, for invoices: `{"en": "…", "ar": "…"}`."""

@@ -59,6 +59,9 @@ class Payment(models.Model):
     created_at = models.DateTimeField()
     authorised_at = models.DateTimeField(null=True)
     captured_at = models.DateTimeField(null=True)
+    capture_asked_at = models.DateTimeField(null=True, help_text="When the sale asked for the money")
+    cancel_asked_at = models.DateTimeField(null=True, help_text="When the sale gave the payment up")
+    asked_at = models.DateTimeField(null=True, help_text="When the provider was last asked about it")
     closed_at = models.DateTimeField(null=True, help_text="When it failed or was cancelled")
 
     class Meta:
@@ -128,6 +131,7 @@ class Refund(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
     amount = models.BigIntegerField(help_text="In fils")
+    fee = models.BigIntegerField(default=0, help_text="What of our fee it gives back, VAT included, in fils")
     reason = models.CharField(max_length=20, choices=Reason)
     note = models.CharField(max_length=500, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
@@ -142,6 +146,10 @@ class Refund(models.Model):
     )
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
+    begun_at = models.DateTimeField(
+        null=True, help_text="Since when the provider is asked for it; empty while it waits for consent"
+    )
+    asked_at = models.DateTimeField(null=True, help_text="When the provider was last asked about it")
     closed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -176,6 +184,7 @@ class Chargeback(models.Model):
     external_id = models.CharField(max_length=100)
     respond_by = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
+    asked_at = models.DateTimeField(null=True, help_text="When the provider was last asked about it")
     closed_at = models.DateTimeField(null=True)
 
     class Meta:

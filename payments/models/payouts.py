@@ -29,6 +29,7 @@ class Payout(models.Model):
     failure_code = models.CharField(max_length=60, blank=True)
     arrives_on = models.DateField(null=True)
     created_at = models.DateTimeField()
+    asked_at = models.DateTimeField(null=True, help_text="When the provider was last asked about it")
     closed_at = models.DateTimeField(null=True, help_text="When it was paid or failed")
 
     class Meta:
@@ -62,7 +63,12 @@ class Transfer(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.REQUESTED)
     external_id = models.CharField(max_length=100, blank=True)
     failure_code = models.CharField(max_length=60, blank=True)
+    attempt = models.PositiveSmallIntegerField(
+        default=1, help_text="Raised when staff try a failed one again"
+    )
     created_at = models.DateTimeField()
+    begun_at = models.DateTimeField(help_text="Since when the provider is asked for this attempt")
+    asked_at = models.DateTimeField(null=True, help_text="When the provider was last asked about it")
     closed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -15,6 +15,9 @@ class WebhookEvent(models.Model):
     provider = models.CharField(max_length=20)
     event_id = models.CharField(max_length=100)
     kind = models.CharField(max_length=80)
+    subject = models.CharField(
+        max_length=20, blank=True, help_text="What `object_id` names: payment, refund, payout, …"
+    )
     account = models.CharField(max_length=100, blank=True, help_text="The seller's account that it is about")
     object_id = models.CharField(max_length=100, blank=True)
     body = models.JSONField()

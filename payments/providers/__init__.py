@@ -1,1 +1,53 @@
-"""The providers through which payments are made, one module or package for each."""
+"""Payment providers: the one that a row names, and how their silence becomes an error of ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from typing import cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
+
+from payments.error_codes import PaymentsErrorCode
+from payments.providers.base import Provider, ProviderUnavailable
+from soukloop.core.db.clock import database_now
+from soukloop.core.errors import NotFound, Unavailable
+
+IN_PERSON = "in_person"
+"""What `Payment.provider` is for sales that are paid in person; nobody is asked about those."""
+
+
+def provider(name: str) -> Provider:
+    """Return a provider of `settings.PAYMENT_PROVIDERS`; raises NotFound for another name."""
+    path = settings.PAYMENT_PROVIDERS.get(name)
+    if path is None:
+        raise NotFound
+    return _instance(path)
+
+
+def card_provider() -> Provider:
+    """Return the provider through which new sales are paid by card."""
+    return provider(settings.CARD_PROVIDER)
+
+
+@contextmanager
+def provider_call() -> Iterator[None]:
+    """Turn the silence of a provider into Unavailable (`provider_unavailable`), for which jobs are retried."""
+    try:
+        yield
+    except ProviderUnavailable as error:
+        raise Unavailable(
+            _("The payment provider does not answer. Try again."), code=PaymentsErrorCode.PROVIDER_UNAVAILABLE
+        ) from error
+
+
+def is_key_remembered(first_used_at: datetime) -> bool:
+    """Return whether a call can be repeated with its key, so that it has its effect once."""
+    return database_now() - first_used_at < settings.PROVIDER_KEYS_KEPT_FOR
+
+
+@cache
+def _instance(path: str) -> Provider:
+    return cast(Provider, import_string(path)())

@@ -50,8 +50,12 @@ VIDEO_PART_MAX_BYTES = 8 * 2**20
 VIDEOS_UNFINISHED_MAX = 3  # of a person: being uploaded, waiting or processed
 VIDEOS_PER_DAY_MAX = 50  # of a person
 VIDEO_UPLOAD_EXPIRES_AFTER = timedelta(days=1)
+WEBHOOK_MAX_BYTES = 256 * 1024
 # Bodies that may be larger, or must be smaller, than others, by how their path begins.
-BODY_MAX_BYTES_BY_PATH = {"/api/v1/uploads/videos/": VIDEO_PART_MAX_BYTES}
+BODY_MAX_BYTES_BY_PATH = {
+    "/api/v1/uploads/videos/": VIDEO_PART_MAX_BYTES,
+    "/api/v1/payments/webhooks/": WEBHOOK_MAX_BYTES,
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_MAX_BYTES + 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # larger bodies are written to a temporary file
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

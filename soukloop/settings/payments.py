@@ -15,6 +15,10 @@ SANDBOX_CHARGEBACK_AFTER = timedelta(seconds=10)  # since the capture of a card 
 SANDBOX_PAGE_EXPIRES_AFTER = timedelta(hours=24)
 # Stripe's links to its onboarding page are valid for some minutes, and once.
 ONBOARDING_LINK_EXPIRES_AFTER = timedelta(minutes=5)
+PAYMENT_PROVIDERS = {
+    "sandbox": "payments.providers.sandbox.SandboxProvider",
+    "stripe": "payments.providers.stripe.StripeProvider",
+}
 STRIPE_SECRET_KEY = secret("STRIPE_SECRET_KEY")
 STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY", default="")
 # Of the webhook's address; several while one is replaced, separated by commas.
@@ -26,8 +30,15 @@ STRIPE_CHARGES = env.str("STRIPE_CHARGES", default="direct")
 SELLER_COUNTRY = "AE"
 PROVIDER_TIMEOUT = timedelta(seconds=env.float("PROVIDER_TIMEOUT_SECONDS", default=20.0))
 WEBHOOK_TOLERANCE = timedelta(minutes=5)  # between a webhook's signature and its arrival
-WEBHOOK_MAX_BYTES = 256 * 1024
 WEBHOOK_EVENTS_KEPT_FOR = timedelta(days=90)
+# A payment, refund, payout or transfer whose outcome is open is asked about this often, should webhooks be lost.
+PROVIDER_ASKED_AGAIN_AFTER = timedelta(minutes=10)
+# Payouts and refunds that succeeded can still be returned by a bank: asked about once a day for so long.
+PROVIDER_RETURNS_ASKED_FOR = timedelta(days=10)
+# How long providers remember the key of a call. A call without an answer is not repeated after that, because
+# it could then have its effect twice: finance gets a case.
+PROVIDER_KEYS_KEPT_FOR = timedelta(hours=23)
+CLIENT_SECRETS_KEPT_FOR = timedelta(days=7)
 
 # --- Fees
 VAT_RATE = "0.05"  # included in the fee

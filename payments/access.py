@@ -1,0 +1,93 @@
+"""Which rows of payments may be changed, by whom, and the order in which they are locked.
+
+The order is: what is paid for (`hooks.lock_reference`), payment, refund or chargeback or transfer, the
+seller's account, payout, then the ledger's rows.
+"""
+
+from uuid import UUID
+
+from accounts.models import User
+from payments.hooks import lock_reference
+from payments.models import Chargeback, FeeBill, Payment, Payout, Refund, SellerAccount, Transfer
+from soukloop.core.errors import Forbidden, NotFound
+
+
+def require_staff(actor: User, permission: str) -> None:
+    """Raise Forbidden, unless the actor is staff with a permission such as `payments.change_refund`."""
+    if not (actor.is_staff and actor.has_perm(permission)):
+        raise Forbidden
+
+
+def lock_payment(payment_id: UUID) -> Payment:
+    """Lock what a payment is for, then the payment; raises NotFound."""
+    found = Payment.objects.filter(pk=payment_id).values_list("reference", "kind").first()
+    if found is None:
+        raise NotFound
+    reference, kind = found
+    lock_reference(reference)
+    if kind == Payment.Kind.FEE_BILL:
+        FeeBill.objects.select_for_update(no_key=True).get(pk=reference)
+    return (
+        Payment.objects.select_related("payer", "payee", "account", "card")
+        .select_for_update(of=("self",), no_key=True)
+        .get(pk=payment_id)
+    )
+
+
+def lock_refund(refund_id: UUID) -> Refund:
+    """Lock a refund's payment, then the refund; `refund.payment` is the locked row. Raises NotFound."""
+    payment_id = Refund.objects.filter(pk=refund_id).values_list("payment_id", flat=True).first()
+    if payment_id is None:
+        raise NotFound
+    payment = lock_payment(payment_id)
+    refund = Refund.objects.select_for_update(no_key=True).get(pk=refund_id)
+    refund.payment = payment
+    return refund
+
+
+def lock_chargeback(chargeback_id: UUID) -> Chargeback:
+    """Lock a chargeback's payment, then the chargeback; `chargeback.payment` is the locked row."""
+    payment_id = Chargeback.objects.values_list("payment_id", flat=True).get(pk=chargeback_id)
+    payment = lock_payment(payment_id)
+    chargeback = Chargeback.objects.select_for_update(no_key=True).get(pk=chargeback_id)
+    chargeback.payment = payment
+    return chargeback
+
+
+def lock_transfer(transfer_id: UUID) -> Transfer:
+    """Lock a transfer's payment, then the transfer; `transfer.payment` is the locked row. Raises NotFound."""
+    payment_id = Transfer.objects.filter(pk=transfer_id).values_list("payment_id", flat=True).first()
+    if payment_id is None:
+        raise NotFound
+    payment = lock_payment(payment_id)
+    transfer = Transfer.objects.select_for_update(no_key=True).get(pk=transfer_id)
+    transfer.payment = payment
+    return transfer
+
+
+def lock_account(account_id: UUID) -> SellerAccount:
+    """Lock a seller's account, so that no other transaction changes what is available to its seller."""
+    return (
+        SellerAccount.objects.select_related("seller")
+        .select_for_update(of=("self",), no_key=True)
+        .get(pk=account_id)
+    )
+
+
+def lock_balance(payment: Payment) -> None:
+    """Lock the account of a locked payment's seller before the seller's balance changes."""
+    if payment.account_id is not None:
+        lock_account(payment.account_id)
+
+
+def lock_payout(payout_id: UUID) -> Payout:
+    """Lock a payout's account, then the payout; raises NotFound."""
+    account_id = Payout.objects.filter(pk=payout_id).values_list("account_id", flat=True).first()
+    if account_id is None:
+        raise NotFound
+    account = lock_account(account_id)
+    payout = (
+        Payout.objects.select_related("seller").select_for_update(of=("self",), no_key=True).get(pk=payout_id)
+    )
+    payout.account = account
+    return payout

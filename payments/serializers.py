@@ -1,0 +1,63 @@
+"""The shapes of payments in answers."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from accounts.models import User
+from payments.models import Payment
+from payments.providers import IN_PERSON, provider
+from soukloop.core.encryption import InvalidToken, decrypt
+from soukloop.core.money import from_fils
+
+CLIENT_SECRET = "payments.client_secret"  # noqa: S105 - the purpose of a key
+
+
+class PaymentOutput(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=Payment.State.choices)
+    provider = serializers.CharField(help_text="`in_person`, or the provider of card payments")
+    amount = serializers.DecimalField(max_digits=26, decimal_places=2)
+    currency = serializers.CharField()
+    failure_code = serializers.CharField(help_text="Why it failed, in the provider's words; empty otherwise")
+    client_secret = serializers.CharField(
+        help_text="Opens the provider's form; for its payer, while the payment is `requires_action`",
+        allow_null=True,
+    )
+    client_settings = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="What the provider's form needs beside it, such as a publishable key",
+        allow_null=True,
+    )
+
+
+class ReceivedOutput(serializers.Serializer[Any]):
+    received = serializers.BooleanField()
+
+
+def payment_body(payment: Payment, viewer: User) -> dict[str, Any]:
+    """Return a payment for one of its sides; only its payer gets what opens the provider's form."""
+    is_payable = (
+        payment.state == Payment.State.REQUIRES_ACTION
+        and viewer.pk == payment.payer_id
+        and payment.provider != IN_PERSON
+        and payment.cancel_asked_at is None
+    )
+    return {
+        "id": payment.pk,
+        "state": payment.state,
+        "provider": payment.provider,
+        "amount": from_fils(payment.amount),
+        "currency": payment.currency,
+        "failure_code": payment.failure_code if viewer.pk == payment.payer_id else "",
+        "client_secret": _client_secret(payment) if is_payable else None,
+        "client_settings": provider(payment.provider).client_settings() if is_payable else None,
+    }
+
+
+def _client_secret(payment: Payment) -> str | None:
+    try:
+        return decrypt(payment.client_secret, purpose=CLIENT_SECRET, max_age=settings.CLIENT_SECRETS_KEPT_FOR)
+    except InvalidToken:
+        return None

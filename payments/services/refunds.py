@@ -1,0 +1,182 @@
+"""Refunds: asked for within what is left, approved by a second person above a limit, made by a job."""
+
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from payments import access, fees
+from payments.error_codes import PaymentsErrorCode
+from payments.models import FinanceCase, Payment, Refund
+from payments.providers import IN_PERSON, is_key_remembered, provider, provider_call
+from payments.providers.base import ProviderRefused
+from payments.selectors import refundable
+from payments.services.advance import advance_refund, fail_refund
+from payments.services.advance.payments import charged_account
+from payments.services.advance.refunds import move_refund
+from payments.services.cases import open_case
+from soukloop.core.db.clock import database_now
+from soukloop.core.errors import Conflict
+from soukloop.core.jobs.queue import enqueue
+from soukloop.core.money import to_fils
+from soukloop.core.staff.history import log_staff_action
+
+State = Refund.State
+_PERMISSION = "payments.change_refund"
+
+
+def request_refund(
+    *,
+    payment: Payment,
+    amount: Decimal,
+    reason: Refund.Reason,
+    requested_by: User | None,
+    note: str = "",
+) -> Refund:
+    """Give back a part of a captured payment, or all of it; a job makes it at the provider.
+
+    Above REFUND_TWO_PEOPLE_ABOVE_FILS a refund by staff waits for a second person. Of a sale paid in person our
+    fee is waived in proportion, at once. Raises Conflict (`payment_not_captured`, `refund_too_large`).
+    """
+    fils = to_fils(amount)
+    with transaction.atomic():
+        payment = access.lock_payment(payment.pk)
+        if payment.state != Payment.State.CAPTURED:
+            raise Conflict(
+                _("Only a payment that was made can be refunded."),
+                code=PaymentsErrorCode.PAYMENT_NOT_CAPTURED,
+            )
+        if not 0 < fils <= refundable(payment):
+            raise Conflict(
+                _("This is more than what is left of the payment."), code=PaymentsErrorCode.REFUND_TOO_LARGE
+            )
+        is_by_staff = requested_by is not None and requested_by.is_staff
+        needs_consent = is_by_staff and fils > settings.REFUND_TWO_PEOPLE_ABOVE_FILS
+        refund = Refund.objects.create(
+            payment=payment,
+            amount=fils,
+            reason=reason,
+            note=note[:500],
+            state=State.WAITING if needs_consent else State.REQUESTED,
+            requested_by=requested_by,
+            created_at=database_now(),
+        )
+        if requested_by is not None and requested_by.is_staff:
+            log_staff_action(actor=requested_by, row=refund, message=f"Requested: {reason} {note}".strip())
+        if not needs_consent:
+            _begin(refund)
+        return refund
+
+
+def approve_refund(*, actor: User, refund_id: UUID) -> Refund:
+    """Consent to a refund that another member of staff asked for.
+
+    Raises Forbidden, NotFound, and Conflict (`refund_not_waiting`, `refund_needs_second_person`).
+    """
+    access.require_staff(actor, _PERMISSION)
+    with transaction.atomic():
+        refund = _lock_waiting(refund_id)
+        if refund.requested_by_id == actor.pk:
+            raise Conflict(
+                _("Somebody else must approve this refund."),
+                code=PaymentsErrorCode.REFUND_NEEDS_SECOND_PERSON,
+            )
+        refund.approved_by = actor
+        move_refund(refund, State.REQUESTED)
+        log_staff_action(actor=actor, row=refund, message="Approved")
+        _begin(refund)
+        return refund
+
+
+def reject_refund(*, actor: User, refund_id: UUID, reason: str) -> Refund:
+    """Reject a refund that waits for consent. Raises Forbidden, NotFound, and Conflict (`refund_not_waiting`)."""
+    access.require_staff(actor, _PERMISSION)
+    with transaction.atomic():
+        refund = _lock_waiting(refund_id)
+        move_refund(refund, State.REJECTED)
+        log_staff_action(actor=actor, row=refund, message=f"Rejected: {reason}")
+        return refund
+
+
+def retry_refund(*, actor: User, refund_id: UUID) -> Refund:
+    """Ask for a failed refund once more, as a new one, with a key of its own.
+
+    Raises Forbidden, NotFound, and Conflict (`refund_not_failed`, and what `request_refund` raises).
+    """
+    access.require_staff(actor, _PERMISSION)
+    with transaction.atomic():
+        refund = access.lock_refund(refund_id)
+        if refund.state != State.FAILED:
+            raise Conflict(_("This refund did not fail."), code=PaymentsErrorCode.REFUND_NOT_FAILED)
+        log_staff_action(actor=actor, row=refund, message="Tried again")
+        return request_refund(
+            payment=refund.payment,
+            amount=Decimal(refund.amount).scaleb(-2),
+            reason=Refund.Reason(refund.reason),
+            requested_by=actor,
+            note=refund.note,
+        )
+
+
+def refund_at_provider(refund_id: UUID) -> None:
+    """Make a requested refund at its provider; called by a job. Raises Unavailable.
+
+    A call that was not answered is repeated with the same key, but only while the provider remembers the key.
+    """
+    refund = Refund.objects.select_related("payment__account").get(pk=refund_id)
+    if refund.state != State.REQUESTED:
+        return
+    payment = refund.payment
+    if not is_key_remembered(refund.begun_at or refund.created_at):
+        _report_unanswered(refund)
+        return
+    try:
+        with provider_call():
+            told = provider(payment.provider).create_refund(
+                payment.external_id,
+                charged_account(payment),
+                refund.amount,
+                fee=refund.fee,
+                reference=str(refund.pk),
+                key=f"refund:{refund.pk}",
+            )
+    except ProviderRefused as refusal:
+        fail_refund(refund.pk, refusal.code)
+        return
+    advance_refund(refund.pk, told)
+
+
+def _begin(refund: Refund) -> None:
+    """Enqueue a refund that is REQUESTED; our fee is given back in proportion to all that was returned so far."""
+    payment = refund.payment
+    others = payment.refunds.filter(state__in=(State.REQUESTED, State.PENDING)).exclude(pk=refund.pk)
+    before = payment.refunded + sum(others.values_list("amount", flat=True))
+    parts = fees.parts_returned(payment.amount, payment.fee, payment.vat, before=before, part=refund.amount)
+    refund.fee, refund.begun_at = parts.fee, database_now()
+    refund.save(update_fields=["fee", "begun_at"])
+    if payment.provider == IN_PERSON:
+        move_refund(refund, State.SUCCEEDED)
+    else:
+        enqueue("payments.refund", lock=f"payment:{payment.pk}", refund_id=str(refund.pk))
+
+
+def _lock_waiting(refund_id: UUID) -> Refund:
+    refund = access.lock_refund(refund_id)
+    if refund.state != State.WAITING:
+        raise Conflict(_("This refund does not wait for consent."), code=PaymentsErrorCode.REFUND_NOT_WAITING)
+    return refund
+
+
+def _report_unanswered(refund: Refund) -> None:
+    """Open a case for a refund of which we don't know whether the provider made it."""
+    open_case(
+        kind=FinanceCase.Kind.REFUND_FAILED,
+        key=f"refund:{refund.pk}",
+        ours={"amount": refund.amount, "state": refund.state},
+        theirs={"state": "unknown"},
+        person=refund.payment.payer,
+        payment=refund.payment,
+    )

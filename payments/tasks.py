@@ -1,0 +1,86 @@
+"""Background jobs of payments: calls to providers, what they tell, and asking again."""
+
+from uuid import UUID
+
+from procrastinate.contrib.django import app
+
+from payments.services import payments, payouts, polling, refunds, transfers, webhooks
+from soukloop.core.jobs.retries import task
+
+
+@task("payments.create")
+def create(payment_id: str) -> None:
+    """Begin a payment at its provider."""
+    payments.create_at_provider(UUID(payment_id))
+
+
+@task("payments.capture")
+def capture(payment_id: str) -> None:
+    """Take the money of an authorised payment."""
+    payments.capture_at_provider(UUID(payment_id))
+
+
+@task("payments.cancel")
+def cancel(payment_id: str) -> None:
+    """Cancel a payment that was given up, at its provider."""
+    payments.cancel_at_provider(UUID(payment_id))
+
+
+@task("payments.refund")
+def refund(refund_id: str) -> None:
+    """Make a refund at its provider."""
+    refunds.refund_at_provider(UUID(refund_id))
+
+
+@task("payments.transfer")
+def transfer(transfer_id: str) -> None:
+    """Send a seller's share to their account at the provider."""
+    transfers.transfer_at_provider(UUID(transfer_id))
+
+
+@task("payments.reverse_transfer")
+def reverse_transfer(refund_id: str | None = None, chargeback_id: str | None = None) -> None:
+    """Take back the seller's part of a refund or of a lost chargeback."""
+    if refund_id is not None:
+        transfers.reverse_for_refund(UUID(refund_id))
+    if chargeback_id is not None:
+        transfers.reverse_for_chargeback(UUID(chargeback_id))
+
+
+@task("payments.pay_out")
+def pay_out(account_id: str, after_failure_of: str | None = None) -> None:
+    """Send a seller's available money to their bank."""
+    payouts.pay_out(UUID(account_id), after_failure_of=UUID(after_failure_of) if after_failure_of else None)
+
+
+@task("payments.refresh")
+def refresh(subject: str, row_id: str) -> None:
+    """Ask the provider for the present state of a row of ours."""
+    polling.refresh(subject, UUID(row_id))
+
+
+@task("payments.handle_webhook")
+def handle_webhook(event_id: int) -> None:
+    """Ask the provider about what one of its messages names."""
+    webhooks.handle_webhook(event_id)
+
+
+@app.periodic(cron="* * * * *")
+@task("payments.poll_unsettled", queueing_lock="payments.poll_unsettled")
+def poll_unsettled(timestamp: int) -> None:
+    """Ask again about payments, refunds, payouts, transfers and chargebacks that have waited long."""
+    polling.poll_unsettled()
+
+
+@app.periodic(cron="20 * * * *")
+@task("payments.pay_out_waiting", queueing_lock="payments.pay_out_waiting")
+def pay_out_waiting(timestamp: int) -> None:
+    """Send sellers the available money that their accounts could not send before."""
+    payouts.pay_out_waiting()
+
+
+@app.periodic(cron="40 3 * * *")
+@task("payments.delete_old_webhooks", queueing_lock="payments.delete_old_webhooks")
+def delete_old_webhooks(timestamp: int) -> None:
+    """Delete providers' messages that were handled long ago."""
+    webhooks.delete_old_webhooks()

@@ -1,0 +1,32 @@
+"""Views of payments."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from payments.serializers import ReceivedOutput
+from payments.services import webhooks
+from soukloop.core.http.openapi_errors import refusals
+
+
+class Webhook(APIView):
+    """What a provider tells, signed; unlike other requests it is not limited in rate."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    throttle_classes = ()
+
+    @extend_schema(
+        operation_id="receivePaymentWebhook",
+        tags=["Payments"],
+        summary="Receive a message of a payment provider",
+        description="For payment providers, not for apps. The body is the provider's, and is checked by its"
+        " signature: a forged one is refused with 400 `webhook_invalid`.",
+        auth=[],
+        request={"application/json": {"type": "object", "additionalProperties": True}},
+        responses={200: ReceivedOutput} | refusals(404, 413),
+    )
+    def post(self, request: Request, provider: str) -> Response:
+        webhooks.receive_webhook(provider_name=provider, body=request.body, headers=request.headers)
+        return Response({"received": True})
