@@ -11,12 +11,12 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from payments.error_codes import PaymentsErrorCode
+from payments.fees import IN_PERSON
 from payments.providers.base import Provider, ProviderUnavailable
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import NotFound, Unavailable
 
-IN_PERSON = "in_person"
-"""What `Payment.provider` is for sales that are paid in person; nobody is asked about those."""
+__all__ = ["IN_PERSON", "card_provider", "is_key_remembered", "provider", "provider_call"]
 
 
 def provider(name: str) -> Provider:
@@ -34,7 +34,7 @@ def card_provider() -> Provider:
 
 @contextmanager
 def provider_call() -> Iterator[None]:
-    """Turn the silence of a provider into Unavailable (`provider_unavailable`), for which jobs are retried."""
+    """Turn a provider's silence into Unavailable (`provider_unavailable`), for which jobs are retried."""
     try:
         yield
     except ProviderUnavailable as error:

@@ -39,8 +39,9 @@ def start_payment(
 ) -> Payment:
     """Create a payment for a sale, in the caller's transaction, which holds the lock of what is paid.
 
-    By card it is CREATED, and a job begins it at the provider. In person it is AUTHORISED at once. Neither calls
-    `payment_changed`. Raises Conflict (`payment_pending` if there is a standing one, `seller_not_paid_by_card`).
+    By card it is CREATED, and a job begins it at the provider. In person it is AUTHORISED at once. Neither
+    calls `payment_changed`. Raises Conflict (`payment_pending` if there is a standing one,
+    `seller_not_paid_by_card`).
     """
     if standing_payment(reference) is not None:
         raise Conflict(
@@ -127,9 +128,9 @@ def capture_payment(*, payment_id: UUID) -> Payment:
 
 
 def capture_in_person(*, payment: Payment) -> Payment:
-    """Record that the buyer paid the seller at the hand-over; returns the locked row. Repeating it is harmless.
+    """Record that the buyer paid the seller at the hand-over; return the locked row.
 
-    Raises Conflict (`payment_not_authorised`).
+    Repeating it is harmless. Raises Conflict (`payment_not_authorised`).
     """
     with transaction.atomic():
         payment = access.lock_payment(payment.pk)
@@ -142,10 +143,10 @@ def capture_in_person(*, payment: Payment) -> Payment:
 
 
 def cancel_payment(*, payment: Payment) -> Payment:
-    """Give up a payment that is not captured; returns the locked row. Repeating it is harmless.
+    """Give up a payment that is not captured; return the locked row. Repeating it is harmless.
 
-    In person it is cancelled at once. By card a job asks the provider, whose answer decides: a payment that was
-    captured meanwhile stays captured, which `payment_changed` tells.
+    In person it is cancelled at once. By card a job asks the provider, whose answer decides: a payment that
+    was captured meanwhile stays captured, which `payment_changed` tells.
     """
     with transaction.atomic():
         payment = access.lock_payment(payment.pk)
@@ -168,7 +169,10 @@ def create_at_provider(payment_id: UUID) -> None:
 
 
 def capture_at_provider(payment_id: UUID) -> None:
-    """Capture a payment at its provider, unless it was given up meanwhile; called by a job. Raises Unavailable."""
+    """Capture a payment at its provider, unless it was given up meanwhile; called by a job.
+
+    Raises Unavailable.
+    """
     payment = _load(payment_id)
     if payment.state != State.AUTHORISED or payment.capture_asked_at is None or payment.cancel_asked_at:
         return

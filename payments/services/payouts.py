@@ -55,7 +55,10 @@ def release(*, payment: Payment) -> Payment:
 
 
 def retry_payout(*, actor: User, payout_id: UUID) -> Payout:
-    """Send what is available again after a payout failed. Raises Forbidden, NotFound, Conflict (`payout_not_failed`)."""
+    """Send what is available again after a payout failed.
+
+    Raises Forbidden, NotFound, and Conflict (`payout_not_failed`).
+    """
     access.require_staff(actor, "payments.change_payout")
     with transaction.atomic():
         payout = access.lock_payout(payout_id)
@@ -70,8 +73,8 @@ def pay_out(account_id: UUID, *, after_failure_of: UUID | None = None) -> None:
     """Send what is available to a seller's bank, at most what the provider can send; called by a job.
 
     A payout that was requested and not answered is asked for again first, with its own key. After a failed
-    payout nothing is sent until staff or new bank details of the seller allow one more, by naming the failed one:
-    so a repeated job sends nothing more. Raises Unavailable.
+    payout nothing is sent until staff or new bank details of the seller allow one more, by naming the failed
+    one: so a repeated job sends nothing more. Raises Unavailable.
     """
     payout = _requested(account_id)
     if payout is None:

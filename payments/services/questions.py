@@ -26,8 +26,8 @@ from soukloop.core.db.clock import database_now
 def ask(subject: str, name: str, external_id: str, account: str) -> bool:
     """Ask a provider about one of its objects and advance our row; return False if it is not about ours.
 
-    Our row is found by the provider's id or, if the answer to the call that made the object was lost or has not
-    come yet, by our own id, which the provider keeps. Raises Unavailable, ProviderRefused.
+    Our row is found by the provider's id or, if the answer to the call that made the object was lost or has
+    not come yet, by our own id, which the provider keeps. Raises Unavailable, ProviderRefused.
     """
     question = _QUESTIONS.get(subject)
     return question is not None and question(name, external_id, account)
@@ -186,8 +186,9 @@ _QUESTIONS: Mapping[str, Callable[[str, str, str], bool]] = {
 }
 
 
-def _uuid(text: str) -> UUID | None:
+def _uuid(text: str) -> UUID:
+    """Return the id that a reference is; one that no row has if it is none of ours."""
     try:
         return UUID(text)
     except ValueError:
-        return None
+        return UUID(int=0)

@@ -38,8 +38,8 @@ def request_refund(
 ) -> Refund:
     """Give back a part of a captured payment, or all of it; a job makes it at the provider.
 
-    Above REFUND_TWO_PEOPLE_ABOVE_FILS a refund by staff waits for a second person. Of a sale paid in person our
-    fee is waived in proportion, at once. Raises Conflict (`payment_not_captured`, `refund_too_large`).
+    Above REFUND_TWO_PEOPLE_ABOVE_FILS a refund by staff waits for a second person. Of a sale paid in person
+    our fee is waived in proportion, at once. Raises Conflict (`payment_not_captured`, `refund_too_large`).
     """
     fils = to_fils(amount)
     with transaction.atomic():
@@ -92,7 +92,10 @@ def approve_refund(*, actor: User, refund_id: UUID) -> Refund:
 
 
 def reject_refund(*, actor: User, refund_id: UUID, reason: str) -> Refund:
-    """Reject a refund that waits for consent. Raises Forbidden, NotFound, and Conflict (`refund_not_waiting`)."""
+    """Reject a refund that waits for consent.
+
+    Raises Forbidden, NotFound, and Conflict (`refund_not_waiting`).
+    """
     access.require_staff(actor, _PERMISSION)
     with transaction.atomic():
         refund = _lock_waiting(refund_id)
@@ -150,7 +153,7 @@ def refund_at_provider(refund_id: UUID) -> None:
 
 
 def _begin(refund: Refund) -> None:
-    """Enqueue a refund that is REQUESTED; our fee is given back in proportion to all that was returned so far."""
+    """Enqueue a refund that is REQUESTED; our fee is given back in proportion to all that was returned."""
     payment = refund.payment
     others = payment.refunds.filter(state__in=(State.REQUESTED, State.PENDING)).exclude(pk=refund.pk)
     before = payment.refunded + sum(others.values_list("amount", flat=True))

@@ -35,7 +35,10 @@ def start_transfer(payment: Payment) -> None:
 
 
 def retry_transfer(*, actor: User, transfer_id: UUID) -> Transfer:
-    """Try a failed transfer again, with a new key. Raises Forbidden, NotFound, Conflict (`transfer_not_failed`)."""
+    """Try a failed transfer again, with a new key.
+
+    Raises Forbidden, NotFound, and Conflict (`transfer_not_failed`).
+    """
     access.require_staff(actor, "payments.change_transfer")
     with transaction.atomic():
         transfer = access.lock_transfer(transfer_id)
@@ -56,7 +59,7 @@ def transfer_at_provider(transfer_id: UUID) -> None:
     payment = transfer.payment
     if transfer.state != State.REQUESTED or payment.account is None:
         return
-    if not is_key_remembered(transfer.begun_at):
+    if not is_key_remembered(transfer.begun_at or transfer.created_at):
         _report(transfer, {"state": "unknown"})
         return
     try:

@@ -1,16 +1,22 @@
-"""Factories of payments and what belongs to them: rows alone, without the ledger."""
+"""Factories of payments and what belongs to them.
+
+The `make_…` write rows alone, without the ledger; the `start_…` call the services.
+"""
 
 import itertools
 import uuid
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.factories import make_seller, make_user
 from payments import fees
 from payments.models import Chargeback, Payment, Payout, Refund, SellerAccount
+from payments.services.payments import start_payment
 
 _numbers = itertools.count(1)
 
@@ -92,4 +98,34 @@ def make_payout(seller: User, amount: int, **fields: Any) -> Payout:
         account=fields.pop("account", None) or make_account(seller),
         amount=amount,
         **{"created_at": timezone.now()} | fields,
+    )
+
+
+def start_card_payment(
+    *, amount: str = "850.00", fee: str = "42.50", seller: User | None = None, payer: User | None = None
+) -> Payment:
+    """Start a payment by card of 850.00 through the card provider of the settings, with the service."""
+    seller = seller or make_seller()
+    make_account(seller, provider=settings.CARD_PROVIDER)
+    return start_payment(
+        reference=uuid.uuid4(),
+        payer=payer or make_user(),
+        payee=seller,
+        amount=Decimal(amount),
+        fee=Decimal(fee),
+        method="card",
+        description="A chair",
+    )
+
+
+def start_in_person_payment(*, amount: str = "850.00", fee: str = "42.50", **people: User) -> Payment:
+    """Start a payment in person of 850.00, with the service."""
+    return start_payment(
+        reference=uuid.uuid4(),
+        payer=people.get("payer") or make_user(),
+        payee=people.get("seller") or make_seller(),
+        amount=Decimal(amount),
+        fee=Decimal(fee),
+        method="in_person",
+        description="A chair",
     )

@@ -31,7 +31,7 @@ SELLER_COUNTRY = "AE"
 PROVIDER_TIMEOUT = timedelta(seconds=env.float("PROVIDER_TIMEOUT_SECONDS", default=20.0))
 WEBHOOK_TOLERANCE = timedelta(minutes=5)  # between a webhook's signature and its arrival
 WEBHOOK_EVENTS_KEPT_FOR = timedelta(days=90)
-# A payment, refund, payout or transfer whose outcome is open is asked about this often, should webhooks be lost.
+# What has no outcome yet is asked about this often, because webhooks can be lost.
 PROVIDER_ASKED_AGAIN_AFTER = timedelta(minutes=10)
 # Payouts and refunds that succeeded can still be returned by a bank: asked about once a day for so long.
 PROVIDER_RETURNS_ASKED_FOR = timedelta(days=10)

@@ -1,4 +1,4 @@
-"""Where answers of providers and webhooks meet: every function compares with our row, and only moves it forward.
+"""Where answers of providers and webhooks meet: each compares with our row, and only moves it forward.
 
 Nothing that a provider tells is believed unless its amount, currency, account and reference are those of our
 row: otherwise finance gets a case, and the row stays as it is.

@@ -1,5 +1,7 @@
 """Recording chargebacks, and moving them forward to what the provider tells."""
 
+from typing import Any
+
 from django.db import transaction
 
 from payments import access, states
@@ -94,8 +96,8 @@ def _open(payment: Payment, told: ChargebackState) -> Chargeback | None:
 
 
 def _is_ours(payment: Payment, chargeback: Chargeback, told: ChargebackState) -> bool:
-    ours = {"row": str(chargeback.payment_id), "payment": payment.external_id}
-    theirs = {"row": str(payment.pk), "payment": told.payment}
+    ours: dict[str, Any] = {"row": str(chargeback.payment_id), "payment": payment.external_id}
+    theirs: dict[str, Any] = {"row": str(payment.pk), "payment": told.payment}
     ours |= {"amount": chargeback.amount, "currency": payment.currency}
     theirs |= {"amount": told.amount, "currency": told.currency}
     return is_ours("chargeback", chargeback.pk, ours=ours, theirs=theirs, payment=payment)
@@ -105,7 +107,7 @@ def _move(chargeback: Chargeback, state: str) -> None:
     """Write the decision of the bank, with the payment's sum, the ledger and `chargeback_changed`."""
     previous, payment = chargeback.state, chargeback.payment
     if state == State.LOST and payment.refunded + chargeback.amount > payment.amount:
-        # A refund that was on its way when the bank took the money: it went back twice, which finance decides.
+        # A refund was on its way when the bank took the money: it went back twice, which finance decides.
         open_case(
             kind=FinanceCase.Kind.AMOUNT_MISMATCH,
             key=f"chargeback:{chargeback.external_id}",

@@ -91,9 +91,9 @@ def _advance(payment: Payment, told: PaymentState) -> None:
 
 
 def _give_up_unwanted(payment: Payment) -> None:
-    """Cancel at the provider what we gave up before it was authorised, and what failed but could be tried again.
+    """Cancel at the provider what was given up before it was authorised, and what failed.
 
-    A form that is still open on a phone could pay a failed payment, which no order waits for any more.
+    A form that is still open on a phone could pay a failed payment, for which no order waits any more.
     """
     was_given_up = payment.cancel_asked_at is not None and payment.state in (
         State.REQUIRES_ACTION,

@@ -1,0 +1,38 @@
+"""Fixtures of the tests of payments: a provider in memory, and what is told to upper apps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from payments import hooks, providers
+from payments.tests.memory_provider import MemoryProvider
+
+
+@pytest.fixture
+def memory(settings: Any, db: None) -> MemoryProvider:
+    """Return an empty provider in memory, through which cards are paid in this test."""
+    settings.PAYMENT_PROVIDERS = {
+        **settings.PAYMENT_PROVIDERS,
+        "memory": "payments.tests.memory_provider.MemoryProvider",
+    }
+    settings.CARD_PROVIDER = "memory"
+    found = providers.provider("memory")
+    assert isinstance(found, MemoryProvider)
+    found.reset()
+    return found
+
+
+@pytest.fixture
+def told() -> Iterator[list[tuple[str, str, str]]]:
+    """Return what the hooks told of: (row, previous state, state)."""
+    changes: list[tuple[str, str, str]] = []
+
+    def note(row: Any, previous: str) -> None:
+        changes.append((type(row).__name__.lower(), previous, row.state))
+
+    for name in ("payment", "refund", "chargeback", "payout"):
+        getattr(hooks, f"{name}_changed").register(note)
+    yield changes
+    for name in ("payment", "refund", "chargeback", "payout"):
+        getattr(hooks, f"{name}_changed")._callbacks.remove(note)
