@@ -94,10 +94,14 @@ def pay_out_waiting() -> int:
     For those whose account could send nothing, or not all, when their money was released.
     """
     accounts = SellerAccount.objects.filter(payouts_enabled=True, seller__in=_with_available_money())
-    waiting = [pk for pk in accounts.values_list("pk", flat=True) if not is_job_pending(lock=_lock_of(pk))]
-    for account_id in waiting:
-        enqueue_pay_out(account_id)
-    return len(waiting)
+    enqueued = 0
+    for account_id in accounts.values_list("pk", flat=True):
+        with transaction.atomic():
+            access.lock_account(account_id)  # two workers that run this at once enqueue one job
+            if not is_job_pending(lock=_lock_of(account_id)):
+                enqueue_pay_out(account_id)
+                enqueued += 1
+    return enqueued
 
 
 def available_to(account: SellerAccount) -> int:

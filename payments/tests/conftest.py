@@ -5,22 +5,14 @@ from typing import Any
 
 import pytest
 
-from payments import hooks, providers
-from payments.tests.memory_provider import MemoryProvider
+from payments import hooks
+from payments.tests.memory_provider import MemoryProvider, use_memory_provider
 
 
 @pytest.fixture
 def memory(settings: Any, db: None) -> MemoryProvider:
     """Return an empty provider in memory, through which cards are paid in this test."""
-    settings.PAYMENT_PROVIDERS = {
-        **settings.PAYMENT_PROVIDERS,
-        "memory": "payments.tests.memory_provider.MemoryProvider",
-    }
-    settings.CARD_PROVIDER = "memory"
-    found = providers.provider("memory")
-    assert isinstance(found, MemoryProvider)
-    found.reset()
-    return found
+    return use_memory_provider(settings)
 
 
 @pytest.fixture

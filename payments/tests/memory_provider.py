@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection
 
+from payments import providers
 from payments.providers.base import (
     AccountState,
     CardSetupState,
@@ -32,7 +33,7 @@ SIGNATURE = "right"
 
 @dataclass
 class Fault:
-    """What happens to the next call of a method: it gives no answer, with or without an effect, or a refusal."""
+    """What the next call of a method meets: no answer, with or without an effect, or a refusal."""
 
     method: str
     error: Exception
@@ -327,3 +328,22 @@ class MemoryProvider:
         changed = replace(self.memory.payments[external_id], **changes)
         self.memory.payments[external_id] = changed
         return changed
+
+
+def use_memory_provider(settings: Any) -> MemoryProvider:
+    """Let cards be paid through an empty provider in memory, and return it."""
+    settings.PAYMENT_PROVIDERS = {
+        **settings.PAYMENT_PROVIDERS,
+        "memory": "payments.tests.memory_provider.MemoryProvider",
+    }
+    settings.CARD_PROVIDER = "memory"
+    found = memory_provider()
+    found.reset()
+    return found
+
+
+def memory_provider() -> MemoryProvider:
+    """Return the one provider in memory of this process."""
+    found = providers.provider("memory")
+    assert isinstance(found, MemoryProvider)
+    return found

@@ -36,6 +36,9 @@ from notifications.services.account_notices import notify_of_new_password
 from notifications.services.digests import schedule_digests
 from offers.models import Offer
 from offers.tests.factories import make_offer
+from payments.tests.memory_provider import use_memory_provider
+from payments.tests.scenes import CHANGING as CHANGING_PAYMENTS
+from payments.tests.scenes import SCENES as SCENES_OF_PAYMENTS
 from soukloop.core.models import IdempotencyRecord
 from soukloop.core.redis.client import redis_client
 
@@ -347,6 +350,7 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "offers.decline_below_minimum": low_offers,
     "offers.expire_due": due_offers,
     "offers.remind_of_expiring": offers_about_to_expire,
+    **SCENES_OF_PAYMENTS,
 }
 # Those that must have changed a row, so that a scene that has become empty is noticed.
 CHANGING = {
@@ -381,12 +385,14 @@ CHANGING = {
     "offers.decline_below_minimum",
     "offers.expire_due",
     "offers.remind_of_expiring",
+    *CHANGING_PAYMENTS,
 }
 
 
 @pytest.fixture(autouse=True)
 def no_media_server(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) -> None:
-    """A media server without publishers and recordings."""
+    """A media server without publishers and recordings; and a payment provider in memory."""
+    use_memory_provider(settings)
     settings.MEDIA_ROOT = tmp_path
     monkeypatch.setattr(media_server.MediaServer, "publishers", lambda self: {})
     monkeypatch.setattr(media_server.MediaServer, "recordings", lambda self: set())
@@ -413,7 +419,11 @@ def rows() -> Counter[Any]:
     for model in apps.get_models():
         if model.__module__.split(".")[0] in own and model not in _IGNORED:
             for values in model._default_manager.values():
-                shown = ((key, _comparable(value)) for key, value in values.items() if key != "id")
+                shown = (
+                    (key, "set" if key.endswith("_id") and value else _comparable(value))
+                    for key, value in values.items()
+                    if key != "id"
+                )
                 found[model._meta.label, tuple(sorted((key, value) for key, value in shown if value))] += 1
     return found
 

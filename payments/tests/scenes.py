@@ -1,0 +1,125 @@
+"""What the background jobs of payments find, for `soukloop/tests/test_tasks_twice.py`."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from payments.models import Payment, Refund, Transfer, WebhookEvent
+from payments.services import payments, refunds, transfers
+from payments.tests import flows
+from payments.tests.factories import start_card_payment
+
+Arguments = dict[str, Any]
+PERIODIC: Arguments = {"timestamp": 0}
+
+
+def created() -> Arguments:
+    flows.current_memory()
+    return {"payment_id": str(start_card_payment().pk)}
+
+
+def asked_to_capture() -> Arguments:
+    payment = flows.authorised(flows.current_memory())
+    payments.capture_payment(payment_id=payment.pk)
+    return {"payment_id": str(payment.pk)}
+
+
+def asked_to_cancel() -> Arguments:
+    payment = flows.authorised(flows.current_memory())
+    payments.cancel_payment(payment=payment)
+    return {"payment_id": str(payment.pk)}
+
+
+def asked_for_refund() -> Arguments:
+    refund = flows.requested_refund(flows.captured(flows.current_memory()), "100.00")
+    return {"refund_id": str(refund.pk)}
+
+
+def released() -> Arguments:
+    payment = flows.released(flows.current_memory())
+    return {"account_id": str(payment.account_id)}
+
+
+def released_separately() -> Transfer:
+    """Return a transfer that is not made yet."""
+    payment = flows.captured(flows.current_memory())
+    Payment.objects.filter(pk=payment.pk).update(is_separate=True)
+    payment.refresh_from_db()
+    transfers.start_transfer(payment)
+    return Transfer.objects.get(payment=payment)
+
+
+def asked_for_transfer() -> Arguments:
+    return {"transfer_id": str(released_separately().pk)}
+
+
+def refunded_after_transfer() -> Arguments:
+    transfer = released_separately()
+    transfers.transfer_at_provider(transfer.pk)
+    payment = transfer.payment
+    Payment.objects.filter(pk=payment.pk).update(is_separate=False)
+    refund = flows.refunded(flows.memory_provider(), payment, "100.00")
+    return {"refund_id": str(refund.pk)}
+
+
+def paid_by_payer() -> Arguments:
+    memory = flows.current_memory()
+    payment = flows.requires_action(memory)
+    memory.pay(payment.external_id)
+    return {"subject": "payment", "row_id": str(payment.pk)}
+
+
+def told_of_refund() -> Arguments:
+    memory = flows.current_memory()
+    payment = flows.captured(memory)
+    refund = flows.requested_refund(payment, "100.00")
+    refunds.refund_at_provider(refund.pk)
+    refund.refresh_from_db()
+    memory.settle_refund(refund.external_id, "succeeded")
+    return {"event_id": flows.webhook("refund", refund.external_id, "").pk}
+
+
+def waited_long() -> Arguments:
+    memory = flows.current_memory()
+    start_card_payment()
+    flows.requires_action(memory)
+    flows.requested_refund(flows.captured(memory), "100.00")
+    Payment.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    Refund.objects.update(created_at=timezone.now() - timedelta(hours=1))
+    ProcrastinateJob.objects.filter(task_name__startswith="payments.").delete()
+    return PERIODIC
+
+
+def not_sent() -> Arguments:
+    released()
+    ProcrastinateJob.objects.filter(task_name__startswith="payments.").delete()
+    return PERIODIC
+
+
+def old_webhook() -> Arguments:
+    event = flows.webhook("payment", "pa_1")
+    WebhookEvent.objects.filter(pk=event.pk).update(
+        received_at=timezone.now() - flows.LONG_AGO, result=WebhookEvent.Result.DONE
+    )
+    return PERIODIC
+
+
+SCENES: dict[str, Callable[[], Arguments]] = {
+    "payments.cancel": asked_to_cancel,
+    "payments.capture": asked_to_capture,
+    "payments.create": created,
+    "payments.delete_old_webhooks": old_webhook,
+    "payments.handle_webhook": told_of_refund,
+    "payments.pay_out": released,
+    "payments.pay_out_waiting": not_sent,
+    "payments.poll_unsettled": waited_long,
+    "payments.refresh": paid_by_payer,
+    "payments.refund": asked_for_refund,
+    "payments.reverse_transfer": refunded_after_transfer,
+    "payments.transfer": asked_for_transfer,
+}
+# Those that must have changed a row; the reversal of a part of a transfer changes the provider's alone.
+CHANGING = SCENES.keys() - {"payments.reverse_transfer"}
