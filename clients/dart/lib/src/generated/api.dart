@@ -396,6 +396,12 @@ class SoukLoopApi {
     return Offer.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
+  /// Receive a message of a payment provider
+  Future<Received> receivePaymentWebhook(String provider, {Map<String, Object?>? body}) async {
+    final answer = await _transport.send('POST', '/payments/webhooks/${Uri.encodeComponent(provider)}', body: body);
+    return Received.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
   /// Put a product on sale
   Future<Product> createProduct(ProductInput body, {String? idempotencyKey}) async {
     final answer = await _transport.send('POST', '/products', body: body.toJson(), takesKey: true, idempotencyKey: idempotencyKey);

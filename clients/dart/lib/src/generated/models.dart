@@ -1682,6 +1682,10 @@ enum ErrorCode {
   ownProduct('own_product'),
   partyUnavailable('party_unavailable'),
   payloadTooLarge('payload_too_large'),
+  paymentNotAuthorised('payment_not_authorised'),
+  paymentNotCaptured('payment_not_captured'),
+  paymentPending('payment_pending'),
+  payoutNotFailed('payout_not_failed'),
   phoneNotConfirmed('phone_not_confirmed'),
   phoneTaken('phone_taken'),
   preconditionFailed('precondition_failed'),
@@ -1695,11 +1699,19 @@ enum ErrorCode {
   productNotInStream('product_not_in_stream'),
   productReserved('product_reserved'),
   productSold('product_sold'),
+  providerUnavailable('provider_unavailable'),
   rateLimited('rate_limited'),
+  refundNeedsSecondPerson('refund_needs_second_person'),
+  refundNotFailed('refund_not_failed'),
+  refundNotWaiting('refund_not_waiting'),
+  refundTooLarge('refund_too_large'),
   registrationReplayed('registration_replayed'),
   replayNotFound('replay_not_found'),
   replayNotRepeatable('replay_not_repeatable'),
   requestTimeout('request_timeout'),
+  sandboxNoChallenge('sandbox_no_challenge'),
+  sandboxPageClosed('sandbox_page_closed'),
+  sellerNotPaidByCard('seller_not_paid_by_card'),
   sellersOnly('sellers_only'),
   serverError('server_error'),
   sessionEnded('session_ended'),
@@ -1722,6 +1734,7 @@ enum ErrorCode {
   tooManyVideos('too_many_videos'),
   transactionCancelled('transaction_cancelled'),
   transactionCompleted('transaction_completed'),
+  transferNotFailed('transfer_not_failed'),
   tusVersionUnsupported('tus_version_unsupported'),
   unauthorized('unauthorized'),
   unavailable('unavailable'),
@@ -1734,6 +1747,7 @@ enum ErrorCode {
   videoInUse('video_in_use'),
   videoNotFound('video_not_found'),
   videoOffsetMismatch('video_offset_mismatch'),
+  webhookInvalid('webhook_invalid'),
   /// A value that a later version of the server has.
   unknown('');
 
@@ -4410,6 +4424,37 @@ class ReadConversationResponse {
   factory ReadConversationResponse.fromJson(Map<String, Object?> json) => ReadConversationResponse(
         success: json['success'] as bool,
         data: ReadConversation.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class Received {
+  const Received({required this.received});
+
+  final bool received;
+
+  factory Received.fromJson(Map<String, Object?> json) => Received(
+        received: json['received'] as bool,
+      );
+
+  Map<String, Object?> toJson() => {
+        'received': received,
+      };
+}
+
+class ReceivedResponse {
+  const ReceivedResponse({required this.success, required this.data});
+
+  final bool success;
+  final Received data;
+
+  factory ReceivedResponse.fromJson(Map<String, Object?> json) => ReceivedResponse(
+        success: json['success'] as bool,
+        data: Received.fromJson((json['data'] as Map).cast<String, Object?>()),
       );
 
   Map<String, Object?> toJson() => {

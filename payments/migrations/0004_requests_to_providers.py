@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payments', '0002_append_only_ledger'),
+        ('payments', '0003_sandbox'),
     ]
 
     operations = [
