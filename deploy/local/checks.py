@@ -14,7 +14,8 @@ from deploy.local.supervise import Supervisor, owned
 
 # The checks are written down once, for us and for commit hooks.
 HOOKS = ROOT / ".pre-commit-config.yaml"
-PYTEST = ["pytest", "-n", "2"]
+# One more than the two cores: some tests mostly wait (soukloop/tests/distribution.py).
+PYTEST = ["pytest", "-n", "3"]
 TESTS = {
     "quick": [*PYTEST, "-m", "quick"],
     "test": PYTEST,

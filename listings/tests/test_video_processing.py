@@ -1,6 +1,7 @@
 """What is made of uploaded videos, with real ffmpeg; what can't be used; what a kill leaves."""
 
 import re
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,8 @@ def test_a_video_is_uploaded_processed_and_shown_on_a_product(
     assert shown["video_url"] == video.url == f"{BASE}videos/{seller.pk}/{video.pk.hex}/index.m3u8"
     assert [size["width"] for size in shown["image"]["sizes"]] == [320, 640]
     statuses = [payload["status"] for _, event, payload in captured_events if event == "video:progress"]
-    assert statuses == ["waiting", "processing", "ready"]
+    # Progress is told every two seconds, so on a busy machine more than once.
+    assert [status for status, _ in groupby(statuses)] == ["waiting", "processing", "ready"]
     assert captured_events[-1][2]["videoUrl"] == video.url
     assert not received.path_of(video.pk).exists()
 
