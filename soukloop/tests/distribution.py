@@ -30,7 +30,9 @@ FIRST_WORKER = "gw0"
 LONG = (
     "web processes with the probe app",
     "web processes",
+    "soukloop/tests/test_memory_growth.py",
     "soukloop/tests/test_faults.py",
+    "soukloop/core/tests/test_worker.py",
     "soukloop/tests/test_outbox.py",
 )
 SECOND_WORKER = "gw1"
