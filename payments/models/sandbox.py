@@ -75,13 +75,14 @@ class SandboxPayment(models.Model):
 
 
 class SandboxOperation(models.Model):
-    """What moves money besides a payment: a refund, a chargeback, a payout or a transfer."""
+    """What moves money besides a payment: a refund, chargeback, payout, transfer, or its reversal."""
 
     class Kind(models.TextChoices):
         REFUND = "refund"
         CHARGEBACK = "chargeback"
         PAYOUT = "payout"
         TRANSFER = "transfer"
+        REVERSAL = "reversal"  # of a transfer, or of a part of it
 
     id = models.CharField(primary_key=True, max_length=60)
     key = models.CharField(max_length=200, unique=True, help_text="Of the call that made it")

@@ -125,6 +125,21 @@ def test_the_sandbox_keeps_its_fee_from_the_platform(counterpart: SandboxCounter
     assert list(own) == [("fee", -390), ("transfer", 500)]
 
 
+def test_a_transfer_is_taken_back_in_parts(counterpart: SandboxCounterpart, account: str) -> None:
+    provider = counterpart.provider
+    payment = provider.create_payment(request_for("", 10_000, fee=0))
+    counterpart.pay(payment, "success")
+    provider.capture_payment(payment.external_id, "", key="capture")
+    transfer = provider.create_transfer(payment.external_id, account, 9_500, "AED", reference="t", key="t")
+    for _ in range(2):
+        assert provider.reverse_transfer(transfer.external_id, 4_000, key="first").state == "succeeded"
+    assert provider.available_balance(account, CURRENCY) == 5_500
+    with pytest.raises(ProviderRefused):
+        provider.reverse_transfer(transfer.external_id, 5_501, key="too much")
+    assert provider.reverse_transfer(transfer.external_id, 5_500, key="rest").state == "reversed"
+    assert provider.available_balance(account, CURRENCY) == 0
+
+
 @pytest.mark.parametrize("allowed", [False, True])
 def test_the_sandbox_is_refused_in_production_unless_it_is_allowed(settings: Any, allowed: bool) -> None:
     settings.DEBUG, settings.SANDBOX_PAYMENTS_ALLOWED = False, allowed

@@ -23,6 +23,13 @@ from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
 
 Kind = SandboxOperation.Kind
+_PREFIXES: dict[str, str] = {
+    Kind.REFUND: "re",
+    Kind.CHARGEBACK: "dp",
+    Kind.PAYOUT: "po",
+    Kind.TRANSFER: "tr",
+    Kind.REVERSAL: "trr",
+}
 _SAME = ("amount", "currency", "payment_id", "account_id", "reference")
 
 
@@ -165,18 +172,23 @@ def create_transfer(
 
 @transaction.atomic
 def reverse_transfer(transfer_id: str, amount: int, *, key: str) -> SandboxOperation:
-    """Take a transfer back. Raises ProviderRefused for a part of one, and if the account has less."""
+    """Take a transfer or a part of it back. Raises ProviderRefused, if the account has less."""
     transfer = _lock(Kind.TRANSFER, transfer_id)
-    if transfer.state == "reversed":
-        return transfer
     account = transfer.account_id or ""
-    if amount != transfer.amount:
-        raise ProviderRefused("reversal_in_part", "The sandbox takes back whole transfers alone.")
-    if amount > available_balance(account, transfer.currency):
+    used = SandboxOperation.objects.filter(key=key).exists()
+    if not used and amount > available_balance(account, transfer.currency):
         raise ProviderRefused("balance_insufficient", "The account has less than that.")
-    _change(transfer, "reversed", account)
-    move(account, "other", -amount, transfer.currency, transfer.pk)
-    move(PLATFORM, "other", amount, transfer.currency, transfer.pk)
+    reversals = SandboxOperation.objects.filter(kind=Kind.REVERSAL, reference=transfer.pk)
+    reversed_before = int(reversals.aggregate(sum=Sum("amount"))["sum"] or 0)
+    if not used and amount > transfer.amount - reversed_before:
+        raise ProviderRefused("reversal_too_large", "That is more than is left of the transfer.")
+    assert transfer.payment is not None
+    row = _operation(Kind.REVERSAL, transfer.payment, transfer.account, amount, "succeeded", transfer.pk, key)
+    reversal, is_new = create_once(row, same=_SAME)
+    if is_new:
+        move_between(account, PLATFORM, amount, transfer.currency, reversal.pk)
+        if reversed_before + amount == transfer.amount:
+            _change(transfer, "reversed", account)
     return transfer
 
 
@@ -222,9 +234,8 @@ def _operation(
 ) -> SandboxOperation:
     if amount <= 0:
         raise ProviderRefused("parameter_invalid_integer", "An amount is more than zero.")
-    prefixes = {Kind.REFUND: "re", Kind.CHARGEBACK: "dp", Kind.PAYOUT: "po", Kind.TRANSFER: "tr"}
     return SandboxOperation(
-        id=new_id(prefixes[Kind(kind)]),
+        id=new_id(_PREFIXES[kind]),
         key=key,
         kind=kind,
         payment=payment,
