@@ -3,11 +3,18 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
-from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import (
+    ExpiredTokenError,
+    TokenBackendError,
+    TokenBackendExpiredToken,
+    TokenError,
+)
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 from rest_framework_simplejwt.utils import datetime_to_epoch
@@ -15,6 +22,7 @@ from rest_framework_simplejwt.utils import datetime_to_epoch
 from accounts.error_codes import AccountsErrorCode
 from accounts.models import RefreshFamily, User
 from soukloop.core.db.clock import database_now
+from soukloop.core.encryption import secret_keys
 from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import NotAuthenticated
 
@@ -25,8 +33,39 @@ class WrongTokenTypeError(TokenError):
     """A refresh token was sent in place of an access token, or the other way round."""
 
 
+class RotatingBackend(TokenBackend):
+    """Signs with SECRET_KEY, and accepts signatures by the keys in SECRET_KEY_FALLBACKS too."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        super().__init__(
+            api_settings.ALGORITHM,
+            keys[0],
+            "",
+            api_settings.AUDIENCE,
+            api_settings.ISSUER,
+            leeway=api_settings.LEEWAY,
+        )
+        self._earlier = RotatingBackend(keys[1:]) if keys[1:] else None
+
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+        try:
+            return super().decode(token, verify)
+        except TokenBackendExpiredToken:  # its signature is right
+            raise
+        except TokenBackendError:
+            if self._earlier is None:
+                raise
+            return self._earlier.decode(token, verify)
+
+
+_backend_of = cache(RotatingBackend)
+
+
 class TypedToken(Token):
     """A token that raises an error of its own for a wrong type, which gets its own error code."""
+
+    def get_token_backend(self) -> TokenBackend:
+        return _backend_of(secret_keys())
 
     def verify_token_type(self) -> None:
         if self.payload.get(api_settings.TOKEN_TYPE_CLAIM) != self.token_type:

@@ -22,7 +22,7 @@ def offset_degrees(longitude: float, latitude: float, *, seller_id: object) -> t
     """
     cell = f"{math.floor(latitude / _CELL_DEGREES)}:{math.floor(longitude / _CELL_DEGREES)}"
     digest = hmac.digest(
-        settings.SECRET_KEY.encode(), f"public_point:{seller_id}:{cell}".encode(), hashlib.sha256
+        settings.LOCATION_SECRET.encode(), f"public_point:{seller_id}:{cell}".encode(), hashlib.sha256
     )
     angle = int.from_bytes(digest[:8]) / 2**64 * math.tau
     # At least half of the maximum, to hide the location. The 1 % allows for the error of flat geometry.

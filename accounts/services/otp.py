@@ -13,7 +13,6 @@ from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
 from django.utils import translation
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -27,7 +26,7 @@ from accounts.services import otp_limits, sms_budget
 from accounts.services.known_addresses import remember_address
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.release import release_connection
-from soukloop.core.encryption import InvalidToken, decrypt, encrypt
+from soukloop.core.encryption import InvalidToken, decrypt, encrypt, keyed_hashes
 from soukloop.core.errors import BadRequest, DomainError, duration_words
 from soukloop.core.jobs import queue
 from soukloop.core.redis import rate_limits
@@ -74,7 +73,7 @@ def _create_and_enqueue(requester: otp_limits.Requester) -> None:
         otp_limits.record(requester, OtpEvent.Kind.SEND)
         queue.enqueue("accounts.deliver_code", challenge_id=challenge.pk, nonce=challenge.nonce)
         # While the row is locked, so that after two parallel requests row and Redis hold the same code.
-        redis_client().set(keys.otp(identifier), _redis_value(identifier, code), ex=settings.OTP_TTL)
+        redis_client().set(keys.otp(identifier), _redis_values(identifier, code)[0], ex=settings.OTP_TTL)
 
 
 def _code_of_another_address(challenge: OtpChallenge, requester: otp_limits.Requester) -> str | None:
@@ -166,8 +165,8 @@ def _redeem_or_refuse(
     if challenge.expires_at <= database_now() or otp_limits.has_used_up_the_code(requester):
         return refusal
     stored = redis_client().get(keys.otp(identifier))
-    if not (
-        isinstance(stored, bytes) and hmac.compare_digest(stored, _redis_value(identifier, code).encode())
+    if not isinstance(stored, bytes) or not any(
+        hmac.compare_digest(stored, value.encode()) for value in _redis_values(identifier, code)
     ):
         otp_limits.record(requester, OtpEvent.Kind.WRONG_GUESS)
         _count_use(challenge, requester)
@@ -213,8 +212,11 @@ def delete_expired_challenges() -> int:
     return OtpChallenge.objects.filter(expires_at__lt=database_now()).delete()[0]
 
 
-def _redis_value(identifier: str, code: str) -> str:
-    """Return what Redis holds: the code itself in DEBUG (contract 1.3), otherwise a keyed hash."""
+def _redis_values(identifier: str, code: str) -> list[str]:
+    """Return what Redis holds: the code itself in DEBUG (contract 1.3), otherwise a keyed hash.
+
+    It may hold any of them while SECRET_KEY is replaced; the first is written.
+    """
     if settings.DEBUG:
-        return code
-    return salted_hmac("accounts.otp.stored", f"{identifier}:{code}", algorithm="sha256").hexdigest()
+        return [code]
+    return [digest.hex() for digest in keyed_hashes("accounts.otp.stored", f"{identifier}:{code}")]

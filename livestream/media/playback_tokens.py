@@ -34,7 +34,7 @@ def make_token(public_id: str, *, viewer_id: UUID | None) -> str:
     period = int(_RENEWED_EVERY.total_seconds())
     expires_at = (int(timezone.now().timestamp()) // period + 2) * period
     content = expires_at.to_bytes(_EXPIRY_BYTES, "big") + (viewer_id.bytes if viewer_id else b"")
-    return urlsafe_b64encode(content + _mac(public_id, content)).decode().rstrip("=")
+    return urlsafe_b64encode(content + _macs(public_id, content)[0]).decode().rstrip("=")
 
 
 def read_token(token: str, public_id: str) -> PlaybackToken | None:
@@ -46,7 +46,7 @@ def read_token(token: str, public_id: str) -> PlaybackToken | None:
     content, mac = decoded[:-_MAC_BYTES], decoded[-_MAC_BYTES:]
     if len(content) not in (_EXPIRY_BYTES, _EXPIRY_BYTES + _VIEWER_BYTES):
         return None
-    if not constant_time_compare(mac, _mac(public_id, content)):
+    if not any(constant_time_compare(mac, right) for right in _macs(public_id, content)):
         return None
     expires_at = datetime.fromtimestamp(int.from_bytes(content[:_EXPIRY_BYTES], "big"), UTC)
     if expires_at <= timezone.now():
@@ -55,7 +55,9 @@ def read_token(token: str, public_id: str) -> PlaybackToken | None:
     return PlaybackToken(expires_at, UUID(bytes=viewer) if viewer else None)
 
 
-def _mac(public_id: str, content: bytes) -> bytes:
+def _macs(public_id: str, content: bytes) -> list[bytes]:
     value = public_id.encode() + b"/" + content
-    secret = settings.MEDIA_SECRET
-    return salted_hmac("livestream.playback", value, secret=secret, algorithm="sha256").digest()[:_MAC_BYTES]
+    return [
+        salted_hmac("livestream.playback", value, secret=secret, algorithm="sha256").digest()[:_MAC_BYTES]
+        for secret in (settings.MEDIA_SECRET, *settings.MEDIA_SECRET_FALLBACKS)
+    ]

@@ -111,11 +111,17 @@ class MediaServer:
             http.client.HTTPSConnection if base.scheme == "https" else http.client.HTTPConnection
         )
         connection = connection_class(base.hostname or "", base.port, timeout=timeout)
-        headers = {"X-Media-Secret": settings.MEDIA_SECRET}
+        status, answer = 403, b""
         try:
-            connection.request(method, base.path + path, body=body, headers=headers)
-            response = connection.getresponse()
-            return response.status, response.read()
+            # The media server knows one secret; while it is replaced that may be another one than ours.
+            for secret in (settings.MEDIA_SECRET, *settings.MEDIA_SECRET_FALLBACKS):
+                headers = {"X-Media-Secret": secret}
+                connection.request(method, base.path + path, body=body, headers=headers)
+                response = connection.getresponse()
+                status, answer = response.status, response.read()
+                if status != 403:
+                    break
+            return status, answer
         except (OSError, http.client.HTTPException) as error:
             raise MediaServerUnavailable(str(error) or type(error).__name__) from error
         finally:

@@ -3,7 +3,7 @@
 import secrets
 from urllib.parse import unquote
 
-from django.utils.crypto import salted_hmac
+from soukloop.core.encryption import keyed_hashes
 
 MAX_LENGTH = 128
 
@@ -13,9 +13,14 @@ def new_key() -> str:
 
 
 def digest(key: str) -> str:
-    """Return the keyed hash under which a stream key is stored and looked up.
+    """Return the keyed hash under which a stream key is stored.
 
     A space or line break that was pasted with the key is ignored, also one that the encoder has URL-encoded.
     """
+    return digests(key)[0]
+
+
+def digests(key: str) -> list[str]:
+    """Return the keyed hashes under which a key may be stored: several while SECRET_KEY is replaced."""
     pasted = unquote(key[:MAX_LENGTH]).strip()
-    return salted_hmac("livestream.stream_key", pasted, algorithm="sha256").hexdigest()
+    return [found.hex() for found in keyed_hashes("livestream.stream_key", pasted)]

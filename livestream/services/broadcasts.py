@@ -34,8 +34,8 @@ def authorize_publisher(*, key: str, client_id: str) -> str:
     An encoder whose network changed comes back before the loss of its old connection is noticed, so the old
     connection is dropped. Raises Forbidden if no live stream has this key, Conflict if that fails.
     """
-    digest = stream_keys.digest(key)
-    found = Stream.objects.live().filter(key_digest=digest).values_list("pk", "public_id").first()
+    digests = stream_keys.digests(key)
+    found = Stream.objects.live().filter(key_digest__in=digests).values_list("pk", "public_id").first()
     if found is None:
         raise Forbidden(
             _("This is not the key of a live stream."), code=LivestreamErrorCode.STREAM_KEY_REFUSED
@@ -46,7 +46,7 @@ def authorize_publisher(*, key: str, client_id: str) -> str:
     while time.monotonic() < give_up_at:
         # Not while the row is locked, because the response can take seconds.
         dropped = _drop_publishers(public_id)
-        if _replace_connection(stream_id, digest=digest, client_id=client_id, dropped=dropped):
+        if _replace_connection(stream_id, digests=digests, client_id=client_id, dropped=dropped):
             return public_id
         time.sleep(0.05)
     raise Conflict(
@@ -76,7 +76,9 @@ def _drop_publishers(public_id: str) -> set[str] | None:
 
 
 @transaction.atomic
-def _replace_connection(stream_id: UUID, *, digest: str, client_id: str, dropped: set[str] | None) -> bool:
+def _replace_connection(
+    stream_id: UUID, *, digests: list[str], client_id: str, dropped: set[str] | None
+) -> bool:
     """Record an encoder as the stream's only one; return False while another may be about to publish.
 
     The media server must never get two publishers of a stream: it would record the second one without listing
@@ -84,7 +86,7 @@ def _replace_connection(stream_id: UUID, *, digest: str, client_id: str, dropped
     acceptance, so it can't be dropped yet.
     """
     stream = access.lock_stream(stream_id)
-    if not stream.is_live or stream.key_digest != digest:
+    if not stream.is_live or stream.key_digest not in digests:
         raise Forbidden(
             _("This is not the key of a live stream."), code=LivestreamErrorCode.STREAM_KEY_REFUSED
         )
@@ -105,8 +107,8 @@ def _replace_connection(stream_id: UUID, *, digest: str, client_id: str, dropped
 
 def publisher_disconnected(*, key: str, client_id: str) -> None:
     """Record that an encoder disconnected; it can reconnect within STREAM_RECONNECT_WINDOW."""
-    digest = stream_keys.digest(key)
-    stream_id = Stream.objects.live().filter(key_digest=digest).values_list("pk", flat=True).first()
+    digests = stream_keys.digests(key)
+    stream_id = Stream.objects.live().filter(key_digest__in=digests).values_list("pk", flat=True).first()
     if stream_id is not None:
         _mark_disconnected(stream_id, client_id=client_id)
 

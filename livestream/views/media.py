@@ -39,7 +39,8 @@ class MediaCallback(View):
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         secret = request.GET.get("secret", "")
-        if not settings.MEDIA_SECRET or not constant_time_compare(secret, settings.MEDIA_SECRET):
+        accepted = [settings.MEDIA_SECRET, *settings.MEDIA_SECRET_FALLBACKS]
+        if not any(known and constant_time_compare(secret, known) for known in accepted):
             return HttpResponse(status=403)
         try:
             return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]

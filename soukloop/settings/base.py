@@ -10,6 +10,11 @@ django_stubs_ext.monkeypatch()  # lets `ModelAdmin[User]` and the like be writte
 
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = secret("SECRET_KEY")
+# Accepted too while SECRET_KEY is replaced: docs/operations.md, Rotation of keys.
+SECRET_KEY_FALLBACKS = [key for key in (secret("SECRET_KEY_FALLBACKS") or "").split(",") if key]
+# Public points of products are computed with it. It must never change: two points of one home would narrow it
+# down. So it keeps the first SECRET_KEY when that is replaced.
+LOCATION_SECRET = secret("LOCATION_SECRET") or SECRET_KEY
 PUBLISH_ADDRESS = env.str("PUBLISH_ADDRESS", default="")  # where compose publishes the ports
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 BASE_URL = env.str("BASE_URL", default="http://localhost:8000").rstrip("/")

@@ -28,6 +28,8 @@ RTMPS_URL = env.str("RTMPS_URL", default="").rstrip("/")
 # Whether products may show pictures and videos of other servers, which learn who looks at them.
 EXTERNAL_MEDIA_ALLOWED = env.bool("EXTERNAL_MEDIA_ALLOWED", default=True)
 MEDIA_SECRET = secret("MEDIA_SECRET")
+# Accepted too while MEDIA_SECRET is replaced.
+MEDIA_SECRET_FALLBACKS = [key for key in (secret("MEDIA_SECRET_FALLBACKS") or "").split(",") if key]
 MEDIA_CONTROL_URL = env.str("MEDIA_CONTROL_URL", default="http://127.0.0.1:8080").rstrip("/")
 
 if env.str("MEDIA_STORAGE", default="local") == "s3":

@@ -10,7 +10,6 @@ import orjson
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +17,7 @@ from rest_framework.response import Response
 from soukloop.core import jsonlib
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.outage import repeat_if_lost
+from soukloop.core.encryption import keyed_hashes
 from soukloop.core.error_codes import CoreErrorCode
 from soukloop.core.errors import BadRequest, IdempotencyMismatch
 from soukloop.core.http.requests import client_ip
@@ -57,24 +57,24 @@ def _idempotent(handler: Handler, prepare: Callable[[Request], None] | None) -> 
             raise BadRequest(message, code=CoreErrorCode.BAD_IDEMPOTENCY_KEY)
         owner = f"user:{request.user.pk}" if request.user.is_authenticated else f"ip:{client_ip(request)}"
         record_id = _record_id(owner, key)
-        fingerprint = _fingerprint(request)
+        fingerprints = _fingerprints(request)
         if prepare is not None and _stored(record_id) is None:
             prepare(request)
         call = functools.partial(handler, view, request, *args, **kwargs)
         # Whether the transaction was committed before its connection was lost is then seen by the record.
-        return repeat_if_lost(functools.partial(_answer_once, record_id, fingerprint, call))
+        return repeat_if_lost(functools.partial(_answer_once, record_id, fingerprints, call))
 
     wrapper.is_idempotent = True  # type: ignore[attr-defined]
     return wrapper
 
 
-def _answer_once(record_id: UUID, fingerprint: UUID, call: Callable[[], Response]) -> Response:
+def _answer_once(record_id: UUID, fingerprints: list[UUID], call: Callable[[], Response]) -> Response:
     """Call the view's handler and store its response, or return the one that is stored."""
     with transaction.atomic():
         _lock(record_id)
         record = _stored(record_id)
         if record is not None:
-            if record.fingerprint != fingerprint:
+            if record.fingerprint not in fingerprints:
                 raise IdempotencyMismatch
             return Response(
                 orjson.Fragment(unpack_body(record.body)),
@@ -83,7 +83,7 @@ def _answer_once(record_id: UUID, fingerprint: UUID, call: Callable[[], Response
             )
         response = call()
         body = pack_body(jsonlib.dumps(response.data))
-        _store(record_id, fingerprint, response.status_code, body)
+        _store(record_id, fingerprints[0], response.status_code, body)
         return response
 
 
@@ -126,10 +126,11 @@ def _digest(file: "UploadedFile[Any]") -> bytes:
     return digest.digest()
 
 
-def _fingerprint(request: Request) -> UUID:
+def _fingerprints(request: Request) -> list[UUID]:
+    """Return what the record of this request may have, several while SECRET_KEY is replaced."""
     body = jsonlib.dumps(request.data) if isinstance(request.data, dict) else b""
     files = [_digest(file) for file in request.FILES.values()]
     headers = [request.headers[name].encode() for name in _INPUT_HEADERS if name in request.headers]
     message = b"\0".join([str(request.method).encode(), request.path.encode(), body, *files, *headers])
     # Keyed: a body may hold a password, which could be guessed from a plain hash in a copy of the table.
-    return UUID(bytes=salted_hmac("core.idempotency", message, algorithm="sha256").digest()[:16])
+    return [UUID(bytes=digest[:16]) for digest in keyed_hashes("core.idempotency", message)]
