@@ -30,6 +30,7 @@ _CONNECTIONS_MAX = 2  # to each host
 _HOSTS_MAX = 50
 _SIGNED_FOR = 12 * 3600  # seconds; RFC 8292 allows 24 hours, and clocks differ
 _GONE = (404, 410)
+_WRONG_KEY = (401, 403)  # the browser has subscribed with another key
 
 
 class WebPushChannel:
@@ -38,14 +39,16 @@ class WebPushChannel:
     parallel_max = STREAMS_MAX
 
     def __init__(self) -> None:
-        self._vapid = read_private_key(settings.VAPID_PRIVATE_KEY)
+        # The present key first; earlier ones for browsers that have subscribed with them.
+        keys = [settings.VAPID_PRIVATE_KEY, *settings.VAPID_PRIVATE_KEY_FALLBACKS]
+        self._vapids = [read_private_key(key) for key in keys]
         self._timeout = settings.PUSH_ANSWER_TIMEOUT.total_seconds()
         self._context = ssl.create_default_context()
         self._context.set_alpn_protocols(["h2", "http/1.1"])
         self._clients: dict[tuple[str, int], Http2Client] = {}
         self._http1_only: set[str] = set()
         self._http1 = httpx.AsyncClient(timeout=self._timeout, limits=httpx.Limits(max_connections=50))
-        self._signatures: dict[str, tuple[float, str]] = {}
+        self._signatures: dict[tuple[int, str], tuple[float, str]] = {}
 
     async def send(self, target: Target, message: Message) -> Outcome:
         """Encrypt a payload for one subscription, and post it to its push service."""
@@ -60,7 +63,6 @@ class WebPushChannel:
             return Unregistered(f"its keys can't be used: {error}"[:200])
         url = urlsplit(target.token)
         headers = (
-            ("authorization", self._signature(f"{url.scheme}://{url.netloc}")),
             ("content-encoding", "aes128gcm"),
             ("content-type", "application/octet-stream"),
             ("content-length", str(len(body))),
@@ -69,7 +71,12 @@ class WebPushChannel:
             ("topic", web_push_topic(message.collapse_key)),
         )
         try:
-            return _outcome(await self._post(url, headers, body))
+            for number in range(len(self._vapids)):
+                signature = ("authorization", self._signature(number, f"{url.scheme}://{url.netloc}"))
+                answer = await self._post(url, (signature, *headers), body)
+                if answer.status not in _WRONG_KEY:
+                    break
+            return _outcome(answer)
         except NotProcessed as error:
             return Busy(str(error))
         except AnswerLost as error:
@@ -114,14 +121,14 @@ class WebPushChannel:
         self._signatures.clear()
         self._http1_only.clear()
 
-    def _signature(self, origin: str) -> str:
+    def _signature(self, number: int, origin: str) -> str:
         """Sign that we are the ones whom the browser has let push, for one push service."""
         now = time.time()
-        made_at, header = self._signatures.get(origin, (0.0, ""))
+        made_at, header = self._signatures.get((number, origin), (0.0, ""))
         if now - made_at > _SIGNED_FOR / 2 or now < made_at:
             claims = {"aud": origin, "exp": int(now) + _SIGNED_FOR, "sub": settings.VAPID_SUBJECT}
-            header = str(self._vapid.sign(claims)["Authorization"])
-            self._signatures[origin] = (now, header)
+            header = str(self._vapids[number].sign(claims)["Authorization"])
+            self._signatures[number, origin] = (now, header)
         return header
 
 

@@ -355,6 +355,24 @@ async def test_signatures_are_made_anew_before_they_expire(
     assert len(set(signatures)) == 3
 
 
+async def test_a_browser_that_subscribed_with_an_earlier_key_gets_pushes_while_that_is_a_fallback(
+    web_push: FakeWebPush, settings: Any
+):
+    subscription, old = web_push.subscribe(), settings.VAPID_PRIVATE_KEY
+    number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+    settings.VAPID_PRIVATE_KEY = b64(number.to_bytes(32))
+    outcomes = []
+    for fallbacks in ([old], []):
+        settings.VAPID_PRIVATE_KEY_FALLBACKS = fallbacks
+        channel = WebPushChannel()
+        outcomes.append(await channel.send(browser(subscription), message()))
+        await channel.close()
+    assert outcomes[0] == Sent()
+    assert isinstance(outcomes[1], Refused)
+    assert len(web_push.deliveries_of(subscription)) == 1
+    web_push.problems.clear()  # the attempts with the new key
+
+
 async def test_unusable_keys_are_unregistered_without_a_request(
     web_push: FakeWebPush, to_browsers: WebPushChannel
 ):

@@ -10,6 +10,8 @@ FCM_CREDENTIALS = secret("FCM_CREDENTIALS")
 FCM_URL = env.str("FCM_URL", default="https://fcm.googleapis.com").rstrip("/")
 # An EC key of the curve P-256, PEM or base64url. Browsers' subscriptions are bound to its public key.
 VAPID_PRIVATE_KEY = secret("VAPID_PRIVATE_KEY")
+# Earlier ones, as base64url: for browsers that have not subscribed again since it was replaced.
+VAPID_PRIVATE_KEY_FALLBACKS = [key for key in (secret("VAPID_PRIVATE_KEY_FALLBACKS") or "").split(",") if key]
 VAPID_SUBJECT = env.str("VAPID_SUBJECT", default=BASE_URL if BASE_URL.startswith("https:") else "")
 VAPID_SUBJECT = VAPID_SUBJECT or "mailto:support@soukloop.com"  # whom a push service writes to about problems
 # The only servers that pushes of Web Push go to: whoever registers a device names the address.
