@@ -12,11 +12,11 @@ COPY locale /locale
 RUN msgfmt -o /locale/ar/LC_MESSAGES/django.mo /locale/ar/LC_MESSAGES/django.po
 
 FROM python:3.11-slim-bookworm
-# GeoDjango loads GDAL, GEOS and PROJ; the worker makes replays with ffmpeg; health checks ask with curl; backups are
+# GeoDjango loads GDAL, GEOS and PROJ; invoices become PDFs by Pango, in a font with Arabic letters; the worker makes replays with ffmpeg; health checks ask with curl; backups are
 # made by pg_dump, which must not be older than the server.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libgdal32 libgeos-c1v5 libproj25 ffmpeg curl \
-       postgresql-client-15 \
+       postgresql-client-15 libpangoft2-1.0-0 fonts-dejavu-core \
     && rm -rf /var/lib/apt/lists/* \
     # The same numbers as in the media image: both write to the volume at /media.
     && groupadd --gid 10001 soukloop \

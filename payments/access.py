@@ -1,4 +1,4 @@
-"""Which rows of payments may be changed, by whom, and the order in which they are locked.
+"""Which rows of payments may be read or changed, by whom, and the order in which they are locked.
 
 The order is: what is paid for (`hooks.lock_reference`), payment, refund or chargeback or transfer, the
 seller's account, payout, then the ledger's rows.
@@ -6,9 +6,12 @@ seller's account, payout, then the ledger's rows.
 
 from uuid import UUID
 
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
 from accounts.models import User
 from payments.hooks import lock_reference
-from payments.models import Chargeback, FeeBill, Payment, Payout, Refund, SellerAccount, Transfer
+from payments.models import Chargeback, Document, FeeBill, Payment, Payout, Refund, SellerAccount, Transfer
 from soukloop.core.errors import Forbidden, NotFound
 
 
@@ -91,3 +94,16 @@ def lock_payout(payout_id: UUID) -> Payout:
     )
     payout.account = account
     return payout
+
+
+def documents_of(user: User) -> QuerySet[Document]:
+    """Return the documents that were issued to a person."""
+    return Document.objects.filter(person=user).select_related("payment")
+
+
+def document_of(user: User, document_id: UUID) -> Document:
+    """Return one of a person's documents; raises NotFound."""
+    document = documents_of(user).filter(pk=document_id).first()
+    if document is None:
+        raise NotFound(_("Document not found."))
+    return document

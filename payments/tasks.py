@@ -4,7 +4,8 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from payments.services import payments, payouts, polling, refunds, transfers, webhooks
+from payments.models import Payment
+from payments.services import documents, payments, payouts, polling, refunds, transfers, webhooks
 from soukloop.core.jobs.retries import task
 
 
@@ -84,3 +85,22 @@ def pay_out_waiting(timestamp: int) -> None:
 def delete_old_webhooks(timestamp: int) -> None:
     """Delete providers' messages that were handled long ago."""
     webhooks.delete_old_webhooks()
+
+
+@task("payments.issue_documents")
+def issue_documents(payment_id: str) -> None:
+    """Issue the invoices, receipts and credit notes of a payment that are missing."""
+    documents.issue_documents_of(Payment.objects.get(pk=UUID(payment_id)))
+
+
+@app.periodic(cron="*/10 * * * *")
+@task("payments.issue_missing_documents", queueing_lock="payments.issue_missing_documents")
+def issue_missing_documents(timestamp: int) -> None:
+    """Issue documents whose own jobs have failed."""
+    documents.issue_missing_documents()
+
+
+@task("payments.pseudonymise_documents")
+def pseudonymise_documents(user_id: str) -> None:
+    """Take the name of a deleted person out of documents."""
+    documents.pseudonymise_documents(UUID(user_id))

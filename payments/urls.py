@@ -1,7 +1,13 @@
-"""`/api/v1/payments`."""
+"""URLs of payments, under `/api/v1/`."""
 
 from django.urls import path
 
-from payments.views import Webhook
+from payments.views.documents import DocumentPage, DocumentPdf, Documents
+from payments.views.webhooks import Webhook
 
-urlpatterns = [path("payments/webhooks/<str:provider>", Webhook.as_view())]
+urlpatterns = [
+    path("documents", Documents.as_view()),
+    path("documents/<uuid:document_id>.html", DocumentPage.as_view()),
+    path("documents/<uuid:document_id>.pdf", DocumentPdf.as_view()),
+    path("payments/webhooks/<str:provider>", Webhook.as_view()),
+]

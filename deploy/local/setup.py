@@ -23,9 +23,11 @@ PYTHON, UV = VENV / "bin" / "python", VENV / "bin" / "uv"
 PACKAGES = {
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
     "ffmpeg": "ffprobe",
+    "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
     "gdal-bin": "/usr/lib/*/libgdal.so.*",
     "gettext": "msgfmt",
     "gettext-base": "envsubst",
+    "libpangoft2-1.0-0": "/usr/lib/*/libpangoft2-1.0.so.*",
     "libnginx-mod-rtmp": "/usr/lib/nginx/modules/ngx_rtmp_module.so",
     "libnginx-mod-stream": "/usr/lib/nginx/modules/ngx_stream_module.so",
     "nginx": "nginx",

@@ -37,6 +37,13 @@ class Document(models.Model):
     )
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="documents")
     payment = models.ForeignKey("payments.Payment", models.PROTECT, related_name="documents")
+    entry = models.OneToOneField(
+        "payments.Entry",
+        models.PROTECT,
+        null=True,
+        related_name="document",
+        help_text="Of an invoice or credit note",
+    )
     net = models.BigIntegerField(help_text="In fils")
     vat = models.BigIntegerField(help_text="In fils")
     total = models.BigIntegerField(help_text="In fils")

@@ -16,6 +16,7 @@ from accounts.models import User
 from accounts.tests.factories import make_seller, make_user
 from payments import fees
 from payments.models import Chargeback, Payment, Payout, Refund, SellerAccount
+from payments.services import ledger
 from payments.services.payments import start_payment
 
 _numbers = itertools.count(1)
@@ -129,3 +130,10 @@ def start_in_person_payment(*, amount: str = "850.00", fee: str = "42.50", **peo
         method="in_person",
         description="A chair",
     )
+
+
+def make_captured_sale(**fields: Any) -> Payment:
+    """Save a sale of 850.00 that was paid in person, with its entry in the ledger."""
+    payment = make_payment(provider=fees.IN_PERSON, **fields)
+    ledger.post_hand_over_fee(payment)
+    return payment

@@ -118,6 +118,7 @@ def writable_ledger(append_only: Set[str] = APPEND_ONLY) -> Iterator[None]:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with pending checks can't be altered
         for table in sorted(append_only):
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")  # rows are deleted in any order
         yield
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table in sorted(append_only):

@@ -128,8 +128,13 @@ class Operation:
             _validate(self._description.error_validator(), body, f"{where} with something else than an error")
             return
         described = self._description.response(self._described["responses"][str(status)])
-        content = described.get("content", {}).get("application/json")
-        if content is None:
+        contents = described.get("content", {})
+        content = contents.get("application/json")
+        if content is None and contents:  # a file or a page
+            if content_type.partition(";")[0] not in contents:
+                listed = ", ".join(contents)
+                raise DescriptionMismatch(f"{where} with the type {content_type!r} instead of {listed}.")
+        elif content is None:
             if body:
                 raise DescriptionMismatch(f"{where} with a body, and its description has none.")
         elif content_type != "application/json":

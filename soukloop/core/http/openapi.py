@@ -92,7 +92,10 @@ def wrap_in_envelope(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
             is_bare = operation.pop("x-bare", False)
             for status, response in operation["responses"].items():
                 response["description"] = response["description"] or "Success"
-                for content in response.get("content", {}).values() if status.startswith("2") else ():
+                contents = response.get("content", {}) if status.startswith("2") else {}
+                for media_type, content in contents.items():
+                    if media_type != "application/json":  # a file or a page
+                        continue
                     if is_bare:
                         name = content["schema"]["$ref"].rsplit("/", 1)[-1]
                         schemas[name]["properties"]["success"] = _SUCCESS

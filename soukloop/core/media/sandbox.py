@@ -196,12 +196,12 @@ def _write(pipe: IO[bytes] | None, feed: Iterable[bytes]) -> None:
             pipe.close()
 
 
-def confined(limits: Limits, *, niceness: int = 10) -> tuple[str, ...]:
+def confined(limits: Limits, *, niceness: int = 10, as_nobody: bool = True) -> tuple[str, ...]:
     """Return the start of the command: programs that set limits and rights, then become the next one.
 
     They are not set between fork and exec, because Python code there can deadlock in a process with threads.
     """
-    account = _unprivileged_account()
+    account = _unprivileged_account() if as_nobody else None
     as_account = ("--reuid", str(account[0]), "--regid", str(account[1]), "--clear-groups") if account else ()
     return (
         # At the first of the two CPU limits the signal is SIGXCPU, which says what happened.

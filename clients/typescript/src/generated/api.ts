@@ -684,6 +684,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your invoices, receipts and credit notes, the newest first
+         * @description Your documents.
+         */
+        get: operations["listDocuments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/documents/{document_id}.html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read one of your documents as a page
+         * @description A document as a page.
+         */
+        get: operations["getDocumentPage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/documents/{document_id}.pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download one of your documents as a PDF
+         * @description It is made when you ask, which takes one to two seconds.
+         */
+        get: operations["getDocumentPdf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/favorites": {
         parameters: {
             query?: never;
@@ -2370,6 +2430,42 @@ export interface components {
         /** @enum {string} */
         DevicePlatform: "fcm" | "webpush";
         /** @enum {string} */
+        DocumentKind: "fee_invoice" | "receipt" | "credit_note";
+        Document: {
+            /** Format: uuid */
+            id: string;
+            kind: components["schemas"]["DocumentKind"];
+            /** @description Such as INV-2026-000042 */
+            number: string;
+            /**
+             * Format: uuid
+             * @description The order
+             */
+            reference: string;
+            /**
+             * Format: double
+             * @description Without VAT; of a receipt, the price
+             */
+            net: number;
+            /** Format: double */
+            vat: number;
+            /** Format: double */
+            total: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            total_display: string;
+            currency: components["schemas"]["Currency"];
+            /** Format: date-time */
+            issued_at: string;
+        };
+        /** @description One page of a list. */
+        DocumentPage: {
+            page: number;
+            per_page: number;
+            total: number;
+            has_more: boolean;
+            items: components["schemas"]["Document"][];
+        };
+        /** @enum {string} */
         Emirate: "abu_dhabi" | "dubai" | "sharjah" | "ajman" | "umm_al_quwain" | "ras_al_khaimah" | "fujairah";
         /** @enum {string} */
         Emoji: "❤️" | "🔥" | "👍" | "😂" | "😮" | "👏" | "🎉" | "💎";
@@ -2508,8 +2604,6 @@ export interface components {
             /** @description 16 bytes, base64url */
             auth: string;
         };
-        /** @enum {string} */
-        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "favorite_sold" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "password_changed" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "sale_cancelled" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
         /** @enum {string} */
         Language: "en" | "ar";
         /** @description What the server refuses beyond, so that an app can say so before it sends. */
@@ -2778,6 +2872,8 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
+        /** @enum {string} */
+        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "favorite_sold" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "password_changed" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "sale_cancelled" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
         NotificationSettingsInput: {
             /** @description IANA's name, such as Asia/Dubai */
             time_zone?: string;
@@ -3874,6 +3970,11 @@ export interface components {
             success: true;
             data: components["schemas"]["WebPushKey"];
         };
+        DocumentPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["DocumentPage"];
+        };
         FavoritePageResponse: {
             /** @constant */
             success: true;
@@ -4237,6 +4338,9 @@ export type DeviceInput = components['schemas']['DeviceInput'];
 export type Device = components['schemas']['Device'];
 export type DevicePage = components['schemas']['DevicePage'];
 export type DevicePlatform = components['schemas']['DevicePlatform'];
+export type DocumentKind = components['schemas']['DocumentKind'];
+export type Document = components['schemas']['Document'];
+export type DocumentPage = components['schemas']['DocumentPage'];
 export type Emirate = components['schemas']['Emirate'];
 export type Emoji = components['schemas']['Emoji'];
 export type EndedStream = components['schemas']['EndedStream'];
@@ -4256,7 +4360,6 @@ export type PictureInput = components['schemas']['PictureInput'];
 export type NotificationPage = components['schemas']['NotificationPage'];
 export type StreamKey = components['schemas']['StreamKey'];
 export type WebPushKeysInput = components['schemas']['WebPushKeysInput'];
-export type NotificationKind = components['schemas']['NotificationKind'];
 export type Language = components['schemas']['Language'];
 export type ConfigLimits = components['schemas']['ConfigLimits'];
 export type ListedPerson = components['schemas']['ListedPerson'];
@@ -4280,6 +4383,7 @@ export type MyConversation = components['schemas']['MyConversation'];
 export type MyOffer = components['schemas']['MyOffer'];
 export type Neighborhood = components['schemas']['Neighborhood'];
 export type InboxNotification = components['schemas']['InboxNotification'];
+export type NotificationKind = components['schemas']['NotificationKind'];
 export type NotificationSettingsInput = components['schemas']['NotificationSettingsInput'];
 export type NotificationSettings = components['schemas']['NotificationSettings'];
 export type OfferCloseReason = components['schemas']['OfferCloseReason'];
@@ -4381,6 +4485,7 @@ export type UnreadMessagesResponse = components['schemas']['UnreadMessagesRespon
 export type DevicePageResponse = components['schemas']['DevicePageResponse'];
 export type DeviceResponse = components['schemas']['DeviceResponse'];
 export type WebPushKeyResponse = components['schemas']['WebPushKeyResponse'];
+export type DocumentPageResponse = components['schemas']['DocumentPageResponse'];
 export type FavoritePageResponse = components['schemas']['FavoritePageResponse'];
 export type ProductPageResponse = components['schemas']['ProductPageResponse'];
 export type HomeResponse = components['schemas']['HomeResponse'];
@@ -5737,6 +5842,94 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDocuments: {
+        parameters: {
+            query?: {
+                kind?: components["schemas"]["DocumentKind"];
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentPageResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getDocumentPage: {
+        parameters: {
+            query?: {
+                /** @description Otherwise that of `Accept-Language` */
+                lang?: components["schemas"]["Language"];
+            };
+            header?: never;
+            path: {
+                document_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getDocumentPdf: {
+        parameters: {
+            query?: {
+                /** @description Otherwise that of `Accept-Language` */
+                lang?: components["schemas"]["Language"];
+            };
+            header?: never;
+            path: {
+                document_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };

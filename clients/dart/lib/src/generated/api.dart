@@ -265,6 +265,22 @@ class SoukLoopApi {
     return WebPushKey.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
+  /// List your invoices, receipts and credit notes, the newest first
+  Future<DocumentPage> listDocuments({DocumentKind? kind, int? page, int? perPage}) async {
+    final answer = await _transport.send('GET', '/documents', query: {'kind': kind?.wire, 'page': page?.toString(), 'per_page': perPage?.toString()});
+    return DocumentPage.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Read one of your documents as a page
+  Future<void> getDocumentPage(String documentId, {Language? lang}) async {
+    await _transport.send('GET', '/documents/${Uri.encodeComponent(documentId)}.html', query: {'lang': lang?.wire});
+  }
+
+  /// Download one of your documents as a PDF
+  Future<void> getDocumentPdf(String documentId, {Language? lang}) async {
+    await _transport.send('GET', '/documents/${Uri.encodeComponent(documentId)}.pdf', query: {'lang': lang?.wire});
+  }
+
   /// List your favourites, last added first
   Future<FavoritePage> listFavorites({int? page, int? perPage}) async {
     final answer = await _transport.send('GET', '/favorites', query: {'page': page?.toString(), 'per_page': perPage?.toString()});

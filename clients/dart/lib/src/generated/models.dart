@@ -1464,6 +1464,110 @@ class DeviceResponse {
       };
 }
 
+class Document {
+  const Document({required this.id, required this.kind, required this.number, required this.reference, required this.net, required this.vat, required this.total, required this.totalDisplay, required this.currency, required this.issuedAt});
+
+  final String id;
+  final DocumentKind kind;
+  /// Such as INV-2026-000042
+  final String number;
+  /// The order
+  final String reference;
+  /// Without VAT; of a receipt, the price
+  final double net;
+  final double vat;
+  final double total;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String totalDisplay;
+  final Currency currency;
+  final DateTime issuedAt;
+
+  factory Document.fromJson(Map<String, Object?> json) => Document(
+        id: json['id'] as String,
+        kind: DocumentKind.fromWire(json['kind'] as String),
+        number: json['number'] as String,
+        reference: json['reference'] as String,
+        net: (json['net'] as num).toDouble(),
+        vat: (json['vat'] as num).toDouble(),
+        total: (json['total'] as num).toDouble(),
+        totalDisplay: json['total_display'] as String,
+        currency: Currency.fromWire(json['currency'] as String),
+        issuedAt: DateTime.parse(json['issued_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'kind': kind.wire,
+        'number': number,
+        'reference': reference,
+        'net': net,
+        'vat': vat,
+        'total': total,
+        'total_display': totalDisplay,
+        'currency': currency.wire,
+        'issued_at': issuedAt.toUtc().toIso8601String(),
+      };
+}
+
+enum DocumentKind {
+  feeInvoice('fee_invoice'),
+  receipt('receipt'),
+  creditNote('credit_note'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const DocumentKind(this.wire);
+
+  final String wire;
+
+  static DocumentKind fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+/// One page of a list.
+class DocumentPage {
+  const DocumentPage({required this.page, required this.perPage, required this.total, required this.hasMore, required this.items});
+
+  final int page;
+  final int perPage;
+  final int total;
+  final bool hasMore;
+  final List<Document> items;
+
+  factory DocumentPage.fromJson(Map<String, Object?> json) => DocumentPage(
+        page: (json['page'] as num).toInt(),
+        perPage: (json['per_page'] as num).toInt(),
+        total: (json['total'] as num).toInt(),
+        hasMore: json['has_more'] as bool,
+        items: (json['items'] as List).map((each) => Document.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'page': page,
+        'per_page': perPage,
+        'total': total,
+        'has_more': hasMore,
+        'items': items.map((each) => each.toJson()).toList(),
+      };
+}
+
+class DocumentPageResponse {
+  const DocumentPageResponse({required this.success, required this.data});
+
+  final bool success;
+  final DocumentPage data;
+
+  factory DocumentPageResponse.fromJson(Map<String, Object?> json) => DocumentPageResponse(
+        success: json['success'] as bool,
+        data: DocumentPage.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
 enum Emirate {
   abuDhabi('abu_dhabi'),
   dubai('dubai'),

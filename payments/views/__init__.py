@@ -1,0 +1,1 @@
+"""The views of payments, with one module for each subject."""
