@@ -1,7 +1,6 @@
 """Give pytest, or each worker of pytest-xdist, its own Redis database, channel names and media folder.
 
-It also shortens the collection of tests, and lets the other workers make way for the first, whose tests send
-video in real time.
+It also shortens the collection of tests, and lets workers whose tests only compute make way for the others.
 
 It is a pytest plugin (`-p` in pyproject.toml), because Django's settings are read before any `conftest.py`.
 What it sets reaches the settings and every process that a test starts. pytest-django gives each worker its
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 import environ
 import pytest
 
-from soukloop.tests.distribution import FIRST_WORKER
+from soukloop.tests.distribution import FIRST_WORKER, SECOND_WORKER
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,8 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Redis databases after the one in REDIS_URL: first the workers, then pytest without workers. A server
 # with its default settings has 16.
 WORKERS_MAX = 8
-# What nobody waits for in real time gets the processors a third as often, where there are not enough of them.
-BEHIND_FIRST_WORKER = 5
+# Tests that only compute get a third of the time that those with deadlines get, while both want a core.
+BEHIND_TESTS_WITH_DEADLINES = 5
 
 
 def isolate(worker: str) -> None:
@@ -67,5 +66,5 @@ def pytest_collection() -> Generator[None, object, object]:
 
 worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
 isolate(worker)
-if worker not in ("main", FIRST_WORKER):
-    os.nice(BEHIND_FIRST_WORKER)
+if worker not in ("main", FIRST_WORKER, SECOND_WORKER):
+    os.nice(BEHIND_TESTS_WITH_DEADLINES)
