@@ -93,7 +93,7 @@ def issue_documents(payment_id: str) -> None:
     documents.issue_documents_of(Payment.objects.get(pk=UUID(payment_id)))
 
 
-@app.periodic(cron="*/10 * * * *")
+@app.periodic(cron="25 * * * *")
 @task("payments.issue_missing_documents", queueing_lock="payments.issue_missing_documents")
 def issue_missing_documents(timestamp: int) -> None:
     """Issue documents whose own jobs have failed."""

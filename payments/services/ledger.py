@@ -15,6 +15,7 @@ from django.db.models import Sum
 from payments import fees
 from payments.models import Chargeback, Entry, EntryLine, Payment, Payout, Refund
 from payments.providers.base import Movement
+from payments.services.documents import enqueue_documents
 from soukloop.core.db.clock import database_now
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 Account = EntryLine.Account
 Kind = Entry.Kind
 Line = tuple[Account, UUID | None, int]
+_FEE_ACCOUNTS = {Account.FEES, Account.VAT}
+_INVOICED_WITH_THE_RECEIPT = (Kind.CHARGE, Kind.HAND_OVER_FEE)  # by the job of the captured payment
 
 _POST = """
 WITH entry AS (
@@ -74,6 +77,8 @@ def post(
         return None
     entry.pk, entry.transaction_id = row
     entry._state.adding, entry._state.db = False, connection.alias
+    if payment is not None and kind not in _INVOICED_WITH_THE_RECEIPT and _FEE_ACCOUNTS & set(accounts):
+        enqueue_documents(payment)
     return entry
 
 

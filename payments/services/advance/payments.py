@@ -15,6 +15,7 @@ from payments.serializers import CLIENT_SECRET
 from payments.services import ledger
 from payments.services.advance.comparison import identity, is_ours
 from payments.services.cases import open_case
+from payments.services.documents import enqueue_documents
 from soukloop.core.db.clock import database_now
 from soukloop.core.encryption import encrypt
 from soukloop.core.jobs.queue import enqueue
@@ -108,6 +109,8 @@ def _ask_to_cancel(payment: Payment) -> None:
 
 
 def _post_captured(payment: Payment) -> None:
+    if payment.kind == Payment.Kind.SALE:
+        enqueue_documents(payment)
     if payment.provider == IN_PERSON:
         ledger.post_hand_over_fee(payment)
     elif payment.kind == Payment.Kind.FEE_BILL:
