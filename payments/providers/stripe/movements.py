@@ -28,7 +28,14 @@ KINDS = {
     "stripe_fx_fee": "fee",
     "tax_fee": "fee",
 }
-ADJUSTMENTS = {"dispute": "chargeback", "dispute_reversal": "chargeback_won", "fee": "fee"}
+# Of the type "adjustment", by Stripe's reporting category.
+ADJUSTMENTS = {
+    "dispute": "chargeback",
+    "dispute_reversal": "chargeback_won",
+    "fee": "fee",
+    "payout_reversal": "payout_failed",
+    "refund_failure": "refund_failed",
+}
 
 
 def movements(account: str, since: datetime, until: datetime) -> Iterator[Movement]:
@@ -47,7 +54,10 @@ def movements(account: str, since: datetime, until: datetime) -> Iterator[Moveme
 
 
 def _movement(transaction: dict[str, Any], account: str) -> Movement:
+    source = transaction["source"]
     kind = KINDS.get(transaction["type"]) or ADJUSTMENTS.get(transaction["reporting_category"], "other")
+    if isinstance(source, dict) and source.get("object") in ("application_fee", "fee_refund"):
+        kind = "transfer"  # our share, given back to the seller, is an adjustment on their account
     ours = sum(
         detail["amount"] for detail in transaction["fee_details"] if detail["type"] == "application_fee"
     )
@@ -57,13 +67,13 @@ def _movement(transaction: dict[str, Any], account: str) -> Movement:
         amount=transaction["amount"],
         fee=transaction["fee"] - ours,
         currency=transaction["currency"].upper(),
-        source=_source(transaction["source"], kind),
+        source=_source(source),
         account=account,
         created_at=datetime.fromtimestamp(transaction["created"], UTC),
     )
 
 
-def _source(source: Any, kind: str) -> str:
+def _source(source: Any) -> str:
     """Return the id that our rows know: charges are known by their payment intent."""
     if isinstance(source, dict) and source.get("object") == "charge":
         return id_of(source.get("payment_intent")) or id_of(source)

@@ -101,7 +101,7 @@ def fail_refund(store: Store, refund: Object, reason: str) -> None:
     refund.update(status="failed", failure_reason=reason, pending_reason=None)
     if refund["balance_transaction"]:
         refund["failure_balance_transaction"] = store.move(
-            account, refund["amount"], "refund_failure", refund
+            account, refund["amount"], "adjustment", refund, category="refund_failure"
         )
     charge: Any = store.find(refund["charge"])
     charge["amount_refunded"] -= refund["amount"]
@@ -154,6 +154,6 @@ def _return_share(store: Store, fee: Object, amount: int, metadata: Object) -> O
     fee["amount_refunded"] += amount
     fee["refunded"] = fee["amount_refunded"] == fee["amount"]
     refund["balance_transaction"] = store.move(PLATFORM, -amount, "application_fee_refund", refund)
-    store.move(fee["account"], amount, "application_fee_refund", refund)
+    store.move(fee["account"], amount, "adjustment", refund, category="fee")
     store.emit("application_fee.refunded", fee, PLATFORM)
     return refund
