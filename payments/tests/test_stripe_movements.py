@@ -21,9 +21,11 @@ def test_sellers_account_shows_what_the_buyer_paid_without_our_share_as_a_fee(
     stripe_server, stripe_provider, stripe_account, today
 ):
     paid = captured(stripe_server, stripe_provider, stripe_account)
-    (movement,) = stripe_provider.movements(stripe_account, *today)
+    movement, share = stripe_provider.movements(stripe_account, *today)
     assert (movement.kind, movement.amount, movement.fee) == ("charge", 85_000, 0)
     assert (movement.source, movement.account, movement.currency) == (paid.external_id, stripe_account, "AED")
+    assert (share.kind, share.amount, share.fee) == ("transfer", -4_250, 0)
+    assert share.external_id != movement.external_id
     assert today[0] < movement.created_at < today[1]
 
 
@@ -55,6 +57,7 @@ def test_every_kind_of_movement_is_told_apart_the_oldest_first(
     movements = seen(stripe_provider, stripe_account, today)
     assert [one[:3] for one in movements] == [
         ("charge", 85_000, 0),
+        ("transfer", -4_250, 0),
         ("refund", -10_000, 0),
         ("transfer", 500, 0),
         ("refund_failed", 10_000, 0),
@@ -65,9 +68,9 @@ def test_every_kind_of_movement_is_told_apart_the_oldest_first(
         ("other", -7, 0),
     ]
     sources = [one[3] for one in movements]
-    assert sources[1] == sources[3] == refund.external_id
-    assert sources[4] == sources[5] == payout.external_id
-    assert sources[6] == sources[7] == dispute
+    assert sources[2] == sources[4] == refund.external_id
+    assert sources[5] == sources[6] == payout.external_id
+    assert sources[7] == sources[8] == dispute
 
 
 def test_all_pages_are_read(stripe_server, stripe_provider, stripe_account, today):

@@ -55,7 +55,7 @@ def test_challenge_that_is_passed_blocks_the_card(stripe_server, stripe_provider
 @pytest.mark.parametrize(
     ("card", "code"),
     [
-        ("pm_card_chargeDeclined", "generic_decline"),
+        ("pm_card_chargeDeclined", "card_declined"),
         ("pm_card_chargeDeclinedInsufficientFunds", "insufficient_funds"),
     ],
 )

@@ -30,9 +30,9 @@ def test_balance_is_what_can_be_sent_now(stripe_server, stripe_provider, stripe_
     assert stripe_server.controls.balance(stripe_account) == [0, 80_750]
 
 
-def test_account_that_owes_can_send_nothing(stripe_server, stripe_provider, stripe_account):
+def test_balance_of_an_account_that_owes_is_below_zero(stripe_server, stripe_provider, stripe_account):
     stripe_server.controls.move(stripe_account, -500)
-    assert stripe_provider.available_balance(stripe_account, "AED") == 0
+    assert stripe_provider.available_balance(stripe_account, "AED") == -500
 
 
 def test_payout_is_on_its_way_then_paid(stripe_server, stripe_provider, funded):

@@ -49,5 +49,7 @@ def _code(error: stripe.StripeError) -> str:
     """Return Stripe's code; of a declined card the bank's word, which says more."""
     details = error.error
     declined = getattr(details, "decline_code", None) if details else None
+    if declined == "generic_decline":
+        declined = None
     kind = getattr(details, "type", None) if details else None
     return str(declined or error.code or getattr(details, "code", None) or kind or "unknown")[:60]

@@ -1,6 +1,7 @@
 """Stripe's own list of what happened on a balance, for the nightly comparison."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,8 +42,8 @@ ADJUSTMENTS = {
 def movements(account: str, since: datetime, until: datetime) -> Iterator[Movement]:
     """Yield the movements of an account from `since` until just before `until`, the oldest first.
 
-    A charge's amount is what the buyer paid; `fee` of it is what Stripe kept, not our own share, which comes
-    as a movement of kind transfer on our balance, signed like all others.
+    Our share of a charge, which Stripe lists as a fee of it, is a transfer from the seller's account to ours:
+    on both it is a movement of its own, and `fee` is only what Stripe kept.
     """
     params = {
         "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
@@ -50,10 +51,10 @@ def movements(account: str, since: datetime, until: datetime) -> Iterator[Moveme
     }
     listed = list(call_list(stripe_client().v1.balance_transactions.list, params=params, account=account))
     for transaction in reversed(listed):
-        yield _movement(transaction, account)
+        yield from _movements(transaction, account)
 
 
-def _movement(transaction: dict[str, Any], account: str) -> Movement:
+def _movements(transaction: dict[str, Any], account: str) -> Iterator[Movement]:
     source = transaction["source"]
     kind = KINDS.get(transaction["type"]) or ADJUSTMENTS.get(transaction["reporting_category"], "other")
     if isinstance(source, dict) and source.get("object") in ("application_fee", "fee_refund"):
@@ -61,7 +62,7 @@ def _movement(transaction: dict[str, Any], account: str) -> Movement:
     ours = sum(
         detail["amount"] for detail in transaction["fee_details"] if detail["type"] == "application_fee"
     )
-    return Movement(
+    movement = Movement(
         external_id=transaction["id"],
         kind=kind,
         amount=transaction["amount"],
@@ -71,6 +72,11 @@ def _movement(transaction: dict[str, Any], account: str) -> Movement:
         account=account,
         created_at=datetime.fromtimestamp(transaction["created"], UTC),
     )
+    yield movement
+    if ours:
+        yield replace(
+            movement, external_id=f"{movement.external_id}:share", kind="transfer", amount=-ours, fee=0
+        )
 
 
 def _source(source: Any) -> str:

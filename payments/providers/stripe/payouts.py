@@ -8,12 +8,12 @@ from payments.providers.stripe.states import payout_state, transfer_state
 
 
 def available_balance(account: str, currency: str) -> int:
-    """Return what can be sent to the bank now: nothing if the account owes."""
+    """Return what can be sent to the bank now; less than 0 if the account owes."""
     balance = call(stripe_client().v1.balance.retrieve, account=account)
     amounts: list[int] = [
         entry["amount"] for entry in balance["available"] if entry["currency"] == currency.lower()
     ]
-    return max(0, sum(amounts))
+    return sum(amounts)
 
 
 def create_payout(account: str, amount: int, currency: str, *, reference: str, key: str) -> PayoutState:

@@ -55,13 +55,19 @@ REQUIRED_CAPABILITIES = ("card_payments", "transfers")
 """What an account needs to be paid by card: for charges on it, and for charges on ours on its behalf."""
 
 
+def failure_code(error: dict[str, Any]) -> str:
+    """Return why a card was refused: the bank's word where it says more than that it was declined."""
+    declined = error.get("decline_code")
+    return str((declined if declined != "generic_decline" else "") or error.get("code") or "")
+
+
 def payment_state(intent: dict[str, Any], account: str) -> PaymentState:
     """`account` is the one that the payment was read from; empty for ours."""
     state = PAYMENT_STATES[intent["status"]]
     failure = ""
     if state is Payment.State.REQUIRES_ACTION:
         error = intent.get("last_payment_error") or {}
-        failure = error.get("decline_code") or error.get("code") or ""
+        failure = failure_code(error)
         waits_for_payer = intent["status"] in ("requires_payment_method", "requires_action")
         if waits_for_payer and (intent.get("metadata") or {}).get("saved_card"):
             # Nobody is there to enter another card or to pass a challenge.
