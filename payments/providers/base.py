@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
+INQUIRY = "inquiry"
+"""In a chargeback's state: the bank only asks, and no money has moved."""
+
 
 class ProviderError(Exception):
     """A provider did not do what it was asked."""
@@ -85,7 +88,7 @@ class RefundState:
 
 @dataclass(frozen=True)
 class ChargebackState:
-    """`state` is a `Chargeback.State`, or `inquiry`: the bank only asks, and no money has moved."""
+    """`state` is a `Chargeback.State`, or INQUIRY."""
 
     external_id: str
     payment: str

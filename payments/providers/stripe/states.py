@@ -5,6 +5,7 @@ from typing import Any
 
 from payments.models import Chargeback, Payment, Payout, Refund, Transfer
 from payments.providers.base import (
+    INQUIRY,
     AccountState,
     CardSetupState,
     ChargebackState,
@@ -38,7 +39,6 @@ PAYOUT_STATES = {
     "failed": Payout.State.FAILED,
     "canceled": Payout.State.FAILED,
 }
-INQUIRY = "inquiry"
 CHARGEBACK_STATES = {
     "needs_response": Chargeback.State.OPEN,
     "under_review": Chargeback.State.OPEN,

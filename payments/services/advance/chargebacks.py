@@ -7,7 +7,7 @@ from django.db import transaction
 from payments import access, states
 from payments.hooks import chargeback_changed
 from payments.models import Chargeback, FinanceCase, Payment
-from payments.providers.base import ChargebackState
+from payments.providers.base import INQUIRY, ChargebackState
 from payments.services import ledger
 from payments.services.advance.comparison import is_ours
 from payments.services.cases import open_case
@@ -27,6 +27,8 @@ def advance_chargeback(payment: Payment, told: ChargebackState) -> Chargeback | 
         chargeback = (
             Chargeback.objects.select_for_update(no_key=True).filter(external_id=told.external_id).first()
         )
+        if chargeback is None and told.state == INQUIRY:
+            return None  # no money has moved
         if chargeback is None:
             chargeback = _open(payment, told)
             if chargeback is None:
