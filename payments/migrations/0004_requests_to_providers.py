@@ -42,11 +42,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='refund',
-            name='begun_at',
-            field=models.DateTimeField(help_text='Since when the provider is asked for it; empty while it waits for consent', null=True),
-        ),
-        migrations.AddField(
-            model_name='refund',
             name='fee',
             field=models.BigIntegerField(default=0, help_text='What of our fee it gives back, VAT included, in fils'),
         ),
@@ -59,11 +54,6 @@ class Migration(migrations.Migration):
             model_name='transfer',
             name='attempt',
             field=models.PositiveSmallIntegerField(default=1, help_text='Raised when staff try a failed one again'),
-        ),
-        migrations.AddField(
-            model_name='transfer',
-            name='begun_at',
-            field=models.DateTimeField(help_text='Since when the provider is asked for this attempt', null=True),
         ),
         migrations.AddField(
             model_name='webhookevent',

@@ -146,9 +146,6 @@ class Refund(models.Model):
     )
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
-    begun_at = models.DateTimeField(
-        null=True, help_text="Since when the provider is asked for it; empty while it waits for consent"
-    )
     asked_at = models.DateTimeField(null=True, help_text="When the provider was last asked about it")
     closed_at = models.DateTimeField(null=True)
 

@@ -67,7 +67,6 @@ class Transfer(models.Model):
         default=1, help_text="Raised when staff try a failed one again"
     )
     created_at = models.DateTimeField()
-    begun_at = models.DateTimeField(null=True, help_text="Since when the provider is asked for this attempt")
     asked_at = models.DateTimeField(null=True, help_text="When the provider was last asked about it")
     closed_at = models.DateTimeField(null=True)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from functools import cache
 from typing import cast
 
@@ -13,10 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from payments.error_codes import PaymentsErrorCode
 from payments.fees import IN_PERSON
 from payments.providers.base import Provider, ProviderUnavailable
-from soukloop.core.db.clock import database_now
 from soukloop.core.errors import NotFound, Unavailable
 
-__all__ = ["IN_PERSON", "card_provider", "is_key_remembered", "provider", "provider_call"]
+__all__ = ["IN_PERSON", "card_provider", "provider", "provider_call"]
 
 
 def provider(name: str) -> Provider:
@@ -41,11 +39,6 @@ def provider_call() -> Iterator[None]:
         raise Unavailable(
             _("The payment provider does not answer. Try again."), code=PaymentsErrorCode.PROVIDER_UNAVAILABLE
         ) from error
-
-
-def is_key_remembered(first_used_at: datetime) -> bool:
-    """Return whether a call can be repeated with its key, so that it has its effect once."""
-    return database_now() - first_used_at < settings.PROVIDER_KEYS_KEPT_FOR
 
 
 @cache

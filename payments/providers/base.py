@@ -64,6 +64,7 @@ class PaymentState:
     amount: int
     currency: str
     account: str = ""
+    """The seller's, also of a payment on our account for a transfer later; empty for a bill of ours."""
     client_secret: str = ""
     failure_code: str = ""
     fee: int | None = None

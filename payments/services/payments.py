@@ -11,13 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from payments import access, fees
 from payments.error_codes import PaymentsErrorCode
-from payments.models import FeeBill, FinanceCase, Payment, SavedCard, SellerAccount
-from payments.providers import IN_PERSON, is_key_remembered, provider, provider_call
+from payments.models import FeeBill, Payment, SavedCard, SellerAccount
+from payments.providers import IN_PERSON, provider, provider_call
 from payments.providers.base import PaymentRequest, PaymentState, ProviderRefused
 from payments.selectors import standing_payment
 from payments.services.advance import advance_payment, fail_payment
 from payments.services.advance.payments import charged_account, move_payment
-from payments.services.cases import open_case
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict
 from soukloop.core.jobs.queue import enqueue
@@ -220,14 +219,8 @@ def fetch(payment: Payment) -> PaymentState:
 
 
 def _create(payment: Payment) -> Payment:
-    """Make the call that creates a payment, and move the payment to the answer.
-
-    One that charges a saved card is not repeated once the provider may have forgotten the call.
-    """
+    """Make the call that creates a payment, and move the payment to the answer."""
     card = payment.card
-    if card and not is_key_remembered(payment.created_at):
-        _report_unanswered(payment)
-        return payment
     request = PaymentRequest(
         key=f"payment:{payment.pk}:create",
         amount=payment.amount,
@@ -246,19 +239,6 @@ def _create(payment: Payment) -> Payment:
     except ProviderRefused as refusal:
         return fail_payment(payment.pk, refusal.code)
     return advance_payment(payment.pk, told)
-
-
-def _report_unanswered(payment: Payment) -> None:
-    """Open a case for a payment of which we don't know whether the provider charged the card."""
-    with transaction.atomic():
-        open_case(
-            kind=FinanceCase.Kind.DIFFERENCE,
-            key=f"payment:{payment.pk}",
-            ours={"amount": payment.amount, "state": payment.state},
-            theirs={"state": "unknown"},
-            person=payment.payer,
-            payment=payment,
-        )
 
 
 def _load(payment_id: UUID) -> Payment:

@@ -11,12 +11,11 @@ from accounts.models import User
 from payments import access
 from payments.error_codes import PaymentsErrorCode
 from payments.hooks import payout_changed
-from payments.models import EntryLine, FinanceCase, Payment, Payout, SellerAccount
-from payments.providers import IN_PERSON, is_key_remembered, provider, provider_call
+from payments.models import EntryLine, Payment, Payout, SellerAccount
+from payments.providers import IN_PERSON, provider, provider_call
 from payments.providers.base import ProviderRefused
 from payments.services import ledger
 from payments.services.advance import advance_payout, fail_payout
-from payments.services.cases import open_case
 from payments.services.transfers import start_transfer
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict
@@ -161,16 +160,6 @@ def _request(account_id: UUID, sendable: int, after_failure_of: UUID | None) -> 
 
 def _send(payout: Payout) -> None:
     account = payout.account
-    if not is_key_remembered(payout.created_at):
-        with transaction.atomic():
-            open_case(
-                kind=FinanceCase.Kind.PAYOUT_FAILED,
-                key=f"payout:{payout.pk}",
-                ours={"amount": payout.amount, "state": payout.state},
-                theirs={"state": "unknown"},
-                payout=payout,
-            )
-        return
     try:
         with provider_call():
             told = provider(account.provider).create_payout(

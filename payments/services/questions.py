@@ -83,15 +83,13 @@ def _record_refund(name: str, told: RefundState) -> UUID | None:
         )
         if not 0 < told.amount <= left or told.currency != payment.currency:
             return None
-        now = database_now()
         return Refund.objects.create(
             payment=payment,
             amount=told.amount,
             reason=Refund.Reason.GOODWILL,
             note="Made at the provider",
             external_id=told.external_id,
-            created_at=now,
-            begun_at=now,
+            created_at=database_now(),
         ).pk
 
 

@@ -10,14 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from payments import access, fees
 from payments.error_codes import PaymentsErrorCode
-from payments.models import FinanceCase, Payment, Refund
-from payments.providers import IN_PERSON, is_key_remembered, provider, provider_call
+from payments.models import Payment, Refund
+from payments.providers import IN_PERSON, provider, provider_call
 from payments.providers.base import ProviderRefused
 from payments.selectors import refundable
 from payments.services.advance import advance_refund, fail_refund
 from payments.services.advance.payments import charged_account
 from payments.services.advance.refunds import move_refund
-from payments.services.cases import open_case
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict
 from soukloop.core.jobs.queue import enqueue
@@ -127,15 +126,12 @@ def retry_refund(*, actor: User, refund_id: UUID) -> Refund:
 def refund_at_provider(refund_id: UUID) -> None:
     """Make a requested refund at its provider; called by a job. Raises Unavailable.
 
-    A call that was not answered is repeated with the same key, but only while the provider remembers the key.
+    A call that was not answered is repeated with the same key.
     """
     refund = Refund.objects.select_related("payment__account").get(pk=refund_id)
     if refund.state != State.REQUESTED:
         return
     payment = refund.payment
-    if not is_key_remembered(refund.begun_at or refund.created_at):
-        _report_unanswered(refund)
-        return
     try:
         with provider_call():
             told = provider(payment.provider).create_refund(
@@ -158,8 +154,8 @@ def _begin(refund: Refund) -> None:
     others = payment.refunds.filter(state__in=(State.REQUESTED, State.PENDING)).exclude(pk=refund.pk)
     before = payment.refunded + sum(others.values_list("amount", flat=True))
     parts = fees.parts_returned(payment.amount, payment.fee, payment.vat, before=before, part=refund.amount)
-    refund.fee, refund.begun_at = parts.fee, database_now()
-    refund.save(update_fields=["fee", "begun_at"])
+    refund.fee = parts.fee
+    refund.save(update_fields=["fee"])
     if payment.provider == IN_PERSON:
         move_refund(refund, State.SUCCEEDED)
     else:
@@ -171,15 +167,3 @@ def _lock_waiting(refund_id: UUID) -> Refund:
     if refund.state != State.WAITING:
         raise Conflict(_("This refund does not wait for consent."), code=PaymentsErrorCode.REFUND_NOT_WAITING)
     return refund
-
-
-def _report_unanswered(refund: Refund) -> None:
-    """Open a case for a refund of which we don't know whether the provider made it."""
-    open_case(
-        kind=FinanceCase.Kind.REFUND_FAILED,
-        key=f"refund:{refund.pk}",
-        ours={"amount": refund.amount, "state": refund.state},
-        theirs={"state": "unknown"},
-        person=refund.payment.payer,
-        payment=refund.payment,
-    )

@@ -9,7 +9,7 @@ from accounts.models import User
 from payments import access, fees
 from payments.error_codes import PaymentsErrorCode
 from payments.models import Chargeback, FinanceCase, Payment, Refund, Transfer
-from payments.providers import is_key_remembered, provider, provider_call
+from payments.providers import provider, provider_call
 from payments.providers.base import ProviderRefused
 from payments.services.advance import advance_transfer, fail_transfer
 from payments.services.cases import open_case
@@ -26,9 +26,8 @@ def start_transfer(payment: Payment) -> None:
     share = fees.parts_of(payment.amount, payment.fee, payment.vat, returned=payment.refunded).share
     if share <= 0:
         return
-    now = database_now()
     transfer, is_new = Transfer.objects.get_or_create(
-        payment=payment, defaults={"amount": share, "created_at": now, "begun_at": now}
+        payment=payment, defaults={"amount": share, "created_at": database_now()}
     )
     if is_new:
         _enqueue(transfer)
@@ -46,7 +45,6 @@ def retry_transfer(*, actor: User, transfer_id: UUID) -> Transfer:
             raise Conflict(_("This transfer did not fail."), code=PaymentsErrorCode.TRANSFER_NOT_FAILED)
         transfer.state, transfer.failure_code, transfer.closed_at = State.REQUESTED, "", None
         transfer.attempt += 1
-        transfer.begun_at = database_now()
         transfer.save()
         log_staff_action(actor=actor, row=transfer, message="Tried again")
         _enqueue(transfer)
@@ -58,9 +56,6 @@ def transfer_at_provider(transfer_id: UUID) -> None:
     transfer = Transfer.objects.select_related("payment__account").get(pk=transfer_id)
     payment = transfer.payment
     if transfer.state != State.REQUESTED or payment.account is None:
-        return
-    if not is_key_remembered(transfer.begun_at or transfer.created_at):
-        _report(transfer, {"state": "unknown"})
         return
     try:
         with provider_call():

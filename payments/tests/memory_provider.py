@@ -127,7 +127,7 @@ class MemoryProvider:
                     state="captured" if request.card else "requires_action",
                     amount=request.amount,
                     currency=request.currency,
-                    account="" if request.is_separate else request.account,
+                    account=request.account,
                     client_secret="" if request.card else f"{pk}_secret",
                     fee=None if request.is_separate else request.fee,
                     reference=request.reference,
@@ -320,7 +320,7 @@ class MemoryProvider:
 
     def _known(self, kind: str, external_id: str, account: str | None = None) -> Any:
         found = getattr(self.memory, kind).get(external_id)
-        if found is None or (account is not None and found.account != account):
+        if found is None or (account and found.account != account):
             raise ProviderRefused("resource_missing")
         return found
 

@@ -35,9 +35,6 @@ WEBHOOK_EVENTS_KEPT_FOR = timedelta(days=90)
 PROVIDER_ASKED_AGAIN_AFTER = timedelta(minutes=10)
 # Payouts and refunds that succeeded can still be returned by a bank: asked about once a day for so long.
 PROVIDER_RETURNS_ASKED_FOR = timedelta(days=10)
-# How long providers remember the key of a call. A call without an answer is not repeated after that, because
-# it could then have its effect twice: finance gets a case.
-PROVIDER_KEYS_KEPT_FOR = timedelta(hours=23)
 CLIENT_SECRETS_KEPT_FOR = timedelta(days=7)
 
 # --- Fees

@@ -20,7 +20,8 @@ State = Chargeback.State
 def advance_chargeback(payment: Payment, told: ChargebackState) -> Chargeback | None:
     """Record a chargeback of a payment, or move it to the state that the provider tells.
 
-    Returns None if it can't be recorded: more than what is left of the payment, or not of this payment.
+    Returns None, with a case for finance, if nothing is recorded: it is more than what is left of the
+    payment, or it is of another one, or the bank only asks, and no money has moved.
     """
     with transaction.atomic():
         payment = access.lock_payment(payment.pk)
@@ -28,7 +29,8 @@ def advance_chargeback(payment: Payment, told: ChargebackState) -> Chargeback | 
             Chargeback.objects.select_for_update(no_key=True).filter(external_id=told.external_id).first()
         )
         if chargeback is None and told.state == INQUIRY:
-            return None  # no money has moved
+            _report_inquiry(payment, told)  # no money has moved
+            return None
         if chargeback is None:
             chargeback = _open(payment, told)
             if chargeback is None:
@@ -95,6 +97,17 @@ def _open(payment: Payment, told: ChargebackState) -> Chargeback | None:
     )
     chargeback_changed(chargeback, "")
     return chargeback
+
+
+def _report_inquiry(payment: Payment, told: ChargebackState) -> None:
+    open_case(
+        kind=FinanceCase.Kind.CHARGEBACK,
+        key=f"inquiry:{told.external_id}",
+        ours={"amount": payment.amount, "refunded": payment.refunded},
+        theirs={"amount": told.amount, "reason": told.reason, "state": told.state},
+        person=payment.payee,
+        payment=payment,
+    )
 
 
 def _is_ours(payment: Payment, chargeback: Chargeback, told: ChargebackState) -> bool:

@@ -61,14 +61,15 @@ def move_payment(payment: Payment, state: str, *, failure_code: str = "") -> Non
 
 
 def charged_account(payment: Payment) -> str:
-    """Return the account that a payment is charged on, by the provider's id; empty for ours."""
+    """Return the provider's id of the account on which a payment is charged; empty for ours."""
     return "" if payment.account is None or payment.is_separate else payment.account.external_id
 
 
 def _is_ours(payment: Payment, told: PaymentState) -> bool:
     ours: dict[str, Any]
     ours, theirs = identity(payment.pk, payment.external_id, told.external_id, told.reference)
-    ours |= {"amount": payment.amount, "currency": payment.currency, "account": charged_account(payment)}
+    ours |= {"amount": payment.amount, "currency": payment.currency}
+    ours["account"] = payment.account.external_id if payment.account else ""
     theirs |= {"amount": told.amount, "currency": told.currency, "account": told.account}
     if told.fee is not None:
         ours["fee"], theirs["fee"] = payment.fee, told.fee
