@@ -50,7 +50,7 @@ class Launcher:
             assert self.process.poll() is None, self.complained.read_text()
             return "Ready." in self.printed.read_text()
 
-        return wait_until(is_ready, "the launcher", 90)
+        return wait_until(is_ready, "the launcher", 180)
 
     def wait(self) -> tuple[int, str, str]:
         """Wait for its end; returns its code, and what it printed on both ways."""

@@ -126,7 +126,7 @@ def test_a_process_that_is_no_launcher_is_left_alone(instance: Instance) -> None
         assert not stop(Instance("selftest-other"))
 
 
-@pytest.mark.timeout(300)  # all tables are made: a minute on a busy machine
+@pytest.mark.timeout(600)  # all tables are made: a minute and a half on a busy machine
 def test_make_run_is_ready_soon_and_says_where_it_is() -> None:
     with temporary_instance("selftest-run") as instance:
         first = Launcher(instance)
