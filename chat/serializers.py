@@ -126,6 +126,7 @@ class MessageDataOutput(serializers.Serializer[None]):
         required=False, help_text="`price` as text, of the type `offer`: `750.00`; use `price`"
     )
     offer_id = serializers.UUIDField(required=False)
+    order_id = serializers.UUIDField(required=False, help_text="The order that a `system` message is about")
     parent_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="The offer that this one counters"
     )

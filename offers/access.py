@@ -9,14 +9,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.blocks import blocked_between, is_blocked_between
 from accounts.models import User
 from listings.access import product_visible_to
 from listings.models import Product
-from offers.models import Offer, OfferQuerySet, Transaction
+from offers.models import Offer, OfferQuerySet, Transaction, TransactionQuerySet
 from soukloop.core.db.rows import columns_of, one_row
 from soukloop.core.errors import NotFound
 
@@ -124,7 +124,9 @@ def recent_fee_feed_types(product: Product, buyer_id: UUID, now: datetime) -> se
 
 def offer_times_of_day(product: Product, buyer: User, now: datetime) -> list[datetime]:
     """Return when the buyer made offers on a locked product in 24 hours, whatever became of them."""
-    offers = Offer.objects.filter(product=product, made_by=buyer, created_at__gt=now - timedelta(days=1))
+    offers = Offer.objects.filter(
+        product=product, made_by=buyer, is_purchase=False, created_at__gt=now - timedelta(days=1)
+    )
     return list(offers.order_by("created_at").values_list("created_at", flat=True))
 
 
@@ -153,7 +155,7 @@ def has_bought(user: User, product: Product) -> bool:
     )
 
 
-def transactions_of(user: User) -> QuerySet[Transaction]:
+def transactions_of(user: User) -> TransactionQuerySet:
     """Return the user's sales and purchases, whether the other side is blocked or not."""
     return Transaction.objects.filter(Q(buyer=user) | Q(seller=user))
 
@@ -180,14 +182,22 @@ def lock_transaction_of(user: User, transaction_id: UUID) -> Transaction:
     `sale.product` is the locked row.
     """
     sale = transaction_of(user, transaction_id)
-    product = lock_product(sale.product_id)
+    return lock_sale(sale.pk, product_id=sale.product_id, offer_id=sale.offer_id)
+
+
+def lock_sale(sale_id: UUID, *, product_id: UUID, offer_id: UUID) -> Transaction:
+    """Lock the product, the offer, then the sale, and return the sale, whoever asks.
+
+    `sale.product` and `sale.offer` are the locked rows.
+    """
+    product = lock_product(product_id)
     offer = (
         Offer.objects.select_related("buyer", "seller", "made_by", "conversation")
         .select_for_update(of=("self",))
-        .get(pk=sale.offer_id)
+        .get(pk=offer_id)
     )
     sale = (
-        Transaction.objects.select_related("buyer", "seller").select_for_update(of=("self",)).get(pk=sale.pk)
+        Transaction.objects.select_related("buyer", "seller").select_for_update(of=("self",)).get(pk=sale_id)
     )
     offer.product = sale.product = product
     sale.offer = offer

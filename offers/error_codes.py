@@ -22,3 +22,5 @@ class OffersErrorCode(ErrorCode):
     OFFER_CANCELLED = "offer_cancelled"
     TRANSACTION_CANCELLED = "transaction_cancelled"
     TRANSACTION_COMPLETED = "transaction_completed"
+    TRANSACTION_PAID = "transaction_paid"
+    TRANSACTION_REFUNDED = "transaction_refunded"

@@ -174,6 +174,19 @@ class Offer(models.Model):
         return self.close_reason
 
 
+class TransactionQuerySet(models.QuerySet["Transaction"]):
+    def due_at(self, now: datetime) -> Self:
+        """Keep the pending sales that were not ordered in time, which the job will cancel."""
+        return self.filter(status=Transaction.Status.PENDING, expires_at__lte=now)
+
+    def in_status(self, status: str, now: datetime) -> Self:
+        """Keep the sales with this status at `now`; pending ones past their time count as cancelled."""
+        due = Q(status=Transaction.Status.PENDING, expires_at__isnull=False, expires_at__lte=now)
+        if status == Transaction.Status.CANCELLED:
+            return self.filter(due | Q(status=status))
+        return self.filter(status=status).exclude(due)
+
+
 class Transaction(models.Model):
     """A sale, by an accepted offer or bought at its price, with the fee rate at the time it was agreed."""
 
@@ -204,6 +217,8 @@ class Transaction(models.Model):
     closed_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     close_reason = models.CharField(max_length=500, blank=True)
+
+    objects = TransactionQuerySet.as_manager()
 
     class Meta:
         constraints = (
@@ -238,6 +253,12 @@ class Transaction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.currency} {self.price}"
+
+    def status_at(self, now: datetime) -> "Transaction.Status":
+        """Return the status at `now`; a sale that was not ordered in time counts as cancelled."""
+        if self.status == self.Status.PENDING and self.expires_at is not None and self.expires_at <= now:
+            return self.Status.CANCELLED
+        return self.Status(self.status)
 
 
 class OfferEvent(models.Model):

@@ -143,6 +143,21 @@ SALE_CANCELLED = declare_kind(
         example_data=_DATA,
     )
 )
+SALE_EXPIRED = declare_kind(
+    Kind(
+        name="sale_expired",
+        label=_("Sales that were not ordered in time"),
+        when="The buyer of an accepted offer did not order in time; both sides are told",
+        title=_("Sale for %(price)s cancelled: not ordered in time"),
+        body="%(product)s",
+        link="conversations/{conversation_id}",
+        collapse_key="offer:{offer_id}",
+        is_urgent=True,
+        expires_after=timedelta(days=7),
+        example_params={"price": _PRICE, "product": _PRODUCT},
+        example_data=_DATA,
+    )
+)
 PRODUCT_INACTIVE = declare_kind(
     Kind(
         name="product_inactive",

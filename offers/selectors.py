@@ -29,9 +29,10 @@ def offers_of(
 ) -> QuerySet[Offer]:
     """Return the offers that a user made or received, newest first.
 
-    `status` is compared with the status at `now`: an offer past its expiry time counts as expired.
+    Purchases at the asking price are left out: nobody had to answer them. `status` is compared with the
+    status at `now`: an offer past its expiry time counts as expired.
     """
-    offers = access.offers_visible_to(user)
+    offers = access.offers_visible_to(user).filter(is_purchase=False)
     if direction == MADE:
         offers = offers.filter(made_by=user)
     elif direction == RECEIVED:
@@ -44,7 +45,12 @@ def offers_of(
 
 
 def transactions_of(
-    user: User, *, role: str | None = None, product_id: UUID | None = None, status: str | None = None
+    user: User,
+    *,
+    now: datetime,
+    role: str | None = None,
+    product_id: UUID | None = None,
+    status: str | None = None,
 ) -> QuerySet[Transaction]:
     """Return a user's sales and purchases, newest first."""
     sales = access.transactions_of(user)
@@ -53,7 +59,7 @@ def transactions_of(
     if product_id is not None:
         sales = sales.filter(product_id=product_id)
     if status is not None:
-        sales = sales.filter(status=status)
+        sales = sales.in_status(status, now)
     return sales.select_related("product", "buyer", "seller").order_by("-created_at", "-id")
 
 

@@ -153,6 +153,10 @@ class TransactionOutput(serializers.Serializer[None]):
     seller_payout = serializers.FloatField()
     status = serializers.ChoiceField(choices=Transaction.Status.choices)
     stream_id = serializers.UUIDField(allow_null=True)
+    expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="Until when the buyer must order; null once there is an order"
+    )
+    paid_at = serializers.DateTimeField(allow_null=True, help_text="When it was paid or handed over")
     closed_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     product = ProductCardOutput()
@@ -198,8 +202,9 @@ def accepted_body(offer: Offer, viewer: User, now: datetime) -> dict[str, Any]:
     return offer_body(offer, viewer, now) | {"message": str(ACCEPTED_MESSAGE)}
 
 
-def transaction_body(sale: Transaction, viewer: User) -> dict[str, Any]:
-    """Return a sale as `TransactionOutput` for one of its two sides."""
+def transaction_body(sale: Transaction, viewer: User, now: datetime) -> dict[str, Any]:
+    """Return a sale as `TransactionOutput` for one of its two sides, with its status at `now`."""
+    status = sale.status_at(now)
     return {
         "id": sale.pk,
         "offer_id": sale.offer_id,
@@ -212,9 +217,11 @@ def transaction_body(sale: Transaction, viewer: User) -> dict[str, Any]:
         "fee_rate": sale.fee_rate.normalize(),
         "platform_fee": sale.platform_fee,
         "seller_payout": sale.seller_payout,
-        "status": sale.status,
+        "status": status,
         "stream_id": sale.stream_id,
-        "closed_at": sale.closed_at,
+        "expires_at": sale.expires_at if status == Transaction.Status.PENDING else None,
+        "paid_at": sale.paid_at,
+        "closed_at": sale.closed_at if status == sale.status else sale.expires_at,
         "created_at": sale.created_at,
         "product": product_card(sale.product),
         "other_user": other_user_body(sale.seller if viewer.pk == sale.buyer_id else sale.buyer),

@@ -27,7 +27,7 @@ class Action(StrEnum):
 class Side(StrEnum):
     MAKER = "maker"
     RECIPIENT = "recipient"
-    SYSTEM = "system"  # a seller's price rule, the expiry job, the acceptance of another offer
+    SYSTEM = "system"  # a seller's price rule, a job, the acceptance of another offer
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ TRANSITIONS: dict[Action, Transition] = {
     Action.COUNTER: Transition(Status.PENDING, Status.COUNTERED, frozenset({Side.RECIPIENT})),
     Action.WITHDRAW: Transition(Status.PENDING, Status.WITHDRAWN, frozenset({Side.MAKER})),
     Action.EXPIRE: Transition(Status.PENDING, Status.EXPIRED, frozenset({Side.SYSTEM})),
-    Action.CANCEL: Transition(Status.ACCEPTED, Status.CANCELLED, frozenset({Side.MAKER, Side.RECIPIENT})),
+    Action.CANCEL: Transition(
+        Status.ACCEPTED, Status.CANCELLED, frozenset({Side.MAKER, Side.RECIPIENT, Side.SYSTEM})
+    ),
 }
 
 _ONLY_THE_OTHER_SIDE: dict[Action, Text] = {
@@ -105,9 +107,14 @@ def status_after(action: Action, offer: Offer, actor: User | None, now: datetime
     return next_status(action, offer.status_at(now), side_of(offer, actor))
 
 
-def require_cancellable(sale: Transaction) -> None:
+def require_cancellable(sale: Transaction, now: datetime) -> None:
     """Raise Conflict unless the sale is pending."""
-    if sale.status == Transaction.Status.CANCELLED:
-        raise Conflict(_("This sale was already cancelled."), code=OffersErrorCode.TRANSACTION_CANCELLED)
-    if sale.status == Transaction.Status.COMPLETED:
-        raise Conflict(_("This sale is already completed."), code=OffersErrorCode.TRANSACTION_COMPLETED)
+    match sale.status_at(now):
+        case Transaction.Status.CANCELLED:
+            raise Conflict(_("This sale was already cancelled."), code=OffersErrorCode.TRANSACTION_CANCELLED)
+        case Transaction.Status.COMPLETED:
+            raise Conflict(_("This sale is already completed."), code=OffersErrorCode.TRANSACTION_COMPLETED)
+        case Transaction.Status.PAID:
+            raise Conflict(_("This sale is already paid."), code=OffersErrorCode.TRANSACTION_PAID)
+        case Transaction.Status.REFUNDED:
+            raise Conflict(_("This sale was refunded."), code=OffersErrorCode.TRANSACTION_REFUNDED)

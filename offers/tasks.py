@@ -4,7 +4,7 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from offers.services import closing
+from offers.services import closing, sales
 from soukloop.core.jobs.retries import task
 
 
@@ -13,6 +13,13 @@ from soukloop.core.jobs.retries import task
 def expire_due(timestamp: int) -> None:
     """Mark due offers as expired and publish that; they count as expired even before this job runs."""
     closing.expire_due_offers()
+
+
+@app.periodic(cron="* * * * * */20")
+@task("offers.expire_sales", queueing_lock="offers.expire_sales")
+def expire_sales(timestamp: int) -> None:
+    """Cancel the sales that were not ordered in time; they count as cancelled even before this job runs."""
+    sales.expire_due_sales()
 
 
 @app.periodic(cron="* * * * * */5")

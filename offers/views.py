@@ -182,10 +182,14 @@ class TransactionViewSet(ViewSet):
         responses=TransactionPageOutput,
     )
     def list(self, request: Request) -> Response:
-        user = current_user(request)
-        rows = selectors.transactions_of(user, **validated_query(TransactionsQuery, request.query_params))
+        user, now = current_user(request), database_now()
+        found = selectors.transactions_of(
+            user, now=now, **validated_query(TransactionsQuery, request.query_params)
+        )
         return Response(
-            paginate(rows, page_of(request), lambda page: [transaction_body(sale, user) for sale in page])
+            paginate(
+                found, page_of(request), lambda page: [transaction_body(sale, user, now) for sale in page]
+            )
         )
 
     @extend_schema(
@@ -196,14 +200,16 @@ class TransactionViewSet(ViewSet):
     )
     def retrieve(self, request: Request, transaction_id: UUID) -> Response:
         user = current_user(request)
-        return Response(transaction_body(access.transaction_of(user, transaction_id), user))
+        return Response(transaction_body(access.transaction_of(user, transaction_id), user, database_now()))
 
     @extend_schema(
         operation_id="cancelTransaction",
         tags=_TRANSACTIONS,
         summary="Cancel a pending transaction",
-        description="Either side may cancel. The product is on sale again, unless it was hidden or deleted."
-        " If its seller has 50 active products, it is `inactive` until there is room.",
+        description="Either side may cancel, until the product was handed over or sent; then 409 `order_…`"
+        " names the state of the order. An order is cancelled with it, and what was paid is refunded. The"
+        " product is on sale again, unless it was hidden or deleted. If its seller has 50 active products, it"
+        " is `inactive` until there is room.",
         request=CancelInput,
         responses={200: TransactionOutput} | refusals(409),
         examples=[
@@ -220,7 +226,7 @@ class TransactionViewSet(ViewSet):
         sale = sales.cancel_transaction(
             actor=user, transaction_id=transaction_id, **validated(CancelInput, request.data)
         )
-        return Response(transaction_body(sale, user))
+        return Response(transaction_body(sale, user, database_now()))
 
 
 class Badges(APIView):

@@ -5,7 +5,11 @@ class OrdersConfig(DomainApp):
     name = "orders"
     rate_limits = {
         "address_write": (60, 60),
+        "order_write": (60, 60),
+        "hand_over": (30, 60),
     }
+    rate_limits_of_attempts = frozenset({"hand_over"})
     api_tags = {
+        "Orders": "What is bought: how it is paid, handed over or sent, and completed.",
         "Addresses": "Where you let things be sent.",
     }

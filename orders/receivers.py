@@ -1,6 +1,18 @@
-"""Registers the functions that orders call when something changes in lower apps."""
+"""Registers the functions that orders call when accounts, products, sales or payments change."""
 
-from accounts.hooks import account_deleted
+from accounts.hooks import account_closed, account_deleted
+from listings.hooks import product_withdrawn
+from offers.hooks import sale_cancellation
+from orders.access import lock_reference
+from orders.services import closing, payment_changes
 from orders.services.addresses import erase_addresses
+from payments import hooks
 
 account_deleted.register(erase_addresses)
+account_closed.register(closing.enqueue_closing_for_account)
+product_withdrawn.register(closing.cancel_orders_of_product)
+sale_cancellation.register(closing.cancel_order_of_sale)
+hooks.lock_reference.register(lock_reference)
+hooks.payment_changed.register(payment_changes.payment_changed)
+hooks.refund_changed.register(payment_changes.refund_changed)
+hooks.chargeback_changed.register(payment_changes.chargeback_changed)

@@ -127,6 +127,7 @@ class Product(models.Model):
     live_stream_id = models.UUIDField(null=True, blank=True, help_text="The live stream that shows it now")
 
     hidden_reason = models.CharField(max_length=500, blank=True)
+    reserved_at = models.DateTimeField(null=True, blank=True, help_text="While somebody is buying it")
     sold_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.utils.translation import ngettext_lazy
 
+from listings import events
 from listings.category_counts import adjust_counts_on_commit
 from listings.error_codes import ListingsErrorCode
 from listings.models import Product
@@ -80,6 +81,7 @@ def _put_on_sale_if_room(product_id: UUID, seller_id: UUID) -> bool:
         # `seller_closed` isn't saved, because a ban that is waiting for this row will set it.
         product.save(update_fields=["status", "updated_at"])
         adjust_counts_on_commit(product.category_id, active=int(product.is_listed))
+        events.publish_product_available(product)
         notify(
             user_ids=[seller_id],
             kind=PRODUCT_ON_SALE_AGAIN,

@@ -1,6 +1,6 @@
-"""Creating, changing, selling, hiding and deleting products."""
+"""Creating, changing, hiding and deleting products."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -24,31 +24,12 @@ from listings.services import active_limit, favorite_notices
 from listings.services.images import uploaded_image_name
 from listings.services.product_videos import use_video
 from listings.services.search_words import add_words
+from listings.states import conflict_of, require_status
 from notifications.services.notify import notify
 from soukloop.core.db.clock import database_now
-from soukloop.core.errors import Conflict, Forbidden, NotFound, Text, ValidationFailed
+from soukloop.core.errors import Forbidden, NotFound, Text, ValidationFailed
 from soukloop.core.jobs.queue import enqueue
 from soukloop.core.staff.history import log_staff_action
-
-# Every code is written out, so that it can be searched for and a test can compare it with docs/errors.md.
-_CONFLICTS: dict[Product.Status, Callable[[], Conflict]] = {
-    Product.Status.ACTIVE: lambda: Conflict(
-        _("This product is active."), code=ListingsErrorCode.PRODUCT_ACTIVE
-    ),
-    Product.Status.RESERVED: lambda: Conflict(
-        _("This product is reserved."), code=ListingsErrorCode.PRODUCT_RESERVED
-    ),
-    Product.Status.SOLD: lambda: Conflict(_("This product is sold."), code=ListingsErrorCode.PRODUCT_SOLD),
-    Product.Status.INACTIVE: lambda: Conflict(
-        _("This product is inactive."), code=ListingsErrorCode.PRODUCT_INACTIVE
-    ),
-    Product.Status.HIDDEN: lambda: Conflict(
-        _("This product is hidden."), code=ListingsErrorCode.PRODUCT_HIDDEN
-    ),
-    Product.Status.DELETED: lambda: Conflict(
-        _("This product is deleted."), code=ListingsErrorCode.PRODUCT_DELETED
-    ),
-}
 
 
 @transaction.atomic
@@ -116,9 +97,11 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
     Raises ValidationFailed, NotFound, Forbidden, Conflict for a reserved or sold product.
     """
     product = own_product(actor, product_id, lock=True)
-    _require_status(product, Product.Status.ACTIVE, Product.Status.INACTIVE, Product.Status.HIDDEN)
+    require_status(product, Product.Status.ACTIVE, Product.Status.INACTIVE, Product.Status.HIDDEN)
     if product.sold_at is not None:  # sold, then hidden
-        raise _CONFLICTS[Product.Status.SOLD]()
+        raise conflict_of(Product.Status.SOLD)
+    if product.reserved_at is not None:
+        raise conflict_of(Product.Status.RESERVED)
     title, images, category = product.title, product.image_urls, product.category_id
     price, video = product.price, product.video_url
     for name, value in changes.items():
@@ -146,44 +129,12 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
 def delete_product(*, actor: User, product_id: UUID) -> None:
     """Delete a product; its row is kept for chats and sales. Raises Conflict if it is reserved or sold."""
     product = own_product(actor, product_id, lock=True)
-    _require_status(product, Product.Status.ACTIVE, Product.Status.INACTIVE, Product.Status.HIDDEN)
+    require_status(product, Product.Status.ACTIVE, Product.Status.INACTIVE, Product.Status.HIDDEN)
     adjust_counts_on_commit(product.category_id, total=-1, active=-int(product.is_listed))
     product.status = Product.Status.DELETED
     product.deleted_at = database_now()
     product.save(update_fields=["status", "deleted_at", "updated_at"])
     hooks.product_withdrawn(product, "deleted")
-
-
-def mark_sold(*, product: Product, notified: Collection[UUID] = ()) -> None:
-    """Mark a product as sold; the caller has locked its row. Raises Conflict unless it is on sale.
-
-    The people whose favourite it is are notified, but for those whom the caller has `notified`. Doesn't call
-    `hooks.product_withdrawn`, because the caller closes the other offers.
-    """
-    _require_status(product, Product.Status.ACTIVE)
-    adjust_counts_on_commit(product.category_id, active=-int(product.is_listed))
-    product.status = Product.Status.SOLD
-    product.sold_at = database_now()
-    product.save(update_fields=["status", "sold_at", "updated_at"])
-    favorite_notices.enqueue_notifying_of_sale(product, without=notified)
-
-
-def put_back_on_sale(*, product: Product) -> None:
-    """Put a product back on sale after its sale was cancelled; the caller has locked its row.
-
-    A product that has been hidden or deleted since then keeps that status. If the seller has as many active
-    products as allowed, it becomes inactive and is put on sale by a job once there is room. Raises Conflict
-    unless the product was sold.
-    """
-    if product.sold_at is None:
-        _require_status(product, Product.Status.SOLD)
-    if product.status == Product.Status.SOLD:
-        has_room = active_limit.has_room(product.seller_id)
-        product.status = Product.Status.ACTIVE if has_room else Product.Status.INACTIVE
-        adjust_counts_on_commit(product.category_id, active=int(product.is_listed))
-    product.sold_at = None
-    # `seller_closed` isn't saved, because a ban that is waiting for this row will set it.
-    product.save(update_fields=["status", "sold_at", "updated_at"])
 
 
 def set_live_stream(*, product_ids: Iterable[UUID], stream_id: UUID) -> None:
@@ -203,7 +154,7 @@ def clear_live_stream(*, stream_id: UUID, product_ids: Iterable[UUID] | None = N
 def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
     """Hide a product as staff from everyone except its seller, who can read the reason."""
     product = _product_for_staff(actor, product_id)
-    _require_status(
+    require_status(
         product,
         Product.Status.ACTIVE,
         Product.Status.RESERVED,
@@ -227,15 +178,15 @@ def hide_product(*, actor: User, product_id: UUID, reason: str) -> Product:
 
 @transaction.atomic
 def restore_product(*, actor: User, product_id: UUID, reason: str) -> Product:
-    """Undo `hide_product`: the product is on sale again, or sold if it was sold before.
+    """Undo `hide_product`: the product is on sale again, or reserved or sold if it was so before.
 
     Raises Conflict if the product isn't hidden, or if the seller has reached the limit of active products.
     """
     product = _product_for_staff(actor, product_id, lock_seller=True)
-    _require_status(product, Product.Status.HIDDEN)
+    require_status(product, Product.Status.HIDDEN)
     if product.sold_at is None:
         active_limit.require_room(product.seller_id)
-    product.status = Product.Status.SOLD if product.sold_at else Product.Status.ACTIVE
+    product.status = _status_before_hiding(product)
     product.hidden_reason = ""
     # `seller_closed` isn't saved, because a ban that is waiting for this row will set it.
     product.save(update_fields=["status", "hidden_reason", "updated_at"])
@@ -282,16 +233,15 @@ def _product_for_staff(actor: User, product_id: UUID, *, lock_seller: bool = Fal
     return product
 
 
+def _status_before_hiding(product: Product) -> Product.Status:
+    if product.sold_at is not None:
+        return Product.Status.SOLD
+    return Product.Status.RESERVED if product.reserved_at is not None else Product.Status.ACTIVE
+
+
 def _enqueue_thumbnail(product: Product) -> None:
     if uploaded_image_name(product):
         enqueue("listings.make_thumbnail", product_id=str(product.pk))
-
-
-def _require_status(product: Product, *allowed: str) -> None:
-    if product.status not in allowed:
-        error = _CONFLICTS[Product.Status(product.status)]()
-        error.details = {"status": product.status}
-        raise error
 
 
 def _validate_and_price(product: Product) -> None:

@@ -108,7 +108,8 @@ def close_offers(
         for offer in offers
     )
     for offer, entry in zip(offers, entries, strict=True):
-        events.publish_offer_event(offer, entry, sale)
+        if not offer.is_purchase:  # nobody had to answer it; its order has events of its own
+            events.publish_offer_event(offer, entry, sale)
         if actor is not None and reason in _ANSWERS:  # so no push of it is sent any more
             mark_read_by_key(user_id=actor.pk, collapse_key=kinds.OFFER_NEW.key_for(_data(offer)))
 

@@ -53,7 +53,7 @@ def create_offer(
         conversation, _ = open_conversation(
             actor=actor, other_user_id=product.seller_id, product_id=product.pk
         )
-        parent = _close_standing_offer(product, actor, now)
+        parent = close_standing_offer(product, actor, now)
         return _create_and_apply_rules(
             product=product,
             conversation=conversation,
@@ -141,7 +141,7 @@ def withdraw_offer(*, actor: User, offer_id: UUID) -> Offer:
         return offer
 
 
-def _close_standing_offer(product: Product, buyer: User, now: datetime) -> Offer | None:
+def close_standing_offer(product: Product, buyer: User, now: datetime) -> Offer | None:
     """Close the pending offer between this buyer and the seller, so that there is only one at a time.
 
     Returns the new offer's parent: the seller's counter-offer that it answers. Returns None if the closed

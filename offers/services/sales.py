@@ -1,20 +1,23 @@
-"""Creating the sale of an accepted offer, and cancelling it."""
+"""Creating the sale of an accepted offer, cancelling it, and expiring those without an order."""
 
+import logging
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.conf import settings
+from django.db import OperationalError, transaction
 
 from accounts.models import User
 from listings.fees import fee_and_payout, fee_rate
 from listings.models import Product
-from listings.services import mark_sold, put_back_on_sale
-from offers import access, events, fees, rules, states
+from listings.services import mark_sold, put_back_on_sale, release_reservation
+from offers import access, events, fees, hooks, rules, states
 from offers import notification_kinds as kinds
 from offers.models import Offer, Transaction
 from offers.services import effects
 from soukloop.core.db.clock import database_now
 
+logger = logging.getLogger(__name__)
 Status, Reason = Offer.Status, Offer.CloseReason
 
 
@@ -30,7 +33,7 @@ def conclude_sale(offer: Offer, *, actor: User | None, now: datetime) -> Transac
     rules.require_open_account(offer.buyer)
     rules.require_open_account(offer.seller)
 
-    sale = _create_sale(offer, now)
+    sale = create_sale(offer, now, expires_at=now + settings.ORDER_OFFER_RESERVED_FOR)
     effects.close_offers(
         [offer], status=Status.ACCEPTED, reason=Reason.ACCEPTED, actor=actor, now=now, sale=sale
     )
@@ -52,48 +55,74 @@ def conclude_sale(offer: Offer, *, actor: User | None, now: datetime) -> Transac
 
 
 def cancel_transaction(*, actor: User, transaction_id: UUID, reason: str = "") -> Transaction:
-    """Cancel a pending sale as buyer or seller; the product is on sale again unless it was hidden or deleted.
+    """Cancel a sale as buyer or seller, with its order; see `cancel_sale` for what becomes of the product.
 
-    If the seller has no room for another active product, it waits as an inactive one.
-
-    Raises NotFound, and Conflict (`transaction_cancelled`, `transaction_completed`).
+    Raises NotFound, and Conflict (`transaction_…`, or `order_…` if it is too late for its order).
     """
     now = database_now()
     with transaction.atomic():
         sale = access.lock_transaction_of(actor, transaction_id)
-        states.require_cancellable(sale)
-        offer = sale.offer
-        target = states.status_after(states.Action.CANCEL, offer, actor, now)
-        sale.status, sale.closed_at, sale.closed_by, sale.close_reason = (
-            Transaction.Status.CANCELLED,
-            now,
-            actor,
-            reason,
-        )
-        sale.save(update_fields=["status", "closed_at", "closed_by", "close_reason"])
-        effects.close_offers(
-            [offer], status=target, reason=Reason.SALE_CANCELLED, actor=actor, now=now, sale=sale
-        )
-        if sale.product.sold_at is not None:
-            put_back_on_sale(product=sale.product)
-        effects.post_system_message(offer, actor, effects.SALE_CANCELLED)
-        other = sale.seller if actor.pk == sale.buyer_id else sale.buyer
-        effects.notify_users(
-            offer,
-            [other],
-            kind=kinds.SALE_CANCELLED,
-            actor=None,
-        )
-        if sale.product.status == Product.Status.INACTIVE:
-            effects.notify_users(
-                offer,
-                [sale.seller],
-                kind=kinds.PRODUCT_INACTIVE,
-            )
+        if not any(hooks.sale_cancellation(sale, actor, reason)):
+            states.require_cancellable(sale, now)
+            cancel_sale(sale, actor=actor, reason=reason, now=now)
+            other = sale.seller if actor.pk == sale.buyer_id else sale.buyer
+            effects.notify_users(sale.offer, [other], kind=kinds.SALE_CANCELLED)
         return sale
 
 
-def _create_sale(offer: Offer, now: datetime) -> Transaction:
+def cancel_sale(sale: Transaction, *, actor: User | None, reason: str, now: datetime) -> None:
+    """Cancel a locked sale; `actor` is None where it was not paid in time. Nobody is notified of that.
+
+    The product is on sale again unless it was hidden or deleted. If the seller has no room for another active
+    product, it waits as an inactive one, and the seller is notified.
+    """
+    offer, product = sale.offer, sale.product
+    target = states.status_after(states.Action.CANCEL, offer, actor, now)
+    sale.status, sale.closed_at, sale.closed_by, sale.close_reason = (
+        Transaction.Status.CANCELLED,
+        now,
+        actor,
+        reason,
+    )
+    sale.save(update_fields=["status", "closed_at", "closed_by", "close_reason"])
+    effects.close_offers(
+        [offer], status=target, reason=Reason.SALE_CANCELLED, actor=actor, now=now, sale=sale
+    )
+    if product.reserved_at is not None:
+        release_reservation(product=product)
+    elif product.sold_at is not None:
+        put_back_on_sale(product=product)
+    effects.post_system_message(offer, actor, effects.SALE_CANCELLED)
+    if product.status == Product.Status.INACTIVE:
+        effects.notify_users(offer, [sale.seller], kind=kinds.PRODUCT_INACTIVE)
+
+
+def expire_due_sales() -> int:
+    """Cancel the sales that were not ordered in time, and notify both sides of each; return how many."""
+    expired = 0
+    due = Transaction.objects.due_at(database_now())
+    for sale_id, product_id, offer_id in due.order_by("expires_at").values_list(
+        "pk", "product_id", "offer_id"
+    ):
+        try:
+            expired += _expire_sale(sale_id, product_id, offer_id)
+        except OperationalError as error:  # the product's row was locked for too long; the next run retries
+            logger.warning("expiring sale %s failed: %s", sale_id, error)
+    return expired
+
+
+def _expire_sale(sale_id: UUID, product_id: UUID, offer_id: UUID) -> bool:
+    with transaction.atomic():
+        sale = access.lock_sale(sale_id, product_id=product_id, offer_id=offer_id)
+        now = database_now()
+        is_due = sale.status == Transaction.Status.PENDING and sale.status_at(now) != sale.status
+        if is_due:
+            cancel_sale(sale, actor=None, reason="", now=now)
+            effects.notify_users(sale.offer, [sale.buyer, sale.seller], kind=kinds.SALE_EXPIRED)
+        return is_due
+
+
+def create_sale(offer: Offer, now: datetime, *, expires_at: datetime | None) -> Transaction:
     """Create the sale with the current fee rate, which later changes of the rates don't affect.
 
     The rate is that of the product's feed, or of the feed in which the offer was made if that is higher: the
@@ -113,5 +142,6 @@ def _create_sale(offer: Offer, now: datetime) -> Transaction:
         platform_fee=fee,
         seller_payout=payout,
         stream_id=offer.stream_id or product.live_stream_id,
+        expires_at=expires_at,
         created_at=now,
     )

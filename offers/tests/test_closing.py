@@ -37,6 +37,7 @@ def test_either_side_may_cancel_a_sale_and_the_product_is_on_sale_again(
     assert offer_events(events) == [
         (f"user.{sale.buyer_id}", "offer:cancelled"),
         (f"user.{sale.seller_id}", "offer:cancelled"),
+        (f"product.{sale.product_id}", "product:available"),
     ]
     again = make_sale(sale.product)
     assert again.product == sale.product

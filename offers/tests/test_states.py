@@ -23,6 +23,7 @@ ALLOWED = {
     (Action.EXPIRE, Status.PENDING, Side.SYSTEM): Status.EXPIRED,
     (Action.CANCEL, Status.ACCEPTED, Side.MAKER): Status.CANCELLED,
     (Action.CANCEL, Status.ACCEPTED, Side.RECIPIENT): Status.CANCELLED,
+    (Action.CANCEL, Status.ACCEPTED, Side.SYSTEM): Status.CANCELLED,
 }
 ALLOWED_SIDES = {
     Action.ACCEPT: {Side.RECIPIENT, Side.SYSTEM},
@@ -30,7 +31,7 @@ ALLOWED_SIDES = {
     Action.COUNTER: {Side.RECIPIENT},
     Action.WITHDRAW: {Side.MAKER},
     Action.EXPIRE: {Side.SYSTEM},
-    Action.CANCEL: {Side.MAKER, Side.RECIPIENT},
+    Action.CANCEL: {Side.MAKER, Side.RECIPIENT, Side.SYSTEM},
 }
 
 

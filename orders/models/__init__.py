@@ -2,7 +2,7 @@
 
 from orders.models.addresses import Address
 from orders.models.disputes import Dispute, DisputeEvidence
-from orders.models.orders import Order, OrderEvent
+from orders.models.orders import Order, OrderEvent, OrderQuerySet
 from orders.models.reviews import Review
 
-__all__ = ["Address", "Dispute", "DisputeEvidence", "Order", "OrderEvent", "Review"]
+__all__ = ["Address", "Dispute", "DisputeEvidence", "Order", "OrderEvent", "OrderQuerySet", "Review"]

@@ -1,13 +1,36 @@
 """Tables of orders and their histories."""
 
 import uuid
+from datetime import datetime
+from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from accounts.models import User
 from listings.models import Product
 from offers.models import Transaction
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def of(self, user: User) -> Self:
+        """Keep the orders in which this person is the buyer or the seller."""
+        return self.filter(Q(buyer=user) | Q(seller=user))
+
+    def between(self, buyer_id: uuid.UUID, seller_id: uuid.UUID) -> Self:
+        return self.filter(buyer_id=buyer_id, seller_id=seller_id)
+
+    def in_state(self, state: str, now: datetime) -> Self:
+        """Keep the orders in this state at `now`; unpaid ones past their time count as expired."""
+        due = Q(state=Order.State.PENDING_PAYMENT, expires_at__lte=now)
+        if state == Order.State.EXPIRED:
+            return self.filter(due | Q(state=state))
+        return self.filter(state=state).exclude(due)
+
+    def due_at(self, now: datetime) -> Self:
+        """Keep the unpaid orders whose time has passed, which the job will mark as expired."""
+        return self.filter(state=Order.State.PENDING_PAYMENT, expires_at__lte=now)
 
 
 class Order(models.Model):
@@ -71,6 +94,8 @@ class Order(models.Model):
     close_reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
 
+    objects = OrderQuerySet.as_manager()
+
     class Meta:
         constraints = (
             models.UniqueConstraint(
@@ -104,6 +129,13 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product} ({self.state})"
+
+    def state_at(self, now: datetime) -> "Order.State":
+        """Return the state at `now`; an unpaid order past its time counts as expired."""
+        is_due = self.expires_at is not None and self.expires_at <= now
+        if self.state == self.State.PENDING_PAYMENT and is_due:
+            return self.State.EXPIRED
+        return self.State(self.state)
 
 
 class OrderEvent(models.Model):
