@@ -7,6 +7,8 @@ class PaymentsErrorCode(ErrorCode):
     """Explained in docs/errors.md."""
 
     CASE_CLOSED = "case_closed"
+    PAYMENT_ACCOUNT_REFUSED = "payment_account_refused"
+    CARD_FORM_REFUSED = "card_form_refused"
     SANDBOX_PAGE_CLOSED = "sandbox_page_closed"
     SANDBOX_NO_CHALLENGE = "sandbox_no_challenge"
     SELLER_NOT_PAID_BY_CARD = "seller_not_paid_by_card"

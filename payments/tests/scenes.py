@@ -9,12 +9,16 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from accounts.services.deletion import delete_account
-from accounts.tests.factories import PASSWORD
-from payments.models import Payment, Refund, Transfer, WebhookEvent
-from payments.services import payments, refunds, transfers
+from accounts.tests.factories import PASSWORD, make_seller
+from payments.models import Payment, Refund, SandboxPayment, Transfer, WebhookEvent
+from payments.providers.sandbox import accounts as sandbox_accounts
+from payments.providers.sandbox import operations, webhooks
+from payments.providers.sandbox import payments as sandbox_payments
+from payments.services import accounts, payments, refunds, transfers
 from payments.services.documents import issue_documents_of
 from payments.tests import flows
 from payments.tests.factories import make_captured_sale, start_card_payment
+from payments.tests.provider_contract import request_for
 
 Arguments = dict[str, Any]
 PERIODIC: Arguments = {"timestamp": 0}
@@ -129,18 +133,57 @@ def deleted_buyer_with_receipt() -> Arguments:
     return {"user_id": str(payment.payer_id)}
 
 
+def wants_account() -> Arguments:
+    flows.current_memory()
+    account = accounts.begin_onboarding(actor=make_seller())
+    return {"account_id": str(account.pk)}
+
+
+def sandbox_payment(card: str) -> SandboxPayment:
+    """Return a captured payment of the sandbox."""
+    account = sandbox_accounts.create_account(reference="s", email="s@example.com", country="AE", key="a")
+    sandbox_accounts.complete_account(account.pk)
+    payment = sandbox_payments.create_payment(request_for(account.pk))
+    sandbox_payments.confirm_payment(payment.client_secret, card)
+    captured = sandbox_payments.capture_payment(payment.pk, account.pk)
+    ProcrastinateJob.objects.filter(task_name__startswith="payments.").delete()
+    return captured
+
+
+def told_by_sandbox() -> Arguments:
+    payment = sandbox_payment("success")
+    webhooks.announce("payment.captured", "payment", payment.pk, payment.account_id or "")
+    job = ProcrastinateJob.objects.filter(task_name="payments.deliver_sandbox_webhook").latest("pk")
+    return {"body": job.args["body"]}
+
+
+def paid_by_card_that_is_charged_back() -> Arguments:
+    return {"payment_id": sandbox_payment("charged_back").pk}
+
+
+def sent_by_sandbox() -> Arguments:
+    account_id = sandbox_payment("success").account_id
+    assert account_id
+    payout = operations.create_payout(account_id, 5_000, "AED", reference="p", key="p")
+    return {"payout_id": payout.pk}
+
+
 SCENES: dict[str, Callable[[], Arguments]] = {
     "payments.cancel": asked_to_cancel,
     "payments.capture": asked_to_capture,
     "payments.create": created,
+    "payments.deliver_sandbox_webhook": told_by_sandbox,
     "payments.delete_old_webhooks": old_webhook,
+    "payments.finish_sandbox_payout": sent_by_sandbox,
     "payments.handle_webhook": told_of_refund,
     "payments.issue_documents": captured_sale,
     "payments.issue_missing_documents": captured_sale_without_job,
+    "payments.open_sandbox_chargeback": paid_by_card_that_is_charged_back,
     "payments.pay_out": released,
     "payments.pay_out_waiting": not_sent,
     "payments.poll_unsettled": waited_long,
     "payments.pseudonymise_documents": deleted_buyer_with_receipt,
+    "payments.refresh_account": wants_account,
     "payments.refresh": paid_by_payer,
     "payments.refund": asked_for_refund,
     "payments.reverse_transfer": refunded_after_transfer,

@@ -204,8 +204,11 @@ def _account_state(account: SandboxAccount) -> AccountState:
 
 def _card_setup_state(setup: SandboxCardSetup) -> CardSetupState:
     if not setup.card:
+        client_secret = "" if accounts.is_setup_expired(setup) else setup.client_secret
         return CardSetupState(
-            external_id=setup.pk, customer=setup.customer, client_secret=setup.client_secret
+            external_id=setup.pk,
+            customer=setup.customer,
+            client_secret=client_secret,
         )
     card = cards.CARDS_TO_SAVE[setup.test_card]
     return CardSetupState(
