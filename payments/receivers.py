@@ -1,8 +1,8 @@
 """What this app does when lower apps call their hooks."""
 
-from accounts.hooks import account_closed
-from payments.services.documents import enqueue_pseudonymising
+from accounts.hooks import account_deleted
+from payments.services.documents import pseudonymise_documents_of
 from soukloop.core.backups.checks import command_check, restore_checks
 
-account_closed.register(enqueue_pseudonymising)
+account_deleted.register(pseudonymise_documents_of)
 restore_checks.register(command_check("ledger", "check"))

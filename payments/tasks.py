@@ -111,12 +111,6 @@ def issue_missing_documents(timestamp: int) -> None:
     documents.issue_missing_documents()
 
 
-@task("payments.pseudonymise_documents")
-def pseudonymise_documents(user_id: str) -> None:
-    """Take the name of a deleted person out of documents."""
-    documents.pseudonymise_documents(UUID(user_id))
-
-
 @task("payments.refresh_account")
 def refresh_account(account_id: str) -> None:
     """Make a seller's account at its provider, or ask for its state."""

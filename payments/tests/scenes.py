@@ -7,15 +7,12 @@ from typing import Any
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from accounts.models import User
-from accounts.services.deletion import delete_account
-from accounts.tests.factories import PASSWORD, make_seller
+from accounts.tests.factories import make_seller
 from payments.models import Payment, Refund, SandboxPayment, Transfer, WebhookEvent
 from payments.providers.sandbox import accounts as sandbox_accounts
 from payments.providers.sandbox import operations, webhooks
 from payments.providers.sandbox import payments as sandbox_payments
 from payments.services import accounts, payments, refunds, transfers
-from payments.services.documents import issue_documents_of
 from payments.tests import flows
 from payments.tests.factories import make_captured_sale, start_card_payment
 from payments.tests.provider_contract import request_for
@@ -125,14 +122,6 @@ def captured_sale_without_job() -> Arguments:
     return PERIODIC
 
 
-def deleted_buyer_with_receipt() -> Arguments:
-    payment = make_captured_sale()
-    issue_documents_of(payment)
-    delete_account(actor=payment.payer, password=PASSWORD)
-    User.objects.filter(pk=payment.payer_id).update(password="!")  # random letters otherwise
-    return {"user_id": str(payment.payer_id)}
-
-
 def wants_account() -> Arguments:
     flows.current_memory()
     account = accounts.begin_onboarding(actor=make_seller())
@@ -182,13 +171,11 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "payments.pay_out": released,
     "payments.pay_out_waiting": not_sent,
     "payments.poll_unsettled": waited_long,
-    "payments.pseudonymise_documents": deleted_buyer_with_receipt,
     "payments.refresh_account": wants_account,
     "payments.refresh": paid_by_payer,
     "payments.refund": asked_for_refund,
     "payments.reverse_transfer": refunded_after_transfer,
     "payments.transfer": asked_for_transfer,
 }
-# Those that must have changed a row; the reversal of a part of a transfer changes the provider's alone, and a
-# name within JSON is not compared.
-CHANGING = SCENES.keys() - {"payments.reverse_transfer", "payments.pseudonymise_documents"}
+# Those that must have changed a row; the reversal of a part of a transfer changes the provider's alone.
+CHANGING = SCENES.keys() - {"payments.reverse_transfer"}

@@ -85,6 +85,7 @@ export type CounterInput = {
     "client_offer_id"?: string | null;
 };
 export type Currency = "AED";
+export type Delivery = "meet_up" | "shipping";
 export type EditCommand = {
     "conversation_id": string;
     "message_id": string;
@@ -99,7 +100,7 @@ export type EncoderHealth = {
     "lastMediaAt": string | null;
     "warnings": Array<HealthWarning>;
 };
-export type ErrorCode = "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "case_closed" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
+export type ErrorCode = "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_form_refused" | "case_closed" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_found" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_account_refused" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_unpaid_orders" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
 export type ErrorDetails = {
     "code": ErrorCode;
     "message": string;
@@ -129,6 +130,7 @@ export type MessageData = {
     "amount"?: string;
     "offered_price"?: string;
     "offer_id"?: string;
+    "order_id"?: string;
     "parent_id"?: string | null;
     "status"?: OfferStatus;
     "width"?: number;
@@ -241,6 +243,30 @@ export type OfferState = {
     "createdAt": string;
 };
 export type OfferStatus = "pending" | "accepted" | "declined" | "countered" | "withdrawn" | "expired" | "cancelled";
+export type OrderEvent = {
+    "orderId": string;
+    "productId": string;
+    "transactionId": string;
+    "conversationId": string;
+    "buyerId": string;
+    "sellerId": string;
+    "state": OrderState;
+    "what": string;
+    "paymentMethod": PaymentMethod;
+    "delivery": Delivery;
+    "price": number;
+    "currency": Currency;
+    "streamId": string | null;
+    "expiresAt": string | null;
+    "timestamp": string;
+};
+export type OrderState = "pending_payment" | "authorised" | "paid" | "handed_over" | "shipped" | "delivered" | "completed" | "expired" | "cancelled" | "refunded" | "partially_refunded" | "disputed";
+export type PaymentMethod = "card" | "in_person";
+export type ProductAvailability = {
+    "productId": string;
+    "streamId": string | null;
+    "timestamp": string;
+};
 export type ProductId = {
     "productId": string;
 };
@@ -362,7 +388,7 @@ export type StreamResumed = {
     "streamId": string;
 };
 export type StreamStatus = "scheduled" | "live" | "ended" | "cancelled";
-export type SystemText = "offer_made" | "offer_accepted" | "offer_declined" | "offer_withdrawn" | "sale_cancelled";
+export type SystemText = "offer_made" | "offer_accepted" | "offer_declined" | "offer_withdrawn" | "sale_cancelled" | "order_in_person" | "order_paid" | "order_handed_over" | "order_completed" | "order_refunded" | "order_partially_refunded";
 export type TypingActive = {
     "conversationId": string;
     "userId": string;
@@ -527,6 +553,14 @@ export interface Commands {
 }
 /** What the server sends: the data of each event. */
 export interface Events {
+    /** You may no longer see this product and were removed from its room. `reason` is the error code that you would get for joining again: product_not_found. */
+    "product:left": ProductLeft;
+    /** Somebody is buying a product that you watch, or that is shown in a live stream you watch. The buyer is not named. `product:sold` or `product:available` follows. */
+    "product:reserved": ProductAvailability;
+    /** A product is on sale again: it was not paid in time, or its sale was cancelled. */
+    "product:available": ProductAvailability;
+    /** A video that you uploaded is processed further, at most every two seconds, or its `status` has changed. Once it is `ready`, use `videoUrl` for a product. */
+    "video:progress": VideoProgress;
     /** Your inbox has a new notification. It may replace an unread one, which then has the same id. */
     "notification:new": NotificationNew;
     /** Notifications were read or deleted on one of your devices, or what they are about was seen. `notificationIds` is null where all were; `unreadCount` is the number on the app's badge then. */
@@ -597,10 +631,6 @@ export interface Events {
     "viewer:left": ViewerLeft;
     /** The number of viewers, after each change and every few seconds. */
     "viewer:count": ViewerCount;
-    /** You may no longer see this product and were removed from its room. `reason` is the error code that you would get for joining again: product_not_found. */
-    "product:left": ProductLeft;
-    /** A video that you uploaded is processed further, at most every two seconds, or its `status` has changed. Once it is `ready`, use `videoUrl` for a product. */
-    "video:progress": VideoProgress;
     /** Your offer or counter-offer was created. */
     "offer:created": OfferEvent;
     /** You received an offer or a counter-offer. */
@@ -621,4 +651,8 @@ export interface Events {
     "offer:feed": OfferFeed;
     /** A product was sold. The buyer is not named. */
     "product:sold": ProductSold;
+    /** An order was made. Sent to both sides. */
+    "order:created": OrderEvent;
+    /** Something happened to an order; `what` says what, and `state` is its state afterwards. Sent to both sides. */
+    "order:updated": OrderEvent;
 }

@@ -1085,6 +1085,222 @@ export interface paths {
         patch: operations["withdrawOffer"];
         trace?: never;
     };
+    "/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what you bought, newest first
+         * @description What the user bought and sold.
+         */
+        get: operations["listOrders"];
+        put?: never;
+        /**
+         * Buy a product, or order what an accepted offer agreed on
+         * @description By card, the product is reserved for 15 minutes; an accepted offer must be paid within 24 hours of its acceptance. The payment begins at once: wait for `order:updated` with `payment_ready`, or poll `GET /orders/{id}`, then open the provider's form with its `payment.client_secret`. To be paid in person, both sides are bound at once, and `GET /orders/{id}` has the code for the hand-over. One of several buyers wins; others get 409 `product_reserved` or `product_not_available`. Other refusals: 403 `own_product`, 409 `seller_not_paid_by_card`, `seller_not_available_in_person`, `too_many_unpaid_orders`, `phone_not_confirmed`, `order_exists`.
+         */
+        post: operations["placeOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show an order with its timeline
+         * @description The buyer sees the payment and, while it can be used, the hand-over code.
+         */
+        get: operations["getOrder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/{order_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel an order
+         * @description Either side may, until it is handed over or sent; then 409 `order_…` names its state. What was paid is refunded, and the product is on sale again.
+         */
+        post: operations["cancelOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/{order_id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm that you received what you bought
+         * @description Completes the order, and lets the seller have the money. It completes by itself three days after the hand-over or delivery.
+         */
+        post: operations["confirmOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/{order_id}/hand-over": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Record the hand-over with the buyer's code
+         * @description For the seller: it proves to both that the product was handed over, and, in person, that it was paid. After five wrong codes none is taken for 15 minutes, and the buyer is told. Refusals: 409 `hand_over_code_wrong`, `hand_over_code_locked`, `no_hand_over_code`, `order_…`.
+         */
+        post: operations["handOver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/{order_id}/hand-over-code.svg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the hand-over code as a QR code
+         * @description For the buyer, while the code can be used: the seller scans it from the buyer's screen. It holds `soukloop://orders/{id}/hand-over?code={code}`.
+         */
+        get: operations["getHandOverCodeImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/{order_id}/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pay an order again
+         * @description After a payment that failed, while there is time; also to pay in person what was to be paid by card.
+         */
+        post: operations["payOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/payments/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show whether buyers can pay you by card
+         * @description `requirements` are in the language of the answer. Sales in person need no account.
+         */
+        get: operations["getPaymentAccount"];
+        put?: never;
+        /**
+         * Begin to be paid by card, or have the state asked again
+         * @description The account is made at the provider a moment later; sellers alone have one. Repeating it makes no second account, and asks the provider for the present state.
+         */
+        post: operations["beginPaymentAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/payments/account/onboarding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open the provider's page on which you complete your account
+         * @description The page asks for a trade licence or freelancer permit and a bank account, and leads back to the app's page `account/payments`. The link is valid for some minutes. Begins the account where there is none. Errors: 409 `payment_account_refused`, 503 `provider_unavailable`.
+         */
+        post: operations["createOnboardingLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/payments/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show your saved card
+         * @description The card for the monthly bill of fees.
+         */
+        get: operations["getSavedCard"];
+        put?: never;
+        /**
+         * Open the provider's form that saves a card
+         * @description Its number goes to the provider alone. The card that is saved now stays until another has taken its place. Errors: 409 `card_form_refused`, 503 `provider_unavailable`.
+         */
+        post: operations["beginToSaveCard"];
+        /**
+         * Remove your saved card
+         * @description The card for the monthly bill of fees.
+         */
+        delete: operations["removeSavedCard"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/payments/webhooks/{provider}": {
         parameters: {
             query?: never;
@@ -1180,6 +1396,26 @@ export interface paths {
         };
         /** List similar products */
         get: operations["listSimilarProducts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sales": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the orders of what you sell, newest first
+         * @description What the user sold.
+         */
+        get: operations["listSales"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1739,7 +1975,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a pending transaction
-         * @description Either side may cancel. The product is on sale again, unless it was hidden or deleted. If its seller has 50 active products, it is `inactive` until there is room.
+         * @description Either side may cancel, until the product was handed over or sent; then 409 `order_…` names the state of the order. An order is cancelled with it, and what was paid is refunded. The product is on sale again, unless it was hidden or deleted. If its seller has 50 active products, it is `inactive` until there is room.
          */
         post: operations["cancelTransactionByPost"];
         delete?: never;
@@ -1747,7 +1983,7 @@ export interface paths {
         head?: never;
         /**
          * Cancel a pending transaction
-         * @description Either side may cancel. The product is on sale again, unless it was hidden or deleted. If its seller has 50 active products, it is `inactive` until there is room.
+         * @description Either side may cancel, until the product was handed over or sent; then 409 `order_…` names the state of the order. An order is cancelled with it, and what was paid is refunded. The product is on sale again, unless it was hidden or deleted. If its seller has 50 active products, it is `inactive` until there is room.
          */
         patch: operations["cancelTransaction"];
         trace?: never;
@@ -1995,6 +2231,12 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AccountRequirement: {
+            /** @description The provider's name of what it asks for */
+            name: string;
+            /** @description What to do, for people */
+            text: string;
+        };
         /** @description The fields of an address that change. */
         AddressChangesInput: {
             /** @description Who opens the door */
@@ -2100,6 +2342,8 @@ export interface components {
             has_more: boolean;
             items: components["schemas"]["Person"][];
         };
+        /** @enum {string} */
+        By: "buyer" | "seller" | "staff";
         /** @description A picture in responses and events whose field names are camelCase. */
         CamelPicture: {
             /** @description Of the largest version */
@@ -2127,6 +2371,17 @@ export interface components {
              * @default
              */
             reason?: string | null;
+        };
+        CardForm: {
+            provider: string;
+            /** @description Opens the provider's form in the app */
+            client_secret: string;
+            /** @description The form as a page, if the provider has one */
+            url: string | null;
+            /** @description What the form needs beside it, such as a publishable key */
+            client_settings: {
+                [key: string]: string;
+            };
         };
         /** @description A product in a list. */
         ProductCard: {
@@ -2392,6 +2647,8 @@ export interface components {
         DeleteAccountInput: {
             password: string;
         };
+        /** @enum {string} */
+        Delivery: "meet_up" | "shipping";
         /** @description A `token` of FCM, or a `subscription` of a browser. */
         DeviceInput: {
             platform: components["schemas"]["DevicePlatform"];
@@ -2532,6 +2789,10 @@ export interface components {
             camera_ready?: boolean;
             /** @default false */
             checklist_complete?: boolean;
+        };
+        HandOverInput: {
+            /** @description The six digits that the buyer shows */
+            code: string;
         };
         /** @description What the encoder sends; `video` and `audio` are null until something was measured. */
         StreamHealth: {
@@ -2746,6 +3007,11 @@ export interface components {
             offer_id?: string;
             /**
              * Format: uuid
+             * @description The order that a `system` message is about
+             */
+            order_id?: string;
+            /**
+             * Format: uuid
              * @description The offer that this one counters
              */
             parent_id?: string | null;
@@ -2873,7 +3139,7 @@ export interface components {
             created_at: string;
         };
         /** @enum {string} */
-        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "favorite_sold" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "password_changed" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "sale_cancelled" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
+        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "favorite_sold" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "order_cancelled" | "order_chargeback" | "order_code_locked" | "order_completed" | "order_expired" | "order_handed_over" | "order_meeting" | "order_new" | "order_paid" | "order_payment_failed" | "order_refunded" | "password_changed" | "payment_account_incomplete" | "payment_account_ready" | "payment_card_saved" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "sale_cancelled" | "sale_expired" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
         NotificationSettingsInput: {
             /** @description IANA's name, such as Asia/Dubai */
             time_zone?: string;
@@ -2981,6 +3247,15 @@ export interface components {
         };
         /** @enum {string} */
         OfferStatus: "pending" | "accepted" | "declined" | "countered" | "withdrawn" | "expired" | "cancelled";
+        OnboardingLink: {
+            /** @description The provider's page; open it in a browser, share it with nobody */
+            url: string;
+            /**
+             * Format: date-time
+             * @description Ask for another afterwards
+             */
+            expires_at: string;
+        };
         OpenConversationInput: {
             /** Format: uuid */
             other_user_id: string;
@@ -2989,6 +3264,210 @@ export interface components {
             /** @default  */
             initial_message?: string | null;
         };
+        /** @enum {string} */
+        OrderAction: "pay" | "cancel" | "hand_over" | "ship" | "confirm" | "dispute";
+        OrderCancelInput: {
+            /**
+             * @description Shown to staff only
+             * @default
+             */
+            reason?: string;
+        };
+        /** @description An order with everything that one of its two sides sees of it. */
+        OrderDetail: {
+            /** Format: uuid */
+            id: string;
+            state: components["schemas"]["OrderState"];
+            /** @description What you can do with it now */
+            actions: components["schemas"]["OrderAction"][];
+            /** @description Which of the two you are */
+            side: components["schemas"]["OrderSide"];
+            payment_method: components["schemas"]["PaymentMethod"];
+            delivery: components["schemas"]["Delivery"];
+            /** Format: uuid */
+            transaction_id: string;
+            /** Format: uuid */
+            offer_id: string;
+            /** Format: uuid */
+            product_id: string;
+            /** Format: uuid */
+            conversation_id: string;
+            /** Format: uuid */
+            buyer_id: string;
+            /** Format: uuid */
+            seller_id: string;
+            /** Format: double */
+            price: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            price_display: string;
+            currency: components["schemas"]["Currency"];
+            /**
+             * Format: double
+             * @description For the seller; null for the buyer
+             */
+            platform_fee: number | null;
+            /**
+             * Format: double
+             * @description For the seller; null for the buyer
+             */
+            seller_payout: number | null;
+            /**
+             * Format: uuid
+             * @description The live stream it was bought in
+             */
+            stream_id: string | null;
+            carrier: string | null;
+            tracking_number: string | null;
+            /**
+             * Format: date-time
+             * @description Until when it must be paid; null once it is
+             */
+            expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it completes by itself
+             */
+            completes_at: string | null;
+            /** Format: date-time */
+            paid_at: string | null;
+            /** Format: date-time */
+            handed_over_at: string | null;
+            /** Format: date-time */
+            shipped_at: string | null;
+            /** Format: date-time */
+            delivered_at: string | null;
+            /** Format: date-time */
+            completed_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was cancelled, or expired
+             */
+            closed_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            product: components["schemas"]["ProductSummary"];
+            other_user: components["schemas"]["OtherUser"];
+            /** @description The last one, for the buyer; null for the seller */
+            payment: components["schemas"]["Payment"] | null;
+            /** @description For the seller, while a paid order is sent to it */
+            shipping_address: components["schemas"]["ShippingAddress"] | null;
+            /** @description Six digits to show to the seller; for the buyer, while they can be used */
+            hand_over_code: string | null;
+            /**
+             * Format: date-time
+             * @description After five wrong codes, until when none is taken
+             */
+            code_locked_until: string | null;
+            timeline: components["schemas"]["OrderTimelineEntry"][];
+        };
+        /** @description What is bought, how it is paid and how it gets to the buyer. */
+        OrderInput: {
+            /**
+             * Format: uuid
+             * @description To buy at the asking price
+             */
+            product_id?: string;
+            /**
+             * Format: uuid
+             * @description Of an accepted offer, in place of the product
+             */
+            offer_id?: string;
+            payment_method: components["schemas"]["PaymentMethod"];
+            /** @description `meet_up` if it is paid in person */
+            delivery: components["schemas"]["Delivery"];
+            /**
+             * Format: uuid
+             * @description One of your addresses; needed for `shipping`
+             */
+            address_id?: string;
+        };
+        /** @description An order as one of its two sides sees it. */
+        Order: {
+            /** Format: uuid */
+            id: string;
+            state: components["schemas"]["OrderState"];
+            /** @description What you can do with it now */
+            actions: components["schemas"]["OrderAction"][];
+            /** @description Which of the two you are */
+            side: components["schemas"]["OrderSide"];
+            payment_method: components["schemas"]["PaymentMethod"];
+            delivery: components["schemas"]["Delivery"];
+            /** Format: uuid */
+            transaction_id: string;
+            /** Format: uuid */
+            offer_id: string;
+            /** Format: uuid */
+            product_id: string;
+            /** Format: uuid */
+            conversation_id: string;
+            /** Format: uuid */
+            buyer_id: string;
+            /** Format: uuid */
+            seller_id: string;
+            /** Format: double */
+            price: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            price_display: string;
+            currency: components["schemas"]["Currency"];
+            /**
+             * Format: double
+             * @description For the seller; null for the buyer
+             */
+            platform_fee: number | null;
+            /**
+             * Format: double
+             * @description For the seller; null for the buyer
+             */
+            seller_payout: number | null;
+            /**
+             * Format: uuid
+             * @description The live stream it was bought in
+             */
+            stream_id: string | null;
+            carrier: string | null;
+            tracking_number: string | null;
+            /**
+             * Format: date-time
+             * @description Until when it must be paid; null once it is
+             */
+            expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it completes by itself
+             */
+            completes_at: string | null;
+            /** Format: date-time */
+            paid_at: string | null;
+            /** Format: date-time */
+            handed_over_at: string | null;
+            /** Format: date-time */
+            shipped_at: string | null;
+            /** Format: date-time */
+            delivered_at: string | null;
+            /** Format: date-time */
+            completed_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was cancelled, or expired
+             */
+            closed_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            product: components["schemas"]["ProductSummary"];
+            other_user: components["schemas"]["OtherUser"];
+        };
+        /** @description One page of a list. */
+        OrderPage: {
+            page: number;
+            per_page: number;
+            total: number;
+            has_more: boolean;
+            items: components["schemas"]["Order"][];
+        };
+        /** @enum {string} */
+        OrderSide: "buyer" | "seller";
+        /** @enum {string} */
+        OrderState: "pending_payment" | "authorised" | "paid" | "handed_over" | "shipped" | "delivered" | "completed" | "expired" | "cancelled" | "refunded" | "partially_refunded" | "disputed";
         /** @description The other side of a conversation, an offer or a sale. */
         OtherUser: {
             /** Format: uuid */
@@ -3011,6 +3490,32 @@ export interface components {
             success: true;
             message: string;
         };
+        PayInput: {
+            /** @description To pay another way */
+            payment_method?: components["schemas"]["PaymentMethod"];
+        };
+        /** @enum {string} */
+        PaymentMethod: "card" | "in_person";
+        Payment: {
+            /** Format: uuid */
+            id: string;
+            state: components["schemas"]["PaymentState"];
+            /** @description `in_person`, or the provider of card payments */
+            provider: string;
+            /** Format: double */
+            amount: number;
+            currency: components["schemas"]["Currency"];
+            /** @description Why it failed, in the provider's words; empty otherwise */
+            failure_code: string;
+            /** @description Opens the provider's form; for its payer, while the payment is `requires_action` */
+            client_secret: string | null;
+            /** @description What the provider's form needs beside it, such as a publishable key */
+            client_settings: {
+                [key: string]: string;
+            } | null;
+        };
+        /** @enum {string} */
+        PaymentState: "created" | "requires_action" | "authorised" | "captured" | "failed" | "cancelled";
         /** @description One page of a list. */
         PeoplePage: {
             page: number;
@@ -3419,6 +3924,21 @@ export interface components {
         };
         /** @enum {string} */
         Role: "buyer" | "seller";
+        SavedCard: {
+            is_saved: boolean;
+            provider: string | null;
+            /** @description Such as `visa`; empty without a card */
+            brand: string;
+            /** @description The last four digits; empty without a card */
+            last4: string;
+            /**
+             * Format: date
+             * @description The last day on which it is valid
+             */
+            expires_on: string | null;
+            /** Format: date-time */
+            saved_at: string | null;
+        };
         /** @description One page of a list. */
         SearchPage: {
             page: number;
@@ -3434,6 +3954,24 @@ export interface components {
             /** @description The corrected text that was searched for, if nothing matched as typed */
             corrected_query: string | null;
         };
+        SellerAccount: {
+            /** @description `incomplete`: the provider asks for `requirements`; `in_review`: it is checking; `ready`: buyers can pay by card; `refused`: the provider closed the account */
+            state: components["schemas"]["SellerAccountState"];
+            provider: string | null;
+            /** @description Buyers can pay by card */
+            charges_enabled: boolean;
+            /** @description Money can be sent to the bank */
+            payouts_enabled: boolean;
+            /** @description What the provider asks for; also of a `ready` account, which may then be closed */
+            requirements: components["schemas"]["AccountRequirement"][];
+            /**
+             * Format: date-time
+             * @description When the provider was last asked
+             */
+            checked_at: string | null;
+        };
+        /** @enum {string} */
+        SellerAccountState: "not_started" | "incomplete" | "in_review" | "ready" | "refused";
         /** @description A person as part of something else, such as a product's seller. */
         Seller: {
             /** Format: uuid */
@@ -3475,6 +4013,21 @@ export interface components {
             record_stream?: boolean;
             /** @description 0, or 3 to 120 */
             slow_mode_seconds?: number;
+        };
+        /** @description An address as an order holds it: as it was when the order was made. */
+        ShippingAddress: {
+            recipient: string;
+            /** @description E.164 */
+            phone: string;
+            emirate: components["schemas"]["Emirate"];
+            area: string;
+            street: string;
+            building: string;
+            apartment: string;
+            makani: string;
+            note: string;
+            /** @description For a label: one line for each part, in the answer's language */
+            text: string;
         };
         /** @enum {string} */
         StreamAudience: "everyone" | "followers";
@@ -3687,7 +4240,7 @@ export interface components {
             items: string[];
         };
         /** @enum {string} */
-        SystemText: "offer_made" | "offer_accepted" | "offer_declined" | "offer_withdrawn" | "sale_cancelled";
+        SystemText: "offer_made" | "offer_accepted" | "offer_declined" | "offer_withdrawn" | "sale_cancelled" | "order_in_person" | "order_paid" | "order_handed_over" | "order_completed" | "order_refunded" | "order_partially_refunded";
         /** @description The position in the video, from its top left corner, and the time in the stream (contract 4.7). */
         ProductTagInput: {
             /** Format: double */
@@ -3696,6 +4249,17 @@ export interface components {
             y: number;
             /** @description Since the stream started */
             timestamp_seconds: number;
+        };
+        /** @description An entry of an order's timeline. */
+        OrderTimelineEntry: {
+            /** @description created, authorised, paid, handed_over, completed, cancelled, … */
+            what: string;
+            /** @description The order's state afterwards */
+            state: components["schemas"]["OrderState"];
+            /** @description Null for what happened by itself */
+            by: components["schemas"]["By"] | null;
+            /** Format: date-time */
+            at: string;
         };
         /** @enum {string} */
         TokenType: "bearer";
@@ -3728,6 +4292,16 @@ export interface components {
             status: components["schemas"]["TransactionStatus"];
             /** Format: uuid */
             stream_id: string | null;
+            /**
+             * Format: date-time
+             * @description Until when the buyer must order; null once there is an order
+             */
+            expires_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was paid or handed over
+             */
+            paid_at: string | null;
             /** Format: date-time */
             closed_at: string | null;
             /** Format: date-time */
@@ -4025,6 +4599,41 @@ export interface components {
             success: true;
             data: components["schemas"]["Offer"];
         };
+        OrderPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["OrderPage"];
+        };
+        OrderResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Order"];
+        };
+        OrderDetailResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["OrderDetail"];
+        };
+        SellerAccountResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["SellerAccount"];
+        };
+        OnboardingLinkResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["OnboardingLink"];
+        };
+        SavedCardResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["SavedCard"];
+        };
+        CardFormResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["CardForm"];
+        };
         ReceivedResponse: {
             /** @constant */
             success: true;
@@ -4168,7 +4777,7 @@ export interface components {
          * @description What happened, explained in docs/errors.md. Never translated. New codes may be added: treat one that you don't know by its status.
          * @enum {string}
          */
-        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "case_closed" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
+        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_form_refused" | "case_closed" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_found" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_account_refused" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_unpaid_orders" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
         /** @description `error.code` says what happened and never changes; `error.message` is for people. */
         ErrorResponse: {
             /** @constant */
@@ -4295,6 +4904,7 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type AccountRequirement = components['schemas']['AccountRequirement'];
 export type AddressChangesInput = components['schemas']['AddressChangesInput'];
 export type AddressInput = components['schemas']['AddressInput'];
 export type AddressList = components['schemas']['AddressList'];
@@ -4305,9 +4915,11 @@ export type AudioHealth = components['schemas']['AudioHealth'];
 export type Badges = components['schemas']['Badges'];
 export type BasicStats = components['schemas']['BasicStats'];
 export type BlockedPage = components['schemas']['BlockedPage'];
+export type By = components['schemas']['By'];
 export type CamelPicture = components['schemas']['CamelPicture'];
 export type CamelPictureSize = components['schemas']['CamelPictureSize'];
 export type CancelTransactionInput = components['schemas']['CancelTransactionInput'];
+export type CardForm = components['schemas']['CardForm'];
 export type ProductCard = components['schemas']['ProductCard'];
 export type ProductPage = components['schemas']['ProductPage'];
 export type CategoryFacet = components['schemas']['CategoryFacet'];
@@ -4334,6 +4946,7 @@ export type ConversationPage = components['schemas']['ConversationPage'];
 export type ConversationPartner = components['schemas']['ConversationPartner'];
 export type Currency = components['schemas']['Currency'];
 export type DeleteAccountInput = components['schemas']['DeleteAccountInput'];
+export type Delivery = components['schemas']['Delivery'];
 export type DeviceInput = components['schemas']['DeviceInput'];
 export type Device = components['schemas']['Device'];
 export type DevicePage = components['schemas']['DevicePage'];
@@ -4352,6 +4965,7 @@ export type FavoritePage = components['schemas']['FavoritePage'];
 export type FeedType = components['schemas']['FeedType'];
 export type Geography = components['schemas']['Geography'];
 export type GoLiveInput = components['schemas']['GoLiveInput'];
+export type HandOverInput = components['schemas']['HandOverInput'];
 export type StreamHealth = components['schemas']['StreamHealth'];
 export type HealthWarningCode = components['schemas']['HealthWarningCode'];
 export type Home = components['schemas']['Home'];
@@ -4391,10 +5005,23 @@ export type OfferInput = components['schemas']['OfferInput'];
 export type Offer = components['schemas']['Offer'];
 export type OfferPage = components['schemas']['OfferPage'];
 export type OfferStatus = components['schemas']['OfferStatus'];
+export type OnboardingLink = components['schemas']['OnboardingLink'];
 export type OpenConversationInput = components['schemas']['OpenConversationInput'];
+export type OrderAction = components['schemas']['OrderAction'];
+export type OrderCancelInput = components['schemas']['OrderCancelInput'];
+export type OrderDetail = components['schemas']['OrderDetail'];
+export type OrderInput = components['schemas']['OrderInput'];
+export type Order = components['schemas']['Order'];
+export type OrderPage = components['schemas']['OrderPage'];
+export type OrderSide = components['schemas']['OrderSide'];
+export type OrderState = components['schemas']['OrderState'];
 export type OtherUser = components['schemas']['OtherUser'];
 export type OtpSent = components['schemas']['OtpSent'];
 export type OtpVerified = components['schemas']['OtpVerified'];
+export type PayInput = components['schemas']['PayInput'];
+export type PaymentMethod = components['schemas']['PaymentMethod'];
+export type Payment = components['schemas']['Payment'];
+export type PaymentState = components['schemas']['PaymentState'];
 export type PeoplePage = components['schemas']['PeoplePage'];
 export type Person = components['schemas']['Person'];
 export type Picture = components['schemas']['Picture'];
@@ -4426,11 +5053,15 @@ export type ReplayTag = components['schemas']['ReplayTag'];
 export type ResetPasswordInput = components['schemas']['ResetPasswordInput'];
 export type Revenue = components['schemas']['Revenue'];
 export type Role = components['schemas']['Role'];
+export type SavedCard = components['schemas']['SavedCard'];
 export type SearchPage = components['schemas']['SearchPage'];
+export type SellerAccount = components['schemas']['SellerAccount'];
+export type SellerAccountState = components['schemas']['SellerAccountState'];
 export type Seller = components['schemas']['Seller'];
 export type SendOtpInput = components['schemas']['SendOtpInput'];
 export type SentMessageType = components['schemas']['SentMessageType'];
 export type StreamSettingsInput = components['schemas']['StreamSettingsInput'];
+export type ShippingAddress = components['schemas']['ShippingAddress'];
 export type StreamAudience = components['schemas']['StreamAudience'];
 export type StreamCard = components['schemas']['StreamCard'];
 export type StreamEndReason = components['schemas']['StreamEndReason'];
@@ -4444,6 +5075,7 @@ export type WebPushSubscriptionInput = components['schemas']['WebPushSubscriptio
 export type Suggestions = components['schemas']['Suggestions'];
 export type SystemText = components['schemas']['SystemText'];
 export type ProductTagInput = components['schemas']['ProductTagInput'];
+export type OrderTimelineEntry = components['schemas']['OrderTimelineEntry'];
 export type TokenType = components['schemas']['TokenType'];
 export type Transaction = components['schemas']['Transaction'];
 export type TransactionPage = components['schemas']['TransactionPage'];
@@ -4496,6 +5128,13 @@ export type NotificationSettingsResponse = components['schemas']['NotificationSe
 export type UnreadNotificationsResponse = components['schemas']['UnreadNotificationsResponse'];
 export type OfferPageResponse = components['schemas']['OfferPageResponse'];
 export type OfferResponse = components['schemas']['OfferResponse'];
+export type OrderPageResponse = components['schemas']['OrderPageResponse'];
+export type OrderResponse = components['schemas']['OrderResponse'];
+export type OrderDetailResponse = components['schemas']['OrderDetailResponse'];
+export type SellerAccountResponse = components['schemas']['SellerAccountResponse'];
+export type OnboardingLinkResponse = components['schemas']['OnboardingLinkResponse'];
+export type SavedCardResponse = components['schemas']['SavedCardResponse'];
+export type CardFormResponse = components['schemas']['CardFormResponse'];
 export type ReceivedResponse = components['schemas']['ReceivedResponse'];
 export type ProductResponse = components['schemas']['ProductResponse'];
 export type FavoriteResponse = components['schemas']['FavoriteResponse'];
@@ -6647,6 +7286,440 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listOrders: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+                product_id?: string;
+                state?: components["schemas"]["OrderState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderPageResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    placeOrder: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderInput"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderDetailResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    cancelOrder: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OrderCancelInput"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    confirmOrder: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    handOver: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandOverInput"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getHandOverCodeImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    payOrder: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PayInput"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getPaymentAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SellerAccountResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    beginPaymentAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SellerAccountResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createOnboardingLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnboardingLinkResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getSavedCard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedCardResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    beginToSaveCard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CardFormResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    removeSavedCard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     receivePaymentWebhook: {
         parameters: {
             query?: never;
@@ -6897,6 +7970,35 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listSales: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+                product_id?: string;
+                state?: components["schemas"]["OrderState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderPageResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };

@@ -412,6 +412,88 @@ class SoukLoopApi {
     return Offer.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
+  /// List what you bought, newest first
+  Future<OrderPage> listOrders({int? page, int? perPage, String? productId, OrderState? state}) async {
+    final answer = await _transport.send('GET', '/orders', query: {'page': page?.toString(), 'per_page': perPage?.toString(), 'product_id': productId, 'state': state?.wire});
+    return OrderPage.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Buy a product, or order what an accepted offer agreed on
+  Future<Order> placeOrder(OrderInput body, {String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/orders', body: body.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
+    return Order.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Show an order with its timeline
+  Future<OrderDetail> getOrder(String orderId) async {
+    final answer = await _transport.send('GET', '/orders/${Uri.encodeComponent(orderId)}');
+    return OrderDetail.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Cancel an order
+  Future<Order> cancelOrder(String orderId, {OrderCancelInput? body, String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/orders/${Uri.encodeComponent(orderId)}/cancel', body: body?.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
+    return Order.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Confirm that you received what you bought
+  Future<Order> confirmOrder(String orderId, {String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/orders/${Uri.encodeComponent(orderId)}/confirm', takesKey: true, idempotencyKey: idempotencyKey);
+    return Order.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Record the hand-over with the buyer's code
+  Future<Order> handOver(String orderId, HandOverInput body, {String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/orders/${Uri.encodeComponent(orderId)}/hand-over', body: body.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
+    return Order.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Show the hand-over code as a QR code
+  Future<void> getHandOverCodeImage(String orderId) async {
+    await _transport.send('GET', '/orders/${Uri.encodeComponent(orderId)}/hand-over-code.svg');
+  }
+
+  /// Pay an order again
+  Future<Order> payOrder(String orderId, {PayInput? body, String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/orders/${Uri.encodeComponent(orderId)}/pay', body: body?.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
+    return Order.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Show whether buyers can pay you by card
+  Future<SellerAccount> getPaymentAccount() async {
+    final answer = await _transport.send('GET', '/payments/account');
+    return SellerAccount.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Begin to be paid by card, or have the state asked again
+  Future<SellerAccount> beginPaymentAccount() async {
+    final answer = await _transport.send('POST', '/payments/account');
+    return SellerAccount.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Open the provider's page on which you complete your account
+  Future<OnboardingLink> createOnboardingLink() async {
+    final answer = await _transport.send('POST', '/payments/account/onboarding');
+    return OnboardingLink.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Show your saved card
+  Future<SavedCard> getSavedCard() async {
+    final answer = await _transport.send('GET', '/payments/card');
+    return SavedCard.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Open the provider's form that saves a card
+  Future<CardForm> beginToSaveCard() async {
+    final answer = await _transport.send('POST', '/payments/card');
+    return CardForm.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Remove your saved card
+  Future<void> removeSavedCard() async {
+    await _transport.send('DELETE', '/payments/card');
+  }
+
   /// Receive a message of a payment provider
   Future<Received> receivePaymentWebhook(String provider, {Map<String, Object?>? body}) async {
     final answer = await _transport.send('POST', '/payments/webhooks/${Uri.encodeComponent(provider)}', body: body);
@@ -457,6 +539,12 @@ class SoukLoopApi {
   Future<List<ProductCard>> listSimilarProducts(String productId) async {
     final answer = await _transport.send('GET', '/products/${Uri.encodeComponent(productId)}/similar');
     return (answer['data'] as List).map((each) => ProductCard.fromJson((each as Map).cast<String, Object?>())).toList();
+  }
+
+  /// List the orders of what you sell, newest first
+  Future<OrderPage> listSales({int? page, int? perPage, String? productId, OrderState? state}) async {
+    final answer = await _transport.send('GET', '/sales', query: {'page': page?.toString(), 'per_page': perPage?.toString(), 'product_id': productId, 'state': state?.wire});
+    return OrderPage.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
   /// Search by words, in Arabic and English, with facets

@@ -76,6 +76,25 @@ class Account {
       };
 }
 
+class AccountRequirement {
+  const AccountRequirement({required this.name, required this.text});
+
+  /// The provider's name of what it asks for
+  final String name;
+  /// What to do, for people
+  final String text;
+
+  factory AccountRequirement.fromJson(Map<String, Object?> json) => AccountRequirement(
+        name: json['name'] as String,
+        text: json['text'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'name': name,
+        'text': text,
+      };
+}
+
 class AccountResponse {
   const AccountResponse({required this.success, required this.data});
 
@@ -458,6 +477,21 @@ class BlockedPageResponse {
       };
 }
 
+enum By {
+  buyer('buyer'),
+  seller('seller'),
+  staff('staff'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const By(this.wire);
+
+  final String wire;
+
+  static By fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
 /// A picture in responses and events whose field names are camelCase.
 class CamelPicture {
   const CamelPicture({required this.url, required this.width, required this.height, required this.blurhash, required this.sizes});
@@ -525,6 +559,49 @@ class CancelTransactionInput {
   Map<String, Object?> toJson() => {
         for (final key in nulls) key: null,
         if (reason != null) 'reason': reason,
+      };
+}
+
+class CardForm {
+  const CardForm({required this.provider, required this.clientSecret, required this.url, required this.clientSettings});
+
+  final String provider;
+  /// Opens the provider's form in the app
+  final String clientSecret;
+  /// The form as a page, if the provider has one
+  final String? url;
+  /// What the form needs beside it, such as a publishable key
+  final Map<String, String> clientSettings;
+
+  factory CardForm.fromJson(Map<String, Object?> json) => CardForm(
+        provider: json['provider'] as String,
+        clientSecret: json['client_secret'] as String,
+        url: json['url'] == null ? null : json['url'] as String,
+        clientSettings: (json['client_settings'] as Map).map((key, value) => MapEntry(key as String, value as String)),
+      );
+
+  Map<String, Object?> toJson() => {
+        'provider': provider,
+        'client_secret': clientSecret,
+        'url': url,
+        'client_settings': clientSettings,
+      };
+}
+
+class CardFormResponse {
+  const CardFormResponse({required this.success, required this.data});
+
+  final bool success;
+  final CardForm data;
+
+  factory CardFormResponse.fromJson(Map<String, Object?> json) => CardFormResponse(
+        success: json['success'] as bool,
+        data: CardForm.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
       };
 }
 
@@ -1327,6 +1404,20 @@ class DeleteAccountInput {
       };
 }
 
+enum Delivery {
+  meetUp('meet_up'),
+  shipping('shipping'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const Delivery(this.wire);
+
+  final String wire;
+
+  static Delivery fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
 class Device {
   const Device({required this.id, required this.platform, required this.appVersion, required this.locale, required this.isCurrent, required this.createdAt, required this.lastUsedAt});
 
@@ -1729,6 +1820,7 @@ enum ErrorCode {
   badRequest('bad_request'),
   badgeUnchanged('badge_unchanged'),
   busy('busy'),
+  cardFormRefused('card_form_refused'),
   caseClosed('case_closed'),
   categoryNotFound('category_not_found'),
   chatDisabled('chat_disabled'),
@@ -1742,6 +1834,8 @@ enum ErrorCode {
   flooding('flooding'),
   followersOnly('followers_only'),
   forbidden('forbidden'),
+  handOverCodeLocked('hand_over_code_locked'),
+  handOverCodeWrong('hand_over_code_wrong'),
   headersTooLarge('headers_too_large'),
   hostCannotBeMuted('host_cannot_be_muted'),
   idempotencyMismatch('idempotency_mismatch'),
@@ -1760,12 +1854,15 @@ enum ErrorCode {
   methodNotAllowed('method_not_allowed'),
   moderatorsLimit('moderators_limit'),
   muted('muted'),
+  noHandOverCode('no_hand_over_code'),
   noReplayToWithdraw('no_replay_to_withdraw'),
   noVideoToClip('no_video_to_clip'),
   notAModerator('not_a_moderator'),
   notAuthenticated('not_authenticated'),
   notBanned('not_banned'),
   notFound('not_found'),
+  notTheBuyer('not_the_buyer'),
+  notTheSeller('not_the_seller'),
   notYourOffer('not_your_offer'),
   notYourProduct('not_your_product'),
   notYourStream('not_your_stream'),
@@ -1781,11 +1878,26 @@ enum ErrorCode {
   offerPending('offer_pending'),
   offerWithdrawn('offer_withdrawn'),
   offersDisabled('offers_disabled'),
+  orderAuthorised('order_authorised'),
+  orderCancelled('order_cancelled'),
+  orderCompleted('order_completed'),
+  orderDelivered('order_delivered'),
+  orderDisputed('order_disputed'),
+  orderExists('order_exists'),
+  orderExpired('order_expired'),
+  orderHandedOver('order_handed_over'),
+  orderNotFound('order_not_found'),
+  orderPaid('order_paid'),
+  orderPartiallyRefunded('order_partially_refunded'),
+  orderPendingPayment('order_pending_payment'),
+  orderRefunded('order_refunded'),
+  orderShipped('order_shipped'),
   originNotAllowed('origin_not_allowed'),
   otpInvalid('otp_invalid'),
   ownProduct('own_product'),
   partyUnavailable('party_unavailable'),
   payloadTooLarge('payload_too_large'),
+  paymentAccountRefused('payment_account_refused'),
   paymentNotAuthorised('payment_not_authorised'),
   paymentNotCaptured('payment_not_captured'),
   paymentPending('payment_pending'),
@@ -1815,6 +1927,7 @@ enum ErrorCode {
   requestTimeout('request_timeout'),
   sandboxNoChallenge('sandbox_no_challenge'),
   sandboxPageClosed('sandbox_page_closed'),
+  sellerNotAvailableInPerson('seller_not_available_in_person'),
   sellerNotPaidByCard('seller_not_paid_by_card'),
   sellersOnly('sellers_only'),
   serverError('server_error'),
@@ -1835,9 +1948,12 @@ enum ErrorCode {
   tooManyClips('too_many_clips'),
   tooManyCommands('too_many_commands'),
   tooManyConnections('too_many_connections'),
+  tooManyUnpaidOrders('too_many_unpaid_orders'),
   tooManyVideos('too_many_videos'),
   transactionCancelled('transaction_cancelled'),
   transactionCompleted('transaction_completed'),
+  transactionPaid('transaction_paid'),
+  transactionRefunded('transaction_refunded'),
   transferNotFailed('transfer_not_failed'),
   tusVersionUnsupported('tus_version_unsupported'),
   unauthorized('unauthorized'),
@@ -2046,6 +2162,21 @@ class GoLiveInput {
   Map<String, Object?> toJson() => {
         if (cameraReady != null) 'camera_ready': cameraReady,
         if (checklistComplete != null) 'checklist_complete': checklistComplete,
+      };
+}
+
+class HandOverInput {
+  const HandOverInput({required this.code});
+
+  /// The six digits that the buyer shows
+  final String code;
+
+  factory HandOverInput.fromJson(Map<String, Object?> json) => HandOverInput(
+        code: json['code'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'code': code,
       };
 }
 
@@ -2668,7 +2799,7 @@ class Message {
 /// What a message is about: an offer or a text of the platform. Of a person's own text it is empty.
 /// It is also empty once the message was deleted or hidden, and has the size of a picture.
 class MessageData {
-  const MessageData({this.text, this.price, this.currency, this.amount, this.offeredPrice, this.offerId, this.parentId, this.status, this.width, this.height});
+  const MessageData({this.text, this.price, this.currency, this.amount, this.offeredPrice, this.offerId, this.orderId, this.parentId, this.status, this.width, this.height});
 
   /// Which text `content` is, for an app's own words
   final SystemText? text;
@@ -2680,6 +2811,8 @@ class MessageData {
   /// `price` as text, of the type `offer`: `750.00`; use `price`
   final String? offeredPrice;
   final String? offerId;
+  /// The order that a `system` message is about
+  final String? orderId;
   /// The offer that this one counters
   final String? parentId;
   /// The offer's, when this message of the type `system` was written
@@ -2695,6 +2828,7 @@ class MessageData {
         amount: json['amount'] == null ? null : json['amount'] as String,
         offeredPrice: json['offered_price'] == null ? null : json['offered_price'] as String,
         offerId: json['offer_id'] == null ? null : json['offer_id'] as String,
+        orderId: json['order_id'] == null ? null : json['order_id'] as String,
         parentId: json['parent_id'] == null ? null : json['parent_id'] as String,
         status: json['status'] == null ? null : OfferStatus.fromWire(json['status'] as String),
         width: json['width'] == null ? null : (json['width'] as num).toInt(),
@@ -2708,6 +2842,7 @@ class MessageData {
         if (amount != null) 'amount': amount,
         if (offeredPrice != null) 'offered_price': offeredPrice,
         if (offerId != null) 'offer_id': offerId,
+        if (orderId != null) 'order_id': orderId,
         if (parentId != null) 'parent_id': parentId,
         if (status != null) 'status': status?.wire,
         if (width != null) 'width': width,
@@ -3023,7 +3158,21 @@ enum NotificationKind {
   offerExpiring('offer_expiring'),
   offerNew('offer_new'),
   offerWithdrawn('offer_withdrawn'),
+  orderCancelled('order_cancelled'),
+  orderChargeback('order_chargeback'),
+  orderCodeLocked('order_code_locked'),
+  orderCompleted('order_completed'),
+  orderExpired('order_expired'),
+  orderHandedOver('order_handed_over'),
+  orderMeeting('order_meeting'),
+  orderNew('order_new'),
+  orderPaid('order_paid'),
+  orderPaymentFailed('order_payment_failed'),
+  orderRefunded('order_refunded'),
   passwordChanged('password_changed'),
+  paymentAccountIncomplete('payment_account_incomplete'),
+  paymentAccountReady('payment_account_ready'),
+  paymentCardSaved('payment_card_saved'),
   priceDrop('price_drop'),
   productHidden('product_hidden'),
   productInactive('product_inactive'),
@@ -3033,6 +3182,7 @@ enum NotificationKind {
   replayReady('replay_ready'),
   replayWithdrawn('replay_withdrawn'),
   saleCancelled('sale_cancelled'),
+  saleExpired('sale_expired'),
   streamEndedByStaff('stream_ended_by_staff'),
   streamLive('stream_live'),
   streamScheduled('stream_scheduled'),
@@ -3391,6 +3541,42 @@ enum OfferStatus {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
+class OnboardingLink {
+  const OnboardingLink({required this.url, required this.expiresAt});
+
+  /// The provider's page; open it in a browser, share it with nobody
+  final String url;
+  /// Ask for another afterwards
+  final DateTime expiresAt;
+
+  factory OnboardingLink.fromJson(Map<String, Object?> json) => OnboardingLink(
+        url: json['url'] as String,
+        expiresAt: DateTime.parse(json['expires_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'url': url,
+        'expires_at': expiresAt.toUtc().toIso8601String(),
+      };
+}
+
+class OnboardingLinkResponse {
+  const OnboardingLinkResponse({required this.success, required this.data});
+
+  final bool success;
+  final OnboardingLink data;
+
+  factory OnboardingLinkResponse.fromJson(Map<String, Object?> json) => OnboardingLinkResponse(
+        success: json['success'] as bool,
+        data: OnboardingLink.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
 class OpenConversationInput {
   const OpenConversationInput({required this.otherUserId, this.productId, this.initialMessage, this.nulls = const {}});
 
@@ -3412,6 +3598,460 @@ class OpenConversationInput {
         'other_user_id': otherUserId,
         if (productId != null) 'product_id': productId,
         if (initialMessage != null) 'initial_message': initialMessage,
+      };
+}
+
+/// An order as one of its two sides sees it.
+class Order {
+  const Order({required this.id, required this.state, required this.actions, required this.side, required this.paymentMethod, required this.delivery, required this.transactionId, required this.offerId, required this.productId, required this.conversationId, required this.buyerId, required this.sellerId, required this.price, required this.priceDisplay, required this.currency, required this.platformFee, required this.sellerPayout, required this.streamId, required this.carrier, required this.trackingNumber, required this.expiresAt, required this.completesAt, required this.paidAt, required this.handedOverAt, required this.shippedAt, required this.deliveredAt, required this.completedAt, required this.closedAt, required this.createdAt, required this.product, required this.otherUser});
+
+  final String id;
+  final OrderState state;
+  /// What you can do with it now
+  final List<OrderAction> actions;
+  /// Which of the two you are
+  final OrderSide side;
+  final PaymentMethod paymentMethod;
+  final Delivery delivery;
+  final String transactionId;
+  final String offerId;
+  final String productId;
+  final String conversationId;
+  final String buyerId;
+  final String sellerId;
+  final double price;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String priceDisplay;
+  final Currency currency;
+  /// For the seller; null for the buyer
+  final double? platformFee;
+  /// For the seller; null for the buyer
+  final double? sellerPayout;
+  /// The live stream it was bought in
+  final String? streamId;
+  final String? carrier;
+  final String? trackingNumber;
+  /// Until when it must be paid; null once it is
+  final DateTime? expiresAt;
+  /// When it completes by itself
+  final DateTime? completesAt;
+  final DateTime? paidAt;
+  final DateTime? handedOverAt;
+  final DateTime? shippedAt;
+  final DateTime? deliveredAt;
+  final DateTime? completedAt;
+  /// When it was cancelled, or expired
+  final DateTime? closedAt;
+  final DateTime createdAt;
+  final ProductSummary product;
+  final OtherUser otherUser;
+
+  factory Order.fromJson(Map<String, Object?> json) => Order(
+        id: json['id'] as String,
+        state: OrderState.fromWire(json['state'] as String),
+        actions: (json['actions'] as List).map((each) => OrderAction.fromWire(each as String)).toList(),
+        side: OrderSide.fromWire(json['side'] as String),
+        paymentMethod: PaymentMethod.fromWire(json['payment_method'] as String),
+        delivery: Delivery.fromWire(json['delivery'] as String),
+        transactionId: json['transaction_id'] as String,
+        offerId: json['offer_id'] as String,
+        productId: json['product_id'] as String,
+        conversationId: json['conversation_id'] as String,
+        buyerId: json['buyer_id'] as String,
+        sellerId: json['seller_id'] as String,
+        price: (json['price'] as num).toDouble(),
+        priceDisplay: json['price_display'] as String,
+        currency: Currency.fromWire(json['currency'] as String),
+        platformFee: json['platform_fee'] == null ? null : (json['platform_fee'] as num).toDouble(),
+        sellerPayout: json['seller_payout'] == null ? null : (json['seller_payout'] as num).toDouble(),
+        streamId: json['stream_id'] == null ? null : json['stream_id'] as String,
+        carrier: json['carrier'] == null ? null : json['carrier'] as String,
+        trackingNumber: json['tracking_number'] == null ? null : json['tracking_number'] as String,
+        expiresAt: json['expires_at'] == null ? null : DateTime.parse(json['expires_at'] as String),
+        completesAt: json['completes_at'] == null ? null : DateTime.parse(json['completes_at'] as String),
+        paidAt: json['paid_at'] == null ? null : DateTime.parse(json['paid_at'] as String),
+        handedOverAt: json['handed_over_at'] == null ? null : DateTime.parse(json['handed_over_at'] as String),
+        shippedAt: json['shipped_at'] == null ? null : DateTime.parse(json['shipped_at'] as String),
+        deliveredAt: json['delivered_at'] == null ? null : DateTime.parse(json['delivered_at'] as String),
+        completedAt: json['completed_at'] == null ? null : DateTime.parse(json['completed_at'] as String),
+        closedAt: json['closed_at'] == null ? null : DateTime.parse(json['closed_at'] as String),
+        createdAt: DateTime.parse(json['created_at'] as String),
+        product: ProductSummary.fromJson((json['product'] as Map).cast<String, Object?>()),
+        otherUser: OtherUser.fromJson((json['other_user'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'state': state.wire,
+        'actions': actions.map((each) => each.wire).toList(),
+        'side': side.wire,
+        'payment_method': paymentMethod.wire,
+        'delivery': delivery.wire,
+        'transaction_id': transactionId,
+        'offer_id': offerId,
+        'product_id': productId,
+        'conversation_id': conversationId,
+        'buyer_id': buyerId,
+        'seller_id': sellerId,
+        'price': price,
+        'price_display': priceDisplay,
+        'currency': currency.wire,
+        'platform_fee': platformFee,
+        'seller_payout': sellerPayout,
+        'stream_id': streamId,
+        'carrier': carrier,
+        'tracking_number': trackingNumber,
+        'expires_at': expiresAt?.toUtc().toIso8601String(),
+        'completes_at': completesAt?.toUtc().toIso8601String(),
+        'paid_at': paidAt?.toUtc().toIso8601String(),
+        'handed_over_at': handedOverAt?.toUtc().toIso8601String(),
+        'shipped_at': shippedAt?.toUtc().toIso8601String(),
+        'delivered_at': deliveredAt?.toUtc().toIso8601String(),
+        'completed_at': completedAt?.toUtc().toIso8601String(),
+        'closed_at': closedAt?.toUtc().toIso8601String(),
+        'created_at': createdAt.toUtc().toIso8601String(),
+        'product': product.toJson(),
+        'other_user': otherUser.toJson(),
+      };
+}
+
+enum OrderAction {
+  pay('pay'),
+  cancel('cancel'),
+  handOver('hand_over'),
+  ship('ship'),
+  confirm('confirm'),
+  dispute('dispute'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const OrderAction(this.wire);
+
+  final String wire;
+
+  static OrderAction fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class OrderCancelInput {
+  const OrderCancelInput({this.reason});
+
+  /// Shown to staff only
+  final String? reason;
+
+  factory OrderCancelInput.fromJson(Map<String, Object?> json) => OrderCancelInput(
+        reason: json['reason'] == null ? null : json['reason'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        if (reason != null) 'reason': reason,
+      };
+}
+
+/// An order with everything that one of its two sides sees of it.
+class OrderDetail {
+  const OrderDetail({required this.id, required this.state, required this.actions, required this.side, required this.paymentMethod, required this.delivery, required this.transactionId, required this.offerId, required this.productId, required this.conversationId, required this.buyerId, required this.sellerId, required this.price, required this.priceDisplay, required this.currency, required this.platformFee, required this.sellerPayout, required this.streamId, required this.carrier, required this.trackingNumber, required this.expiresAt, required this.completesAt, required this.paidAt, required this.handedOverAt, required this.shippedAt, required this.deliveredAt, required this.completedAt, required this.closedAt, required this.createdAt, required this.product, required this.otherUser, required this.payment, required this.shippingAddress, required this.handOverCode, required this.codeLockedUntil, required this.timeline});
+
+  final String id;
+  final OrderState state;
+  /// What you can do with it now
+  final List<OrderAction> actions;
+  /// Which of the two you are
+  final OrderSide side;
+  final PaymentMethod paymentMethod;
+  final Delivery delivery;
+  final String transactionId;
+  final String offerId;
+  final String productId;
+  final String conversationId;
+  final String buyerId;
+  final String sellerId;
+  final double price;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String priceDisplay;
+  final Currency currency;
+  /// For the seller; null for the buyer
+  final double? platformFee;
+  /// For the seller; null for the buyer
+  final double? sellerPayout;
+  /// The live stream it was bought in
+  final String? streamId;
+  final String? carrier;
+  final String? trackingNumber;
+  /// Until when it must be paid; null once it is
+  final DateTime? expiresAt;
+  /// When it completes by itself
+  final DateTime? completesAt;
+  final DateTime? paidAt;
+  final DateTime? handedOverAt;
+  final DateTime? shippedAt;
+  final DateTime? deliveredAt;
+  final DateTime? completedAt;
+  /// When it was cancelled, or expired
+  final DateTime? closedAt;
+  final DateTime createdAt;
+  final ProductSummary product;
+  final OtherUser otherUser;
+  /// The last one, for the buyer; null for the seller
+  final Payment? payment;
+  /// For the seller, while a paid order is sent to it
+  final ShippingAddress? shippingAddress;
+  /// Six digits to show to the seller; for the buyer, while they can be used
+  final String? handOverCode;
+  /// After five wrong codes, until when none is taken
+  final DateTime? codeLockedUntil;
+  final List<OrderTimelineEntry> timeline;
+
+  factory OrderDetail.fromJson(Map<String, Object?> json) => OrderDetail(
+        id: json['id'] as String,
+        state: OrderState.fromWire(json['state'] as String),
+        actions: (json['actions'] as List).map((each) => OrderAction.fromWire(each as String)).toList(),
+        side: OrderSide.fromWire(json['side'] as String),
+        paymentMethod: PaymentMethod.fromWire(json['payment_method'] as String),
+        delivery: Delivery.fromWire(json['delivery'] as String),
+        transactionId: json['transaction_id'] as String,
+        offerId: json['offer_id'] as String,
+        productId: json['product_id'] as String,
+        conversationId: json['conversation_id'] as String,
+        buyerId: json['buyer_id'] as String,
+        sellerId: json['seller_id'] as String,
+        price: (json['price'] as num).toDouble(),
+        priceDisplay: json['price_display'] as String,
+        currency: Currency.fromWire(json['currency'] as String),
+        platformFee: json['platform_fee'] == null ? null : (json['platform_fee'] as num).toDouble(),
+        sellerPayout: json['seller_payout'] == null ? null : (json['seller_payout'] as num).toDouble(),
+        streamId: json['stream_id'] == null ? null : json['stream_id'] as String,
+        carrier: json['carrier'] == null ? null : json['carrier'] as String,
+        trackingNumber: json['tracking_number'] == null ? null : json['tracking_number'] as String,
+        expiresAt: json['expires_at'] == null ? null : DateTime.parse(json['expires_at'] as String),
+        completesAt: json['completes_at'] == null ? null : DateTime.parse(json['completes_at'] as String),
+        paidAt: json['paid_at'] == null ? null : DateTime.parse(json['paid_at'] as String),
+        handedOverAt: json['handed_over_at'] == null ? null : DateTime.parse(json['handed_over_at'] as String),
+        shippedAt: json['shipped_at'] == null ? null : DateTime.parse(json['shipped_at'] as String),
+        deliveredAt: json['delivered_at'] == null ? null : DateTime.parse(json['delivered_at'] as String),
+        completedAt: json['completed_at'] == null ? null : DateTime.parse(json['completed_at'] as String),
+        closedAt: json['closed_at'] == null ? null : DateTime.parse(json['closed_at'] as String),
+        createdAt: DateTime.parse(json['created_at'] as String),
+        product: ProductSummary.fromJson((json['product'] as Map).cast<String, Object?>()),
+        otherUser: OtherUser.fromJson((json['other_user'] as Map).cast<String, Object?>()),
+        payment: json['payment'] == null ? null : Payment.fromJson((json['payment'] as Map).cast<String, Object?>()),
+        shippingAddress: json['shipping_address'] == null ? null : ShippingAddress.fromJson((json['shipping_address'] as Map).cast<String, Object?>()),
+        handOverCode: json['hand_over_code'] == null ? null : json['hand_over_code'] as String,
+        codeLockedUntil: json['code_locked_until'] == null ? null : DateTime.parse(json['code_locked_until'] as String),
+        timeline: (json['timeline'] as List).map((each) => OrderTimelineEntry.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'state': state.wire,
+        'actions': actions.map((each) => each.wire).toList(),
+        'side': side.wire,
+        'payment_method': paymentMethod.wire,
+        'delivery': delivery.wire,
+        'transaction_id': transactionId,
+        'offer_id': offerId,
+        'product_id': productId,
+        'conversation_id': conversationId,
+        'buyer_id': buyerId,
+        'seller_id': sellerId,
+        'price': price,
+        'price_display': priceDisplay,
+        'currency': currency.wire,
+        'platform_fee': platformFee,
+        'seller_payout': sellerPayout,
+        'stream_id': streamId,
+        'carrier': carrier,
+        'tracking_number': trackingNumber,
+        'expires_at': expiresAt?.toUtc().toIso8601String(),
+        'completes_at': completesAt?.toUtc().toIso8601String(),
+        'paid_at': paidAt?.toUtc().toIso8601String(),
+        'handed_over_at': handedOverAt?.toUtc().toIso8601String(),
+        'shipped_at': shippedAt?.toUtc().toIso8601String(),
+        'delivered_at': deliveredAt?.toUtc().toIso8601String(),
+        'completed_at': completedAt?.toUtc().toIso8601String(),
+        'closed_at': closedAt?.toUtc().toIso8601String(),
+        'created_at': createdAt.toUtc().toIso8601String(),
+        'product': product.toJson(),
+        'other_user': otherUser.toJson(),
+        'payment': payment?.toJson(),
+        'shipping_address': shippingAddress?.toJson(),
+        'hand_over_code': handOverCode,
+        'code_locked_until': codeLockedUntil?.toUtc().toIso8601String(),
+        'timeline': timeline.map((each) => each.toJson()).toList(),
+      };
+}
+
+class OrderDetailResponse {
+  const OrderDetailResponse({required this.success, required this.data});
+
+  final bool success;
+  final OrderDetail data;
+
+  factory OrderDetailResponse.fromJson(Map<String, Object?> json) => OrderDetailResponse(
+        success: json['success'] as bool,
+        data: OrderDetail.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+/// What is bought, how it is paid and how it gets to the buyer.
+class OrderInput {
+  const OrderInput({this.productId, this.offerId, required this.paymentMethod, required this.delivery, this.addressId});
+
+  /// To buy at the asking price
+  final String? productId;
+  /// Of an accepted offer, in place of the product
+  final String? offerId;
+  final PaymentMethod paymentMethod;
+  /// `meet_up` if it is paid in person
+  final Delivery delivery;
+  /// One of your addresses; needed for `shipping`
+  final String? addressId;
+
+  factory OrderInput.fromJson(Map<String, Object?> json) => OrderInput(
+        productId: json['product_id'] == null ? null : json['product_id'] as String,
+        offerId: json['offer_id'] == null ? null : json['offer_id'] as String,
+        paymentMethod: PaymentMethod.fromWire(json['payment_method'] as String),
+        delivery: Delivery.fromWire(json['delivery'] as String),
+        addressId: json['address_id'] == null ? null : json['address_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        if (productId != null) 'product_id': productId,
+        if (offerId != null) 'offer_id': offerId,
+        'payment_method': paymentMethod.wire,
+        'delivery': delivery.wire,
+        if (addressId != null) 'address_id': addressId,
+      };
+}
+
+/// One page of a list.
+class OrderPage {
+  const OrderPage({required this.page, required this.perPage, required this.total, required this.hasMore, required this.items});
+
+  final int page;
+  final int perPage;
+  final int total;
+  final bool hasMore;
+  final List<Order> items;
+
+  factory OrderPage.fromJson(Map<String, Object?> json) => OrderPage(
+        page: (json['page'] as num).toInt(),
+        perPage: (json['per_page'] as num).toInt(),
+        total: (json['total'] as num).toInt(),
+        hasMore: json['has_more'] as bool,
+        items: (json['items'] as List).map((each) => Order.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'page': page,
+        'per_page': perPage,
+        'total': total,
+        'has_more': hasMore,
+        'items': items.map((each) => each.toJson()).toList(),
+      };
+}
+
+class OrderPageResponse {
+  const OrderPageResponse({required this.success, required this.data});
+
+  final bool success;
+  final OrderPage data;
+
+  factory OrderPageResponse.fromJson(Map<String, Object?> json) => OrderPageResponse(
+        success: json['success'] as bool,
+        data: OrderPage.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class OrderResponse {
+  const OrderResponse({required this.success, required this.data});
+
+  final bool success;
+  final Order data;
+
+  factory OrderResponse.fromJson(Map<String, Object?> json) => OrderResponse(
+        success: json['success'] as bool,
+        data: Order.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+enum OrderSide {
+  buyer('buyer'),
+  seller('seller'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const OrderSide(this.wire);
+
+  final String wire;
+
+  static OrderSide fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+enum OrderState {
+  pendingPayment('pending_payment'),
+  authorised('authorised'),
+  paid('paid'),
+  handedOver('handed_over'),
+  shipped('shipped'),
+  delivered('delivered'),
+  completed('completed'),
+  expired('expired'),
+  cancelled('cancelled'),
+  refunded('refunded'),
+  partiallyRefunded('partially_refunded'),
+  disputed('disputed'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const OrderState(this.wire);
+
+  final String wire;
+
+  static OrderState fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+/// An entry of an order's timeline.
+class OrderTimelineEntry {
+  const OrderTimelineEntry({required this.what, required this.state, required this.by, required this.at});
+
+  /// created, authorised, paid, handed_over, completed, cancelled, …
+  final String what;
+  /// The order's state afterwards
+  final OrderState state;
+  /// Null for what happened by itself
+  final By? by;
+  final DateTime at;
+
+  factory OrderTimelineEntry.fromJson(Map<String, Object?> json) => OrderTimelineEntry(
+        what: json['what'] as String,
+        state: OrderState.fromWire(json['state'] as String),
+        by: json['by'] == null ? null : By.fromWire(json['by'] as String),
+        at: DateTime.parse(json['at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'what': what,
+        'state': state.wire,
+        'by': by?.wire,
+        'at': at.toUtc().toIso8601String(),
       };
 }
 
@@ -3480,6 +4120,92 @@ class OtpVerified {
         'success': success,
         'message': message,
       };
+}
+
+class PayInput {
+  const PayInput({this.paymentMethod});
+
+  /// To pay another way
+  final PaymentMethod? paymentMethod;
+
+  factory PayInput.fromJson(Map<String, Object?> json) => PayInput(
+        paymentMethod: json['payment_method'] == null ? null : PaymentMethod.fromWire(json['payment_method'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        if (paymentMethod != null) 'payment_method': paymentMethod?.wire,
+      };
+}
+
+class Payment {
+  const Payment({required this.id, required this.state, required this.provider, required this.amount, required this.currency, required this.failureCode, required this.clientSecret, required this.clientSettings});
+
+  final String id;
+  final PaymentState state;
+  /// `in_person`, or the provider of card payments
+  final String provider;
+  final double amount;
+  final Currency currency;
+  /// Why it failed, in the provider's words; empty otherwise
+  final String failureCode;
+  /// Opens the provider's form; for its payer, while the payment is `requires_action`
+  final String? clientSecret;
+  /// What the provider's form needs beside it, such as a publishable key
+  final Map<String, String>? clientSettings;
+
+  factory Payment.fromJson(Map<String, Object?> json) => Payment(
+        id: json['id'] as String,
+        state: PaymentState.fromWire(json['state'] as String),
+        provider: json['provider'] as String,
+        amount: (json['amount'] as num).toDouble(),
+        currency: Currency.fromWire(json['currency'] as String),
+        failureCode: json['failure_code'] as String,
+        clientSecret: json['client_secret'] == null ? null : json['client_secret'] as String,
+        clientSettings: json['client_settings'] == null ? null : (json['client_settings'] as Map).map((key, value) => MapEntry(key as String, value as String)),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'state': state.wire,
+        'provider': provider,
+        'amount': amount,
+        'currency': currency.wire,
+        'failure_code': failureCode,
+        'client_secret': clientSecret,
+        'client_settings': clientSettings,
+      };
+}
+
+enum PaymentMethod {
+  card('card'),
+  inPerson('in_person'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const PaymentMethod(this.wire);
+
+  final String wire;
+
+  static PaymentMethod fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+enum PaymentState {
+  created('created'),
+  requiresAction('requires_action'),
+  authorised('authorised'),
+  captured('captured'),
+  failed('failed'),
+  cancelled('cancelled'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const PaymentState(this.wire);
+
+  final String wire;
+
+  static PaymentState fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
 /// One page of a list.
@@ -4862,6 +5588,55 @@ enum Role {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
+class SavedCard {
+  const SavedCard({required this.isSaved, required this.provider, required this.brand, required this.last4, required this.expiresOn, required this.savedAt});
+
+  final bool isSaved;
+  final String? provider;
+  /// Such as `visa`; empty without a card
+  final String brand;
+  /// The last four digits; empty without a card
+  final String last4;
+  /// The last day on which it is valid
+  final String? expiresOn;
+  final DateTime? savedAt;
+
+  factory SavedCard.fromJson(Map<String, Object?> json) => SavedCard(
+        isSaved: json['is_saved'] as bool,
+        provider: json['provider'] == null ? null : json['provider'] as String,
+        brand: json['brand'] as String,
+        last4: json['last4'] as String,
+        expiresOn: json['expires_on'] == null ? null : json['expires_on'] as String,
+        savedAt: json['saved_at'] == null ? null : DateTime.parse(json['saved_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'is_saved': isSaved,
+        'provider': provider,
+        'brand': brand,
+        'last4': last4,
+        'expires_on': expiresOn,
+        'saved_at': savedAt?.toUtc().toIso8601String(),
+      };
+}
+
+class SavedCardResponse {
+  const SavedCardResponse({required this.success, required this.data});
+
+  final bool success;
+  final SavedCard data;
+
+  factory SavedCardResponse.fromJson(Map<String, Object?> json) => SavedCardResponse(
+        success: json['success'] as bool,
+        data: SavedCard.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
 /// One page of a list.
 class SearchPage {
   const SearchPage({required this.page, required this.perPage, required this.total, required this.hasMore, required this.items, required this.totalIsExact, required this.nextCursor, required this.facets, required this.correctedQuery});
@@ -4969,6 +5744,74 @@ class Seller {
       };
 }
 
+class SellerAccount {
+  const SellerAccount({required this.state, required this.provider, required this.chargesEnabled, required this.payoutsEnabled, required this.requirements, required this.checkedAt});
+
+  /// `incomplete`: the provider asks for `requirements`; `in_review`: it is checking; `ready`: buyers can pay by card; `refused`: the provider closed the account
+  final SellerAccountState state;
+  final String? provider;
+  /// Buyers can pay by card
+  final bool chargesEnabled;
+  /// Money can be sent to the bank
+  final bool payoutsEnabled;
+  /// What the provider asks for; also of a `ready` account, which may then be closed
+  final List<AccountRequirement> requirements;
+  /// When the provider was last asked
+  final DateTime? checkedAt;
+
+  factory SellerAccount.fromJson(Map<String, Object?> json) => SellerAccount(
+        state: SellerAccountState.fromWire(json['state'] as String),
+        provider: json['provider'] == null ? null : json['provider'] as String,
+        chargesEnabled: json['charges_enabled'] as bool,
+        payoutsEnabled: json['payouts_enabled'] as bool,
+        requirements: (json['requirements'] as List).map((each) => AccountRequirement.fromJson((each as Map).cast<String, Object?>())).toList(),
+        checkedAt: json['checked_at'] == null ? null : DateTime.parse(json['checked_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'state': state.wire,
+        'provider': provider,
+        'charges_enabled': chargesEnabled,
+        'payouts_enabled': payoutsEnabled,
+        'requirements': requirements.map((each) => each.toJson()).toList(),
+        'checked_at': checkedAt?.toUtc().toIso8601String(),
+      };
+}
+
+class SellerAccountResponse {
+  const SellerAccountResponse({required this.success, required this.data});
+
+  final bool success;
+  final SellerAccount data;
+
+  factory SellerAccountResponse.fromJson(Map<String, Object?> json) => SellerAccountResponse(
+        success: json['success'] as bool,
+        data: SellerAccount.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+enum SellerAccountState {
+  notStarted('not_started'),
+  incomplete('incomplete'),
+  inReview('in_review'),
+  ready('ready'),
+  refused('refused'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const SellerAccountState(this.wire);
+
+  final String wire;
+
+  static SellerAccountState fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
 class SendOtpInput {
   const SendOtpInput({required this.identifier, this.typeValue});
 
@@ -5000,6 +5843,50 @@ enum SentMessageType {
 
   static SentMessageType fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+/// An address as an order holds it: as it was when the order was made.
+class ShippingAddress {
+  const ShippingAddress({required this.recipient, required this.phone, required this.emirate, required this.area, required this.street, required this.building, required this.apartment, required this.makani, required this.note, required this.text});
+
+  final String recipient;
+  /// E.164
+  final String phone;
+  final Emirate emirate;
+  final String area;
+  final String street;
+  final String building;
+  final String apartment;
+  final String makani;
+  final String note;
+  /// For a label: one line for each part, in the answer's language
+  final String text;
+
+  factory ShippingAddress.fromJson(Map<String, Object?> json) => ShippingAddress(
+        recipient: json['recipient'] as String,
+        phone: json['phone'] as String,
+        emirate: Emirate.fromWire(json['emirate'] as String),
+        area: json['area'] as String,
+        street: json['street'] as String,
+        building: json['building'] as String,
+        apartment: json['apartment'] as String,
+        makani: json['makani'] as String,
+        note: json['note'] as String,
+        text: json['text'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'recipient': recipient,
+        'phone': phone,
+        'emirate': emirate.wire,
+        'area': area,
+        'street': street,
+        'building': building,
+        'apartment': apartment,
+        'makani': makani,
+        'note': note,
+        'text': text,
+      };
 }
 
 /// The response to going live (contract 4.3).
@@ -5643,6 +6530,12 @@ enum SystemText {
   offerDeclined('offer_declined'),
   offerWithdrawn('offer_withdrawn'),
   saleCancelled('sale_cancelled'),
+  orderInPerson('order_in_person'),
+  orderPaid('order_paid'),
+  orderHandedOver('order_handed_over'),
+  orderCompleted('order_completed'),
+  orderRefunded('order_refunded'),
+  orderPartiallyRefunded('order_partially_refunded'),
   /// A value that a later version of the server has.
   unknown('');
 
@@ -5669,7 +6562,7 @@ enum TokenType {
 
 /// A sale as one of its two sides sees it; the amounts never change after the offer was accepted.
 class Transaction {
-  const Transaction({required this.id, required this.offerId, required this.productId, required this.buyerId, required this.sellerId, required this.price, required this.priceDisplay, required this.currency, required this.feeRate, required this.platformFee, required this.sellerPayout, required this.status, required this.streamId, required this.closedAt, required this.createdAt, required this.product, required this.otherUser});
+  const Transaction({required this.id, required this.offerId, required this.productId, required this.buyerId, required this.sellerId, required this.price, required this.priceDisplay, required this.currency, required this.feeRate, required this.platformFee, required this.sellerPayout, required this.status, required this.streamId, required this.expiresAt, required this.paidAt, required this.closedAt, required this.createdAt, required this.product, required this.otherUser});
 
   final String id;
   final String offerId;
@@ -5686,6 +6579,10 @@ class Transaction {
   final double sellerPayout;
   final TransactionStatus status;
   final String? streamId;
+  /// Until when the buyer must order; null once there is an order
+  final DateTime? expiresAt;
+  /// When it was paid or handed over
+  final DateTime? paidAt;
   final DateTime? closedAt;
   final DateTime createdAt;
   final ProductSummary product;
@@ -5705,6 +6602,8 @@ class Transaction {
         sellerPayout: (json['seller_payout'] as num).toDouble(),
         status: TransactionStatus.fromWire(json['status'] as String),
         streamId: json['stream_id'] == null ? null : json['stream_id'] as String,
+        expiresAt: json['expires_at'] == null ? null : DateTime.parse(json['expires_at'] as String),
+        paidAt: json['paid_at'] == null ? null : DateTime.parse(json['paid_at'] as String),
         closedAt: json['closed_at'] == null ? null : DateTime.parse(json['closed_at'] as String),
         createdAt: DateTime.parse(json['created_at'] as String),
         product: ProductSummary.fromJson((json['product'] as Map).cast<String, Object?>()),
@@ -5725,6 +6624,8 @@ class Transaction {
         'seller_payout': sellerPayout,
         'status': status.wire,
         'stream_id': streamId,
+        'expires_at': expiresAt?.toUtc().toIso8601String(),
+        'paid_at': paidAt?.toUtc().toIso8601String(),
         'closed_at': closedAt?.toUtc().toIso8601String(),
         'created_at': createdAt.toUtc().toIso8601String(),
         'product': product.toJson(),
