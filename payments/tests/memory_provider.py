@@ -275,7 +275,7 @@ class MemoryProvider:
     def movements(self, account: str, since: datetime, until: datetime) -> Iterator[Movement]:
         return iter(())
 
-    def client_settings(self) -> dict[str, str]:
+    def client_settings(self, account: str = "") -> dict[str, str]:
         return {"publishable_key": "pk_memory"}
 
     # --- How calls are answered

@@ -134,7 +134,7 @@ class SandboxProvider:
                 created_at=row.created_at,
             )
 
-    def client_settings(self) -> dict[str, str]:
+    def client_settings(self, account: str = "") -> dict[str, str]:
         """Return the addresses of the pages; `{client_secret}` is to be replaced."""
         return {
             "payment_url": f"{settings.BASE_URL}/sandbox/pay/{{client_secret}}",
