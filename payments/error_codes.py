@@ -7,8 +7,10 @@ class PaymentsErrorCode(ErrorCode):
     """Explained in docs/errors.md."""
 
     CASE_CLOSED = "case_closed"
-    PAYMENT_ACCOUNT_REFUSED = "payment_account_refused"
-    CARD_FORM_REFUSED = "card_form_refused"
+    FEE_BILL_CLOSED = "fee_bill_closed"
+    CARD_REQUIRED = "card_required"
+    CORRECTION_DECIDED = "correction_decided"
+    CORRECTION_NEEDS_SECOND_PERSON = "correction_needs_second_person"
     SANDBOX_PAGE_CLOSED = "sandbox_page_closed"
     SANDBOX_NO_CHALLENGE = "sandbox_no_challenge"
     SELLER_NOT_PAID_BY_CARD = "seller_not_paid_by_card"

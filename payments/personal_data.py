@@ -1,6 +1,7 @@
 """What an export of a person's data has of payments; nothing with which somebody could pay or be paid."""
 
 from payments.models import (
+    Correction,
     Document,
     Entry,
     EntryLine,
@@ -67,6 +68,7 @@ TABLES = [
 ]
 
 NOT_EXPORTED = {
+    Correction: "names the staff who proposed and posted it; the person's lines are exported",
     Entry: "refers to the staff who booked it; the person's lines are exported",
     FinanceCase: "finance's own notes; the payments and payouts are exported",
 }

@@ -1,18 +1,19 @@
-"""Background jobs of payments: calls to providers, what they tell, and asking again."""
+"""Background jobs of payments: calls to providers, what they tell, bills, and proofs."""
 
+from datetime import date
 from uuid import UUID
 
 from procrastinate.contrib.django import app
 
 from payments.models import Payment
-from payments.providers.sandbox import operations as sandbox
-from payments.providers.sandbox.webhooks import signed_headers
 from payments.services import (
-    accounts,
+    billing,
     documents,
+    ledger_check,
     payments,
     payouts,
     polling,
+    reconciliation,
     refunds,
     transfers,
     webhooks,
@@ -111,26 +112,54 @@ def issue_missing_documents(timestamp: int) -> None:
     documents.issue_missing_documents()
 
 
-@task("payments.refresh_account")
-def refresh_account(account_id: str) -> None:
-    """Make a seller's account at its provider, or ask for its state."""
-    accounts.refresh_account(UUID(account_id))
+@task("payments.pseudonymise_documents")
+def pseudonymise_documents(user_id: str) -> None:
+    """Take the name of a deleted person out of documents."""
+    documents.pseudonymise_documents(UUID(user_id))
 
 
-@task("payments.deliver_sandbox_webhook")
-def deliver_sandbox_webhook(body: str) -> None:
-    """Deliver a message of the sandbox, signed, as a real provider's arrives over the network."""
-    content = body.encode()
-    webhooks.receive_webhook(provider_name="sandbox", body=content, headers=signed_headers(content))
+@app.periodic(cron="15 1 * * *")
+@task("payments.check_ledger", queueing_lock="payments.check_ledger")
+def check_ledger(timestamp: int) -> None:
+    """Prove the ledger, and open a case for each difference."""
+    ledger_check.open_cases_for(ledger_check.check_ledger())
 
 
-@task("payments.open_sandbox_chargeback")
-def open_sandbox_chargeback(payment_id: str) -> None:
-    """Take the money of a test card back that is charged back after its capture."""
-    sandbox.charge_back_test_card(payment_id)
+@app.periodic(cron="45 1 * * *")
+@task("payments.reconcile", queueing_lock="payments.reconcile")
+def reconcile(timestamp: int) -> None:
+    """Enqueue the comparison with each provider's movements of the days that are not compared yet."""
+    reconciliation.enqueue_reconciliations()
 
 
-@task("payments.finish_sandbox_payout")
-def finish_sandbox_payout(payout_id: str) -> None:
-    """Let a payout of the sandbox arrive at the seller's bank."""
-    sandbox.finish_payout(payout_id)
+@task("payments.reconcile_day")
+def reconcile_day(provider: str, day: str) -> None:
+    """Compare a provider's movements of a day with our rows."""
+    reconciliation.reconcile_day(provider, date.fromisoformat(day))
+
+
+@app.periodic(cron="30 0 * * *")
+@task("payments.make_fee_bills", queueing_lock="payments.make_fee_bills")
+def make_fee_bills(timestamp: int) -> None:
+    """Make last month's bills for the fees of sales in person, unless they are made already."""
+    billing.make_bills_of_last_month()
+
+
+@task("payments.charge_fee_bill")
+def charge_fee_bill(bill_id: str) -> None:
+    """Charge a bill of fees to its seller's saved card."""
+    billing.charge_bill(UUID(bill_id))
+
+
+@app.periodic(cron="25 * * * *")
+@task("payments.charge_fee_bills", queueing_lock="payments.charge_fee_bills")
+def charge_fee_bills(timestamp: int) -> None:
+    """Enqueue charging the bills of fees whose next attempt is due."""
+    billing.enqueue_due_charges()
+
+
+@app.periodic(cron="0 6 25 * *")
+@task("payments.ask_for_fee_cards", queueing_lock="payments.ask_for_fee_cards")
+def ask_for_fee_cards(timestamp: int) -> None:
+    """Ask sellers who owe fees and have no saved card to save one before the month's bill."""
+    billing.ask_for_cards()

@@ -14,6 +14,9 @@ class Reconciliation(models.Model):
     day = models.DateField()
     compared = models.PositiveIntegerField(default=0, help_text="Movements of the provider")
     differences = models.PositiveIntegerField(default=0)
+    fetched_account = models.UUIDField(
+        null=True, help_text="The seller's account whose movements were fetched last, in the order of ids"
+    )
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
+from payments import hooks
 from payments.models import Document, DocumentSeries, Entry, EntryLine, Payment
 from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
@@ -63,14 +65,24 @@ def issue_missing_documents() -> int:
     return issued
 
 
-def pseudonymise_documents_of(user: User) -> None:
+def enqueue_pseudonymising(user: User) -> None:
+    """Enqueue a job that takes the name of a closed account out of documents, if it was deleted."""
+    enqueue("payments.pseudonymise_documents", user_id=str(user.pk))
+
+
+@transaction.atomic
+def pseudonymise_documents(user_id: UUID) -> None:
     """Take a deleted person's name out of documents, which are kept with their amounts and numbers.
 
-    Called in the transaction that deletes the account.
+    A banned person's documents keep the name.
     """
+    user = User.objects.get(pk=user_id)
+    if user.deleted_at is None:
+        return
     of_theirs = Q(payment__payer=user) | Q(payment__payee=user)
-    found = Document.objects.filter(of_theirs).select_related("payment").select_for_update(of=("self",))
-    for document in found:
+    for document in (
+        Document.objects.filter(of_theirs).select_related("payment").select_for_update(of=("self",))
+    ):
         for side, person_id in (("payer", document.payment.payer_id), ("payee", document.payment.payee_id)):
             if person_id == user.pk:
                 document.content[side] = _PSEUDONYM
@@ -130,6 +142,9 @@ def _lock_series(kind: Document.Kind, now: datetime) -> DocumentSeries:
 
 def _content(payment: Payment) -> Mapping[str, Any]:
     """Return what is printed beside the amounts, as it is now."""
+    sold = {"en": payment.description, "ar": payment.description}
+    for texts in hooks.document_lines(payment):
+        sold |= texts
     return {
         "issuer": {
             "name": {"en": settings.COMPANY_NAME, "ar": settings.COMPANY_NAME_AR},
@@ -138,7 +153,7 @@ def _content(payment: Payment) -> Mapping[str, Any]:
         },
         "payer": _name(payment.payer),
         "payee": _name(payment.payee),
-        "sold": payment.description,
+        "sold": sold,
         "price": payment.amount,
         "vat_rate": settings.VAT_RATE,
         "provider": payment.provider,

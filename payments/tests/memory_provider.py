@@ -57,6 +57,7 @@ class Memory:
     calls: Counter[str] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)
+    movements: list[Movement] = field(default_factory=list)
     declined_cards: set[str] = field(default_factory=set)
 
 
@@ -273,9 +274,15 @@ class MemoryProvider:
             raise InvalidWebhook("body") from error
 
     def movements(self, account: str, since: datetime, until: datetime) -> Iterator[Movement]:
-        return iter(())
+        """Return the movements that tests wrote into `memory.movements`."""
+        self._call("movements", lambda: None)
+        return (
+            movement
+            for movement in self.memory.movements
+            if movement.account == account and since <= movement.created_at < until
+        )
 
-    def client_settings(self, account: str = "") -> dict[str, str]:
+    def client_settings(self) -> dict[str, str]:
         return {"publishable_key": "pk_memory"}
 
     # --- How calls are answered

@@ -35,6 +35,7 @@ WEBHOOK_EVENTS_KEPT_FOR = timedelta(days=90)
 PROVIDER_ASKED_AGAIN_AFTER = timedelta(minutes=10)
 # Payouts and refunds that succeeded can still be returned by a bank: asked about once a day for so long.
 PROVIDER_RETURNS_ASKED_FOR = timedelta(days=10)
+RECONCILE_DAYS = 7  # nights that a comparison with the provider may be late
 CLIENT_SECRETS_KEPT_FOR = timedelta(days=7)
 
 # --- Fees
@@ -43,6 +44,7 @@ FEE_DEBT_MAX_FILS = 50_000  # of fees for sales in person; above it, a seller ma
 FEE_BILL_DUE_AFTER = timedelta(days=7)
 FEE_BILL_ATTEMPTS_MAX = 4
 FEE_BILL_RETRY_AFTER = timedelta(days=2)
+FEE_BILL_MIN_FILS = 200  # less waits for the next month; providers charge cards no less
 PAYOUT_MIN_FILS = 1_000
 REFUND_TWO_PEOPLE_ABOVE_FILS = 100_000  # a second member of staff must approve
 

@@ -13,6 +13,7 @@ export const idempotentOperations = [
     "POST /conversations/{conversation_id}/images",
     "POST /conversations/{conversation_id}/messages",
     "POST /devices",
+    "POST /fee-bills/{bill_id}/pay",
     "POST /offers",
     "POST /offers/{offer_id}/accept",
     "POST /offers/{offer_id}/counter",

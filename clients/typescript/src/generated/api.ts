@@ -374,6 +374,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/balance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show your money from sales
+         * @description We hold none of it: it is at the payment provider, or on its way to your bank.
+         */
+        get: operations["getBalance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/categories": {
         parameters: {
             query?: never;
@@ -755,6 +775,43 @@ export interface paths {
         get: operations["listFavorites"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fee-bills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List your bills for the fees of sales in person, newest first */
+        get: operations["listFeeBills"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fee-bills/{bill_id}/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Charge a bill of fees to your saved card now
+         * @description The bill's state changes when the provider has answered. Errors: 409 `fee_bill_closed`, `card_required`, `payment_pending`.
+         */
+        post: operations["payFeeBill"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1229,78 +1286,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/payments/account": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Show whether buyers can pay you by card
-         * @description `requirements` are in the language of the answer. Sales in person need no account.
-         */
-        get: operations["getPaymentAccount"];
-        put?: never;
-        /**
-         * Begin to be paid by card, or have the state asked again
-         * @description The account is made at the provider a moment later; sellers alone have one. Repeating it makes no second account, and asks the provider for the present state.
-         */
-        post: operations["beginPaymentAccount"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/payments/account/onboarding": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Open the provider's page on which you complete your account
-         * @description The page asks for a trade licence or freelancer permit and a bank account, and leads back to the app's page `account/payments`. The link is valid for some minutes. Begins the account where there is none. Errors: 409 `payment_account_refused`, 503 `provider_unavailable`.
-         */
-        post: operations["createOnboardingLink"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/payments/card": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Show your saved card
-         * @description The card for the monthly bill of fees.
-         */
-        get: operations["getSavedCard"];
-        put?: never;
-        /**
-         * Open the provider's form that saves a card
-         * @description Its number goes to the provider alone. The card that is saved now stays until another has taken its place. Errors: 409 `card_form_refused`, 503 `provider_unavailable`.
-         */
-        post: operations["beginToSaveCard"];
-        /**
-         * Remove your saved card
-         * @description The card for the monthly bill of fees.
-         */
-        delete: operations["removeSavedCard"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/payments/webhooks/{provider}": {
         parameters: {
             query?: never;
@@ -1315,6 +1300,23 @@ export interface paths {
          * @description For payment providers, not for apps. The body is the provider's, and is checked by its signature: a forged one is refused with 400 `webhook_invalid`.
          */
         post: operations["receivePaymentWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/payouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List your payouts, newest first */
+        get: operations["listPayouts"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1456,6 +1458,43 @@ export interface paths {
          * @description A public list.
          */
         get: operations["suggestSearches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/statements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the months of which there is a statement, newest first */
+        get: operations["listStatements"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/statements/{month}.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download the statement of a month as CSV
+         * @description UTF-8, in your account's language: what each sale, refund and payout changed in your balances, between the balances at the month's beginning and end, in Dubai's time.
+         */
+        get: operations["getStatement"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2231,12 +2270,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        AccountRequirement: {
-            /** @description The provider's name of what it asks for */
-            name: string;
-            /** @description What to do, for people */
-            text: string;
-        };
         /** @description The fields of an address that change. */
         AddressChangesInput: {
             /** @description Who opens the door */
@@ -2325,6 +2358,38 @@ export interface components {
             /** @description Those that wait for your answer */
             open_offers: number;
         };
+        /** @description A seller's money at the card provider, and what the seller owes us; no amount is negative. */
+        Balance: {
+            currency: components["schemas"]["Currency"];
+            /**
+             * Format: double
+             * @description Your share of sales by card that are not completed
+             */
+            pending: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            pending_display: string;
+            /**
+             * Format: double
+             * @description Sent to your bank next
+             */
+            available: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            available_display: string;
+            /**
+             * Format: double
+             * @description Sent, and not yet at your bank
+             */
+            on_its_way: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            on_its_way_display: string;
+            /**
+             * Format: double
+             * @description Fees of sales in person, and refunds that were more than your available balance
+             */
+            debt: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            debt_display: string;
+        };
         BasicStats: {
             /** @description Seconds */
             duration: number;
@@ -2371,17 +2436,6 @@ export interface components {
              * @default
              */
             reason?: string | null;
-        };
-        CardForm: {
-            provider: string;
-            /** @description Opens the provider's form in the app */
-            client_secret: string;
-            /** @description The form as a page, if the provider has one */
-            url: string | null;
-            /** @description What the form needs beside it, such as a publishable key */
-            client_settings: {
-                [key: string]: string;
-            };
         };
         /** @description A product in a list. */
         ProductCard: {
@@ -2779,6 +2833,38 @@ export interface components {
             has_more: boolean;
             items: components["schemas"]["ProductCard"][];
         };
+        FeeBill: {
+            /** Format: uuid */
+            id: string;
+            /** @description Whose sales in person it is for */
+            month: string;
+            /** Format: double */
+            amount: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            amount_display: string;
+            currency: components["schemas"]["Currency"];
+            state: components["schemas"]["FeeBillState"];
+            /** @description How often your card was charged for it */
+            attempts: number;
+            /** Format: date-time */
+            due_at: string;
+            /** Format: date-time */
+            next_attempt_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            closed_at: string | null;
+        };
+        /** @description One page of a list. */
+        FeeBillPage: {
+            page: number;
+            per_page: number;
+            total: number;
+            has_more: boolean;
+            items: components["schemas"]["FeeBill"][];
+        };
+        /** @enum {string} */
+        FeeBillState: "open" | "paid" | "overdue" | "waived";
         /** @enum {string} */
         FeedType: "community" | "discover";
         Geography: {
@@ -3139,7 +3225,7 @@ export interface components {
             created_at: string;
         };
         /** @enum {string} */
-        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "favorite_sold" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "order_cancelled" | "order_chargeback" | "order_code_locked" | "order_completed" | "order_expired" | "order_handed_over" | "order_meeting" | "order_new" | "order_paid" | "order_payment_failed" | "order_refunded" | "password_changed" | "payment_account_incomplete" | "payment_account_ready" | "payment_card_saved" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "sale_cancelled" | "sale_expired" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
+        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "favorite_sold" | "fee_bill_failed" | "fee_bill_made" | "fee_bill_overdue" | "fee_bill_paid" | "fee_card_needed" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "order_cancelled" | "order_chargeback" | "order_code_locked" | "order_completed" | "order_expired" | "order_handed_over" | "order_meeting" | "order_new" | "order_paid" | "order_payment_failed" | "order_refunded" | "password_changed" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "sale_cancelled" | "sale_expired" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
         NotificationSettingsInput: {
             /** @description IANA's name, such as Asia/Dubai */
             time_zone?: string;
@@ -3247,15 +3333,6 @@ export interface components {
         };
         /** @enum {string} */
         OfferStatus: "pending" | "accepted" | "declined" | "countered" | "withdrawn" | "expired" | "cancelled";
-        OnboardingLink: {
-            /** @description The provider's page; open it in a browser, share it with nobody */
-            url: string;
-            /**
-             * Format: date-time
-             * @description Ask for another afterwards
-             */
-            expires_at: string;
-        };
         OpenConversationInput: {
             /** Format: uuid */
             other_user_id: string;
@@ -3516,6 +3593,40 @@ export interface components {
         };
         /** @enum {string} */
         PaymentState: "created" | "requires_action" | "authorised" | "captured" | "failed" | "cancelled";
+        Payout: {
+            /** Format: uuid */
+            id: string;
+            /** Format: double */
+            amount: number;
+            /** @description The price for people, in the language of the answer, such as AED 850.00 */
+            amount_display: string;
+            currency: components["schemas"]["Currency"];
+            state: components["schemas"]["PayoutState"];
+            /** @description Why your bank did not take it, in the provider's words */
+            failure_code: string | null;
+            /**
+             * Format: date
+             * @description When your bank should have it
+             */
+            arrives_on: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was paid or failed
+             */
+            closed_at: string | null;
+        };
+        /** @description One page of a list. */
+        PayoutPage: {
+            page: number;
+            per_page: number;
+            total: number;
+            has_more: boolean;
+            items: components["schemas"]["Payout"][];
+        };
+        /** @enum {string} */
+        PayoutState: "requested" | "on_its_way" | "paid" | "failed";
         /** @description One page of a list. */
         PeoplePage: {
             page: number;
@@ -3924,21 +4035,6 @@ export interface components {
         };
         /** @enum {string} */
         Role: "buyer" | "seller";
-        SavedCard: {
-            is_saved: boolean;
-            provider: string | null;
-            /** @description Such as `visa`; empty without a card */
-            brand: string;
-            /** @description The last four digits; empty without a card */
-            last4: string;
-            /**
-             * Format: date
-             * @description The last day on which it is valid
-             */
-            expires_on: string | null;
-            /** Format: date-time */
-            saved_at: string | null;
-        };
         /** @description One page of a list. */
         SearchPage: {
             page: number;
@@ -3954,24 +4050,6 @@ export interface components {
             /** @description The corrected text that was searched for, if nothing matched as typed */
             corrected_query: string | null;
         };
-        SellerAccount: {
-            /** @description `incomplete`: the provider asks for `requirements`; `in_review`: it is checking; `ready`: buyers can pay by card; `refused`: the provider closed the account */
-            state: components["schemas"]["SellerAccountState"];
-            provider: string | null;
-            /** @description Buyers can pay by card */
-            charges_enabled: boolean;
-            /** @description Money can be sent to the bank */
-            payouts_enabled: boolean;
-            /** @description What the provider asks for; also of a `ready` account, which may then be closed */
-            requirements: components["schemas"]["AccountRequirement"][];
-            /**
-             * Format: date-time
-             * @description When the provider was last asked
-             */
-            checked_at: string | null;
-        };
-        /** @enum {string} */
-        SellerAccountState: "not_started" | "incomplete" | "in_review" | "ready" | "refused";
         /** @description A person as part of something else, such as a product's seller. */
         Seller: {
             /** Format: uuid */
@@ -4028,6 +4106,14 @@ export interface components {
             note: string;
             /** @description For a label: one line for each part, in the answer's language */
             text: string;
+        };
+        Statement: {
+            month: string;
+            /** @description The statement as CSV; send your token with it */
+            url: string;
+        };
+        Statements: {
+            items: components["schemas"]["Statement"][];
         };
         /** @enum {string} */
         StreamAudience: "everyone" | "followers";
@@ -4479,6 +4565,11 @@ export interface components {
             success: true;
             data: components["schemas"]["Badges"];
         };
+        BalanceResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Balance"];
+        };
         CategoryListResponse: {
             /** @constant */
             success: true;
@@ -4554,6 +4645,16 @@ export interface components {
             success: true;
             data: components["schemas"]["FavoritePage"];
         };
+        FeeBillPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["FeeBillPage"];
+        };
+        FeeBillResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["FeeBill"];
+        };
         ProductPageResponse: {
             /** @constant */
             success: true;
@@ -4614,30 +4715,15 @@ export interface components {
             success: true;
             data: components["schemas"]["OrderDetail"];
         };
-        SellerAccountResponse: {
-            /** @constant */
-            success: true;
-            data: components["schemas"]["SellerAccount"];
-        };
-        OnboardingLinkResponse: {
-            /** @constant */
-            success: true;
-            data: components["schemas"]["OnboardingLink"];
-        };
-        SavedCardResponse: {
-            /** @constant */
-            success: true;
-            data: components["schemas"]["SavedCard"];
-        };
-        CardFormResponse: {
-            /** @constant */
-            success: true;
-            data: components["schemas"]["CardForm"];
-        };
         ReceivedResponse: {
             /** @constant */
             success: true;
             data: components["schemas"]["Received"];
+        };
+        PayoutPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["PayoutPage"];
         };
         ProductResponse: {
             /** @constant */
@@ -4663,6 +4749,11 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["Suggestions"];
+        };
+        StatementsResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Statements"];
         };
         StreamPageResponse: {
             /** @constant */
@@ -4777,7 +4868,7 @@ export interface components {
          * @description What happened, explained in docs/errors.md. Never translated. New codes may be added: treat one that you don't know by its status.
          * @enum {string}
          */
-        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_form_refused" | "case_closed" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "credentials_missing" | "device_not_found" | "email_taken" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_found" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_account_refused" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_unpaid_orders" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
+        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_required" | "case_closed" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "correction_decided" | "correction_needs_second_person" | "credentials_missing" | "device_not_found" | "email_taken" | "fee_bill_closed" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_found" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_unpaid_orders" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
         /** @description `error.code` says what happened and never changes; `error.message` is for people. */
         ErrorResponse: {
             /** @constant */
@@ -4904,7 +4995,6 @@ export interface components {
     headers: never;
     pathItems: never;
 }
-export type AccountRequirement = components['schemas']['AccountRequirement'];
 export type AddressChangesInput = components['schemas']['AddressChangesInput'];
 export type AddressInput = components['schemas']['AddressInput'];
 export type AddressList = components['schemas']['AddressList'];
@@ -4913,13 +5003,13 @@ export type StreamAnalytics = components['schemas']['StreamAnalytics'];
 export type ArchivedConversation = components['schemas']['ArchivedConversation'];
 export type AudioHealth = components['schemas']['AudioHealth'];
 export type Badges = components['schemas']['Badges'];
+export type Balance = components['schemas']['Balance'];
 export type BasicStats = components['schemas']['BasicStats'];
 export type BlockedPage = components['schemas']['BlockedPage'];
 export type By = components['schemas']['By'];
 export type CamelPicture = components['schemas']['CamelPicture'];
 export type CamelPictureSize = components['schemas']['CamelPictureSize'];
 export type CancelTransactionInput = components['schemas']['CancelTransactionInput'];
-export type CardForm = components['schemas']['CardForm'];
 export type ProductCard = components['schemas']['ProductCard'];
 export type ProductPage = components['schemas']['ProductPage'];
 export type CategoryFacet = components['schemas']['CategoryFacet'];
@@ -4962,6 +5052,9 @@ export type Engagement = components['schemas']['Engagement'];
 export type Facets = components['schemas']['Facets'];
 export type Favorite = components['schemas']['Favorite'];
 export type FavoritePage = components['schemas']['FavoritePage'];
+export type FeeBill = components['schemas']['FeeBill'];
+export type FeeBillPage = components['schemas']['FeeBillPage'];
+export type FeeBillState = components['schemas']['FeeBillState'];
 export type FeedType = components['schemas']['FeedType'];
 export type Geography = components['schemas']['Geography'];
 export type GoLiveInput = components['schemas']['GoLiveInput'];
@@ -5005,7 +5098,6 @@ export type OfferInput = components['schemas']['OfferInput'];
 export type Offer = components['schemas']['Offer'];
 export type OfferPage = components['schemas']['OfferPage'];
 export type OfferStatus = components['schemas']['OfferStatus'];
-export type OnboardingLink = components['schemas']['OnboardingLink'];
 export type OpenConversationInput = components['schemas']['OpenConversationInput'];
 export type OrderAction = components['schemas']['OrderAction'];
 export type OrderCancelInput = components['schemas']['OrderCancelInput'];
@@ -5022,6 +5114,9 @@ export type PayInput = components['schemas']['PayInput'];
 export type PaymentMethod = components['schemas']['PaymentMethod'];
 export type Payment = components['schemas']['Payment'];
 export type PaymentState = components['schemas']['PaymentState'];
+export type Payout = components['schemas']['Payout'];
+export type PayoutPage = components['schemas']['PayoutPage'];
+export type PayoutState = components['schemas']['PayoutState'];
 export type PeoplePage = components['schemas']['PeoplePage'];
 export type Person = components['schemas']['Person'];
 export type Picture = components['schemas']['Picture'];
@@ -5053,15 +5148,14 @@ export type ReplayTag = components['schemas']['ReplayTag'];
 export type ResetPasswordInput = components['schemas']['ResetPasswordInput'];
 export type Revenue = components['schemas']['Revenue'];
 export type Role = components['schemas']['Role'];
-export type SavedCard = components['schemas']['SavedCard'];
 export type SearchPage = components['schemas']['SearchPage'];
-export type SellerAccount = components['schemas']['SellerAccount'];
-export type SellerAccountState = components['schemas']['SellerAccountState'];
 export type Seller = components['schemas']['Seller'];
 export type SendOtpInput = components['schemas']['SendOtpInput'];
 export type SentMessageType = components['schemas']['SentMessageType'];
 export type StreamSettingsInput = components['schemas']['StreamSettingsInput'];
 export type ShippingAddress = components['schemas']['ShippingAddress'];
+export type Statement = components['schemas']['Statement'];
+export type Statements = components['schemas']['Statements'];
 export type StreamAudience = components['schemas']['StreamAudience'];
 export type StreamCard = components['schemas']['StreamCard'];
 export type StreamEndReason = components['schemas']['StreamEndReason'];
@@ -5104,6 +5198,7 @@ export type AccountResponse = components['schemas']['AccountResponse'];
 export type MutedPageResponse = components['schemas']['MutedPageResponse'];
 export type WsTicketResponse = components['schemas']['WsTicketResponse'];
 export type BadgesResponse = components['schemas']['BadgesResponse'];
+export type BalanceResponse = components['schemas']['BalanceResponse'];
 export type CategoryListResponse = components['schemas']['CategoryListResponse'];
 export type CategoryResponse = components['schemas']['CategoryResponse'];
 export type ConfigResponse = components['schemas']['ConfigResponse'];
@@ -5119,6 +5214,8 @@ export type DeviceResponse = components['schemas']['DeviceResponse'];
 export type WebPushKeyResponse = components['schemas']['WebPushKeyResponse'];
 export type DocumentPageResponse = components['schemas']['DocumentPageResponse'];
 export type FavoritePageResponse = components['schemas']['FavoritePageResponse'];
+export type FeeBillPageResponse = components['schemas']['FeeBillPageResponse'];
+export type FeeBillResponse = components['schemas']['FeeBillResponse'];
 export type ProductPageResponse = components['schemas']['ProductPageResponse'];
 export type HomeResponse = components['schemas']['HomeResponse'];
 export type NotificationPageResponse = components['schemas']['NotificationPageResponse'];
@@ -5131,16 +5228,14 @@ export type OfferResponse = components['schemas']['OfferResponse'];
 export type OrderPageResponse = components['schemas']['OrderPageResponse'];
 export type OrderResponse = components['schemas']['OrderResponse'];
 export type OrderDetailResponse = components['schemas']['OrderDetailResponse'];
-export type SellerAccountResponse = components['schemas']['SellerAccountResponse'];
-export type OnboardingLinkResponse = components['schemas']['OnboardingLinkResponse'];
-export type SavedCardResponse = components['schemas']['SavedCardResponse'];
-export type CardFormResponse = components['schemas']['CardFormResponse'];
 export type ReceivedResponse = components['schemas']['ReceivedResponse'];
+export type PayoutPageResponse = components['schemas']['PayoutPageResponse'];
 export type ProductResponse = components['schemas']['ProductResponse'];
 export type FavoriteResponse = components['schemas']['FavoriteResponse'];
 export type ProductCardListResponse = components['schemas']['ProductCardListResponse'];
 export type SearchPageResponse = components['schemas']['SearchPageResponse'];
 export type SuggestionsResponse = components['schemas']['SuggestionsResponse'];
+export type StatementsResponse = components['schemas']['StatementsResponse'];
 export type StreamPageResponse = components['schemas']['StreamPageResponse'];
 export type LiveStreamResponse = components['schemas']['LiveStreamResponse'];
 export type StreamAnalyticsResponse = components['schemas']['StreamAnalyticsResponse'];
@@ -5884,6 +5979,30 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getBalance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BalanceResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listCategories: {
         parameters: {
             query?: never;
@@ -6596,6 +6715,68 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listFeeBills: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeeBillPageResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    payFeeBill: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                bill_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeeBillResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -7563,163 +7744,6 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    getPaymentAccount: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SellerAccountResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            429: components["responses"]["TooManyRequests"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    beginPaymentAccount: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SellerAccountResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            408: components["responses"]["RequestTimeout"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    createOnboardingLink: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OnboardingLinkResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    getSavedCard: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SavedCardResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            429: components["responses"]["TooManyRequests"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    beginToSaveCard: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CardFormResponse"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            408: components["responses"]["RequestTimeout"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["PayloadTooLarge"];
-            415: components["responses"]["UnsupportedMediaType"];
-            429: components["responses"]["TooManyRequests"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    removeSavedCard: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description No response body */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["BadRequest"];
-            401: components["responses"]["Unauthorized"];
-            404: components["responses"]["NotFound"];
-            429: components["responses"]["TooManyRequests"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
     receivePaymentWebhook: {
         parameters: {
             query?: never;
@@ -7751,6 +7775,33 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listPayouts: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PayoutPageResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -8067,6 +8118,57 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listStatements: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatementsResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getStatement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };

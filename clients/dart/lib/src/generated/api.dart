@@ -152,6 +152,12 @@ class SoukLoopApi {
     return Badges.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
+  /// Show your money from sales
+  Future<Balance> getBalance() async {
+    final answer = await _transport.send('GET', '/balance');
+    return Balance.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
   /// The 12 categories, with counts
   Future<List<Category>> listCategories() async {
     final answer = await _transport.send('GET', '/categories');
@@ -285,6 +291,18 @@ class SoukLoopApi {
   Future<FavoritePage> listFavorites({int? page, int? perPage}) async {
     final answer = await _transport.send('GET', '/favorites', query: {'page': page?.toString(), 'per_page': perPage?.toString()});
     return FavoritePage.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// List your bills for the fees of sales in person, newest first
+  Future<FeeBillPage> listFeeBills({int? page, int? perPage}) async {
+    final answer = await _transport.send('GET', '/fee-bills', query: {'page': page?.toString(), 'per_page': perPage?.toString()});
+    return FeeBillPage.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Charge a bill of fees to your saved card now
+  Future<FeeBill> payFeeBill(String billId, {String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/fee-bills/${Uri.encodeComponent(billId)}/pay', takesKey: true, idempotencyKey: idempotencyKey);
+    return FeeBill.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
   /// The Community feed: what is for sale around a place
@@ -459,45 +477,16 @@ class SoukLoopApi {
     return Order.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
-  /// Show whether buyers can pay you by card
-  Future<SellerAccount> getPaymentAccount() async {
-    final answer = await _transport.send('GET', '/payments/account');
-    return SellerAccount.fromJson((answer['data'] as Map).cast<String, Object?>());
-  }
-
-  /// Begin to be paid by card, or have the state asked again
-  Future<SellerAccount> beginPaymentAccount() async {
-    final answer = await _transport.send('POST', '/payments/account');
-    return SellerAccount.fromJson((answer['data'] as Map).cast<String, Object?>());
-  }
-
-  /// Open the provider's page on which you complete your account
-  Future<OnboardingLink> createOnboardingLink() async {
-    final answer = await _transport.send('POST', '/payments/account/onboarding');
-    return OnboardingLink.fromJson((answer['data'] as Map).cast<String, Object?>());
-  }
-
-  /// Show your saved card
-  Future<SavedCard> getSavedCard() async {
-    final answer = await _transport.send('GET', '/payments/card');
-    return SavedCard.fromJson((answer['data'] as Map).cast<String, Object?>());
-  }
-
-  /// Open the provider's form that saves a card
-  Future<CardForm> beginToSaveCard() async {
-    final answer = await _transport.send('POST', '/payments/card');
-    return CardForm.fromJson((answer['data'] as Map).cast<String, Object?>());
-  }
-
-  /// Remove your saved card
-  Future<void> removeSavedCard() async {
-    await _transport.send('DELETE', '/payments/card');
-  }
-
   /// Receive a message of a payment provider
   Future<Received> receivePaymentWebhook(String provider, {Map<String, Object?>? body}) async {
     final answer = await _transport.send('POST', '/payments/webhooks/${Uri.encodeComponent(provider)}', body: body);
     return Received.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// List your payouts, newest first
+  Future<PayoutPage> listPayouts({int? page, int? perPage}) async {
+    final answer = await _transport.send('GET', '/payouts', query: {'page': page?.toString(), 'per_page': perPage?.toString()});
+    return PayoutPage.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
   /// Put a product on sale
@@ -557,6 +546,17 @@ class SoukLoopApi {
   Future<Suggestions> suggestSearches({required String q}) async {
     final answer = await _transport.send('GET', '/search/suggest', query: {'q': q});
     return Suggestions.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// List the months of which there is a statement, newest first
+  Future<Statements> listStatements() async {
+    final answer = await _transport.send('GET', '/statements');
+    return Statements.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Download the statement of a month as CSV
+  Future<void> getStatement(String month) async {
+    await _transport.send('GET', '/statements/${Uri.encodeComponent(month)}.csv');
   }
 
   /// List streams

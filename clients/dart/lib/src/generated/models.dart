@@ -76,25 +76,6 @@ class Account {
       };
 }
 
-class AccountRequirement {
-  const AccountRequirement({required this.name, required this.text});
-
-  /// The provider's name of what it asks for
-  final String name;
-  /// What to do, for people
-  final String text;
-
-  factory AccountRequirement.fromJson(Map<String, Object?> json) => AccountRequirement(
-        name: json['name'] as String,
-        text: json['text'] as String,
-      );
-
-  Map<String, Object?> toJson() => {
-        'name': name,
-        'text': text,
-      };
-}
-
 class AccountResponse {
   const AccountResponse({required this.success, required this.data});
 
@@ -405,6 +386,70 @@ class BadgesResponse {
       };
 }
 
+/// A seller's money at the card provider, and what the seller owes us; no amount is negative.
+class Balance {
+  const Balance({required this.currency, required this.pending, required this.pendingDisplay, required this.available, required this.availableDisplay, required this.onItsWay, required this.onItsWayDisplay, required this.debt, required this.debtDisplay});
+
+  final Currency currency;
+  /// Your share of sales by card that are not completed
+  final double pending;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String pendingDisplay;
+  /// Sent to your bank next
+  final double available;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String availableDisplay;
+  /// Sent, and not yet at your bank
+  final double onItsWay;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String onItsWayDisplay;
+  /// Fees of sales in person, and refunds that were more than your available balance
+  final double debt;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String debtDisplay;
+
+  factory Balance.fromJson(Map<String, Object?> json) => Balance(
+        currency: Currency.fromWire(json['currency'] as String),
+        pending: (json['pending'] as num).toDouble(),
+        pendingDisplay: json['pending_display'] as String,
+        available: (json['available'] as num).toDouble(),
+        availableDisplay: json['available_display'] as String,
+        onItsWay: (json['on_its_way'] as num).toDouble(),
+        onItsWayDisplay: json['on_its_way_display'] as String,
+        debt: (json['debt'] as num).toDouble(),
+        debtDisplay: json['debt_display'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'currency': currency.wire,
+        'pending': pending,
+        'pending_display': pendingDisplay,
+        'available': available,
+        'available_display': availableDisplay,
+        'on_its_way': onItsWay,
+        'on_its_way_display': onItsWayDisplay,
+        'debt': debt,
+        'debt_display': debtDisplay,
+      };
+}
+
+class BalanceResponse {
+  const BalanceResponse({required this.success, required this.data});
+
+  final bool success;
+  final Balance data;
+
+  factory BalanceResponse.fromJson(Map<String, Object?> json) => BalanceResponse(
+        success: json['success'] as bool,
+        data: Balance.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
 class BasicStats {
   const BasicStats({required this.duration, required this.peakViewers, required this.uniqueViewers, required this.averageWatchTime, required this.notificationsSent});
 
@@ -559,49 +604,6 @@ class CancelTransactionInput {
   Map<String, Object?> toJson() => {
         for (final key in nulls) key: null,
         if (reason != null) 'reason': reason,
-      };
-}
-
-class CardForm {
-  const CardForm({required this.provider, required this.clientSecret, required this.url, required this.clientSettings});
-
-  final String provider;
-  /// Opens the provider's form in the app
-  final String clientSecret;
-  /// The form as a page, if the provider has one
-  final String? url;
-  /// What the form needs beside it, such as a publishable key
-  final Map<String, String> clientSettings;
-
-  factory CardForm.fromJson(Map<String, Object?> json) => CardForm(
-        provider: json['provider'] as String,
-        clientSecret: json['client_secret'] as String,
-        url: json['url'] == null ? null : json['url'] as String,
-        clientSettings: (json['client_settings'] as Map).map((key, value) => MapEntry(key as String, value as String)),
-      );
-
-  Map<String, Object?> toJson() => {
-        'provider': provider,
-        'client_secret': clientSecret,
-        'url': url,
-        'client_settings': clientSettings,
-      };
-}
-
-class CardFormResponse {
-  const CardFormResponse({required this.success, required this.data});
-
-  final bool success;
-  final CardForm data;
-
-  factory CardFormResponse.fromJson(Map<String, Object?> json) => CardFormResponse(
-        success: json['success'] as bool,
-        data: CardForm.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'success': success,
-        'data': data.toJson(),
       };
 }
 
@@ -1820,7 +1822,7 @@ enum ErrorCode {
   badRequest('bad_request'),
   badgeUnchanged('badge_unchanged'),
   busy('busy'),
-  cardFormRefused('card_form_refused'),
+  cardRequired('card_required'),
   caseClosed('case_closed'),
   categoryNotFound('category_not_found'),
   chatDisabled('chat_disabled'),
@@ -1828,9 +1830,12 @@ enum ErrorCode {
   conflict('conflict'),
   contactReleased('contact_released'),
   conversationNotFound('conversation_not_found'),
+  correctionDecided('correction_decided'),
+  correctionNeedsSecondPerson('correction_needs_second_person'),
   credentialsMissing('credentials_missing'),
   deviceNotFound('device_not_found'),
   emailTaken('email_taken'),
+  feeBillClosed('fee_bill_closed'),
   flooding('flooding'),
   followersOnly('followers_only'),
   forbidden('forbidden'),
@@ -1897,7 +1902,6 @@ enum ErrorCode {
   ownProduct('own_product'),
   partyUnavailable('party_unavailable'),
   payloadTooLarge('payload_too_large'),
-  paymentAccountRefused('payment_account_refused'),
   paymentNotAuthorised('payment_not_authorised'),
   paymentNotCaptured('payment_not_captured'),
   paymentPending('payment_pending'),
@@ -2118,6 +2122,130 @@ class FavoriteResponse {
         'success': success,
         'data': data.toJson(),
       };
+}
+
+class FeeBill {
+  const FeeBill({required this.id, required this.month, required this.amount, required this.amountDisplay, required this.currency, required this.state, required this.attempts, required this.dueAt, required this.nextAttemptAt, required this.createdAt, required this.closedAt});
+
+  final String id;
+  /// Whose sales in person it is for
+  final String month;
+  final double amount;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String amountDisplay;
+  final Currency currency;
+  final FeeBillState state;
+  /// How often your card was charged for it
+  final int attempts;
+  final DateTime dueAt;
+  final DateTime? nextAttemptAt;
+  final DateTime createdAt;
+  final DateTime? closedAt;
+
+  factory FeeBill.fromJson(Map<String, Object?> json) => FeeBill(
+        id: json['id'] as String,
+        month: json['month'] as String,
+        amount: (json['amount'] as num).toDouble(),
+        amountDisplay: json['amount_display'] as String,
+        currency: Currency.fromWire(json['currency'] as String),
+        state: FeeBillState.fromWire(json['state'] as String),
+        attempts: (json['attempts'] as num).toInt(),
+        dueAt: DateTime.parse(json['due_at'] as String),
+        nextAttemptAt: json['next_attempt_at'] == null ? null : DateTime.parse(json['next_attempt_at'] as String),
+        createdAt: DateTime.parse(json['created_at'] as String),
+        closedAt: json['closed_at'] == null ? null : DateTime.parse(json['closed_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'month': month,
+        'amount': amount,
+        'amount_display': amountDisplay,
+        'currency': currency.wire,
+        'state': state.wire,
+        'attempts': attempts,
+        'due_at': dueAt.toUtc().toIso8601String(),
+        'next_attempt_at': nextAttemptAt?.toUtc().toIso8601String(),
+        'created_at': createdAt.toUtc().toIso8601String(),
+        'closed_at': closedAt?.toUtc().toIso8601String(),
+      };
+}
+
+/// One page of a list.
+class FeeBillPage {
+  const FeeBillPage({required this.page, required this.perPage, required this.total, required this.hasMore, required this.items});
+
+  final int page;
+  final int perPage;
+  final int total;
+  final bool hasMore;
+  final List<FeeBill> items;
+
+  factory FeeBillPage.fromJson(Map<String, Object?> json) => FeeBillPage(
+        page: (json['page'] as num).toInt(),
+        perPage: (json['per_page'] as num).toInt(),
+        total: (json['total'] as num).toInt(),
+        hasMore: json['has_more'] as bool,
+        items: (json['items'] as List).map((each) => FeeBill.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'page': page,
+        'per_page': perPage,
+        'total': total,
+        'has_more': hasMore,
+        'items': items.map((each) => each.toJson()).toList(),
+      };
+}
+
+class FeeBillPageResponse {
+  const FeeBillPageResponse({required this.success, required this.data});
+
+  final bool success;
+  final FeeBillPage data;
+
+  factory FeeBillPageResponse.fromJson(Map<String, Object?> json) => FeeBillPageResponse(
+        success: json['success'] as bool,
+        data: FeeBillPage.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class FeeBillResponse {
+  const FeeBillResponse({required this.success, required this.data});
+
+  final bool success;
+  final FeeBill data;
+
+  factory FeeBillResponse.fromJson(Map<String, Object?> json) => FeeBillResponse(
+        success: json['success'] as bool,
+        data: FeeBill.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+enum FeeBillState {
+  open('open'),
+  paid('paid'),
+  overdue('overdue'),
+  waived('waived'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const FeeBillState(this.wire);
+
+  final String wire;
+
+  static FeeBillState fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
 enum FeedType {
@@ -3148,6 +3276,11 @@ enum NotificationKind {
   contactConfirmed('contact_confirmed'),
   contactRemoved('contact_removed'),
   favoriteSold('favorite_sold'),
+  feeBillFailed('fee_bill_failed'),
+  feeBillMade('fee_bill_made'),
+  feeBillOverdue('fee_bill_overdue'),
+  feeBillPaid('fee_bill_paid'),
+  feeCardNeeded('fee_card_needed'),
   followerNew('follower_new'),
   messageNew('message_new'),
   offerAccepted('offer_accepted'),
@@ -3170,9 +3303,6 @@ enum NotificationKind {
   orderPaymentFailed('order_payment_failed'),
   orderRefunded('order_refunded'),
   passwordChanged('password_changed'),
-  paymentAccountIncomplete('payment_account_incomplete'),
-  paymentAccountReady('payment_account_ready'),
-  paymentCardSaved('payment_card_saved'),
   priceDrop('price_drop'),
   productHidden('product_hidden'),
   productInactive('product_inactive'),
@@ -3539,42 +3669,6 @@ enum OfferStatus {
 
   static OfferStatus fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
-}
-
-class OnboardingLink {
-  const OnboardingLink({required this.url, required this.expiresAt});
-
-  /// The provider's page; open it in a browser, share it with nobody
-  final String url;
-  /// Ask for another afterwards
-  final DateTime expiresAt;
-
-  factory OnboardingLink.fromJson(Map<String, Object?> json) => OnboardingLink(
-        url: json['url'] as String,
-        expiresAt: DateTime.parse(json['expires_at'] as String),
-      );
-
-  Map<String, Object?> toJson() => {
-        'url': url,
-        'expires_at': expiresAt.toUtc().toIso8601String(),
-      };
-}
-
-class OnboardingLinkResponse {
-  const OnboardingLinkResponse({required this.success, required this.data});
-
-  final bool success;
-  final OnboardingLink data;
-
-  factory OnboardingLinkResponse.fromJson(Map<String, Object?> json) => OnboardingLinkResponse(
-        success: json['success'] as bool,
-        data: OnboardingLink.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'success': success,
-        'data': data.toJson(),
-      };
 }
 
 class OpenConversationInput {
@@ -4205,6 +4299,108 @@ enum PaymentState {
   final String wire;
 
   static PaymentState fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class Payout {
+  const Payout({required this.id, required this.amount, required this.amountDisplay, required this.currency, required this.state, required this.failureCode, required this.arrivesOn, required this.createdAt, required this.closedAt});
+
+  final String id;
+  final double amount;
+  /// The price for people, in the language of the answer, such as AED 850.00
+  final String amountDisplay;
+  final Currency currency;
+  final PayoutState state;
+  /// Why your bank did not take it, in the provider's words
+  final String? failureCode;
+  /// When your bank should have it
+  final String? arrivesOn;
+  final DateTime createdAt;
+  /// When it was paid or failed
+  final DateTime? closedAt;
+
+  factory Payout.fromJson(Map<String, Object?> json) => Payout(
+        id: json['id'] as String,
+        amount: (json['amount'] as num).toDouble(),
+        amountDisplay: json['amount_display'] as String,
+        currency: Currency.fromWire(json['currency'] as String),
+        state: PayoutState.fromWire(json['state'] as String),
+        failureCode: json['failure_code'] == null ? null : json['failure_code'] as String,
+        arrivesOn: json['arrives_on'] == null ? null : json['arrives_on'] as String,
+        createdAt: DateTime.parse(json['created_at'] as String),
+        closedAt: json['closed_at'] == null ? null : DateTime.parse(json['closed_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'amount': amount,
+        'amount_display': amountDisplay,
+        'currency': currency.wire,
+        'state': state.wire,
+        'failure_code': failureCode,
+        'arrives_on': arrivesOn,
+        'created_at': createdAt.toUtc().toIso8601String(),
+        'closed_at': closedAt?.toUtc().toIso8601String(),
+      };
+}
+
+/// One page of a list.
+class PayoutPage {
+  const PayoutPage({required this.page, required this.perPage, required this.total, required this.hasMore, required this.items});
+
+  final int page;
+  final int perPage;
+  final int total;
+  final bool hasMore;
+  final List<Payout> items;
+
+  factory PayoutPage.fromJson(Map<String, Object?> json) => PayoutPage(
+        page: (json['page'] as num).toInt(),
+        perPage: (json['per_page'] as num).toInt(),
+        total: (json['total'] as num).toInt(),
+        hasMore: json['has_more'] as bool,
+        items: (json['items'] as List).map((each) => Payout.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'page': page,
+        'per_page': perPage,
+        'total': total,
+        'has_more': hasMore,
+        'items': items.map((each) => each.toJson()).toList(),
+      };
+}
+
+class PayoutPageResponse {
+  const PayoutPageResponse({required this.success, required this.data});
+
+  final bool success;
+  final PayoutPage data;
+
+  factory PayoutPageResponse.fromJson(Map<String, Object?> json) => PayoutPageResponse(
+        success: json['success'] as bool,
+        data: PayoutPage.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+enum PayoutState {
+  requested('requested'),
+  onItsWay('on_its_way'),
+  paid('paid'),
+  failed('failed'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const PayoutState(this.wire);
+
+  final String wire;
+
+  static PayoutState fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
@@ -5588,55 +5784,6 @@ enum Role {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
-class SavedCard {
-  const SavedCard({required this.isSaved, required this.provider, required this.brand, required this.last4, required this.expiresOn, required this.savedAt});
-
-  final bool isSaved;
-  final String? provider;
-  /// Such as `visa`; empty without a card
-  final String brand;
-  /// The last four digits; empty without a card
-  final String last4;
-  /// The last day on which it is valid
-  final String? expiresOn;
-  final DateTime? savedAt;
-
-  factory SavedCard.fromJson(Map<String, Object?> json) => SavedCard(
-        isSaved: json['is_saved'] as bool,
-        provider: json['provider'] == null ? null : json['provider'] as String,
-        brand: json['brand'] as String,
-        last4: json['last4'] as String,
-        expiresOn: json['expires_on'] == null ? null : json['expires_on'] as String,
-        savedAt: json['saved_at'] == null ? null : DateTime.parse(json['saved_at'] as String),
-      );
-
-  Map<String, Object?> toJson() => {
-        'is_saved': isSaved,
-        'provider': provider,
-        'brand': brand,
-        'last4': last4,
-        'expires_on': expiresOn,
-        'saved_at': savedAt?.toUtc().toIso8601String(),
-      };
-}
-
-class SavedCardResponse {
-  const SavedCardResponse({required this.success, required this.data});
-
-  final bool success;
-  final SavedCard data;
-
-  factory SavedCardResponse.fromJson(Map<String, Object?> json) => SavedCardResponse(
-        success: json['success'] as bool,
-        data: SavedCard.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
 /// One page of a list.
 class SearchPage {
   const SearchPage({required this.page, required this.perPage, required this.total, required this.hasMore, required this.items, required this.totalIsExact, required this.nextCursor, required this.facets, required this.correctedQuery});
@@ -5742,74 +5889,6 @@ class Seller {
         'is_verified': isVerified,
         'rating': rating.toJson(),
       };
-}
-
-class SellerAccount {
-  const SellerAccount({required this.state, required this.provider, required this.chargesEnabled, required this.payoutsEnabled, required this.requirements, required this.checkedAt});
-
-  /// `incomplete`: the provider asks for `requirements`; `in_review`: it is checking; `ready`: buyers can pay by card; `refused`: the provider closed the account
-  final SellerAccountState state;
-  final String? provider;
-  /// Buyers can pay by card
-  final bool chargesEnabled;
-  /// Money can be sent to the bank
-  final bool payoutsEnabled;
-  /// What the provider asks for; also of a `ready` account, which may then be closed
-  final List<AccountRequirement> requirements;
-  /// When the provider was last asked
-  final DateTime? checkedAt;
-
-  factory SellerAccount.fromJson(Map<String, Object?> json) => SellerAccount(
-        state: SellerAccountState.fromWire(json['state'] as String),
-        provider: json['provider'] == null ? null : json['provider'] as String,
-        chargesEnabled: json['charges_enabled'] as bool,
-        payoutsEnabled: json['payouts_enabled'] as bool,
-        requirements: (json['requirements'] as List).map((each) => AccountRequirement.fromJson((each as Map).cast<String, Object?>())).toList(),
-        checkedAt: json['checked_at'] == null ? null : DateTime.parse(json['checked_at'] as String),
-      );
-
-  Map<String, Object?> toJson() => {
-        'state': state.wire,
-        'provider': provider,
-        'charges_enabled': chargesEnabled,
-        'payouts_enabled': payoutsEnabled,
-        'requirements': requirements.map((each) => each.toJson()).toList(),
-        'checked_at': checkedAt?.toUtc().toIso8601String(),
-      };
-}
-
-class SellerAccountResponse {
-  const SellerAccountResponse({required this.success, required this.data});
-
-  final bool success;
-  final SellerAccount data;
-
-  factory SellerAccountResponse.fromJson(Map<String, Object?> json) => SellerAccountResponse(
-        success: json['success'] as bool,
-        data: SellerAccount.fromJson((json['data'] as Map).cast<String, Object?>()),
-      );
-
-  Map<String, Object?> toJson() => {
-        'success': success,
-        'data': data.toJson(),
-      };
-}
-
-enum SellerAccountState {
-  notStarted('not_started'),
-  incomplete('incomplete'),
-  inReview('in_review'),
-  ready('ready'),
-  refused('refused'),
-  /// A value that a later version of the server has.
-  unknown('');
-
-  const SellerAccountState(this.wire);
-
-  final String wire;
-
-  static SellerAccountState fromWire(String wire) =>
-      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
 class SendOtpInput {
@@ -5940,6 +6019,55 @@ class StartedStreamResponse {
   factory StartedStreamResponse.fromJson(Map<String, Object?> json) => StartedStreamResponse(
         success: json['success'] as bool,
         data: StartedStream.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class Statement {
+  const Statement({required this.month, required this.url});
+
+  final String month;
+  /// The statement as CSV; send your token with it
+  final String url;
+
+  factory Statement.fromJson(Map<String, Object?> json) => Statement(
+        month: json['month'] as String,
+        url: json['url'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'month': month,
+        'url': url,
+      };
+}
+
+class Statements {
+  const Statements({required this.items});
+
+  final List<Statement> items;
+
+  factory Statements.fromJson(Map<String, Object?> json) => Statements(
+        items: (json['items'] as List).map((each) => Statement.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'items': items.map((each) => each.toJson()).toList(),
+      };
+}
+
+class StatementsResponse {
+  const StatementsResponse({required this.success, required this.data});
+
+  final bool success;
+  final Statements data;
+
+  factory StatementsResponse.fromJson(Map<String, Object?> json) => StatementsResponse(
+        success: json['success'] as bool,
+        data: Statements.fromJson((json['data'] as Map).cast<String, Object?>()),
       );
 
   Map<String, Object?> toJson() => {
