@@ -20,7 +20,9 @@ class PaymentOutput(serializers.Serializer[Any]):
     provider = serializers.CharField(help_text="`in_person`, or the provider of card payments")
     amount = serializers.DecimalField(max_digits=26, decimal_places=2)
     currency = serializers.ChoiceField(choices=settings.CURRENCIES)
-    failure_code = serializers.CharField(help_text="Why it failed, in the provider's words; empty otherwise")
+    failure_code = serializers.CharField(
+        help_text="Why it failed, or why the last card was declined, in the provider's words; empty otherwise"
+    )
     client_secret = serializers.CharField(
         help_text="Opens the provider's form; for its payer, while the payment is `requires_action`",
         allow_null=True,

@@ -1,6 +1,6 @@
 """Fixtures of the tests of payments: a provider in memory, and what is told to upper apps."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,12 @@ from payments.tests.memory_provider import MemoryProvider, use_memory_provider
 def memory(settings: Any, db: None) -> MemoryProvider:
     """Return an empty provider in memory, through which cards are paid in this test."""
     return use_memory_provider(settings)
+
+
+@pytest.fixture
+def run_calls(run_jobs: Callable[[], list[str]]) -> Callable[[], list[str]]:
+    """Return a function that runs all jobs, and returns the names of those that are not about documents."""
+    return lambda: [name for name in run_jobs() if "documents" not in name]
 
 
 @pytest.fixture

@@ -27,20 +27,20 @@ Told = list[tuple[str, str, str]]
 
 
 def test_a_payment_goes_from_the_card_to_the_sellers_bank(
-    memory: MemoryProvider, run_jobs: Jobs, told: Told
+    memory: MemoryProvider, run_calls: Jobs, told: Told
 ) -> None:
     payment = start_card_payment()
-    assert run_jobs() == ["payments.create"]
+    assert run_calls() == ["payments.create"]
     payment.refresh_from_db()
     memory.pay(payment.external_id)
     polling.refresh("payment", payment.pk)
     payments.capture_payment(payment_id=payment.pk)
-    assert run_jobs() == ["payments.capture"]
+    assert run_calls() == ["payments.capture"]
     payment.refresh_from_db()
     assert (payment.state, payment.client_secret) == ("captured", "")
     assert ledger.balance(Account.SELLER_PENDING, payment.payee) == -80_750
     release(payment=payment)
-    assert run_jobs() == ["payments.pay_out"]
+    assert run_calls() == ["payments.pay_out"]
     payout = Payout.objects.get()
     assert (payout.state, payout.amount) == ("on_its_way", 80_750)
     memory.settle_payout(payout.external_id, "paid")
@@ -58,7 +58,7 @@ def test_a_payment_goes_from_the_card_to_the_sellers_bank(
 
 
 def test_a_sale_in_person_is_authorised_at_once_and_captured_by_the_hand_over(
-    memory: MemoryProvider, run_jobs: Jobs, told: Told
+    memory: MemoryProvider, run_calls: Jobs, told: Told
 ) -> None:
     payment = start_in_person_payment()
     assert (payment.state, payment.provider, payment.vat) == ("authorised", "in_person", 202)
@@ -71,7 +71,7 @@ def test_a_sale_in_person_is_authorised_at_once_and_captured_by_the_hand_over(
     assert released.released_at is not None
     assert ledger.balance(Account.SELLER_AVAILABLE, payment.payee) == 0
     assert told == [("payment", "authorised", "captured")]
-    assert (run_jobs(), memory.memory.calls) == ([], {})
+    assert (run_calls(), memory.memory.calls) == ([], {})
 
 
 def test_a_sale_in_person_that_is_cancelled_costs_no_fee(memory: MemoryProvider, told: Told) -> None:
@@ -95,7 +95,7 @@ def test_a_seller_without_an_enabled_account_can_not_be_paid_by_card(memory: Mem
 
 
 def test_a_second_payment_for_the_same_waits_until_the_first_has_ended(
-    memory: MemoryProvider, run_jobs: Jobs
+    memory: MemoryProvider, run_calls: Jobs
 ) -> None:
     seller = make_seller()
     make_account(seller, provider="memory")
@@ -106,7 +106,7 @@ def test_a_second_payment_for_the_same_waits_until_the_first_has_ended(
     payments.cancel_payment(payment=first)
     with pytest.raises(Conflict):  # the provider has not answered yet
         start(seller, reference=first.reference)
-    run_jobs()
+    run_calls()
     assert start(seller, reference=first.reference).state == "created"
 
 
@@ -198,12 +198,12 @@ def test_a_capture_without_an_answer_is_repeated_with_the_same_key(
 
 
 def test_a_refused_capture_fails_the_payment_and_frees_the_card(
-    memory: MemoryProvider, run_jobs: Jobs
+    memory: MemoryProvider, run_calls: Jobs
 ) -> None:
     payment = flows.authorised(memory)
     payments.capture_payment(payment_id=payment.pk)
     memory.fail("capture_payment", ProviderRefused("expired_card"))
-    run_jobs()
+    run_calls()
     payment.refresh_from_db()
     assert (payment.state, payment.failure_code) == ("failed", "expired_card")
     assert memory.memory.payments[payment.external_id].state == "cancelled"
@@ -218,35 +218,50 @@ def test_a_capture_that_is_refused_because_it_was_made_is_a_capture(memory: Memo
     assert payment.state == "captured"
 
 
-def test_only_an_authorised_payment_is_captured_and_only_once(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_only_an_authorised_payment_is_captured_and_only_once(
+    memory: MemoryProvider, run_calls: Jobs
+) -> None:
     payment = flows.requires_action(memory)
     for refused in (payment, start_in_person_payment()):
         with pytest.raises(Conflict) as refusal:
             payments.capture_payment(payment_id=refused.pk)
         assert refusal.value.code == "payment_not_authorised"
     payment = flows.authorised(memory)
-    run_jobs()
+    run_calls()
     for _repeated in range(2):
         payments.capture_payment(payment_id=payment.pk)
-    assert run_jobs() == ["payments.capture"]
+    assert run_calls() == ["payments.capture"]
+
+
+def test_a_payer_reads_why_a_card_was_declined_and_tries_another(memory: MemoryProvider) -> None:
+    payment = flows.requires_action(memory)
+    memory.change_payment(payment.external_id, failure_code="insufficient_funds")
+    polling.refresh("payment", payment.pk)
+    payment.refresh_from_db()
+    body = payment_body(payment, payment.payer)
+    assert (body["state"], body["failure_code"]) == ("requires_action", "insufficient_funds")
+    memory.change_payment(payment.external_id, state="authorised", failure_code="")
+    polling.refresh("payment", payment.pk)
+    payment.refresh_from_db()
+    assert (payment.state, payment.failure_code) == ("authorised", "")
 
 
 # --- Giving up
 
 
-def test_a_payment_that_was_given_up_is_never_captured(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_a_payment_that_was_given_up_is_never_captured(memory: MemoryProvider, run_calls: Jobs) -> None:
     payment = flows.authorised(memory)
     payments.capture_payment(payment_id=payment.pk)
     payments.cancel_payment(payment=payment)
     assert payments.capture_payment(payment_id=payment.pk).state == "authorised"
-    run_jobs()
+    run_calls()
     payment.refresh_from_db()
     assert payment.state == "cancelled"
     assert memory.memory.calls["capture_payment"] == 0
 
 
 def test_a_payment_that_was_captured_before_it_was_given_up_stays_captured(
-    memory: MemoryProvider, run_jobs: Jobs, told: Told
+    memory: MemoryProvider, run_calls: Jobs, told: Told
 ) -> None:
     payment = flows.authorised(memory)
     payments.capture_payment(payment_id=payment.pk)
@@ -254,48 +269,48 @@ def test_a_payment_that_was_captured_before_it_was_given_up_stays_captured(
     with pytest.raises(Unavailable):
         payments.capture_at_provider(payment.pk)
     payments.cancel_payment(payment=payment)
-    run_jobs()
+    run_calls()
     payment.refresh_from_db()
     assert payment.state == "captured"
     assert told[-1] == ("payment", "authorised", "captured")
 
 
 def test_a_payment_that_was_given_up_before_it_was_created_is_created_and_cancelled(
-    memory: MemoryProvider, run_jobs: Jobs
+    memory: MemoryProvider, run_calls: Jobs
 ) -> None:
     payment = start_card_payment()
     memory.fail("create_payment", has_effect=True)
     with pytest.raises(Unavailable):
         payments.create_at_provider(payment.pk)
     payments.cancel_payment(payment=payment)
-    run_jobs()
+    run_calls()
     payment.refresh_from_db()
     assert payment.state == "cancelled"
     assert [known.state for known in memory.memory.payments.values()] == ["cancelled"]
 
 
 def test_a_card_that_is_entered_after_the_payment_was_given_up_is_freed(
-    memory: MemoryProvider, run_jobs: Jobs
+    memory: MemoryProvider, run_calls: Jobs
 ) -> None:
     payment = flows.requires_action(memory)
-    run_jobs()
+    run_calls()
     payments.cancel_payment(payment=payment)
     memory.pay(payment.external_id)
     polling.refresh("payment", payment.pk)  # a webhook that is faster than the job
-    run_jobs()
+    run_calls()
     payment.refresh_from_db()
     assert payment.state == "cancelled"
     assert memory.memory.payments[payment.external_id].state == "cancelled"
 
 
 def test_a_failed_payment_can_not_be_paid_later_from_an_open_form(
-    memory: MemoryProvider, run_jobs: Jobs
+    memory: MemoryProvider, run_calls: Jobs
 ) -> None:
     payment = flows.requires_action(memory)
     memory.decline(payment.external_id)
     polling.refresh("payment", payment.pk)
     memory.pay(payment.external_id)  # with a second card, before the provider heard of it
-    run_jobs()
+    run_calls()
     payment.refresh_from_db()
     assert (payment.state, payment.failure_code) == ("failed", "card_declined")
     assert memory.memory.payments[payment.external_id].state == "cancelled"
@@ -315,27 +330,27 @@ def make_bill() -> tuple[FeeBill, SavedCard]:
     return bill, card
 
 
-def test_a_bill_is_charged_to_a_saved_card_on_our_account(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_a_bill_is_charged_to_a_saved_card_on_our_account(memory: MemoryProvider, run_calls: Jobs) -> None:
     bill, card = make_bill()
     payment = payments.start_bill_payment(bill=bill, card=card)
     with pytest.raises(Conflict):
         payments.start_bill_payment(bill=bill, card=card)
-    run_jobs()
+    run_calls()
     payment.refresh_from_db()
     assert (payment.state, payment.fee, payment.payee) == ("captured", 0, None)
     assert memory.memory.payments[payment.external_id].account == ""
     assert ledger.balance(Account.FEE_DEBT, bill.seller) == -4_250
 
 
-def test_a_declined_bill_can_be_charged_again(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_a_declined_bill_can_be_charged_again(memory: MemoryProvider, run_calls: Jobs) -> None:
     bill, card = make_bill()
     memory.memory.declined_cards.add("card_1")
     payment = payments.start_bill_payment(bill=bill, card=card)
-    run_jobs()
+    run_calls()
     payment.refresh_from_db()
     assert (payment.state, payment.failure_code) == ("failed", "card_declined")
     memory.memory.declined_cards.clear()
     again = payments.start_bill_payment(bill=bill, card=card)
-    run_jobs()
+    run_calls()
     again.refresh_from_db()
     assert again.state == "captured"

@@ -60,7 +60,7 @@ def test_a_payout_takes_what_is_available_once(memory: MemoryProvider) -> None:
     assert (available(payment), on_its_way(payment)) == (0, 80_750)
 
 
-def test_a_payout_is_never_more_than_the_account_can_send(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_a_payout_is_never_more_than_the_account_can_send(memory: MemoryProvider, run_calls: Jobs) -> None:
     payment = flows.released(memory)
     account = account_of(payment)
     memory.memory.balances[account.external_id] = 50_000
@@ -68,39 +68,41 @@ def test_a_payout_is_never_more_than_the_account_can_send(memory: MemoryProvider
     assert [payout.amount for payout in Payout.objects.all()] == [50_000]
     assert available(payment) == 30_750
     memory.memory.balances[account.external_id] = 30_750
-    run_jobs()
+    run_calls()
     assert sum(payout.amount for payout in Payout.objects.all()) == 80_750
 
 
-def test_a_payout_waits_while_the_account_has_nothing_to_send(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_a_payout_waits_while_the_account_has_nothing_to_send(
+    memory: MemoryProvider, run_calls: Jobs
+) -> None:
     payment = flows.released(memory)
     memory.memory.balances.clear()
-    run_jobs()
+    run_calls()
     assert not Payout.objects.exists()
     memory.memory.balances[account_of(payment).external_id] = 80_750
     assert payouts.pay_out_waiting() == 1
     assert payouts.pay_out_waiting() == 0  # its job waits
-    run_jobs()
+    run_calls()
     assert Payout.objects.get().amount == 80_750
 
 
-def test_small_amounts_wait_for_more(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_small_amounts_wait_for_more(memory: MemoryProvider, run_calls: Jobs) -> None:
     payment = flows.released(memory, amount="10.00", fee="0.50")
-    run_jobs()
+    run_calls()
     assert not Payout.objects.exists()
     flows.released(memory, amount="10.00", fee="0.50", seller=payment.payee)
-    run_jobs()
+    run_calls()
     assert Payout.objects.get().amount == 1_900
 
 
-def test_an_account_that_may_not_send_waits_until_it_may(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_an_account_that_may_not_send_waits_until_it_may(memory: MemoryProvider, run_calls: Jobs) -> None:
     payment = flows.released(memory)
     account = account_of(payment)
     SellerAccount.objects.update(payouts_enabled=False)
-    run_jobs()
+    run_calls()
     assert (Payout.objects.count(), payouts.pay_out_waiting()) == (0, 0)
     advance.advance_account(account.pk, AccountState(account.external_id, True, True))
-    run_jobs()
+    run_calls()
     assert Payout.objects.get().amount == 80_750
 
 
@@ -118,11 +120,11 @@ def test_a_payout_without_an_answer_is_sent_once(memory: MemoryProvider, *, has_
 
 
 def test_a_refused_payout_gives_the_money_back_and_waits_for_staff(
-    memory: MemoryProvider, run_jobs: Jobs, told: Told
+    memory: MemoryProvider, run_calls: Jobs, told: Told
 ) -> None:
     payment = flows.released(memory)
     memory.fail("create_payout", ProviderRefused("no_external_account"))
-    run_jobs()
+    run_calls()
     payout = Payout.objects.get()
     assert (payout.state, payout.failure_code) == ("failed", "no_external_account")
     assert (available(payment), on_its_way(payment)) == (80_750, 0)
@@ -134,7 +136,7 @@ def test_a_refused_payout_gives_the_money_back_and_waits_for_staff(
     with pytest.raises(Forbidden):
         payouts.retry_payout(actor=make_user(), payout_id=payout.pk)
     payouts.retry_payout(actor=make_staff(), payout_id=payout.pk)
-    run_jobs()
+    run_calls()
     assert [row.state for row in Payout.objects.order_by("created_at")] == ["failed", "on_its_way"]
     with pytest.raises(Conflict) as refusal:
         payouts.retry_payout(actor=make_staff(), payout_id=Payout.objects.latest("created_at").pk)
@@ -175,16 +177,16 @@ def sent(memory: MemoryProvider) -> Payout:
     return Payout.objects.get()
 
 
-def test_new_bank_details_let_a_failed_payout_be_sent_again(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_new_bank_details_let_a_failed_payout_be_sent_again(memory: MemoryProvider, run_calls: Jobs) -> None:
     payout = flows.paid_out(memory)
-    run_jobs()
+    run_calls()
     memory.settle_payout(payout.external_id, "failed", "account_closed")
     polling.refresh("payout", payout.pk)
     account = payout.account
     memory.memory.balances[account.external_id] = 80_750
     for may_send in (False, True):
         advance.advance_account(account.pk, AccountState(account.external_id, True, may_send))
-    run_jobs()
+    run_calls()
     assert [row.state for row in Payout.objects.order_by("created_at")] == ["failed", "on_its_way"]
 
 
@@ -197,7 +199,7 @@ def test_a_payout_that_was_made_at_the_provider_opens_a_case(memory: MemoryProvi
 
 
 def test_an_account_that_is_not_complete_is_asked_about_once_a_day(
-    memory: MemoryProvider, run_jobs: Jobs
+    memory: MemoryProvider, run_calls: Jobs
 ) -> None:
     told = memory.create_account(reference="x", email="x@example.com", country="AE", key="account:1")
     account = make_account(
@@ -210,7 +212,7 @@ def test_an_account_that_is_not_complete_is_asked_about_once_a_day(
     )
     memory.memory.accounts[told.external_id] = AccountState(told.external_id, True, True)
     assert [polling.poll_unsettled(), polling.poll_unsettled()] == [1, 0]
-    run_jobs()
+    run_calls()
     account.refresh_from_db()
     assert (account.charges_enabled, account.payouts_enabled) == (True, True)
 
@@ -219,11 +221,11 @@ def test_an_account_that_is_not_complete_is_asked_about_once_a_day(
 
 
 def test_a_separate_charge_is_transferred_and_then_paid_out(
-    memory: MemoryProvider, settings: Any, run_jobs: Jobs
+    memory: MemoryProvider, settings: Any, run_calls: Jobs
 ) -> None:
     transfer = flows.transferred(memory, settings)
     assert (transfer.state, transfer.amount) == ("requested", 80_750)
-    run_jobs()
+    run_calls()
     transfer.refresh_from_db()
     assert transfer.state == "succeeded"
     assert Payout.objects.get().amount == 80_750
@@ -267,18 +269,18 @@ def test_a_refused_transfer_is_tried_again_by_staff_with_a_new_key(
 
 
 def test_a_refund_after_the_transfer_takes_the_sellers_part_back(
-    memory: MemoryProvider, settings: Any, run_jobs: Jobs
+    memory: MemoryProvider, settings: Any, run_calls: Jobs
 ) -> None:
     transfer = flows.transferred(memory, settings)
     transfers.transfer_at_provider(transfer.pk)
     payment = transfer.payment
     flows.refunded(memory, payment, "425.00")
-    run_jobs()
+    run_calls()
     transfer.refresh_from_db()
     (external_id,) = memory.memory.transfers
     assert (transfer.state, memory.memory.reversed[external_id]) == ("succeeded", 40_375)
     flows.refunded(memory, payment, "425.00")
-    run_jobs()
+    run_calls()
     transfer.refresh_from_db()
     assert (transfer.state, memory.memory.reversed[external_id]) == ("reversed", 80_750)
 
@@ -308,12 +310,12 @@ def test_what_was_refunded_before_the_release_is_not_transferred(
 
 
 def test_a_lost_chargeback_takes_the_transfer_back(
-    memory: MemoryProvider, settings: Any, run_jobs: Jobs
+    memory: MemoryProvider, settings: Any, run_calls: Jobs
 ) -> None:
     transfer = flows.transferred(memory, settings)
     transfers.transfer_at_provider(transfer.pk)
     external_id = memory.charge_back(transfer.payment.external_id, 85_000, "lost")
     webhooks.handle_webhook(flows.webhook("chargeback", external_id).pk)
-    run_jobs()
+    run_calls()
     transfer.refresh_from_db()
     assert transfer.state == "reversed"

@@ -169,7 +169,7 @@ def test_a_refund_after_the_payout_becomes_the_sellers_debt(memory: MemoryProvid
 
 
 def test_a_refund_of_a_sale_in_person_waives_the_fee_in_proportion_at_once(
-    memory: MemoryProvider, run_jobs: Jobs, told: Told
+    memory: MemoryProvider, run_calls: Jobs, told: Told
 ) -> None:
     payment = payments.capture_in_person(payment=start_in_person_payment())
     refund = flows.requested_refund(payment, "425.00")
@@ -178,26 +178,26 @@ def test_a_refund_of_a_sale_in_person_waives_the_fee_in_proportion_at_once(
     assert ledger.balance(Account.FEE_DEBT, payment.payee) == 2_125
     flows.requested_refund(payment, "425.00")
     assert ledger.balance(Account.FEE_DEBT, payment.payee) == 0
-    assert (run_jobs(), memory.memory.calls) == ([], {})
+    assert (run_calls(), memory.memory.calls) == ([], {})
     assert told[-1] == ("refund", "requested", "succeeded")
 
 
 # --- Two people
 
 
-def test_a_large_refund_by_staff_waits_for_a_second_person(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_a_large_refund_by_staff_waits_for_a_second_person(memory: MemoryProvider, run_calls: Jobs) -> None:
     first, second = make_staff(), make_staff()
     payment = flows.captured(memory, amount="2000.00", fee="100.00")
-    run_jobs()
+    run_calls()
     refund = flows.requested_refund(payment, "1000.01", requested_by=first)
-    assert (refund.state, run_jobs()) == ("waiting", [])
+    assert (refund.state, run_calls()) == ("waiting", [])
     with pytest.raises(Conflict) as refusal:
         refunds.approve_refund(actor=first, refund_id=refund.pk)
     assert refusal.value.code == "refund_needs_second_person"
     with pytest.raises(Forbidden):
         refunds.approve_refund(actor=make_user(is_staff=True), refund_id=refund.pk)
     refund = refunds.approve_refund(actor=second, refund_id=refund.pk)
-    assert (refund.state, refund.approved_by, run_jobs()) == ("requested", second, ["payments.refund"])
+    assert (refund.state, refund.approved_by, run_calls()) == ("requested", second, ["payments.refund"])
     with pytest.raises(Conflict) as refusal:
         refunds.approve_refund(actor=second, refund_id=refund.pk)
     assert refusal.value.code == "refund_not_waiting"

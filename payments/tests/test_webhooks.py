@@ -40,13 +40,13 @@ def send(
     )
 
 
-def test_a_webhook_is_stored_and_handled_by_a_job(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_a_webhook_is_stored_and_handled_by_a_job(memory: MemoryProvider, run_calls: Jobs) -> None:
     payment = flows.requires_action(memory)
     memory.pay(payment.external_id)
     response = send("payment", payment.external_id)
     assert (response.status_code, response.json()) == (200, {"success": True, "data": {"received": True}})
     assert WebhookEvent.objects.get().result == "waiting"
-    assert "payments.handle_webhook" in run_jobs()
+    assert "payments.handle_webhook" in run_calls()
     event = WebhookEvent.objects.get()
     assert (event.result, event.subject, event.error) == ("done", "payment", "")
     assert event.handled_at is not None
@@ -55,14 +55,14 @@ def test_a_webhook_is_stored_and_handled_by_a_job(memory: MemoryProvider, run_jo
 
 
 def test_a_webhook_that_comes_twice_is_stored_and_handled_once(
-    memory: MemoryProvider, run_jobs: Jobs
+    memory: MemoryProvider, run_calls: Jobs
 ) -> None:
     payment = flows.requires_action(memory)
-    run_jobs()
+    run_calls()
     for _repeated in range(3):
         assert send("payment", payment.external_id, event_id="evt_same").status_code == 200
     assert WebhookEvent.objects.count() == 1
-    assert run_jobs() == ["payments.handle_webhook"]
+    assert run_calls() == ["payments.handle_webhook"]
 
 
 def test_a_forged_webhook_is_refused_and_stores_nothing(memory: MemoryProvider) -> None:
@@ -148,7 +148,7 @@ def test_a_webhook_about_an_object_that_the_provider_does_not_know_fails(memory:
 
 
 def test_a_webhook_that_comes_before_the_answer_of_our_call_attaches_the_payment(
-    memory: MemoryProvider, run_jobs: Jobs, told: Told
+    memory: MemoryProvider, run_calls: Jobs, told: Told
 ) -> None:
     payment = start_card_payment()
 
@@ -158,7 +158,7 @@ def test_a_webhook_that_comes_before_the_answer_of_our_call_attaches_the_payment
         webhooks.handle_webhook(flows.webhook("payment", external_id).pk)
 
     memory.during["create_payment"] = webhook_first
-    assert run_jobs() == ["payments.create"]
+    assert run_calls() == ["payments.create"]
     payment.refresh_from_db()
     assert (payment.state, payment.external_id) == ("authorised", "pa_1")
     assert told == [("payment", "created", "authorised")]  # the answer, which came later, is older news
@@ -227,29 +227,29 @@ def test_a_webhook_is_handled_again_when_the_provider_gave_no_answer(memory: Mem
     assert (event.result, payment.state) == ("done", "authorised")
 
 
-def test_lost_webhooks_are_made_up_for_by_asking_again(memory: MemoryProvider, run_jobs: Jobs) -> None:
+def test_lost_webhooks_are_made_up_for_by_asking_again(memory: MemoryProvider, run_calls: Jobs) -> None:
     paid, waiting = flows.requires_action(memory), flows.requires_action(memory)
-    run_jobs()
+    run_calls()
     memory.pay(paid.external_id)
     assert polling.poll_unsettled() == 0  # too early
     Payment.objects.update(created_at=timezone.now() - timedelta(minutes=11))
     assert polling.poll_unsettled() == 2
     assert polling.poll_unsettled() == 0  # asked a moment ago
-    assert run_jobs() == ["payments.refresh"] * 2
+    assert run_calls() == ["payments.refresh"] * 2
     paid.refresh_from_db()
     waiting.refresh_from_db()
     assert (paid.state, waiting.state) == ("authorised", "requires_action")
 
 
 def test_a_payout_that_the_bank_returned_is_found_without_a_webhook(
-    memory: MemoryProvider, run_jobs: Jobs
+    memory: MemoryProvider, run_calls: Jobs
 ) -> None:
     payout = flows.paid_out(memory)
-    run_jobs()
+    run_calls()
     memory.settle_payout(payout.external_id, "failed", "account_closed")
     Payout.objects.update(asked_at=timezone.now() - timedelta(days=2))
     assert polling.poll_unsettled() == 1
-    run_jobs()
+    run_calls()
     payout.refresh_from_db()
     assert (payout.state, payout.failure_code) == ("failed", "account_closed")
 

@@ -82,7 +82,9 @@ def _advance(payment: Payment, told: PaymentState) -> None:
         payment.client_secret = encrypt(told.client_secret, purpose=CLIENT_SECRET)
     if not payment.external_id or is_open:
         payment.external_id = told.external_id
-        payment.save(update_fields=["external_id", "client_secret"])
+        if told.state == payment.state:  # a card was declined, and the payer may try another
+            payment.failure_code = told.failure_code[:60]
+        payment.save(update_fields=["external_id", "client_secret", "failure_code"])
     if states.can_follow(states.PAYMENT, payment.state, told.state):
         move_payment(payment, told.state, failure_code=told.failure_code)
         _give_up_unwanted(payment)
