@@ -6,7 +6,7 @@ the product's row before those of the order, so writes about one product run one
 
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import lock_user
@@ -16,7 +16,7 @@ from offers.access import lock_sale
 from offers.error_codes import OffersErrorCode
 from offers.models import Transaction
 from orders.error_codes import OrdersErrorCode
-from orders.models import Address, Order, OrderQuerySet
+from orders.models import Address, Dispute, Order, OrderQuerySet
 from soukloop.core.errors import Conflict, NotFound
 
 ORDER_RELATIONS = ("product", "buyer", "seller", "transaction", "transaction__offer")
@@ -103,6 +103,47 @@ def address_of(user: User, address_id: UUID) -> Address:
     if address is None:
         raise NotFound(_("Address not found."), code=OrdersErrorCode.ADDRESS_NOT_FOUND)
     return address
+
+
+def disputes_visible_to(user: User) -> QuerySet[Dispute]:
+    """Return the disputes about orders in which this person is the buyer or the seller."""
+    relations = [f"order__{name}" for name in ORDER_RELATIONS]
+    return Dispute.objects.filter(Q(order__buyer=user) | Q(order__seller=user)).select_related(
+        "order", *relations
+    )
+
+
+def dispute_of(user: User, dispute_id: UUID) -> Dispute:
+    """Return a dispute of which this person is a side; raises NotFound."""
+    dispute = disputes_visible_to(user).filter(pk=dispute_id).first()
+    if dispute is None:
+        raise _dispute_not_found()
+    return dispute
+
+
+def lock_dispute_of(user: User, dispute_id: UUID) -> Dispute:
+    """Lock the order, as `lock_order_of` does, then the dispute, and return it; raises NotFound.
+
+    `dispute.order` is the locked row.
+    """
+    if not disputes_visible_to(user).filter(pk=dispute_id).exists():
+        raise _dispute_not_found()
+    return lock_dispute(dispute_id)
+
+
+def lock_dispute(dispute_id: UUID) -> Dispute:
+    """Do the same for staff; raises NotFound."""
+    order_id = Dispute.objects.filter(pk=dispute_id).values_list("order_id", flat=True).first()
+    if order_id is None:
+        raise _dispute_not_found()
+    order = lock_order(order_id)
+    dispute = Dispute.objects.select_for_update(no_key=True).get(pk=dispute_id)
+    dispute.order = order
+    return dispute
+
+
+def _dispute_not_found() -> NotFound:
+    return NotFound(_("Dispute not found."), code=OrdersErrorCode.DISPUTE_NOT_FOUND)
 
 
 def _order_not_found() -> NotFound:

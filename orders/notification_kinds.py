@@ -11,6 +11,11 @@ _DATA = {
     "product_id": "e2c1a4f0-9a53-4b0e-8f0b-6f0f2f1c7d10",
     "conversation_id": "0b4f4e9e-2a86-4c0f-9a8e-d0a3a4f1c7aa",
 }
+_REVIEW_DATA = {
+    "order_id": _DATA["order_id"],
+    "review_id": "6c1d7f7e-54a5-4b0a-8d3e-5b1f0a7e2c31",
+    "user_id": "2a9e2c50-07b5-4e0b-8a57-f1b1c1d0a001",
+}
 _PARAMS = {
     "actor": "@omar",
     "price": {"amount": "850.00", "currency": "AED"},
@@ -104,6 +109,77 @@ ORDER_CHARGEBACK = declare_order_kind(
     title=_("The buyer's bank disputes the payment of %(price)s"),
 )
 
+ORDER_SHIPPED = declare_order_kind(
+    "order_shipped",
+    label=_("Parcels on their way"),
+    when="The seller has sent your order, or corrected its tracking number",
+    title=_("Your order for %(price)s is on its way"),
+)
+ORDER_DELIVERED = declare_order_kind(
+    "order_delivered",
+    label=_("Delivered parcels"),
+    when="A parcel was delivered, or counts as delivered after 14 days; both sides are told",
+    title=_("Order for %(price)s delivered"),
+)
+DISPUTE_OPENED = declare_order_kind(
+    "dispute_opened",
+    label=_("Disputes about your sales"),
+    when="The buyer disputes an order, or a dispute is open again",
+    title=_("The order for %(price)s is disputed"),
+)
+DISPUTE_EVIDENCE = declare_order_kind(
+    "dispute_evidence",
+    label=_("Answers in disputes"),
+    when="The other side adds something to a dispute",
+    title=_("%(actor)s answered in the dispute about %(price)s"),
+)
+DISPUTE_WITHDRAWN = declare_order_kind(
+    "dispute_withdrawn",
+    label=_("Withdrawn disputes"),
+    when="The buyer withdraws a dispute",
+    title=_("%(actor)s withdrew the dispute about %(price)s"),
+)
+DISPUTE_ACCEPTED = declare_order_kind(
+    "dispute_accepted",
+    label=_("Accepted disputes"),
+    when="The seller accepts your dispute: you get everything back",
+    title=_("%(actor)s accepted your dispute about %(price)s"),
+)
+DISPUTE_DECIDED = declare_order_kind(
+    "dispute_decided",
+    label=_("Decided disputes"),
+    when="Our staff have decided a dispute; both sides are told",
+    title=_("The dispute about %(price)s is decided"),
+)
+REVIEW_WAITING = declare_kind(
+    Kind(
+        name="review_waiting",
+        label=_("Reviews that wait for yours"),
+        when="The other side has reviewed your order; their review is shown when you write yours",
+        title=_("%(actor)s has reviewed your order. Write yours to see it"),
+        body="%(product)s",
+        link="orders/{order_id}",
+        collapse_key="review:{order_id}",
+        expires_after=timedelta(days=7),
+        example_params={"actor": "@omar", "product": "Nike Air Jordan 1"},
+        example_data=_REVIEW_DATA,
+    )
+)
+REVIEW_SHOWN = declare_kind(
+    Kind(
+        name="review_shown",
+        label=_("Published reviews"),
+        when="A review about you is published",
+        title=_("%(actor)s has reviewed you"),
+        body="%(product)s",
+        link="users/{user_id}/reviews",
+        collapse_key="review:{order_id}",
+        expires_after=timedelta(days=7),
+        example_params={"actor": "@omar", "product": "Nike Air Jordan 1"},
+        example_data=_REVIEW_DATA,
+    )
+)
+
 NOTICES: dict[str, tuple[Kind | None, Kind | None]] = {
     "authorised_in_person": (None, ORDER_NEW),
     "paid": (ORDER_PAID, ORDER_PAID),
@@ -117,6 +193,16 @@ NOTICES: dict[str, tuple[Kind | None, Kind | None]] = {
     "refunded": (ORDER_REFUNDED, ORDER_REFUNDED),
     "partially_refunded": (ORDER_REFUNDED, ORDER_REFUNDED),
     "chargeback_opened": (None, ORDER_CHARGEBACK),
+    "shipped": (ORDER_SHIPPED, None),
+    "tracking_corrected": (ORDER_SHIPPED, None),
+    "delivered": (ORDER_DELIVERED, ORDER_DELIVERED),
+    "assumed_delivered": (ORDER_DELIVERED, ORDER_DELIVERED),
+    "dispute_opened": (None, DISPUTE_OPENED),
+    "dispute_reopened": (DISPUTE_OPENED, DISPUTE_OPENED),
+    "dispute_evidence": (DISPUTE_EVIDENCE, DISPUTE_EVIDENCE),
+    "dispute_withdrawn": (None, DISPUTE_WITHDRAWN),
+    "dispute_accepted": (DISPUTE_ACCEPTED, None),
+    "dispute_decided": (DISPUTE_DECIDED, DISPUTE_DECIDED),
 }
 """What happened to an order → the kinds with which the buyer and the seller are notified.
 

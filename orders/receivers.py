@@ -4,7 +4,7 @@ from accounts.hooks import account_closed, account_deleted
 from listings.hooks import product_withdrawn
 from offers.hooks import sale_cancellation
 from orders.access import lock_reference
-from orders.services import closing, payment_changes
+from orders.services import closing, disputes, payment_changes
 from orders.services.addresses import erase_addresses
 from payments import hooks
 
@@ -16,3 +16,6 @@ hooks.lock_reference.register(lock_reference)
 hooks.payment_changed.register(payment_changes.payment_changed)
 hooks.refund_changed.register(payment_changes.refund_changed)
 hooks.chargeback_changed.register(payment_changes.chargeback_changed)
+# After those of the order itself, which may have closed what was disputed.
+hooks.refund_changed.register(disputes.follow_refund)
+hooks.chargeback_changed.register(disputes.follow_chargeback)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from orders.services import buying, closing
+from orders.services import buying, closing, reviews, shipping
 from soukloop.core.jobs.retries import task
 
 
@@ -34,6 +34,27 @@ def cancel_unsent(timestamp: int) -> None:
 def ask_about_meetings(timestamp: int) -> None:
     """Ask both sides of orders in person that have waited for a week."""
     closing.ask_about_meetings()
+
+
+@app.periodic(cron="7 * * * *")
+@task("orders.track_parcels", queueing_lock="orders.track_parcels")
+def track_parcels(timestamp: int) -> None:
+    """Ask the carriers which parcels were delivered, if CARRIER_STATUS_URL is set."""
+    shipping.track_parcels()
+
+
+@app.periodic(cron="*/10 * * * *")
+@task("orders.assume_delivered", queueing_lock="orders.assume_delivered")
+def assume_delivered(timestamp: int) -> None:
+    """Count parcels as delivered of which nothing was heard for two weeks."""
+    shipping.assume_delivered()
+
+
+@app.periodic(cron="*/5 * * * *")
+@task("orders.publish_reviews", queueing_lock="orders.publish_reviews")
+def publish_reviews(timestamp: int) -> None:
+    """Publish the reviews whose other side did not write in time; they are shown even before that."""
+    reviews.publish_due_reviews()
 
 
 @task("orders.close_for_person")

@@ -3,7 +3,10 @@
 from django.urls import path
 
 from orders.views.addresses import AddressViewSet
+from orders.views.disputes import DisputesOfOrder, DisputeViewSet
 from orders.views.orders import HandOverCodeImage, OrderViewSet, SaleViewSet
+from orders.views.reviews import PendingReviews, Reviews, ReviewsOfUser
+from orders.views.shipping import Carriers, Shipment
 
 _ADDRESS = {"POST": "address_write", "PATCH": "address_write", "DELETE": "address_write"}
 
@@ -27,5 +30,25 @@ urlpatterns = [
         OrderViewSet.as_view({"post": "hand_over"}, rate_scope="hand_over"),
     ),
     path("orders/<uuid:order_id>/hand-over-code.svg", HandOverCodeImage.as_view()),
+    path("orders/<uuid:order_id>/ship", Shipment.as_view()),
+    path("orders/<uuid:order_id>/disputes", DisputesOfOrder.as_view()),
     path("sales", SaleViewSet.as_view({"get": "list"})),
+    path("carriers", Carriers.as_view()),
+    path("disputes", DisputeViewSet.as_view({"get": "list"})),
+    path("disputes/<uuid:dispute_id>", DisputeViewSet.as_view({"get": "retrieve"})),
+    path(
+        "disputes/<uuid:dispute_id>/evidence",
+        DisputeViewSet.as_view({"post": "evidence"}, rate_scope="dispute_write"),
+    ),
+    path(
+        "disputes/<uuid:dispute_id>/withdraw",
+        DisputeViewSet.as_view({"post": "withdraw"}, rate_scope="dispute_write"),
+    ),
+    path(
+        "disputes/<uuid:dispute_id>/accept",
+        DisputeViewSet.as_view({"post": "accept"}, rate_scope="dispute_write"),
+    ),
+    path("reviews", Reviews.as_view()),
+    path("reviews/pending", PendingReviews.as_view()),
+    path("users/<uuid:user_id>/reviews", ReviewsOfUser.as_view()),
 ]

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from accounts.models import User
 from accounts.serializers.people import OtherUserOutput, other_user_body
 from listings.serializers.products import ProductCardOutput, product_card
+from orders.carriers import tracking_url
 from orders.models import Order, OrderEvent
 from orders.serializers.addresses import ShippingAddressOutput, shipping_address_body
 from orders.states import Action, Side, actions_of, side_of
@@ -92,6 +93,7 @@ class OrderOutput(serializers.Serializer[None]):
     stream_id = serializers.UUIDField(allow_null=True, help_text="The live stream it was bought in")
     carrier = serializers.CharField(allow_null=True)
     tracking_number = serializers.CharField(allow_null=True)
+    tracking_url = serializers.URLField(allow_null=True, help_text="The carrier's page, where one is known")
     expires_at = serializers.DateTimeField(
         allow_null=True, help_text="Until when it must be paid; null once it is"
     )
@@ -164,6 +166,7 @@ def order_body(order: Order, viewer: User, now: datetime) -> dict[str, Any]:
         "stream_id": sale.stream_id,
         "carrier": order.carrier or None,
         "tracking_number": order.tracking_number or None,
+        "tracking_url": tracking_url(order.carrier, order.tracking_number),
         "expires_at": order.expires_at if state == State.PENDING_PAYMENT else None,
         "completes_at": order.completes_at,
         "paid_at": sale.paid_at,

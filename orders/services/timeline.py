@@ -27,6 +27,22 @@ SYSTEM_TEXTS: dict[str, str] = {
     ),
     "paid": declare_system_text("order_paid", _("Paid by card: %(price)s")),
     "handed_over": declare_system_text("order_handed_over", _("Handed over: %(price)s")),
+    "shipped": declare_system_text("order_shipped", _("Sent by the seller: %(price)s")),
+    "delivered": declare_system_text("order_delivered", _("Delivered: %(price)s")),
+    "assumed_delivered": declare_system_text(
+        "order_assumed_delivered", _("Counts as delivered, because nothing was heard of it: %(price)s")
+    ),
+    "dispute_opened": declare_system_text("dispute_opened", _("Disputed by the buyer: %(price)s")),
+    "dispute_reopened": declare_system_text(
+        "dispute_reopened", _("Our staff look at the dispute again: %(price)s")
+    ),
+    "dispute_withdrawn": declare_system_text(
+        "dispute_withdrawn", _("The buyer withdrew the dispute: %(price)s")
+    ),
+    "dispute_accepted": declare_system_text(
+        "dispute_accepted", _("The seller accepted the dispute: %(price)s")
+    ),
+    "dispute_decided": declare_system_text("dispute_decided", _("The dispute is decided: %(price)s")),
     "completed": declare_system_text("order_completed", _("Order completed: %(price)s")),
     "refunded": declare_system_text("order_refunded", _("Order refunded: %(price)s")),
     "partially_refunded": declare_system_text(
@@ -42,6 +58,7 @@ _TIMES = {
     S.SHIPPED: "shipped_at",
     S.DELIVERED: "delivered_at",
     S.COMPLETED: "completed_at",
+    S.PARTIALLY_REFUNDED: "completed_at",
     S.CANCELLED: "closed_at",
     S.EXPIRED: "closed_at",
 }

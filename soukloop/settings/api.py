@@ -97,6 +97,8 @@ SPECTACULAR_SETTINGS = {
         "ProductRemovedReason": ["removed", "sold", "hidden", "deleted"],
         "HealthWarningCode": "livestream.serializers.health.WARNING_CODES",
         "CodeChannel": ["email", "phone", "sms"],
+        "CarrierName": "orders.carriers.CHOICES",
+        "ReviewState": "orders.serializers.reviews.STATES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "/favicon.svg",

@@ -61,6 +61,11 @@ ORDERS_UNPAID_MAX = 5  # that one buyer holds reserved at once
 HAND_OVER_CODE_ATTEMPTS = 5
 HAND_OVER_CODE_LOCKED_FOR = timedelta(minutes=15)
 ADDRESSES_MAX = 20
+# Whom we ask whether parcels were delivered, a service for all carriers; empty: nobody. See docs/orders.md.
+CARRIER_STATUS_URL = env.str("CARRIER_STATUS_URL", default="")
+CARRIER_STATUS_KEY = secret("CARRIER_STATUS_KEY")
+CARRIER_STATUS_TIMEOUT = timedelta(seconds=10)
+DISPUTES_OF_ORDER_MAX = 3  # withdrawn ones included
 DISPUTE_EVIDENCE_MAX = 20  # of one side
 DISPUTE_IMAGES_MAX = 6  # of one piece of evidence
 REVIEW_WITHIN = timedelta(days=60)  # since the order was completed

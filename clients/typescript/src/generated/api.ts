@@ -394,6 +394,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/carriers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the carriers that parcels can be sent with */
+        get: operations["listCarriers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/categories": {
         parameters: {
             query?: never;
@@ -698,6 +715,106 @@ export interface paths {
         get: operations["getWebPushKey"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/disputes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your disputes as buyer and as seller, the newest first
+         * @description The disputes about what the user bought and sold.
+         */
+        get: operations["listDisputes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/disputes/{dispute_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a dispute with the evidence of both sides
+         * @description The disputes about what the user bought and sold.
+         */
+        get: operations["getDispute"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/disputes/{dispute_id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept a dispute as its seller
+         * @description The buyer gets everything back; of a sale in person, from you, and our fee is waived. Refusals: 403 `not_the_seller`, 409 `dispute_closed`, `chargeback_open`.
+         */
+        post: operations["acceptDispute"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/disputes/{dispute_id}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add evidence to a dispute
+         * @description Texts and pictures that you uploaded; only the other side and our staff see them. Refusals: 409 `dispute_closed`, `too_much_evidence`.
+         */
+        post: operations["addDisputeEvidence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/disputes/{dispute_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw a dispute as its buyer
+         * @description The order goes on where it was, with the rest of the time for complaints, or a day. Refusals: 403 `not_the_buyer`, 409 `dispute_closed`.
+         */
+        post: operations["withdrawDispute"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1226,6 +1343,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/orders/{order_id}/disputes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dispute an order as its buyer
+         * @description Once it was handed over or sent, and before it is completed. The order doesn't complete, and the seller gets nothing, until the dispute is closed. Pictures are uploaded first, to `/uploads/images`. Refusals: 403 `not_the_buyer`, 409 `order_…` by its state, `too_many_disputes`.
+         */
+        post: operations["openDispute"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/orders/{order_id}/hand-over": {
         parameters: {
             query?: never;
@@ -1280,6 +1417,26 @@ export interface paths {
          * @description After a payment that failed, while there is time; also to pay in person what was to be paid by card.
          */
         post: operations["payOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/{order_id}/ship": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say as the seller that an order was sent
+         * @description Once it is paid. Sent again with another number while the parcel is on its way, it corrects the number; nothing is charged for sending. The buyer confirms, or the order is completed three days after its delivery. Refusals: 403 `not_the_seller`, 409 `order_…` by its state, `order_not_shipped` if it is handed over in person.
+         */
+        post: operations["shipOrder"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1398,6 +1555,43 @@ export interface paths {
         };
         /** List similar products */
         get: operations["listSimilarProducts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Review the other side of a completed order
+         * @description Within 60 days of its completion, once, and it can't be changed. Nobody but you sees it until the other side has written too, or 14 days have passed. Refusals: 409 `order_not_completed`, `review_too_late`, `already_reviewed`, `party_unavailable`.
+         */
+        post: operations["writeReview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reviews/pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the orders that you may still review, the latest completed first */
+        get: operations["listPendingReviews"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2246,6 +2440,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{user_id}/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what others wrote about a person, the newest first
+         * @description For guests too. Your own review is in it before others can see it, as `waiting`. Reviews by people with whom you have a block are left out; the average on the profile counts them.
+         */
+        get: operations["listReviewsOfPerson"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/by-username/{username}": {
         parameters: {
             query?: never;
@@ -2487,6 +2701,11 @@ export interface components {
             /** @description Send it as `cursor` to get the next page */
             next_cursor: string | null;
         };
+        CarrierList: {
+            items: components["schemas"]["ShippingCarrier"][];
+        };
+        /** @enum {string} */
+        CarrierName: "aramex" | "emirates_post" | "dhl" | "fedex" | "ups" | "other";
         CategoryFacet: {
             category: string;
             count: number;
@@ -2741,6 +2960,96 @@ export interface components {
         /** @enum {string} */
         DevicePlatform: "fcm" | "webpush";
         /** @enum {string} */
+        DisputeDecision: "full_refund" | "partial_refund" | "no_refund";
+        /** @description A dispute with what both sides say and show. */
+        DisputeDetail: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            order_id: string;
+            /** Format: uuid */
+            conversation_id: string;
+            /** @description Which of the two you are */
+            side: components["schemas"]["OrderSide"];
+            reason: components["schemas"]["DisputeReason"];
+            state: components["schemas"]["DisputeState"];
+            decision: components["schemas"]["DisputeDecision"] | null;
+            /**
+             * Format: double
+             * @description What the buyer gets back; of a sale paid in person, from the seller
+             */
+            refund_amount: number | null;
+            currency: components["schemas"]["Currency"];
+            /** @description By our staff; empty before they have decided */
+            explanation: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            closed_at: string | null;
+            product: components["schemas"]["ProductSummary"];
+            other_user: components["schemas"]["OtherUser"];
+            evidence: components["schemas"]["DisputeEvidence"][];
+            stream_videos: components["schemas"]["StreamEvidence"][];
+        };
+        /** @description What one side says and shows; only the two sides and staff see it. */
+        DisputeEvidence: {
+            /** Format: uuid */
+            id: string;
+            side: components["schemas"]["OrderSide"];
+            text: string;
+            images: components["schemas"]["Picture"][];
+            /** Format: date-time */
+            created_at: string;
+        };
+        /** @description What one side says and shows; at least one of the two. */
+        DisputeInput: {
+            /** @description What is wrong */
+            text: string;
+            /** @description Of pictures that you uploaded */
+            image_urls?: string[];
+            reason: components["schemas"]["DisputeReason"];
+        };
+        /** @description A buyer's claim about an order, as its two sides see it. */
+        Dispute: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            order_id: string;
+            /** Format: uuid */
+            conversation_id: string;
+            /** @description Which of the two you are */
+            side: components["schemas"]["OrderSide"];
+            reason: components["schemas"]["DisputeReason"];
+            state: components["schemas"]["DisputeState"];
+            decision: components["schemas"]["DisputeDecision"] | null;
+            /**
+             * Format: double
+             * @description What the buyer gets back; of a sale paid in person, from the seller
+             */
+            refund_amount: number | null;
+            currency: components["schemas"]["Currency"];
+            /** @description By our staff; empty before they have decided */
+            explanation: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            closed_at: string | null;
+            product: components["schemas"]["ProductSummary"];
+            other_user: components["schemas"]["OtherUser"];
+        };
+        /** @description One page of a list. */
+        DisputePage: {
+            page: number;
+            per_page: number;
+            total: number;
+            has_more: boolean;
+            items: components["schemas"]["Dispute"][];
+        };
+        /** @enum {string} */
+        DisputeReason: "not_received" | "not_as_described" | "damaged" | "counterfeit" | "wrong_item" | "other";
+        /** @enum {string} */
+        DisputeState: "open" | "withdrawn" | "accepted" | "decided";
+        /** @enum {string} */
         DocumentKind: "fee_invoice" | "receipt" | "credit_note";
         Document: {
             /** Format: uuid */
@@ -2813,6 +3122,13 @@ export interface components {
             chatMessages: number;
             /** @description Of the seller, while the stream was live */
             newFollowers: number;
+        };
+        /** @description What one side says and shows; at least one of the two. */
+        EvidenceInput: {
+            /** @default  */
+            text?: string;
+            /** @description Of pictures that you uploaded */
+            image_urls?: string[];
         };
         Facets: {
             categories: components["schemas"]["CategoryFacet"][];
@@ -3225,7 +3541,7 @@ export interface components {
             created_at: string;
         };
         /** @enum {string} */
-        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "favorite_sold" | "fee_bill_failed" | "fee_bill_made" | "fee_bill_overdue" | "fee_bill_paid" | "fee_card_needed" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "order_cancelled" | "order_chargeback" | "order_code_locked" | "order_completed" | "order_expired" | "order_handed_over" | "order_meeting" | "order_new" | "order_paid" | "order_payment_failed" | "order_refunded" | "password_changed" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "sale_cancelled" | "sale_expired" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
+        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "dispute_accepted" | "dispute_decided" | "dispute_evidence" | "dispute_opened" | "dispute_withdrawn" | "favorite_sold" | "fee_bill_failed" | "fee_bill_made" | "fee_bill_overdue" | "fee_bill_paid" | "fee_card_needed" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "order_cancelled" | "order_chargeback" | "order_code_locked" | "order_completed" | "order_delivered" | "order_expired" | "order_handed_over" | "order_meeting" | "order_new" | "order_paid" | "order_payment_failed" | "order_refunded" | "order_shipped" | "password_changed" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "review_shown" | "review_waiting" | "sale_cancelled" | "sale_expired" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
         NotificationSettingsInput: {
             /** @description IANA's name, such as Asia/Dubai */
             time_zone?: string;
@@ -3396,6 +3712,11 @@ export interface components {
             carrier: string | null;
             tracking_number: string | null;
             /**
+             * Format: uri
+             * @description The carrier's page, where one is known
+             */
+            tracking_url: string | null;
+            /**
              * Format: date-time
              * @description Until when it must be paid; null once it is
              */
@@ -3503,6 +3824,11 @@ export interface components {
             stream_id: string | null;
             carrier: string | null;
             tracking_number: string | null;
+            /**
+             * Format: uri
+             * @description The carrier's page, where one is known
+             */
+            tracking_url: string | null;
             /**
              * Format: date-time
              * @description Until when it must be paid; null once it is
@@ -3627,6 +3953,29 @@ export interface components {
         };
         /** @enum {string} */
         PayoutState: "requested" | "on_its_way" | "paid" | "failed";
+        /** @description An order that you may still review. */
+        PendingReview: {
+            /** Format: uuid */
+            order_id: string;
+            /** @description What you were in the order */
+            side: components["schemas"]["OrderSide"];
+            /** @description Their review is shown when you write yours */
+            has_other_written: boolean;
+            /** Format: date-time */
+            completed_at: string;
+            /** Format: date-time */
+            review_until: string;
+            product: components["schemas"]["ProductSummary"];
+            other_user: components["schemas"]["OtherUser"];
+        };
+        /** @description One page of a list. */
+        PendingReviewPage: {
+            page: number;
+            per_page: number;
+            total: number;
+            has_more: boolean;
+            items: components["schemas"]["PendingReview"][];
+        };
         /** @description One page of a list. */
         PeoplePage: {
             page: number;
@@ -3634,6 +3983,16 @@ export interface components {
             total: number;
             has_more: boolean;
             items: components["schemas"]["ListedPerson"][];
+        };
+        /** @description A person as part of something else, such as a product's seller. */
+        PersonCard: {
+            /** Format: uuid */
+            id: string;
+            username: string;
+            /** Format: uri */
+            avatar_url: string | null;
+            avatar: components["schemas"]["Picture"] | null;
+            is_verified: boolean;
         };
         /** @description A person in a list of people. */
         Person: {
@@ -4033,6 +4392,47 @@ export interface components {
             /** Format: double */
             netRevenue: number;
         };
+        ReviewInput: {
+            /** Format: uuid */
+            order_id: string;
+            /** @description 1 to 5 */
+            rating: number;
+            /** @default  */
+            text?: string;
+        };
+        /** @description What one side of a completed order thinks of the other. */
+        Review: {
+            /** Format: uuid */
+            id: string;
+            /** @description 1 to 5 */
+            rating: number;
+            text: string;
+            /** @description Null once the account is closed */
+            author: components["schemas"]["PersonCard"] | null;
+            /** @description What the author was in the order */
+            author_side: components["schemas"]["OrderSide"];
+            /** @description Others see only those that are `published`; `hidden` is one that staff took away */
+            state: components["schemas"]["ReviewState"];
+            /**
+             * Format: date-time
+             * @description When it is published at the latest; at once when the other side writes too
+             */
+            publishes_at: string;
+            /** Format: date-time */
+            published_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+        };
+        /** @description One page of a list. */
+        ReviewPage: {
+            page: number;
+            per_page: number;
+            total: number;
+            has_more: boolean;
+            items: components["schemas"]["Review"][];
+        };
+        /** @enum {string} */
+        ReviewState: "waiting" | "published" | "hidden";
         /** @enum {string} */
         Role: "buyer" | "seller";
         /** @description One page of a list. */
@@ -4092,6 +4492,11 @@ export interface components {
             /** @description 0, or 3 to 120 */
             slow_mode_seconds?: number;
         };
+        ShipmentInput: {
+            carrier: components["schemas"]["CarrierName"];
+            /** @description As the carrier writes it, with or without spaces */
+            tracking_number: string;
+        };
         /** @description An address as an order holds it: as it was when the order was made. */
         ShippingAddress: {
             recipient: string;
@@ -4106,6 +4511,11 @@ export interface components {
             note: string;
             /** @description For a label: one line for each part, in the answer's language */
             text: string;
+        };
+        ShippingCarrier: {
+            name: components["schemas"]["CarrierName"];
+            /** @description In the language of the answer */
+            label: string;
         };
         Statement: {
             month: string;
@@ -4175,6 +4585,26 @@ export interface components {
         };
         /** @enum {string} */
         StreamEndReason: "owner" | "staff" | "publisher_gone" | "never_published" | "account_closed";
+        /** @description A recorded video of a live stream that shows the product. */
+        StreamEvidence: {
+            /** Format: uuid */
+            stream_id: string;
+            /**
+             * Format: uuid
+             * @description Null for the whole replay
+             */
+            clip_id: string | null;
+            title: string;
+            /**
+             * Format: double
+             * @description Where the product is shown, in the replay; of a clip, where it begins
+             */
+            start_seconds: number;
+            /** Format: uri */
+            mp4_url: string;
+            /** Format: uri */
+            poster_url: string | null;
+        };
         /** @description A new stream (contract 4.1). */
         StreamInput: {
             title: string;
@@ -4326,7 +4756,7 @@ export interface components {
             items: string[];
         };
         /** @enum {string} */
-        SystemText: "offer_made" | "offer_accepted" | "offer_declined" | "offer_withdrawn" | "sale_cancelled" | "order_in_person" | "order_paid" | "order_handed_over" | "order_completed" | "order_refunded" | "order_partially_refunded";
+        SystemText: "offer_made" | "offer_accepted" | "offer_declined" | "offer_withdrawn" | "sale_cancelled" | "order_in_person" | "order_paid" | "order_handed_over" | "order_shipped" | "order_delivered" | "order_assumed_delivered" | "dispute_opened" | "dispute_reopened" | "dispute_withdrawn" | "dispute_accepted" | "dispute_decided" | "order_completed" | "order_refunded" | "order_partially_refunded";
         /** @description The position in the video, from its top left corner, and the time in the stream (contract 4.7). */
         ProductTagInput: {
             /** Format: double */
@@ -4570,6 +5000,11 @@ export interface components {
             success: true;
             data: components["schemas"]["Balance"];
         };
+        CarrierListResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["CarrierList"];
+        };
         CategoryListResponse: {
             /** @constant */
             success: true;
@@ -4634,6 +5069,21 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["WebPushKey"];
+        };
+        DisputePageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["DisputePage"];
+        };
+        DisputeDetailResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["DisputeDetail"];
+        };
+        DisputeEvidenceResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["DisputeEvidence"];
         };
         DocumentPageResponse: {
             /** @constant */
@@ -4739,6 +5189,16 @@ export interface components {
             /** @constant */
             success: true;
             data: components["schemas"]["ProductCard"][];
+        };
+        ReviewResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["Review"];
+        };
+        PendingReviewPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["PendingReviewPage"];
         };
         SearchPageResponse: {
             /** @constant */
@@ -4855,6 +5315,11 @@ export interface components {
             success: true;
             data: components["schemas"]["Profile"];
         };
+        ReviewPageResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["ReviewPage"];
+        };
         ErrorDetails: {
             code: components["schemas"]["ErrorCode"];
             /** @description For people */
@@ -4868,7 +5333,7 @@ export interface components {
          * @description What happened, explained in docs/errors.md. Never translated. New codes may be added: treat one that you don't know by its status.
          * @enum {string}
          */
-        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_required" | "case_closed" | "category_not_found" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "correction_decided" | "correction_needs_second_person" | "credentials_missing" | "device_not_found" | "email_taken" | "fee_bill_closed" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_found" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_unpaid_orders" | "too_many_videos" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
+        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "already_reviewed" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_required" | "case_closed" | "category_not_found" | "chargeback_open" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "correction_decided" | "correction_needs_second_person" | "credentials_missing" | "device_not_found" | "dispute_closed" | "dispute_not_found" | "email_taken" | "fee_bill_closed" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_completed" | "order_not_found" | "order_not_shipped" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "review_not_found" | "review_too_late" | "review_unchanged" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_disputes" | "too_many_unpaid_orders" | "too_many_videos" | "too_much_evidence" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
         /** @description `error.code` says what happened and never changes; `error.message` is for people. */
         ErrorResponse: {
             /** @constant */
@@ -5012,6 +5477,8 @@ export type CamelPictureSize = components['schemas']['CamelPictureSize'];
 export type CancelTransactionInput = components['schemas']['CancelTransactionInput'];
 export type ProductCard = components['schemas']['ProductCard'];
 export type ProductPage = components['schemas']['ProductPage'];
+export type CarrierList = components['schemas']['CarrierList'];
+export type CarrierName = components['schemas']['CarrierName'];
 export type CategoryFacet = components['schemas']['CategoryFacet'];
 export type Category = components['schemas']['Category'];
 export type ChangePasswordInput = components['schemas']['ChangePasswordInput'];
@@ -5041,6 +5508,14 @@ export type DeviceInput = components['schemas']['DeviceInput'];
 export type Device = components['schemas']['Device'];
 export type DevicePage = components['schemas']['DevicePage'];
 export type DevicePlatform = components['schemas']['DevicePlatform'];
+export type DisputeDecision = components['schemas']['DisputeDecision'];
+export type DisputeDetail = components['schemas']['DisputeDetail'];
+export type DisputeEvidence = components['schemas']['DisputeEvidence'];
+export type DisputeInput = components['schemas']['DisputeInput'];
+export type Dispute = components['schemas']['Dispute'];
+export type DisputePage = components['schemas']['DisputePage'];
+export type DisputeReason = components['schemas']['DisputeReason'];
+export type DisputeState = components['schemas']['DisputeState'];
 export type DocumentKind = components['schemas']['DocumentKind'];
 export type Document = components['schemas']['Document'];
 export type DocumentPage = components['schemas']['DocumentPage'];
@@ -5049,6 +5524,7 @@ export type Emoji = components['schemas']['Emoji'];
 export type EndedStream = components['schemas']['EndedStream'];
 export type EndStats = components['schemas']['EndStats'];
 export type Engagement = components['schemas']['Engagement'];
+export type EvidenceInput = components['schemas']['EvidenceInput'];
 export type Facets = components['schemas']['Facets'];
 export type Favorite = components['schemas']['Favorite'];
 export type FavoritePage = components['schemas']['FavoritePage'];
@@ -5117,7 +5593,10 @@ export type PaymentState = components['schemas']['PaymentState'];
 export type Payout = components['schemas']['Payout'];
 export type PayoutPage = components['schemas']['PayoutPage'];
 export type PayoutState = components['schemas']['PayoutState'];
+export type PendingReview = components['schemas']['PendingReview'];
+export type PendingReviewPage = components['schemas']['PendingReviewPage'];
 export type PeoplePage = components['schemas']['PeoplePage'];
+export type PersonCard = components['schemas']['PersonCard'];
 export type Person = components['schemas']['Person'];
 export type Picture = components['schemas']['Picture'];
 export type PictureSize = components['schemas']['PictureSize'];
@@ -5147,18 +5626,25 @@ export type ReplayState = components['schemas']['ReplayState'];
 export type ReplayTag = components['schemas']['ReplayTag'];
 export type ResetPasswordInput = components['schemas']['ResetPasswordInput'];
 export type Revenue = components['schemas']['Revenue'];
+export type ReviewInput = components['schemas']['ReviewInput'];
+export type Review = components['schemas']['Review'];
+export type ReviewPage = components['schemas']['ReviewPage'];
+export type ReviewState = components['schemas']['ReviewState'];
 export type Role = components['schemas']['Role'];
 export type SearchPage = components['schemas']['SearchPage'];
 export type Seller = components['schemas']['Seller'];
 export type SendOtpInput = components['schemas']['SendOtpInput'];
 export type SentMessageType = components['schemas']['SentMessageType'];
 export type StreamSettingsInput = components['schemas']['StreamSettingsInput'];
+export type ShipmentInput = components['schemas']['ShipmentInput'];
 export type ShippingAddress = components['schemas']['ShippingAddress'];
+export type ShippingCarrier = components['schemas']['ShippingCarrier'];
 export type Statement = components['schemas']['Statement'];
 export type Statements = components['schemas']['Statements'];
 export type StreamAudience = components['schemas']['StreamAudience'];
 export type StreamCard = components['schemas']['StreamCard'];
 export type StreamEndReason = components['schemas']['StreamEndReason'];
+export type StreamEvidence = components['schemas']['StreamEvidence'];
 export type StreamInput = components['schemas']['StreamInput'];
 export type LiveStream = components['schemas']['LiveStream'];
 export type StreamPage = components['schemas']['StreamPage'];
@@ -5199,6 +5685,7 @@ export type MutedPageResponse = components['schemas']['MutedPageResponse'];
 export type WsTicketResponse = components['schemas']['WsTicketResponse'];
 export type BadgesResponse = components['schemas']['BadgesResponse'];
 export type BalanceResponse = components['schemas']['BalanceResponse'];
+export type CarrierListResponse = components['schemas']['CarrierListResponse'];
 export type CategoryListResponse = components['schemas']['CategoryListResponse'];
 export type CategoryResponse = components['schemas']['CategoryResponse'];
 export type ConfigResponse = components['schemas']['ConfigResponse'];
@@ -5212,6 +5699,9 @@ export type UnreadMessagesResponse = components['schemas']['UnreadMessagesRespon
 export type DevicePageResponse = components['schemas']['DevicePageResponse'];
 export type DeviceResponse = components['schemas']['DeviceResponse'];
 export type WebPushKeyResponse = components['schemas']['WebPushKeyResponse'];
+export type DisputePageResponse = components['schemas']['DisputePageResponse'];
+export type DisputeDetailResponse = components['schemas']['DisputeDetailResponse'];
+export type DisputeEvidenceResponse = components['schemas']['DisputeEvidenceResponse'];
 export type DocumentPageResponse = components['schemas']['DocumentPageResponse'];
 export type FavoritePageResponse = components['schemas']['FavoritePageResponse'];
 export type FeeBillPageResponse = components['schemas']['FeeBillPageResponse'];
@@ -5233,6 +5723,8 @@ export type PayoutPageResponse = components['schemas']['PayoutPageResponse'];
 export type ProductResponse = components['schemas']['ProductResponse'];
 export type FavoriteResponse = components['schemas']['FavoriteResponse'];
 export type ProductCardListResponse = components['schemas']['ProductCardListResponse'];
+export type ReviewResponse = components['schemas']['ReviewResponse'];
+export type PendingReviewPageResponse = components['schemas']['PendingReviewPageResponse'];
 export type SearchPageResponse = components['schemas']['SearchPageResponse'];
 export type SuggestionsResponse = components['schemas']['SuggestionsResponse'];
 export type StatementsResponse = components['schemas']['StatementsResponse'];
@@ -5256,6 +5748,7 @@ export type UploadedPictureResponse = components['schemas']['UploadedPictureResp
 export type VideoResponse = components['schemas']['VideoResponse'];
 export type PeoplePageResponse = components['schemas']['PeoplePageResponse'];
 export type ProfileResponse = components['schemas']['ProfileResponse'];
+export type ReviewPageResponse = components['schemas']['ReviewPageResponse'];
 export type ErrorDetails = components['schemas']['ErrorDetails'];
 export type ErrorCode = components['schemas']['ErrorCode'];
 export type ErrorResponse = components['schemas']['ErrorResponse'];
@@ -6003,6 +6496,30 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listCarriers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CarrierListResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listCategories: {
         parameters: {
             query?: never;
@@ -6600,6 +7117,172 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listDisputes: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+                state?: components["schemas"]["DisputeState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DisputePageResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getDispute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dispute_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DisputeDetailResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acceptDispute: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                dispute_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DisputeDetailResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    addDisputeEvidence: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                dispute_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EvidenceInput"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DisputeEvidenceResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    withdrawDispute: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                dispute_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DisputeDetailResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -7636,6 +8319,46 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    openDispute: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DisputeInput"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DisputeDetailResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     handOver: {
         parameters: {
             query?: never;
@@ -7719,6 +8442,46 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["PayInput"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    shipOrder: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShipmentInput"];
             };
         };
         responses: {
@@ -8021,6 +8784,70 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    writeReview: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A request with the same key and body within 24 hours gets the first response and has no second effect. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewInput"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listPendingReviews: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PendingReviewPageResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };
@@ -9663,6 +10490,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProductPageResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listReviewsOfPerson: {
+        parameters: {
+            query?: {
+                page?: number;
+                per_page?: number;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewPageResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -158,6 +158,12 @@ class SoukLoopApi {
     return Balance.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
+  /// List the carriers that parcels can be sent with
+  Future<CarrierList> listCarriers() async {
+    final answer = await _transport.send('GET', '/carriers');
+    return CarrierList.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
   /// The 12 categories, with counts
   Future<List<Category>> listCategories() async {
     final answer = await _transport.send('GET', '/categories');
@@ -269,6 +275,36 @@ class SoukLoopApi {
   Future<WebPushKey> getWebPushKey() async {
     final answer = await _transport.send('GET', '/devices/web-push-key');
     return WebPushKey.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// List your disputes as buyer and as seller, the newest first
+  Future<DisputePage> listDisputes({int? page, int? perPage, DisputeState? state}) async {
+    final answer = await _transport.send('GET', '/disputes', query: {'page': page?.toString(), 'per_page': perPage?.toString(), 'state': state?.wire});
+    return DisputePage.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Show a dispute with the evidence of both sides
+  Future<DisputeDetail> getDispute(String disputeId) async {
+    final answer = await _transport.send('GET', '/disputes/${Uri.encodeComponent(disputeId)}');
+    return DisputeDetail.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Accept a dispute as its seller
+  Future<DisputeDetail> acceptDispute(String disputeId, {String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/disputes/${Uri.encodeComponent(disputeId)}/accept', takesKey: true, idempotencyKey: idempotencyKey);
+    return DisputeDetail.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Add evidence to a dispute
+  Future<DisputeEvidence> addDisputeEvidence(String disputeId, {EvidenceInput? body, String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/disputes/${Uri.encodeComponent(disputeId)}/evidence', body: body?.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
+    return DisputeEvidence.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Withdraw a dispute as its buyer
+  Future<DisputeDetail> withdrawDispute(String disputeId, {String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/disputes/${Uri.encodeComponent(disputeId)}/withdraw', takesKey: true, idempotencyKey: idempotencyKey);
+    return DisputeDetail.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
   /// List your invoices, receipts and credit notes, the newest first
@@ -460,6 +496,12 @@ class SoukLoopApi {
     return Order.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
+  /// Dispute an order as its buyer
+  Future<DisputeDetail> openDispute(String orderId, DisputeInput body, {String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/orders/${Uri.encodeComponent(orderId)}/disputes', body: body.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
+    return DisputeDetail.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
   /// Record the hand-over with the buyer's code
   Future<Order> handOver(String orderId, HandOverInput body, {String? idempotencyKey}) async {
     final answer = await _transport.send('POST', '/orders/${Uri.encodeComponent(orderId)}/hand-over', body: body.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
@@ -474,6 +516,12 @@ class SoukLoopApi {
   /// Pay an order again
   Future<Order> payOrder(String orderId, {PayInput? body, String? idempotencyKey}) async {
     final answer = await _transport.send('POST', '/orders/${Uri.encodeComponent(orderId)}/pay', body: body?.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
+    return Order.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Say as the seller that an order was sent
+  Future<Order> shipOrder(String orderId, ShipmentInput body, {String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/orders/${Uri.encodeComponent(orderId)}/ship', body: body.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
     return Order.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
@@ -528,6 +576,18 @@ class SoukLoopApi {
   Future<List<ProductCard>> listSimilarProducts(String productId) async {
     final answer = await _transport.send('GET', '/products/${Uri.encodeComponent(productId)}/similar');
     return (answer['data'] as List).map((each) => ProductCard.fromJson((each as Map).cast<String, Object?>())).toList();
+  }
+
+  /// Review the other side of a completed order
+  Future<Review> writeReview(ReviewInput body, {String? idempotencyKey}) async {
+    final answer = await _transport.send('POST', '/reviews', body: body.toJson(), takesKey: true, idempotencyKey: idempotencyKey);
+    return Review.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// List the orders that you may still review, the latest completed first
+  Future<PendingReviewPage> listPendingReviews({int? page, int? perPage}) async {
+    final answer = await _transport.send('GET', '/reviews/pending', query: {'page': page?.toString(), 'per_page': perPage?.toString()});
+    return PendingReviewPage.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
   /// List the orders of what you sell, newest first
@@ -830,6 +890,12 @@ class SoukLoopApi {
   Future<ProductPage> listProductsOfSeller(String userId, {String? cursor, int? page, int? perPage, ListProductsOfSellerStatus? status}) async {
     final answer = await _transport.send('GET', '/users/${Uri.encodeComponent(userId)}/products', query: {'cursor': cursor, 'page': page?.toString(), 'per_page': perPage?.toString(), 'status': status?.wire});
     return ProductPage.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// List what others wrote about a person, the newest first
+  Future<ReviewPage> listReviewsOfPerson(String userId, {int? page, int? perPage}) async {
+    final answer = await _transport.send('GET', '/users/${Uri.encodeComponent(userId)}/reviews', query: {'page': page?.toString(), 'per_page': perPage?.toString()});
+    return ReviewPage.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
   /// Show a person's profile by username

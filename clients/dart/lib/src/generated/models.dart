@@ -607,6 +607,55 @@ class CancelTransactionInput {
       };
 }
 
+class CarrierList {
+  const CarrierList({required this.items});
+
+  final List<ShippingCarrier> items;
+
+  factory CarrierList.fromJson(Map<String, Object?> json) => CarrierList(
+        items: (json['items'] as List).map((each) => ShippingCarrier.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'items': items.map((each) => each.toJson()).toList(),
+      };
+}
+
+class CarrierListResponse {
+  const CarrierListResponse({required this.success, required this.data});
+
+  final bool success;
+  final CarrierList data;
+
+  factory CarrierListResponse.fromJson(Map<String, Object?> json) => CarrierListResponse(
+        success: json['success'] as bool,
+        data: CarrierList.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+enum CarrierName {
+  aramex('aramex'),
+  emiratesPost('emirates_post'),
+  dhl('dhl'),
+  fedex('fedex'),
+  ups('ups'),
+  other('other'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const CarrierName(this.wire);
+
+  final String wire;
+
+  static CarrierName fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
 class Category {
   const Category({required this.slug, required this.name, required this.nameAr, required this.icon, required this.color, required this.secondaryColor, required this.totalProducts, required this.liveStreamsCount, required this.activeListingsCount});
 
@@ -1557,6 +1606,303 @@ class DeviceResponse {
       };
 }
 
+/// A buyer's claim about an order, as its two sides see it.
+class Dispute {
+  const Dispute({required this.id, required this.orderId, required this.conversationId, required this.side, required this.reason, required this.state, required this.decision, required this.refundAmount, required this.currency, required this.explanation, required this.createdAt, required this.closedAt, required this.product, required this.otherUser});
+
+  final String id;
+  final String orderId;
+  final String conversationId;
+  /// Which of the two you are
+  final OrderSide side;
+  final DisputeReason reason;
+  final DisputeState state;
+  final DisputeDecision? decision;
+  /// What the buyer gets back; of a sale paid in person, from the seller
+  final double? refundAmount;
+  final Currency currency;
+  /// By our staff; empty before they have decided
+  final String explanation;
+  final DateTime createdAt;
+  final DateTime? closedAt;
+  final ProductSummary product;
+  final OtherUser otherUser;
+
+  factory Dispute.fromJson(Map<String, Object?> json) => Dispute(
+        id: json['id'] as String,
+        orderId: json['order_id'] as String,
+        conversationId: json['conversation_id'] as String,
+        side: OrderSide.fromWire(json['side'] as String),
+        reason: DisputeReason.fromWire(json['reason'] as String),
+        state: DisputeState.fromWire(json['state'] as String),
+        decision: json['decision'] == null ? null : DisputeDecision.fromWire(json['decision'] as String),
+        refundAmount: json['refund_amount'] == null ? null : (json['refund_amount'] as num).toDouble(),
+        currency: Currency.fromWire(json['currency'] as String),
+        explanation: json['explanation'] as String,
+        createdAt: DateTime.parse(json['created_at'] as String),
+        closedAt: json['closed_at'] == null ? null : DateTime.parse(json['closed_at'] as String),
+        product: ProductSummary.fromJson((json['product'] as Map).cast<String, Object?>()),
+        otherUser: OtherUser.fromJson((json['other_user'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'order_id': orderId,
+        'conversation_id': conversationId,
+        'side': side.wire,
+        'reason': reason.wire,
+        'state': state.wire,
+        'decision': decision?.wire,
+        'refund_amount': refundAmount,
+        'currency': currency.wire,
+        'explanation': explanation,
+        'created_at': createdAt.toUtc().toIso8601String(),
+        'closed_at': closedAt?.toUtc().toIso8601String(),
+        'product': product.toJson(),
+        'other_user': otherUser.toJson(),
+      };
+}
+
+enum DisputeDecision {
+  fullRefund('full_refund'),
+  partialRefund('partial_refund'),
+  noRefund('no_refund'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const DisputeDecision(this.wire);
+
+  final String wire;
+
+  static DisputeDecision fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+/// A dispute with what both sides say and show.
+class DisputeDetail {
+  const DisputeDetail({required this.id, required this.orderId, required this.conversationId, required this.side, required this.reason, required this.state, required this.decision, required this.refundAmount, required this.currency, required this.explanation, required this.createdAt, required this.closedAt, required this.product, required this.otherUser, required this.evidence, required this.streamVideos});
+
+  final String id;
+  final String orderId;
+  final String conversationId;
+  /// Which of the two you are
+  final OrderSide side;
+  final DisputeReason reason;
+  final DisputeState state;
+  final DisputeDecision? decision;
+  /// What the buyer gets back; of a sale paid in person, from the seller
+  final double? refundAmount;
+  final Currency currency;
+  /// By our staff; empty before they have decided
+  final String explanation;
+  final DateTime createdAt;
+  final DateTime? closedAt;
+  final ProductSummary product;
+  final OtherUser otherUser;
+  final List<DisputeEvidence> evidence;
+  final List<StreamEvidence> streamVideos;
+
+  factory DisputeDetail.fromJson(Map<String, Object?> json) => DisputeDetail(
+        id: json['id'] as String,
+        orderId: json['order_id'] as String,
+        conversationId: json['conversation_id'] as String,
+        side: OrderSide.fromWire(json['side'] as String),
+        reason: DisputeReason.fromWire(json['reason'] as String),
+        state: DisputeState.fromWire(json['state'] as String),
+        decision: json['decision'] == null ? null : DisputeDecision.fromWire(json['decision'] as String),
+        refundAmount: json['refund_amount'] == null ? null : (json['refund_amount'] as num).toDouble(),
+        currency: Currency.fromWire(json['currency'] as String),
+        explanation: json['explanation'] as String,
+        createdAt: DateTime.parse(json['created_at'] as String),
+        closedAt: json['closed_at'] == null ? null : DateTime.parse(json['closed_at'] as String),
+        product: ProductSummary.fromJson((json['product'] as Map).cast<String, Object?>()),
+        otherUser: OtherUser.fromJson((json['other_user'] as Map).cast<String, Object?>()),
+        evidence: (json['evidence'] as List).map((each) => DisputeEvidence.fromJson((each as Map).cast<String, Object?>())).toList(),
+        streamVideos: (json['stream_videos'] as List).map((each) => StreamEvidence.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'order_id': orderId,
+        'conversation_id': conversationId,
+        'side': side.wire,
+        'reason': reason.wire,
+        'state': state.wire,
+        'decision': decision?.wire,
+        'refund_amount': refundAmount,
+        'currency': currency.wire,
+        'explanation': explanation,
+        'created_at': createdAt.toUtc().toIso8601String(),
+        'closed_at': closedAt?.toUtc().toIso8601String(),
+        'product': product.toJson(),
+        'other_user': otherUser.toJson(),
+        'evidence': evidence.map((each) => each.toJson()).toList(),
+        'stream_videos': streamVideos.map((each) => each.toJson()).toList(),
+      };
+}
+
+class DisputeDetailResponse {
+  const DisputeDetailResponse({required this.success, required this.data});
+
+  final bool success;
+  final DisputeDetail data;
+
+  factory DisputeDetailResponse.fromJson(Map<String, Object?> json) => DisputeDetailResponse(
+        success: json['success'] as bool,
+        data: DisputeDetail.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+/// What one side says and shows; only the two sides and staff see it.
+class DisputeEvidence {
+  const DisputeEvidence({required this.id, required this.side, required this.text, required this.images, required this.createdAt});
+
+  final String id;
+  final OrderSide side;
+  final String text;
+  final List<Picture> images;
+  final DateTime createdAt;
+
+  factory DisputeEvidence.fromJson(Map<String, Object?> json) => DisputeEvidence(
+        id: json['id'] as String,
+        side: OrderSide.fromWire(json['side'] as String),
+        text: json['text'] as String,
+        images: (json['images'] as List).map((each) => Picture.fromJson((each as Map).cast<String, Object?>())).toList(),
+        createdAt: DateTime.parse(json['created_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'side': side.wire,
+        'text': text,
+        'images': images.map((each) => each.toJson()).toList(),
+        'created_at': createdAt.toUtc().toIso8601String(),
+      };
+}
+
+class DisputeEvidenceResponse {
+  const DisputeEvidenceResponse({required this.success, required this.data});
+
+  final bool success;
+  final DisputeEvidence data;
+
+  factory DisputeEvidenceResponse.fromJson(Map<String, Object?> json) => DisputeEvidenceResponse(
+        success: json['success'] as bool,
+        data: DisputeEvidence.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+/// What one side says and shows; at least one of the two.
+class DisputeInput {
+  const DisputeInput({required this.text, this.imageUrls, required this.reason});
+
+  /// What is wrong
+  final String text;
+  /// Of pictures that you uploaded
+  final List<String>? imageUrls;
+  final DisputeReason reason;
+
+  factory DisputeInput.fromJson(Map<String, Object?> json) => DisputeInput(
+        text: json['text'] as String,
+        imageUrls: json['image_urls'] == null ? null : (json['image_urls'] as List).map((each) => each as String).toList(),
+        reason: DisputeReason.fromWire(json['reason'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'text': text,
+        if (imageUrls != null) 'image_urls': imageUrls,
+        'reason': reason.wire,
+      };
+}
+
+/// One page of a list.
+class DisputePage {
+  const DisputePage({required this.page, required this.perPage, required this.total, required this.hasMore, required this.items});
+
+  final int page;
+  final int perPage;
+  final int total;
+  final bool hasMore;
+  final List<Dispute> items;
+
+  factory DisputePage.fromJson(Map<String, Object?> json) => DisputePage(
+        page: (json['page'] as num).toInt(),
+        perPage: (json['per_page'] as num).toInt(),
+        total: (json['total'] as num).toInt(),
+        hasMore: json['has_more'] as bool,
+        items: (json['items'] as List).map((each) => Dispute.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'page': page,
+        'per_page': perPage,
+        'total': total,
+        'has_more': hasMore,
+        'items': items.map((each) => each.toJson()).toList(),
+      };
+}
+
+class DisputePageResponse {
+  const DisputePageResponse({required this.success, required this.data});
+
+  final bool success;
+  final DisputePage data;
+
+  factory DisputePageResponse.fromJson(Map<String, Object?> json) => DisputePageResponse(
+        success: json['success'] as bool,
+        data: DisputePage.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+enum DisputeReason {
+  notReceived('not_received'),
+  notAsDescribed('not_as_described'),
+  damaged('damaged'),
+  counterfeit('counterfeit'),
+  wrongItem('wrong_item'),
+  other('other'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const DisputeReason(this.wire);
+
+  final String wire;
+
+  static DisputeReason fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+enum DisputeState {
+  open('open'),
+  withdrawn('withdrawn'),
+  accepted('accepted'),
+  decided('decided'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const DisputeState(this.wire);
+
+  final String wire;
+
+  static DisputeState fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
 class Document {
   const Document({required this.id, required this.kind, required this.number, required this.reference, required this.net, required this.vat, required this.total, required this.totalDisplay, required this.currency, required this.issuedAt});
 
@@ -1817,6 +2163,7 @@ enum ErrorCode {
   alreadyBanned('already_banned'),
   alreadyLive('already_live'),
   alreadyPublishing('already_publishing'),
+  alreadyReviewed('already_reviewed'),
   badFrame('bad_frame'),
   badIdempotencyKey('bad_idempotency_key'),
   badRequest('bad_request'),
@@ -1825,6 +2172,7 @@ enum ErrorCode {
   cardRequired('card_required'),
   caseClosed('case_closed'),
   categoryNotFound('category_not_found'),
+  chargebackOpen('chargeback_open'),
   chatDisabled('chat_disabled'),
   clipNotFound('clip_not_found'),
   conflict('conflict'),
@@ -1834,6 +2182,8 @@ enum ErrorCode {
   correctionNeedsSecondPerson('correction_needs_second_person'),
   credentialsMissing('credentials_missing'),
   deviceNotFound('device_not_found'),
+  disputeClosed('dispute_closed'),
+  disputeNotFound('dispute_not_found'),
   emailTaken('email_taken'),
   feeBillClosed('fee_bill_closed'),
   flooding('flooding'),
@@ -1891,7 +2241,9 @@ enum ErrorCode {
   orderExists('order_exists'),
   orderExpired('order_expired'),
   orderHandedOver('order_handed_over'),
+  orderNotCompleted('order_not_completed'),
   orderNotFound('order_not_found'),
+  orderNotShipped('order_not_shipped'),
   orderPaid('order_paid'),
   orderPartiallyRefunded('order_partially_refunded'),
   orderPendingPayment('order_pending_payment'),
@@ -1929,6 +2281,9 @@ enum ErrorCode {
   replayNotFound('replay_not_found'),
   replayNotRepeatable('replay_not_repeatable'),
   requestTimeout('request_timeout'),
+  reviewNotFound('review_not_found'),
+  reviewTooLate('review_too_late'),
+  reviewUnchanged('review_unchanged'),
   sandboxNoChallenge('sandbox_no_challenge'),
   sandboxPageClosed('sandbox_page_closed'),
   sellerNotAvailableInPerson('seller_not_available_in_person'),
@@ -1952,8 +2307,10 @@ enum ErrorCode {
   tooManyClips('too_many_clips'),
   tooManyCommands('too_many_commands'),
   tooManyConnections('too_many_connections'),
+  tooManyDisputes('too_many_disputes'),
   tooManyUnpaidOrders('too_many_unpaid_orders'),
   tooManyVideos('too_many_videos'),
+  tooMuchEvidence('too_much_evidence'),
   transactionCancelled('transaction_cancelled'),
   transactionCompleted('transaction_completed'),
   transactionPaid('transaction_paid'),
@@ -2020,6 +2377,25 @@ class ErrorResponse {
   Map<String, Object?> toJson() => {
         'success': success,
         'error': error.toJson(),
+      };
+}
+
+/// What one side says and shows; at least one of the two.
+class EvidenceInput {
+  const EvidenceInput({this.text, this.imageUrls});
+
+  final String? text;
+  /// Of pictures that you uploaded
+  final List<String>? imageUrls;
+
+  factory EvidenceInput.fromJson(Map<String, Object?> json) => EvidenceInput(
+        text: json['text'] == null ? null : json['text'] as String,
+        imageUrls: json['image_urls'] == null ? null : (json['image_urls'] as List).map((each) => each as String).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        if (text != null) 'text': text,
+        if (imageUrls != null) 'image_urls': imageUrls,
       };
 }
 
@@ -3275,6 +3651,11 @@ enum NotificationKind {
   contactAdded('contact_added'),
   contactConfirmed('contact_confirmed'),
   contactRemoved('contact_removed'),
+  disputeAccepted('dispute_accepted'),
+  disputeDecided('dispute_decided'),
+  disputeEvidence('dispute_evidence'),
+  disputeOpened('dispute_opened'),
+  disputeWithdrawn('dispute_withdrawn'),
   favoriteSold('favorite_sold'),
   feeBillFailed('fee_bill_failed'),
   feeBillMade('fee_bill_made'),
@@ -3295,6 +3676,7 @@ enum NotificationKind {
   orderChargeback('order_chargeback'),
   orderCodeLocked('order_code_locked'),
   orderCompleted('order_completed'),
+  orderDelivered('order_delivered'),
   orderExpired('order_expired'),
   orderHandedOver('order_handed_over'),
   orderMeeting('order_meeting'),
@@ -3302,6 +3684,7 @@ enum NotificationKind {
   orderPaid('order_paid'),
   orderPaymentFailed('order_payment_failed'),
   orderRefunded('order_refunded'),
+  orderShipped('order_shipped'),
   passwordChanged('password_changed'),
   priceDrop('price_drop'),
   productHidden('product_hidden'),
@@ -3311,6 +3694,8 @@ enum NotificationKind {
   replayFailed('replay_failed'),
   replayReady('replay_ready'),
   replayWithdrawn('replay_withdrawn'),
+  reviewShown('review_shown'),
+  reviewWaiting('review_waiting'),
   saleCancelled('sale_cancelled'),
   saleExpired('sale_expired'),
   streamEndedByStaff('stream_ended_by_staff'),
@@ -3697,7 +4082,7 @@ class OpenConversationInput {
 
 /// An order as one of its two sides sees it.
 class Order {
-  const Order({required this.id, required this.state, required this.actions, required this.side, required this.paymentMethod, required this.delivery, required this.transactionId, required this.offerId, required this.productId, required this.conversationId, required this.buyerId, required this.sellerId, required this.price, required this.priceDisplay, required this.currency, required this.platformFee, required this.sellerPayout, required this.streamId, required this.carrier, required this.trackingNumber, required this.expiresAt, required this.completesAt, required this.paidAt, required this.handedOverAt, required this.shippedAt, required this.deliveredAt, required this.completedAt, required this.closedAt, required this.createdAt, required this.product, required this.otherUser});
+  const Order({required this.id, required this.state, required this.actions, required this.side, required this.paymentMethod, required this.delivery, required this.transactionId, required this.offerId, required this.productId, required this.conversationId, required this.buyerId, required this.sellerId, required this.price, required this.priceDisplay, required this.currency, required this.platformFee, required this.sellerPayout, required this.streamId, required this.carrier, required this.trackingNumber, required this.trackingUrl, required this.expiresAt, required this.completesAt, required this.paidAt, required this.handedOverAt, required this.shippedAt, required this.deliveredAt, required this.completedAt, required this.closedAt, required this.createdAt, required this.product, required this.otherUser});
 
   final String id;
   final OrderState state;
@@ -3725,6 +4110,8 @@ class Order {
   final String? streamId;
   final String? carrier;
   final String? trackingNumber;
+  /// The carrier's page, where one is known
+  final String? trackingUrl;
   /// Until when it must be paid; null once it is
   final DateTime? expiresAt;
   /// When it completes by itself
@@ -3761,6 +4148,7 @@ class Order {
         streamId: json['stream_id'] == null ? null : json['stream_id'] as String,
         carrier: json['carrier'] == null ? null : json['carrier'] as String,
         trackingNumber: json['tracking_number'] == null ? null : json['tracking_number'] as String,
+        trackingUrl: json['tracking_url'] == null ? null : json['tracking_url'] as String,
         expiresAt: json['expires_at'] == null ? null : DateTime.parse(json['expires_at'] as String),
         completesAt: json['completes_at'] == null ? null : DateTime.parse(json['completes_at'] as String),
         paidAt: json['paid_at'] == null ? null : DateTime.parse(json['paid_at'] as String),
@@ -3795,6 +4183,7 @@ class Order {
         'stream_id': streamId,
         'carrier': carrier,
         'tracking_number': trackingNumber,
+        'tracking_url': trackingUrl,
         'expires_at': expiresAt?.toUtc().toIso8601String(),
         'completes_at': completesAt?.toUtc().toIso8601String(),
         'paid_at': paidAt?.toUtc().toIso8601String(),
@@ -3844,7 +4233,7 @@ class OrderCancelInput {
 
 /// An order with everything that one of its two sides sees of it.
 class OrderDetail {
-  const OrderDetail({required this.id, required this.state, required this.actions, required this.side, required this.paymentMethod, required this.delivery, required this.transactionId, required this.offerId, required this.productId, required this.conversationId, required this.buyerId, required this.sellerId, required this.price, required this.priceDisplay, required this.currency, required this.platformFee, required this.sellerPayout, required this.streamId, required this.carrier, required this.trackingNumber, required this.expiresAt, required this.completesAt, required this.paidAt, required this.handedOverAt, required this.shippedAt, required this.deliveredAt, required this.completedAt, required this.closedAt, required this.createdAt, required this.product, required this.otherUser, required this.payment, required this.shippingAddress, required this.handOverCode, required this.codeLockedUntil, required this.timeline});
+  const OrderDetail({required this.id, required this.state, required this.actions, required this.side, required this.paymentMethod, required this.delivery, required this.transactionId, required this.offerId, required this.productId, required this.conversationId, required this.buyerId, required this.sellerId, required this.price, required this.priceDisplay, required this.currency, required this.platformFee, required this.sellerPayout, required this.streamId, required this.carrier, required this.trackingNumber, required this.trackingUrl, required this.expiresAt, required this.completesAt, required this.paidAt, required this.handedOverAt, required this.shippedAt, required this.deliveredAt, required this.completedAt, required this.closedAt, required this.createdAt, required this.product, required this.otherUser, required this.payment, required this.shippingAddress, required this.handOverCode, required this.codeLockedUntil, required this.timeline});
 
   final String id;
   final OrderState state;
@@ -3872,6 +4261,8 @@ class OrderDetail {
   final String? streamId;
   final String? carrier;
   final String? trackingNumber;
+  /// The carrier's page, where one is known
+  final String? trackingUrl;
   /// Until when it must be paid; null once it is
   final DateTime? expiresAt;
   /// When it completes by itself
@@ -3917,6 +4308,7 @@ class OrderDetail {
         streamId: json['stream_id'] == null ? null : json['stream_id'] as String,
         carrier: json['carrier'] == null ? null : json['carrier'] as String,
         trackingNumber: json['tracking_number'] == null ? null : json['tracking_number'] as String,
+        trackingUrl: json['tracking_url'] == null ? null : json['tracking_url'] as String,
         expiresAt: json['expires_at'] == null ? null : DateTime.parse(json['expires_at'] as String),
         completesAt: json['completes_at'] == null ? null : DateTime.parse(json['completes_at'] as String),
         paidAt: json['paid_at'] == null ? null : DateTime.parse(json['paid_at'] as String),
@@ -3956,6 +4348,7 @@ class OrderDetail {
         'stream_id': streamId,
         'carrier': carrier,
         'tracking_number': trackingNumber,
+        'tracking_url': trackingUrl,
         'expires_at': expiresAt?.toUtc().toIso8601String(),
         'completes_at': completesAt?.toUtc().toIso8601String(),
         'paid_at': paidAt?.toUtc().toIso8601String(),
@@ -4404,6 +4797,85 @@ enum PayoutState {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
+/// An order that you may still review.
+class PendingReview {
+  const PendingReview({required this.orderId, required this.side, required this.hasOtherWritten, required this.completedAt, required this.reviewUntil, required this.product, required this.otherUser});
+
+  final String orderId;
+  /// What you were in the order
+  final OrderSide side;
+  /// Their review is shown when you write yours
+  final bool hasOtherWritten;
+  final DateTime completedAt;
+  final DateTime reviewUntil;
+  final ProductSummary product;
+  final OtherUser otherUser;
+
+  factory PendingReview.fromJson(Map<String, Object?> json) => PendingReview(
+        orderId: json['order_id'] as String,
+        side: OrderSide.fromWire(json['side'] as String),
+        hasOtherWritten: json['has_other_written'] as bool,
+        completedAt: DateTime.parse(json['completed_at'] as String),
+        reviewUntil: DateTime.parse(json['review_until'] as String),
+        product: ProductSummary.fromJson((json['product'] as Map).cast<String, Object?>()),
+        otherUser: OtherUser.fromJson((json['other_user'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'order_id': orderId,
+        'side': side.wire,
+        'has_other_written': hasOtherWritten,
+        'completed_at': completedAt.toUtc().toIso8601String(),
+        'review_until': reviewUntil.toUtc().toIso8601String(),
+        'product': product.toJson(),
+        'other_user': otherUser.toJson(),
+      };
+}
+
+/// One page of a list.
+class PendingReviewPage {
+  const PendingReviewPage({required this.page, required this.perPage, required this.total, required this.hasMore, required this.items});
+
+  final int page;
+  final int perPage;
+  final int total;
+  final bool hasMore;
+  final List<PendingReview> items;
+
+  factory PendingReviewPage.fromJson(Map<String, Object?> json) => PendingReviewPage(
+        page: (json['page'] as num).toInt(),
+        perPage: (json['per_page'] as num).toInt(),
+        total: (json['total'] as num).toInt(),
+        hasMore: json['has_more'] as bool,
+        items: (json['items'] as List).map((each) => PendingReview.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'page': page,
+        'per_page': perPage,
+        'total': total,
+        'has_more': hasMore,
+        'items': items.map((each) => each.toJson()).toList(),
+      };
+}
+
+class PendingReviewPageResponse {
+  const PendingReviewPageResponse({required this.success, required this.data});
+
+  final bool success;
+  final PendingReviewPage data;
+
+  factory PendingReviewPageResponse.fromJson(Map<String, Object?> json) => PendingReviewPageResponse(
+        success: json['success'] as bool,
+        data: PendingReviewPage.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
 /// One page of a list.
 class PeoplePage {
   const PeoplePage({required this.page, required this.perPage, required this.total, required this.hasMore, required this.items});
@@ -4481,6 +4953,33 @@ class Person {
         'full_name': fullName,
         'role': role.wire,
         'has_verified_badge': hasVerifiedBadge,
+      };
+}
+
+/// A person as part of something else, such as a product's seller.
+class PersonCard {
+  const PersonCard({required this.id, required this.username, required this.avatarUrl, required this.avatar, required this.isVerified});
+
+  final String id;
+  final String username;
+  final String? avatarUrl;
+  final Picture? avatar;
+  final bool isVerified;
+
+  factory PersonCard.fromJson(Map<String, Object?> json) => PersonCard(
+        id: json['id'] as String,
+        username: json['username'] as String,
+        avatarUrl: json['avatar_url'] == null ? null : json['avatar_url'] as String,
+        avatar: json['avatar'] == null ? null : Picture.fromJson((json['avatar'] as Map).cast<String, Object?>()),
+        isVerified: json['is_verified'] as bool,
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'username': username,
+        'avatar_url': avatarUrl,
+        'avatar': avatar?.toJson(),
+        'is_verified': isVerified,
       };
 }
 
@@ -5770,6 +6269,147 @@ class Revenue {
       };
 }
 
+/// What one side of a completed order thinks of the other.
+class Review {
+  const Review({required this.id, required this.rating, required this.text, required this.author, required this.authorSide, required this.state, required this.publishesAt, required this.publishedAt, required this.createdAt});
+
+  final String id;
+  /// 1 to 5
+  final int rating;
+  final String text;
+  /// Null once the account is closed
+  final PersonCard? author;
+  /// What the author was in the order
+  final OrderSide authorSide;
+  /// Others see only those that are `published`; `hidden` is one that staff took away
+  final ReviewState state;
+  /// When it is published at the latest; at once when the other side writes too
+  final DateTime publishesAt;
+  final DateTime? publishedAt;
+  final DateTime createdAt;
+
+  factory Review.fromJson(Map<String, Object?> json) => Review(
+        id: json['id'] as String,
+        rating: (json['rating'] as num).toInt(),
+        text: json['text'] as String,
+        author: json['author'] == null ? null : PersonCard.fromJson((json['author'] as Map).cast<String, Object?>()),
+        authorSide: OrderSide.fromWire(json['author_side'] as String),
+        state: ReviewState.fromWire(json['state'] as String),
+        publishesAt: DateTime.parse(json['publishes_at'] as String),
+        publishedAt: json['published_at'] == null ? null : DateTime.parse(json['published_at'] as String),
+        createdAt: DateTime.parse(json['created_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'id': id,
+        'rating': rating,
+        'text': text,
+        'author': author?.toJson(),
+        'author_side': authorSide.wire,
+        'state': state.wire,
+        'publishes_at': publishesAt.toUtc().toIso8601String(),
+        'published_at': publishedAt?.toUtc().toIso8601String(),
+        'created_at': createdAt.toUtc().toIso8601String(),
+      };
+}
+
+class ReviewInput {
+  const ReviewInput({required this.orderId, required this.rating, this.text});
+
+  final String orderId;
+  /// 1 to 5
+  final int rating;
+  final String? text;
+
+  factory ReviewInput.fromJson(Map<String, Object?> json) => ReviewInput(
+        orderId: json['order_id'] as String,
+        rating: (json['rating'] as num).toInt(),
+        text: json['text'] == null ? null : json['text'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'order_id': orderId,
+        'rating': rating,
+        if (text != null) 'text': text,
+      };
+}
+
+/// One page of a list.
+class ReviewPage {
+  const ReviewPage({required this.page, required this.perPage, required this.total, required this.hasMore, required this.items});
+
+  final int page;
+  final int perPage;
+  final int total;
+  final bool hasMore;
+  final List<Review> items;
+
+  factory ReviewPage.fromJson(Map<String, Object?> json) => ReviewPage(
+        page: (json['page'] as num).toInt(),
+        perPage: (json['per_page'] as num).toInt(),
+        total: (json['total'] as num).toInt(),
+        hasMore: json['has_more'] as bool,
+        items: (json['items'] as List).map((each) => Review.fromJson((each as Map).cast<String, Object?>())).toList(),
+      );
+
+  Map<String, Object?> toJson() => {
+        'page': page,
+        'per_page': perPage,
+        'total': total,
+        'has_more': hasMore,
+        'items': items.map((each) => each.toJson()).toList(),
+      };
+}
+
+class ReviewPageResponse {
+  const ReviewPageResponse({required this.success, required this.data});
+
+  final bool success;
+  final ReviewPage data;
+
+  factory ReviewPageResponse.fromJson(Map<String, Object?> json) => ReviewPageResponse(
+        success: json['success'] as bool,
+        data: ReviewPage.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+class ReviewResponse {
+  const ReviewResponse({required this.success, required this.data});
+
+  final bool success;
+  final Review data;
+
+  factory ReviewResponse.fromJson(Map<String, Object?> json) => ReviewResponse(
+        success: json['success'] as bool,
+        data: Review.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+enum ReviewState {
+  waiting('waiting'),
+  published('published'),
+  hidden('hidden'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const ReviewState(this.wire);
+
+  final String wire;
+
+  static ReviewState fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
 enum Role {
   buyer('buyer'),
   seller('seller'),
@@ -5924,6 +6564,24 @@ enum SentMessageType {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
+class ShipmentInput {
+  const ShipmentInput({required this.carrier, required this.trackingNumber});
+
+  final CarrierName carrier;
+  /// As the carrier writes it, with or without spaces
+  final String trackingNumber;
+
+  factory ShipmentInput.fromJson(Map<String, Object?> json) => ShipmentInput(
+        carrier: CarrierName.fromWire(json['carrier'] as String),
+        trackingNumber: json['tracking_number'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'carrier': carrier.wire,
+        'tracking_number': trackingNumber,
+      };
+}
+
 /// An address as an order holds it: as it was when the order was made.
 class ShippingAddress {
   const ShippingAddress({required this.recipient, required this.phone, required this.emirate, required this.area, required this.street, required this.building, required this.apartment, required this.makani, required this.note, required this.text});
@@ -5965,6 +6623,24 @@ class ShippingAddress {
         'makani': makani,
         'note': note,
         'text': text,
+      };
+}
+
+class ShippingCarrier {
+  const ShippingCarrier({required this.name, required this.label});
+
+  final CarrierName name;
+  /// In the language of the answer
+  final String label;
+
+  factory ShippingCarrier.fromJson(Map<String, Object?> json) => ShippingCarrier(
+        name: CarrierName.fromWire(json['name'] as String),
+        label: json['label'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'name': name.wire,
+        'label': label,
       };
 }
 
@@ -6241,6 +6917,38 @@ enum StreamEndReason {
 
   static StreamEndReason fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+/// A recorded video of a live stream that shows the product.
+class StreamEvidence {
+  const StreamEvidence({required this.streamId, required this.clipId, required this.title, required this.startSeconds, required this.mp4Url, required this.posterUrl});
+
+  final String streamId;
+  /// Null for the whole replay
+  final String? clipId;
+  final String title;
+  /// Where the product is shown, in the replay; of a clip, where it begins
+  final double startSeconds;
+  final String mp4Url;
+  final String? posterUrl;
+
+  factory StreamEvidence.fromJson(Map<String, Object?> json) => StreamEvidence(
+        streamId: json['stream_id'] as String,
+        clipId: json['clip_id'] == null ? null : json['clip_id'] as String,
+        title: json['title'] as String,
+        startSeconds: (json['start_seconds'] as num).toDouble(),
+        mp4Url: json['mp4_url'] as String,
+        posterUrl: json['poster_url'] == null ? null : json['poster_url'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'stream_id': streamId,
+        'clip_id': clipId,
+        'title': title,
+        'start_seconds': startSeconds,
+        'mp4_url': mp4Url,
+        'poster_url': posterUrl,
+      };
 }
 
 /// What the encoder sends; `video` and `audio` are null until something was measured.
@@ -6661,6 +7369,14 @@ enum SystemText {
   orderInPerson('order_in_person'),
   orderPaid('order_paid'),
   orderHandedOver('order_handed_over'),
+  orderShipped('order_shipped'),
+  orderDelivered('order_delivered'),
+  orderAssumedDelivered('order_assumed_delivered'),
+  disputeOpened('dispute_opened'),
+  disputeReopened('dispute_reopened'),
+  disputeWithdrawn('dispute_withdrawn'),
+  disputeAccepted('dispute_accepted'),
+  disputeDecided('dispute_decided'),
   orderCompleted('order_completed'),
   orderRefunded('order_refunded'),
   orderPartiallyRefunded('order_partially_refunded'),
