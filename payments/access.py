@@ -6,12 +6,23 @@ seller's account, payout, then the ledger's rows.
 
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from payments.hooks import lock_reference
-from payments.models import Chargeback, Document, FeeBill, Payment, Payout, Refund, SellerAccount, Transfer
+from payments.models import (
+    Chargeback,
+    Document,
+    FeeBill,
+    Payment,
+    Payout,
+    Refund,
+    SavedCard,
+    SellerAccount,
+    Transfer,
+)
 from soukloop.core.errors import Forbidden, NotFound
 
 
@@ -107,3 +118,25 @@ def document_of(user: User, document_id: UUID) -> Document:
     if document is None:
         raise NotFound(_("Document not found."))
     return document
+
+
+def require_seller(actor: User) -> None:
+    """Raise Forbidden for those who do not sell."""
+    if actor.role != User.Role.SELLER:
+        raise Forbidden(_("Only sellers are paid by card, and pay fees."))
+
+
+def account_of(user: User) -> SellerAccount | None:
+    """Return the user's account at the provider of card payments."""
+    return SellerAccount.objects.filter(seller=user, provider=settings.CARD_PROVIDER).first()
+
+
+def card_of(user: User) -> SavedCard | None:
+    """Return the card that the user saved at the provider of card payments, or began to save."""
+    return SavedCard.objects.filter(user=user, provider=settings.CARD_PROVIDER).first()
+
+
+def lock_card_of(user: User) -> SavedCard | None:
+    """Lock and return what `card_of` returns."""
+    cards = SavedCard.objects.select_for_update()
+    return cards.filter(user=user, provider=settings.CARD_PROVIDER).first()

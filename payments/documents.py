@@ -71,7 +71,7 @@ def title_of(document: Document) -> str:
 def _context(document: Document, language: str) -> dict[str, Any]:
     content = document.content
     is_receipt = document.kind == Document.Kind.RECEIPT
-    sold = content["sold"][language]
+    sold = content["sold"]
     if is_receipt:
         description = sold
     elif document.kind == Document.Kind.FEE_INVOICE:

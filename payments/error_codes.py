@@ -7,6 +7,8 @@ class PaymentsErrorCode(ErrorCode):
     """Explained in docs/errors.md."""
 
     CASE_CLOSED = "case_closed"
+    PAYMENT_ACCOUNT_REFUSED = "payment_account_refused"
+    CARD_FORM_REFUSED = "card_form_refused"
     FEE_BILL_CLOSED = "fee_bill_closed"
     CARD_REQUIRED = "card_required"
     CORRECTION_DECIDED = "correction_decided"

@@ -1,7 +1,6 @@
 """Hooks through which upper apps take part in what happens to payments, which know nothing of them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
 from payments.ledger_rules import Rule
@@ -30,9 +29,6 @@ chargeback_changed: Hook[[Chargeback, str], None] = Hook()
 
 payout_changed: Hook[[Payout, str], None] = Hook()
 """`callback(payout, previous_state)`: as `payment_changed`; the previous state is "" for a new one."""
-
-document_lines: Hook[[Payment], Mapping[str, Any]] = Hook()
-"""`callback(payment)`: what was paid, for invoices: `{"en": "…", "ar": "…"}`."""
 
 ledger_checks: Hook[[], Sequence[Rule]] = Hook()
 """`callback()`: rules of an upper app that each check of the ledger proves together with its own."""

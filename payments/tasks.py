@@ -6,7 +6,10 @@ from uuid import UUID
 from procrastinate.contrib.django import app
 
 from payments.models import Payment
+from payments.providers.sandbox import operations as sandbox
+from payments.providers.sandbox.webhooks import signed_headers
 from payments.services import (
+    accounts,
     billing,
     documents,
     ledger_check,
@@ -112,10 +115,29 @@ def issue_missing_documents(timestamp: int) -> None:
     documents.issue_missing_documents()
 
 
-@task("payments.pseudonymise_documents")
-def pseudonymise_documents(user_id: str) -> None:
-    """Take the name of a deleted person out of documents."""
-    documents.pseudonymise_documents(UUID(user_id))
+@task("payments.refresh_account")
+def refresh_account(account_id: str) -> None:
+    """Make a seller's account at its provider, or ask for its state."""
+    accounts.refresh_account(UUID(account_id))
+
+
+@task("payments.deliver_sandbox_webhook")
+def deliver_sandbox_webhook(body: str) -> None:
+    """Deliver a message of the sandbox, signed, as a real provider's arrives over the network."""
+    content = body.encode()
+    webhooks.receive_webhook(provider_name="sandbox", body=content, headers=signed_headers(content))
+
+
+@task("payments.open_sandbox_chargeback")
+def open_sandbox_chargeback(payment_id: str) -> None:
+    """Take the money of a test card back that is charged back after its capture."""
+    sandbox.charge_back_test_card(payment_id)
+
+
+@task("payments.finish_sandbox_payout")
+def finish_sandbox_payout(payout_id: str) -> None:
+    """Let a payout of the sandbox arrive at the seller's bank."""
+    sandbox.finish_payout(payout_id)
 
 
 @app.periodic(cron="15 1 * * *")

@@ -246,5 +246,5 @@ class Provider(Protocol):
     def movements(self, account: str, since: datetime, until: datetime) -> Iterator[Movement]:
         """Return the provider's movements on an account (ours where empty), the oldest first."""
 
-    def client_settings(self) -> dict[str, str]:
-        """Return what apps need to open the provider's form, such as its publishable key."""
+    def client_settings(self, account: str = "") -> dict[str, str]:
+        """Return what apps need to open the form of an object on an account, such as a publishable key."""

@@ -54,8 +54,13 @@ def payment_body(payment: Payment, viewer: User) -> dict[str, Any]:
         "currency": payment.currency,
         "failure_code": payment.failure_code if viewer.pk == payment.payer_id else "",
         "client_secret": _client_secret(payment) if is_payable else None,
-        "client_settings": provider(payment.provider).client_settings() if is_payable else None,
+        "client_settings": _client_settings(payment) if is_payable else None,
     }
+
+
+def _client_settings(payment: Payment) -> dict[str, str]:
+    account = payment.account.external_id if payment.account and not payment.is_separate else ""
+    return provider(payment.provider).client_settings(account)
 
 
 def _client_secret(payment: Payment) -> str | None:

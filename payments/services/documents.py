@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -12,7 +11,6 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
-from payments import hooks
 from payments.models import Document, DocumentSeries, Entry, EntryLine, Payment
 from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
@@ -65,24 +63,14 @@ def issue_missing_documents() -> int:
     return issued
 
 
-def enqueue_pseudonymising(user: User) -> None:
-    """Enqueue a job that takes the name of a closed account out of documents, if it was deleted."""
-    enqueue("payments.pseudonymise_documents", user_id=str(user.pk))
-
-
-@transaction.atomic
-def pseudonymise_documents(user_id: UUID) -> None:
+def pseudonymise_documents_of(user: User) -> None:
     """Take a deleted person's name out of documents, which are kept with their amounts and numbers.
 
-    A banned person's documents keep the name.
+    Called in the transaction that deletes the account.
     """
-    user = User.objects.get(pk=user_id)
-    if user.deleted_at is None:
-        return
     of_theirs = Q(payment__payer=user) | Q(payment__payee=user)
-    for document in (
-        Document.objects.filter(of_theirs).select_related("payment").select_for_update(of=("self",))
-    ):
+    found = Document.objects.filter(of_theirs).select_related("payment").select_for_update(of=("self",))
+    for document in found:
         for side, person_id in (("payer", document.payment.payer_id), ("payee", document.payment.payee_id)):
             if person_id == user.pk:
                 document.content[side] = _PSEUDONYM
@@ -142,9 +130,6 @@ def _lock_series(kind: Document.Kind, now: datetime) -> DocumentSeries:
 
 def _content(payment: Payment) -> Mapping[str, Any]:
     """Return what is printed beside the amounts, as it is now."""
-    sold = {"en": payment.description, "ar": payment.description}
-    for texts in hooks.document_lines(payment):
-        sold |= texts
     return {
         "issuer": {
             "name": {"en": settings.COMPANY_NAME, "ar": settings.COMPANY_NAME_AR},
@@ -153,7 +138,7 @@ def _content(payment: Payment) -> Mapping[str, Any]:
         },
         "payer": _name(payment.payer),
         "payee": _name(payment.payee),
-        "sold": sold,
+        "sold": payment.description,
         "price": payment.amount,
         "vat_rate": settings.VAT_RATE,
         "provider": payment.provider,

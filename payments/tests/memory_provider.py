@@ -282,7 +282,7 @@ class MemoryProvider:
             if movement.account == account and since <= movement.created_at < until
         )
 
-    def client_settings(self) -> dict[str, str]:
+    def client_settings(self, account: str = "") -> dict[str, str]:
         return {"publishable_key": "pk_memory"}
 
     # --- How calls are answered

@@ -13,6 +13,12 @@ from soukloop.tests.people import People
 # A visitor, a stranger, the buyer, the seller.
 STATUSES = {
     # A provider that there is not; who sends a webhook makes no difference.
+    "GET /api/v1/payments/account": (401, 200, 200, 200),
+    "POST /api/v1/payments/account": (401, 403, 403, 200),
+    "POST /api/v1/payments/account/onboarding": (401, 403, 403, 200),
+    "GET /api/v1/payments/card": (401, 200, 200, 200),
+    "POST /api/v1/payments/card": (401, 403, 403, 200),
+    "DELETE /api/v1/payments/card": (401, 404, 404, 404),
     "POST /api/v1/payments/webhooks/<str:provider>": (404, 404, 404, 404),
     "GET /api/v1/documents": (401, 200, 200, 200),
     "GET /api/v1/documents/<uuid:document_id>.html": (401, 404, 200, 404),

@@ -2,7 +2,6 @@
 
 import re
 import zlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from accounts.models import User
 from accounts.services.deletion import delete_account
+from accounts.services.moderation import ban_user
 from accounts.tests.factories import PASSWORD, client_for, make_seller, make_user
 from accounts.tests.test_races import at_once
 from payments import documents
@@ -190,13 +190,17 @@ def test_a_third_pdf_at_once_is_refused_and_may_be_asked_for_again(monkeypatch: 
         documents._slots.release(2)
 
 
-def test_a_deleted_persons_name_leaves_the_documents_of_both_sides(
-    run_jobs: Callable[[], list[str]],
-) -> None:
+def test_a_deleted_persons_name_leaves_the_documents_of_both_sides() -> None:
     payment = captured_payment()
     issue_documents_of(payment)
     delete_account(actor=payment.payer, password=PASSWORD)
-    run_jobs()
     for document in Document.objects.all():
         assert document.content["payer"]["en"] == "Deleted account"
         assert "Omar" in document.content["payee"]["en"]
+
+
+def test_a_banned_persons_name_stays_in_the_documents() -> None:
+    payment = captured_payment()
+    issue_documents_of(payment)
+    ban_user(actor=make_user(is_staff=True, is_superuser=True), user_id=payment.payer.pk, reason="Fraud")
+    assert all("Noura" in document.content["payer"]["en"] for document in Document.objects.all())

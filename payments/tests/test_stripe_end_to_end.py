@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.tests.factories import make_seller
 from payments.models import EntryLine, FinanceCase, Payment, Payout, Refund, WebhookEvent
 from payments.providers.stripe.client import stripe_client
+from payments.serializers import payment_body
 from payments.services import payments, payouts, polling, refunds
 from payments.testing.stripe_server import StripeServer
 from payments.testing.stripe_server.events import Delivery
@@ -203,6 +204,19 @@ def test_banks_question_about_a_payment_books_nothing(world):
     world.go_on()
     assert world.end() == before
     assert not payment.chargebacks.exists()
+
+
+def test_payer_alone_is_told_what_opens_stripes_form(world):
+    payment = world.payment()
+    body = payment_body(payment, payment.payer)
+    secret = world.controls.object(payment.external_id)["client_secret"]
+    assert body["client_secret"] == secret
+    assert body["client_settings"] == {
+        "publishable_key": world.server.publishable_key,
+        "account": world.account.external_id,
+    }
+    others = payment_body(payment, world.seller)
+    assert (others["client_secret"], others["client_settings"]) == (None, None)
 
 
 def test_cancelled_payment_charges_nobody(world):

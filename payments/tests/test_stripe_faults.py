@@ -166,5 +166,7 @@ def test_library_prints_nothing_when_its_own_switch_is_on():
     assert stripe.log is None
 
 
-def test_apps_are_told_the_publishable_key_alone(stripe_server):
-    assert StripeProvider().client_settings() == {"publishable_key": stripe_server.publishable_key}
+def test_apps_are_told_the_publishable_key_and_whose_account_a_payment_is_on(stripe_server):
+    key = stripe_server.publishable_key
+    assert StripeProvider().client_settings() == {"publishable_key": key}
+    assert StripeProvider().client_settings("acct_1") == {"publishable_key": key, "account": "acct_1"}

@@ -82,6 +82,7 @@ SPECTACULAR_SETTINGS = {
         "DisputeReason": "orders.models.Dispute.Reason",
         "DisputeState": "orders.models.Dispute.State",
         "DisputeDecision": "orders.models.Dispute.Decision",
+        "SellerAccountState": "payments.serializers.accounts.ACCOUNT_STATES",
         "StreamStatus": "livestream.models.Stream.Status",
         "StreamAudience": "livestream.models.Stream.Audience",
         "ReplayState": "livestream.models.Replay.State",

@@ -1,5 +1,6 @@
 """Refunds, chargebacks, payouts and transfers in the sandbox, and balances."""
 
+import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -86,6 +87,12 @@ def open_chargeback(payment_id: str) -> SandboxOperation:
     move(account, "chargeback", -amount, payment.currency, chargeback.pk)
     announce("chargeback.opened", "chargeback", chargeback.pk, account)
     return chargeback
+
+
+def charge_back_test_card(payment_id: str) -> None:
+    """Open the chargeback of the test card that has one, unless the payment was refunded meanwhile."""
+    with contextlib.suppress(ProviderRefused):
+        open_chargeback(payment_id)
 
 
 @transaction.atomic

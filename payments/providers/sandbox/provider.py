@@ -134,7 +134,7 @@ class SandboxProvider:
                 created_at=row.created_at,
             )
 
-    def client_settings(self) -> dict[str, str]:
+    def client_settings(self, account: str = "") -> dict[str, str]:
         """Return the addresses of the pages; `{client_secret}` is to be replaced."""
         return {
             "payment_url": f"{settings.BASE_URL}/sandbox/pay/{{client_secret}}",
@@ -204,8 +204,11 @@ def _account_state(account: SandboxAccount) -> AccountState:
 
 def _card_setup_state(setup: SandboxCardSetup) -> CardSetupState:
     if not setup.card:
+        client_secret = "" if accounts.is_setup_expired(setup) else setup.client_secret
         return CardSetupState(
-            external_id=setup.pk, customer=setup.customer, client_secret=setup.client_secret
+            external_id=setup.pk,
+            customer=setup.customer,
+            client_secret=client_secret,
         )
     card = cards.CARDS_TO_SAVE[setup.test_card]
     return CardSetupState(

@@ -26,7 +26,7 @@ def new_id(prefix: str) -> str:
 
 
 def new_client_secret(object_id: str) -> str:
-    return f"{object_id}_secret_{secrets.token_urlsafe(24)}"
+    return f"{object_id}_secret_{secrets.token_hex(24)}"
 
 
 def missing(object_id: str) -> ProviderRefused:

@@ -86,5 +86,7 @@ class StripeProvider:
     def movements(self, account: str, since: datetime, until: datetime) -> Iterator[base.Movement]:
         return movements.movements(account, since, until)
 
-    def client_settings(self) -> dict[str, str]:
-        return {"publishable_key": settings.STRIPE_PUBLISHABLE_KEY}
+    def client_settings(self, account: str = "") -> dict[str, str]:
+        # Stripe finds a seller's payment only if its form is told on whose account it is.
+        on_account = {"account": account} if account else {}
+        return {"publishable_key": settings.STRIPE_PUBLISHABLE_KEY, **on_account}

@@ -7,6 +7,7 @@ from django.db import transaction
 from payments import access
 from payments.models import SavedCard, SellerAccount
 from payments.providers.base import AccountState, CardSetupState
+from payments.services.notices import notify_of_account, notify_of_card
 from soukloop.core.db.clock import database_now
 from soukloop.core.encryption import encrypt
 from soukloop.core.jobs.queue import enqueue
@@ -23,6 +24,7 @@ def advance_account(account_id: UUID, told: AccountState) -> SellerAccount:
         account = access.lock_account(account_id)
         if account.external_id and account.external_id != told.external_id:
             return account
+        was_enabled, was_complete = account.charges_enabled, not account.requirements
         may_now_send = told.payouts_enabled and not account.payouts_enabled
         account.external_id = told.external_id
         account.charges_enabled, account.payouts_enabled = told.charges_enabled, told.payouts_enabled
@@ -30,6 +32,7 @@ def advance_account(account_id: UUID, told: AccountState) -> SellerAccount:
         account.disabled_reason = told.disabled_reason[:100]
         account.checked_at = database_now()
         account.save()
+        notify_of_account(account, was_enabled=was_enabled, was_complete=was_complete)
         if may_now_send:
             latest = account.payouts.order_by("-created_at").first()
             enqueue(
@@ -49,10 +52,13 @@ def advance_card_setup(card_id: UUID, told: CardSetupState) -> SavedCard:
             return card  # of an earlier form
         card.external_setup_id, card.external_customer_id = told.external_id, told.customer
         if told.card:
+            is_new = card.external_id != told.card
             card.external_id, card.brand, card.last4 = told.card, told.brand[:20], told.last4[:4]
             card.expires_on, card.client_secret = told.expires_on, ""
-            card.saved_at = card.saved_at or database_now()
-        elif told.client_secret and not card.external_id:
+            if is_new:
+                card.saved_at = database_now()
+                notify_of_card(card)
+        elif told.client_secret:
             card.client_secret = encrypt(told.client_secret, purpose=CARD_SETUP)
         card.save()
         return card

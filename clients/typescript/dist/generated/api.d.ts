@@ -1441,6 +1441,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/payments/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show whether buyers can pay you by card
+         * @description `requirements` are in the language of the answer. Sales in person need no account.
+         */
+        get: operations["getPaymentAccount"];
+        put?: never;
+        /**
+         * Begin to be paid by card, or have the state asked again
+         * @description The account is made at the provider a moment later; sellers alone have one. Repeating it makes no second account, and asks the provider for the present state.
+         */
+        post: operations["beginPaymentAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/payments/account/onboarding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open the provider's page on which you complete your account
+         * @description The page asks for a trade licence or freelancer permit and a bank account, and leads back to the app's page `account/payments`. The link is valid for some minutes. Begins the account where there is none. Errors: 409 `payment_account_refused`, 503 `provider_unavailable`.
+         */
+        post: operations["createOnboardingLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/payments/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show your saved card
+         * @description The card for the monthly bill of fees.
+         */
+        get: operations["getSavedCard"];
+        put?: never;
+        /**
+         * Open the provider's form that saves a card
+         * @description Its number goes to the provider alone. The card that is saved now stays until another has taken its place. Errors: 409 `card_form_refused`, 503 `provider_unavailable`.
+         */
+        post: operations["beginToSaveCard"];
+        /**
+         * Remove your saved card
+         * @description The card for the monthly bill of fees.
+         */
+        delete: operations["removeSavedCard"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/payments/webhooks/{provider}": {
         parameters: {
             query?: never;
@@ -2482,6 +2554,12 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AccountRequirement: {
+            /** @description The provider's name of what it asks for */
+            name: string;
+            /** @description What to do, for people */
+            text: string;
+        };
         /** @description The fields of an address that change. */
         AddressChangesInput: {
             /** @description Who opens the door */
@@ -2648,6 +2726,17 @@ export interface components {
              * @default
              */
             reason?: string | null;
+        };
+        CardForm: {
+            provider: string;
+            /** @description Opens the provider's form in the app */
+            client_secret: string;
+            /** @description The form as a page, if the provider has one */
+            url: string | null;
+            /** @description What the form needs beside it, such as a publishable key */
+            client_settings: {
+                [key: string]: string;
+            };
         };
         /** @description A product in a list. */
         ProductCard: {
@@ -3539,7 +3628,7 @@ export interface components {
             created_at: string;
         };
         /** @enum {string} */
-        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "dispute_accepted" | "dispute_decided" | "dispute_evidence" | "dispute_opened" | "dispute_withdrawn" | "favorite_sold" | "fee_bill_failed" | "fee_bill_made" | "fee_bill_overdue" | "fee_bill_paid" | "fee_card_needed" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "order_cancelled" | "order_chargeback" | "order_code_locked" | "order_completed" | "order_delivered" | "order_expired" | "order_handed_over" | "order_meeting" | "order_new" | "order_paid" | "order_payment_failed" | "order_refunded" | "order_shipped" | "password_changed" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "review_shown" | "review_waiting" | "sale_cancelled" | "sale_expired" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
+        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "dispute_accepted" | "dispute_decided" | "dispute_evidence" | "dispute_opened" | "dispute_withdrawn" | "favorite_sold" | "fee_bill_failed" | "fee_bill_made" | "fee_bill_overdue" | "fee_bill_paid" | "fee_card_needed" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "order_cancelled" | "order_chargeback" | "order_code_locked" | "order_completed" | "order_delivered" | "order_expired" | "order_handed_over" | "order_meeting" | "order_new" | "order_paid" | "order_payment_failed" | "order_refunded" | "order_shipped" | "password_changed" | "payment_account_incomplete" | "payment_account_ready" | "payment_card_saved" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "review_shown" | "review_waiting" | "sale_cancelled" | "sale_expired" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
         NotificationSettingsInput: {
             /** @description IANA's name, such as Asia/Dubai */
             time_zone?: string;
@@ -3647,6 +3736,15 @@ export interface components {
         };
         /** @enum {string} */
         OfferStatus: "pending" | "accepted" | "declined" | "countered" | "withdrawn" | "expired" | "cancelled";
+        OnboardingLink: {
+            /** @description The provider's page; open it in a browser, share it with nobody */
+            url: string;
+            /**
+             * Format: date-time
+             * @description Ask for another afterwards
+             */
+            expires_at: string;
+        };
         OpenConversationInput: {
             /** Format: uuid */
             other_user_id: string;
@@ -3906,7 +4004,7 @@ export interface components {
             /** Format: double */
             amount: number;
             currency: components["schemas"]["Currency"];
-            /** @description Why it failed, in the provider's words; empty otherwise */
+            /** @description Why it failed, or why the last card was declined, in the provider's words; empty otherwise */
             failure_code: string;
             /** @description Opens the provider's form; for its payer, while the payment is `requires_action` */
             client_secret: string | null;
@@ -4433,6 +4531,21 @@ export interface components {
         ReviewState: "waiting" | "published" | "hidden";
         /** @enum {string} */
         Role: "buyer" | "seller";
+        SavedCard: {
+            is_saved: boolean;
+            provider: string | null;
+            /** @description Such as `visa`; empty without a card */
+            brand: string;
+            /** @description The last four digits; empty without a card */
+            last4: string;
+            /**
+             * Format: date
+             * @description The last day on which it is valid
+             */
+            expires_on: string | null;
+            /** Format: date-time */
+            saved_at: string | null;
+        };
         /** @description One page of a list. */
         SearchPage: {
             page: number;
@@ -4448,6 +4561,24 @@ export interface components {
             /** @description The corrected text that was searched for, if nothing matched as typed */
             corrected_query: string | null;
         };
+        SellerAccount: {
+            /** @description `incomplete`: the provider asks for `requirements`; `in_review`: it is checking; `ready`: buyers can pay by card; `refused`: the provider closed the account */
+            state: components["schemas"]["SellerAccountState"];
+            provider: string | null;
+            /** @description Buyers can pay by card */
+            charges_enabled: boolean;
+            /** @description Money can be sent to the bank */
+            payouts_enabled: boolean;
+            /** @description What the provider asks for; also of a `ready` account, which may then be closed */
+            requirements: components["schemas"]["AccountRequirement"][];
+            /**
+             * Format: date-time
+             * @description When the provider was last asked
+             */
+            checked_at: string | null;
+        };
+        /** @enum {string} */
+        SellerAccountState: "not_started" | "incomplete" | "in_review" | "ready" | "refused";
         /** @description A person as part of something else, such as a product's seller. */
         Seller: {
             /** Format: uuid */
@@ -5163,6 +5294,26 @@ export interface components {
             success: true;
             data: components["schemas"]["OrderDetail"];
         };
+        SellerAccountResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["SellerAccount"];
+        };
+        OnboardingLinkResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["OnboardingLink"];
+        };
+        SavedCardResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["SavedCard"];
+        };
+        CardFormResponse: {
+            /** @constant */
+            success: true;
+            data: components["schemas"]["CardForm"];
+        };
         ReceivedResponse: {
             /** @constant */
             success: true;
@@ -5331,7 +5482,7 @@ export interface components {
          * @description What happened, explained in docs/errors.md. Never translated. New codes may be added: treat one that you don't know by its status.
          * @enum {string}
          */
-        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "already_reviewed" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_required" | "case_closed" | "category_not_found" | "chargeback_open" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "correction_decided" | "correction_needs_second_person" | "credentials_missing" | "device_not_found" | "dispute_closed" | "dispute_not_found" | "email_taken" | "fee_bill_closed" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_completed" | "order_not_found" | "order_not_shipped" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "review_not_found" | "review_too_late" | "review_unchanged" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_disputes" | "too_many_unpaid_orders" | "too_many_videos" | "too_much_evidence" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
+        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "already_reviewed" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_form_refused" | "card_required" | "case_closed" | "category_not_found" | "chargeback_open" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "correction_decided" | "correction_needs_second_person" | "credentials_missing" | "device_not_found" | "dispute_closed" | "dispute_not_found" | "email_taken" | "fee_bill_closed" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_completed" | "order_not_found" | "order_not_shipped" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_account_refused" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "review_not_found" | "review_too_late" | "review_unchanged" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_disputes" | "too_many_unpaid_orders" | "too_many_videos" | "too_much_evidence" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
         /** @description `error.code` says what happened and never changes; `error.message` is for people. */
         ErrorResponse: {
             /** @constant */
@@ -5458,6 +5609,7 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type AccountRequirement = components['schemas']['AccountRequirement'];
 export type AddressChangesInput = components['schemas']['AddressChangesInput'];
 export type AddressInput = components['schemas']['AddressInput'];
 export type AddressList = components['schemas']['AddressList'];
@@ -5473,6 +5625,7 @@ export type By = components['schemas']['By'];
 export type CamelPicture = components['schemas']['CamelPicture'];
 export type CamelPictureSize = components['schemas']['CamelPictureSize'];
 export type CancelTransactionInput = components['schemas']['CancelTransactionInput'];
+export type CardForm = components['schemas']['CardForm'];
 export type ProductCard = components['schemas']['ProductCard'];
 export type ProductPage = components['schemas']['ProductPage'];
 export type CarrierList = components['schemas']['CarrierList'];
@@ -5572,6 +5725,7 @@ export type OfferInput = components['schemas']['OfferInput'];
 export type Offer = components['schemas']['Offer'];
 export type OfferPage = components['schemas']['OfferPage'];
 export type OfferStatus = components['schemas']['OfferStatus'];
+export type OnboardingLink = components['schemas']['OnboardingLink'];
 export type OpenConversationInput = components['schemas']['OpenConversationInput'];
 export type OrderAction = components['schemas']['OrderAction'];
 export type OrderCancelInput = components['schemas']['OrderCancelInput'];
@@ -5629,7 +5783,10 @@ export type Review = components['schemas']['Review'];
 export type ReviewPage = components['schemas']['ReviewPage'];
 export type ReviewState = components['schemas']['ReviewState'];
 export type Role = components['schemas']['Role'];
+export type SavedCard = components['schemas']['SavedCard'];
 export type SearchPage = components['schemas']['SearchPage'];
+export type SellerAccount = components['schemas']['SellerAccount'];
+export type SellerAccountState = components['schemas']['SellerAccountState'];
 export type Seller = components['schemas']['Seller'];
 export type SendOtpInput = components['schemas']['SendOtpInput'];
 export type SentMessageType = components['schemas']['SentMessageType'];
@@ -5716,6 +5873,10 @@ export type OfferResponse = components['schemas']['OfferResponse'];
 export type OrderPageResponse = components['schemas']['OrderPageResponse'];
 export type OrderResponse = components['schemas']['OrderResponse'];
 export type OrderDetailResponse = components['schemas']['OrderDetailResponse'];
+export type SellerAccountResponse = components['schemas']['SellerAccountResponse'];
+export type OnboardingLinkResponse = components['schemas']['OnboardingLinkResponse'];
+export type SavedCardResponse = components['schemas']['SavedCardResponse'];
+export type CardFormResponse = components['schemas']['CardFormResponse'];
 export type ReceivedResponse = components['schemas']['ReceivedResponse'];
 export type PayoutPageResponse = components['schemas']['PayoutPageResponse'];
 export type ProductResponse = components['schemas']['ProductResponse'];
@@ -8501,6 +8662,163 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["IdempotencyMismatch"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getPaymentAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SellerAccountResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    beginPaymentAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SellerAccountResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createOnboardingLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OnboardingLinkResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getSavedCard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedCardResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    beginToSaveCard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CardFormResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    removeSavedCard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["Unavailable"];
         };

@@ -525,6 +525,41 @@ class SoukLoopApi {
     return Order.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 
+  /// Show whether buyers can pay you by card
+  Future<SellerAccount> getPaymentAccount() async {
+    final answer = await _transport.send('GET', '/payments/account');
+    return SellerAccount.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Begin to be paid by card, or have the state asked again
+  Future<SellerAccount> beginPaymentAccount() async {
+    final answer = await _transport.send('POST', '/payments/account');
+    return SellerAccount.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Open the provider's page on which you complete your account
+  Future<OnboardingLink> createOnboardingLink() async {
+    final answer = await _transport.send('POST', '/payments/account/onboarding');
+    return OnboardingLink.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Show your saved card
+  Future<SavedCard> getSavedCard() async {
+    final answer = await _transport.send('GET', '/payments/card');
+    return SavedCard.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Open the provider's form that saves a card
+  Future<CardForm> beginToSaveCard() async {
+    final answer = await _transport.send('POST', '/payments/card');
+    return CardForm.fromJson((answer['data'] as Map).cast<String, Object?>());
+  }
+
+  /// Remove your saved card
+  Future<void> removeSavedCard() async {
+    await _transport.send('DELETE', '/payments/card');
+  }
+
   /// Receive a message of a payment provider
   Future<Received> receivePaymentWebhook(String provider, {Map<String, Object?>? body}) async {
     final answer = await _transport.send('POST', '/payments/webhooks/${Uri.encodeComponent(provider)}', body: body);

@@ -76,6 +76,25 @@ class Account {
       };
 }
 
+class AccountRequirement {
+  const AccountRequirement({required this.name, required this.text});
+
+  /// The provider's name of what it asks for
+  final String name;
+  /// What to do, for people
+  final String text;
+
+  factory AccountRequirement.fromJson(Map<String, Object?> json) => AccountRequirement(
+        name: json['name'] as String,
+        text: json['text'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'name': name,
+        'text': text,
+      };
+}
+
 class AccountResponse {
   const AccountResponse({required this.success, required this.data});
 
@@ -604,6 +623,49 @@ class CancelTransactionInput {
   Map<String, Object?> toJson() => {
         for (final key in nulls) key: null,
         if (reason != null) 'reason': reason,
+      };
+}
+
+class CardForm {
+  const CardForm({required this.provider, required this.clientSecret, required this.url, required this.clientSettings});
+
+  final String provider;
+  /// Opens the provider's form in the app
+  final String clientSecret;
+  /// The form as a page, if the provider has one
+  final String? url;
+  /// What the form needs beside it, such as a publishable key
+  final Map<String, String> clientSettings;
+
+  factory CardForm.fromJson(Map<String, Object?> json) => CardForm(
+        provider: json['provider'] as String,
+        clientSecret: json['client_secret'] as String,
+        url: json['url'] == null ? null : json['url'] as String,
+        clientSettings: (json['client_settings'] as Map).map((key, value) => MapEntry(key as String, value as String)),
+      );
+
+  Map<String, Object?> toJson() => {
+        'provider': provider,
+        'client_secret': clientSecret,
+        'url': url,
+        'client_settings': clientSettings,
+      };
+}
+
+class CardFormResponse {
+  const CardFormResponse({required this.success, required this.data});
+
+  final bool success;
+  final CardForm data;
+
+  factory CardFormResponse.fromJson(Map<String, Object?> json) => CardFormResponse(
+        success: json['success'] as bool,
+        data: CardForm.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
       };
 }
 
@@ -2169,6 +2231,7 @@ enum ErrorCode {
   badRequest('bad_request'),
   badgeUnchanged('badge_unchanged'),
   busy('busy'),
+  cardFormRefused('card_form_refused'),
   cardRequired('card_required'),
   caseClosed('case_closed'),
   categoryNotFound('category_not_found'),
@@ -2254,6 +2317,7 @@ enum ErrorCode {
   ownProduct('own_product'),
   partyUnavailable('party_unavailable'),
   payloadTooLarge('payload_too_large'),
+  paymentAccountRefused('payment_account_refused'),
   paymentNotAuthorised('payment_not_authorised'),
   paymentNotCaptured('payment_not_captured'),
   paymentPending('payment_pending'),
@@ -3686,6 +3750,9 @@ enum NotificationKind {
   orderRefunded('order_refunded'),
   orderShipped('order_shipped'),
   passwordChanged('password_changed'),
+  paymentAccountIncomplete('payment_account_incomplete'),
+  paymentAccountReady('payment_account_ready'),
+  paymentCardSaved('payment_card_saved'),
   priceDrop('price_drop'),
   productHidden('product_hidden'),
   productInactive('product_inactive'),
@@ -4054,6 +4121,42 @@ enum OfferStatus {
 
   static OfferStatus fromWire(String wire) =>
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
+}
+
+class OnboardingLink {
+  const OnboardingLink({required this.url, required this.expiresAt});
+
+  /// The provider's page; open it in a browser, share it with nobody
+  final String url;
+  /// Ask for another afterwards
+  final DateTime expiresAt;
+
+  factory OnboardingLink.fromJson(Map<String, Object?> json) => OnboardingLink(
+        url: json['url'] as String,
+        expiresAt: DateTime.parse(json['expires_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'url': url,
+        'expires_at': expiresAt.toUtc().toIso8601String(),
+      };
+}
+
+class OnboardingLinkResponse {
+  const OnboardingLinkResponse({required this.success, required this.data});
+
+  final bool success;
+  final OnboardingLink data;
+
+  factory OnboardingLinkResponse.fromJson(Map<String, Object?> json) => OnboardingLinkResponse(
+        success: json['success'] as bool,
+        data: OnboardingLink.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
 }
 
 class OpenConversationInput {
@@ -4633,7 +4736,7 @@ class Payment {
   final String provider;
   final double amount;
   final Currency currency;
-  /// Why it failed, in the provider's words; empty otherwise
+  /// Why it failed, or why the last card was declined, in the provider's words; empty otherwise
   final String failureCode;
   /// Opens the provider's form; for its payer, while the payment is `requires_action`
   final String? clientSecret;
@@ -6424,6 +6527,55 @@ enum Role {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
+class SavedCard {
+  const SavedCard({required this.isSaved, required this.provider, required this.brand, required this.last4, required this.expiresOn, required this.savedAt});
+
+  final bool isSaved;
+  final String? provider;
+  /// Such as `visa`; empty without a card
+  final String brand;
+  /// The last four digits; empty without a card
+  final String last4;
+  /// The last day on which it is valid
+  final String? expiresOn;
+  final DateTime? savedAt;
+
+  factory SavedCard.fromJson(Map<String, Object?> json) => SavedCard(
+        isSaved: json['is_saved'] as bool,
+        provider: json['provider'] == null ? null : json['provider'] as String,
+        brand: json['brand'] as String,
+        last4: json['last4'] as String,
+        expiresOn: json['expires_on'] == null ? null : json['expires_on'] as String,
+        savedAt: json['saved_at'] == null ? null : DateTime.parse(json['saved_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'is_saved': isSaved,
+        'provider': provider,
+        'brand': brand,
+        'last4': last4,
+        'expires_on': expiresOn,
+        'saved_at': savedAt?.toUtc().toIso8601String(),
+      };
+}
+
+class SavedCardResponse {
+  const SavedCardResponse({required this.success, required this.data});
+
+  final bool success;
+  final SavedCard data;
+
+  factory SavedCardResponse.fromJson(Map<String, Object?> json) => SavedCardResponse(
+        success: json['success'] as bool,
+        data: SavedCard.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
 /// One page of a list.
 class SearchPage {
   const SearchPage({required this.page, required this.perPage, required this.total, required this.hasMore, required this.items, required this.totalIsExact, required this.nextCursor, required this.facets, required this.correctedQuery});
@@ -6529,6 +6681,74 @@ class Seller {
         'is_verified': isVerified,
         'rating': rating.toJson(),
       };
+}
+
+class SellerAccount {
+  const SellerAccount({required this.state, required this.provider, required this.chargesEnabled, required this.payoutsEnabled, required this.requirements, required this.checkedAt});
+
+  /// `incomplete`: the provider asks for `requirements`; `in_review`: it is checking; `ready`: buyers can pay by card; `refused`: the provider closed the account
+  final SellerAccountState state;
+  final String? provider;
+  /// Buyers can pay by card
+  final bool chargesEnabled;
+  /// Money can be sent to the bank
+  final bool payoutsEnabled;
+  /// What the provider asks for; also of a `ready` account, which may then be closed
+  final List<AccountRequirement> requirements;
+  /// When the provider was last asked
+  final DateTime? checkedAt;
+
+  factory SellerAccount.fromJson(Map<String, Object?> json) => SellerAccount(
+        state: SellerAccountState.fromWire(json['state'] as String),
+        provider: json['provider'] == null ? null : json['provider'] as String,
+        chargesEnabled: json['charges_enabled'] as bool,
+        payoutsEnabled: json['payouts_enabled'] as bool,
+        requirements: (json['requirements'] as List).map((each) => AccountRequirement.fromJson((each as Map).cast<String, Object?>())).toList(),
+        checkedAt: json['checked_at'] == null ? null : DateTime.parse(json['checked_at'] as String),
+      );
+
+  Map<String, Object?> toJson() => {
+        'state': state.wire,
+        'provider': provider,
+        'charges_enabled': chargesEnabled,
+        'payouts_enabled': payoutsEnabled,
+        'requirements': requirements.map((each) => each.toJson()).toList(),
+        'checked_at': checkedAt?.toUtc().toIso8601String(),
+      };
+}
+
+class SellerAccountResponse {
+  const SellerAccountResponse({required this.success, required this.data});
+
+  final bool success;
+  final SellerAccount data;
+
+  factory SellerAccountResponse.fromJson(Map<String, Object?> json) => SellerAccountResponse(
+        success: json['success'] as bool,
+        data: SellerAccount.fromJson((json['data'] as Map).cast<String, Object?>()),
+      );
+
+  Map<String, Object?> toJson() => {
+        'success': success,
+        'data': data.toJson(),
+      };
+}
+
+enum SellerAccountState {
+  notStarted('not_started'),
+  incomplete('incomplete'),
+  inReview('in_review'),
+  ready('ready'),
+  refused('refused'),
+  /// A value that a later version of the server has.
+  unknown('');
+
+  const SellerAccountState(this.wire);
+
+  final String wire;
+
+  static SellerAccountState fromWire(String wire) =>
+      values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
 class SendOtpInput {
