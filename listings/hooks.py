@@ -24,8 +24,8 @@ room_showing_product: Hook[[Product], str | None] = Hook()
 viewer_dealings: Hook[[User, Product], Mapping[str, Any]] = Hook()
 """`callback(user, product)`: what this user and the product's seller have begun about it.
 
-A mapping with `my_conversation` or `my_offer`, as `MyConversationOutput` and `MyOfferOutput`, or None. Not
-called for the seller.
+A mapping with `my_conversation`, `my_offer` or `buying`, as `MyConversationOutput`, `MyOfferOutput` and
+`BuyingOutput`, or None. Not called for the seller.
 """
 
 live_stream_counter: Hook[[], Mapping[str, int]] = Hook()
@@ -38,8 +38,8 @@ def may_view_sold(user: User, product: Product) -> bool:
 
 
 def dealings_of(user: User | None, product: Product) -> dict[str, Any]:
-    """Return the `my_conversation` and `my_offer` of a product's page; both are None for its seller."""
-    dealings: dict[str, Any] = {"my_conversation": None, "my_offer": None}
+    """Return the `my_conversation`, `my_offer` and `buying` of a product's page; None for its seller."""
+    dealings: dict[str, Any] = {"my_conversation": None, "my_offer": None, "buying": None}
     if user is not None and user.pk != product.seller_id:
         for found in viewer_dealings(user, product):
             dealings |= found

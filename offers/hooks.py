@@ -1,5 +1,7 @@
 """Hooks through which upper apps take part in what happens to sales."""
 
+from collections.abc import Mapping
+
 from accounts.models import User
 from offers.models import Transaction
 from soukloop.core.hooks import Hook
@@ -10,3 +12,6 @@ sale_cancellation: Hook[[Transaction, User, str], bool] = Hook()
 Called with the product, the offer and the sale locked. Returns whether there was anything; if not, only the
 sale is cancelled. Raises Conflict if it is too late.
 """
+
+badge_counters: Hook[[User], Mapping[str, int]] = Hook()
+"""`callback(user)`: further numbers of what waits for a person, by the name of `BadgesOutput`."""

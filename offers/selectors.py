@@ -11,6 +11,7 @@ from chat.selectors import unread_counts
 from listings.models import Product
 from notifications.selectors import unread_count
 from offers import access
+from offers.hooks import badge_counters
 from offers.models import Offer, OfferEvent, Transaction
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.reads import Statement, fetch
@@ -100,6 +101,7 @@ def badges_of(user: User, now: datetime) -> dict[str, int]:
         "unread_messages": unread_counts(user)["unread_count"],
         "unread_notifications": unread_count(user.pk),
         "open_offers": open_offer_count(user, now),
+        **{name: count for counted in badge_counters(user) for name, count in counted.items()},
     }
 
 

@@ -232,3 +232,4 @@ class BadgesOutput(serializers.Serializer[None]):
     unread_messages = serializers.IntegerField()
     unread_notifications = serializers.IntegerField()
     open_offers = serializers.IntegerField(help_text="Those that wait for your answer")
+    open_orders = serializers.IntegerField(help_text="Those that you are to pay, to hand over or to send")

@@ -1,15 +1,19 @@
 """Registers the functions that orders call when accounts, products, sales or payments change."""
 
-from accounts.hooks import account_closed, account_deleted
-from listings.hooks import product_withdrawn
-from offers.hooks import sale_cancellation
+from accounts.hooks import account_closed, account_deleted, account_deletion_blockers
+from listings.hooks import product_withdrawn, viewer_dealings
+from offers.hooks import badge_counters, sale_cancellation
 from orders.access import lock_reference
+from orders.selectors import badges_of, buying_options, obligations_of
 from orders.services import closing, disputes, payment_changes
 from orders.services.addresses import erase_addresses
 from payments import hooks
 
 account_deleted.register(erase_addresses)
+account_deletion_blockers.register(obligations_of)
 account_closed.register(closing.enqueue_closing_for_account)
+viewer_dealings.register(buying_options)
+badge_counters.register(badges_of)
 product_withdrawn.register(closing.cancel_orders_of_product)
 sale_cancellation.register(closing.cancel_order_of_sale)
 hooks.lock_reference.register(lock_reference)

@@ -2,15 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import ngettext_lazy
 
 from accounts.blocks import blocked_between
+from accounts.hooks import AccountObligation
 from accounts.models import User
+from listings.models import Product
 from orders import access
 from orders.models import Dispute, DisputeEvidence, Order, OrderEvent, OrderQuerySet, Review
+from orders.states import OPEN_STATES, is_open
+from payments.selectors import ways_to_be_paid
 
 BUYER, SELLER = "buyer", "seller"
 
@@ -77,3 +83,52 @@ def orders_to_review(user: User, now: datetime) -> OrderQuerySet:
         .select_related("product", "buyer", "seller")
         .order_by("-completed_at", "-pk")
     )
+
+
+def buying_options(user: User, product: Product) -> dict[str, Any]:
+    """Return `buying`: whether and how this person can buy the product, and the order they have of it."""
+    order_id, ways, reason = None, ways_to_be_paid(product.seller_id), None
+    if not product.is_available:
+        order_id = _open_order_id(user, product)
+        is_reserved = product.status == Product.Status.RESERVED
+        reason = "product_reserved" if is_reserved else "product_not_available"
+    elif not any(ways):
+        reason = "seller_not_available"
+    methods = [method for method, is_possible in ways._asdict().items() if is_possible]
+    return {
+        "buying": {
+            "can_buy": reason is None,
+            "reason": reason,
+            "payment_methods": methods,
+            "deliveries": [Order.Delivery.MEET_UP, Order.Delivery.SHIPPING]
+            if ways.card
+            else [Order.Delivery.MEET_UP],
+            "order_id": order_id,
+        }
+    }
+
+
+def open_order_count(user: User) -> int:
+    """Count the orders in which this person has something to do: to pay, to hand over, to send."""
+    to_pay = Q(buyer=user, state=Order.State.PENDING_PAYMENT)
+    to_give = Q(seller=user, state__in=[Order.State.AUTHORISED, Order.State.PAID])
+    return Order.objects.filter(to_pay | to_give).count()
+
+
+def badges_of(user: User) -> dict[str, int]:
+    """Return the number on the app's tab of orders."""
+    return {"open_orders": open_order_count(user)}
+
+
+def _open_order_id(user: User, product: Product) -> UUID | None:
+    orders = Order.objects.filter(product=product, buyer=user).order_by("-created_at")
+    return next((order.pk for order in orders[:1] if is_open(order.state)), None)
+
+
+def obligations_of(user: User) -> list[AccountObligation]:
+    """Return the open orders of a person, which keep their account from being deleted."""
+    count = Order.objects.of(user).filter(state__in=OPEN_STATES).count()
+    text = ngettext_lazy("%(count)d order is still open", "%(count)d orders are still open", count) % {
+        "count": count
+    }
+    return [AccountObligation("open_orders", text, count)] if count else []

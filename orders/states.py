@@ -56,6 +56,12 @@ SALE_STATUS: dict[str, Transaction.Status] = {
 """State of an order → status of its sale, which is what other apps see of it."""
 
 
+OPEN_STATES = frozenset(
+    {S.PENDING_PAYMENT, S.AUTHORISED, S.PAID, S.HANDED_OVER, S.SHIPPED, S.DELIVERED, S.DISPUTED}
+)
+"""Those of orders with which something is still to happen."""
+
+
 class Action(StrEnum):
     """What buyer or seller can do with an order."""
 
@@ -168,6 +174,11 @@ def _suits(action: Action, order: Order) -> bool:
         case Action.SHIP:
             return order.delivery == Order.Delivery.SHIPPING
     return True
+
+
+def is_open(state: str) -> bool:
+    """Return whether something is still to happen with an order in this state."""
+    return state in OPEN_STATES
 
 
 def is_handed_over_by_code(order: Order) -> bool:

@@ -10,7 +10,7 @@ from listings.models import Product
 from listings.queries import Place
 from soukloop.core.db.reads import Statement, fetch
 
-_NOTHING = {"my_conversation": None, "my_offer": None}
+_NOTHING = {"my_conversation": None, "my_offer": None, "buying": None}
 _DISTANCE = "ST_Distance(public_location, ST_SetSRID(ST_MakePoint(%s, %s), 4326)::geography)"
 
 

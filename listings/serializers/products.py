@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from rest_framework import serializers
 
@@ -123,6 +124,33 @@ class MyOfferOutput(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
+class OrderChoiceField(serializers.ChoiceField):
+    """A way of paying or delivering an order, whose app is above this one and loaded after it."""
+
+    def __init__(self, field: str, **kwargs: Any) -> None:
+        described: Any = apps.get_model("orders", "Order")._meta.get_field(field)
+        super().__init__(choices=described.choices, **kwargs)
+
+
+class BuyingOutput(serializers.Serializer[Any]):
+    """Whether and how you can buy a product at its price."""
+
+    can_buy = serializers.BooleanField()
+    reason = serializers.CharField(
+        allow_null=True,
+        help_text="Why not: product_reserved, product_not_available or seller_not_available",
+    )
+    payment_methods = serializers.ListField(child=serializers.CharField())
+    deliveries = serializers.ListField(child=serializers.CharField())
+    order_id = serializers.UUIDField(allow_null=True, help_text="Your open order of it")
+
+    def get_fields(self) -> dict[str, Any]:
+        fields: dict[str, Any] = super().get_fields()
+        for name, of in (("payment_methods", "payment_method"), ("deliveries", "delivery")):
+            fields[name] = serializers.ListField(child=OrderChoiceField(of))
+        return fields
+
+
 class ProductOutput(CardOutput):
     """A product with all its fields. Only its seller receives the last four."""
 
@@ -131,6 +159,7 @@ class ProductOutput(CardOutput):
         allow_null=True, help_text="Null before you have opened one, for the seller and for guests"
     )
     my_offer = MyOfferOutput(allow_null=True, help_text="Null while none is open, for the seller and guests")
+    buying = BuyingOutput(allow_null=True, help_text="Null for the seller and for guests")
     description = serializers.CharField()
     image_urls = serializers.ListField(child=serializers.CharField())
     images = PictureOutput(many=True, help_text="Those of `image_urls`, in the same order")

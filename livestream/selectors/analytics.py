@@ -87,9 +87,10 @@ def _new_followers(stream: Stream, since: datetime | None, until: datetime) -> i
 
 
 def _sales(stream: Stream) -> list[Transaction]:
+    """Return the stream's sales that were paid or handed over, and not given back."""
     return list(
-        Transaction.objects.filter(stream_id=stream.pk)
-        .exclude(status=Transaction.Status.CANCELLED)
+        Transaction.objects.filter(stream_id=stream.pk, paid_at__isnull=False)
+        .exclude(status__in=[Transaction.Status.CANCELLED, Transaction.Status.REFUNDED])
         .only("product_id", "price", "platform_fee", "seller_payout")
     )
 

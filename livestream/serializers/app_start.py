@@ -9,6 +9,7 @@ from accounts.models import User
 from listings.serializers.lists import CardPageOutput
 from livestream.serializers.streams import StreamCardOutput
 from offers.serializers import BadgesOutput
+from payments.providers import card_provider
 from soukloop import __version__
 
 
@@ -52,6 +53,15 @@ class LimitsOutput(serializers.Serializer[None]):
     typing_seconds = serializers.IntegerField(help_text="How long a typing indicator lasts")
 
 
+class PaymentsOutput(serializers.Serializer[None]):
+    """What an app needs to open the form of the card provider."""
+
+    provider = serializers.CharField(help_text="`sandbox` moves no money")
+    client_settings = serializers.DictField(
+        child=serializers.CharField(), help_text="Such as the provider's publishable key"
+    )
+
+
 class ConfigOutput(serializers.Serializer[None]):
     """What an app must know of the server before its first screen."""
 
@@ -64,6 +74,7 @@ class ConfigOutput(serializers.Serializer[None]):
     )
     languages = serializers.ListField(child=serializers.ChoiceField(choices=User.Language.choices))
     currency = serializers.ChoiceField(choices=settings.CURRENCIES)
+    payments = PaymentsOutput()
     categories_version = serializers.CharField(
         help_text="Changes when categories do: read `/categories` again, whose names may be kept until then"
     )
@@ -95,5 +106,9 @@ def config_body(categories_version: str) -> dict[str, Any]:
         "reactions": settings.STREAM_REACTIONS,
         "languages": User.Language.values,
         "currency": settings.CURRENCY,
+        "payments": {
+            "provider": settings.CARD_PROVIDER,
+            "client_settings": card_provider().client_settings(),
+        },
         "categories_version": categories_version,
     }

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from accounts.models import Follow
 from accounts.tests.factories import client_for, follow, make_seller, make_staff, make_user
@@ -17,6 +16,8 @@ from livestream.selectors.analytics import stream_analytics
 from livestream.services import products
 from livestream.tests.factories import make_live_stream
 from offers.tests.factories import make_offer, make_sale
+from orders.services.closing import cancel_order
+from orders.tests.factories import make_order, take_to
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +52,7 @@ def test_every_number_of_the_analytics_is_counted() -> None:
     ReactionTotal.objects.create(stream=other, emoji="❤️", count=50)
     follow(make_user(), seller)
     Follow.objects.filter(follower=old_follower).update(created_at=start - timedelta(days=1))
-    make_sale(sold, price="800.00")
+    make_order(offer=make_sale(sold, price="800.00").offer, state="handed_over")
     curious = make_user()
     make_conversation(buyer=curious, product=asked)
     make_offer(asked, buyer=curious)
@@ -97,14 +98,21 @@ def test_every_number_of_the_analytics_is_counted() -> None:
     }
 
 
-def test_a_cancelled_sale_does_not_count_as_revenue() -> None:
+@pytest.mark.parametrize("by_card", [True, False], ids=["by card", "in person"])
+def test_a_sale_counts_as_revenue_from_its_payment_until_it_is_cancelled(by_card: bool) -> None:
     seller = make_seller()
     product = make_product(seller=seller)
     stream = make_live_stream(seller=seller, products=[product])
-    sale = make_sale(product)
-    assert sale.stream_id == stream.pk
-    type(sale).objects.filter(pk=sale.pk).update(status="cancelled", closed_at=timezone.now())
+    product.refresh_from_db()
+    order = make_order(product, payment_method="card" if by_card else "in_person")
+    assert order.transaction.stream_id == stream.pk
     assert stream_analytics(stream)["revenue"]["totalSales"] == 0
+    take_to(order, "paid" if by_card else "handed_over")
+    [sold] = stream_analytics(stream)["products"]
+    assert (sold["purchases"], sold["revenue"]) == (1, Decimal("850.00"))
+    if by_card:
+        cancel_order(actor=order.buyer, order_id=order.pk)
+        assert stream_analytics(stream)["revenue"]["totalSales"] == 0
 
 
 def test_analytics_have_the_shape_of_contract_4_9() -> None:

@@ -43,7 +43,12 @@ def test_the_home_screen_has_live_streams_both_feeds_and_badges() -> None:
     assert ids(body["near_you"]) == [str(near.pk)]
     assert body["near_you"]["items"][0]["distance_km"] < 5
     assert ids(body["discover"]) == [str(video.pk)]
-    assert body["badges"] == {"unread_messages": 1, "unread_notifications": 1, "open_offers": 0}
+    assert body["badges"] == {
+        "unread_messages": 1,
+        "unread_notifications": 1,
+        "open_offers": 0,
+        "open_orders": 0,
+    }
     [card] = body["live_now"]
     assert card["streamId"] == str(stream.pk)
     assert (card["seller"]["isFollowing"], card["seller"]["hasVerifiedBadge"]) == (True, True)
@@ -121,8 +126,9 @@ def test_the_home_screen_takes_the_same_number_of_queries_however_much_is_on_it(
     for count in (1, 8):
         for _ in range(count):
             add()
-        # The caller, blocks, live streams, two feeds; for badges blocks, messages, notifications, offers.
-        with django_assert_num_queries(9):
+        # The caller, blocks, live streams, two feeds; for badges blocks, messages, notifications, offers and
+        # orders.
+        with django_assert_num_queries(10):
             home(client, **PLACE)
     with django_assert_num_queries(3):
         home(APIClient(), **PLACE)

@@ -102,12 +102,14 @@ def test_a_wrong_place_is_refused_and_counts_no_view(query: str, field: str) -> 
     assert redis_client().keys("*view*") == []
 
 
-def test_the_page_takes_five_queries_and_that_of_a_guest_one(django_assert_num_queries: Any) -> None:
+def test_the_page_takes_six_queries_and_that_of_a_guest_one(django_assert_num_queries: Any) -> None:
     product, buyer = make_product(), make_user()
     make_message(make_conversation(buyer=buyer, product=product))
     make_offer(product, buyer=buyer)
     client = client_for(buyer)
-    with django_assert_num_queries(5):  # the caller, the product, favourite and distance, conversation, offer
+    with django_assert_num_queries(
+        6
+    ):  # the caller, the product, favourite and distance, conversation, offer, buying
         page(client, product, PLACE)
     with django_assert_num_queries(1):
         page(APIClient(), product)

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -12,10 +11,10 @@ from offers.services.purchases import decline_rivals
 from orders.error_codes import OrdersErrorCode
 from orders.models import Order
 from orders.services import timeline
-from payments.models import EntryLine, FeeBill, Payment, Refund
+from payments.models import Payment, Refund
 from payments.selectors import refundable, standing_payment
-from payments.services.ledger import balance
-from payments.services.payments import account_for_charges, cancel_payment, start_payment
+from payments.services.billing import has_debt_limit
+from payments.services.payments import cancel_payment, start_payment
 from payments.services.payouts import release
 from payments.services.refunds import request_refund
 from soukloop.core.errors import Conflict
@@ -105,25 +104,9 @@ def is_partly_refunded(order: Order) -> bool:
     return payment is not None and 0 < payment.refunded < payment.amount
 
 
-def methods_of(seller: User) -> list[str]:
-    """Return how this seller can be paid now."""
-    methods = []
-    for method, check in (
-        (Method.CARD, account_for_charges),
-        (Method.IN_PERSON, require_available_in_person),
-    ):
-        try:
-            check(seller)
-        except Conflict:
-            continue
-        methods.append(method.value)
-    return methods
-
-
 def require_available_in_person(seller: User) -> None:
     """Raise Conflict (`seller_not_available_in_person`) if the seller owes us too much, or for too long."""
-    owes_too_much = balance(EntryLine.Account.FEE_DEBT, seller) >= settings.FEE_DEBT_MAX_FILS
-    if owes_too_much or FeeBill.objects.filter(seller=seller, state=FeeBill.State.OVERDUE).exists():
+    if has_debt_limit(seller):
         raise Conflict(
             _("This seller can't sell in person at present."),
             code=OrdersErrorCode.SELLER_NOT_AVAILABLE_IN_PERSON,

@@ -3,6 +3,7 @@
 import itertools
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
@@ -47,7 +48,7 @@ def make_order(
     product = product or make_product()
     buyer = buyer or make_user(phone=f"+97150{next(_numbers):07d}")
     if payment_method == Method.CARD:
-        make_account(product.seller)
+        make_account(product.seller, provider=settings.CARD_PROVIDER)
     address = make_address(buyer) if delivery == Order.Delivery.SHIPPING else None
     order = buying.place_order(
         actor=buyer,

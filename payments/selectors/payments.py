@@ -1,10 +1,13 @@
 """Reads of payments."""
 
+from typing import NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Sum
 
 from payments.models import Chargeback, Payment, Refund
+from soukloop.core.db.reads import Statement, fetch
 
 _CLOSED = (Payment.State.FAILED, Payment.State.CANCELLED)
 _OPEN_REFUNDS = (Refund.State.WAITING, Refund.State.REQUESTED, Refund.State.PENDING)
@@ -30,3 +33,28 @@ def refundable(payment: Payment) -> int:
         payment.chargebacks.filter(state=Chargeback.State.OPEN).aggregate(sum=Sum("amount"))["sum"] or 0
     )
     return payment.amount - payment.refunded - refunds - chargebacks
+
+
+class WaysToBePaid(NamedTuple):
+    """How a seller can be paid now."""
+
+    card: bool
+    """The account at the card provider may be paid."""
+    in_person: bool
+    """The fees for sales in person that are owed are below the limit, and none of their bills is overdue."""
+
+
+_WAYS_TO_BE_PAID = """
+SELECT EXISTS (SELECT FROM payments_selleraccount
+    WHERE seller_id = %s AND provider = %s AND charges_enabled),
+  coalesce((SELECT sum(amount) FROM payments_entryline
+    WHERE account = 'fee_debt' AND person_id = %s), 0) <= %s
+  AND NOT EXISTS (SELECT FROM payments_feebill WHERE seller_id = %s AND state = 'overdue')
+"""
+
+
+def ways_to_be_paid(seller_id: UUID) -> WaysToBePaid:
+    """Return how a seller can be paid now, in one query."""
+    params = [seller_id, settings.CARD_PROVIDER, seller_id, settings.FEE_DEBT_MAX_FILS, seller_id]
+    [(card, in_person)] = fetch(Statement(_WAYS_TO_BE_PAID, params))
+    return WaysToBePaid(card, in_person)

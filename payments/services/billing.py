@@ -14,7 +14,7 @@ from notifications.services.notify import notify
 from payments import notification_kinds as kinds
 from payments.error_codes import PaymentsErrorCode
 from payments.models import EntryLine, FeeBill, FinanceCase, Payment, SavedCard
-from payments.selectors import standing_payment
+from payments.selectors import standing_payment, ways_to_be_paid
 from payments.selectors.statements import BUSINESS_ZONE, bounds_of
 from payments.services import ledger
 from payments.services.cases import open_case
@@ -60,10 +60,7 @@ def fee_debt(seller: "User | UUID") -> int:
 
 def has_debt_limit(seller: "User") -> bool:
     """Return whether a seller owes too much, or too long, to make another sale that is paid in person."""
-    return (
-        FeeBill.objects.filter(seller=seller, state=State.OVERDUE).exists()
-        or fee_debt(seller) > settings.FEE_DEBT_MAX_FILS
-    )
+    return not ways_to_be_paid(seller.pk).in_person
 
 
 def make_bills(month: date) -> int:

@@ -34,8 +34,10 @@ from livestream.tests.factories import make_live_stream, make_publisher, make_st
 from notifications.models import FollowNotice, Notification, NotificationSettings, WrittenBatch
 from notifications.services.account_notices import notify_of_new_password
 from notifications.services.digests import schedule_digests
-from offers.models import Offer
-from offers.tests.factories import make_offer
+from offers.models import Offer, Transaction
+from offers.tests.factories import make_offer, make_sale
+from orders.tests.scenes import CHANGING as CHANGING_ORDERS
+from orders.tests.scenes import SCENES as SCENES_OF_ORDERS
 from payments.tests.memory_provider import use_memory_provider
 from payments.tests.scenes import CHANGING as CHANGING_PAYMENTS
 from payments.tests.scenes import SCENES as SCENES_OF_PAYMENTS
@@ -280,6 +282,12 @@ def offers_about_to_expire() -> Arguments:
     return PERIODIC
 
 
+def unordered_sales() -> Arguments:
+    make_sale()
+    Transaction.objects.update(expires_at=timezone.now() - LONG_AGO)
+    return PERIODIC
+
+
 def stored_responses() -> Arguments:
     for number in range(3):
         record = IdempotencyRecord.objects.create(
@@ -350,6 +358,8 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "offers.decline_below_minimum": low_offers,
     "offers.expire_due": due_offers,
     "offers.remind_of_expiring": offers_about_to_expire,
+    "offers.expire_sales": unordered_sales,
+    **SCENES_OF_ORDERS,
     **SCENES_OF_PAYMENTS,
 }
 # Those that must have changed a row, so that a scene that has become empty is noticed.
@@ -385,6 +395,8 @@ CHANGING = {
     "offers.decline_below_minimum",
     "offers.expire_due",
     "offers.remind_of_expiring",
+    "offers.expire_sales",
+    *CHANGING_ORDERS,
     *CHANGING_PAYMENTS,
 }
 

@@ -163,6 +163,10 @@ def test_scenario_2_live_shopping(
     watching.expect("offer:feed")
     seller.patch(f"/offers/{offer['id']}/accept")
     assert watching.expect("product:sold")["productId"] == product
+    in_person = {"offer_id": offer["id"], "payment_method": "in_person", "delivery": "meet_up"}
+    order = buyer.post("/orders", in_person, expect=201)
+    code = buyer.get(f"/orders/{order['id']}")["hand_over_code"]
+    seller.post(f"/orders/{order['id']}/hand-over", {"code": code})
 
     ended = seller.post(f"/streams/{stream_id}/end")
     assert ended["vodUrl"]
