@@ -1,7 +1,7 @@
 """A sale's whole way through our services and Stripe's server, however its messages arrive."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -19,6 +19,7 @@ from payments.models import EntryLine, FinanceCase, Payment, Payout, Refund, Web
 from payments.providers.stripe.client import stripe_client
 from payments.serializers import payment_body
 from payments.services import payments, payouts, polling, refunds
+from payments.services.reconciliation import reconcile_day
 from payments.testing.stripe_server import StripeServer
 from payments.testing.stripe_server.events import Delivery
 from payments.tests.factories import make_account, start_card_payment
@@ -204,6 +205,29 @@ def test_banks_question_about_a_payment_books_nothing(world):
     world.go_on()
     assert world.end() == before
     assert not payment.chargebacks.exists()
+
+
+def test_nightly_comparison_agrees_to_the_fils_and_finds_what_moved_without_us(world):
+    with time_machine.travel(datetime(2026, 11, 3, 8, tzinfo=UTC)) as traveller:
+        payment = world.captured()
+        world.refund(payment, "333.33")
+        world.refund(world.captured(), "850.00")
+        payout = world.pay_out(payment)
+        world.controls.return_payout(payout.external_id)
+        world.controls.close_dispute(world.controls.charge_back(world.captured().external_id), won=True)
+        world.go_on()
+        traveller.shift(timedelta(days=1))
+        day = date(2026, 11, 3)
+        assert reconcile_day("stripe", day).differences == 0
+        assert world.end()["ledger"]["provider_fees"] == -sum(
+            one["amount"]
+            for one in world.controls.objects("balance_transaction")
+            if one["type"] == "stripe_fee"
+        )
+        traveller.shift(timedelta(days=-1))
+        world.controls.move(world.account.external_id, -1)
+        traveller.shift(timedelta(days=1))
+        assert reconcile_day("stripe", day).differences == 1
 
 
 def test_payer_alone_is_told_what_opens_stripes_form(world):
