@@ -173,7 +173,7 @@ class ProviderContract:
         payment = counterpart.provider.create_payment(request_for(account))
         counterpart.pay(payment, card)
         refused = counterpart.provider.fetch_payment(payment.external_id, account)
-        assert refused.state == "failed"
+        assert refused.state in ("failed", "requires_action"), "the latter where another card may be tried"
         assert refused.failure_code == code
 
     def test_a_payment_is_cancelled_until_it_is_captured(
@@ -351,7 +351,8 @@ class ProviderContract:
         payment = provider.create_payment(
             request_for("", 4_250, fee=0, customer=saved.customer, card=saved.card)
         )
-        assert (payment.state, payment.failure_code) == ("failed", "card_declined")
+        assert payment.state == "failed"
+        assert payment.failure_code
 
     # --- Movements
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
+from rest_framework.test import APIClient
 
-from payments.models import SandboxCardSetup, SandboxMovement, SandboxPayment
+from payments.models import SandboxCardSetup, SandboxMovement, SandboxPayment, WebhookEvent
 from payments.providers.base import InvalidWebhook, PaymentState, Provider, ProviderRefused
 from payments.providers.sandbox import SandboxProvider, accounts, operations, payments, webhooks
 from payments.tests.provider_contract import CURRENCY, ProviderContract, request_for
@@ -148,6 +149,20 @@ def test_the_sandbox_is_refused_in_production_unless_it_is_allowed(settings: Any
     else:
         with pytest.raises(NotFound):
             SandboxProvider()
+
+
+def test_the_address_of_webhooks_takes_signed_ones_once_and_refuses_forged_ones() -> None:
+    client, path = APIClient(), "/api/v1/payments/webhooks/sandbox"
+
+    def send(headers: dict[str, str]) -> int:
+        answer = client.generic("POST", path, BODY.decode(), content_type="application/json", headers=headers)
+        return int(answer.status_code)
+
+    assert [send({"Sandbox-Signature": "t=1,v1=0"}), send({})] == [400, 400]
+    assert not WebhookEvent.objects.exists()
+    signature = {"Sandbox-Signature": webhooks.signed_headers(BODY)["Sandbox-Signature"]}
+    assert [send(signature), send(signature)] == [200, 200]
+    assert WebhookEvent.objects.get().event_id == "evt_1"
 
 
 BODY = json.dumps(
