@@ -43,6 +43,8 @@ def poll_unsettled() -> int:
                 is_first = (
                     type(row)._default_manager.filter(pk=row.pk, asked_at=row.asked_at).update(asked_at=now)
                 )
+                if is_first and now - row.created_at > settings.PROVIDER_SILENCE_REPORTED_AFTER:
+                    _report_silence(row)
                 if is_first and not is_job_pending(lock=_lock_of(row)):
                     _enqueue_for(row)
                     enqueued += 1
@@ -97,6 +99,28 @@ def _poll_accounts(now: datetime) -> int:
                 _enqueue_refresh("account", account)
                 enqueued += 1
     return enqueued
+
+
+def _report_silence(row: Payment | Refund | Payout | Transfer | Chargeback) -> None:
+    """Open a case for a call that the provider has not answered for long."""
+    waiting = {"created", "requested"}
+    if row.state not in waiting or isinstance(row, Chargeback):
+        return
+    kinds = {
+        "payment": FinanceCase.Kind.DIFFERENCE,
+        "refund": FinanceCase.Kind.REFUND_FAILED,
+        "payout": FinanceCase.Kind.PAYOUT_FAILED,
+        "transfer": FinanceCase.Kind.TRANSFER_FAILED,
+    }
+    name = type(row).__name__.lower()
+    open_case(
+        kind=kinds[name],
+        key=f"{name}:{row.pk}",
+        ours={"amount": row.amount, "state": row.state},
+        theirs={"state": "no answer"},
+        payment=row if isinstance(row, Payment) else getattr(row, "payment", None),
+        payout=row if isinstance(row, Payout) else None,
+    )
 
 
 def _enqueue_for(row: Payment | Refund | Payout | Transfer | Chargeback) -> None:

@@ -8,14 +8,20 @@ import time_machine
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from accounts.tests.factories import make_seller
+from accounts.tests.factories import make_seller, make_user
 from payments.models import FeeBill, Payment, Refund, SandboxPayment, Transfer, WebhookEvent
 from payments.providers.sandbox import accounts as sandbox_accounts
 from payments.providers.sandbox import operations, webhooks
 from payments.providers.sandbox import payments as sandbox_payments
 from payments.services import accounts, billing, ledger, payments, refunds, transfers
 from payments.tests import flows
-from payments.tests.factories import make_captured_sale, make_payment, start_card_payment
+from payments.tests.factories import (
+    make_account,
+    make_captured_sale,
+    make_payment,
+    make_refund,
+    start_card_payment,
+)
 from payments.tests.provider_contract import request_for
 
 Arguments = dict[str, Any]
@@ -45,8 +51,15 @@ def asked_for_refund() -> Arguments:
 
 
 def released() -> Arguments:
-    payment = flows.released(flows.current_memory())
-    return {"account_id": str(payment.account_id)}
+    memory = flows.current_memory()
+    account = make_account(provider="memory")
+    payment = make_payment(
+        provider="memory", payee=account.seller, account=account, released_at=timezone.now()
+    )
+    ledger.post_charge(payment)
+    ledger.post_release(payment)
+    memory.memory.balances[account.external_id] = 80_750
+    return {"account_id": str(account.pk)}
 
 
 def released_separately() -> Transfer:
@@ -89,10 +102,12 @@ def told_of_refund() -> Arguments:
 
 
 def waited_long() -> Arguments:
-    memory = flows.current_memory()
-    start_card_payment()
-    flows.requires_action(memory)
-    flows.requested_refund(flows.captured(memory), "100.00")
+    flows.current_memory()
+    account, buyer = make_account(provider="memory"), make_user()
+    people: dict[str, Any] = {"payee": account.seller, "payer": buyer, "account": account}
+    make_payment(provider="memory", state=Payment.State.REQUIRES_ACTION, captured_at=None, **people)
+    payment = make_payment(provider="memory", **people)
+    make_refund(payment, 10_000, state=Refund.State.REQUESTED, external_id="", closed_at=None)
     Payment.objects.update(created_at=timezone.now() - timedelta(hours=1))
     Refund.objects.update(created_at=timezone.now() - timedelta(hours=1))
     ProcrastinateJob.objects.filter(task_name__startswith="payments.").delete()

@@ -11,6 +11,7 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 from rest_framework.test import APIClient
 
 from payments.models import FinanceCase, Payment, Payout, Refund, WebhookEvent
@@ -252,6 +253,24 @@ def test_a_payout_that_the_bank_returned_is_found_without_a_webhook(
     run_calls()
     payout.refresh_from_db()
     assert (payout.state, payout.failure_code) == ("failed", "account_closed")
+
+
+def test_a_provider_that_is_silent_for_a_day_is_a_case_and_asked_again(
+    memory: MemoryProvider, run_calls: Jobs
+) -> None:
+    payment = flows.captured(memory)
+    refund = flows.requested_refund(payment, "100.00")
+    memory.fail("create_refund")
+    with pytest.raises(Exception, match="does not answer"):
+        refunds.refund_at_provider(refund.pk)
+    ProcrastinateJob.objects.filter(task_name__startswith="payments.").delete()  # all attempts are used up
+    Refund.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    assert polling.poll_unsettled() == 1
+    case = FinanceCase.objects.get()
+    assert (case.kind, case.theirs, case.payment) == ("refund_failed", {"state": "no answer"}, payment)
+    assert "payments.refund" in run_calls()
+    refund.refresh_from_db()
+    assert refund.state == "pending"
 
 
 def test_a_row_with_a_pending_job_is_not_asked_about_again(memory: MemoryProvider) -> None:

@@ -33,6 +33,8 @@ WEBHOOK_TOLERANCE = timedelta(minutes=5)  # between a webhook's signature and it
 WEBHOOK_EVENTS_KEPT_FOR = timedelta(days=90)
 # What has no outcome yet is asked about this often, because webhooks can be lost.
 PROVIDER_ASKED_AGAIN_AFTER = timedelta(minutes=10)
+# Without any answer for so long, finance gets a case; the call is still repeated.
+PROVIDER_SILENCE_REPORTED_AFTER = timedelta(days=1)
 # Payouts and refunds that succeeded can still be returned by a bank: asked about once a day for so long.
 PROVIDER_RETURNS_ASKED_FOR = timedelta(days=10)
 RECONCILE_DAYS = 7  # nights that a comparison with the provider may be late
