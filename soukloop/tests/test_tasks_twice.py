@@ -36,6 +36,8 @@ from notifications.services.account_notices import notify_of_new_password
 from notifications.services.digests import schedule_digests
 from offers.models import Offer, Transaction
 from offers.tests.factories import make_offer, make_sale
+from orders.tests.after_sale_scenes import CHANGING as CHANGING_AFTER_SALES
+from orders.tests.after_sale_scenes import SCENES as SCENES_AFTER_SALES
 from orders.tests.scenes import CHANGING as CHANGING_ORDERS
 from orders.tests.scenes import SCENES as SCENES_OF_ORDERS
 from payments.tests.memory_provider import use_memory_provider
@@ -360,6 +362,7 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "offers.remind_of_expiring": offers_about_to_expire,
     "offers.expire_sales": unordered_sales,
     **SCENES_OF_ORDERS,
+    **SCENES_AFTER_SALES,
     **SCENES_OF_PAYMENTS,
 }
 # Those that must have changed a row, so that a scene that has become empty is noticed.
@@ -397,6 +400,7 @@ CHANGING = {
     "offers.remind_of_expiring",
     "offers.expire_sales",
     *CHANGING_ORDERS,
+    *CHANGING_AFTER_SALES,
     *CHANGING_PAYMENTS,
 }
 
