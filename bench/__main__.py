@@ -16,6 +16,7 @@ BENCHES = {
     "encoders": "bench.encoders",
     "push": "bench.push",
     "screens": "bench.screens",
+    "ledger": "bench.ledger",
 }
 COMPARABLE = ("api", "feeds")  # with the server of another checkout
 

@@ -43,12 +43,13 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(jsonlib.dumps({**asdict(report), "differences": report.differences}).decode())
         else:
-            self.stdout.write("\n".join(_as_text(report)))
+            self.stdout.write("\n".join(as_text(report)))
         if report.differences:
             raise CommandError(f"The ledger has {_counted(report.differences, 'difference')}.")
 
 
-def _as_text(report: Report) -> Iterator[str]:
+def as_text(report: Report) -> Iterator[str]:
+    """Yield the lines of a report, for people."""
     yield (
         f"{report.entries:,} entries with {report.lines:,} lines, about {report.payments:,} payments."
         " Credits are negative."
