@@ -17,6 +17,7 @@ BENCHES = {
     "push": "bench.push",
     "screens": "bench.screens",
     "ledger": "bench.ledger",
+    "buying": "bench.buying",
 }
 COMPARABLE = ("api", "feeds")  # with the server of another checkout
 
