@@ -1,11 +1,11 @@
 """Views of payments."""
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from payments.serializers import ReceivedOutput
+from payments.serializers import ProviderMessageInput, ReceivedOutput
 from payments.services import webhooks
 from soukloop.core.http.openapi_errors import refusals
 
@@ -24,8 +24,15 @@ class Webhook(APIView):
         description="For payment providers, not for apps. The body is the provider's, and is checked by its"
         " signature: a forged one is refused with 400 `webhook_invalid`.",
         auth=[],
-        request={"application/json": {"type": "object", "additionalProperties": True}},
+        request=ProviderMessageInput,
         responses={200: ReceivedOutput} | refusals(404, 413),
+        examples=[
+            OpenApiExample(
+                "A payment was made",
+                {"id": "evt_1PqR2sT3uV4wX5yZ", "type": "payment_intent.succeeded"},
+                request_only=True,
+            ),
+        ],
     )
     def post(self, request: Request, provider: str) -> Response:
         webhooks.receive_webhook(provider_name=provider, body=request.body, headers=request.headers)
