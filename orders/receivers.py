@@ -4,6 +4,7 @@ from accounts.hooks import account_closed, account_deleted, account_deletion_blo
 from listings.hooks import product_withdrawn, viewer_dealings
 from offers.hooks import badge_counters, sale_cancellation
 from orders.access import lock_reference
+from orders.ledger_rules import RULES
 from orders.selectors import badges_of, buying_options, obligations_of
 from orders.services import closing, disputes, payment_changes
 from orders.services.addresses import erase_addresses
@@ -23,3 +24,4 @@ hooks.chargeback_changed.register(payment_changes.chargeback_changed)
 # After those of the order itself, which may have closed what was disputed.
 hooks.refund_changed.register(disputes.follow_refund)
 hooks.chargeback_changed.register(disputes.follow_chargeback)
+hooks.ledger_checks.register(lambda: RULES)
