@@ -13,7 +13,13 @@ from accounts.models import User
 from accounts.services import deletion, moderation
 from accounts.services.logins import PASSWORD_CHANGED, end_all_logins
 from soukloop.core.staff import format
-from soukloop.core.staff.admin import ReadOnlyStateAdmin, password_changed, reason_action
+from soukloop.core.staff.actions import reason_action
+from soukloop.core.staff.admin import ReadOnlyStateAdmin, password_changed
+
+_FOR_SUPERUSERS = (
+    *("make_staff", "remove_staff", "add_to_finance", "remove_from_finance"),
+    "delete_account",
+)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -72,7 +78,17 @@ class UserAdmin(ReadOnlyStateAdmin):
         ("Staff", {"fields": ("is_staff", "is_superuser", "groups")}),
     )
     readonly_fields = ("state", "verified", "related_lists")
-    actions = ("ban", "unban", "give_badge", "remove_badge", "make_staff", "remove_staff", "delete_account")
+    actions = (
+        "ban",
+        "unban",
+        "give_badge",
+        "remove_badge",
+        "make_staff",
+        "remove_staff",
+        "add_to_finance",
+        "remove_from_finance",
+        "delete_account",
+    )
 
     @admin.display(description="username", ordering="username")
     def short_username(self, user: User) -> str:
@@ -103,6 +119,8 @@ class UserAdmin(ReadOnlyStateAdmin):
             format.link_to_list("offers.offer", "Offers made", made_by__id__exact=user.pk),
             format.link_to_list("offers.transaction", "Purchases", buyer__id__exact=user.pk),
             format.link_to_list("offers.transaction", "Sales", seller__id__exact=user.pk),
+            format.link_to_list("payments.payment", "Payments made", payer__id__exact=user.pk),
+            format.link_to_list("payments.payment", "Payments received", payee__id__exact=user.pk),
             format.link_to_list("chat.conversation", "Conversations", q=user.username),
             format.link_to_list("chat.message", "Messages", q=f"@{user.username}"),
             format.link_to_list("notifications.notification", "Notifications", q=user.pk),
@@ -136,12 +154,16 @@ class UserAdmin(ReadOnlyStateAdmin):
                 return row.is_active and not row.is_staff
             case "remove_staff":
                 return row.is_staff
+            case "add_to_finance":
+                return row.is_active and not row.groups.filter(name=moderation.FINANCE).exists()
+            case "remove_from_finance":
+                return row.groups.filter(name=moderation.FINANCE).exists()
         return True
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
         if not request.user.is_superuser:
-            for name in ("make_staff", "remove_staff", "delete_account"):
+            for name in _FOR_SUPERUSERS:
                 actions.pop(name, None)
         return actions
 
@@ -172,6 +194,14 @@ class UserAdmin(ReadOnlyStateAdmin):
     @reason_action(description="Remove from staff", done="no longer staff")
     def remove_staff(self, request: HttpRequest, user: User, reason: str) -> None:
         moderation.set_staff(actor=_staff_user(request), user_id=user.pk, is_staff=False, reason=reason)
+
+    @reason_action(description="Add to finance", done="one of finance")
+    def add_to_finance(self, request: HttpRequest, user: User, reason: str) -> None:
+        moderation.set_finance(actor=_staff_user(request), user_id=user.pk, is_finance=True, reason=reason)
+
+    @reason_action(description="Remove from finance", done="no longer one of finance")
+    def remove_from_finance(self, request: HttpRequest, user: User, reason: str) -> None:
+        moderation.set_finance(actor=_staff_user(request), user_id=user.pk, is_finance=False, reason=reason)
 
     @reason_action(description="Delete account", done="deleted")
     def delete_account(self, request: HttpRequest, user: User, reason: str) -> None:

@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString
 from chat import services
 from chat.models import Conversation, Message, MessageEdit
 from soukloop.core.staff import format
-from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
+from soukloop.core.staff.actions import reason_action
+from soukloop.core.staff.admin import ReadOnlyStateAdmin
 
 
 @admin.register(Conversation)

@@ -13,7 +13,8 @@ from listings.models import Category, Product, VideoUpload
 from listings.services import products
 from soukloop.core.images import public_url
 from soukloop.core.staff import format
-from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
+from soukloop.core.staff.actions import reason_action
+from soukloop.core.staff.admin import ReadOnlyStateAdmin
 
 
 @admin.register(Product)

@@ -14,7 +14,8 @@ from livestream.selectors.reactions import saved_reactions
 from livestream.selectors.replays import replay_of, vod_url
 from livestream.services import chat, streams, withdrawn_replays
 from soukloop.core.staff import format
-from soukloop.core.staff.admin import ReadOnlyStateAdmin, reason_action
+from soukloop.core.staff.actions import reason_action
+from soukloop.core.staff.admin import ReadOnlyStateAdmin
 
 _WITHOUT_REPLAY = (Replay.State.EMPTY, Replay.State.WITHDRAWN)
 

@@ -20,6 +20,7 @@ class PaymentsErrorCode(ErrorCode):
     PAYMENT_NOT_AUTHORISED = "payment_not_authorised"
     PAYMENT_NOT_CAPTURED = "payment_not_captured"
     REFUND_TOO_LARGE = "refund_too_large"
+    REFUND_OVERTAKEN = "refund_overtaken"
     REFUND_NOT_WAITING = "refund_not_waiting"
     REFUND_NOT_FAILED = "refund_not_failed"
     REFUND_NEEDS_SECOND_PERSON = "refund_needs_second_person"

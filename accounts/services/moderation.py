@@ -17,7 +17,26 @@ from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden
 from soukloop.core.staff.history import log_staff_action
 
-_NOT_FOR_MODERATORS = ("admin", "auth", "contenttypes", "sessions", "procrastinate", "core")
+_NOT_FOR_MODERATORS = (
+    *("admin", "auth", "contenttypes", "sessions", "procrastinate", "core"),
+    *("payments", "orders"),  # of which see the next line
+)
+_ON_ORDERS = ("view_order", "view_dispute", "change_dispute", "view_review", "change_review")
+FINANCE = "Finance"
+# Besides viewing all of payments. Who decides disputes reads what both sides wrote, and sees the stream.
+FINANCE_PERMISSIONS = {
+    "payments": (
+        *("change_refund", "change_payout", "change_transfer", "change_financecase", "change_feebill"),
+        *("add_correction", "change_correction"),
+    ),
+    "orders": ("view_order", "view_dispute", "change_dispute", "view_review"),
+    "accounts": ("view_user",),
+    "offers": ("view_offer", "view_transaction"),
+    "listings": ("view_product",),
+    "chat": ("view_conversation", "view_message"),
+    "livestream": ("view_stream",),
+    "procrastinate": ("view_procrastinatejob", "change_procrastinatejob"),
+}
 _ON_JOBS = ("view_procrastinatejob", "change_procrastinatejob")  # to see them, and retry those that failed
 
 
@@ -80,7 +99,7 @@ def set_verified_badge(*, actor: User, user_id: UUID, is_given: bool, reason: st
 def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> User:
     """Give or remove access to the admin, as a moderator; for superusers. Removing it ends every login.
 
-    Moderators may view everything and run the admin's actions; a superuser may restrict their group.
+    Moderators may view everything but money, and run actions; a superuser may restrict their group.
     Raises Forbidden, Conflict (staff_unchanged).
     """
     if not actor.is_superuser:
@@ -104,6 +123,34 @@ def set_staff(*, actor: User, user_id: UUID, is_staff: bool, reason: str) -> Use
         return user
 
 
+def set_finance(*, actor: User, user_id: UUID, is_finance: bool, reason: str) -> User:
+    """Give or remove the rights of finance, for superusers; they make an account staff too.
+
+    Who has no other rights is no longer staff without them. Raises Forbidden, Conflict (staff_unchanged).
+    """
+    if not actor.is_superuser:
+        raise Forbidden(_("Only superusers may change who is staff."))
+    with transaction.atomic():
+        user = lock_user_for_staff(actor, user_id)
+        if user.groups.filter(name=FINANCE).exists() == is_finance or (is_finance and not user.is_active):
+            raise Conflict(
+                _("The rights of this account are as they should be, or it is banned."),
+                code=AccountsErrorCode.STAFF_UNCHANGED,
+            )
+        if is_finance:
+            user.groups.add(_finance())
+        else:
+            user.groups.remove(_finance())
+        was_staff = user.is_staff
+        user.is_staff = is_finance or user.is_superuser or user.groups.exists()
+        user.save(update_fields=["is_staff", "updated_at"])
+        if was_staff and not user.is_staff:
+            end_all_logins(user, gettext_noop("You are no longer staff. Log in again."))
+        verb = "Given" if is_finance else "Removed"
+        log_staff_action(actor=actor, row=user, message=f"{verb} the rights of finance: {reason}")
+        return user
+
+
 def _moderators() -> Group:
     group, is_new = Group.objects.get_or_create(name="Moderators")
     if is_new:
@@ -112,7 +159,18 @@ def _moderators() -> Group:
         group.permissions.set(
             permissions.exclude(content_type__app_label__in=_NOT_FOR_MODERATORS)
             | permissions.filter(content_type__app_label="procrastinate", codename__in=_ON_JOBS)
+            | permissions.filter(content_type__app_label="orders", codename__in=_ON_ORDERS)
         )
+    return group
+
+
+def _finance() -> Group:
+    group, is_new = Group.objects.get_or_create(name=FINANCE)
+    if is_new:
+        allowed = Q(content_type__app_label="payments", codename__startswith="view_")
+        for app_label, codenames in FINANCE_PERMISSIONS.items():
+            allowed |= Q(content_type__app_label=app_label, codename__in=codenames)
+        group.permissions.set(Permission.objects.filter(allowed))
     return group
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Block, Follow, User
+from accounts.services import moderation
 from accounts.tokens import access_token_for
 
 PASSWORD = "Test123!@#"
@@ -42,6 +43,20 @@ def make_seller(**overrides: Any) -> User:
 def make_staff(**overrides: Any) -> User:
     """Save a superuser."""
     return make_user(**({"is_staff": True, "is_superuser": True} | overrides))
+
+
+def make_finance() -> User:
+    """Save a member of staff with the rights of finance alone."""
+    user = make_user()
+    moderation.set_finance(actor=make_staff(), user_id=user.pk, is_finance=True, reason="New colleague")
+    return User.objects.get(pk=user.pk)
+
+
+def make_moderator() -> User:
+    """Save a member of staff with the rights of moderators."""
+    user = make_user()
+    moderation.set_staff(actor=make_staff(), user_id=user.pk, is_staff=True, reason="New colleague")
+    return User.objects.get(pk=user.pk)
 
 
 def client_for(user: User) -> APIClient:

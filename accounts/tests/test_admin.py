@@ -164,7 +164,7 @@ def test_a_persons_page_offers_only_actions_that_apply(desk: Any, boss: Any) -> 
     browser.force_login(boss)
     user = make_user()
     assert offered(desk, user) == ["ban", "give_badge"]
-    assert offered(browser, user) == ["ban", "give_badge", "make_staff", "delete_account"]
+    assert offered(browser, user) == ["ban", "give_badge", "make_staff", "add_to_finance", "delete_account"]
     moderation.set_verified_badge(actor=boss, user_id=user.pk, is_given=True, reason="x")
     moderation.ban_user(actor=boss, user_id=user.pk, reason="x")
     assert offered(browser, user) == ["unban", "remove_badge", "delete_account"]

@@ -53,7 +53,7 @@ def release(*, payment: Payment) -> Payment:
         return payment
 
 
-def retry_payout(*, actor: User, payout_id: UUID) -> Payout:
+def retry_payout(*, actor: User, payout_id: UUID, reason: str = "") -> Payout:
     """Send what is available again after a payout failed.
 
     Raises Forbidden, NotFound, and Conflict (`payout_not_failed`).
@@ -63,7 +63,7 @@ def retry_payout(*, actor: User, payout_id: UUID) -> Payout:
         payout = access.lock_payout(payout_id)
         if payout.state != State.FAILED:
             raise Conflict(_("This payout did not fail."), code=PaymentsErrorCode.PAYOUT_NOT_FAILED)
-        log_staff_action(actor=actor, row=payout, message="Tried again")
+        log_staff_action(actor=actor, row=payout, message=f"Tried again: {reason}")
         enqueue_pay_out(payout.account_id, after_failure_of=payout.pk)
         return payout
 

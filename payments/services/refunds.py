@@ -18,9 +18,9 @@ from payments.services.advance import advance_refund, fail_refund
 from payments.services.advance.payments import charged_account
 from payments.services.advance.refunds import move_refund
 from soukloop.core.db.clock import database_now
-from soukloop.core.errors import Conflict
+from soukloop.core.errors import Conflict, Forbidden
 from soukloop.core.jobs.queue import enqueue
-from soukloop.core.money import to_fils
+from soukloop.core.money import from_fils, to_fils
 from soukloop.core.staff.history import log_staff_action
 
 State = Refund.State
@@ -37,8 +37,9 @@ def request_refund(
 ) -> Refund:
     """Give back a part of a captured payment, or all of it; a job makes it at the provider.
 
-    Above REFUND_TWO_PEOPLE_ABOVE_FILS a refund by staff waits for a second person. Of a sale paid in person
-    our fee is waived in proportion, at once. Raises Conflict (`payment_not_captured`, `refund_too_large`).
+    Above REFUND_TWO_PEOPLE_ABOVE_FILS, together with earlier ones of the payment that nobody else approved, a
+    refund by staff waits for a second person. Of a sale paid in person our fee is waived in proportion, at
+    once. Raises Conflict (`payment_not_captured`, `refund_too_large`).
     """
     fils = to_fils(amount)
     with transaction.atomic():
@@ -53,7 +54,9 @@ def request_refund(
                 _("This is more than what is left of the payment."), code=PaymentsErrorCode.REFUND_TOO_LARGE
             )
         is_by_staff = requested_by is not None and requested_by.is_staff
-        needs_consent = is_by_staff and fils > settings.REFUND_TWO_PEOPLE_ABOVE_FILS
+        needs_consent = (
+            is_by_staff and fils + _refunded_alone(payment) > settings.REFUND_TWO_PEOPLE_ABOVE_FILS
+        )
         refund = Refund.objects.create(
             payment=payment,
             amount=fils,
@@ -70,7 +73,42 @@ def request_refund(
         return refund
 
 
-def approve_refund(*, actor: User, refund_id: UUID) -> Refund:
+def request_refund_by_staff(
+    *,
+    actor: User,
+    payment_id: UUID,
+    amount: Decimal | None,
+    reason: Refund.Reason,
+    note: str,
+    expected_left: int,
+) -> Refund:
+    """Request a refund as finance, of all that is left unless an amount is given.
+
+    `expected_left` is what was left, in fils, when the person decided: so a second click, or a second person,
+    does not refund twice. Raises Forbidden, NotFound, and Conflict (`refund_overtaken`, and what
+    `request_refund` raises).
+    """
+    access.require_staff(actor, _PERMISSION)
+    with transaction.atomic():
+        payment = access.lock_payment(payment_id)
+        _require_uninvolved(actor, payment)
+        left = refundable(payment)
+        if left != expected_left:
+            raise Conflict(
+                _("Meanwhile %(left)s are left of this payment. Look at it again."),
+                params={"left": from_fils(left)},
+                code=PaymentsErrorCode.REFUND_OVERTAKEN,
+            )
+        return request_refund(
+            payment=payment,
+            amount=from_fils(left) if amount is None else amount,
+            reason=reason,
+            requested_by=actor,
+            note=note,
+        )
+
+
+def approve_refund(*, actor: User, refund_id: UUID, reason: str = "") -> Refund:
     """Consent to a refund that another member of staff asked for.
 
     Raises Forbidden, NotFound, and Conflict (`refund_not_waiting`, `refund_needs_second_person`).
@@ -83,9 +121,10 @@ def approve_refund(*, actor: User, refund_id: UUID) -> Refund:
                 _("Somebody else must approve this refund."),
                 code=PaymentsErrorCode.REFUND_NEEDS_SECOND_PERSON,
             )
+        _require_uninvolved(actor, refund.payment)
         refund.approved_by = actor
         move_refund(refund, State.REQUESTED)
-        log_staff_action(actor=actor, row=refund, message="Approved")
+        log_staff_action(actor=actor, row=refund, message=f"Approved: {reason}")
         _begin(refund)
         return refund
 
@@ -103,7 +142,7 @@ def reject_refund(*, actor: User, refund_id: UUID, reason: str) -> Refund:
         return refund
 
 
-def retry_refund(*, actor: User, refund_id: UUID) -> Refund:
+def retry_refund(*, actor: User, refund_id: UUID, reason: str = "") -> Refund:
     """Ask for a failed refund once more, as a new one, with a key of its own.
 
     Raises Forbidden, NotFound, and Conflict (`refund_not_failed`, and what `request_refund` raises).
@@ -113,7 +152,7 @@ def retry_refund(*, actor: User, refund_id: UUID) -> Refund:
         refund = access.lock_refund(refund_id)
         if refund.state != State.FAILED:
             raise Conflict(_("This refund did not fail."), code=PaymentsErrorCode.REFUND_NOT_FAILED)
-        log_staff_action(actor=actor, row=refund, message="Tried again")
+        log_staff_action(actor=actor, row=refund, message=f"Tried again: {reason}")
         return request_refund(
             payment=refund.payment,
             amount=Decimal(refund.amount).scaleb(-2),
@@ -160,6 +199,22 @@ def _begin(refund: Refund) -> None:
         move_refund(refund, State.SUCCEEDED)
     else:
         enqueue("payments.refund", lock=f"payment:{payment.pk}", refund_id=str(refund.pk))
+
+
+def _refunded_alone(payment: Payment) -> int:
+    """Return what staff gave back of a locked payment without a second person, in fils."""
+    alone = payment.refunds.filter(
+        requested_by__is_staff=True,
+        approved_by=None,
+        state__in=(State.REQUESTED, State.PENDING, State.SUCCEEDED),
+    )
+    return sum(alone.values_list("amount", flat=True))
+
+
+def _require_uninvolved(actor: User, payment: Payment) -> None:
+    """Raise Forbidden if a member of staff would move money of their own."""
+    if actor.pk in (payment.payer_id, payment.payee_id):
+        raise Forbidden(_("You can't decide about your own payment."))
 
 
 def _lock_waiting(refund_id: UUID) -> Refund:

@@ -33,7 +33,7 @@ def start_transfer(payment: Payment) -> None:
         _enqueue(transfer)
 
 
-def retry_transfer(*, actor: User, transfer_id: UUID) -> Transfer:
+def retry_transfer(*, actor: User, transfer_id: UUID, reason: str = "") -> Transfer:
     """Try a failed transfer again, with a new key.
 
     Raises Forbidden, NotFound, and Conflict (`transfer_not_failed`).
@@ -46,7 +46,7 @@ def retry_transfer(*, actor: User, transfer_id: UUID) -> Transfer:
         transfer.state, transfer.failure_code, transfer.closed_at = State.REQUESTED, "", None
         transfer.attempt += 1
         transfer.save()
-        log_staff_action(actor=actor, row=transfer, message="Tried again")
+        log_staff_action(actor=actor, row=transfer, message=f"Tried again: {reason}")
         _enqueue(transfer)
         return transfer
 

@@ -23,6 +23,9 @@ RATE_LIMIT_EXEMPT_LOOPBACK = env.bool("RATE_LIMIT_EXEMPT_LOOPBACK", default=DEBU
 
 PAGE_SIZE = 20
 PAGE_SIZE_MAX = 100
+# Of the admin's lists of money: how long adding up may take, and how many rows a CSV file has at most.
+STAFF_SUMS_TIMEOUT = timedelta(seconds=3)
+STAFF_EXPORT_ROWS_MAX = 100_000
 JSON_BODY_MAX_BYTES = 1024 * 1024
 # Of one web process. Thousands of people share the address of a mobile operator; behind a proxy, which has
 # limits of its own, nothing is counted by address.

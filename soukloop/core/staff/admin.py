@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
-from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -17,23 +16,19 @@ from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse, TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.views.defaults import bad_request
-from rest_framework import serializers
 
-from soukloop.core.errors import DomainError, RateLimited
+from soukloop.core.errors import RateLimited
 from soukloop.core.hooks import Hook
-from soukloop.core.http.fields import PlainTextField
 from soukloop.core.staff.lookups import DeclaredLookups, refuse_null_characters
 
 logger = logging.getLogger(__name__)
 
-Moderate = Callable[[Any, HttpRequest, Any, str], None]
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
@@ -124,33 +119,6 @@ class StaffSite(admin.AdminSite):
         return cast(View, in_staff_time)
 
 
-class PlainTextFormField(forms.CharField):
-    """A form field with the rules of `PlainTextField`, because some reasons are shown to sellers."""
-
-    def __init__(self, *, has_lines: bool = False, **kwargs: Any) -> None:
-        self.has_lines = has_lines
-        super().__init__(**kwargs)
-
-    def to_python(self, value: Any) -> str:
-        try:
-            text: str = PlainTextField(has_lines=self.has_lines, allow_blank=True).run_validation(value or "")
-        except serializers.ValidationError as error:
-            raise ValidationError([str(message) for message in error.detail]) from error
-        return text
-
-
-class ReasonForm(forms.Form):
-    reason = PlainTextFormField(
-        has_lines=True,
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
-    )
-
-    def __init__(self, *args: Any, help_text: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = help_text
-
-
 class ReadOnlyStateAdmin(DeclaredLookups):
     """A screen on which rows are never edited, added or deleted by hand.
 
@@ -210,56 +178,3 @@ class ReadOnlyStateAdmin(DeclaredLookups):
         ]
         context = {"row_actions": row_actions, "action_checkbox_name": ACTION_CHECKBOX_NAME}
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
-
-
-def reason_action(
-    *, description: str, done: str, help_text: str = "Kept in the history, for other staff."
-) -> Callable[[Moderate], Callable[..., Any]]:
-    """Make an admin action from a method `(self, request, row, reason)` that calls a service for one row.
-
-    An intermediate page lists the rows and asks for the reason. Rows that the service refuses are reported
-    with the error; the others are changed. `done` is the participle for the success message ("banned"),
-    `help_text` says who will read the reason.
-    """
-
-    def decorate(moderate: Moderate) -> Callable[..., Any]:
-        @admin.action(description=description, permissions=["moderate"])
-        @functools.wraps(moderate)
-        def run(self: Any, request: HttpRequest, queryset: QuerySet[Model]) -> HttpResponse | None:
-            form = ReasonForm(request.POST if "confirmed" in request.POST else None, help_text=help_text)
-            rows = list(queryset)
-            if not form.is_valid():
-                return _reason_page(self, request, rows, form, description, moderate.__name__)
-            for row in rows:
-                try:
-                    moderate(self, request, row, form.cleaned_data["reason"])
-                except DomainError as error:
-                    self.message_user(request, f"{row}: {error.message}", messages.ERROR)
-                else:
-                    self.message_user(request, f"{row} is {done}.", messages.SUCCESS)
-            if len(rows) == 1:
-                opts = self.model._meta
-                page = f"{self.admin_site.name}:{opts.app_label}_{opts.model_name}_change"
-                return HttpResponseRedirect(reverse(page, args=[rows[0].pk]))
-            return None
-
-        run.asks_reason = True  # type: ignore[attr-defined]
-        return run
-
-    return decorate
-
-
-def _reason_page(
-    screen: Any, request: HttpRequest, rows: list[Model], form: ReasonForm, description: str, action: str
-) -> TemplateResponse:
-    context = {
-        **screen.admin_site.each_context(request),
-        "title": description,
-        "opts": screen.model._meta,
-        "rows": rows,
-        "form": form,
-        "action": action,
-        "action_checkbox_name": ACTION_CHECKBOX_NAME,
-        "media": screen.media,
-    }
-    return TemplateResponse(request, "admin/reason_action.html", context)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
@@ -13,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from soukloop.core.money import from_fils
 from soukloop.core.uploads import stored_name
 
 NOTHING = "–"
@@ -90,6 +92,15 @@ def full_datetime(at: datetime | None) -> str:
 
 def money(currency: str, amount: Decimal) -> str:
     return f"{currency}\u00a0{number_format(amount, decimal_pos=2, use_l10n=True, force_grouping=True)}"
+
+
+def fils(amount: int | None, currency: str = settings.CURRENCY) -> str:
+    return NOTHING if amount is None else money(currency, from_fils(amount))
+
+
+def words(code: str) -> str:
+    """Return `not received` for `not_received`."""
+    return code.replace("_", " ") or NOTHING
 
 
 def table(headings: tuple[str, ...], rows: list[tuple[Any, ...]]) -> SafeString | str:
