@@ -6,14 +6,20 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
+from procrastinate.manager import JobManager
 
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Forbidden
 from soukloop.core.jobs.context import inherited_arguments
 from soukloop.core.staff.history import log_staff_action
+
+# In a worker, `app` has connections of its own: what a job enqueued by them would run before the transaction
+# of that job is committed, and also if it is rolled back.
+_in_the_transaction = JobManager(DjangoConnector())
 
 
 def enqueue(
@@ -25,7 +31,9 @@ def enqueue(
     idempotent: its job runs again if the worker dies after the work and before recording it. Jobs with the
     same `lock` never run at the same time. The job's log lines have the id of the current request.
     """
-    app.configure_task(task, lock=lock, schedule_at=schedule_at).defer(**arguments, **inherited_arguments())
+    job = app.configure_task(task, lock=lock, schedule_at=schedule_at)
+    job.job_manager = _in_the_transaction
+    job.defer(**arguments, **inherited_arguments())
 
 
 def is_job_pending(*, lock: str) -> bool:

@@ -1,5 +1,6 @@
 """Jobs are queued with their transaction and survive a killed worker."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,10 @@ from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.db import connection, connections, transaction
 from django.utils import timezone
+from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.contrib.django.utils import connector_params
+from procrastinate.psycopg_connector import PsycopgConnector
 
 from accounts.models import User
 from accounts.tests.factories import make_staff, make_user
@@ -66,6 +70,34 @@ def wait_for(status: str) -> None:
     while job().status != status:
         assert time.monotonic() < deadline, f"still {job().status}"
         time.sleep(0.05)
+
+
+def test_what_a_job_of_a_worker_enqueues_is_part_of_the_transaction_of_that_job() -> None:
+    def enqueue_twice() -> list[str]:
+        try:
+            with transaction.atomic():
+                enqueue(WORKER_JOB, number=1)
+                with ThreadPoolExecutor(1) as other_connection:
+                    seen = other_connection.submit(names_of_jobs).result()
+            with suppress(ZeroDivisionError), transaction.atomic():
+                enqueue(WORKER_JOB, number=2)
+                raise ZeroDivisionError
+            return seen
+        finally:
+            connection.close()
+
+    def names_of_jobs() -> list[str]:
+        with closing(connection):
+            return list(ProcrastinateJob.objects.values_list("task_name", flat=True))
+
+    async def in_a_worker() -> list[str]:
+        connector = PsycopgConnector(kwargs=connector_params("default"), min_size=1, max_size=1)
+        with app.replace_connector(connector):
+            async with app.open_async():
+                return await asyncio.to_thread(enqueue_twice)
+
+    assert asyncio.run(in_a_worker()) == []
+    assert job().args["number"] == 1
 
 
 def test_a_job_exists_only_if_its_transaction_commits() -> None:
