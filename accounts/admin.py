@@ -119,6 +119,8 @@ class UserAdmin(ReadOnlyStateAdmin):
             format.link_to_list("offers.offer", "Offers made", made_by__id__exact=user.pk),
             format.link_to_list("offers.transaction", "Purchases", buyer__id__exact=user.pk),
             format.link_to_list("offers.transaction", "Sales", seller__id__exact=user.pk),
+            format.link_to_list("orders.order", "Orders", buyer__id__exact=user.pk),
+            format.link_to_list("orders.order", "Orders received", seller__id__exact=user.pk),
             format.link_to_list("payments.payment", "Payments made", payer__id__exact=user.pk),
             format.link_to_list("payments.payment", "Payments received", payee__id__exact=user.pk),
             format.link_to_list("chat.conversation", "Conversations", q=user.username),

@@ -137,11 +137,11 @@ def decide_dispute(
 
     With a refund, the order follows once the refund succeeds; a big one waits for a second member of staff,
     whose refusal opens the dispute again. Of a sale that was paid in person our fee is waived in proportion,
-    at once. Without one the order is completed. Raises Forbidden for people who are not staff or are one of
-    the two sides, NotFound, ValidationFailed for an amount or explanation, and Conflict (`dispute_closed`,
-    `chargeback_open`).
+    at once. Without one the order is completed. Raises Forbidden unless the actor is staff with the "change"
+    permission on disputes and none of the two sides, NotFound, ValidationFailed for an amount or explanation,
+    and Conflict (`dispute_closed`, `chargeback_open`).
     """
-    if not actor.is_staff:
+    if not (actor.is_staff and actor.has_perm("orders.change_dispute")):
         raise Forbidden
     with transaction.atomic():
         dispute = access.lock_dispute(dispute_id)

@@ -94,7 +94,8 @@ def publish_due_reviews() -> int:
 def hide_review(*, actor: User, review_id: UUID, reason: str) -> Review:
     """Hide a review from everybody but its author, and take it out of the average.
 
-    Raises Forbidden for people who are not staff, NotFound, and Conflict (`review_unchanged`).
+    Raises Forbidden unless the actor is staff with the "change" permission on reviews, NotFound, and Conflict
+    (`review_unchanged`).
     """
     return _set_hidden(actor, review_id, database_now(), f"Hidden: {reason}")
 
@@ -106,7 +107,7 @@ def restore_review(*, actor: User, review_id: UUID, reason: str) -> Review:
 
 
 def _set_hidden(actor: User, review_id: UUID, hidden_at: datetime | None, message: str) -> Review:
-    if not actor.is_staff:
+    if not (actor.is_staff and actor.has_perm("orders.change_review")):
         raise Forbidden
     subject_id = Review.objects.filter(pk=review_id).values_list("subject_id", flat=True).first()
     if subject_id is None:

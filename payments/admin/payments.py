@@ -163,7 +163,7 @@ class PaymentAdmin(MoneyListAdmin):
     @admin.display(description="paid for")
     def paid_for(self, payment: Payment) -> SafeString | str:
         if payment.kind == Payment.Kind.SALE:
-            return f"order {payment.reference}"
+            return format.link_to_list("orders.order", "order", q=payment.reference)
         return format.link_to_list("payments.feebill", "bill of fees", q=payment.reference)
 
     @admin.display(description="payer", ordering="payer__username")
