@@ -4,11 +4,16 @@ from accounts.hooks import account_closed, account_deleted, account_deletion_blo
 from listings.hooks import product_withdrawn, viewer_dealings
 from offers.hooks import badge_counters, sale_cancellation
 from orders.access import lock_reference
+from orders.codes import PURPOSE
 from orders.ledger_rules import RULES
+from orders.models import Order
 from orders.selectors import badges_of, buying_options, obligations_of
 from orders.services import closing, disputes, payment_changes
 from orders.services.addresses import erase_addresses
 from payments import hooks
+from soukloop.core.encryption import declare_encrypted_field
+
+declare_encrypted_field(Order, "hand_over_code", purpose=PURPOSE)
 
 account_deleted.register(erase_addresses)
 account_deletion_blockers.register(obligations_of)

@@ -6,6 +6,8 @@ locked. Payments in person are moved by the order itself, so their changes are n
 
 from datetime import datetime
 
+from django.db import transaction
+
 from orders import access
 from orders.models import Dispute, Order, OrderEvent
 from orders.services import closing, paying, timeline
@@ -14,6 +16,7 @@ from orders.states import TRANSITIONS
 from payments.models import Chargeback, Payment, Refund
 from payments.services.payments import cancel_payment, capture_payment
 from soukloop.core.db.clock import database_now
+from soukloop.core.errors import Conflict
 
 State, Method = Order.State, Order.PaymentMethod
 
@@ -104,13 +107,29 @@ def _ended(order: Order, payment: Payment, now: datetime) -> None:
     """Let the buyer pay again while there is time; cancel an authorised order that can't be captured."""
     if order.state == State.AUTHORISED:
         closing.cancel(order, actor=None, reason="payment_failed", now=now)
-    elif order.state == State.PENDING_PAYMENT and order.state_at(now) == State.PENDING_PAYMENT:
-        if order.payment_method == Method.IN_PERSON:  # the buyer has changed to it meanwhile
+        return
+    if order.state_at(now) != State.PENDING_PAYMENT:
+        return
+    is_in_person = order.payment_method == Method.IN_PERSON  # the buyer has changed to it meanwhile
+    if is_in_person and _begin_in_person(order, now):
+        return
+    failure = {"failure_code": payment.failure_code}
+    timeline.record(order, "payment_failed", actor=None, now=now, data=failure)
+
+
+def _begin_in_person(order: Order, now: datetime) -> bool:
+    """Begin the payment in person that the buyer has changed to; return False if the seller can't have it.
+
+    A refusal here would keep the provider's answer from being written.
+    """
+    try:
+        with transaction.atomic():
             paying.begin_payment(order, actor=None, now=now)
-        else:
-            timeline.record(
-                order, "payment_failed", actor=None, now=now, data={"failure_code": payment.failure_code}
-            )
+    except Conflict:
+        order.payment_method = Method.CARD
+        order.save(update_fields=["payment_method"])
+        return False
+    return True
 
 
 def _given_back(order: Order, payment: Payment, *, what: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from orders.models import Order, OrderEvent
-from orders.services import closing
+from orders.services import buying, closing
 from orders.tests.factories import make_order, move_payment_of
 from payments import hooks
 from payments.access import lock_payment, lock_refund
@@ -152,3 +152,17 @@ def test_the_buyer_is_told_when_the_form_can_be_opened(captured_events: Any) -> 
     order = make_order(payment_method="card")
     move_payment_of(order, Payment.State.REQUIRES_ACTION)
     assert last(order) == "payment_ready"
+
+
+def test_a_seller_who_can_no_longer_be_paid_in_person_leaves_the_order_to_be_paid_by_card(
+    settings: Any,
+) -> None:
+    order = make_order(payment_method="card")
+    buying.pay_again(actor=order.buyer, order_id=order.pk, payment_method="in_person")
+    settings.FEE_DEBT_MAX_FILS = -1
+    move_payment_of(order, Payment.State.CANCELLED)
+    assert payment_of(order).state == "cancelled"
+    order.refresh_from_db()
+    assert (order.state, order.payment_method, last(order)) == ("pending_payment", "card", "payment_failed")
+    assert buying.pay_again(actor=order.buyer, order_id=order.pk).state == "pending_payment"
+    assert payment_of(order).state == "created"
