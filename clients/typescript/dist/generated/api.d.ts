@@ -2647,6 +2647,8 @@ export interface components {
             unread_notifications: number;
             /** @description Those that wait for your answer */
             open_offers: number;
+            /** @description Those that you are to pay, to hand over or to send */
+            open_orders: number;
         };
         /** @description A seller's money at the card provider, and what the seller owes us; no amount is negative. */
         Balance: {
@@ -2696,6 +2698,19 @@ export interface components {
             total: number;
             has_more: boolean;
             items: components["schemas"]["Person"][];
+        };
+        /** @description Whether and how you can buy a product at its price. */
+        Buying: {
+            can_buy: boolean;
+            /** @description Why not: product_reserved, product_not_available or seller_not_available */
+            reason: string | null;
+            payment_methods: components["schemas"]["PaymentMethod"][];
+            deliveries: components["schemas"]["Delivery"][];
+            /**
+             * Format: uuid
+             * @description Your open order of it
+             */
+            order_id: string | null;
         };
         /** @enum {string} */
         By: "buyer" | "seller" | "staff";
@@ -2942,6 +2957,7 @@ export interface components {
             reactions: components["schemas"]["Emoji"][];
             languages: components["schemas"]["Language"][];
             currency: components["schemas"]["Currency"];
+            payments: components["schemas"]["Payments"];
             /** @description Changes when categories do: read `/categories` again, whose names may be kept until then */
             categories_version: string;
         };
@@ -4015,6 +4031,15 @@ export interface components {
         };
         /** @enum {string} */
         PaymentState: "created" | "requires_action" | "authorised" | "captured" | "failed" | "cancelled";
+        /** @description What an app needs to open the form of the card provider. */
+        Payments: {
+            /** @description `sandbox` moves no money */
+            provider: string;
+            /** @description Such as the provider's publishable key */
+            client_settings: {
+                [key: string]: string;
+            };
+        };
         Payout: {
             /** Format: uuid */
             id: string;
@@ -4276,6 +4301,8 @@ export interface components {
             my_conversation: components["schemas"]["MyConversation"] | null;
             /** @description Null while none is open, for the seller and guests */
             my_offer: components["schemas"]["MyOffer"] | null;
+            /** @description Null for the seller and for guests */
+            buying: components["schemas"]["Buying"] | null;
             description: string;
             image_urls: string[];
             /** @description Those of `image_urls`, in the same order */
@@ -4350,6 +4377,13 @@ export interface components {
             rating: components["schemas"]["Rating"];
             /** Format: date-time */
             created_at: string;
+        };
+        /** @description A provider's message; it only says what to ask the provider about. */
+        ProviderMessageInput: {
+            /** @description The provider's id of the message */
+            id?: string;
+            /** @description The provider's word for it */
+            type?: string;
         };
         /** @description When no pushes are sent, by the clock of `time_zone`. */
         QuietHoursInput: {
@@ -5482,7 +5516,7 @@ export interface components {
          * @description What happened, explained in docs/errors.md. Never translated. New codes may be added: treat one that you don't know by its status.
          * @enum {string}
          */
-        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "already_reviewed" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_form_refused" | "card_required" | "case_closed" | "category_not_found" | "chargeback_open" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "correction_decided" | "correction_needs_second_person" | "credentials_missing" | "device_not_found" | "dispute_closed" | "dispute_not_found" | "email_taken" | "fee_bill_closed" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_completed" | "order_not_found" | "order_not_shipped" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_account_refused" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "review_not_found" | "review_too_late" | "review_unchanged" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_disputes" | "too_many_unpaid_orders" | "too_many_videos" | "too_much_evidence" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
+        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "already_reviewed" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_form_refused" | "card_required" | "case_closed" | "category_not_found" | "chargeback_open" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "correction_decided" | "correction_needs_second_person" | "credentials_missing" | "device_not_found" | "dispute_closed" | "dispute_not_found" | "email_taken" | "fee_bill_closed" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_completed" | "order_not_found" | "order_not_shipped" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_account_refused" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_overtaken" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "review_not_found" | "review_too_late" | "review_unchanged" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_disputes" | "too_many_unpaid_orders" | "too_many_videos" | "too_much_evidence" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
         /** @description `error.code` says what happened and never changes; `error.message` is for people. */
         ErrorResponse: {
             /** @constant */
@@ -5621,6 +5655,7 @@ export type Badges = components['schemas']['Badges'];
 export type Balance = components['schemas']['Balance'];
 export type BasicStats = components['schemas']['BasicStats'];
 export type BlockedPage = components['schemas']['BlockedPage'];
+export type Buying = components['schemas']['Buying'];
 export type By = components['schemas']['By'];
 export type CamelPicture = components['schemas']['CamelPicture'];
 export type CamelPictureSize = components['schemas']['CamelPictureSize'];
@@ -5742,6 +5777,7 @@ export type PayInput = components['schemas']['PayInput'];
 export type PaymentMethod = components['schemas']['PaymentMethod'];
 export type Payment = components['schemas']['Payment'];
 export type PaymentState = components['schemas']['PaymentState'];
+export type Payments = components['schemas']['Payments'];
 export type Payout = components['schemas']['Payout'];
 export type PayoutPage = components['schemas']['PayoutPage'];
 export type PayoutState = components['schemas']['PayoutState'];
@@ -5763,6 +5799,7 @@ export type ProductSeller = components['schemas']['ProductSeller'];
 export type ProductStatus = components['schemas']['ProductStatus'];
 export type ProfileInput = components['schemas']['ProfileInput'];
 export type Profile = components['schemas']['Profile'];
+export type ProviderMessageInput = components['schemas']['ProviderMessageInput'];
 export type QuietHoursInput = components['schemas']['QuietHoursInput'];
 export type QuietHours = components['schemas']['QuietHours'];
 export type Rating = components['schemas']['Rating'];
@@ -8834,9 +8871,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    [key: string]: unknown;
-                };
+                "application/json": components["schemas"]["ProviderMessageInput"];
             };
         };
         responses: {

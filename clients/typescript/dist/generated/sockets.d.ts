@@ -100,7 +100,7 @@ export type EncoderHealth = {
     "lastMediaAt": string | null;
     "warnings": Array<HealthWarning>;
 };
-export type ErrorCode = "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "already_reviewed" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_form_refused" | "card_required" | "case_closed" | "category_not_found" | "chargeback_open" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "correction_decided" | "correction_needs_second_person" | "credentials_missing" | "device_not_found" | "dispute_closed" | "dispute_not_found" | "email_taken" | "fee_bill_closed" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_completed" | "order_not_found" | "order_not_shipped" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_account_refused" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "review_not_found" | "review_too_late" | "review_unchanged" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_disputes" | "too_many_unpaid_orders" | "too_many_videos" | "too_much_evidence" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
+export type ErrorCode = "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "already_reviewed" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_form_refused" | "card_required" | "case_closed" | "category_not_found" | "chargeback_open" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "correction_decided" | "correction_needs_second_person" | "credentials_missing" | "device_not_found" | "dispute_closed" | "dispute_not_found" | "email_taken" | "fee_bill_closed" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_completed" | "order_not_found" | "order_not_shipped" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_account_refused" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_overtaken" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "review_not_found" | "review_too_late" | "review_unchanged" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_disputes" | "too_many_unpaid_orders" | "too_many_videos" | "too_much_evidence" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
 export type ErrorDetails = {
     "code": ErrorCode;
     "message": string;
@@ -553,14 +553,6 @@ export interface Commands {
 }
 /** What the server sends: the data of each event. */
 export interface Events {
-    /** You may no longer see this product and were removed from its room. `reason` is the error code that you would get for joining again: product_not_found. */
-    "product:left": ProductLeft;
-    /** Somebody is buying a product that you watch, or that is shown in a live stream you watch. The buyer is not named. `product:sold` or `product:available` follows. */
-    "product:reserved": ProductAvailability;
-    /** A product is on sale again: it was not paid in time, or its sale was cancelled. */
-    "product:available": ProductAvailability;
-    /** A video that you uploaded is processed further, at most every two seconds, or its `status` has changed. Once it is `ready`, use `videoUrl` for a product. */
-    "video:progress": VideoProgress;
     /** Your inbox has a new notification. It may replace an unread one, which then has the same id. */
     "notification:new": NotificationNew;
     /** Notifications were read or deleted on one of your devices, or what they are about was seen. `notificationIds` is null where all were; `unreadCount` is the number on the app's badge then. */
@@ -577,6 +569,14 @@ export interface Events {
     "user:online": UserPresence;
     /** A contact's last connection was closed. */
     "user:offline": UserPresence;
+    /** You may no longer see this product and were removed from its room. `reason` is the error code that you would get for joining again: product_not_found. */
+    "product:left": ProductLeft;
+    /** Somebody is buying a product that you watch, or that is shown in a live stream you watch. The buyer is not named. `product:sold` or `product:available` follows. */
+    "product:reserved": ProductAvailability;
+    /** A product is on sale again: it was not paid in time, or its sale was cancelled. */
+    "product:available": ProductAvailability;
+    /** A video that you uploaded is processed further, at most every two seconds, or its `status` has changed. Once it is `ready`, use `videoUrl` for a product. */
+    "video:progress": VideoProgress;
     /** A message was sent in one of your conversations; the sender's connections get it too. `userId` and `username` are null for messages of the platform. */
     "message:new": MessageNew;
     /** The sender replaced the text of a message. Of two versions of a message, the one with the later `editedAt` is the newer. After an interruption, `GET …/messages?changed_after=…` has those that were edited or deleted meanwhile. */
@@ -593,6 +593,30 @@ export interface Events {
     "typing:active": TypingActive;
     /** The other person stopped typing, left, or sent nothing for 5 seconds. */
     "typing:inactive": TypingInactive;
+    /** Your offer or counter-offer was created. */
+    "offer:created": OfferEvent;
+    /** You received an offer or a counter-offer. */
+    "offer:new": OfferEvent;
+    /** An offer was accepted: the product is sold. Sent to both sides. */
+    "offer:accepted": OfferEvent;
+    /** An offer was declined, by the other side or because the product is no longer available; `closeReason` says which. Sent to both sides. */
+    "offer:declined": OfferEvent;
+    /** An offer was answered with a counter-offer, which follows as `offer:created` and `offer:new`. Sent to both sides. */
+    "offer:countered": OfferEvent;
+    /** An offer was withdrawn by the user who made it, or replaced by a newer one. Sent to both sides. */
+    "offer:withdrawn": OfferEvent;
+    /** An offer has expired. Sent to both sides. */
+    "offer:expired": OfferEvent;
+    /** The sale of an accepted offer was cancelled; the product is on sale again. Sent to both sides. */
+    "offer:cancelled": OfferEvent;
+    /** A price was offered or accepted for a product that you watch, or that is shown in a live stream you watch. The buyer is not named. */
+    "offer:feed": OfferFeed;
+    /** A product was sold. The buyer is not named. */
+    "product:sold": ProductSold;
+    /** An order was made. Sent to both sides. */
+    "order:created": OrderEvent;
+    /** Something happened to an order; `what` says what, and `state` is its state afterwards. Sent to both sides. */
+    "order:updated": OrderEvent;
     /** A message in a stream's chat. Numbers (`seq`) are given without gaps, and a deleted message keeps its number, so some are missing from a history. Join with `after_seq` to get missed messages. */
     "chat:message": ChatMessage;
     /** A message in a stream's chat was deleted: remove it from the screen. */
@@ -631,28 +655,4 @@ export interface Events {
     "viewer:left": ViewerLeft;
     /** The number of viewers, after each change and every few seconds. */
     "viewer:count": ViewerCount;
-    /** Your offer or counter-offer was created. */
-    "offer:created": OfferEvent;
-    /** You received an offer or a counter-offer. */
-    "offer:new": OfferEvent;
-    /** An offer was accepted: the product is sold. Sent to both sides. */
-    "offer:accepted": OfferEvent;
-    /** An offer was declined, by the other side or because the product is no longer available; `closeReason` says which. Sent to both sides. */
-    "offer:declined": OfferEvent;
-    /** An offer was answered with a counter-offer, which follows as `offer:created` and `offer:new`. Sent to both sides. */
-    "offer:countered": OfferEvent;
-    /** An offer was withdrawn by the user who made it, or replaced by a newer one. Sent to both sides. */
-    "offer:withdrawn": OfferEvent;
-    /** An offer has expired. Sent to both sides. */
-    "offer:expired": OfferEvent;
-    /** The sale of an accepted offer was cancelled; the product is on sale again. Sent to both sides. */
-    "offer:cancelled": OfferEvent;
-    /** A price was offered or accepted for a product that you watch, or that is shown in a live stream you watch. The buyer is not named. */
-    "offer:feed": OfferFeed;
-    /** A product was sold. The buyer is not named. */
-    "product:sold": ProductSold;
-    /** An order was made. Sent to both sides. */
-    "order:created": OrderEvent;
-    /** Something happened to an order; `what` says what, and `state` is its state afterwards. Sent to both sides. */
-    "order:updated": OrderEvent;
 }

@@ -124,6 +124,7 @@ export type ErrorCode =
   | "refund_needs_second_person"
   | "refund_not_failed"
   | "refund_not_waiting"
+  | "refund_overtaken"
   | "refund_too_large"
   | "registration_replayed"
   | "replay_not_found"

@@ -561,8 +561,8 @@ class SoukLoopApi {
   }
 
   /// Receive a message of a payment provider
-  Future<Received> receivePaymentWebhook(String provider, {Map<String, Object?>? body}) async {
-    final answer = await _transport.send('POST', '/payments/webhooks/${Uri.encodeComponent(provider)}', body: body);
+  Future<Received> receivePaymentWebhook(String provider, {ProviderMessageInput? body}) async {
+    final answer = await _transport.send('POST', '/payments/webhooks/${Uri.encodeComponent(provider)}', body: body?.toJson());
     return Received.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 

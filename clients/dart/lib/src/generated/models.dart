@@ -368,23 +368,27 @@ class AudioHealth {
 }
 
 class Badges {
-  const Badges({required this.unreadMessages, required this.unreadNotifications, required this.openOffers});
+  const Badges({required this.unreadMessages, required this.unreadNotifications, required this.openOffers, required this.openOrders});
 
   final int unreadMessages;
   final int unreadNotifications;
   /// Those that wait for your answer
   final int openOffers;
+  /// Those that you are to pay, to hand over or to send
+  final int openOrders;
 
   factory Badges.fromJson(Map<String, Object?> json) => Badges(
         unreadMessages: (json['unread_messages'] as num).toInt(),
         unreadNotifications: (json['unread_notifications'] as num).toInt(),
         openOffers: (json['open_offers'] as num).toInt(),
+        openOrders: (json['open_orders'] as num).toInt(),
       );
 
   Map<String, Object?> toJson() => {
         'unread_messages': unreadMessages,
         'unread_notifications': unreadNotifications,
         'open_offers': openOffers,
+        'open_orders': openOrders,
       };
 }
 
@@ -538,6 +542,35 @@ class BlockedPageResponse {
   Map<String, Object?> toJson() => {
         'success': success,
         'data': data.toJson(),
+      };
+}
+
+/// Whether and how you can buy a product at its price.
+class Buying {
+  const Buying({required this.canBuy, required this.reason, required this.paymentMethods, required this.deliveries, required this.orderId});
+
+  final bool canBuy;
+  /// Why not: product_reserved, product_not_available or seller_not_available
+  final String? reason;
+  final List<PaymentMethod> paymentMethods;
+  final List<Delivery> deliveries;
+  /// Your open order of it
+  final String? orderId;
+
+  factory Buying.fromJson(Map<String, Object?> json) => Buying(
+        canBuy: json['can_buy'] as bool,
+        reason: json['reason'] == null ? null : json['reason'] as String,
+        paymentMethods: (json['payment_methods'] as List).map((each) => PaymentMethod.fromWire(each as String)).toList(),
+        deliveries: (json['deliveries'] as List).map((each) => Delivery.fromWire(each as String)).toList(),
+        orderId: json['order_id'] == null ? null : json['order_id'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        'can_buy': canBuy,
+        'reason': reason,
+        'payment_methods': paymentMethods.map((each) => each.wire).toList(),
+        'deliveries': deliveries.map((each) => each.wire).toList(),
+        'order_id': orderId,
       };
 }
 
@@ -1151,7 +1184,7 @@ class ConditionFacet {
 
 /// What an app must know of the server before its first screen.
 class Config {
-  const Config({required this.apiVersion, required this.minimumVersions, required this.limits, required this.reactions, required this.languages, required this.currency, required this.categoriesVersion});
+  const Config({required this.apiVersion, required this.minimumVersions, required this.limits, required this.reactions, required this.languages, required this.currency, required this.payments, required this.categoriesVersion});
 
   final String apiVersion;
   final MinimumVersions minimumVersions;
@@ -1160,6 +1193,7 @@ class Config {
   final List<Emoji> reactions;
   final List<Language> languages;
   final Currency currency;
+  final Payments payments;
   /// Changes when categories do: read `/categories` again, whose names may be kept until then
   final String categoriesVersion;
 
@@ -1170,6 +1204,7 @@ class Config {
         reactions: (json['reactions'] as List).map((each) => Emoji.fromWire(each as String)).toList(),
         languages: (json['languages'] as List).map((each) => Language.fromWire(each as String)).toList(),
         currency: Currency.fromWire(json['currency'] as String),
+        payments: Payments.fromJson((json['payments'] as Map).cast<String, Object?>()),
         categoriesVersion: json['categories_version'] as String,
       );
 
@@ -1180,6 +1215,7 @@ class Config {
         'reactions': reactions.map((each) => each.wire).toList(),
         'languages': languages.map((each) => each.wire).toList(),
         'currency': currency.wire,
+        'payments': payments.toJson(),
         'categories_version': categoriesVersion,
       };
 }
@@ -2340,6 +2376,7 @@ enum ErrorCode {
   refundNeedsSecondPerson('refund_needs_second_person'),
   refundNotFailed('refund_not_failed'),
   refundNotWaiting('refund_not_waiting'),
+  refundOvertaken('refund_overtaken'),
   refundTooLarge('refund_too_large'),
   registrationReplayed('registration_replayed'),
   replayNotFound('replay_not_found'),
@@ -4798,6 +4835,26 @@ enum PaymentState {
       values.firstWhere((each) => each.wire == wire, orElse: () => unknown);
 }
 
+/// What an app needs to open the form of the card provider.
+class Payments {
+  const Payments({required this.provider, required this.clientSettings});
+
+  /// `sandbox` moves no money
+  final String provider;
+  /// Such as the provider's publishable key
+  final Map<String, String> clientSettings;
+
+  factory Payments.fromJson(Map<String, Object?> json) => Payments(
+        provider: json['provider'] as String,
+        clientSettings: (json['client_settings'] as Map).map((key, value) => MapEntry(key as String, value as String)),
+      );
+
+  Map<String, Object?> toJson() => {
+        'provider': provider,
+        'client_settings': clientSettings,
+      };
+}
+
 class Payout {
   const Payout({required this.id, required this.amount, required this.amountDisplay, required this.currency, required this.state, required this.failureCode, required this.arrivesOn, required this.createdAt, required this.closedAt});
 
@@ -5199,7 +5256,7 @@ class PriceFacet {
 
 /// A product with all its fields. Only its seller receives the last four.
 class Product {
-  const Product({required this.id, required this.title, required this.price, required this.priceDisplay, required this.currency, required this.category, required this.condition, required this.conditionLabel, required this.feedType, required this.status, required this.neighborhood, required this.thumbnailUrl, required this.image, required this.videoUrl, required this.isLive, required this.liveStreamId, required this.acceptsOffers, required this.favoriteCount, required this.viewCount, required this.isFavorite, required this.createdAt, required this.seller, this.distanceKm, this.distanceLabel, required this.myConversation, required this.myOffer, required this.description, required this.imageUrls, required this.images, required this.videoThumbnailUrl, required this.tags, required this.platformFee, required this.sellerPayout, required this.isAvailable, required this.soldAt, required this.updatedAt, this.location, this.minOfferPrice, this.autoAcceptPrice, this.hiddenReason});
+  const Product({required this.id, required this.title, required this.price, required this.priceDisplay, required this.currency, required this.category, required this.condition, required this.conditionLabel, required this.feedType, required this.status, required this.neighborhood, required this.thumbnailUrl, required this.image, required this.videoUrl, required this.isLive, required this.liveStreamId, required this.acceptsOffers, required this.favoriteCount, required this.viewCount, required this.isFavorite, required this.createdAt, required this.seller, this.distanceKm, this.distanceLabel, required this.myConversation, required this.myOffer, required this.buying, required this.description, required this.imageUrls, required this.images, required this.videoThumbnailUrl, required this.tags, required this.platformFee, required this.sellerPayout, required this.isAvailable, required this.soldAt, required this.updatedAt, this.location, this.minOfferPrice, this.autoAcceptPrice, this.hiddenReason});
 
   final String id;
   final String title;
@@ -5233,6 +5290,8 @@ class Product {
   final MyConversation? myConversation;
   /// Null while none is open, for the seller and guests
   final MyOffer? myOffer;
+  /// Null for the seller and for guests
+  final Buying? buying;
   final String description;
   final List<String> imageUrls;
   /// Those of `image_urls`, in the same order
@@ -5276,6 +5335,7 @@ class Product {
         distanceLabel: json['distance_label'] == null ? null : json['distance_label'] as String,
         myConversation: json['my_conversation'] == null ? null : MyConversation.fromJson((json['my_conversation'] as Map).cast<String, Object?>()),
         myOffer: json['my_offer'] == null ? null : MyOffer.fromJson((json['my_offer'] as Map).cast<String, Object?>()),
+        buying: json['buying'] == null ? null : Buying.fromJson((json['buying'] as Map).cast<String, Object?>()),
         description: json['description'] as String,
         imageUrls: (json['image_urls'] as List).map((each) => each as String).toList(),
         images: (json['images'] as List).map((each) => Picture.fromJson((each as Map).cast<String, Object?>())).toList(),
@@ -5319,6 +5379,7 @@ class Product {
         if (distanceLabel != null) 'distance_label': distanceLabel,
         'my_conversation': myConversation?.toJson(),
         'my_offer': myOffer?.toJson(),
+        'buying': buying?.toJson(),
         'description': description,
         'image_urls': imageUrls,
         'images': images.map((each) => each.toJson()).toList(),
@@ -5943,6 +6004,26 @@ class ProfileResponse {
   Map<String, Object?> toJson() => {
         'success': success,
         'data': data.toJson(),
+      };
+}
+
+/// A provider's message; it only says what to ask the provider about.
+class ProviderMessageInput {
+  const ProviderMessageInput({this.id, this.typeValue});
+
+  /// The provider's id of the message
+  final String? id;
+  /// The provider's word for it
+  final String? typeValue;
+
+  factory ProviderMessageInput.fromJson(Map<String, Object?> json) => ProviderMessageInput(
+        id: json['id'] == null ? null : json['id'] as String,
+        typeValue: json['type'] == null ? null : json['type'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        if (id != null) 'id': id,
+        if (typeValue != null) 'type': typeValue,
       };
 }
 
