@@ -4,9 +4,11 @@ The order is: what is paid for (`hooks.lock_reference`), payment, refund or char
 seller's account, payout, then the ledger's rows.
 """
 
+from functools import cache
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +25,7 @@ from payments.models import (
     SellerAccount,
     Transfer,
 )
+from soukloop.core.db.rows import columns_of, one_row, take_instance
 from soukloop.core.errors import Forbidden, NotFound
 
 
@@ -34,17 +37,31 @@ def require_staff(actor: User, permission: str) -> None:
 
 def lock_payment(payment_id: UUID) -> Payment:
     """Lock what a payment is for, then the payment; raises NotFound."""
-    found = Payment.objects.filter(pk=payment_id).values_list("reference", "kind").first()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reference, kind FROM payments_payment WHERE id = %s", [payment_id])
+        found = cursor.fetchone()
     if found is None:
         raise NotFound
     reference, kind = found
     lock_reference(reference)
     if kind == Payment.Kind.FEE_BILL:
         FeeBill.objects.select_for_update(no_key=True).get(pk=reference)
+    row = one_row(Payment, _locked_payment_sql(), [payment_id])
+    if row is None:
+        raise NotFound
+    payment, columns_of_account = row
+    payment.account = take_instance(SellerAccount, columns_of_account)[0] if payment.account_id else None
+    return payment
+
+
+@cache
+def _locked_payment_sql() -> str:
+    """Return SQL for a payment with its account: the ORM would build it anew for every provider's answer."""
     return (
-        Payment.objects.select_related("payer", "payee", "account", "card")
-        .select_for_update(of=("self",), no_key=True)
-        .get(pk=payment_id)
+        f"SELECT {columns_of(Payment, 'payment')}, {columns_of(SellerAccount, 'account')}"  # noqa: S608 - our names
+        " FROM payments_payment payment"
+        " LEFT JOIN payments_selleraccount account ON account.id = payment.account_id"
+        " WHERE payment.id = %s FOR NO KEY UPDATE OF payment"
     )
 
 
@@ -81,11 +98,11 @@ def lock_transfer(transfer_id: UUID) -> Transfer:
 
 def lock_account(account_id: UUID) -> SellerAccount:
     """Lock a seller's account, so that no other transaction changes what is available to its seller."""
-    return (
-        SellerAccount.objects.select_related("seller")
-        .select_for_update(of=("self",), no_key=True)
-        .get(pk=account_id)
-    )
+    sql = f"SELECT {columns_of(SellerAccount)} FROM payments_selleraccount WHERE id = %s FOR NO KEY UPDATE"  # noqa: S608
+    row = one_row(SellerAccount, sql, [account_id])
+    if row is None:
+        raise NotFound
+    return row[0]
 
 
 def lock_balance(payment: Payment) -> None:

@@ -14,9 +14,10 @@ from django.db import transaction
 from accounts.models import User
 from bench.ledger.jobs import Jobs
 from bench.ledger.provider import BenchProvider
-from payments.models import FeeBill, Payment, Payout, Refund
+from payments.models import FeeBill, Payment, Payout, Refund, SellerAccount
 from payments.services import billing, payments, payouts, polling, refunds, webhooks
 from payments.tests.memory_provider import SIGNATURE
+from soukloop.core.db.rows import columns_of, one_row, take_instance
 from soukloop.core.errors import Conflict
 from soukloop.core.money import from_fils, quantize
 
@@ -65,6 +66,12 @@ class Trader:
         self.events: list[tuple[str, str, str]] = []
         self.late_events: list[tuple[str, str, str]] = []
         self.months = 0
+        self._sql = (
+            f"SELECT {columns_of(Payment, 'payment')}, {columns_of(SellerAccount, 'account')}"
+            " FROM payments_payment payment"
+            " LEFT JOIN payments_selleraccount account ON account.id = payment.account_id"
+            " WHERE payment.id = %s"
+        )
         self._steps: list[Callable[[], None]] = [getattr(self, name) for name in self.MIX]
         self._weights = list(self.MIX.values())
 
@@ -288,7 +295,11 @@ class Trader:
         return self._load(self.chance.choice(pool[-2000:])) if pool else None
 
     def _load(self, payment_id: uuid.UUID) -> Payment:
-        return Payment.objects.select_related("account").get(pk=payment_id)
+        row = one_row(Payment, self._sql, [payment_id])
+        assert row is not None
+        payment, columns = row
+        payment.account = take_instance(SellerAccount, columns)[0] if payment.account_id else None
+        return payment
 
     def _account(self, payment: Payment) -> str:
         return payment.account.external_id if payment.account else ""
