@@ -5,10 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.http import HttpRequest
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from orders.models import Order
+from orders.models.addresses import COPIED_FIELDS
 from orders.selectors import timeline_of
 from payments.models import Payment
 from soukloop.core.db.clock import database_now
@@ -152,8 +152,9 @@ class OrderAdmin(MoneyListAdmin):
 
     @admin.display(description="address, as it was then")
     def address(self, order: Order) -> SafeString | str:
-        lines = [str(value) for value in (order.shipping_address or {}).values() if value]
-        return format_html_join(SafeString("<br>"), "{}", ((line,) for line in lines)) or format.NOTHING
+        copy = order.shipping_address or {}
+        rows = [(format.words(name), copy[name]) for name in COPIED_FIELDS if copy.get(name)]
+        return format.table(("", ""), rows)
 
     @admin.display(description="disputes")
     def disputes_list(self, order: Order) -> SafeString | str:

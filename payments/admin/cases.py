@@ -110,7 +110,7 @@ class FinanceCaseAdmin(ReadOnlyStateAdmin):
         return row.closed_at is None
 
     @reason_action(
-        description="Close",
+        description="Close the case",
         done="closed",
         help_text="What was found and done. Kept with the case, for other staff.",
     )

@@ -79,7 +79,11 @@ def reconciliation_notice(request: HttpRequest) -> Notice | None:
         return None
     url = reverse("admin:payments_reconciliation_change", args=[found.pk])
     differences = "1 difference" if found.differences == 1 else f"{found.differences} differences"
-    return Notice(f"The comparison with {found} found {differences}.", url, is_urgent=True)
+    return Notice(
+        f"The comparison with {found.provider} of {found.day:%-d %B} found {differences}.",
+        url,
+        is_urgent=True,
+    )
 
 
 def _notice(count: int, one: str, several: str, screen: str, query: str) -> Notice | None:

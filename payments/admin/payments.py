@@ -100,7 +100,7 @@ class PaymentAdmin(MoneyListAdmin):
             "Money",
             {"fields": ("total", "fee_shown", "vat_shown", "share_shown", "gone_back", "left_shown")},
         ),
-        ("Provider", {"fields": ("provider", "external_id", "account_link", "is_separate")}),
+        ("Provider", {"fields": ("provider", "external_id", "account_link", "on_our_account")}),
         (
             "What became of it",
             {"fields": ("refunds_table", "chargebacks_table", "documents_list", "cases_list")},
@@ -118,7 +118,15 @@ class PaymentAdmin(MoneyListAdmin):
     )
     readonly_fields = (
         *("payer_link", "payee_link", "state_shown", "total", "fee_shown", "vat_shown", "share_shown"),
-        *("gone_back", "left_shown", "account_link", "paid_for", "refunds_table", "chargebacks_table"),
+        *(
+            "gone_back",
+            "left_shown",
+            "account_link",
+            "on_our_account",
+            "paid_for",
+            "refunds_table",
+            "chargebacks_table",
+        ),
         *("documents_list", "cases_list", "entries"),
     )
 
@@ -177,6 +185,10 @@ class PaymentAdmin(MoneyListAdmin):
     @admin.display(description="account")
     def account_link(self, payment: Payment) -> SafeString | str:
         return format.link_to(payment.account)
+
+    @admin.display(description="charged on our account")
+    def on_our_account(self, payment: Payment) -> str:
+        return format.yes_or_dash(payment.is_separate)
 
     @admin.display(description="refunds")
     def refunds_table(self, payment: Payment) -> SafeString | str:

@@ -44,8 +44,8 @@ def entries_table(entries: Iterable[Entry]) -> SafeString | str:
                     format.link_to(entry, text=format.words(entry.kind)) if is_first else "",
                     format.words(line.account),
                     person(line.person) if line.person else "",
-                    format.fils(line.amount) if line.amount > 0 else "",
-                    format.fils(-line.amount) if line.amount < 0 else "",
+                    amount_cell(format.fils(line.amount)) if line.amount > 0 else "",
+                    amount_cell(format.fils(-line.amount)) if line.amount < 0 else "",
                 )
             )
     return format.table(("Time", "Entry", "Account", "Seller", "Debit", "Credit"), rows)
