@@ -11,6 +11,7 @@ from payments.providers.sandbox.webhooks import signed_headers
 from payments.services import (
     accounts,
     billing,
+    cards,
     documents,
     ledger_check,
     payments,
@@ -119,6 +120,12 @@ def issue_missing_documents(timestamp: int) -> None:
 def refresh_account(account_id: str) -> None:
     """Make a seller's account at its provider, or ask for its state."""
     accounts.refresh_account(UUID(account_id))
+
+
+@task("payments.remove_card")
+def remove_card(provider_name: str, customer: str, card: str) -> None:
+    """Let the provider forget a card that its owner has removed."""
+    cards.remove_at_provider(provider_name, customer, card)
 
 
 @task("payments.deliver_sandbox_webhook")

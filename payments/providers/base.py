@@ -240,6 +240,9 @@ class Provider(Protocol):
 
     def fetch_card_setup(self, external_id: str) -> CardSetupState: ...
 
+    def remove_card(self, customer: str, card: str, *, key: str) -> None:
+        """Forget a customer's saved card, which can't be charged any more; repeating it is harmless."""
+
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
         """Check a webhook's signature and return what it is about. Raises InvalidWebhook."""
 

@@ -1,5 +1,6 @@
 """The card that a seller saves at the provider for the monthly bill of fees."""
 
+import logging
 from uuid import UUID
 
 from django.conf import settings
@@ -17,6 +18,9 @@ from payments.services.advance.accounts import CARD_SETUP
 from soukloop.core.db.clock import database_now
 from soukloop.core.encryption import encrypt
 from soukloop.core.errors import Conflict, NotFound
+from soukloop.core.jobs.queue import enqueue
+
+logger = logging.getLogger(__name__)
 
 
 def begin_card_setup(*, actor: User) -> tuple[SavedCard, str]:
@@ -41,12 +45,30 @@ def begin_card_setup(*, actor: User) -> tuple[SavedCard, str]:
 
 
 def remove_card(*, actor: User) -> None:
-    """Forget a saved card; bills of fees can then not be charged until another is saved. Raises NotFound."""
+    """Forget a saved card, as the provider does by a job; bills of fees then wait for another one.
+
+    Raises NotFound.
+    """
     with transaction.atomic():
         card = access.lock_card_of(actor)
         if card is None or not card.external_id:
             raise NotFound(_("You have no saved card."))
+        enqueue(
+            "payments.remove_card",
+            provider_name=card.provider,
+            customer=card.external_customer_id,
+            card=card.external_id,
+        )
         card.delete()
+
+
+def remove_at_provider(provider_name: str, customer: str, card: str) -> None:
+    """Let the provider forget a card whose row is deleted; called by a job. Raises Unavailable."""
+    try:
+        with provider_call():
+            provider(provider_name).remove_card(customer, card, key=f"card:{card}:remove")
+    except ProviderRefused as refusal:
+        logger.error("%s does not remove card %s: %s", provider_name, card, refusal.code)
 
 
 def _row_of(actor: User) -> SavedCard:

@@ -59,6 +59,7 @@ class Memory:
     faults: list[Fault] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
     declined_cards: set[str] = field(default_factory=set)
+    removed_cards: set[str] = field(default_factory=set)
 
 
 class MemoryProvider:
@@ -115,10 +116,26 @@ class MemoryProvider:
             "refunds", lambda pk: RefundState(pk, "succeeded", amount, "AED", payment)
         ).external_id
 
+    def left_of(self, payment: str) -> int:
+        """Return what neither went back to the payer of a captured payment nor was taken by a bank."""
+        refunded = sum(
+            refund.amount
+            for refund in self.memory.refunds.values()
+            if refund.payment == payment and refund.state != "failed"
+        )
+        taken = sum(
+            chargeback.amount
+            for chargeback in self.memory.chargebacks.values()
+            if chargeback.payment == payment and chargeback.state != "won"
+        )
+        return self.memory.payments[payment].amount - refunded - taken
+
     # --- The interface
 
     def create_payment(self, request: PaymentRequest) -> PaymentState:
         def create() -> PaymentState:
+            if request.card in self.memory.removed_cards:
+                raise ProviderRefused("resource_missing")
             if request.card in self.memory.declined_cards and request.card:
                 raise ProviderRefused("card_declined")
             return self._new(
@@ -164,12 +181,7 @@ class MemoryProvider:
     ) -> RefundState:
         def create() -> RefundState:
             known = self._known("payments", payment, account)
-            before = sum(
-                refund.amount
-                for refund in self.memory.refunds.values()
-                if refund.payment == payment and refund.state != "failed"
-            )
-            if before + amount > known.amount:
+            if amount > self.left_of(payment):
                 raise ProviderRefused("charge_already_refunded")
             self.memory.balances[account] -= amount - fee
             return self._new(
@@ -256,6 +268,9 @@ class MemoryProvider:
 
     def fetch_card_setup(self, external_id: str) -> CardSetupState:
         return self._call("fetch_card_setup", lambda: self._known("setups", external_id))
+
+    def remove_card(self, customer: str, card: str, *, key: str) -> None:
+        self._call("remove_card", lambda: self.memory.removed_cards.add(card), key)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
         if headers.get("Signature") != SIGNATURE:

@@ -5,6 +5,7 @@ banks return money.
 """
 
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Protocol
@@ -353,6 +354,19 @@ class ProviderContract:
         )
         assert payment.state == "failed"
         assert payment.failure_code
+
+    def test_a_card_that_was_removed_is_charged_no_more(self, counterpart: Counterpart) -> None:
+        provider, number = counterpart.provider, next(_numbers)
+        setup = provider.create_card_setup(
+            customer="", reference=f"user-{number}", email="x@example.com", key=f"setup:{number}"
+        )
+        counterpart.save_card(setup.external_id, "success")
+        saved = provider.fetch_card_setup(setup.external_id)
+        for key in ("remove", "remove", "remove again"):
+            provider.remove_card(saved.customer, saved.card, key=f"{key}:{number}")
+        request = request_for("", 4_250, fee=0, customer=saved.customer, card=saved.card)
+        with suppress(ProviderRefused):  # or the payment is made, and has failed
+            assert provider.create_payment(request).state == "failed"
 
     # --- Movements
 

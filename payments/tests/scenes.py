@@ -13,7 +13,7 @@ from payments.models import FeeBill, Payment, Refund, SandboxPayment, Transfer, 
 from payments.providers.sandbox import accounts as sandbox_accounts
 from payments.providers.sandbox import operations, webhooks
 from payments.providers.sandbox import payments as sandbox_payments
-from payments.services import accounts, billing, ledger, payments, refunds, transfers
+from payments.services import accounts, billing, cards, ledger, payments, refunds, transfers
 from payments.tests import flows
 from payments.tests.factories import (
     make_account,
@@ -155,6 +155,13 @@ def sandbox_payment(card: str) -> SandboxPayment:
     return captured
 
 
+def removed_card() -> Arguments:
+    seller = make_seller()
+    _, client_secret = cards.begin_card_setup(actor=seller)
+    setup = sandbox_accounts.save_card(client_secret, "success")
+    return {"provider_name": "sandbox", "customer": setup.customer, "card": setup.card}
+
+
 def told_by_sandbox() -> Arguments:
     payment = sandbox_payment("success")
     webhooks.announce("payment.captured", "payment", payment.pk, payment.account_id or "")
@@ -236,6 +243,7 @@ SCENES: dict[str, Callable[[], Arguments]] = {
     "payments.refresh_account": wants_account,
     "payments.refresh": paid_by_payer,
     "payments.refund": asked_for_refund,
+    "payments.remove_card": removed_card,
     "payments.reverse_transfer": refunded_after_transfer,
     "payments.transfer": asked_for_transfer,
 }

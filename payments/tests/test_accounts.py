@@ -228,6 +228,8 @@ def test_a_saved_card_is_removed(seller: User, run_jobs: RunJobs) -> None:
     assert client.delete(CARD).status_code == 204
     assert get(seller, CARD)["is_saved"] is False
     assert client.delete(CARD).status_code == 404
+    assert run_jobs() == ["payments.remove_card"]
+    assert not SandboxCardSetup.objects.exists()
 
 
 def test_an_account_of_another_id_changes_nothing(seller: User) -> None:

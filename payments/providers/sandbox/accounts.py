@@ -196,3 +196,8 @@ def save_card(client_secret: str, test_card: str) -> SandboxCardSetup:
     setup.save(update_fields=["card", "test_card"])
     announce("card_setup.succeeded", "card_setup", setup.pk)
     return setup
+
+
+def remove_card(customer: str, card: str) -> None:
+    """Forget a saved card, with the page on which it was saved."""
+    SandboxCardSetup.objects.filter(customer=customer, card=card).exclude(card="").delete()

@@ -118,6 +118,9 @@ class SandboxProvider:
     def fetch_card_setup(self, external_id: str) -> CardSetupState:
         return _card_setup_state(accounts.fetch_card_setup(external_id))
 
+    def remove_card(self, customer: str, card: str, *, key: str) -> None:
+        accounts.remove_card(customer, card)
+
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
         return webhooks.read_webhook(body, headers)
 

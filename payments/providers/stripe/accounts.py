@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from payments.providers.base import AccountState, CardSetupState
+from payments.providers.base import AccountState, CardSetupState, ProviderRefused
 from payments.providers.stripe.client import call, stripe_client
 from payments.providers.stripe.states import REQUIRED_CAPABILITIES, account_state, card_setup_state
 
@@ -71,3 +71,13 @@ def fetch_card_setup(external_id: str) -> CardSetupState:
     return card_setup_state(
         call(stripe_client().v1.setup_intents.retrieve, external_id, params={"expand": ["payment_method"]})
     )
+
+
+def remove_card(card: str, *, key: str) -> None:
+    """Detach a saved card from its customer. Stripe refuses it for one that was detached before."""
+    methods = stripe_client().v1.payment_methods
+    try:
+        call(methods.detach, card, key=key)
+    except ProviderRefused:
+        if call(methods.retrieve, card).get("customer"):
+            raise

@@ -80,6 +80,9 @@ class StripeProvider:
     def fetch_card_setup(self, external_id: str) -> base.CardSetupState:
         return accounts.fetch_card_setup(external_id)
 
+    def remove_card(self, customer: str, card: str, *, key: str) -> None:
+        accounts.remove_card(card, key=key)
+
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> base.ProviderEvent:
         return webhooks.read_webhook(body, headers)
 

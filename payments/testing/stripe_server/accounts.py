@@ -148,6 +148,24 @@ def retrieve_setup(call: Call) -> Object:
     return call.find("setup_intent")
 
 
+@route("GET", "/payment_methods/{id}")
+def retrieve_method(call: Call) -> Object:
+    return call.find("payment_method")
+
+
+@route("POST", "/payment_methods/{id}/detach")
+def detach_method(call: Call) -> Object:
+    method = call.find("payment_method")
+    if method["customer"] is None:
+        raise ApiError(
+            400,
+            "The payment method you provided is not attached to a customer so detachment is impossible.",
+        )
+    method["customer"] = None
+    call.store.emit("payment_method.detached", method, call.account)
+    return method
+
+
 def enter_card(store: Store, setup: Object, card: str) -> Any:
     """Save a card, as its owner does in Stripe's form."""
     account = store.account_of(setup["id"])

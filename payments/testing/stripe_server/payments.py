@@ -118,6 +118,10 @@ def card_of(store: Store, method: str) -> TestCard:
     saved = store.find(method)
     if saved is None or saved["object"] != "payment_method":
         raise ApiError(400, f"No such PaymentMethod: '{method}'", code="resource_missing")
+    if saved["customer"] is None:
+        raise ApiError(
+            400, "The provided PaymentMethod was detached from its Customer and can't be used again."
+        )
     return CARDS[saved["test_card"]]
 
 
