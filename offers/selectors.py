@@ -11,13 +11,21 @@ from chat.selectors import unread_counts
 from listings.models import Product
 from notifications.selectors import unread_count
 from offers import access
-from offers.hooks import badge_counters
+from offers.hooks import badge_counters, unpaid_orders
 from offers.models import Offer, OfferEvent, Transaction
 from soukloop.core.db.clock import database_now
 from soukloop.core.db.reads import Statement, fetch
 from soukloop.core.money import price_display
 
 MADE, RECEIVED = "made", "received"
+
+
+def count_held_products(buyer: User, now: datetime) -> int:
+    """Count the products that are kept for a buyer and not paid: accepted offers, and unpaid orders."""
+    accepted = Transaction.objects.filter(
+        buyer=buyer, status=Transaction.Status.PENDING, expires_at__gt=now
+    ).count()  # a sale that was ordered has no time of its own any more
+    return accepted + sum(unpaid_orders(buyer, now))
 
 
 def offers_of(

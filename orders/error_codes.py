@@ -8,6 +8,7 @@ class OrdersErrorCode(ErrorCode):
 
     ORDER_NOT_FOUND = "order_not_found"
     ORDER_EXISTS = "order_exists"
+    PRICE_CHANGED = "price_changed"
     NOT_THE_BUYER = "not_the_buyer"
     NOT_THE_SELLER = "not_the_seller"
     TOO_MANY_UNPAID_ORDERS = "too_many_unpaid_orders"

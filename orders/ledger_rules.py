@@ -1,5 +1,6 @@
 """What must be true between orders and their payments; each check of the ledger proves it, too."""
 
+from orders.states import OPEN_STATES, SALE_STATUS
 from payments.ledger_rules import Rule
 
 # An order with the payment of it that was captured, of which there is at most one.
@@ -10,6 +11,9 @@ LEFT JOIN payments_payment paid ON paid.reference = row.id AND paid.state = 'cap
 _EXPECTED = "jsonb_build_object('state', row.state) AS expected"
 _FOUND = """jsonb_build_object('captured', paid.amount, 'refunded', paid.refunded,
     'released_at', paid.released_at) AS found"""
+
+_OPEN_STATES = ", ".join(f"'{state}'" for state in sorted(OPEN_STATES))
+_SALE_STATUSES = ", ".join(f"('{state}', '{status}')" for state, status in SALE_STATUS.items())
 
 
 def _rule(name: str, title: str, wrong: str) -> Rule:
@@ -49,6 +53,29 @@ RULES = (
                 SELECT FROM payments_refund refund WHERE refund.payment_id = paid.id)
             ELSE false
         END""",
+    ),
+    Rule(
+        name="sale_follows_order",
+        title="The sale of every order has the status that follows from the order's state",
+        sql=f"""
+            SELECT 'order ' || row.id AS subject,
+                jsonb_build_object('state', row.state, 'sale', expected.status) AS expected,
+                jsonb_build_object('sale', sale.status) AS found
+            FROM orders_order row
+            JOIN offers_transaction sale ON sale.id = row.transaction_id
+            LEFT JOIN (VALUES {_SALE_STATUSES}) AS expected (state, status) ON expected.state = row.state
+            WHERE sale.status IS DISTINCT FROM expected.status""",  # noqa: S608 - our own states
+    ),
+    Rule(
+        name="ordered_product_is_not_on_sale",
+        title="No product of an order that is not over is on sale",
+        sql=f"""
+            SELECT 'order ' || row.id AS subject,
+                jsonb_build_object('state', row.state, 'product', 'not active') AS expected,
+                jsonb_build_object('product', product.status) AS found
+            FROM orders_order row
+            JOIN listings_product product ON product.id = row.product_id
+            WHERE row.state IN ({_OPEN_STATES}) AND product.status = 'active'""",  # noqa: S608 - our own states
     ),
     Rule(
         name="payment_is_of_the_sale",

@@ -33,6 +33,12 @@ def orders_of(
     return orders.order_by("-created_at", "-id")
 
 
+def count_unpaid_orders(buyer: User, now: datetime) -> int:
+    """Count the orders that hold a product for this buyer and are not paid at `now`."""
+    held = Order.objects.filter(buyer=buyer, state__in=[Order.State.PENDING_PAYMENT, Order.State.AUTHORISED])
+    return sum(order.state_at(now) == order.state for order in held)
+
+
 def timeline_of(order: Order) -> Sequence[OrderEvent]:
     """Return what happened to an order, oldest first."""
     return list(OrderEvent.objects.filter(order=order).order_by("id"))

@@ -2,9 +2,16 @@
 
 from accounts.hooks import account_deleted
 from payments.hooks import payment_changed
+from payments.models import Payment, SavedCard
+from payments.serializers import CLIENT_SECRET
+from payments.services.advance.accounts import CARD_SETUP
 from payments.services.billing import bill_payment_changed
 from payments.services.documents import pseudonymise_documents_of
 from soukloop.core.backups.checks import command_check, restore_checks
+from soukloop.core.encryption import declare_encrypted_field
+
+declare_encrypted_field(Payment, "client_secret", purpose=CLIENT_SECRET)
+declare_encrypted_field(SavedCard, "client_secret", purpose=CARD_SETUP)
 
 account_deleted.register(pseudonymise_documents_of)
 restore_checks.register(command_check("ledger", "check"))

@@ -10,12 +10,14 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import ngettext_lazy
 
+from accounts.access import lock_user
 from accounts.models import User
 from chat.models import Conversation
 from chat.services import open_conversation
 from listings.models import Product
 from offers import access, events, rules
 from offers.models import Offer, Transaction
+from offers.selectors import count_held_products
 from offers.services import effects
 from offers.services.sales import conclude_sale
 from offers.states import Action, status_after
@@ -36,15 +38,17 @@ def create_offer(
 ) -> Offer:
     """Make an offer to a product's seller, replacing the buyer's earlier pending offer on the product.
 
-    The seller's price rules may accept it at once, or decline it later. A repeated `client_offer_id` returns
-    the first offer with that id. Raises NotFound, Forbidden (`own_product`), Conflict
-    (`product_not_available`, `offers_disabled`), ValidationFailed and RateLimited.
+    The seller's price rules may accept it at once, unless the buyer holds ORDERS_UNPAID_MAX unpaid products,
+    or decline it later. A repeated `client_offer_id` returns the first offer with that id. Raises NotFound,
+    Forbidden (`own_product`), Conflict (`product_not_available`, `offers_disabled`), ValidationFailed and
+    RateLimited.
     """
     now = database_now()
     with transaction.atomic():
-        seller = access.product_for_offer(actor, product_id).seller
+        seen = access.product_for_offer(actor, product_id)
+        _lock_buyer_of_auto_accept(seen, actor)
         product = access.lock_product(product_id)
-        product.seller = seller
+        product.seller = seen.seller
         if client_offer_id and (earlier := access.offer_with_client_id(actor, product, client_offer_id)):
             return earlier
         rules.require_accepts_offers(product, actor)
@@ -81,6 +85,9 @@ def counter_offer(
     """
     now = database_now()
     with transaction.atomic():
+        seen = access.offer_of(actor, offer_id)
+        if actor.pk == seen.buyer_id:
+            _lock_buyer_of_auto_accept(seen.product, actor)
         offer = access.lock_offer_of(actor, offer_id)
         product = offer.product
         if client_offer_id and (earlier := access.offer_with_client_id(actor, product, client_offer_id)):
@@ -182,6 +189,10 @@ def _create_and_apply_rules(
     """
     by_buyer = made_by.pk == conversation.buyer_id
     verdict = rules.apply_seller_rules(product, price) if by_buyer else rules.Verdict.ASK_SELLER
+    if verdict == rules.Verdict.ACCEPT and count_held_products(made_by, now) >= settings.ORDERS_UNPAID_MAX:
+        verdict = (
+            rules.Verdict.ASK_SELLER
+        )  # or one buyer could take everything off the market and pay nothing
     offer = effects.open_offer(
         product=product,
         conversation=conversation,
@@ -200,6 +211,12 @@ def _create_and_apply_rules(
     elif verdict == rules.Verdict.ASK_SELLER:
         effects.notify_of_new_offer(offer)
     return offer
+
+
+def _lock_buyer_of_auto_accept(product: Product, buyer: User) -> None:
+    """Lock the buyer's account before the product, so that parallel offers are accepted one by one."""
+    if product.auto_accept_price is not None:
+        lock_user(buyer.pk)
 
 
 def _require_below_daily_limit(product: Product, buyer: User, now: datetime) -> None:

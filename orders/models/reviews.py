@@ -23,6 +23,9 @@ class Review(models.Model):
     publishes_at = models.DateTimeField(help_text="When it is shown if the other side does not write")
     published_at = models.DateTimeField(null=True)
     hidden_at = models.DateTimeField(null=True, help_text="By staff")
+    is_counted = models.BooleanField(
+        default=False, db_default=False, help_text="Whether the subject's average and number contain it"
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -32,6 +35,10 @@ class Review(models.Model):
                 condition=Q(rating__gte=1, rating__lte=5), name="review_rating_from_1_to_5"
             ),
             models.CheckConstraint(condition=~Q(author=F("subject")), name="review_of_another_person"),
+            models.CheckConstraint(
+                condition=Q(is_counted=False) | Q(published_at__isnull=False, hidden_at=None),
+                name="review_counted_is_shown",
+            ),
         )
         indexes = (
             models.Index(fields=["subject", "-published_at"], name="review_by_subject"),

@@ -18,7 +18,7 @@ from payments.models import Payment
 from payments.serializers import PaymentOutput, payment_body
 from soukloop.core.http.fields import IdField, PlainTextField
 from soukloop.core.http.pagination import PageOutput
-from soukloop.core.money import PRICE_DISPLAY, price_display
+from soukloop.core.money import PRICE_DISPLAY, PriceField, price_display
 
 State = Order.State
 
@@ -36,6 +36,12 @@ class OrderInput(serializers.Serializer[None]):
     )
     address_id = IdField(
         required=False, default=None, help_text="One of your addresses; needed for `shipping`"
+    )
+    expected_price = PriceField(
+        required=False,
+        default=None,
+        allow_null=True,
+        help_text="The price that the buyer saw; 409 `price_changed` if it is another one now",
     )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from offers import access as offers_access
 from offers.error_codes import OffersErrorCode
 from offers.models import Offer, Transaction
 from offers.rules import require_on_sale
+from offers.selectors import count_held_products
 from offers.services.purchases import purchase
 from offers.services.sales import cancel_sale
 from offers.states import Action as OfferAction
@@ -25,11 +27,13 @@ from offers.states import next_status
 from orders import access
 from orders.error_codes import OrdersErrorCode
 from orders.models import Order
+from orders.selectors import count_unpaid_orders
 from orders.services import paying, timeline
 from orders.services.addresses import address_for_order
 from orders.states import Action, require_allowed, side_of
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
+from soukloop.core.money import price_display
 
 logger = logging.getLogger(__name__)
 State, Method, Delivery = Order.State, Order.PaymentMethod, Order.Delivery
@@ -43,14 +47,17 @@ def place_order(
     product_id: UUID | None = None,
     offer_id: UUID | None = None,
     address_id: UUID | None = None,
+    expected_price: Decimal | None = None,
 ) -> Order:
     """Buy a product at its price, or order what was agreed in an accepted offer, and begin the payment.
+
+    `expected_price` is what the buyer saw, so that nobody is bound to a price that was raised meanwhile.
 
     Bought with a card, the product is reserved for ORDER_BUY_NOW_RESERVED_FOR; an accepted offer must be paid
     within ORDER_OFFER_RESERVED_FOR of its acceptance. To be paid in person, both sides are bound at once.
     Raises ValidationFailed, NotFound, Forbidden (`own_product`, `not_the_buyer`), and Conflict
-    (`product_reserved`, `product_not_available`, `party_unavailable`, `offer_…`, `order_exists`,
-    `too_many_unpaid_orders`, `phone_not_confirmed`, `seller_not_paid_by_card`,
+    (`product_reserved`, `product_not_available`, `price_changed`, `party_unavailable`, `offer_…`,
+    `order_exists`, `too_many_unpaid_orders`, `phone_not_confirmed`, `seller_not_paid_by_card`,
     `seller_not_available_in_person`).
     """
     _require_possible_delivery(payment_method, delivery)
@@ -70,12 +77,16 @@ def place_order(
     with transaction.atomic():
         access.lock_both_people(actor, seller.pk)
         now = database_now()
-        _require_below_limit(actor, now)
         if offer_id is None:
             assert product_id is not None
+            _require_below_limit(count_held_products(actor, now))
             sale, expires_at = _buy_now(actor, product_id, now)
         else:
+            _require_below_limit(
+                count_unpaid_orders(actor, now)
+            )  # the product of an accepted offer is held already
             sale, expires_at = _order_offer(actor, offer_id, now)
+        _require_expected_price(sale, expected_price)
         order = Order.objects.create(
             transaction=sale,
             product=sale.product,
@@ -193,16 +204,25 @@ def _accepted_offer(actor: User, offer_id: UUID, now: datetime) -> Offer:
     return offer
 
 
-def _require_below_limit(actor: User, now: datetime) -> None:
+def _require_below_limit(held: int) -> None:
     """Raise Conflict if the buyer holds as many products as one may; the buyer's lock makes it exact."""
-    held = Order.objects.filter(buyer=actor, state__in=[State.PENDING_PAYMENT, State.AUTHORISED])
     limit = settings.ORDERS_UNPAID_MAX
-    if sum(order.state_at(now) == order.state for order in held) >= limit:
+    if held >= limit:
         raise Conflict(
             _("You have %(limit)d orders that are not paid yet. Pay or cancel one of them first."),
             params={"limit": limit},
             code=OrdersErrorCode.TOO_MANY_UNPAID_ORDERS,
             details={"limit": limit},
+        )
+
+
+def _require_expected_price(sale: Transaction, expected_price: Decimal | None) -> None:
+    if expected_price is not None and expected_price != sale.price:
+        raise Conflict(
+            _("The price is now %(price)s."),
+            params={"price": price_display(sale.price, sale.currency)},
+            code=OrdersErrorCode.PRICE_CHANGED,
+            details={"price": sale.price, "currency": sale.currency},
         )
 
 

@@ -15,10 +15,8 @@ from offers.models import Transaction
 from offers.services.sales import cancel_sale
 from orders import access
 from orders.models import Order, OrderQuerySet
-from orders.services import paying, timeline
+from orders.services import fee_avoidance, paying, timeline
 from orders.states import Action, require_allowed, side_of
-from payments.models import FinanceCase
-from payments.services.cases import open_case
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import DomainError
 from soukloop.core.jobs.queue import enqueue
@@ -132,24 +130,7 @@ def _cancel_by(actor: User, order: Order, reason: str) -> None:
     now = database_now()
     require_allowed(Action.CANCEL, order.state_at(now), side_of(order, actor))
     cancel(order, actor=actor, reason=reason, now=now)
-    _report_repeated_cancellations(order, now)
-
-
-def _report_repeated_cancellations(order: Order, now: datetime) -> None:
-    """Open a case about two people who cancel again and again: perhaps they meet without paying our fee."""
-    cancelled = Order.objects.between(order.buyer_id, order.seller_id).filter(
-        closed_by__in=[order.buyer_id, order.seller_id],
-        closed_at__gt=now - settings.ORDER_CANCELLATIONS_COUNTED_FOR,
-    )
-    count = cancelled.count()
-    if count >= settings.ORDER_CANCELLATIONS_OF_PAIR:
-        open_case(
-            kind=FinanceCase.Kind.REPEATED_CANCELLATIONS,
-            key=f"{order.buyer_id}:{order.seller_id}",
-            ours={"buyer": str(order.buyer_id), "seller": str(order.seller_id), "cancelled": count},
-            theirs={},
-            person=order.seller,
-        )
+    fee_avoidance.report_pair(order, now)
 
 
 def _each(orders: OrderQuerySet, act: Callable[[Order, datetime], None]) -> int:

@@ -13,11 +13,12 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import lock_user
 from accounts.models import User
 from orders import access
 from orders.error_codes import OrdersErrorCode
 from orders.models import Dispute, DisputeEvidence, Order, OrderEvent
-from orders.services import closing, timeline
+from orders.services import closing, fee_avoidance, timeline
 from orders.states import Action, Side, conflict_of, require_allowed, side_of
 from payments.models import Chargeback, Payment, Refund
 from payments.selectors import refundable, standing_payment
@@ -111,9 +112,11 @@ def withdraw_dispute(*, actor: User, dispute_id: UUID) -> Dispute:
 def accept_dispute(*, actor: User, dispute_id: UUID) -> Dispute:
     """Accept a dispute as the seller: the buyer gets everything back.
 
-    Raises NotFound, Forbidden (`not_the_seller`), and Conflict (`dispute_closed`, `chargeback_open`).
+    Of a sale in person our fee is waived at once; if the seller has accepted many, once staff agree. Raises
+    NotFound, Forbidden (`not_the_seller`), and Conflict (`dispute_closed`, `chargeback_open`).
     """
     with transaction.atomic():
+        lock_user(actor.pk)  # so that disputes accepted at the same moment are counted one by one
         dispute = access.lock_dispute_of(actor, dispute_id)
         _require_side(dispute, actor, Side.SELLER)
         _require_open(dispute)
@@ -121,7 +124,8 @@ def accept_dispute(*, actor: User, dispute_id: UUID) -> Dispute:
         dispute.refund_amount = from_fils(refundable(payment))
         _close(dispute, State.ACCEPTED, now)
         timeline.record(dispute.order, "dispute_accepted", actor=actor, now=now, data=_data(dispute))
-        _refund(dispute, payment, requested_by=None)
+        needs_approval = fee_avoidance.report_accepted_dispute(dispute.order, now)
+        _refund(dispute, payment, requested_by=None, needs_approval=needs_approval)
         return dispute
 
 
@@ -168,7 +172,7 @@ def decide_dispute(
 
 
 def follow_refund(refund: Refund, previous: str) -> None:
-    """Open the decided dispute of a refund again that the second member of staff refused.
+    """Open the dispute of a refund again that staff refused: it was decided, or accepted by the seller.
 
     Registered with `payments.hooks.refund_changed`, like the next one after that of the order itself.
     """
@@ -197,8 +201,8 @@ def close_overtaken_dispute(payment: Payment) -> None:
 
 
 def _reopen(refund: Refund) -> None:
-    decided = Dispute.objects.filter(order=refund.payment.reference, state=State.DECIDED)
-    dispute = decided.select_for_update().order_by("-closed_at").first()
+    closed = Dispute.objects.filter(order=refund.payment.reference, state__in=[State.DECIDED, State.ACCEPTED])
+    dispute = closed.select_for_update().order_by("-closed_at").first()
     if dispute is None:
         return
     order = access.lock_order(dispute.order_id)
@@ -225,7 +229,9 @@ def _add(
     )
 
 
-def _refund(dispute: Dispute, payment: Payment, *, requested_by: User | None) -> None:
+def _refund(
+    dispute: Dispute, payment: Payment, *, requested_by: User | None, needs_approval: bool = False
+) -> None:
     assert dispute.refund_amount is not None, dispute.pk
     request_refund(
         payment=payment,
@@ -233,6 +239,7 @@ def _refund(dispute: Dispute, payment: Payment, *, requested_by: User | None) ->
         reason=Refund.Reason.DISPUTE,
         requested_by=requested_by,
         note=f"dispute {dispute.pk}",
+        needs_approval=needs_approval,
     )
 
 

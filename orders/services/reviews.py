@@ -117,11 +117,11 @@ def _set_hidden(actor: User, review_id: UUID, hidden_at: datetime | None, messag
     if (review.hidden_at is None) == (hidden_at is None):
         text = _("This review is hidden already.") if hidden_at else _("This review is not hidden.")
         raise Conflict(text, code=OrdersErrorCode.REVIEW_UNCHANGED)
+    if hidden_at is not None:
+        _uncount(review)
     review.hidden_at = hidden_at
     review.save(update_fields=["hidden_at"])
-    if review.published_at is not None:
-        sign = -1 if hidden_at else 1
-        add_ratings(user_id=review.subject_id, total=sign * review.rating, count=sign)
+    _count(review)
     log_staff_action(actor=actor, row=review, message=message)
     return review
 
@@ -140,8 +140,38 @@ def _publish(review: Review, now: datetime) -> None:
     """Publish a locked review; a hidden one doesn't count."""
     review.published_at = now
     review.save(update_fields=["published_at"])
-    if review.hidden_at is None:
-        add_ratings(user_id=review.subject_id, total=review.rating, count=1)
+    _count(review)
+
+
+def _count(review: Review) -> None:
+    """Add a review that is shown to the average, unless one of the same two people near it in time counts.
+
+    Or two people could raise an average by selling the cheapest things to each other. The subject's row is
+    locked, so that two reviews at once are compared one after the other.
+    """
+    if review.published_at is None or review.hidden_at is not None:
+        return
+    period = settings.REVIEW_COUNTED_ONCE_PER
+    others = Review.objects.filter(
+        author=review.author_id,
+        subject=review.subject_id,
+        is_counted=True,
+        published_at__gt=review.published_at - period,
+        published_at__lt=review.published_at + period,
+    )
+    if others.exists():
+        return
+    review.is_counted = True
+    review.save(update_fields=["is_counted"])
+    add_ratings(user_id=review.subject_id, total=review.rating, count=1)
+
+
+def _uncount(review: Review) -> None:
+    """Take a locked review out of the average, if it is in it."""
+    if review.is_counted:
+        review.is_counted = False
+        review.save(update_fields=["is_counted"])
+        add_ratings(user_id=review.subject_id, total=-review.rating, count=-1)
 
 
 def _notify(review: Review, kind: Kind) -> None:

@@ -15,8 +15,9 @@ from listings.models import Product
 from listings.tests.factories import make_product
 from notifications.models import Notification
 from offers.models import Offer, OfferEvent, Transaction
+from offers.services.negotiation import accept_offer
 from offers.services.sales import expire_due_sales
-from offers.tests.factories import make_offer, make_sale
+from offers.tests.factories import make_counter, make_offer, make_sale
 from orders.models import Order, OrderEvent
 from orders.services import buying
 from orders.tests.address_factories import make_address
@@ -236,6 +237,69 @@ def test_a_buyer_holds_at_most_five_products_unpaid() -> None:
     assert refusal(buyer, another) == "too_many_unpaid_orders"
     Order.objects.filter(pk=orders[0].pk).update(state=State.HANDED_OVER)
     assert place(buyer, another).state == "authorised"
+
+
+def test_accepted_offers_count_as_unpaid_products_until_they_expire() -> None:
+    buyer, seller = make_user(), make_seller()
+    limit = settings.ORDERS_UNPAID_MAX
+    sales = [make_sale(make_product(seller=seller), buyer=buyer) for _ in range(limit - 1)]
+    place(buyer, make_product(seller=seller))
+    another = make_product(seller=seller)
+    assert refusal(buyer, another) == "too_many_unpaid_orders"
+    assert place(buyer, offer_id=sales[0].offer_id).state == "authorised"  # its product is held already
+    Transaction.objects.filter(pk=sales[1].pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert place(buyer, another).state == "authorised"
+
+
+def test_an_offer_at_the_auto_accept_price_waits_for_the_seller_once_the_buyer_holds_too_much() -> None:
+    buyer, seller = make_user(), make_seller()
+    for _ in range(settings.ORDERS_UNPAID_MAX - 1):
+        place(buyer, make_product(seller=seller))
+
+    def offer_for_auto_accept() -> Offer:
+        return make_offer(
+            make_product(seller=seller, auto_accept_price=Decimal(800)), buyer=buyer, price="800"
+        )
+
+    assert offer_for_auto_accept().status == "accepted"
+    waiting = offer_for_auto_accept()
+    assert (waiting.status, waiting.product.status) == ("pending", "active")
+    assert Notification.objects.filter(user=seller, kind="offer_new").count() == 1
+    assert offer_for_auto_accept().status == "pending"
+    assert accept_offer(actor=seller, offer_id=waiting.pk).status == "pending"  # by hand
+    Order.objects.update(state=State.HANDED_OVER)
+    assert offer_for_auto_accept().status == "accepted"
+
+
+def test_a_counter_offer_at_the_auto_accept_price_waits_too() -> None:
+    buyer, product = make_user(), make_product(auto_accept_price=Decimal(800))
+    countered = make_counter(make_offer(product, buyer=buyer, price="750"), price="830")
+    for _ in range(settings.ORDERS_UNPAID_MAX):
+        place(buyer, make_product())
+    assert make_counter(countered, price="810").status == "pending"
+
+
+@pytest.mark.parametrize("method", ["card", "in_person"])
+def test_nobody_buys_at_another_price_than_the_one_they_saw(method: str) -> None:
+    product, buyer = make_product(price="9000.00"), make_user()
+    make_account(product.seller)
+    with pytest.raises(DomainError) as refused:
+        place(buyer, product, payment_method=method, expected_price=Decimal("100.00"))
+    assert (refused.value.code, refused.value.details) == (
+        "price_changed",
+        {"price": Decimal("9000.00"), "currency": "AED"},
+    )
+    product.refresh_from_db()
+    assert (product.status, Order.objects.count(), Transaction.objects.count()) == ("active", 0, 0)
+    assert place(buyer, product, payment_method=method, expected_price=Decimal(9000)).product == product
+
+
+def test_the_expected_price_of_an_accepted_offer_is_what_was_agreed() -> None:
+    sale = make_sale(make_product(price="850.00"), price="750.00")
+    kept = Transaction.objects.get(pk=sale.pk).expires_at
+    assert refusal(sale.buyer, offer_id=sale.offer_id, expected_price=Decimal(850)) == "price_changed"
+    assert Transaction.objects.get(pk=sale.pk).expires_at == kept
+    assert place(sale.buyer, offer_id=sale.offer_id, expected_price=Decimal("750.0")).state == "authorised"
 
 
 def test_buying_closes_the_buyers_own_offer_and_answers_the_sellers() -> None:

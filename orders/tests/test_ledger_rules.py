@@ -56,3 +56,27 @@ def test_one_run_finds_each_difference(db: None, state: str | None, sql: str, ru
     order = make_order(payment_method=Method.CARD, state=state)
     execute(sql, order)
     assert rule in wrong_rules()
+
+
+@pytest.mark.parametrize(
+    ("sql", "rule"),
+    [
+        (
+            "UPDATE offers_transaction SET status = 'pending' WHERE id ="
+            " (SELECT transaction_id FROM orders_order WHERE id = %s)",
+            "sale_follows_order",
+        ),
+        (
+            "UPDATE listings_product SET status = 'active', sold_at = NULL, reserved_at = NULL WHERE id ="
+            " (SELECT product_id FROM orders_order WHERE id = %s)",
+            "ordered_product_is_not_on_sale",
+        ),
+    ],
+)
+def test_one_run_finds_a_sale_or_product_that_does_not_follow_its_order(
+    db: None, sql: str, rule: str
+) -> None:
+    order = make_order(state=State.HANDED_OVER)
+    assert wrong_rules() == set()
+    execute(sql, order)
+    assert wrong_rules() == {rule}

@@ -218,3 +218,38 @@ def test_lists_take_a_fixed_number_of_queries(order: Order, django_assert_max_nu
         write(each, seller)
     with django_assert_max_num_queries(5):
         assert APIClient().get(f"/api/v1/users/{seller.pk}/reviews").json()["data"]["total"] == 3
+
+
+def test_a_pair_counts_once_in_90_days_for_an_average_and_all_its_reviews_are_shown() -> None:
+    seller, buyer = make_seller(), make_user()
+
+    def deal(rating: int) -> Review:
+        """Sell something to the same buyer, who gives a rating, and write a review in return."""
+        order = make_order(make_product(seller=seller), buyer=buyer, state=State.COMPLETED)
+        review = write(order, buyer, rating)
+        write(order, seller)
+        return review
+
+    first, second = deal(5), deal(3)
+    assert sorted(seen(seller)) == [(3, "published"), (5, "published")]
+    assert (rating_of(seller), rating_of(buyer)) == ((5, 1), (5, 1))
+    other = make_order(make_product(seller=seller), state=State.COMPLETED)
+    write(other, other.buyer, 2)
+    write(other, seller)
+    assert rating_of(seller) == (7, 2)
+
+    staff = make_staff()
+    reviews.hide_review(actor=staff, review_id=second.pk, reason="Insults")
+    assert rating_of(seller) == (7, 2)
+    reviews.hide_review(actor=staff, review_id=first.pk, reason="Insults")
+    assert rating_of(seller) == (2, 1)
+    reviews.restore_review(actor=staff, review_id=second.pk, reason="A mistake")
+    assert rating_of(seller) == (5, 2)
+    reviews.restore_review(actor=staff, review_id=first.pk, reason="A mistake")
+    assert rating_of(seller) == (5, 2)
+
+    long_ago = timezone.now() - timedelta(days=91)
+    Review.objects.filter(author=buyer, is_counted=True).update(published_at=long_ago)
+    Review.objects.filter(pk=first.pk).update(published_at=long_ago)
+    deal(1)
+    assert rating_of(seller) == (6, 3)

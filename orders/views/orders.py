@@ -53,8 +53,10 @@ class OrderViewSet(ViewSet):
         " `payment_ready`, or poll `GET /orders/{id}`, then open the provider's form with its"
         " `payment.client_secret`. To be paid in person, both sides are bound at once, and `GET /orders/{id}`"
         " has the code for the hand-over. One of several buyers wins; others get 409 `product_reserved` or"
-        " `product_not_available`. Other refusals: 403 `own_product`, 409 `seller_not_paid_by_card`,"
-        " `seller_not_available_in_person`, `too_many_unpaid_orders`, `phone_not_confirmed`, `order_exists`.",
+        " `product_not_available`. Send the price that you showed as `expected_price`: if it has changed,"
+        " nothing is bought, and 409 `price_changed` has the new one in its `details`. Other refusals: 403"
+        " `own_product`, 409 `seller_not_paid_by_card`, `seller_not_available_in_person`,"
+        " `too_many_unpaid_orders`, `phone_not_confirmed`, `order_exists`.",
         request=OrderInput,
         responses={201: OrderOutput} | refusals(403, 404, 409),
         examples=[

@@ -39,6 +39,7 @@ class FinanceCase(models.Model):
         CHARGEBACK = "chargeback"
         AMOUNT_MISMATCH = "amount_mismatch"  # the provider tells of other amounts than our row
         REPEATED_CANCELLATIONS = "repeated_cancellations"  # of one pair of buyer and seller
+        FEES_WAIVED_OFTEN = "fees_waived_often"  # because a seller accepts disputes of sales in person
         FEE_BILL_OVERDUE = "fee_bill_overdue"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

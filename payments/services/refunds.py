@@ -34,12 +34,14 @@ def request_refund(
     reason: Refund.Reason,
     requested_by: User | None,
     note: str = "",
+    needs_approval: bool = False,
 ) -> Refund:
     """Give back a part of a captured payment, or all of it; a job makes it at the provider.
 
     Above REFUND_TWO_PEOPLE_ABOVE_FILS, together with earlier ones of the payment that nobody else approved, a
-    refund by staff waits for a second person. Of a sale paid in person our fee is waived in proportion, at
-    once. Raises Conflict (`payment_not_captured`, `refund_too_large`).
+    refund by staff waits for a second person; with `needs_approval` any refund waits for staff. Of a sale
+    paid in person our fee is waived in proportion, at once. Raises Conflict (`payment_not_captured`,
+    `refund_too_large`).
     """
     fils = to_fils(amount)
     with transaction.atomic():
@@ -54,7 +56,7 @@ def request_refund(
                 _("This is more than what is left of the payment."), code=PaymentsErrorCode.REFUND_TOO_LARGE
             )
         is_by_staff = requested_by is not None and requested_by.is_staff
-        needs_consent = (
+        needs_consent = needs_approval or (
             is_by_staff and fils + _refunded_alone(payment) > settings.REFUND_TWO_PEOPLE_ABOVE_FILS
         )
         refund = Refund.objects.create(

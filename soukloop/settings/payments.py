@@ -59,6 +59,8 @@ ORDER_SHIP_WITHIN = timedelta(days=7)  # a paid order that is neither shipped no
 ORDER_MEETING_ASKED_AFTER = timedelta(days=7)
 ORDER_CANCELLATIONS_OF_PAIR = 3  # in the time below; then finance gets a case
 ORDER_CANCELLATIONS_COUNTED_FOR = timedelta(days=30)
+# Disputes of sales in person that one seller accepts in this time; from then on, staff decide about our fee.
+FEES_WAIVED_BY_SELLER_MAX = 3
 ORDERS_UNPAID_MAX = 5  # that one buyer holds reserved at once
 HAND_OVER_CODE_ATTEMPTS = 5
 HAND_OVER_CODE_LOCKED_FOR = timedelta(minutes=15)
@@ -72,6 +74,8 @@ DISPUTE_EVIDENCE_MAX = 20  # of one side
 DISPUTE_IMAGES_MAX = 6  # of one piece of evidence
 REVIEW_WITHIN = timedelta(days=60)  # since the order was completed
 REVIEW_SHOWN_AFTER = timedelta(days=14)
+# Of one author about one person, so many days must lie between two reviews that count for the average.
+REVIEW_COUNTED_ONCE_PER = timedelta(days=90)
 
 # --- Invoices: who issues them
 COMPANY_NAME = env.str("COMPANY_NAME", default="Souk Loop")

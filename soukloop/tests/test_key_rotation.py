@@ -18,6 +18,11 @@ from accounts.tests.factories import make_user
 from listings.locations import offset_degrees
 from livestream.media import playback_tokens, stream_keys
 from notifications.emails import unsubscribe_url, user_id_of_unsubscribe_token
+from orders import codes
+from orders.tests.factories import make_order
+from payments.models import Payment, SavedCard
+from payments.serializers import CLIENT_SECRET
+from payments.services.advance.accounts import CARD_SETUP
 from soukloop.core import encryption
 from soukloop.core.encryption import encrypt
 from soukloop.core.errors import BadRequest, NotAuthenticated
@@ -219,3 +224,24 @@ def test_what_no_key_reads_is_named_left_as_it_is_and_does_not_stop_the_others(
     foreign.refresh_from_db()
     assert row.encrypted_code != before
     assert foreign.encrypted_code.startswith("gAAAA")
+
+
+def test_secrets_of_payments_cards_and_orders_are_encrypted_again(settings: Any) -> None:
+    order = make_order()
+    payment = Payment.objects.get(reference=order.pk)
+    card = SavedCard.objects.create(
+        user=order.seller,
+        provider="sandbox",
+        client_secret=encrypt("of the card", purpose=CARD_SETUP),
+        created_at=timezone.now(),
+    )
+    Payment.objects.update(client_secret=encrypt("of the payment", purpose=CLIENT_SECRET))
+    code = codes.plain_code(order.hand_over_code)
+    replace_key(settings)
+    call_command("rotate_encryption")
+    forget_old_key(settings)
+    for row in (order, payment, card):
+        row.refresh_from_db()
+    assert codes.plain_code(order.hand_over_code) == code
+    assert encryption.decrypt(payment.client_secret, purpose=CLIENT_SECRET) == "of the payment"
+    assert encryption.decrypt(card.client_secret, purpose=CARD_SETUP) == "of the card"

@@ -452,9 +452,14 @@ def _comparable(value: Any) -> str:
     return str(value) if isinstance(value, int) and value < 10 else "set"
 
 
+def changes_only_rows(name: str) -> bool:
+    """Return whether undoing its statements undoes all that a task does: no keys, files or provider."""
+    return name.startswith(("offers.", "orders."))
+
+
 @contextmanager
 def fresh_scene() -> Iterator[None]:
-    """Undo all rows and keys of a scene at its end."""
+    """Undo all rows and keys of a scene at its end; within another one, only what is added to it."""
     redis_client().flushdb()
     with transaction.atomic():
         yield
@@ -481,8 +486,17 @@ def test_each_task_has_a_scene() -> None:
 
 @pytest.mark.parametrize("name", sorted(SCENES))
 def test_a_task_that_runs_twice_or_fails_half_way_changes_what_one_run_does(name: str) -> None:
+    if changes_only_rows(name):  # one scene serves all attempts
+        with fresh_scene():
+            arguments = SCENES[name]()
+            check_attempts(name, lambda: arguments)
+    else:
+        check_attempts(name, SCENES[name])
+
+
+def check_attempts(name: str, make_scene: Callable[[], Arguments]) -> None:
     with fresh_scene():
-        arguments = SCENES[name]()
+        arguments = make_scene()
         before = rows()
         counter = FailAt(-1)
         with connection.execute_wrapper(counter):
@@ -493,7 +507,7 @@ def test_a_task_that_runs_twice_or_fails_half_way_changes_what_one_run_does(name
         assert rows() == expected
     for statement in range(1, min(statements, STATEMENTS_MAX) + 1):
         with fresh_scene():
-            arguments = SCENES[name]()
+            arguments = make_scene()
             # A task that caught the error would meet the second one only inside this test's transaction.
             errors = suppress(OperationalError, transaction.TransactionManagementError)
             with connection.execute_wrapper(FailAt(statement)), errors:
