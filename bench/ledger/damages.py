@@ -7,7 +7,11 @@ from django.db import connection, transaction
 from payments.services.ledger_check import check_ledger
 from soukloop.tests.database import writable_ledger
 
-_ENTRY = "(SELECT id FROM payments_entry WHERE kind = '{kind}' ORDER BY md5(id::text) LIMIT 1)"
+_ENTRY = (
+    "(SELECT id FROM payments_entry entry WHERE kind = '{kind}' AND NOT EXISTS"
+    " (SELECT FROM payments_document document WHERE document.entry_id = entry.id)"
+    " ORDER BY md5(id::text) LIMIT 1)"
+)
 _ROW = "(SELECT id FROM payments_{table} WHERE state = '{state}' ORDER BY md5(id::text) LIMIT 1)"
 
 

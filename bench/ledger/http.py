@@ -14,7 +14,7 @@ from typing import Any
 from bench.ledger.processes_to_kill import Fleet
 
 SHOPPERS, SELLERS, BUYERS = 8, 40, 200
-KILL_EVERY = 4.0  # seconds
+KILL_EVERY = 6.0  # seconds, and the time in which a process starts
 REQUESTS_MAX = 60  # repetitions of one request while servers are killed
 SETTLE_WITHIN = 240.0  # seconds after the last kill
 CARDS = ("success", "success", "success", "success", "success", "challenge", "declined", "charged_back")

@@ -69,7 +69,9 @@ class Fleet:
         return chance.choice(self._ports)
 
     def kill_one(self, chance: random.Random) -> None:
-        """Kill a process as if its machine were gone, and start it again."""
+        """Kill a process as if its machine were gone, and start it again, once the last one serves again."""
+        for port in self._ports:
+            _wait_until_it_serves(port)
         name = chance.choice(self._names())
         process = self._processes[name]
         process.kill()
