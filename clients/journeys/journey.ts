@@ -1,62 +1,12 @@
 // The whole journey of two people, with the TypeScript client: node journey.ts <address of the server>
 // One-time codes are read with redis-cli from REDIS_URL, as a developer does; a server with DEBUG keeps them there.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { SoukLoop, SoukLoopError } from "@soukloop/client";
-import { SoukLoopSocket, type Events } from "@soukloop/client/socket";
+import { SoukLoop } from "@soukloop/client";
+import { SoukLoopSocket } from "@soukloop/client/socket";
+import { HERE, baseUrl, newcomer, next, phoneNumber, refusal, suffix, until } from "./people.ts";
 
-const baseUrl = process.argv[2] ?? "http://localhost:8000";
-const redis = process.env["REDIS_URL"] ?? "redis://localhost:6379/0";
-const suffix = Math.random().toString(36).slice(2, 10);
-const HERE = { latitude: 25.0772, longitude: 55.1369 };
 const done: string[] = [];
 const step = (what: string) => void done.push(what);
-
-/** Wait for an event that fits. */
-function next<E extends keyof Events>(socket: SoukLoopSocket, event: E, fits: (data: Events[E]) => boolean = () => true) {
-  return new Promise<Events[E]>((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error(`no ${event} within 20 s`)), 20_000);
-    const stop = socket.on(event, (data) => {
-      if (!fits(data)) return;
-      stop();
-      clearTimeout(late);
-      resolve(data);
-    });
-  });
-}
-
-async function until(condition: () => boolean, what: string) {
-  for (let tries = 0; !condition(); tries++) {
-    assert(tries < 400, `not within 20 s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
-async function refusal(call: Promise<unknown>): Promise<SoukLoopError> {
-  try {
-    await call;
-  } catch (error) {
-    if (error instanceof SoukLoopError) return error;
-    throw error;
-  }
-  throw new Error("It was not refused.");
-}
-
-async function newcomer(role: "buyer" | "seller", phone: string) {
-  const client = new SoukLoop({ baseUrl });
-  const username = `${role}_${suffix}`;
-  const email = `${username}@example.com`;
-  const password = "Marina-2026!";
-  const user = await client.register({ body: { email, username, password, phone, full_name: `A ${role}`, role } });
-  assert.equal(user.is_verified, false);
-  await client.post("/auth/send-otp", { body: { identifier: email, type: "email" } });
-  const code = execFileSync("redis-cli", ["-u", redis, "GET", `otp:${email}`], { encoding: "utf8" }).trim();
-  await client.post("/auth/verify-otp", { body: { identifier: email, otp_code: code } });
-  await client.login(username, password);
-  const me = await client.get("/auth/me");
-  assert.deepEqual([me.id, me.is_verified], [user.id, true]);
-  return { client, id: user.id, username, password };
-}
 
 // Guests first: the home screen and what the app must know of the server.
 const guest = new SoukLoop({ baseUrl, language: "ar" });
@@ -65,9 +15,8 @@ assert.equal(home.badges, null);
 assert(config.reactions.includes("❤️"));
 step("guest");
 
-const digits = () => String(Math.floor(Math.random() * 1e7)).padStart(7, "0");
-const seller = await newcomer("seller", `+97150${digits()}`);
-const buyer = await newcomer("buyer", `+97155${digits()}`);
+const seller = await newcomer("seller", phoneNumber("50"));
+const buyer = await newcomer("buyer", phoneNumber("55"));
 step("register, confirm, log in");
 
 // A refresh: calls at the same time share it, and both tokens work on.

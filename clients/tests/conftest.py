@@ -1,10 +1,15 @@
 """The npm packages of `clients/`, and the TypeScript client as it is committed."""
 
+import os
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
+from django.db import connection
 
 from soukloop.realtime.testing.node import NODE, install_packages
 from soukloop.realtime.testing.servers import ServerProcess
@@ -36,3 +41,19 @@ def typescript_client(node_packages: None) -> Path:
 @pytest.fixture
 def server(live_server_process: Callable[..., list[ServerProcess]]) -> ServerProcess:
     return live_server_process()[0]
+
+
+@pytest.fixture
+def worker(transactional_db: None) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start a worker, without which nothing is asked of a payment provider; killed after the test."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    database_url = url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "run_worker"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "DATABASE_URL": database_url, "LOG_LEVEL": "WARNING"},
+        stdout=subprocess.DEVNULL,  # emails, with DEBUG
+    )
+    yield process
+    process.kill()
+    process.wait()

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from accounts.demo import seed_people
 from clients.tests.conftest import CLIENTS, MODULES, run_node
+from payments.demo import seed as seed_payments
 from soukloop.realtime.testing.servers import START_TIMEOUT, ServerProcess
 
 ROOT = CLIENTS.parent
@@ -76,6 +78,22 @@ def test_the_page_of_node_does_what_it_says(
         "refused: product_not_available",
     ):
         assert line in printed
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.django_db(transaction=True)
+def test_the_page_of_buying_does_what_it_says(server: ServerProcess, tmp_path: Path) -> None:
+    seed_people()
+    seed_payments()
+    script = "\n".join(blocks(PAGES / "buying.md", "bash"))
+    done = subprocess.run(
+        in_a_shell(script, server, tmp_path), capture_output=True, text=True, timeout=START_TIMEOUT
+    )
+    printed = done.stdout.splitlines()
+
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    for line in ("handed_over", "completed", "waiting", "%PDF", "ready", "AED 114.00"):
+        assert line in printed, done.stdout
 
 
 def test_typescript_on_every_page_is_typed_strictly(typescript_client: Path, tmp_path: Path) -> None:

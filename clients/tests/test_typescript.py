@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 
 from accounts.tests.factories import PASSWORD, make_user
 from clients.generate.typescript import compile_client
@@ -84,6 +85,18 @@ def test_two_people_go_from_registration_to_deletion_with_the_typescript_client(
     printed = run_node(CLIENTS / "journeys" / "journey.ts", server.url, env=env)
 
     assert len(json.loads(printed.splitlines()[-1])["done"]) == 10
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.django_db(transaction=True)
+def test_products_are_bought_in_each_way_with_the_typescript_client(
+    typescript_client: Path, server: ServerProcess
+) -> None:
+    env = {**os.environ, "REDIS_URL": settings.REDIS_URL}
+    printed = run_node(CLIENTS / "journeys" / "purchases.ts", server.url, env=env)
+
+    assert len(json.loads(printed.splitlines()[-1])["done"]) == 7
+    call_command("ledger", "check")
 
 
 def test_rest_and_rooms_behave_when_the_server_or_the_network_does_not(typescript_client: Path) -> None:

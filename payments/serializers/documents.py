@@ -6,12 +6,14 @@ from django.conf import settings
 from rest_framework import serializers
 
 from payments.models import Document
+from soukloop.core.http.fields import IdField
 from soukloop.core.http.pagination import PageOutput
 from soukloop.core.money import PRICE_DISPLAY, from_fils, price_display
 
 
 class DocumentsQuery(serializers.Serializer[None]):
     kind = serializers.ChoiceField(choices=Document.Kind.choices, required=False)
+    reference = IdField(required=False, help_text="The order")
 
 
 class LanguageQuery(serializers.Serializer[None]):

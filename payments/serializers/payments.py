@@ -27,6 +27,10 @@ class PaymentOutput(serializers.Serializer[Any]):
         help_text="Opens the provider's form; for its payer, while the payment is `requires_action`",
         allow_null=True,
     )
+    url = serializers.CharField(
+        help_text="The form as a page, if the provider has one; while there is a `client_secret`",
+        allow_null=True,
+    )
     client_settings = serializers.DictField(
         child=serializers.CharField(),
         help_text="What the provider's form needs beside it, such as a publishable key",
@@ -53,6 +57,9 @@ def payment_body(payment: Payment, viewer: User) -> dict[str, Any]:
         and payment.provider != IN_PERSON
         and payment.cancel_asked_at is None
     )
+    client_secret = _client_secret(payment) if is_payable else None
+    client_settings = _client_settings(payment) if is_payable else None
+    page = client_settings.get("payment_url", "") if client_secret and client_settings else ""
     return {
         "id": payment.pk,
         "state": payment.state,
@@ -60,8 +67,9 @@ def payment_body(payment: Payment, viewer: User) -> dict[str, Any]:
         "amount": from_fils(payment.amount),
         "currency": payment.currency,
         "failure_code": payment.failure_code if viewer.pk == payment.payer_id else "",
-        "client_secret": _client_secret(payment) if is_payable else None,
-        "client_settings": _client_settings(payment) if is_payable else None,
+        "client_secret": client_secret,
+        "url": page.replace("{client_secret}", client_secret or "") or None,
+        "client_settings": client_settings,
     }
 
 

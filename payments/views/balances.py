@@ -1,12 +1,11 @@
 """Views of a seller's money: balance, payouts, bills of fees, statements."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -123,10 +122,10 @@ class Statement(APIView):
         " balances, between the balances at the month's beginning and end, in Dubai's time.",
         responses={(200, "text/csv"): {"type": "string"}} | refusals(404),
     )
-    def get(self, request: Request, month: str) -> StreamingHttpResponse:
+    def get(self, request: Request, month: str) -> HttpResponse:
         user = current_user(request)
-        rows = _statement(user, _month(month))
-        response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
+        rows = b"".join(_statement(user, _month(month)))
+        response = HttpResponse(rows, content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="statement-{month}.csv"'
         response["Content-Language"] = user.language
         response["Cache-Control"] = "private, no-store"
@@ -144,8 +143,12 @@ def _month(name: str) -> date:
     return month
 
 
-async def _statement(user: User, month: date) -> AsyncIterator[bytes]:
-    """Yield a statement in parts, so that a long one is never in memory as a whole."""
+def _statement(user: User, month: date) -> Iterator[bytes]:
+    """Yield the parts of a statement.
+
+    They are not streamed: requests of programs end on the event loop, where nothing may be read from the
+    database, and a month of one seller is small.
+    """
     since, until = bounds_of(month)
 
     def in_their_language(render: Any, *arguments: Any) -> bytes:
@@ -165,9 +168,9 @@ async def _statement(user: User, month: date) -> AsyncIterator[bytes]:
         closing = balances_before(user.pk, until)
         return in_their_language(balance_row, _("Closing balance"), moment, closing)
 
-    yield await sync_to_async(beginning)()
+    yield beginning()
     after = 0
-    while lines := await sync_to_async(statement_lines)(user.pk, month, after=after):
+    while lines := statement_lines(user.pk, month, after=after):
         after = lines[-1].entry_id
         yield in_their_language(line_rows, lines)
-    yield await sync_to_async(end)()
+    yield end()

@@ -37,12 +37,16 @@ class Documents(APIView):
         operation_id="listDocuments",
         tags=_TAGS,
         summary="List your invoices, receipts and credit notes, the newest first",
+        description="One is there some seconds after the payment or refund that it is about.",
         parameters=[DocumentsQuery, *PAGE_PARAMETERS],
         responses={200: DocumentPageOutput},
     )
     def get(self, request: Request) -> Response:
         wanted = validated_query(DocumentsQuery, request.query_params)
-        found = access.documents_of(current_user(request)).filter(**wanted)
+        names = {"kind": "kind", "reference": "payment__reference"}
+        found = access.documents_of(current_user(request)).filter(
+            **{names[name]: value for name, value in wanted.items()}
+        )
 
         def render(page: Any) -> list[Any]:
             return [document_body(document) for document in page]

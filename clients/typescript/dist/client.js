@@ -196,7 +196,7 @@ export class SoukLoop {
             try {
                 const response = await this.#fetch(url, { method, headers, body: body ?? null }, options.signal);
                 if (response.ok)
-                    return await dataOf(response, this.#language);
+                    return await (isFile(path, response) ? response.blob() : dataOf(response, this.#language));
                 error = await refusalOf(response, this.#language);
             }
             catch (cause) {
@@ -250,6 +250,10 @@ function queryOf(values = {}) {
 }
 function isEndOfLogin(error) {
     return error instanceof SoukLoopError && ([401, 403].includes(error.status) || error.code === "not_authenticated");
+}
+/** Whether this is a PDF, a picture or a table, which has no envelope; a page of a proxy in its place has no such path. */
+function isFile(path, response) {
+    return /\.[a-z]+$/.test(path) && !/json/.test(response.headers.get("Content-Type") ?? "");
 }
 async function dataOf(response, language) {
     const text = await response.text();

@@ -11,11 +11,11 @@ type Content<R> = R extends {
     content: infer C;
 } ? (C extends {
     "application/json": infer B;
-} ? B : undefined) : undefined;
+} ? B : Blob) : undefined;
 type Success<O> = O extends {
     responses: infer R;
 } ? Content<R[keyof R & (200 | 201 | 202 | 204)]> : never;
-/** What a call returns: `data` of the envelope; the whole body of the two answers that have no `data`. */
+/** What a call returns: `data` of the envelope; the whole body of the two answers that have no `data`; a file as a Blob. */
 export type Result<M extends Method, P extends keyof paths> = Success<Operation<M, P>> extends infer B ? (B extends {
     data: infer D;
 } ? D : B) : never;

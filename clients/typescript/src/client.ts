@@ -249,7 +249,7 @@ export class SoukLoop {
       let error: SoukLoopError;
       try {
         const response = await this.#fetch(url, { method, headers, body: body ?? null }, options.signal);
-        if (response.ok) return await dataOf(response, this.#language);
+        if (response.ok) return await (isFile(path, response) ? response.blob() : dataOf(response, this.#language));
         error = await refusalOf(response, this.#language);
       } catch (cause) {
         if (options.signal?.aborted || cause instanceof SoukLoopError) throw cause;
@@ -301,6 +301,11 @@ function queryOf(values: Record<string, unknown> = {}): string {
 
 function isEndOfLogin(error: unknown): error is SoukLoopError {
   return error instanceof SoukLoopError && ([401, 403].includes(error.status) || error.code === "not_authenticated");
+}
+
+/** Whether this is a PDF, a picture or a table, which has no envelope; a page of a proxy in its place has no such path. */
+function isFile(path: string, response: Response): boolean {
+  return /\.[a-z]+$/.test(path) && !/json/.test(response.headers.get("Content-Type") ?? "");
 }
 
 async function dataOf(response: Response, language: Language | undefined): Promise<unknown> {

@@ -828,7 +828,7 @@ export interface paths {
         };
         /**
          * List your invoices, receipts and credit notes, the newest first
-         * @description Your documents.
+         * @description One is there some seconds after the payment or refund that it is about.
          */
         get: operations["listDocuments"];
         put?: never;
@@ -4024,6 +4024,8 @@ export interface components {
             failure_code: string;
             /** @description Opens the provider's form; for its payer, while the payment is `requires_action` */
             client_secret: string | null;
+            /** @description The form as a page, if the provider has one; while there is a `client_secret` */
+            url: string | null;
             /** @description What the provider's form needs beside it, such as a publishable key */
             client_settings: {
                 [key: string]: string;
@@ -7489,6 +7491,8 @@ export interface operations {
                 kind?: components["schemas"]["DocumentKind"];
                 page?: number;
                 per_page?: number;
+                /** @description The order */
+                reference?: string;
             };
             header?: never;
             path?: never;

@@ -308,8 +308,8 @@ class SoukLoopApi {
   }
 
   /// List your invoices, receipts and credit notes, the newest first
-  Future<DocumentPage> listDocuments({DocumentKind? kind, int? page, int? perPage}) async {
-    final answer = await _transport.send('GET', '/documents', query: {'kind': kind?.wire, 'page': page?.toString(), 'per_page': perPage?.toString()});
+  Future<DocumentPage> listDocuments({DocumentKind? kind, int? page, int? perPage, String? reference}) async {
+    final answer = await _transport.send('GET', '/documents', query: {'kind': kind?.wire, 'page': page?.toString(), 'per_page': perPage?.toString(), 'reference': reference});
     return DocumentPage.fromJson((answer['data'] as Map).cast<String, Object?>());
   }
 

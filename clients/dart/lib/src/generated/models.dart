@@ -4765,7 +4765,7 @@ class PayInput {
 }
 
 class Payment {
-  const Payment({required this.id, required this.state, required this.provider, required this.amount, required this.currency, required this.failureCode, required this.clientSecret, required this.clientSettings});
+  const Payment({required this.id, required this.state, required this.provider, required this.amount, required this.currency, required this.failureCode, required this.clientSecret, required this.url, required this.clientSettings});
 
   final String id;
   final PaymentState state;
@@ -4777,6 +4777,8 @@ class Payment {
   final String failureCode;
   /// Opens the provider's form; for its payer, while the payment is `requires_action`
   final String? clientSecret;
+  /// The form as a page, if the provider has one; while there is a `client_secret`
+  final String? url;
   /// What the provider's form needs beside it, such as a publishable key
   final Map<String, String>? clientSettings;
 
@@ -4788,6 +4790,7 @@ class Payment {
         currency: Currency.fromWire(json['currency'] as String),
         failureCode: json['failure_code'] as String,
         clientSecret: json['client_secret'] == null ? null : json['client_secret'] as String,
+        url: json['url'] == null ? null : json['url'] as String,
         clientSettings: json['client_settings'] == null ? null : (json['client_settings'] as Map).map((key, value) => MapEntry(key as String, value as String)),
       );
 
@@ -4799,6 +4802,7 @@ class Payment {
         'currency': currency.wire,
         'failure_code': failureCode,
         'client_secret': clientSecret,
+        'url': url,
         'client_settings': clientSettings,
       };
 }
