@@ -38,13 +38,6 @@ class PaymentOutput(serializers.Serializer[Any]):
     )
 
 
-class ProviderMessageInput(serializers.Serializer[Any]):
-    """A provider's message; it only says what to ask the provider about."""
-
-    id = serializers.CharField(required=False, allow_blank=True, help_text="The provider's id of the message")
-    type = serializers.CharField(required=False, allow_blank=True, help_text="The provider's word for it")
-
-
 class ReceivedOutput(serializers.Serializer[Any]):
     received = serializers.BooleanField()
 

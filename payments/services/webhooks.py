@@ -38,7 +38,7 @@ def receive_webhook(*, provider_name: str, body: bytes, headers: Mapping[str, st
     try:
         event = its_provider.read_webhook(body, headers)
         values = _values(event)
-    except InvalidWebhook as error:
+    except (InvalidWebhook, RecursionError) as error:
         raise BadRequest(
             _("This is not a message of the provider."), code=PaymentsErrorCode.WEBHOOK_INVALID
         ) from error
@@ -77,13 +77,18 @@ def delete_old_webhooks() -> int:
 
 
 def _values(event: ProviderEvent) -> tuple[str, ...]:
+    """Return the columns of a message; raises InvalidWebhook for what they can't hold."""
     texts = (event.event_id, event.kind, event.subject, event.account, event.object_id)
     longest = (100, 80, 20, 100, 100)
-    if not event.event_id or any(
-        len(text) > length or "\x00" in text for text, length in zip(texts, longest, strict=True)
+    if not event.event_id or not all(
+        isinstance(text, str) and len(text) <= length and "\x00" not in text
+        for text, length in zip(texts, longest, strict=True)
     ):
-        raise InvalidWebhook("an id is missing or too long")
-    return (*texts, jsonlib.dumps(_kept(event.body)).decode())
+        raise InvalidWebhook("an id is missing, too long, or no text")
+    try:
+        return (*texts, jsonlib.dumps(_kept(event.body)).decode())
+    except TypeError as error:
+        raise InvalidWebhook("the body is nested too deeply") from error
 
 
 def _kept(value: Any) -> Any:

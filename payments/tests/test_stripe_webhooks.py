@@ -78,6 +78,13 @@ def test_old_signature_is_refused(settings):
     assert read_webhook(BODY, signed(at=time.time() - 240)).event_id == "evt_1"
 
 
+def test_signature_of_the_future_is_refused(settings):
+    settings.WEBHOOK_TOLERANCE = timedelta(minutes=5)
+    with pytest.raises(InvalidWebhook):
+        read_webhook(BODY, signed(at=time.time() + 400))
+    assert read_webhook(BODY, signed(at=time.time() + 240)).event_id == "evt_1"
+
+
 def test_while_a_secret_is_replaced_both_are_accepted_and_afterwards_only_the_new_one(settings):
     settings.STRIPE_WEBHOOK_SECRETS = ["whsec_new", "whsec_old"]
     for secret in ("whsec_new", "whsec_old"):

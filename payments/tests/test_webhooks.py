@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,8 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from rest_framework.test import APIClient
+from stripe import WebhookSignature
 
 from payments.models import FinanceCase, Payment, Payout, Refund, WebhookEvent
+from payments.providers.sandbox import webhooks as sandbox_webhooks
 from payments.services import payments, payouts, polling, refunds, webhooks
 from payments.tests import flows
 from payments.tests.factories import start_card_payment
@@ -81,6 +84,81 @@ def test_a_signed_body_that_is_no_event_is_refused(memory: MemoryProvider, body:
     )
     assert (response.status_code, response.json()["error"]["code"]) == (400, "webhook_invalid")
     assert not WebhookEvent.objects.exists()
+
+
+def nested(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+def send_signed(provider: str, body: str) -> Any:
+    """Send a body with the provider's right signature."""
+    headers = sandbox_webhooks.signed_headers(body.encode())
+    if provider == "stripe":
+        at = int(time.time())
+        headers = {
+            "Stripe-Signature": WebhookSignature.generate_signature_header(body, "whsec_of_this_test", at)
+        }
+    return APIClient().generic(
+        "POST",
+        f"/api/v1/payments/webhooks/{provider}",
+        body,
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+SANDBOX_EVENT = '{"id": "e", "type": "t", "subject": "payment", "object": "pay_1", "account": "", "more": 1}'
+STRIPE_EVENT = (
+    '{"id": "e", "type": "payment_intent.succeeded", "account": "acct_1", "data": {"object": {"id": "pi_1"}},'
+    ' "more": 1}'
+)
+ODD = ("7", "true", "{}", "[]", '"\\ud800"', nested(300), nested(990), nested(5_000))
+ODD_MESSAGES = [
+    *(
+        ("sandbox", SANDBOX_EVENT.replace(f'"{name}": "{value}"', f'"{name}": {odd}'))
+        for name, value in (("id", "e"), ("type", "t"), ("object", "pay_1"), ("account", ""))
+        for odd in (*ODD, "null")
+    ),
+    *(
+        ("stripe", STRIPE_EVENT.replace(f'"{name}": "{value}"', f'"{name}": {odd}'))
+        for name, value in (
+            ("id", "e"),
+            ("type", "payment_intent.succeeded"),
+            ("account", "acct_1"),
+            ("id", "pi_1"),
+        )
+        for odd in ODD
+    ),
+    ("stripe", STRIPE_EVENT.replace('"id": "e"', '"id": null')),
+    ("stripe", STRIPE_EVENT.replace('"payment_intent.succeeded"', "null")),
+    *(
+        (provider, event.replace('"more": 1', f'"more": {odd}'))
+        for provider, event in (("sandbox", SANDBOX_EVENT), ("stripe", STRIPE_EVENT))
+        for odd in (nested(254), nested(300), nested(1_000), nested(20_000), '"\\ud800"')
+    ),
+]
+
+
+@pytest.mark.parametrize(("provider", "body"), ODD_MESSAGES, ids=range(len(ODD_MESSAGES)))
+def test_a_rightly_signed_message_with_odd_content_is_refused(
+    provider: str, body: str, settings: Any, db: None
+) -> None:
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_of_this_test"]
+    response = send_signed(provider, body)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "webhook_invalid")
+    assert not WebhookEvent.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("provider", "body"), [("sandbox", SANDBOX_EVENT), ("stripe", STRIPE_EVENT)], ids=["sandbox", "stripe"]
+)
+def test_a_rightly_signed_message_may_have_more_in_it(
+    provider: str, body: str, settings: Any, db: None
+) -> None:
+    settings.STRIPE_WEBHOOK_SECRETS = ["whsec_of_this_test"]
+    more = f'{{"deep": {nested(100)}, "large": 99999999999999999999, "none": null}}'
+    assert send_signed(provider, body.replace('"more": 1', f'"more": {more}')).status_code == 200
+    assert WebhookEvent.objects.get().event_id == "e"
 
 
 def test_a_webhook_of_an_unknown_provider_is_not_found(memory: MemoryProvider) -> None:

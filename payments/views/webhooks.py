@@ -5,9 +5,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from payments.serializers import ProviderMessageInput, ReceivedOutput
+from payments.serializers import ReceivedOutput
 from payments.services import webhooks
 from soukloop.core.http.openapi_errors import refusals
+
+_MESSAGE = {
+    "type": "object",
+    "description": "A provider's message; it only says what to ask the provider about.",
+    "properties": {
+        "id": {"type": "string", "description": "The provider's id of the message"},
+        "type": {"type": "string", "description": "The provider's word for it"},
+    },
+    "additionalProperties": True,
+}
 
 
 class Webhook(APIView):
@@ -24,7 +34,7 @@ class Webhook(APIView):
         description="For payment providers, not for apps. The body is the provider's, and is checked by its"
         " signature: a forged one is refused with 400 `webhook_invalid`.",
         auth=[],
-        request=ProviderMessageInput,
+        request={"application/json": _MESSAGE},
         responses={200: ReceivedOutput} | refusals(404, 413),
         examples=[
             OpenApiExample(
