@@ -313,3 +313,35 @@ def test_a_program_completes_an_account(link: str) -> None:
         answer = APIClient().post(f"{link}/complete")
         assert answer.json()["data"] == {"id": open_account().pk, "charges_enabled": True}
     assert APIClient().post(f"{link}x/complete").status_code == 404
+
+
+@pytest.mark.parametrize("secret", ["%00", "a%00b", "a" * 4_001, "%F0%9F%98%80", "a%20b"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", "pay/{}"),
+        ("post", "pay/{}"),
+        ("post", "pay/{}/challenge"),
+        ("get", "cards/{}"),
+        ("post", "cards/{}"),
+        ("post", "cards/{}/save"),
+        ("get", "onboarding/{}"),
+        ("post", "onboarding/{}"),
+        ("post", "onboarding/{}/complete"),
+        ("get", "payments/{}"),
+        ("post", "payments/{}/confirm"),
+        ("post", "payments/{}/challenge"),
+    ],
+)
+def test_an_address_that_can_have_no_page_is_not_found(method: str, path: str, secret: str) -> None:
+    response = Client().generic(method.upper(), f"/sandbox/{path.format(secret)}")
+    assert response.status_code == 404
+
+
+def test_a_form_with_nul_characters_is_kept_without_them(account: SandboxAccount) -> None:
+    accounts.ask_again(account.pk)
+    token = accounts.onboarding_token(account.pk, return_url="", refresh_url="")
+    response = Client().post(f"/sandbox/onboarding/{token}", {"name": "A\x00B", "iban": "\x00"})
+    assert response.status_code == 200
+    account.refresh_from_db()
+    assert account.legal_name == "AB"

@@ -9,12 +9,15 @@ from pythonjsonlogger.json import JsonFormatter as BaseJsonFormatter
 from soukloop.core.http.requests import request_id
 
 # The last line of defence: no token or key reaches a log, whichever code logs it.
-_SECRETS = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|sk_[\w-]{8,}|((?:ticket|token|secret)=)[^&\s\"']+")
+_SECRETS = re.compile(
+    r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|sk_[\w-]{8,}|((?:ticket|token|secret)=)[^&\s\"']+"
+    r"|(_secret_|/onboarding/)[^&?/\s\"']+"  # in addresses of pages of a payment provider
+)
 
 
 def redact(text: str) -> str:
-    """Replace JWTs, stream keys, and ticket, token and secret parameters."""
-    return _SECRETS.sub(lambda match: f"{match.group(1) or ''}[redacted]", text)
+    """Replace JWTs, stream keys, ticket, token and secret parameters, and secrets of providers' pages."""
+    return _SECRETS.sub(lambda match: f"{match.group(1) or match.group(2) or ''}[redacted]", text)
 
 
 class RequestFilter(logging.Filter):

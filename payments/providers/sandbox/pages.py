@@ -106,7 +106,7 @@ def onboarding(request: HttpRequest, token: str) -> HttpResponse:
         return _render(request, "onboarding", {"step": "expired", "back_url": refresh_url or back_url})
     values, missing, step = _values_of(account), [], "form"
     if request.method == "POST" and account.requirements:
-        texts = {name: request.POST.get(name, "")[:200] for name in accounts.INVENTED}
+        texts = {name: request.POST.get(name, "").replace("\x00", "")[:200] for name in accounts.INVENTED}
         accepts_terms = "accepts_terms" in request.POST
         account = accounts.save_details(account.pk, **texts, accepts_terms=accepts_terms)
         values = texts | ({"accepts_terms": "yes"} if accepts_terms else {})
