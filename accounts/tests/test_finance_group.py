@@ -66,6 +66,19 @@ def test_the_migration_makes_the_same_groups_as_the_services() -> None:
     assert set(old.permissions.values_list("pk", flat=True)) == moderators
 
 
+def test_an_older_group_of_moderators_loses_the_rights_on_money() -> None:
+    make_moderator()
+    group = Group.objects.get(name="Moderators")
+    wanted = set(group.permissions.values_list("pk", flat=True))
+    group.permissions.add(*Permission.objects.filter(content_type__app_label__in=["payments", "orders"]))
+    group.permissions.remove(group.permissions.get(codename="change_message"))
+    for _repeated in range(2):
+        import_module("accounts.migrations.0014_moderators_without_money").remove_permissions(apps, None)
+    restricted = Permission.objects.get(codename="change_message").pk
+    assert set(group.permissions.values_list("pk", flat=True)) == wanted - {restricted}
+    assert not group.permissions.filter(content_type__app_label="payments").exists()
+
+
 def test_the_migration_gives_a_restricted_group_nothing_back() -> None:
     group, _ = Group.objects.get_or_create(name="Finance")
     group.permissions.clear()
