@@ -64,6 +64,12 @@ def test_correction_is_decided_once(staff: User) -> None:
         [(Account.FEES, None, 0), (Account.VAT, None, 0)],
         [(Account.SELLER_AVAILABLE, None, 5), (Account.VAT, None, -5)],
         [(Account.FEES, uuid4(), 5), (Account.VAT, None, -5)],
+        [("nonsense", None, 5), (Account.VAT, None, -5)],
+        [(Account.SELLER_AVAILABLE, uuid4(), 5), (Account.VAT, None, -5)],
+        [(Account.FEES, None, 0.5), (Account.VAT, None, -0.5)],
+        [(Account.FEES, None, True), (Account.VAT, None, -1)],
+        [(Account.FEES, None, "5"), (Account.VAT, None, "-5")],
+        [(Account.FEES, None, 10**19), (Account.VAT, None, -(10**19))],
     ],
 )
 def test_lines_that_no_entry_may_have_are_refused(staff: User, lines: Any) -> None:
@@ -72,9 +78,11 @@ def test_lines_that_no_entry_may_have_are_refused(staff: User, lines: Any) -> No
     assert not Correction.objects.exists()
 
 
-def test_correction_needs_a_reason(staff: User) -> None:
+@pytest.mark.parametrize("note", [" ", "x" * 501, "a\x00b"])
+def test_correction_needs_a_reason(staff: User, note: str) -> None:
     with pytest.raises(ValidationFailed):
-        correct(actor=staff, lines=goodwill(make_seller()), note=" ")
+        correct(actor=staff, lines=goodwill(make_seller()), note=note)
+    assert not Correction.objects.exists()
 
 
 def test_correction_is_for_staff_with_the_permission(staff: User) -> None:
