@@ -46,6 +46,24 @@ RULES = (
             FROM payments_entry WHERE ({_KEYS}) IS NOT TRUE""",  # noqa: S608 - our own text
     ),
     Rule(
+        name="provider_fee_was_kept",
+        title="Every fee of a provider that was entered is what the provider's list of movements says",
+        sql="""
+            SELECT 'entry ' || entry.id AS subject,
+                jsonb_build_object('kept', movement.fee) AS expected,
+                jsonb_build_object('entered', entered.amount, 'key', entry.key) AS found
+            FROM payments_entry entry
+            LEFT JOIN (
+                SELECT entry_id, sum(amount) AS amount FROM payments_entryline
+                WHERE account = 'provider_fees' GROUP BY entry_id
+            ) entered ON entered.entry_id = entry.id
+            LEFT JOIN (
+                SELECT left('provider_fee:' || external_id, 80) AS key, sum(fee) AS fee
+                FROM payments_providermovement GROUP BY 1
+            ) movement ON movement.key = entry.key
+            WHERE entry.kind = 'provider_fee' AND movement.fee IS DISTINCT FROM entered.amount""",
+    ),
+    Rule(
         name="passing_accounts_are_empty",
         title="What buyers were charged and what was refunded is shared out completely",
         sql="""

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from accounts.tests.factories import make_seller
 from payments import hooks
 from payments.ledger_rules import Rule
-from payments.models import Entry, EntryLine, FinanceCase
+from payments.models import Entry, EntryLine, FinanceCase, ProviderMovement
+from payments.providers.base import Movement
 from payments.services import ledger
 from payments.services.ledger_check import Report, check_ledger, open_cases_for
 from payments.tests.factories import make_chargeback, make_payment, make_refund
@@ -343,3 +345,23 @@ def test_command_prints_json_for_programs(full: FullLedger, capsys: Any) -> None
     report = json.loads(capsys.readouterr().out)
     assert report["differences"] == 0
     assert report["balances"]["disputes"] == 85_000
+
+
+@pytest.mark.parametrize(("listed", "is_wrong"), [(5, False), (6, True), (None, True)])
+def test_a_providers_fee_must_stand_in_its_list_of_movements(
+    db: None, listed: int | None, is_wrong: bool
+) -> None:
+    now = timezone.now()
+    ledger.post_provider_fee(None, Movement("txn_1", "fee", -5, 5, "AED", "", "", now))
+    if listed is not None:
+        ProviderMovement.objects.create(
+            provider="stripe",
+            external_id="txn_1",
+            kind="fee",
+            amount=-listed,
+            fee=listed,
+            day=now.date(),
+            created_at=now,
+        )
+    report = check_ledger()
+    assert wrong_rules(report) == ({"provider_fee_was_kept"} if is_wrong else set())
