@@ -240,6 +240,7 @@ def _refund(
         requested_by=requested_by,
         note=f"dispute {dispute.pk}",
         needs_approval=needs_approval,
+        permission="orders.change_dispute",
     )
 
 

@@ -76,8 +76,9 @@ class RefundAdmin(MoneyListAdmin):
         return format.link_to(refund.approved_by, 16)
 
     def is_offered(self, action: str, row: Refund) -> bool:
-        needed = Refund.State.FAILED if action == "retry" else Refund.State.WAITING
-        return row.state == needed
+        if action == "retry":
+            return row.state == Refund.State.FAILED and not Refund.objects.filter(retry_of=row).exists()
+        return row.state == Refund.State.WAITING
 
     @reason_action(description="Approve", done="approved")
     def approve(self, request: HttpRequest, refund: Refund, reason: str) -> None:

@@ -145,6 +145,13 @@ class Refund(models.Model):
         help_text="Empty for automatic ones",
     )
     approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    retry_of = models.OneToOneField(
+        "self",
+        models.PROTECT,
+        null=True,
+        related_name="retried_as",
+        help_text="The failed refund that this one makes once more",
+    )
     created_at = models.DateTimeField()
     asked_at = models.DateTimeField(null=True, help_text="When the provider was last asked about it")
     closed_at = models.DateTimeField(null=True)

@@ -63,6 +63,11 @@ def retry_payout(*, actor: User, payout_id: UUID, reason: str = "") -> Payout:
         payout = access.lock_payout(payout_id)
         if payout.state != State.FAILED:
             raise Conflict(_("This payout did not fail."), code=PaymentsErrorCode.PAYOUT_NOT_FAILED)
+        latest = payout.account.payouts.order_by("-created_at").first()
+        if latest is not None and latest.pk != payout.pk:
+            raise Conflict(
+                _("Another payout was sent after this one."), code=PaymentsErrorCode.PAYOUT_NOT_FAILED
+            )
         log_staff_action(actor=actor, row=payout, message=f"Tried again: {reason}")
         enqueue_pay_out(payout.account_id, after_failure_of=payout.pk)
         return payout

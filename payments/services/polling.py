@@ -128,7 +128,7 @@ def _enqueue_for(row: Payment | Refund | Payout | Transfer | Chargeback) -> None
     match row:
         case Payment():
             _enqueue_for_payment(row)
-        case Refund() if row.state == Refund.State.REQUESTED:
+        case Refund() if row.state == Refund.State.REQUESTED and not row.external_id:
             enqueue("payments.refund", lock=_lock_of(row), refund_id=str(row.pk))
         case Refund():
             _enqueue_refresh("refund", row)

@@ -35,29 +35,26 @@ def request_refund(
     requested_by: User | None,
     note: str = "",
     needs_approval: bool = False,
+    permission: str = _PERMISSION,
+    retry_of: Refund | None = None,
 ) -> Refund:
     """Give back a part of a captured payment, or all of it; a job makes it at the provider.
 
     Above REFUND_TWO_PEOPLE_ABOVE_FILS, together with earlier ones of the payment that nobody else approved, a
     refund by staff waits for a second person; with `needs_approval` any refund waits for staff. Of a sale
-    paid in person our fee is waived in proportion, at once. Raises Conflict (`payment_not_captured`,
-    `refund_too_large`).
+    paid in person our fee is waived in proportion, at once. `requested_by` is None for automatic refunds, else
+    staff with `permission`: who decides disputes has another one than finance. Raises Forbidden, and Conflict
+    (`payment_not_captured`, `refund_too_large`).
     """
+    if requested_by is not None:
+        access.require_staff(requested_by, permission)
     fils = to_fils(amount)
     with transaction.atomic():
         payment = access.lock_payment(payment.pk)
-        if payment.state != Payment.State.CAPTURED:
-            raise Conflict(
-                _("Only a payment that was made can be refunded."),
-                code=PaymentsErrorCode.PAYMENT_NOT_CAPTURED,
-            )
-        if not 0 < fils <= refundable(payment):
-            raise Conflict(
-                _("This is more than what is left of the payment."), code=PaymentsErrorCode.REFUND_TOO_LARGE
-            )
-        is_by_staff = requested_by is not None and requested_by.is_staff
+        _require_refundable(payment, fils, left=refundable(payment))
         needs_consent = needs_approval or (
-            is_by_staff and fils + _refunded_alone(payment) > settings.REFUND_TWO_PEOPLE_ABOVE_FILS
+            requested_by is not None
+            and fils + _refunded_alone(payment) > settings.REFUND_TWO_PEOPLE_ABOVE_FILS
         )
         refund = Refund.objects.create(
             payment=payment,
@@ -66,9 +63,10 @@ def request_refund(
             note=note[:500],
             state=State.WAITING if needs_consent else State.REQUESTED,
             requested_by=requested_by,
+            retry_of=retry_of,
             created_at=database_now(),
         )
-        if requested_by is not None and requested_by.is_staff:
+        if requested_by is not None:
             log_staff_action(actor=requested_by, row=refund, message=f"Requested: {reason} {note}".strip())
         if not needs_consent:
             _begin(refund)
@@ -111,9 +109,10 @@ def request_refund_by_staff(
 
 
 def approve_refund(*, actor: User, refund_id: UUID, reason: str = "") -> Refund:
-    """Consent to a refund that another member of staff asked for.
+    """Consent to a refund that another member of staff asked for, if it can still be made.
 
-    Raises Forbidden, NotFound, and Conflict (`refund_not_waiting`, `refund_needs_second_person`).
+    A bank may have taken the money back meanwhile. Raises Forbidden, NotFound, and Conflict
+    (`refund_not_waiting`, `refund_needs_second_person`, `payment_not_captured`, `refund_too_large`).
     """
     access.require_staff(actor, _PERMISSION)
     with transaction.atomic():
@@ -123,7 +122,10 @@ def approve_refund(*, actor: User, refund_id: UUID, reason: str = "") -> Refund:
                 _("Somebody else must approve this refund."),
                 code=PaymentsErrorCode.REFUND_NEEDS_SECOND_PERSON,
             )
-        _require_uninvolved(actor, refund.payment)
+        payment = refund.payment
+        _require_uninvolved(actor, payment)
+        # While it waits, it counts as gone itself.
+        _require_refundable(payment, refund.amount, left=refundable(payment) + refund.amount)
         refund.approved_by = actor
         move_refund(refund, State.REQUESTED)
         log_staff_action(actor=actor, row=refund, message=f"Approved: {reason}")
@@ -145,7 +147,7 @@ def reject_refund(*, actor: User, refund_id: UUID, reason: str) -> Refund:
 
 
 def retry_refund(*, actor: User, refund_id: UUID, reason: str = "") -> Refund:
-    """Ask for a failed refund once more, as a new one, with a key of its own.
+    """Ask for a failed refund once more, as a new one, with a key of its own; if that fails too, retry that.
 
     Raises Forbidden, NotFound, and Conflict (`refund_not_failed`, and what `request_refund` raises).
     """
@@ -154,6 +156,11 @@ def retry_refund(*, actor: User, refund_id: UUID, reason: str = "") -> Refund:
         refund = access.lock_refund(refund_id)
         if refund.state != State.FAILED:
             raise Conflict(_("This refund did not fail."), code=PaymentsErrorCode.REFUND_NOT_FAILED)
+        if Refund.objects.filter(retry_of=refund).exists():
+            raise Conflict(
+                _("This refund was tried again already."), code=PaymentsErrorCode.REFUND_NOT_FAILED
+            )
+        _require_uninvolved(actor, refund.payment)
         log_staff_action(actor=actor, row=refund, message=f"Tried again: {reason}")
         return request_refund(
             payment=refund.payment,
@@ -161,16 +168,18 @@ def retry_refund(*, actor: User, refund_id: UUID, reason: str = "") -> Refund:
             reason=Refund.Reason(refund.reason),
             requested_by=actor,
             note=refund.note,
+            retry_of=refund,
         )
 
 
 def refund_at_provider(refund_id: UUID) -> None:
     """Make a requested refund at its provider; called by a job. Raises Unavailable.
 
-    A call that was not answered is repeated with the same key.
+    A call that was not answered is repeated with the same key. One that was made at the provider itself, and
+    has its id, is only asked about.
     """
     refund = Refund.objects.select_related("payment__account").get(pk=refund_id)
-    if refund.state != State.REQUESTED:
+    if refund.state != State.REQUESTED or refund.external_id:
         return
     payment = refund.payment
     try:
@@ -206,11 +215,23 @@ def _begin(refund: Refund) -> None:
 def _refunded_alone(payment: Payment) -> int:
     """Return what staff gave back of a locked payment without a second person, in fils."""
     alone = payment.refunds.filter(
-        requested_by__is_staff=True,
+        requested_by__isnull=False,
         approved_by=None,
         state__in=(State.REQUESTED, State.PENDING, State.SUCCEEDED),
     )
     return sum(alone.values_list("amount", flat=True))
+
+
+def _require_refundable(payment: Payment, fils: int, *, left: int) -> None:
+    """Raise Conflict unless `fils` of a locked payment, of which `left` is left, can be refunded."""
+    if payment.state != Payment.State.CAPTURED:
+        raise Conflict(
+            _("Only a payment that was made can be refunded."), code=PaymentsErrorCode.PAYMENT_NOT_CAPTURED
+        )
+    if not 0 < fils <= left:
+        raise Conflict(
+            _("This is more than what is left of the payment."), code=PaymentsErrorCode.REFUND_TOO_LARGE
+        )
 
 
 def _require_uninvolved(actor: User, payment: Payment) -> None:

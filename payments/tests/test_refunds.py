@@ -221,8 +221,63 @@ def test_only_large_refunds_by_staff_wait(
     memory: MemoryProvider, amount: str, by_staff: Any, state: str
 ) -> None:
     payment = flows.captured(memory, amount="2000.00", fee="100.00")
-    person = make_staff() if by_staff else payment.payer
+    person = make_staff() if by_staff else None
     assert flows.requested_refund(payment, amount, requested_by=person).state == state
+
+
+def test_small_refunds_of_one_payment_add_up_for_the_limit(memory: MemoryProvider) -> None:
+    payment = flows.captured(memory, amount="5000.00", fee="250.00")
+    staff = make_staff()
+    states = [flows.requested_refund(payment, "400.00", requested_by=staff).state for _ in range(4)]
+    assert states == ["requested", "requested", "waiting", "waiting"]
+    assert flows.requested_refund(payment, "400.00", requested_by=make_staff()).state == "waiting"
+
+
+def test_a_refund_is_approved_only_while_it_can_still_be_made(memory: MemoryProvider) -> None:
+    payment = flows.captured(memory, amount="2000.00", fee="100.00")
+    refund = flows.requested_refund(payment, "2000.00", requested_by=make_staff())
+    external_id = charge_back(memory, payment, 200_000)
+    with pytest.raises(Conflict) as refusal:
+        refunds.approve_refund(actor=make_staff(), refund_id=refund.pk)
+    assert refusal.value.code == "refund_too_large"
+    refund.refresh_from_db()
+    assert (refund.state, refund.approved_by) == ("waiting", None)
+    decide(memory, payment, external_id, "won")
+    assert refunds.approve_refund(actor=make_staff(), refund_id=refund.pk).state == "requested"
+
+
+def test_a_failed_refund_is_tried_again_once_and_its_retry_is_linked(memory: MemoryProvider) -> None:
+    staff, payment = make_staff(), flows.captured(memory)
+    failed = flows.requested_refund(payment, "100.00")
+    memory.fail("create_refund", ProviderRefused("balance_insufficient"))
+    refunds.refund_at_provider(failed.pk)
+    again = refunds.retry_refund(actor=staff, refund_id=failed.pk)
+    assert again.retry_of == failed
+    for _click in range(2):
+        with pytest.raises(Conflict) as refusal:
+            refunds.retry_refund(actor=staff, refund_id=failed.pk)
+        assert refusal.value.code == "refund_not_failed"
+    assert Refund.objects.filter(state="requested").count() == 1
+    memory.fail("create_refund", ProviderRefused("balance_insufficient"))
+    refunds.refund_at_provider(again.pk)
+    assert refunds.retry_refund(actor=staff, refund_id=again.pk).retry_of == again
+
+
+def test_a_refund_that_was_made_at_the_provider_is_never_made_again(memory: MemoryProvider) -> None:
+    payment = flows.captured(memory)
+    refund = flows.requested_refund(payment, "100.00")
+    Refund.objects.filter(pk=refund.pk).update(external_id="re_of_the_dashboard")
+    memory.memory.calls.clear()
+    refunds.refund_at_provider(refund.pk)
+    assert "create_refund" not in memory.memory.calls
+
+
+@pytest.mark.parametrize("is_staff", [True, False])
+def test_people_without_the_permission_request_no_refund(memory: MemoryProvider, is_staff: bool) -> None:
+    payment = flows.captured(memory)
+    with pytest.raises(Forbidden):
+        flows.requested_refund(payment, "1.00", requested_by=make_user(is_staff=is_staff))
+    assert not Refund.objects.exists()
 
 
 def test_people_who_are_not_staff_decide_about_no_refund(memory: MemoryProvider) -> None:
