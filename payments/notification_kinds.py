@@ -128,3 +128,32 @@ FEE_BILL_OVERDUE = declare_kind(
         example_data={},
     )
 )
+PAYOUT_PAID = declare_kind(
+    Kind(
+        name="payout_paid",
+        label=_("Payouts"),
+        when="Money of a seller's sales has arrived at their bank",
+        title=_("%(price)s have arrived at your bank"),
+        body=_("Your statement shows the sales that they are from."),
+        link="account/payments",
+        collapse_key="payouts",
+        expires_after=_WEEK,
+        example_params={"price": _PRICE},
+        example_data={},
+    )
+)
+PAYOUT_FAILED = declare_kind(
+    Kind(
+        name="payout_failed",
+        label=_("Payouts that failed"),
+        when="Money of a seller's sales did not arrive at their bank, or the bank returned it",
+        title=_("Your payout of %(price)s failed"),
+        body=_("The money is kept for you. Check your bank details, so that it can be sent again."),
+        link="account/payments",
+        collapse_key="payouts",
+        is_urgent=True,
+        expires_after=_WEEK,
+        example_params={"price": _PRICE},
+        example_data={},
+    )
+)

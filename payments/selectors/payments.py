@@ -10,7 +10,7 @@ from payments.models import Chargeback, Payment, Refund
 from soukloop.core.db.reads import Statement, fetch
 
 _CLOSED = (Payment.State.FAILED, Payment.State.CANCELLED)
-_OPEN_REFUNDS = (Refund.State.WAITING, Refund.State.REQUESTED, Refund.State.PENDING)
+OPEN_REFUNDS = (Refund.State.WAITING, Refund.State.REQUESTED, Refund.State.PENDING)
 
 
 def standing_payment(reference: UUID) -> Payment | None:
@@ -28,7 +28,7 @@ def refundable(payment: Payment) -> int:
 
     Refunds that are on their way and chargebacks that are not decided count as gone.
     """
-    refunds = payment.refunds.filter(state__in=_OPEN_REFUNDS).aggregate(sum=Sum("amount"))["sum"] or 0
+    refunds = payment.refunds.filter(state__in=OPEN_REFUNDS).aggregate(sum=Sum("amount"))["sum"] or 0
     chargebacks = (
         payment.chargebacks.filter(state=Chargeback.State.OPEN).aggregate(sum=Sum("amount"))["sum"] or 0
     )
@@ -41,20 +41,24 @@ class WaysToBePaid(NamedTuple):
     card: bool
     """The account at the card provider may be paid."""
     in_person: bool
-    """The fees for sales in person that are owed are below the limit, and none of their bills is overdue."""
+    """The fees for sales in person that are owed, or will be once they are handed over, are within the limit,
+    and none of their bills is overdue."""
 
 
 _WAYS_TO_BE_PAID = """
 SELECT EXISTS (SELECT FROM payments_selleraccount
     WHERE seller_id = %s AND provider = %s AND charges_enabled),
   coalesce((SELECT sum(amount) FROM payments_entryline
-    WHERE account = 'fee_debt' AND person_id = %s), 0) <= %s
+    WHERE account = 'fee_debt' AND person_id = %s), 0)
+  + coalesce((SELECT sum(fee) FROM payments_payment
+    WHERE payee_id = %s AND provider = 'in_person' AND state = 'authorised'), 0) <= %s
   AND NOT EXISTS (SELECT FROM payments_feebill WHERE seller_id = %s AND state = 'overdue')
 """
 
 
 def ways_to_be_paid(seller_id: UUID) -> WaysToBePaid:
     """Return how a seller can be paid now, in one query."""
-    params = [seller_id, settings.CARD_PROVIDER, seller_id, settings.FEE_DEBT_MAX_FILS, seller_id]
+    debt = [seller_id, seller_id, settings.FEE_DEBT_MAX_FILS]
+    params = [seller_id, settings.CARD_PROVIDER, *debt, seller_id]
     [(card, in_person)] = fetch(Statement(_WAYS_TO_BE_PAID, params))
     return WaysToBePaid(card, in_person)

@@ -1,8 +1,9 @@
-"""Notices to sellers about their accounts at the provider and their saved cards."""
+"""Notices to sellers about their accounts at the provider, their saved cards and their payouts."""
 
 from notifications.services.notify import notify
 from payments import notification_kinds as kinds
-from payments.models import SavedCard, SellerAccount
+from payments.models import Payout, SavedCard, SellerAccount
+from soukloop.core.money import from_fils
 
 
 def notify_of_account(account: SellerAccount, *, was_enabled: bool, was_complete: bool) -> None:
@@ -15,3 +16,15 @@ def notify_of_account(account: SellerAccount, *, was_enabled: bool, was_complete
 
 def notify_of_card(card: SavedCard) -> None:
     notify(user_ids=[card.user_id], kind=kinds.CARD_SAVED, params={"last4": card.last4}, data={})
+
+
+def notify_of_payout(payout: Payout, previous: str) -> None:
+    """Tell a seller that a payout has arrived, or that it failed; registered with `hooks.payout_changed`."""
+    by_state = {Payout.State.PAID.value: kinds.PAYOUT_PAID, Payout.State.FAILED.value: kinds.PAYOUT_FAILED}
+    if payout.state in by_state and payout.state != previous:
+        notify(
+            user_ids=[payout.seller_id],
+            kind=by_state[payout.state],
+            params={"price": {"amount": str(from_fils(payout.amount)), "currency": payout.currency}},
+            data={},
+        )

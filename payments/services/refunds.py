@@ -42,7 +42,7 @@ def request_refund(
 
     Above REFUND_TWO_PEOPLE_ABOVE_FILS, together with earlier ones of the payment that nobody else approved, a
     refund by staff waits for a second person; with `needs_approval` any refund waits for staff. Of a sale
-    paid in person our fee is waived in proportion, at once. `requested_by` is None for automatic refunds, else
+    paid in person our fee is waived in proportion, at once. `requested_by` is None for automatic ones, else
     staff with `permission`: who decides disputes has another one than finance. Raises Forbidden, and Conflict
     (`payment_not_captured`, `refund_too_large`).
     """

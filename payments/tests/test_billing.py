@@ -16,8 +16,8 @@ from notifications.models import Notification
 from payments.models import EntryLine, FeeBill, FinanceCase, Payment, SavedCard
 from payments.services import billing, ledger
 from payments.services.ledger_check import check_ledger
-from payments.services.payments import create_at_provider
-from payments.tests.factories import make_payment, make_refund
+from payments.services.payments import cancel_payment, capture_in_person, create_at_provider
+from payments.tests.factories import make_payment, make_refund, start_in_person_payment
 from payments.tests.memory_provider import MemoryProvider
 from soukloop.core.errors import Conflict, NotFound
 
@@ -219,6 +219,21 @@ def test_debt_above_the_limit_stops_new_sales_in_person(
     seller = make_seller()
     owe(seller, fee=fee)
     assert billing.has_debt_limit(seller) is is_at_limit
+
+
+def test_fees_of_sales_that_are_not_handed_over_count_for_the_limit(db: None) -> None:
+    seller = make_seller()
+    first = start_in_person_payment(amount="10000.00", fee="500.00", seller=seller)
+    assert not billing.has_debt_limit(seller)
+    second = start_in_person_payment(amount="1.00", fee="0.05", seller=seller)
+    assert billing.has_debt_limit(seller)
+    cancel_payment(payment=second)
+    assert not billing.has_debt_limit(seller)
+    capture_in_person(payment=first)
+    assert not billing.has_debt_limit(seller)
+    start_in_person_payment(amount="1.00", fee="0.05", seller=seller)
+    assert billing.has_debt_limit(seller)
+    assert not billing.has_debt_limit(make_seller())
 
 
 def test_debtors_without_a_card_are_asked_before_the_bill(seller: User) -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.tests.factories import make_seller, make_staff, make_user
+from notifications.models import Notification
 from payments.models import EntryLine, FinanceCase, Payment, Payout, SellerAccount, Transfer
 from payments.providers.base import AccountState, ProviderRefused
 from payments.services import advance, ledger, payouts, polling, transfers, webhooks
@@ -138,9 +139,25 @@ def test_a_refused_payout_gives_the_money_back_and_waits_for_staff(
     payouts.retry_payout(actor=make_staff(), payout_id=payout.pk)
     run_calls()
     assert [row.state for row in Payout.objects.order_by("created_at")] == ["failed", "on_its_way"]
-    with pytest.raises(Conflict) as refusal:
-        payouts.retry_payout(actor=make_staff(), payout_id=Payout.objects.latest("created_at").pk)
-    assert refusal.value.code == "payout_not_failed"
+    for row in Payout.objects.all():
+        with pytest.raises(Conflict) as refusal:
+            payouts.retry_payout(actor=make_staff(), payout_id=row.pk)
+        assert refusal.value.code == "payout_not_failed"
+    run_calls()
+    assert Payout.objects.count() == 2
+
+
+def test_a_seller_is_told_that_a_payout_arrived_and_that_it_failed(memory: MemoryProvider) -> None:
+    payout = flows.paid_out(memory)
+    notifications = Notification.objects.filter(user=payout.seller)
+    price = {"amount": "807.50", "currency": "AED"}
+    assert list(notifications.values_list("kind", "params")) == [("payout_paid", {"price": price})]
+    memory.settle_payout(payout.external_id, "failed", "account_closed")
+    for _repeated in range(2):
+        webhooks.handle_webhook(flows.webhook("payout", payout.external_id).pk)
+    assert list(notifications.order_by("created_at").values_list("kind", flat=True)) == [
+        *("payout_paid", "payout_failed")
+    ]
 
 
 def test_a_retry_that_runs_twice_sends_one_payout(memory: MemoryProvider) -> None:

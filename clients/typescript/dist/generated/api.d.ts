@@ -1272,7 +1272,7 @@ export interface paths {
         put?: never;
         /**
          * Buy a product, or order what an accepted offer agreed on
-         * @description By card, the product is reserved for 15 minutes; an accepted offer must be paid within 24 hours of its acceptance. The payment begins at once: wait for `order:updated` with `payment_ready`, or poll `GET /orders/{id}`, then open the provider's form with its `payment.client_secret`. To be paid in person, both sides are bound at once, and `GET /orders/{id}` has the code for the hand-over. One of several buyers wins; others get 409 `product_reserved` or `product_not_available`. Other refusals: 403 `own_product`, 409 `seller_not_paid_by_card`, `seller_not_available_in_person`, `too_many_unpaid_orders`, `phone_not_confirmed`, `order_exists`.
+         * @description By card, the product is reserved for 15 minutes; an accepted offer must be paid within 24 hours of its acceptance. The payment begins at once: wait for `order:updated` with `payment_ready`, or poll `GET /orders/{id}`, then open the provider's form with its `payment.client_secret`. To be paid in person, both sides are bound at once, and `GET /orders/{id}` has the code for the hand-over. One of several buyers wins; others get 409 `product_reserved` or `product_not_available`. Send the price that you showed as `expected_price`: if it has changed, nothing is bought, and 409 `price_changed` has the new one in its `details`. Other refusals: 403 `own_product`, 409 `seller_not_paid_by_card`, `seller_not_available_in_person`, `too_many_unpaid_orders`, `phone_not_confirmed`, `order_exists`.
          */
         post: operations["placeOrder"];
         delete?: never;
@@ -3644,7 +3644,7 @@ export interface components {
             created_at: string;
         };
         /** @enum {string} */
-        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "dispute_accepted" | "dispute_decided" | "dispute_evidence" | "dispute_opened" | "dispute_withdrawn" | "favorite_sold" | "fee_bill_failed" | "fee_bill_made" | "fee_bill_overdue" | "fee_bill_paid" | "fee_card_needed" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "order_cancelled" | "order_chargeback" | "order_code_locked" | "order_completed" | "order_delivered" | "order_expired" | "order_handed_over" | "order_meeting" | "order_new" | "order_paid" | "order_payment_failed" | "order_refunded" | "order_shipped" | "password_changed" | "payment_account_incomplete" | "payment_account_ready" | "payment_card_saved" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "review_shown" | "review_waiting" | "sale_cancelled" | "sale_expired" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
+        NotificationKind: "account_reopened" | "badge_given" | "contact_added" | "contact_confirmed" | "contact_removed" | "dispute_accepted" | "dispute_decided" | "dispute_evidence" | "dispute_opened" | "dispute_withdrawn" | "favorite_sold" | "fee_bill_failed" | "fee_bill_made" | "fee_bill_overdue" | "fee_bill_paid" | "fee_card_needed" | "follower_new" | "message_new" | "offer_accepted" | "offer_closed" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_expiring" | "offer_new" | "offer_withdrawn" | "order_cancelled" | "order_chargeback" | "order_code_locked" | "order_completed" | "order_delivered" | "order_expired" | "order_handed_over" | "order_meeting" | "order_new" | "order_paid" | "order_payment_failed" | "order_refunded" | "order_shipped" | "password_changed" | "payment_account_incomplete" | "payment_account_ready" | "payment_card_saved" | "payout_failed" | "payout_paid" | "price_drop" | "product_hidden" | "product_inactive" | "product_on_sale_again" | "product_restored" | "replay_failed" | "replay_ready" | "replay_withdrawn" | "review_shown" | "review_waiting" | "sale_cancelled" | "sale_expired" | "stream_ended_by_staff" | "stream_live" | "stream_scheduled";
         NotificationSettingsInput: {
             /** @description IANA's name, such as Asia/Dubai */
             time_zone?: string;
@@ -3890,6 +3890,11 @@ export interface components {
              * @description One of your addresses; needed for `shipping`
              */
             address_id?: string;
+            /**
+             * Format: double
+             * @description The price that the buyer saw; 409 `price_changed` if it is another one now
+             */
+            expected_price?: number | null;
         };
         /** @description An order as one of its two sides sees it. */
         Order: {
@@ -4379,13 +4384,6 @@ export interface components {
             rating: components["schemas"]["Rating"];
             /** Format: date-time */
             created_at: string;
-        };
-        /** @description A provider's message; it only says what to ask the provider about. */
-        ProviderMessageInput: {
-            /** @description The provider's id of the message */
-            id?: string;
-            /** @description The provider's word for it */
-            type?: string;
         };
         /** @description When no pushes are sent, by the clock of `time_zone`. */
         QuietHoursInput: {
@@ -5518,7 +5516,7 @@ export interface components {
          * @description What happened, explained in docs/errors.md. Never translated. New codes may be added: treat one that you don't know by its status.
          * @enum {string}
          */
-        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "already_reviewed" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_form_refused" | "card_required" | "case_closed" | "category_not_found" | "chargeback_open" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "correction_decided" | "correction_needs_second_person" | "credentials_missing" | "device_not_found" | "dispute_closed" | "dispute_not_found" | "email_taken" | "fee_bill_closed" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_completed" | "order_not_found" | "order_not_shipped" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_account_refused" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_overtaken" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "review_not_found" | "review_too_late" | "review_unchanged" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_disputes" | "too_many_unpaid_orders" | "too_many_videos" | "too_much_evidence" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
+        ErrorCode: "account_banned" | "account_deleted" | "account_has_obligations" | "active_products_limit" | "address_not_found" | "already_banned" | "already_live" | "already_publishing" | "already_reviewed" | "bad_frame" | "bad_idempotency_key" | "bad_request" | "badge_unchanged" | "busy" | "card_form_refused" | "card_required" | "case_closed" | "category_not_found" | "chargeback_open" | "chat_disabled" | "clip_not_found" | "conflict" | "contact_released" | "conversation_not_found" | "correction_decided" | "correction_needs_second_person" | "credentials_missing" | "device_not_found" | "dispute_closed" | "dispute_not_found" | "email_taken" | "fee_bill_closed" | "flooding" | "followers_only" | "forbidden" | "hand_over_code_locked" | "hand_over_code_wrong" | "headers_too_large" | "host_cannot_be_muted" | "idempotency_mismatch" | "image_invalid" | "invalid_credentials" | "malformed_body" | "malformed_json" | "media_storage_full" | "media_storage_unwritable" | "message_deleted" | "message_not_changeable" | "message_not_found" | "message_not_yours" | "message_too_old" | "messaging_unavailable" | "method_not_allowed" | "moderators_limit" | "muted" | "no_hand_over_code" | "no_replay_to_withdraw" | "no_video_to_clip" | "not_a_moderator" | "not_authenticated" | "not_banned" | "not_found" | "not_the_buyer" | "not_the_seller" | "not_your_offer" | "not_your_product" | "not_your_stream" | "not_yours_to_answer" | "not_yourself" | "notification_not_found" | "nul_character" | "offer_accepted" | "offer_cancelled" | "offer_countered" | "offer_declined" | "offer_expired" | "offer_pending" | "offer_withdrawn" | "offers_disabled" | "order_authorised" | "order_cancelled" | "order_completed" | "order_delivered" | "order_disputed" | "order_exists" | "order_expired" | "order_handed_over" | "order_not_completed" | "order_not_found" | "order_not_shipped" | "order_paid" | "order_partially_refunded" | "order_pending_payment" | "order_refunded" | "order_shipped" | "origin_not_allowed" | "otp_invalid" | "own_product" | "party_unavailable" | "payload_too_large" | "payment_account_refused" | "payment_not_authorised" | "payment_not_captured" | "payment_pending" | "payout_not_failed" | "phone_not_confirmed" | "phone_taken" | "precondition_failed" | "price_changed" | "price_lowered" | "product_active" | "product_deleted" | "product_hidden" | "product_inactive" | "product_not_available" | "product_not_found" | "product_not_in_stream" | "product_reserved" | "product_sold" | "provider_unavailable" | "rate_limited" | "refund_needs_second_person" | "refund_not_failed" | "refund_not_waiting" | "refund_overtaken" | "refund_too_large" | "registration_replayed" | "replay_not_found" | "replay_not_repeatable" | "request_timeout" | "review_not_found" | "review_too_late" | "review_unchanged" | "sandbox_no_challenge" | "sandbox_page_closed" | "seller_not_available_in_person" | "seller_not_paid_by_card" | "sellers_only" | "server_error" | "session_ended" | "sms_country_not_served" | "staff_unchanged" | "stream_key_refused" | "stream_not_found" | "stream_not_live" | "stream_not_scheduled" | "stream_products_limit" | "ticket_invalid" | "token_expired" | "token_invalid" | "token_revoked" | "token_wrong_type" | "too_many_addresses" | "too_many_clips" | "too_many_commands" | "too_many_connections" | "too_many_disputes" | "too_many_unpaid_orders" | "too_many_videos" | "too_much_evidence" | "transaction_cancelled" | "transaction_completed" | "transaction_paid" | "transaction_refunded" | "transfer_not_failed" | "tus_version_unsupported" | "unauthorized" | "unavailable" | "unknown_event" | "unknown_url" | "unsupported_media_type" | "user_not_found" | "username_taken" | "validation_error" | "video_in_use" | "video_not_found" | "video_offset_mismatch" | "webhook_invalid";
         /** @description `error.code` says what happened and never changes; `error.message` is for people. */
         ErrorResponse: {
             /** @constant */
@@ -5801,7 +5799,6 @@ export type ProductSeller = components['schemas']['ProductSeller'];
 export type ProductStatus = components['schemas']['ProductStatus'];
 export type ProfileInput = components['schemas']['ProfileInput'];
 export type Profile = components['schemas']['Profile'];
-export type ProviderMessageInput = components['schemas']['ProviderMessageInput'];
 export type QuietHoursInput = components['schemas']['QuietHoursInput'];
 export type QuietHours = components['schemas']['QuietHours'];
 export type Rating = components['schemas']['Rating'];
@@ -8875,7 +8872,14 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["ProviderMessageInput"];
+                "application/json": {
+                    /** @description The provider's id of the message */
+                    id?: string;
+                    /** @description The provider's word for it */
+                    type?: string;
+                } & {
+                    [key: string]: unknown;
+                };
             };
         };
         responses: {

@@ -109,6 +109,7 @@ export type ErrorCode =
   | "phone_not_confirmed"
   | "phone_taken"
   | "precondition_failed"
+  | "price_changed"
   | "price_lowered"
   | "product_active"
   | "product_deleted"

@@ -561,7 +561,7 @@ class SoukLoopApi {
   }
 
   /// Receive a message of a payment provider
-  Future<Received> receivePaymentWebhook(String provider, {ProviderMessageInput? body}) async {
+  Future<Received> receivePaymentWebhook(String provider, {ReceivePaymentWebhookInput? body}) async {
     final answer = await _transport.send('POST', '/payments/webhooks/${Uri.encodeComponent(provider)}', body: body?.toJson());
     return Received.fromJson((answer['data'] as Map).cast<String, Object?>());
   }

@@ -646,6 +646,7 @@ enum ErrorCode {
   phoneNotConfirmed('phone_not_confirmed'),
   phoneTaken('phone_taken'),
   preconditionFailed('precondition_failed'),
+  priceChanged('price_changed'),
   priceLowered('price_lowered'),
   productActive('product_active'),
   productDeleted('product_deleted'),

@@ -2361,6 +2361,7 @@ enum ErrorCode {
   phoneNotConfirmed('phone_not_confirmed'),
   phoneTaken('phone_taken'),
   preconditionFailed('precondition_failed'),
+  priceChanged('price_changed'),
   priceLowered('price_lowered'),
   productActive('product_active'),
   productDeleted('product_deleted'),
@@ -3790,6 +3791,8 @@ enum NotificationKind {
   paymentAccountIncomplete('payment_account_incomplete'),
   paymentAccountReady('payment_account_ready'),
   paymentCardSaved('payment_card_saved'),
+  payoutFailed('payout_failed'),
+  payoutPaid('payout_paid'),
   priceDrop('price_drop'),
   productHidden('product_hidden'),
   productInactive('product_inactive'),
@@ -4527,7 +4530,7 @@ class OrderDetailResponse {
 
 /// What is bought, how it is paid and how it gets to the buyer.
 class OrderInput {
-  const OrderInput({this.productId, this.offerId, required this.paymentMethod, required this.delivery, this.addressId});
+  const OrderInput({this.productId, this.offerId, required this.paymentMethod, required this.delivery, this.addressId, this.expectedPrice, this.nulls = const {}});
 
   /// To buy at the asking price
   final String? productId;
@@ -4538,6 +4541,11 @@ class OrderInput {
   final Delivery delivery;
   /// One of your addresses; needed for `shipping`
   final String? addressId;
+  /// The price that the buyer saw; 409 `price_changed` if it is another one now
+  final double? expectedPrice;
+
+  /// Keys that are sent as null, to empty what they name.
+  final Set<String> nulls;
 
   factory OrderInput.fromJson(Map<String, Object?> json) => OrderInput(
         productId: json['product_id'] == null ? null : json['product_id'] as String,
@@ -4545,14 +4553,17 @@ class OrderInput {
         paymentMethod: PaymentMethod.fromWire(json['payment_method'] as String),
         delivery: Delivery.fromWire(json['delivery'] as String),
         addressId: json['address_id'] == null ? null : json['address_id'] as String,
+        expectedPrice: json['expected_price'] == null ? null : (json['expected_price'] as num).toDouble(),
       );
 
   Map<String, Object?> toJson() => {
+        for (final key in nulls) key: null,
         if (productId != null) 'product_id': productId,
         if (offerId != null) 'offer_id': offerId,
         'payment_method': paymentMethod.wire,
         'delivery': delivery.wire,
         if (addressId != null) 'address_id': addressId,
+        if (expectedPrice != null) 'expected_price': expectedPrice,
       };
 }
 
@@ -6011,26 +6022,6 @@ class ProfileResponse {
       };
 }
 
-/// A provider's message; it only says what to ask the provider about.
-class ProviderMessageInput {
-  const ProviderMessageInput({this.id, this.typeValue});
-
-  /// The provider's id of the message
-  final String? id;
-  /// The provider's word for it
-  final String? typeValue;
-
-  factory ProviderMessageInput.fromJson(Map<String, Object?> json) => ProviderMessageInput(
-        id: json['id'] == null ? null : json['id'] as String,
-        typeValue: json['type'] == null ? null : json['type'] as String,
-      );
-
-  Map<String, Object?> toJson() => {
-        if (id != null) 'id': id,
-        if (typeValue != null) 'type': typeValue,
-      };
-}
-
 /// When no pushes are sent, by the clock of `time_zone`.
 class QuietHours {
   const QuietHours({required this.from, required this.until});
@@ -6142,6 +6133,26 @@ class ReadConversationResponse {
   Map<String, Object?> toJson() => {
         'success': success,
         'data': data.toJson(),
+      };
+}
+
+/// A provider's message; it only says what to ask the provider about.
+class ReceivePaymentWebhookInput {
+  const ReceivePaymentWebhookInput({this.id, this.typeValue});
+
+  /// The provider's id of the message
+  final String? id;
+  /// The provider's word for it
+  final String? typeValue;
+
+  factory ReceivePaymentWebhookInput.fromJson(Map<String, Object?> json) => ReceivePaymentWebhookInput(
+        id: json['id'] == null ? null : json['id'] as String,
+        typeValue: json['type'] == null ? null : json['type'] as String,
+      );
+
+  Map<String, Object?> toJson() => {
+        if (id != null) 'id': id,
+        if (typeValue != null) 'type': typeValue,
       };
 }
 
