@@ -14,9 +14,17 @@ from orders.services.hand_over import hand_over
 
 
 def seed() -> Sequence[str]:
-    """Create the demo orders unless they exist."""
-    seed_orders(demo_people(), demo_products())
-    return ()
+    """Create the demo orders unless they exist, and return what to try."""
+    products = demo_products()
+    seed_orders(demo_people(), products)
+    orders = Order.objects.filter(product__in=products).select_related("buyer", "seller")
+    waiting = orders.filter(state=Order.State.AUTHORISED).order_by("created_at").first()
+    if waiting is None:
+        return ()
+    return (
+        f"Orders: {waiting.buyer.username} has bought from {waiting.seller.username}, to be paid in person;"
+        f" GET /api/v1/orders/{waiting.pk} shows the code for the hand-over to its buyer (docs/orders.md)",
+    )
 
 
 def seed_orders(users: Sequence[User], products: Sequence[Product]) -> list[Order]:

@@ -13,6 +13,7 @@ from offers import access, rules
 from offers import notification_kinds as kinds
 from offers.models import Offer
 from offers.services import effects
+from offers.services.sales import cancel_unordered_sales_of
 from soukloop.core.db.clock import database_now
 from soukloop.core.jobs.queue import enqueue
 
@@ -91,6 +92,7 @@ def enqueue_closing_between(blocker_id: UUID, blocked_id: UUID) -> None:
 def close_offers_for_people(user_id: UUID, other_id: UUID | None = None) -> int:
     """Decline a user's pending offers, or only those with the other user; return how many.
 
+    Of a closed account, the sales that nobody has ordered yet are cancelled too: a block keeps them.
     Runs as a job, with one transaction per product: a ban or a block already holds other locks, and two
     transactions that each lock several products could deadlock. These offers can't be accepted before the job
     runs, because accepting checks the accounts and the block.
@@ -106,6 +108,8 @@ def close_offers_for_people(user_id: UUID, other_id: UUID | None = None) -> int:
             offers = access.lock_open_offers(product, parties)
             effects.decline_offers(offers, reason=Reason.PARTY_UNAVAILABLE, actor=None, now=database_now())
             closed += len(offers)
+    if other_id is None:
+        cancel_unordered_sales_of(user_id)
     return closed
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import OperationalError, transaction
+from django.db.models import Q
 
 from accounts.models import User
 from listings.fees import fee_and_payout, fee_rate
@@ -109,6 +110,26 @@ def expire_due_sales() -> int:
         except OperationalError as error:  # the product's row was locked for too long; the next run retries
             logger.warning("expiring sale %s failed: %s", sale_id, error)
     return expired
+
+
+def cancel_unordered_sales_of(user_id: UUID) -> int:
+    """Cancel the sales of a closed account that nobody has ordered yet; return how many."""
+    cancelled = 0
+    unordered = Transaction.objects.filter(
+        Q(buyer_id=user_id) | Q(seller_id=user_id),
+        status=Transaction.Status.PENDING,
+        expires_at__isnull=False,
+    )
+    for sale_id, product_id, offer_id in unordered.values_list("pk", "product_id", "offer_id"):
+        with transaction.atomic():
+            sale = access.lock_sale(sale_id, product_id=product_id, offer_id=offer_id)
+            if not unordered.filter(pk=sale_id).exists():  # ordered, cancelled or expired meanwhile
+                continue
+            cancel_sale(sale, actor=None, reason="account_closed", now=database_now())
+            other = sale.seller if user_id == sale.buyer_id else sale.buyer
+            effects.notify_users(sale.offer, [other], kind=kinds.SALE_CANCELLED)
+            cancelled += 1
+    return cancelled
 
 
 def _expire_sale(sale_id: UUID, product_id: UUID, offer_id: UUID) -> bool:

@@ -13,7 +13,7 @@ from listings.services import delete_product, hide_product
 from listings.tests.factories import make_product
 from notifications.models import Notification
 from offers.models import Offer, OfferEvent, Transaction
-from offers.services import negotiation, sales
+from offers.services import closing, negotiation, sales
 from offers.tests.conftest import CommitAndCapture, all_rows, offer_events
 from offers.tests.factories import make_counter, make_offer, make_sale
 from soukloop.core.errors import Conflict, NotFound
@@ -165,3 +165,23 @@ def test_database_constraints_refuse_inconsistent_rows() -> None:
     for write in writes:
         with pytest.raises(IntegrityError), transaction.atomic():
             write()
+
+
+@pytest.mark.parametrize("side", ["buyer", "seller"])
+def test_an_accepted_offer_that_nobody_ordered_is_cancelled_with_the_account(side: str) -> None:
+    sale, kept = make_sale(), make_sale()
+    closed = getattr(sale, side)
+    other = sale.seller if side == "buyer" else sale.buyer
+    closing.close_offers_for_people(closed.pk, other.pk)  # a block changes nothing of what was agreed
+    sale.refresh_from_db()
+    assert sale.status == "pending"
+    for _ in range(2):
+        closing.close_offers_for_people(closed.pk)
+    sale.refresh_from_db()
+    sale.offer.refresh_from_db()
+    product = Product.objects.get(pk=sale.product_id)
+    assert (sale.status, sale.close_reason, sale.offer.status) == ("cancelled", "account_closed", "cancelled")
+    assert (product.status, product.sold_at) == ("active", None)
+    assert Notification.objects.filter(user=other, kind="sale_cancelled").count() == 1
+    kept.refresh_from_db()
+    assert kept.status == "pending"
