@@ -278,7 +278,7 @@ def test_difference_of_a_payment_names_only_the_sums_that_differ(full: FullLedge
     assert difference.expected.keys() == difference.found.keys() == {"fees", "seller_pending"}
 
 
-def test_payment_refunded_by_the_seller_and_by_the_bank_costs_the_seller_both(db: None) -> None:
+def test_payment_of_which_more_went_back_than_was_paid_is_a_difference(db: None) -> None:
     payment = make_payment()
     ledger.post_charge(payment)
     ledger.post_refund(make_refund(payment, 50_000))
@@ -286,7 +286,16 @@ def test_payment_refunded_by_the_seller_and_by_the_bank_costs_the_seller_both(db
     payment.save()
     ledger.post_chargeback_lost(make_chargeback(payment, 85_000, state="lost"))
     assert ledger.balance(EntryLine.Account.SELLER_PENDING, payment.payee) == 50_000
-    assert wrong_rules(check_ledger()) == set()
+    assert wrong_rules(check_ledger()) == {"payment_counts_its_refunds"}
+
+
+def test_refund_in_person_of_a_fil_more_than_was_paid_is_found(db: None) -> None:
+    payment = make_payment(provider="in_person")
+    ledger.post_hand_over_fee(payment)
+    refund = make_refund(payment, 85_000, external_id="")
+    ledger.post_refund(refund)
+    execute("UPDATE payments_refund SET amount = amount + 1 WHERE id = %s", refund.pk)
+    assert wrong_rules(check_ledger()) == {"payment_counts_its_refunds"}
 
 
 def test_correction_of_a_payment_makes_it_right_again(full: FullLedger) -> None:
