@@ -87,6 +87,7 @@ def handle_webhook(event_id: int) -> None:
 def poll_unsettled(timestamp: int) -> None:
     """Ask again about payments, refunds, payouts, transfers and chargebacks that have waited long."""
     polling.poll_unsettled()
+    webhooks.enqueue_forgotten_webhooks()
 
 
 @app.periodic(cron="20 * * * *")

@@ -15,9 +15,10 @@ from payments.services.questions import ask
 from soukloop.core import jsonlib
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import BadRequest, PayloadTooLarge
-from soukloop.core.jobs.queue import enqueue
+from soukloop.core.jobs.queue import enqueue, is_job_queued
 
 Result = WebhookEvent.Result
+_BATCH = 200  # in a run
 # What opens a payer's form, and what we need not keep about payers.
 _LEFT_OUT = frozenset({"client_secret", "billing_details", "receipt_email", "fingerprint", "shipping"})
 _INSERT = """
@@ -65,6 +66,23 @@ def handle_webhook(event_id: int) -> None:
     WebhookEvent.objects.filter(pk=event_id, result=Result.WAITING).update(
         result=result, error=error, handled_at=database_now()
     )
+
+
+def enqueue_forgotten_webhooks() -> int:
+    """Enqueue the handling of messages that wait although their job is gone; return how many.
+
+    Run by two workers at once, each message gets one job, by the lock of its row.
+    """
+    enqueued = 0
+    with transaction.atomic():
+        forgotten = WebhookEvent.objects.filter(
+            result=Result.WAITING, received_at__lt=database_now() - settings.WEBHOOK_FORGOTTEN_AFTER
+        ).select_for_update(skip_locked=True)
+        for event_id in forgotten.order_by("id").values_list("pk", flat=True)[:_BATCH]:
+            if not is_job_queued("payments.handle_webhook", event_id=event_id):
+                enqueue("payments.handle_webhook", event_id=event_id)
+                enqueued += 1
+    return enqueued
 
 
 def delete_old_webhooks() -> int:

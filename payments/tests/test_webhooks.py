@@ -366,3 +366,21 @@ def test_old_webhooks_are_deleted_once_they_are_handled(memory: MemoryProvider) 
     WebhookEvent.objects.filter(pk__in=[old.pk, new.pk]).update(result="done")
     assert webhooks.delete_old_webhooks() == 1
     assert set(WebhookEvent.objects.values_list("pk", flat=True)) == {waiting.pk, new.pk}
+
+
+def test_a_webhook_whose_job_is_gone_is_handled_after_some_minutes(
+    memory: MemoryProvider, run_calls: Jobs
+) -> None:
+    start_card_payment()
+    run_calls()
+    payment = Payment.objects.get()
+    memory.pay(payment.external_id)
+    send(object_id=payment.external_id)
+    ProcrastinateJob.objects.filter(task_name="payments.handle_webhook").delete()
+    assert webhooks.enqueue_forgotten_webhooks() == 0
+    WebhookEvent.objects.update(received_at=timezone.now() - timedelta(minutes=11))
+    assert [webhooks.enqueue_forgotten_webhooks(), webhooks.enqueue_forgotten_webhooks()] == [1, 0]
+    run_calls()
+    payment.refresh_from_db()
+    assert payment.state in (Payment.State.AUTHORISED, Payment.State.CAPTURED)
+    assert WebhookEvent.objects.get().result == WebhookEvent.Result.DONE

@@ -30,6 +30,7 @@ STRIPE_CHARGES = env.str("STRIPE_CHARGES", default="direct")
 SELLER_COUNTRY = "AE"
 PROVIDER_TIMEOUT = timedelta(seconds=env.float("PROVIDER_TIMEOUT_SECONDS", default=20.0))
 WEBHOOK_TOLERANCE = timedelta(minutes=5)  # between a webhook's signature and its arrival
+WEBHOOK_FORGOTTEN_AFTER = timedelta(minutes=10)  # a message that still waits then has lost its job
 WEBHOOK_EVENTS_KEPT_FOR = timedelta(days=90)
 # What has no outcome yet is asked about this often, because webhooks can be lost.
 PROVIDER_ASKED_AGAIN_AFTER = timedelta(minutes=10)
