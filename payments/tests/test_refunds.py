@@ -368,6 +368,9 @@ def test_what_a_bank_has_taken_back_can_not_be_refunded_as_well(memory: MemoryPr
 def test_a_chargeback_that_is_lost_after_a_refund_on_its_way_opens_a_case(memory: MemoryProvider) -> None:
     payment = flows.captured(memory)
     refund = flows.requested_refund(payment)
+    memory.fail("create_refund", has_effect=True)  # before the bank takes the money; its answer is lost
+    with pytest.raises(Unavailable):
+        refunds.refund_at_provider(refund.pk)
     external_id = charge_back(memory, payment, 85_000)
     refunds.refund_at_provider(refund.pk)
     refund.refresh_from_db()
