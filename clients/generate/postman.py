@@ -101,6 +101,25 @@ _STEPS: list[dict[str, Any]] = [
     },
     {"name": "Accept the offer", "request": "PATCH /offers/{offer_id}/accept", "as": "sellerToken"},
     {
+        "name": "Order what was agreed, to be paid in person",
+        "request": "POST /orders",
+        "status": 201,
+        "body": {"offer_id": "{{offerId}}", "payment_method": "in_person", "delivery": "meet_up"},
+        "keep": {"orderId": "id"},
+    },
+    {
+        "name": "Read the order and the buyer's code",
+        "request": "GET /orders/{order_id}",
+        "keep": {"handOverCode": "hand_over_code"},
+    },
+    {
+        "name": "Enter the code",
+        "request": "POST /orders/{order_id}/hand-over",
+        "as": "sellerToken",
+        "body": {"code": "{{handOverCode}}"},
+    },
+    {"name": "Confirm that it was received", "request": "POST /orders/{order_id}/confirm"},
+    {
         "name": "Plan a stream",
         "request": "POST /streams",
         "status": 201,

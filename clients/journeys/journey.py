@@ -32,6 +32,7 @@ from soukloop_api.api.conversations import list_conversations, open_conversation
 from soukloop_api.api.live_streams import create_stream, end_stream, go_live
 from soukloop_api.api.notifications import get_badges, list_notifications, mark_notifications_read
 from soukloop_api.api.offers import accept_offer
+from soukloop_api.api.orders import confirm_order, get_order, hand_over, list_sales, place_order
 from soukloop_api.api.people import follow_person
 from soukloop_api.api.products import add_favorite, create_product
 from soukloop_api.models import (
@@ -40,10 +41,13 @@ from soukloop_api.models import (
     ErrorCode,
     ErrorResponse,
     GoLiveInput,
+    HandOverInput,
     LoginInput,
     MarkReadInput,
     OfferStatus,
     OpenConversationInput,
+    OrderInput,
+    OrderState,
     ProductInput,
     RefreshInput,
     RegisterInput,
@@ -180,6 +184,24 @@ async def main() -> None:
     again = accept_offer.sync(uuid.UUID(offer["offerId"]), client=seller.client)
     assert code_of(again) == ErrorCode.OFFER_ACCEPTED
     done.append("offer and acceptance")
+
+    agreed = {"offer_id": offer["offerId"], "payment_method": "in_person", "delivery": "meet_up"}
+    order_input = OrderInput.from_dict(agreed)
+    order = data(place_order.sync(client=buyer.client, body=order_input, idempotency_key=uuid.uuid4().hex))
+    assert (order.state, order.price) == (OrderState.AUTHORISED, 750)
+    for person in (buyer, seller):
+        assert (await person.expect("order:created"))["orderId"] == str(order.id)
+        assert (await person.expect("order:updated"))["what"] == "authorised_in_person"
+    code = data(get_order.sync(order.id, client=buyer.client)).hand_over_code
+    assert data(get_order.sync(order.id, client=seller.client)).hand_over_code is None
+    data(hand_over.sync(order.id, client=seller.client, body=HandOverInput(code)))
+    data(confirm_order.sync(order.id, client=buyer.client))
+    for person in (buyer, seller):
+        whats = [(await person.expect("order:updated"))["what"] for _ in range(2)]
+        assert whats == ["handed_over", "completed"]
+    [sale] = data(list_sales.sync(client=seller.client)).items
+    assert (sale.state, sale.seller_payout) == (OrderState.COMPLETED, 712.5)
+    done.append("order, hand-over, completion")
 
     planned = data(create_stream.sync(client=seller.client, body=StreamInput("Half price", "sneakers")))
     ready = GoLiveInput(camera_ready=True, checklist_complete=True)

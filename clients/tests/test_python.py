@@ -20,9 +20,10 @@ def test_two_people_go_from_registration_to_deletion_with_a_generated_python_cli
 ) -> None:
     description, config = tmp_path / "openapi.json", tmp_path / "config.yml"
     description.write_text(json.dumps(rest_description().document))
-    # The bytes of a part of a video, by tus.
-    overrides = "content_type_overrides: {application/offset+octet-stream: application/octet-stream}\n"
-    config.write_text(f"post_hooks: []\n{overrides}")
+    # A part of a video by tus, the PDF of a receipt, and the picture of a hand-over code.
+    files = ("application/offset+octet-stream", "application/pdf", "image/svg+xml")
+    overrides = dict.fromkeys(files, "application/octet-stream")
+    config.write_text(json.dumps({"post_hooks": [], "content_type_overrides": overrides}))
     generator = [sys.executable, "-m", "openapi_python_client", "generate", "--path", str(description)]
     options = ["--config", str(config), "--meta", "none", "--output-path", str(tmp_path / "soukloop_api")]
     printed = run([*generator, *options, "--fail-on-warning"])
@@ -31,7 +32,7 @@ def test_two_people_go_from_registration_to_deletion_with_a_generated_python_cli
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path, "REDIS_URL": settings.REDIS_URL}
     printed = run([sys.executable, str(CLIENTS / "journeys" / "journey.py"), server.url], environment)
-    assert len(json.loads(printed.splitlines()[-1])["done"]) == 7
+    assert len(json.loads(printed.splitlines()[-1])["done"]) == 8
 
 
 def run(argv: list[str], environment: dict[str, str] | None = None) -> str:

@@ -51,6 +51,19 @@ test("paths, queries, language and the token are put where they belong", async (
   assert.equal(calls[0]!.headers.get("Accept-Language"), "ar");
 });
 
+test("a file comes as a blob, its refusal and a page in place of an answer as errors", async () => {
+  const answers = [
+    new Response("%PDF", { headers: { "Content-Type": "application/pdf" } }),
+    refuse(404, "not_found"),
+    new Response("<p>Log in to this network</p>", { headers: { "Content-Type": "text/html" } }),
+  ];
+  const { client } = played((_, number) => answers[number - 1]!);
+  const path = { document_id: "d1" };
+  assert.equal(await (await client.get("/documents/{document_id}.pdf", { path })).text(), "%PDF");
+  assert.equal((await thrown(client.get("/documents/{document_id}.pdf", { path }))).code, "not_found");
+  assert.equal((await thrown(client.get("/auth/me"))).code, "unexpected_answer");
+});
+
 test("many calls with an expired token share one refresh", async () => {
   const { client, calls } = played((call) => ok(call.path.endsWith("/refresh") ? renewed : {}), {
     store: memoryStore({ ...valid, expiresAt: Date.now() - 1 }),
