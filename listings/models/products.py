@@ -126,6 +126,9 @@ class Product(models.Model):
     favorite_count = models.PositiveIntegerField(default=0)
     live_stream_id = models.UUIDField(null=True, blank=True, help_text="The live stream that shows it now")
 
+    left_discover_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was last moved from Discover to another feed"
+    )
     hidden_reason = models.CharField(max_length=500, blank=True)
     reserved_at = models.DateTimeField(null=True, blank=True, help_text="While somebody is buying it")
     sold_at = models.DateTimeField(null=True, blank=True)

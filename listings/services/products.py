@@ -94,6 +94,7 @@ def create_product(
 def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any]) -> Product:
     """Change some fields of a product; the fee is computed again from the price and the feed.
 
+    When a product leaves Discover is kept, because its sales pay the fee of Discover for a while.
     Raises ValidationFailed, NotFound, Forbidden, Conflict for a reserved or sold product.
     """
     product = own_product(actor, product_id, lock=True)
@@ -103,13 +104,15 @@ def update_product(*, actor: User, product_id: UUID, changes: Mapping[str, Any])
     if product.reserved_at is not None:
         raise conflict_of(Product.Status.RESERVED)
     title, images, category = product.title, product.image_urls, product.category_id
-    price, video = product.price, product.video_url
+    price, video, feed_type = product.price, product.video_url, product.feed_type
     for name, value in changes.items():
         setattr(product, name, value)
     if product.video_url != video:
         if "video_thumbnail_url" not in changes:
             product.video_thumbnail_url = ""  # that of the earlier video
         use_video(product)
+    if feed_type == Product.FeedType.DISCOVER and product.feed_type != feed_type:
+        product.left_discover_at = database_now()
     _validate_and_price(product)
     product.save()
     if product.price != price:

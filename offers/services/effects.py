@@ -55,7 +55,8 @@ def open_offer(
         original_price=product.price,
         currency=product.currency,
         fee_feed_type=fees.highest_fee_feed_type(
-            {product.feed_type, *access.recent_fee_feed_types(product, conversation.buyer_id, now)}
+            fees.recent_feed_types(product, now)
+            | access.recent_fee_feed_types(product, conversation.buyer_id, now)
         ),
         message=message,
         client_offer_id=client_offer_id,

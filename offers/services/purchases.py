@@ -31,7 +31,7 @@ def purchase(*, product: Product, buyer: User, now: datetime) -> Transaction:
         original_price=product.price,
         currency=product.currency,
         fee_feed_type=fees.highest_fee_feed_type(
-            {product.feed_type, *access.recent_fee_feed_types(product, buyer.pk, now)}
+            fees.recent_feed_types(product, now) | access.recent_fee_feed_types(product, buyer.pk, now)
         ),
         is_purchase=True,
         status=Offer.Status.ACCEPTED,

@@ -146,11 +146,11 @@ def _expire_sale(sale_id: UUID, product_id: UUID, offer_id: UUID) -> bool:
 def create_sale(offer: Offer, now: datetime, *, expires_at: datetime | None) -> Transaction:
     """Create the sale with the current fee rate, which later changes of the rates don't affect.
 
-    The rate is that of the product's feed, or of the feed in which the offer was made if that is higher: the
-    seller may have moved the product to the cheaper feed before accepting.
+    The rate is the highest of the feeds in which the product was lately, and of that in which the offer was
+    made: the seller may have moved the product to the cheaper feed before accepting.
     """
     product = offer.product
-    feed_type = fees.highest_fee_feed_type([product.feed_type, offer.fee_feed_type])
+    feed_type = fees.highest_fee_feed_type({*fees.recent_feed_types(product, now), offer.fee_feed_type})
     fee, payout = fee_and_payout(offer.offered_price, feed_type)
     return Transaction.objects.create(
         offer=offer,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings
 
 from accounts.tests.factories import make_user
 from listings.models import Product
@@ -265,4 +266,19 @@ def test_cancelled_sale_and_a_second_one_in_the_cheaper_feed_pay_the_fee_of_the_
     update_product(actor=product.seller, product_id=product.pk, changes={"feed_type": "community"})
     assert make_sale(product, buyer=buyer).fee_rate == Decimal("0.15")
     sales.cancel_transaction(actor=buyer, transaction_id=product.transactions.get(status="pending").pk)
-    assert make_sale(product).fee_rate == Decimal("0.05")  # somebody who never saw it in Discover
+    product.refresh_from_db()
+    assert product.left_discover_at is not None
+    second = make_sale(product)  # to somebody who never saw it in Discover
+    assert second.fee_rate == Decimal("0.15")
+    sales.cancel_transaction(actor=product.seller, transaction_id=second.pk)
+    with time_machine.travel(product.left_discover_at + settings.OFFER_FEE_KEPT_FOR, tick=False):
+        assert make_sale(product).fee_rate == Decimal("0.05")
+
+
+def test_moving_a_product_to_discover_and_back_while_an_offer_is_open_costs_the_fee_of_discover() -> None:
+    product = make_product(video_url="https://example.com/video.m3u8")
+    offer = make_offer(product)
+    for feed_type in ("discover", "community"):
+        update_product(actor=product.seller, product_id=product.pk, changes={"feed_type": feed_type})
+    sale = negotiation.accept_offer(actor=product.seller, offer_id=offer.pk)
+    assert (offer.fee_feed_type, sale.fee_rate) == ("community", Decimal("0.15"))
