@@ -12,6 +12,7 @@ class OrdersErrorCode(ErrorCode):
     NOT_THE_BUYER = "not_the_buyer"
     NOT_THE_SELLER = "not_the_seller"
     TOO_MANY_UNPAID_ORDERS = "too_many_unpaid_orders"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
     SELLER_NOT_AVAILABLE_IN_PERSON = "seller_not_available_in_person"
     TOO_MANY_ADDRESSES = "too_many_addresses"
     ADDRESS_NOT_FOUND = "address_not_found"

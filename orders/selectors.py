@@ -13,10 +13,12 @@ from accounts.blocks import blocked_between
 from accounts.hooks import AccountObligation
 from accounts.models import User
 from listings.models import Product
+from offers.models import Transaction
 from orders import access
 from orders.models import Dispute, DisputeEvidence, Order, OrderEvent, OrderQuerySet, Review
 from orders.states import OPEN_STATES, is_open
 from payments.selectors import ways_to_be_paid
+from soukloop.core.db.clock import database_now
 
 BUYER, SELLER = "buyer", "seller"
 
@@ -37,6 +39,19 @@ def count_unpaid_orders(buyer: User, now: datetime) -> int:
     """Count the orders that hold a product for this buyer and are not paid at `now`."""
     held = Order.objects.filter(buyer=buyer, state__in=[Order.State.PENDING_PAYMENT, Order.State.AUTHORISED])
     return sum(order.state_at(now) == order.state for order in held)
+
+
+def is_held_by_expired(product: Product, now: datetime) -> bool:
+    """Return whether an order or sale holds the product that was not paid or ordered in time.
+
+    The job will put the product on sale again. Until then, the next order does.
+    """
+    if product.status not in (Product.Status.RESERVED, Product.Status.SOLD):
+        return False
+    return (
+        Order.objects.due_at(now).filter(product=product).exists()
+        or Transaction.objects.due_at(now).filter(product=product).exists()
+    )
 
 
 def timeline_of(order: Order) -> Sequence[OrderEvent]:
@@ -94,7 +109,7 @@ def orders_to_review(user: User, now: datetime) -> OrderQuerySet:
 def buying_options(user: User, product: Product) -> dict[str, Any]:
     """Return `buying`: whether and how this person can buy the product, and the order they have of it."""
     order_id, ways, reason = None, ways_to_be_paid(product.seller_id), None
-    if not product.is_available:
+    if not product.is_available and not is_held_by_expired(product, database_now()):
         order_id = _open_order_id(user, product)
         is_reserved = product.status == Product.Status.RESERVED
         reason = "product_reserved" if is_reserved else "product_not_available"

@@ -106,7 +106,7 @@ def expire_due_sales() -> int:
         "pk", "product_id", "offer_id"
     ):
         try:
-            expired += _expire_sale(sale_id, product_id, offer_id)
+            expired += expire_sale(sale_id, product_id, offer_id)
         except OperationalError as error:  # the product's row was locked for too long; the next run retries
             logger.warning("expiring sale %s failed: %s", sale_id, error)
     return expired
@@ -132,7 +132,8 @@ def cancel_unordered_sales_of(user_id: UUID) -> int:
     return cancelled
 
 
-def _expire_sale(sale_id: UUID, product_id: UUID, offer_id: UUID) -> bool:
+def expire_sale(sale_id: UUID, product_id: UUID, offer_id: UUID) -> bool:
+    """Cancel a sale that was not ordered in time, and notify both sides; return whether it was still due."""
     with transaction.atomic():
         sale = access.lock_sale(sale_id, product_id=product_id, offer_id=offer_id)
         now = database_now()

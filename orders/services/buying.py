@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import OperationalError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.blocks import is_blocked_between
@@ -20,14 +21,14 @@ from offers.models import Offer, Transaction
 from offers.rules import require_on_sale
 from offers.selectors import count_held_products
 from offers.services.purchases import purchase
-from offers.services.sales import cancel_sale
+from offers.services.sales import cancel_sale, expire_sale
 from offers.states import Action as OfferAction
 from offers.states import Side as OfferSide
 from offers.states import next_status
 from orders import access
 from orders.error_codes import OrdersErrorCode
 from orders.models import Order
-from orders.selectors import count_unpaid_orders
+from orders.selectors import count_unpaid_orders, is_held_by_expired
 from orders.services import paying, timeline
 from orders.services.addresses import address_for_order
 from orders.states import Action, require_allowed, side_of
@@ -57,8 +58,8 @@ def place_order(
     within ORDER_OFFER_RESERVED_FOR of its acceptance. To be paid in person, both sides are bound at once.
     Raises ValidationFailed, NotFound, Forbidden (`own_product`, `not_the_buyer`), and Conflict
     (`product_reserved`, `product_not_available`, `price_changed`, `party_unavailable`, `offer_…`,
-    `order_exists`, `too_many_unpaid_orders`, `phone_not_confirmed`, `seller_not_paid_by_card`,
-    `seller_not_available_in_person`).
+    `order_exists`, `too_many_unpaid_orders`, `too_many_attempts`, `phone_not_confirmed`,
+    `seller_not_paid_by_card`, `seller_not_available_in_person`).
     """
     _require_possible_delivery(payment_method, delivery)
     address = None
@@ -152,8 +153,12 @@ def expire(order: Order, *, now: datetime) -> None:
 
 def _buy_now(actor: User, product_id: UUID, now: datetime) -> tuple[Transaction, datetime]:
     product = offers_access.lock_product(product_id)
+    if is_held_by_expired(product, now):
+        _expire_what_is_due_on(product_id, now)
+        product = offers_access.lock_product(product_id)  # on sale again, unless its seller has no room
     product.seller = User.objects.get(pk=product.seller_id)
     _require_for_sale_to(actor, product)
+    _require_not_given_up_often(actor, product, now)
     sale = purchase(product=product, buyer=actor, now=now)
     reserve(product=product)
     return sale, now + settings.ORDER_BUY_NOW_RESERVED_FOR
@@ -182,8 +187,19 @@ def _order_offer(actor: User, offer_id: UUID, now: datetime) -> tuple[Transactio
 def _product_on_sale(actor: User, product_id: UUID) -> Product:
     """Look without a lock, so that those who come too late don't wait for one another."""
     product = offers_access.product_for_offer(actor, product_id)
-    _require_for_sale_to(actor, product)
+    if not is_held_by_expired(product, database_now()):
+        _require_for_sale_to(actor, product)
     return product
+
+
+def _expire_what_is_due_on(product_id: UUID, now: datetime) -> None:
+    """Expire what holds a locked product past its time, so that the next buyer needn't wait for the job."""
+    due_orders = Order.objects.due_at(now).filter(product_id=product_id)
+    for order_id in list(due_orders.values_list("pk", flat=True)):
+        expire(access.lock_order(order_id), now=now)
+    due_sales = Transaction.objects.due_at(now).filter(product_id=product_id)
+    for sale_id, offer_id in list(due_sales.values_list("pk", "offer_id")):
+        expire_sale(sale_id, product_id, offer_id)
 
 
 def _require_for_sale_to(actor: User, product: Product) -> None:
@@ -213,6 +229,24 @@ def _require_below_limit(held: int) -> None:
             params={"limit": limit},
             code=OrdersErrorCode.TOO_MANY_UNPAID_ORDERS,
             details={"limit": limit},
+        )
+
+
+def _require_not_given_up_often(actor: User, product: Product, now: datetime) -> None:
+    """Raise Conflict if the buyer cancelled purchases of this product, or let them expire, again and again.
+
+    Otherwise one person could keep a product off the market. The buyer's lock makes the count exact.
+    """
+    given_up = Order.objects.filter(
+        Q(state=State.EXPIRED) | Q(closed_by=actor),
+        buyer=actor,
+        product=product,
+        closed_at__gt=now - settings.ORDER_REPEATS_COUNTED_FOR,
+    )
+    if given_up.count() >= settings.ORDER_REPEATS_OF_PRODUCT_MAX:
+        raise Conflict(
+            _("You gave up buying this product several times today. Try again tomorrow."),
+            code=OrdersErrorCode.TOO_MANY_ATTEMPTS,
         )
 
 

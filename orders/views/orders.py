@@ -56,7 +56,7 @@ class OrderViewSet(ViewSet):
         " `product_not_available`. Send the price that you showed as `expected_price`: if it has changed,"
         " nothing is bought, and 409 `price_changed` has the new one in its `details`. Other refusals: 403"
         " `own_product`, 409 `seller_not_paid_by_card`, `seller_not_available_in_person`,"
-        " `too_many_unpaid_orders`, `phone_not_confirmed`, `order_exists`.",
+        " `too_many_unpaid_orders`, `too_many_attempts`, `phone_not_confirmed`, `order_exists`.",
         request=OrderInput,
         responses={201: OrderOutput} | refusals(403, 404, 409),
         examples=[

@@ -63,6 +63,9 @@ ORDER_CANCELLATIONS_COUNTED_FOR = timedelta(days=30)
 # Disputes of sales in person that one seller accepts in this time; from then on, staff decide about our fee.
 FEES_WAIVED_BY_SELLER_MAX = 3
 ORDERS_UNPAID_MAX = 5  # that one buyer holds reserved at once
+# Purchases of one product that a buyer cancels or lets expire in the time below; then the next is refused.
+ORDER_REPEATS_OF_PRODUCT_MAX = 2
+ORDER_REPEATS_COUNTED_FOR = timedelta(days=1)
 HAND_OVER_CODE_ATTEMPTS = 5
 HAND_OVER_CODE_LOCKED_FOR = timedelta(minutes=15)
 ADDRESSES_MAX = 20
