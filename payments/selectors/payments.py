@@ -6,6 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Sum
 
+from payments import fees
 from payments.models import Chargeback, Payment, Refund
 from soukloop.core.db.reads import Statement, fetch
 
@@ -33,6 +34,16 @@ def refundable(payment: Payment) -> int:
         payment.chargebacks.filter(state=Chargeback.State.OPEN).aggregate(sum=Sum("amount"))["sum"] or 0
     )
     return payment.amount - payment.refunded - refunds - chargebacks
+
+
+def fee_given_back(payment: Payment, amount: int, *, besides: UUID | None = None) -> int:
+    """Return what of our fee a refund of a locked payment gives back, after all that were begun before it.
+
+    `besides` is the refund's own id, once it has a row.
+    """
+    others = payment.refunds.filter(state__in=(Refund.State.REQUESTED, Refund.State.PENDING))
+    before = payment.refunded + sum(others.exclude(pk=besides).values_list("amount", flat=True))
+    return fees.parts_returned(payment.amount, payment.fee, payment.vat, before=before, part=amount).fee
 
 
 class WaysToBePaid(NamedTuple):

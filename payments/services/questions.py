@@ -17,7 +17,7 @@ from payments.models import (
 )
 from payments.providers import provider, provider_call
 from payments.providers.base import PayoutState, RefundState
-from payments.selectors import refundable
+from payments.selectors import fee_given_back, refundable
 from payments.services import advance
 from payments.services.cases import open_case
 from soukloop.core.db.clock import database_now
@@ -54,24 +54,28 @@ def _refund(name: str, external_id: str, account: str) -> bool:
     refund_id = (
         ours.filter(external_id=external_id).values_list("pk", flat=True).first()
         or ours.filter(pk=_uuid(told.reference)).values_list("pk", flat=True).first()
-        or _record_refund(name, told)
     )
     if refund_id is None:
-        return False
+        return _record_refund(name, told)
     advance.advance_refund(refund_id, told)
     return True
 
 
-def _record_refund(name: str, told: RefundState) -> UUID | None:
-    """Record a refund that was made at the provider itself, and tell finance; None if it is not of ours."""
+def _record_refund(name: str, told: RefundState) -> bool:
+    """Record a refund that was made at the provider itself, and tell finance; False if it is not of ours.
+
+    Row and state are written in one transaction: no refund that the provider has made is ever `requested`
+    with us, for that would be made once more.
+    """
     payment = Payment.objects.filter(provider=name, external_id=told.payment).exclude(external_id="").first()
     if payment is None or told.reference:
-        return None
+        return False
     with transaction.atomic():
         payment = access.lock_payment(payment.pk)
         earlier = Refund.objects.filter(external_id=told.external_id).first()
         if earlier is not None:
-            return earlier.pk
+            advance.advance_refund(earlier.pk, told)
+            return True
         left = refundable(payment)
         open_case(
             kind=FinanceCase.Kind.DIFFERENCE,
@@ -82,15 +86,18 @@ def _record_refund(name: str, told: RefundState) -> UUID | None:
             payment=payment,
         )
         if not 0 < told.amount <= left or told.currency != payment.currency:
-            return None
-        return Refund.objects.create(
+            return False
+        refund = Refund.objects.create(
             payment=payment,
             amount=told.amount,
+            fee=fee_given_back(payment, told.amount),
             reason=Refund.Reason.GOODWILL,
             note="Made at the provider",
             external_id=told.external_id,
             created_at=database_now(),
-        ).pk
+        )
+        advance.advance_refund(refund.pk, told)
+        return True
 
 
 def _chargeback(name: str, external_id: str, account: str) -> bool:

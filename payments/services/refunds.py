@@ -8,17 +8,17 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from payments import access, fees
+from payments import access
 from payments.error_codes import PaymentsErrorCode
 from payments.models import Payment, Refund
 from payments.providers import IN_PERSON, provider, provider_call
 from payments.providers.base import ProviderRefused
-from payments.selectors import refundable
+from payments.selectors import fee_given_back, refundable
 from payments.services.advance import advance_refund, fail_refund
 from payments.services.advance.payments import charged_account
 from payments.services.advance.refunds import move_refund
 from soukloop.core.db.clock import database_now
-from soukloop.core.errors import Conflict, Forbidden
+from soukloop.core.errors import Conflict, Forbidden, ValidationFailed
 from soukloop.core.jobs.queue import enqueue
 from soukloop.core.money import from_fils, to_fils
 from soukloop.core.staff.history import log_staff_action
@@ -43,12 +43,12 @@ def request_refund(
     Above REFUND_TWO_PEOPLE_ABOVE_FILS, together with earlier ones of the payment that nobody else approved, a
     refund by staff waits for a second person; with `needs_approval` any refund waits for staff. Of a sale
     paid in person our fee is waived in proportion, at once. `requested_by` is None for automatic ones, else
-    staff with `permission`: who decides disputes has another one than finance. Raises Forbidden, and Conflict
-    (`payment_not_captured`, `refund_too_large`).
+    staff with `permission`: who decides disputes has another one than finance. Raises ValidationFailed,
+    Forbidden, and Conflict (`payment_not_captured`, `refund_too_large`).
     """
     if requested_by is not None:
         access.require_staff(requested_by, permission)
-    fils = to_fils(amount)
+    fils = _positive_fils(amount)
     with transaction.atomic():
         payment = access.lock_payment(payment.pk)
         _require_refundable(payment, fils, left=refundable(payment))
@@ -198,13 +198,19 @@ def refund_at_provider(refund_id: UUID) -> None:
     advance_refund(refund.pk, told)
 
 
+def _positive_fils(amount: Decimal) -> int:
+    exponent = amount.normalize().as_tuple().exponent if amount.is_finite() and amount > 0 else None
+    if not isinstance(exponent, int) or exponent < -2:
+        raise ValidationFailed(
+            details={"amount": [_("An amount is more than zero, with at most two decimal places.")]}
+        )
+    return to_fils(amount)
+
+
 def _begin(refund: Refund) -> None:
     """Enqueue a refund that is REQUESTED; our fee is given back in proportion to all that was returned."""
     payment = refund.payment
-    others = payment.refunds.filter(state__in=(State.REQUESTED, State.PENDING)).exclude(pk=refund.pk)
-    before = payment.refunded + sum(others.values_list("amount", flat=True))
-    parts = fees.parts_returned(payment.amount, payment.fee, payment.vat, before=before, part=refund.amount)
-    refund.fee = parts.fee
+    refund.fee = fee_given_back(payment, refund.amount, besides=refund.pk)
     refund.save(update_fields=["fee"])
     if payment.provider == IN_PERSON:
         move_refund(refund, State.SUCCEEDED)

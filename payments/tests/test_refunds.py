@@ -1,10 +1,12 @@
 """Refunds and chargebacks: never more than was paid, two people above a limit, failures after a success."""
 
 from collections.abc import Callable
-from decimal import Decimal
+from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from django.utils import timezone
 
 from accounts.tests.factories import make_staff, make_user
 from payments.models import EntryLine, FinanceCase, Payment, Refund
@@ -13,7 +15,7 @@ from payments.services import ledger, payments, payouts, polling, refunds, webho
 from payments.tests import flows
 from payments.tests.factories import start_in_person_payment
 from payments.tests.memory_provider import MemoryProvider
-from soukloop.core.errors import Conflict, Forbidden, Unavailable
+from soukloop.core.errors import Conflict, Forbidden, Unavailable, ValidationFailed
 
 Account = EntryLine.Account
 Jobs = Callable[[], list[str]]
@@ -51,12 +53,20 @@ def test_parts_that_are_refunded_add_up_to_the_whole_with_its_fee(memory: Memory
     assert (payment.refunded, balances(payment)) == (85_000, {})
 
 
-@pytest.mark.parametrize("amount", ["850.01", "0.00", "-1.00"])
-def test_a_refund_of_more_than_was_paid_or_of_nothing_is_refused(memory: MemoryProvider, amount: str) -> None:
+def test_a_refund_of_more_than_was_paid_is_refused(memory: MemoryProvider) -> None:
     payment = flows.captured(memory)
     with pytest.raises(Conflict) as refusal:
-        flows.requested_refund(payment, amount)
+        flows.requested_refund(payment, "850.01")
     assert (refusal.value.code, Refund.objects.count()) == ("refund_too_large", 0)
+
+
+@pytest.mark.parametrize("amount", ["0.00", "-1.00", "0.001", "1.005", "NaN", "sNaN", "Infinity", "1E+30"])
+def test_a_refund_of_what_is_no_amount_of_money_is_refused(memory: MemoryProvider, amount: str) -> None:
+    payment = flows.captured(memory)
+    with pytest.raises((ValidationFailed, Conflict)) as refusal:
+        flows.requested_refund(payment, amount)
+    assert refusal.type is (Conflict if amount == "1E+30" else ValidationFailed)
+    assert Refund.objects.count() == 0
 
 
 def test_refunds_that_are_on_their_way_count_as_gone(memory: MemoryProvider) -> None:
@@ -142,7 +152,47 @@ def test_a_refund_that_was_made_at_the_provider_is_recorded_with_a_case(memory: 
     refund = Refund.objects.get()
     assert (refund.state, refund.amount, refund.requested_by) == ("succeeded", 10_000, None)
     assert payment.refunded == 10_000
+    assert refund.fee == 500
     assert FinanceCase.objects.get().kind == "difference"
+
+
+@pytest.mark.parametrize(
+    "broken", ["payments.services.ledger.post_refund", "payments.services.questions.open_case"]
+)
+def test_a_refund_that_was_made_at_the_provider_is_recorded_whole_or_not_at_all(
+    memory: MemoryProvider, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    payment = flows.captured(memory)
+    external_id = memory.refund_by_hand(payment.external_id, 10_000)
+    event = flows.webhook("refund", external_id)
+    with monkeypatch.context() as patched:
+        patched.setattr(broken, Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            webhooks.handle_webhook(event.pk)
+    assert (Refund.objects.count(), FinanceCase.objects.count()) == (0, 0)
+    webhooks.handle_webhook(event.pk)
+    assert Refund.objects.get().state == "succeeded"
+
+
+def test_a_refund_that_is_requested_although_the_provider_made_it_is_only_asked_about(
+    memory: MemoryProvider, run_calls: Jobs
+) -> None:
+    payment = flows.captured(memory)
+    external_id = memory.refund_by_hand(payment.external_id, 10_000)
+    refund = Refund.objects.create(  # as a worker once left it that was killed between two transactions
+        payment=payment,
+        amount=10_000,
+        reason=Refund.Reason.GOODWILL,
+        external_id=external_id,
+        created_at=timezone.now() - timedelta(hours=1),
+    )
+    refunds.refund_at_provider(refund.pk)
+    run_calls()  # those of the payment itself
+    assert polling.poll_unsettled() == 1
+    assert run_calls() == ["payments.refresh"]
+    refund.refresh_from_db()
+    assert refund.state == "succeeded"
+    assert list(memory.memory.refunds) == [external_id]
 
 
 def test_a_refund_of_too_much_that_was_made_at_the_provider_changes_nothing(memory: MemoryProvider) -> None:
@@ -389,11 +439,3 @@ def test_a_bank_that_only_asks_moves_no_money(memory: MemoryProvider, told: Told
     charge_back(memory, payment, 85_000, "inquiry")
     assert (payment.chargebacks.count(), balances(payment), told) == (0, AFTER_CAPTURE, [])
     assert FinanceCase.objects.get().kind == "chargeback"
-
-
-def test_an_amount_of_money_has_at_most_two_places(memory: MemoryProvider) -> None:
-    payment = flows.captured(memory)
-    with pytest.raises(ValueError, match="fils"):
-        refunds.request_refund(
-            payment=payment, amount=Decimal("1.005"), reason=Refund.Reason.GOODWILL, requested_by=None
-        )
