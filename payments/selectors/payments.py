@@ -36,13 +36,14 @@ def refundable(payment: Payment) -> int:
     return payment.amount - payment.refunded - refunds - chargebacks
 
 
-def fee_given_back(payment: Payment, amount: int, *, besides: UUID | None = None) -> int:
+def fee_given_back(payment: Payment, amount: int, *, besides: UUID) -> int:
     """Return what of our fee a refund of a locked payment gives back, after all that were begun before it.
 
-    `besides` is the refund's own id, once it has a row.
+    `besides` is the refund's own id, whether it has a row already or not.
     """
     others = payment.refunds.filter(state__in=(Refund.State.REQUESTED, Refund.State.PENDING))
-    before = payment.refunded + sum(others.exclude(pk=besides).values_list("amount", flat=True))
+    begun: int = others.exclude(id=besides).aggregate(sum=Sum("amount"))["sum"] or 0
+    before = payment.refunded + begun
     return fees.parts_returned(payment.amount, payment.fee, payment.vat, before=before, part=amount).fee
 
 

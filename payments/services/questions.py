@@ -1,7 +1,7 @@
 """Asking a provider for the present state of an object, and moving our row forward to the answer."""
 
 from collections.abc import Callable, Mapping
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 
@@ -87,10 +87,12 @@ def _record_refund(name: str, told: RefundState) -> bool:
         )
         if not 0 < told.amount <= left or told.currency != payment.currency:
             return False
+        refund_id = uuid4()
         refund = Refund.objects.create(
+            id=refund_id,
             payment=payment,
             amount=told.amount,
-            fee=fee_given_back(payment, told.amount),
+            fee=fee_given_back(payment, told.amount, besides=refund_id),
             reason=Refund.Reason.GOODWILL,
             note="Made at the provider",
             external_id=told.external_id,
