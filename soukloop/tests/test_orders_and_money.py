@@ -67,7 +67,10 @@ class Market(RuleBasedStateMachine):
 
     memory: MemoryProvider
 
-    @initialize(is_separate=st.booleans(), begun=st.lists(st.tuples(METHODS, st.integers(0, 7)), max_size=5))
+    @initialize(
+        is_separate=st.booleans(),
+        begun=st.lists(st.tuples(METHODS, st.integers(0, 4)), min_size=2, max_size=5),
+    )
     def open_market(self, is_separate: bool, begun: list[tuple[str, int]]) -> None:
         self.stack = ExitStack()
         self.stack.enter_context(transaction.atomic())
