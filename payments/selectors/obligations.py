@@ -19,7 +19,10 @@ _OURS = (_Account.SELLER_PENDING, _Account.SELLER_AVAILABLE, _Account.SELLER_ON_
 
 
 def obligations_of(user: User) -> list[AccountObligation]:
-    """Return the person's money, debts, bills, refunds and chargebacks that are not settled."""
+    """Return the person's money, debts, bills, refunds and chargebacks that are not settled.
+
+    Amounts that are never billed or paid out by themselves, because they are too small, are no obstacle.
+    """
     return [AccountObligation(kind, text, count) for kind, text, count in _obligations(user) if count]
 
 
@@ -28,12 +31,16 @@ def _obligations(user: User) -> Iterator[tuple[str, Text, int]]:
         EntryLine.objects.filter(person=user).values_list("account").annotate(sum=Sum("amount"))
     )
     debt, available = sums.get(_Account.FEE_DEBT, 0), sums.get(_Account.SELLER_AVAILABLE, 0)
-    yield "fee_debt", _("You owe fees of %(amount)s") % {"amount": _shown(debt)}, int(debt > 0)
+    yield (
+        "fee_debt",
+        _("You owe fees of %(amount)s") % {"amount": _shown(debt)},
+        int(debt >= settings.FEE_BILL_MIN_FILS),
+    )
     text: Text = _("You owe %(amount)s for refunds of your sales") % {"amount": _shown(available)}
     yield "negative_balance", text, int(available > 0)
     credit = -sum(min(sums.get(account, 0), 0) for account in _OURS)
     text = _("%(amount)s of your sales have not arrived at your bank yet") % {"amount": _shown(credit)}
-    yield "money_on_its_way", text, int(credit > 0)
+    yield "money_on_its_way", text, int(credit >= settings.PAYOUT_MIN_FILS)
     count = FeeBill.objects.filter(seller=user, state__in=[FeeBill.State.OPEN, FeeBill.State.OVERDUE]).count()
     text = ngettext_lazy("%(count)d bill of fees is not paid", "%(count)d bills of fees are not paid", count)
     yield "fee_bills", text % {"count": count}, count

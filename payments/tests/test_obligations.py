@@ -1,6 +1,7 @@
 """What keeps an account from being deleted: money, debts, bills, refunds and chargebacks."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.utils import timezone, translation
@@ -126,3 +127,12 @@ def test_settled_money_keeps_no_account() -> None:
     delete_account(actor=user, password=PASSWORD)
     user.refresh_from_db()
     assert user.deleted_at is not None
+
+
+def test_what_is_too_small_to_be_billed_or_paid_out_is_no_obstacle(settings: Any) -> None:
+    settings.FEE_BILL_MIN_FILS, settings.PAYOUT_MIN_FILS = 4_251, 80_751
+    for begin in (owe_fees, have_available):
+        user = make_seller()
+        begin(user)
+        assert obligations_of(user) == []
+        delete_account(actor=user, password=PASSWORD)

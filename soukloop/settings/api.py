@@ -30,7 +30,6 @@ Live-commerce marketplace for the UAE: listings, chat, offers, live streams.
 - **Guide**: `docs/build-an-app/` of the repository leads from the first request to a live room; `clients/`
   has clients in TypeScript and Dart.
 """
-OPEN_INPUTS = {"ProviderMessageInput"}  # may have any other field: a payment provider writes them
 SPECTACULAR_SETTINGS = {
     "TITLE": "Souk Loop",
     "DESCRIPTION": _DESCRIPTION,

@@ -31,6 +31,7 @@ CLIENTS = {
     "livestream/media/server.py",
     "notifications/push/access_token.py",
     "notifications/push/web_push.py",
+    "orders/carriers.py",
     "soukloop/core/fast_reads/pool.py",
 }
 

@@ -12,13 +12,12 @@ def name_schemas(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     """Name schemas after serializers, without what says how they are used in Python.
 
     `OfferOutput` becomes `Offer`, `OfferPageOutput` becomes `OfferPage`; `SCHEMA_NAMES` has the exceptions.
-    Inputs keep their name; but for OPEN_INPUTS, they have no fields but those described, because the
-    views refuse others.
+    Inputs keep their name; they have no fields but those described, because the views refuse others.
     """
     schemas = result["components"]["schemas"]
     for name, schema in schemas.items():
         if name.endswith("InputRequest"):  # drf-spectacular adds "Request" to the shapes of bodies
-            schema["additionalProperties"] = name.removesuffix("Request") in settings.OPEN_INPUTS
+            schema["additionalProperties"] = False
     names = {name: _schema_name(name) for name in schemas}
     taken_twice = [name for name, times in Counter(names.values()).items() if times > 1]
     assert not taken_twice, f"two schemas have the names {taken_twice}: rename a serializer, or SCHEMA_NAMES"

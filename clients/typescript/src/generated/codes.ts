@@ -154,6 +154,7 @@ export type ErrorCode =
   | "token_revoked"
   | "token_wrong_type"
   | "too_many_addresses"
+  | "too_many_attempts"
   | "too_many_clips"
   | "too_many_commands"
   | "too_many_connections"

@@ -2406,6 +2406,7 @@ enum ErrorCode {
   tokenRevoked('token_revoked'),
   tokenWrongType('token_wrong_type'),
   tooManyAddresses('too_many_addresses'),
+  tooManyAttempts('too_many_attempts'),
   tooManyClips('too_many_clips'),
   tooManyCommands('too_many_commands'),
   tooManyConnections('too_many_connections'),
