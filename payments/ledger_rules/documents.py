@@ -18,4 +18,15 @@ RULES = (
                 OR coalesce(max(document.number), 0) <> series.last_number
                 OR coalesce(min(document.number), 1) <> 1""",
     ),
+    Rule(
+        name="document_has_its_series",
+        title="Every document's series exists and has reached its number",
+        sql="""
+            SELECT 'document ' || document.id AS subject,
+                jsonb_build_object('number', document.number) AS expected,
+                jsonb_build_object('series', series.name, 'last_number', series.last_number) AS found
+            FROM payments_document document
+            LEFT JOIN payments_documentseries series ON series.name = document.series_id
+            WHERE series.name IS NULL OR series.last_number < document.number""",
+    ),
 )

@@ -62,6 +62,8 @@ SELECT EXISTS (SELECT FROM payments_selleraccount
     WHERE seller_id = %s AND provider = %s AND charges_enabled),
   coalesce((SELECT sum(amount) FROM payments_entryline
     WHERE account = 'fee_debt' AND person_id = %s), 0)
+  + greatest(coalesce((SELECT sum(amount) FROM payments_entryline
+    WHERE account = 'seller_available' AND person_id = %s), 0), 0)
   + coalesce((SELECT sum(fee) FROM payments_payment
     WHERE payee_id = %s AND provider = 'in_person' AND state = 'authorised'), 0) <= %s
   AND NOT EXISTS (SELECT FROM payments_feebill WHERE seller_id = %s AND state = 'overdue')
@@ -70,7 +72,7 @@ SELECT EXISTS (SELECT FROM payments_selleraccount
 
 def ways_to_be_paid(seller_id: UUID) -> WaysToBePaid:
     """Return how a seller can be paid now, in one query."""
-    debt = [seller_id, seller_id, settings.FEE_DEBT_MAX_FILS]
+    debt = [seller_id, seller_id, seller_id, settings.FEE_DEBT_MAX_FILS]
     params = [seller_id, settings.CARD_PROVIDER, *debt, seller_id]
     [(card, in_person)] = fetch(Statement(_WAYS_TO_BE_PAID, params))
     return WaysToBePaid(card, in_person)

@@ -13,7 +13,7 @@ from time_machine import travel
 from accounts.models import User
 from accounts.tests.factories import make_seller
 from notifications.models import Notification
-from payments.models import EntryLine, FeeBill, FinanceCase, Payment, SavedCard
+from payments.models import Entry, EntryLine, FeeBill, FinanceCase, Payment, SavedCard
 from payments.services import billing, ledger
 from payments.services.ledger_check import check_ledger
 from payments.services.payments import cancel_payment, capture_in_person, create_at_provider
@@ -219,6 +219,22 @@ def test_debt_above_the_limit_stops_new_sales_in_person(
     seller = make_seller()
     owe(seller, fee=fee)
     assert billing.has_debt_limit(seller) is is_at_limit
+
+
+def test_negative_balance_counts_for_the_limit(db: None) -> None:
+    seller = make_seller()
+    for owed, is_at_limit in ((50_000, False), (1, True)):
+        ledger.post(
+            kind=Entry.Kind.CORRECTION,
+            key=f"correction:{owed}",
+            lines=[
+                (EntryLine.Account.SELLER_AVAILABLE, seller.pk, owed),
+                (EntryLine.Account.PROVIDER_CLEARING, None, -owed),
+            ],
+            actor=seller,
+            note="A refund after the payout",
+        )
+        assert billing.has_debt_limit(seller) is is_at_limit
 
 
 def test_fees_of_sales_that_are_not_handed_over_count_for_the_limit(db: None) -> None:

@@ -12,13 +12,15 @@ from django.utils import timezone
 from accounts.tests.factories import make_seller
 from payments import hooks
 from payments.ledger_rules import Rule
-from payments.models import Entry, EntryLine, FinanceCase, ProviderMovement
+from payments.models import Correction, Entry, EntryLine, FinanceCase, ProviderMovement
 from payments.providers.base import Movement
 from payments.services import ledger
 from payments.services.ledger_check import Report, check_ledger, open_cases_for
-from payments.tests.factories import make_chargeback, make_payment, make_refund
+from payments.tests.factories import make_account, make_chargeback, make_payment, make_refund
 from payments.tests.ledgers import FullLedger, make_full_ledger
 from soukloop.tests.database import writable_ledger
+
+Account = EntryLine.Account
 
 
 @pytest.fixture
@@ -77,6 +79,41 @@ def add_to_lines(key: str, **amounts: int) -> None:
             "UPDATE payments_entryline SET amount = amount + %s WHERE entry_id = %s AND account = %s",
             *(amount, entry_of(key), account),
         )
+
+
+def forget(table: str, row_id: Any, *referring: str) -> None:
+    """Delete a row and leave what refers to it, as nothing of ours can."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL session_replication_role = replica")
+        for name in referring:
+            cursor.execute(f"DELETE FROM {name} WHERE payment_id = %s", [row_id])  # noqa: S608
+        cursor.execute(f"DELETE FROM {table} WHERE id = %s", [row_id])  # noqa: S608
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+
+def post_correction(full: FullLedger) -> None:
+    """Post a fil that was moved back, as two people decided."""
+    correction = Correction.objects.create(
+        lines=[
+            {"account": "fees", "person": None, "amount": -1},
+            {"account": "seller_pending", "person": str(full.seller.pk), "amount": 1},
+        ],
+        payment=full.pending,
+        note="A fil was moved",
+        state=Correction.State.POSTED,
+        requested_by=full.seller,
+        decided_by=full.pending.payer,
+        created_at=timezone.now(),
+        decided_at=timezone.now(),
+    )
+    ledger.post(
+        kind=Entry.Kind.CORRECTION,
+        key=f"correction:{correction.pk}",
+        lines=[(Account.FEES, None, -1), (Account.SELLER_PENDING, full.seller.pk, 1)],
+        payment=full.pending,
+        actor=full.pending.payer,
+        note="A fil was moved",
+    )
 
 
 # What is damaged, and the rule that must find it.
@@ -254,6 +291,49 @@ DAMAGES: dict[str, tuple[Callable[[FullLedger], None], str]] = {
         ),
         "entry_names_its_row",
     ),
+    "payment is lost and its entries are left": (
+        lambda full: forget("payments_payment", full.disputed.payment_id, "payments_chargeback"),
+        "entry_has_its_rows",
+    ),
+    "entry is lost and its lines are left": (
+        lambda full: forget("payments_entry", entry_of(f"release:{full.released.pk}")),
+        "entry_has_its_rows",
+    ),
+    "fee of a provider moves a seller's money": (
+        lambda full: ledger.post(
+            kind=Entry.Kind.PROVIDER_FEE,
+            key="provider_fee:1",
+            lines=[(Account.SELLER_AVAILABLE, full.seller.pk, -5_000), (Account.FEES, None, 5_000)],
+        ),
+        "entry_moves_its_accounts",
+    ),
+    "correction was approved by nobody": (
+        lambda full: ledger.post(
+            kind=Entry.Kind.CORRECTION,
+            key="correction:1",
+            lines=[(Account.SELLER_AVAILABLE, full.seller.pk, -5_000), (Account.FEES, None, 5_000)],
+            actor=full.seller,
+            note="Invented",
+        ),
+        "correction_is_as_approved",
+    ),
+    "correction is posted with more than was approved": (
+        lambda full: (
+            post_correction(full),
+            execute(
+                "UPDATE payments_entryline SET amount = 100 * amount FROM payments_entry entry"
+                " WHERE entry.id = entry_id AND entry.kind = 'correction'"
+            ),
+        ),
+        "correction_is_as_approved",
+    ),
+    "payment is on another seller's account": (
+        lambda full: execute(
+            "UPDATE payments_payment SET account_id = %s WHERE id = %s",
+            *(make_account().pk, full.pending.pk),
+        ),
+        "payment_is_on_its_sellers_account",
+    ),
     "number of a document is missing": (
         lambda full: execute("INSERT INTO payments_documentseries VALUES ('INV-2026', 2)"),
         "document_numbers_have_no_gaps",
@@ -300,17 +380,7 @@ def test_refund_in_person_of_a_fil_more_than_was_paid_is_found(db: None) -> None
 
 def test_correction_of_a_payment_makes_it_right_again(full: FullLedger) -> None:
     add_to_lines(f"charge:{full.pending.pk}", fees=1, seller_pending=-1)
-    ledger.post(
-        kind=Entry.Kind.CORRECTION,
-        key="correction:1",
-        lines=[
-            (EntryLine.Account.FEES, None, -1),
-            (EntryLine.Account.SELLER_PENDING, full.seller.pk, 1),
-        ],
-        payment=full.pending,
-        actor=full.seller,
-        note="A fil was moved",
-    )
+    post_correction(full)
     assert check_ledger().differences == 0
 
 
