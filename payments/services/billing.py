@@ -21,7 +21,7 @@ from payments.services.cases import open_case
 from payments.services.payments import start_bill_payment
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Conflict, NotFound
-from soukloop.core.jobs.queue import enqueue, is_job_queued
+from soukloop.core.jobs.queue import enqueue, enqueue_once
 from soukloop.core.money import from_fils
 
 if TYPE_CHECKING:
@@ -99,10 +99,7 @@ def enqueue_due_charges() -> int:
     """Enqueue charging the open bills whose time has come; return how many."""
     due = FeeBill.objects.filter(state=State.OPEN, next_attempt_at__lte=database_now())
     ids = [str(pk) for pk in due.values_list("pk", flat=True)]
-    waiting = [bill_id for bill_id in ids if not is_job_queued("payments.charge_fee_bill", bill_id=bill_id)]
-    for bill_id in waiting:
-        enqueue("payments.charge_fee_bill", bill_id=bill_id)
-    return len(waiting)
+    return sum(enqueue_once("payments.charge_fee_bill", bill_id=bill_id) for bill_id in ids)
 
 
 @transaction.atomic

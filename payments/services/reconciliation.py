@@ -25,7 +25,7 @@ from payments.services.cases import open_case
 from payments.services.reconciliation_sql import DIFFERENCES
 from soukloop.core import jsonlib
 from soukloop.core.db.clock import database_now
-from soukloop.core.jobs.queue import enqueue, is_job_queued
+from soukloop.core.jobs.queue import enqueue_once
 
 _LATE = timedelta(hours=3)  # a provider may list what we did shortly before midnight as the next day's
 _BATCH = 500
@@ -49,14 +49,12 @@ def enqueue_reconciliations() -> int:
     names = Payment.objects.exclude(provider=IN_PERSON).values_list("provider", flat=True).distinct()
     done = set(Reconciliation.objects.filter(finished_at__isnull=False).values_list("provider", "day"))
     days = [today - timedelta(days=age) for age in range(settings.RECONCILE_DAYS, 0, -1)]
-    enqueued = 0
-    for name, day in ((name, day) for name in sorted(names) for day in days):
-        task, iso = "payments.reconcile_day", day.isoformat()
-        if (name, day) in done or is_job_queued(task, provider=name, day=iso):
-            continue
-        enqueue(task, lock=f"reconcile:{name}", provider=name, day=iso)
-        enqueued += 1
-    return enqueued
+    return sum(
+        enqueue_once("payments.reconcile_day", lock=f"reconcile:{name}", provider=name, day=day.isoformat())
+        for name in sorted(names)
+        for day in days
+        if (name, day) not in done
+    )
 
 
 def reconcile_day(provider_name: str, day: date) -> Reconciliation:

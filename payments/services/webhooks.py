@@ -15,7 +15,7 @@ from payments.services.questions import ask
 from soukloop.core import jsonlib
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import BadRequest, PayloadTooLarge
-from soukloop.core.jobs.queue import enqueue, is_job_queued
+from soukloop.core.jobs.queue import enqueue, enqueue_once
 
 Result = WebhookEvent.Result
 _BATCH = 200  # in a run
@@ -69,20 +69,12 @@ def handle_webhook(event_id: int) -> None:
 
 
 def enqueue_forgotten_webhooks() -> int:
-    """Enqueue the handling of messages that wait although their job is gone; return how many.
-
-    Run by two workers at once, each message gets one job, by the lock of its row.
-    """
-    enqueued = 0
-    with transaction.atomic():
-        forgotten = WebhookEvent.objects.filter(
-            result=Result.WAITING, received_at__lt=database_now() - settings.WEBHOOK_FORGOTTEN_AFTER
-        ).select_for_update(skip_locked=True)
-        for event_id in forgotten.order_by("id").values_list("pk", flat=True)[:_BATCH]:
-            if not is_job_queued("payments.handle_webhook", event_id=event_id):
-                enqueue("payments.handle_webhook", event_id=event_id)
-                enqueued += 1
-    return enqueued
+    """Enqueue the handling of messages that wait although their job is gone; return how many."""
+    forgotten = WebhookEvent.objects.filter(
+        result=Result.WAITING, received_at__lt=database_now() - settings.WEBHOOK_FORGOTTEN_AFTER
+    )
+    ids = forgotten.order_by("id").values_list("pk", flat=True)[:_BATCH]
+    return sum(enqueue_once("payments.handle_webhook", event_id=event_id) for event_id in ids)
 
 
 def delete_old_webhooks() -> int:

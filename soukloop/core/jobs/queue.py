@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -12,6 +12,7 @@ from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 from procrastinate.manager import JobManager
 
+from soukloop.core import jsonlib
 from soukloop.core.db.clock import database_now
 from soukloop.core.errors import Forbidden
 from soukloop.core.jobs.context import inherited_arguments
@@ -34,6 +35,22 @@ def enqueue(
     job = app.configure_task(task, lock=lock, schedule_at=schedule_at)
     job.job_manager = _in_the_transaction
     job.defer(**arguments, **inherited_arguments())
+
+
+def enqueue_once(task: str, *, lock: str | None = None, **arguments: Any) -> bool:
+    """Insert a job unless one with these arguments waits or runs; return whether it was inserted.
+
+    Of two that do this at once, the second waits until the first has committed.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            [f"{task} {jsonlib.dumps(arguments).decode()}"],
+        )
+        if is_job_queued(task, **arguments):
+            return False
+        enqueue(task, lock=lock, **arguments)
+        return True
 
 
 def is_job_pending(*, lock: str) -> bool:

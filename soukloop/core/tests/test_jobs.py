@@ -27,7 +27,7 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from accounts.models import User
 from accounts.tests.factories import make_staff, make_user
 from soukloop.core.errors import Forbidden
-from soukloop.core.jobs.queue import RetryResult, enqueue, retry_failed_jobs
+from soukloop.core.jobs.queue import RetryResult, enqueue, enqueue_once, retry_failed_jobs
 from soukloop.core.models import IdempotencyRecord
 from soukloop.core.tasks import delete_expired_responses, reap_stalled_jobs
 
@@ -254,3 +254,16 @@ def test_expired_responses_are_deleted_however_many_there_are(monkeypatch: pytes
     new = record(timedelta(hours=23))
     delete_expired_responses.func(timestamp=0)
     assert list(IdempotencyRecord.objects.all()) == [new]
+
+
+def test_of_two_that_enqueue_once_at_the_same_time_one_does() -> None:
+    def attempt(_: int) -> bool:
+        try:
+            return enqueue_once(WORKER_JOB, number=1)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(attempt, range(4))) == [False, False, False, True]
+    assert enqueue_once(WORKER_JOB, number=2)
+    assert ProcrastinateJob.objects.count() == 2
