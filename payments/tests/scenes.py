@@ -13,7 +13,7 @@ from payments.models import FeeBill, Payment, Refund, SandboxPayment, Transfer, 
 from payments.providers.sandbox import accounts as sandbox_accounts
 from payments.providers.sandbox import operations, webhooks
 from payments.providers.sandbox import payments as sandbox_payments
-from payments.services import accounts, billing, cards, ledger, payments, refunds, transfers
+from payments.services import accounts, billing, ledger, payments, refunds, transfers
 from payments.tests import flows
 from payments.tests.factories import (
     make_account,
@@ -156,9 +156,8 @@ def sandbox_payment(card: str) -> SandboxPayment:
 
 
 def removed_card() -> Arguments:
-    seller = make_seller()
-    _, client_secret = cards.begin_card_setup(actor=seller)
-    setup = sandbox_accounts.save_card(client_secret, "success")
+    begun = sandbox_accounts.create_card_setup(customer="", reference="s", email="s@example.com", key="c")
+    setup = sandbox_accounts.save_card(begun.client_secret, "success")
     return {"provider_name": "sandbox", "customer": setup.customer, "card": setup.card}
 
 
