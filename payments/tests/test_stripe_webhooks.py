@@ -85,6 +85,12 @@ def test_signature_of_the_future_is_refused(settings):
     assert read_webhook(BODY, signed(at=time.time() + 240)).event_id == "evt_1"
 
 
+def test_second_time_that_is_no_number_is_refused():
+    headers = {name: f"{value},t=soon" for name, value in signed().items()}
+    with pytest.raises(InvalidWebhook):
+        read_webhook(BODY, headers)
+
+
 def test_while_a_secret_is_replaced_both_are_accepted_and_afterwards_only_the_new_one(settings):
     settings.STRIPE_WEBHOOK_SECRETS = ["whsec_new", "whsec_old"]
     for secret in ("whsec_new", "whsec_old"):
