@@ -23,7 +23,8 @@ NAMES = {"Block", "blocks_made", "blocks_received", "accounts_block"}
 ALLOWED = {
     "accounts/models.py",
     "accounts/blocks.py",
-    "accounts/services/profiles.py",  # removes the blocks of a deleted account
+    "accounts/services/deletion.py",  # removes the blocks of a deleted account
+    "accounts/personal_data.py",  # exports those that a person made
     "accounts/services/relations.py",  # makes and removes them
 }
 

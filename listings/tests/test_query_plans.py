@@ -19,6 +19,7 @@ from listings.models import Product, SearchWord
 from soukloop.core.db.reads import fetch
 from soukloop.core.fast_reads.pool import numbered
 from soukloop.core.http.pagination import encode_cursor
+from soukloop.tests.database import writable_ledger
 
 PLACE = "latitude=25.0772&longitude=55.1369"
 SORTS = ("recent", "popular", "price_low", "price_high")
@@ -66,7 +67,7 @@ def catalogue(django_db_setup: Any, django_db_blocker: Any) -> Iterator[Any]:
         call_command("seed_catalogue", products=20_000, processes=1, verbosity=0)
         vacuum_until_visible()
         yield
-        with connection.cursor() as cursor:
+        with writable_ledger(), connection.cursor() as cursor:  # CASCADE reaches it
             cursor.execute("TRUNCATE listings_product, accounts_user, listings_searchword CASCADE")
 
 

@@ -111,9 +111,9 @@ def test_refusals_of_a_review(order: Order) -> None:
 
 
 def test_nobody_reviews_a_deleted_account(order: Order) -> None:
-    delete_account(actor=order.seller, password=PASSWORD)
-    assert refusal(order, order.buyer) == "party_unavailable"
-    assert client_for(order.buyer).get(f"{URL}/pending").json()["data"]["items"] == []
+    delete_account(actor=order.buyer, password=PASSWORD)
+    assert refusal(order, order.seller) == "party_unavailable"
+    assert client_for(order.seller).get(f"{URL}/pending").json()["data"]["items"] == []
 
 
 @pytest.mark.parametrize(

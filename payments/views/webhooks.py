@@ -33,7 +33,7 @@ class Webhook(APIView):
         summary="Receive a message of a payment provider",
         description="For payment providers, not for apps. The body is the provider's, and is checked by its"
         " signature: a forged one is refused with 400 `webhook_invalid`.",
-        auth=[],
+        auth=[{}],
         request={"application/json": _MESSAGE},
         responses={200: ReceivedOutput} | refusals(404, 413),
         examples=[

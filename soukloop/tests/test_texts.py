@@ -12,6 +12,7 @@ NOT_FOR_PEOPLE = {
     "client_offer_id",
     "cursor",
     "identifier",
+    "image_urls",  # of our own uploads, each looked up
     "q",  # words that are looked for, in any spelling
     "refresh_token",
 }

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import brotli
+
 
 class Collector:
     """Keeps the bodies of the requests that it gets, by their paths."""
@@ -26,6 +28,8 @@ class Collector:
                     body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
+                elif self.headers.get("Content-Encoding") == "br":  # where brotli is installed
+                    body = brotli.decompress(body)
                 collector.bodies.append((self.path, body))
                 self.send_response(200)
                 self.send_header("Content-Length", "2")

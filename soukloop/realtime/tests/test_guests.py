@@ -177,4 +177,5 @@ def test_guests_get_what_people_do_for_everybody_to_see_and_nothing_else() -> No
         *("stream:joined", "stream:left", "stream:ended", "stream:interrupted", "stream:resumed"),
         *("stream:replay_ready", "chat:message", "chat:deleted", "chat:settings", "reaction:new"),
         *("product:tagged", "product:untagged", "product:sold", "offer:feed", "viewer:count"),
+        *("product:reserved", "product:available"),
     }
