@@ -31,7 +31,7 @@ ALLOWED = {
     "notifications/push/access_token.py": "judges a token's age; Google counts by a clock of its own",
     "notifications/push/fcm.py": "says how long FCM may keep a push",
     "notifications/push/web_push.py": "says how long a push service may keep a push; signed for 12 h",
-    "payments/providers/sandbox/webhooks.py": "compares signatures that are made on the same machine, within 5 min",
+    "payments/providers/sandbox/webhooks.py": "judges the age of signatures, within 5 min",
     "payments/providers/stripe/webhooks.py": "compares with Stripe's clock, within 5 min",
     "soukloop/core/backups/making.py": "names the time of a backup for people",
     "soukloop/core/jobs/metrics.py": "a metric that Prometheus compares with its own clock",
