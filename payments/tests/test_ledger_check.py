@@ -116,8 +116,16 @@ def post_correction(full: FullLedger) -> None:
     )
 
 
+def post_more_than_approved(full: FullLedger) -> None:
+    post_correction(full)
+    execute(
+        "UPDATE payments_entryline SET amount = 100 * amount FROM payments_entry entry"
+        " WHERE entry.id = entry_id AND entry.kind = 'correction'"
+    )
+
+
 # What is damaged, and the rule that must find it.
-DAMAGES: dict[str, tuple[Callable[[FullLedger], None], str]] = {
+DAMAGES: dict[str, tuple[Callable[[FullLedger], object], str]] = {
     "entry of a charge is missing": (
         lambda full: delete_entry(f"charge:{full.pending.pk}"),
         "payment_has_its_entry",
@@ -318,13 +326,7 @@ DAMAGES: dict[str, tuple[Callable[[FullLedger], None], str]] = {
         "correction_is_as_approved",
     ),
     "correction is posted with more than was approved": (
-        lambda full: (
-            post_correction(full),
-            execute(
-                "UPDATE payments_entryline SET amount = 100 * amount FROM payments_entry entry"
-                " WHERE entry.id = entry_id AND entry.kind = 'correction'"
-            ),
-        ),
+        post_more_than_approved,
         "correction_is_as_approved",
     ),
     "payment is on another seller's account": (

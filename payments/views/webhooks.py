@@ -1,5 +1,7 @@
 """Views of payments."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,6 +21,8 @@ _MESSAGE = {
     "additionalProperties": True,
 }
 
+_NO_LOGIN: Any = [{}]
+
 
 class Webhook(APIView):
     """What a provider tells, signed; unlike other requests it is not limited in rate."""
@@ -33,7 +37,7 @@ class Webhook(APIView):
         summary="Receive a message of a payment provider",
         description="For payment providers, not for apps. The body is the provider's, and is checked by its"
         " signature: a forged one is refused with 400 `webhook_invalid`.",
-        auth=[{}],
+        auth=_NO_LOGIN,
         request={"application/json": _MESSAGE},
         responses={200: ReceivedOutput} | refusals(404, 413),
         examples=[
