@@ -39,6 +39,7 @@ def test_contract_2_1_community_product() -> None:
         "avatar_url": None,
         "avatar": None,
         "is_verified": True,
+        "rating": {"average": None, "count": 0},
         "has_verified_badge": False,
         "is_following": False,
     }
